@@ -1,0 +1,1 @@
+"""fakecluster: clusters that are not there, to test cluster daemons with."""

@@ -1,0 +1,314 @@
+"""The data of the daemon's trade: what the cluster manager says, what configfs holds, one change.
+
+All classes are frozen values. Times are integer microseconds of the injected clock.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+MAX_NUM = 254
+"""The highest o2cb node number (the kernel's O2NM_MAX_NODES is 255, numbers start at 0)."""
+
+DEFAULT_PORT = 7777
+"""The o2net port where neither the manager nor the settings name one."""
+
+NODE_NAME_MAX_BYTES = 64
+"""A longer node name makes the kernel answer ENAMETOOLONG (seen on 6.1)."""
+
+CLUSTER_NAME_MAX_CHARS = 16
+"""What mkfs.ocfs2 and cman keep of a cluster name."""
+
+UNSET_ADDRESS = "0.0.0.0"
+"""How a node's address reads before it was written; never written by us (it can oops a kernel)."""
+
+
+class Quorum(enum.Enum):
+    """Whether the cluster manager vouches for this partition."""
+
+    QUORATE = "quorate"
+    INQUORATE = "inquorate"
+    UNKNOWN = "unknown"
+    """There is no quorum provider."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A node that the cluster manager counts in now."""
+
+    id: int
+    """The manager's node id: any 32-bit number, also 0 (a quorum disk) or over 254."""
+    name: str
+    """As the manager spells it; undecodable bytes are surrogate escapes."""
+    incarnation: int
+    """Changes when the member left and came back; comparable only within one observer."""
+    addresses: tuple[str, ...]
+    """Numeric text, IPv4 or IPv6, in the manager's order; never a name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absentee:
+    """A node that the cluster manager lists and does not count in now."""
+
+    id: int
+    name: str
+    addresses: tuple[str, ...] = ()
+    """From the manager's *configuration* only; cman's live address of a non-member is stale."""
+    fenced: bool = False
+    """The manager says that it was fenced since it was last a member."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Membership:
+    """One complete reading of the cluster manager, as of one moment."""
+
+    cluster: str
+    local_id: int
+    quorum: Quorum
+    two_node: bool
+    """Quorum proves nothing: cman's 2NODE flag, votequorum's TWONODE."""
+    members: tuple[Member, ...]
+    """Sorted by id. The local node is among them, or we are not a member."""
+    absentees: tuple[Absentee, ...] = ()
+    """Sorted by id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """A row of the desired o2cb table."""
+
+    name: str
+    num: int
+    address: str
+    port: int
+    local: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A node directory as read back from configfs, complete or not."""
+
+    name: str
+    inode: int
+    num: int
+    address: str
+    port: int
+    local: bool
+    num_proven: bool = False
+    """It is known that num was written. `0` reads the same before and after it is written, so a
+    zero is proven by local=1 or by the kernel's EEXIST when 0 is written again."""
+
+    @property
+    def half_made(self) -> bool:
+        """True when num certainly was never written (it cannot be, before port and address)."""
+        return self.port == 0 or self.address == UNSET_ADDRESS
+
+    @property
+    def doubtful(self) -> bool:
+        """True when num reads 0 and nothing tells whether it was written."""
+        return not self.half_made and self.num == 0 and not (self.local or self.num_proven)
+
+    @property
+    def complete(self) -> bool:
+        """True when the kernel surely knows this node."""
+        return not self.half_made and not self.doubtful
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Region:
+    """A heartbeat region of the cluster."""
+
+    name: str
+    pid: int | None
+    """The heartbeat thread; None while it does not run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tables:
+    """The actual state: everything that one reading of the o2cb configfs gave."""
+
+    clusters: tuple[str, ...]
+    """The names of all cluster directories, sorted; a kernel holds at most one."""
+    entries: tuple[Entry, ...] = ()
+    """The nodes of *our* cluster, sorted by name; empty while the cluster is not there."""
+    attributes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """The cluster attributes that were asked for, stripped of their newline."""
+    regions: tuple[Region, ...] = ()
+    """The heartbeat regions of our cluster, sorted by name."""
+    live_nums: frozenset[int] | None = None
+    """The nums that the disk heartbeat sees (debugfs o2hb/livenodes); None: cannot be read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateCluster:
+    """mkdir of the cluster, checked to be an o2cb configfs and taken away again if it is not."""
+
+    cluster: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetAttribute:
+    """One write(2) of one value to a cluster's or a node's attribute file."""
+
+    cluster: str
+    node: str | None
+    """None: an attribute of the cluster itself."""
+    attribute: str
+    """As in configfs, `heartbeat/dead_threshold` included."""
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddNode:
+    """mkdir, then ipv4_port, ipv4_address and num, each in one write.
+
+    `local` is not part of it: it is a step of its own, so that a missing local address never takes
+    the finished entry away again. After any error the half-made directory is removed and the
+    first errno kept.
+    """
+
+    cluster: str
+    node: Node
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveNode:
+    """rmdir of a node."""
+
+    cluster: str
+    node: str
+
+
+Step = CreateCluster | SetAttribute | AddNode | RemoveNode
+"""One change to configfs."""
+
+
+class Why(enum.Enum):
+    """Why a wanted step is pending."""
+
+    FAILED = "failed"
+    """It was tried; errno says why it failed."""
+    PINNED = "pinned"
+    """rmdir gave EBUSY, or the disk heartbeat still sees the node."""
+    INQUORATE = "inquorate"
+    TWO_NODE = "two-node"
+    QUORUM_UNKNOWN = "quorum-unknown"
+    WAITS_FOR_REMOVAL = "waits-for-removal"
+    REPLACEMENT_BLOCKED = "replacement-blocked"
+    """The old entry stays, since the new one could not follow."""
+    REGION = "region"
+    """The local node is not removed under a heartbeat region."""
+    FOREIGN_CLUSTER = "foreign-cluster"
+    IGNORED = "ignored"
+    """The kernel took the write and kept the old value."""
+    HELD = "held"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pending:
+    """A step that is wanted and cannot be done yet."""
+
+    step: Step
+    why: Why
+    reason: str
+    """For the operator: what blocks it and what ends that."""
+    errno: int | None = None
+    since_us: int = 0
+
+    @property
+    def node(self) -> str | None:
+        """The name of the node that the step is about, None for the cluster."""
+        match self.step:
+            case AddNode(node=node):
+                return node.name
+            case RemoveNode(node=name) | SetAttribute(node=name):
+                return name
+            case CreateCluster():
+                return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """A node of the manager's that is not in the desired table, and why."""
+
+    id: int
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What says whether the cluster's file systems are in use on this host."""
+
+    regions: tuple[Region, ...] = ()
+    """Regions whose heartbeat thread runs: the authority."""
+    mounts: tuple[str, ...] = ()
+    """Mount points of OCFS2 volumes of the o2cb cluster."""
+    held_by: int | None = None
+    """The pid of somebody else who holds the semaphore (0: unknown pid); None: nobody."""
+    unreadable: tuple[str, ...] = ()
+    """Facts that could not be read, each with path and errno symbol; an absent one is none."""
+
+
+class State(enum.Enum):
+    """The daemon in one word; the first that fits, in this order."""
+
+    STOPPING = "stopping"
+    LOST = "lost"
+    """The cluster manager was there and is gone."""
+    STUCK = "stuck"
+    """A declared call does not return."""
+    WAITING = "waiting"
+    HELD = "held"
+    PENDING = "pending"
+    SYNCED = "synced"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """Somebody who holds the semaphore."""
+
+    pid: int
+    """0: unknown."""
+    since_us: int
+    """When we first saw it held."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vote:
+    """An answer that was given to "is it safe to shut the cluster down now?"."""
+
+    asked_us: int
+    yes: bool
+    reason: str
+    forced: bool
+    """The answer was not going to be heeded."""
+    removed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """What the agent knows, published whole after each step; shared between threads as a value."""
+
+    state: State
+    reason: str
+    """What is waited for, or why nothing is done; empty when there is nothing to say."""
+    cluster: str | None
+    quorum: Quorum | None
+    """None before the first reading of the manager."""
+    members: tuple[Member, ...]
+    """Of the last good reading."""
+    entries: tuple[Entry, ...]
+    """Of the last good reading of configfs."""
+    pending: tuple[Pending, ...]
+    left_out: tuple[LeftOut, ...]
+    hold: Holder | None
+    vote: Vote | None
+    """The last one."""
+    fingerprint: str
+    first_pass_done: bool
+    """True once a pass has run to its end; what READY waits for."""
+    local_id: int | None = None

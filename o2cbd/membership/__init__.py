@@ -1,0 +1,1 @@
+"""Where membership comes from: the narrow interface, and one adapter for each cluster manager."""

@@ -1,0 +1,1 @@
+"""Whether OCFS2 is in use on this host: heartbeat regions, mounts."""
