@@ -1,0 +1,91 @@
+"""What the operator decided, as the core needs it: frozen, checked by `o2cbd.settings`."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from o2cbd.core.model import DEFAULT_PORT
+
+SECOND_US = 1_000_000
+
+
+class Scope(enum.Enum):
+    """Whose nodes the table holds."""
+
+    MEMBERS = "members"
+    CONFIGURED = "configured"
+    """Every node that the manager lists and that has an address."""
+
+
+class QuorumRule(enum.Enum):
+    """Whether removals need a quorate partition."""
+
+    REQUIRE = "require"
+    IGNORE = "ignore"
+
+
+class TwoNodeRule(enum.Enum):
+    """What becomes of the removal of a lost node where quorum proves nothing."""
+
+    WAIT = "wait"
+    ALLOW = "allow"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeOverride:
+    """What `[nodes.NAME]` says of one node."""
+
+    address: str | None = None
+    """Numeric IPv4 text."""
+    port: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableRules:
+    """How membership becomes the desired table."""
+
+    scope: Scope = Scope.MEMBERS
+    port: int = DEFAULT_PORT
+    nodes: Mapping[str, NodeOverride] = field(default_factory=lambda: MappingProxyType({}))
+    """By the manager's node name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemovalRules:
+    """What a removal needs."""
+
+    quorum: QuorumRule = QuorumRule.REQUIRE
+    two_node: TwoNodeRule = TwoNodeRule.WAIT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """When things are tried again; all in microseconds."""
+
+    resync_us: int = 30 * SECOND_US
+    """A full pass at least this often, everything read anew."""
+    retry_first_us: int = SECOND_US // 4
+    """First pause after a failure; doubled each time up to `retry_max_us`."""
+    retry_max_us: int = 10 * SECOND_US
+    pinned_retry_us: int = SECOND_US // 2
+    """A pinned removal is done within a second of the pin's end."""
+    hold_retry_us: int = SECOND_US // 4
+    hold_warn_us: int = 60 * SECOND_US
+    """A hold this old is warned of, once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """Everything that the controller is told once, at its start."""
+
+    cluster: str | None = None
+    """The name that the manager's must equal; None: the manager's is taken."""
+    table: TableRules = field(default_factory=TableRules)
+    removals: RemovalRules = field(default_factory=RemovalRules)
+    attributes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Cluster attributes to keep at a value: configfs name (`heartbeat/dead_threshold` included)
+    to text; an attribute that is not named is not touched."""
+    timing: Timing = field(default_factory=Timing)
