@@ -1,0 +1,277 @@
+"""Membership from cman: what libcman says, turned into what can be believed.
+
+What cman and its library do to their users is measured knowledge; each measure against it here says
+which. All calls belong to one thread, whose signals are blocked (the library loses its place in the
+stream when a signal interrupts it), in a process that ignores SIGPIPE, as Python does.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Final
+
+from o2cbd.calls import CallBoard
+from o2cbd.core.events import ConfigChange, ManagerLost, Notice, ShutdownAsked, StateChange
+from o2cbd.core.model import Absentee, Member, Membership, Quorum
+from o2cbd.membership import libcman_table as cman
+from o2cbd.membership.interface import ManagerGoneError, MembershipSource
+from o2cbd.membership.libcman_table import LibcmanHandle, LibcmanTable, NodeRecord
+from o2cbd.membership.sockaddr import address_text
+
+GONE_ERRNOS: Final = frozenset({errno.EHOSTDOWN, errno.ECONNRESET, errno.EPIPE})
+"""What libcman says of a dead connection. ECONNRESET comes once, where a request was unread."""
+
+QUORUM_DISK_ID: Final = 0
+"""How a node list shows the quorum disk; as an argument, 0 means the local node."""
+
+NODE_HEADROOM: Final = 16
+"""How many nodes may appear between the count and the list before a reading is repeated."""
+
+READ_ATTEMPTS: Final = 5
+"""Each with twice the head-room of the one before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Event:
+    """All that the C callback leaves behind."""
+
+    reason: int
+    argument: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Identity:
+    """What cannot change while one cman lives."""
+
+    cluster: str
+    local_id: int
+
+
+class CmanSource:
+    """One connection to cman, as a `MembershipSource`."""
+
+    def __init__(self, handle: LibcmanHandle, calls: CallBoard) -> None:
+        self._handle = handle
+        self._calls = calls
+        self._events: list[_Event] = []
+        self._identity: _Identity | None = None
+        self._lost = False
+        self._closed = False
+
+    def subscribe(self) -> None:
+        """Ask for events; once, before anything else.
+
+        Raises:
+            OSError: with the library's errno.
+        """
+        with self._call("cman_start_notification"):
+            self._handle.start_notification(self._take_event)
+
+    def fileno(self) -> int:
+        """Return the descriptor of this moment: the library swaps it while it holds events back."""
+        with self._call("cman_get_fd"):
+            return self._handle.get_fd()
+
+    def dispatch(self) -> tuple[Notice, ...]:
+        """Deliver all that is there. See `MembershipSource`.
+
+        The result of the C call is no measure: it is 0 after events as after none.
+        """
+        if self._lost:
+            return ()
+        death: list[Notice] = []
+        try:
+            with self._calls.declare("cman_dispatch"):
+                self._handle.dispatch(cman.DISPATCH_ALL)
+        except OSError as error:
+            if error.errno not in {errno.EAGAIN, errno.EINTR}:
+                # Whatever else it says, the stream cannot be trusted any more.
+                self._lost = True
+                death.append(ManagerLost(errno=error.errno or errno.EHOSTDOWN))
+        events, self._events = self._events, []
+        return tuple([notice for event in events for notice in _notices(event)] + death)
+
+    def snapshot(self) -> Membership:
+        """Read everything anew. See `MembershipSource`.
+
+        The nodes are read before quorum and flags: what is said of quorum is then never older than
+        a departure, and a node that is seen gone is not removed under the quorum of before.
+        """
+        identity = self._identify()
+        nodes = self._read_nodes()
+        with self._call("cman_is_quorate"):
+            quorate = self._handle.is_quorate()
+        with self._call("cman_get_extra_info"):
+            flags = self._handle.get_extra_flags()
+        two_node = bool(flags & cman.EXTRA_FLAG_2NODE)
+        return Membership(
+            cluster=identity.cluster,
+            local_id=identity.local_id,
+            quorum=Quorum.QUORATE if quorate else Quorum.INQUORATE,
+            two_node=two_node,
+            members=tuple(self._member(node) for node in nodes if node.member),
+            absentees=tuple(
+                Absentee(
+                    id=node.nodeid,
+                    name=_text(node.name),
+                    fenced=two_node and self._fenced(node.nodeid),
+                )
+                for node in nodes
+                if not node.member
+            ),
+        )
+
+    def reply_shutdown(self, yes: bool) -> None:  # noqa: FBT001 - the answer itself
+        """Send the one answer; the library never says whether it arrived."""
+        with self._call("cman_replyto_shutdown"):
+            self._handle.replyto_shutdown(int(yes))
+
+    def close(self) -> None:
+        """See `MembershipSource`. A question that is open then counts as answered with yes."""
+        if self._closed:
+            return
+        self._closed = True
+        self._lost = True
+        with suppress(OSError), self._call("cman_finish"):
+            self._handle.finish()
+
+    def _take_event(self, reason: int, argument: int) -> None:
+        """Run inside C, inside `dispatch`: so it does next to nothing."""
+        self._events.append(_Event(reason=reason, argument=argument))
+
+    @contextmanager
+    def _call(self, name: str) -> Iterator[None]:
+        """Declare a call, and tell a dead connection from a failed request."""
+        try:
+            with self._calls.declare(name):
+                yield
+        except OSError as error:
+            if error.errno not in GONE_ERRNOS:
+                raise
+            self._lost = True
+            raise ManagerGoneError(error.errno, error.strerror) from error
+
+    def _identify(self) -> _Identity:
+        if self._identity is None:
+            with self._call("cman_get_cluster"):
+                cluster = self._handle.get_cluster()
+            with self._call("cman_get_node"):
+                local = self._handle.get_node(cman.NODEID_US)
+            self._identity = _Identity(cluster=_text(cluster.name), local_id=local.nodeid)
+        return self._identity
+
+    def _read_nodes(self) -> list[NodeRecord]:
+        """Read the whole list, sorted by id.
+
+        libcman may call a list that is longer than the buffer a success and fill the buffer from
+        an earlier answer. So the count is asked for first, there is head-room, and a buffer that
+        comes back full, or a list far from the count, is not believed.
+        """
+        headroom = NODE_HEADROOM
+        for _attempt in range(READ_ATTEMPTS):
+            with self._call("cman_get_node_count"):
+                expected = self._handle.get_node_count()
+            room = expected + headroom
+            headroom *= 2
+            try:
+                with self._call("cman_get_nodes"):
+                    count, nodes = self._handle.get_nodes(room)
+            except OSError as error:
+                if error.errno != errno.EINVAL:
+                    raise
+                continue
+            if 0 <= count < room and len(nodes) == count:
+                return sorted(nodes, key=lambda node: node.nodeid)
+        raise cman.CmanError(errno.EINVAL, "cman_get_nodes")
+
+    def _member(self, node: NodeRecord) -> Member:
+        return Member(
+            id=node.nodeid,
+            name=_text(node.name),
+            incarnation=node.incarnation,
+            addresses=self._addresses(node),
+        )
+
+    def _addresses(self, node: NodeRecord) -> tuple[str, ...]:
+        """The address in the list is the first interface's; the others must be asked for.
+
+        That is done only for a member without IPv4 there. The quorum disk has no address: what
+        stands in its field is left over from the node before it.
+        """
+        if node.nodeid == QUORUM_DISK_ID:
+            return ()
+        first = address_text(node.address, node.address_length)
+        if first is not None and ":" not in first:
+            return (first,)
+        found = [] if first is None else [first]
+        for length, sockaddr in self._interfaces(node.nodeid):
+            text = address_text(sockaddr, length)
+            if text is not None and text not in found:
+                found.append(text)
+        return tuple(found)
+
+    def _interfaces(self, nodeid: int) -> tuple[tuple[int, bytes], ...]:
+        try:
+            with self._call("cman_get_node_addrs"):
+                return self._handle.get_node_addrs(nodeid)
+        except OSError as error:
+            # cman forgot the node since the list was read; its state change is on the way.
+            if error.errno == errno.EINVAL:
+                return ()
+            raise
+
+    def _fenced(self, nodeid: int) -> bool:
+        """A refusal means that cman vouches for nothing, as 0 does."""
+        if nodeid == QUORUM_DISK_ID:
+            return False
+        try:
+            with self._call("cman_get_fenceinfo"):
+                return bool(self._handle.get_fenceinfo(nodeid).fenced)
+        except ManagerGoneError:
+            raise
+        except OSError:
+            return False
+
+
+def connect_cman(table: LibcmanTable, calls: CallBoard) -> MembershipSource:
+    """Open a connection and subscribe: a `Connect` once its arguments are bound.
+
+    Raises:
+        OSError: with the library's errno: ENOENT (cman is not running), ECONNREFUSED (it crashed),
+            EACCES (not root), EHOSTDOWN or ECONNRESET (it died while we connected).
+    """
+    with calls.declare("cman_init"):
+        handle = table.init()
+    source = CmanSource(handle, calls)
+    try:
+        source.subscribe()
+    except BaseException:
+        source.close()
+        raise
+    return source
+
+
+def _notices(event: _Event) -> tuple[Notice, ...]:
+    """Translate; ports and reasons that nobody knows are no concern of ours."""
+    match event.reason:
+        case cman.REASON_STATECHANGE:
+            return (StateChange(quorate=bool(event.argument)),)
+        case cman.REASON_TRY_SHUTDOWN:
+            return (
+                ShutdownAsked(
+                    forced=bool(event.argument & cman.SHUTDOWN_ANYWAY),
+                    removed=bool(event.argument & cman.SHUTDOWN_REMOVED),
+                ),
+            )
+        case cman.REASON_CONFIG_UPDATE:
+            return (ConfigChange(version=event.argument),)
+        case _:
+            return ()
+
+
+def _text(field: bytes) -> str:
+    """Decode a name field, which may lack its NUL and may hold any bytes."""
+    return field.partition(b"\0")[0].decode("utf-8", "surrogateescape")
