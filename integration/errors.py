@@ -1,0 +1,11 @@
+"""What can go wrong on the way to a verdict, by what the caller is told."""
+
+from __future__ import annotations
+
+
+class CannotRunError(Exception):
+    """This machine lacks something that the run needs; the text says what to do about it."""
+
+
+class GuestError(Exception):
+    """The guest did not do what was asked of it: it ended, fell silent or broke the protocol."""

@@ -1,0 +1,106 @@
+"""The lists of Debian packages, and what this machine lacks of them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from integration.errors import CannotRunError
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+HOST_PACKAGES = CHECKOUT / "debian-packages.txt"
+GUEST_PACKAGES = Path(__file__).with_name("guest-packages.txt")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """A program that the run starts, and the package that has it."""
+
+    program: str
+    package: str
+
+
+TOOLS = (
+    Tool(program="mmdebstrap", package="mmdebstrap"),
+    Tool(program="mke2fs", package="e2fsprogs"),
+    Tool(program="qemu-system-x86_64", package="qemu-system-x86"),
+    Tool(program="setpriv", package="util-linux"),
+)
+
+ADMIN_PATH = "/usr/sbin:/sbin"
+"""Where mke2fs is on Debian; not in an ordinary user's PATH."""
+
+
+def parse_packages(text: str) -> dict[str, list[str]]:
+    """Read a list: section heading -> packages, in the order of the file.
+
+    A heading is a comment line of one word. Longer comments explain.
+    """
+    sections: dict[str, list[str]] = {}
+    current = ""
+    for line in (raw.strip() for raw in text.splitlines()):
+        if line.startswith("#"):
+            words = line[1:].split()
+            if len(words) == 1:
+                current = words[0]
+                sections[current] = []
+        elif line:
+            sections.setdefault(current, []).append(line)
+    return sections
+
+
+def host_packages(section: str) -> list[str]:
+    """The packages of one section of `debian-packages.txt`."""
+    return parse_packages(HOST_PACKAGES.read_text("utf-8"))[section]
+
+
+def guest_packages() -> list[str]:
+    """Every package that the guest image is made of."""
+    sections = parse_packages(GUEST_PACKAGES.read_text("utf-8"))
+    return [package for names in sections.values() for package in names]
+
+
+def find_program(name: str) -> str | None:
+    """The path of a program, looked for where administrators' programs are too."""
+    return shutil.which(name) or shutil.which(name, path=ADMIN_PATH)
+
+
+def program(name: str) -> str:
+    """The path of a program of `TOOLS`.
+
+    Raises:
+        CannotRunError: it is not installed.
+    """
+    path = find_program(name)
+    if path is None:
+        raise CannotRunError(lacking_text([tool for tool in TOOLS if tool.program == name]))
+    return path
+
+
+def lacking(find: Callable[[str], str | None] = find_program) -> list[Tool]:
+    """The tools that this machine does not have."""
+    return [tool for tool in TOOLS if find(tool.program) is None]
+
+
+def lacking_text(tools: list[Tool]) -> str:
+    """What is missing, and the command that installs it."""
+    packages = " ".join(sorted({tool.package for tool in tools}))
+    names = ", ".join(tool.program for tool in tools)
+    return (
+        f"not installed: {names}. As root: "
+        f"apt-get update && apt-get install --no-install-recommends --yes {packages}"
+    )
+
+
+def require_tools() -> Mapping[str, str]:
+    """Every tool's path.
+
+    Raises:
+        CannotRunError: at least one is missing; all of them are named.
+    """
+    missing = lacking()
+    if missing:
+        raise CannotRunError(lacking_text(missing))
+    return {tool.program: program(tool.program) for tool in TOOLS}

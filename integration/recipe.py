@@ -1,0 +1,82 @@
+"""What the guest image is made of, and the name that stands for it in the cache."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from integration.packages import GUEST_PACKAGES
+
+CACHE_VARIABLE = "O2CBD_VM_CACHE"
+
+ROOT_MODULES = ("virtio_pci", "virtio_blk", "virtio_console", "crc32c_generic", "ext4")
+"""What the initrd loads to reach the channel and the root file system."""
+
+GUEST_MODULES = (
+    "virtio-rng",
+    "configfs",
+    "ocfs2_nodemanager",
+    "ocfs2_stack_o2cb",
+    "ocfs2_dlm",
+    "ocfs2",
+)
+"""What the guest loads itself, by modprobe."""
+
+PRUNED = (
+    "boot",
+    "usr/include",
+    "usr/lib/klibc*",
+    "usr/lib/locale",
+    "usr/lib/python3.*/ensurepip",
+    "usr/lib/python3.*/idlelib",
+    "usr/lib/python3.*/lib2to3",
+    "usr/lib/python3.*/pydoc_data",
+    "usr/lib/python3.*/test",
+    "usr/lib/udev",
+    "usr/lib/x86_64-linux-gnu/gconv",
+    "usr/lib/x86_64-linux-gnu/perl*",
+    "usr/share/bash-completion",
+    "usr/share/doc",
+    "usr/share/info",
+    "usr/share/initramfs-tools",
+    "usr/share/lintian",
+    "usr/share/locale",
+    "usr/share/man",
+    "usr/share/perl*",
+    "var/lib/apt",
+    "var/cache",
+)
+"""Patterns below the root, of what nothing in the guest reads."""
+
+_MAKERS = ("recipe.py", "image.py", "initrd.py")
+"""The modules whose text decides what the image looks like."""
+
+
+def cache_directory(environment: os._Environ[str] | dict[str, str]) -> Path:
+    """Where images and what was learnt of this machine are kept between runs."""
+    if given := environment.get(CACHE_VARIABLE):
+        return Path(given)
+    base = environment.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "o2cbd-integration"
+
+
+def recipe_digest(parts: Sequence[str]) -> str:
+    """16 hexadecimal digits that change with any part, and with where one part ends."""
+    digest = hashlib.sha256()
+    for part in parts:
+        data = part.encode()
+        digest.update(len(data).to_bytes(8, "big"))
+        digest.update(data)
+    return digest.hexdigest()[:16]
+
+
+def image_digest(codename: str) -> str:
+    """The name of the image that today's code and package list make from a Debian release.
+
+    New versions of packages do not change it: an image is kept until `python -m integration
+    image --anew`.
+    """
+    texts = [Path(__file__).with_name(name).read_text("utf-8") for name in _MAKERS]
+    return recipe_digest([codename, GUEST_PACKAGES.read_text("utf-8"), *texts])
