@@ -1,0 +1,148 @@
+"""A grammar-aware fuzzer of libcman's wire protocol: byte streams that are nearly right.
+
+The same seed gives the same streams everywhere: draws are `random()`, `getrandbits`, `randrange`.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from fakecluster.cman.records import FenceRecord, NodeRecord, VersionRecord, encode_ints
+from fakecluster.cman.wire import (
+    BODY_MAX_BYTES,
+    HEADER_BYTES,
+    BadHeader,
+    Command,
+    Header,
+    RequestReader,
+)
+
+_T = TypeVar("_T")
+_U32 = 1 << 32
+_EDGES = (0, 1, 2, 19, 20, 21, 24, 0x7F, 0xFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
+
+_NAMED = frozenset({Command.DATA, Command.REG_QUORUMDEV, Command.UPDATE_QUORUMDEV})
+_TWO_INTS = frozenset({Command.ISLISTENING, Command.SET_VOTES})
+_ONE_INT = frozenset(
+    {
+        Command.SETEXPECTED_VOTES,
+        Command.KILLNODE,
+        Command.LEAVE_CLUSTER,
+        Command.POLL_QUORUMDEV,
+        Command.TRY_SHUTDOWN,
+        Command.SHUTDOWN_REPLY,
+        Command.GET_FENCE_INFO,
+        Command.GET_NODEADDRS,
+        Command.SET_DEBUGLOG,
+        Command.GETNODE_EXTRA,
+        Command.BIND,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attack:
+    """What one hostile connection sends, in the pieces that it is written in."""
+
+    pieces: tuple[bytes, ...]
+
+    @property
+    def framed(self) -> bool:
+        """True when a server reads at least one request out of it, and no bad header."""
+        messages = list(RequestReader().feed(b"".join(self.pieces)))
+        return bool(messages) and not any(isinstance(each, BadHeader) for each in messages)
+
+
+def attacks(seed: int, count: int) -> Iterator[Attack]:
+    """Give `count` hostile connections; about a third has something wrong in a header."""
+    draw = random.Random(seed)  # noqa: S311 - reproducible nonsense is wanted, not secrets
+    for _ in range(count):
+        data = b"".join(_message(draw) for _ in range(1 + draw.randrange(6)))
+        if draw.random() < 0.1:
+            data = data[: draw.randrange(len(data))]
+        yield Attack(pieces=tuple(_split(draw, data)))
+
+
+def _message(draw: random.Random) -> bytes:
+    command = int(_pick(draw, tuple(Command)))
+    body = _body(draw, command)
+    header = Header(length=HEADER_BYTES + len(body), command=command)
+    if draw.random() < 0.12:
+        field = _pick(draw, ("magic", "version", "length", "command", "flags"))
+        header = replace(header, **{field: _number(draw)})
+    elif draw.random() < 0.04:
+        header = replace(header, length=header.length + draw.randrange(-3, 4))
+    return header.encode() + body
+
+
+def _body(draw: random.Random, command: int) -> bytes:
+    """A body that fits its command mostly; else too short, too long, or noise."""
+    kind = draw.randrange(8)
+    fitting = _fitting(draw, command)
+    if kind == 0:
+        return fitting[: draw.randrange(len(fitting) + 1)]
+    if kind == 1:
+        return fitting + _noise(draw, draw.randrange(64))
+    if kind == 2:
+        return _noise(draw, draw.randrange(BODY_MAX_BYTES + 1))
+    return fitting
+
+
+def _fitting(draw: random.Random, command: int) -> bytes:
+    body = b""
+    if command == Command.GETNODE:
+        name = _pick(draw, (b"", b"node1", b"x" * 255, b"\xff\xfe/..", _noise(draw, 40)))
+        body = NodeRecord(node_id=_signed(draw), name=name, state=_signed(draw)).encode()
+    elif command == Command.SET_VERSION:
+        body = VersionRecord(major=_number(draw), config=_number(draw)).encode()
+    elif command == Command.UPDATE_FENCE_INFO:
+        agent = _noise(draw, draw.randrange(256))
+        body = FenceRecord(node_id=_signed(draw), agent=agent).encode()
+    elif command == Command.BARRIER:
+        body = _noise(draw, 48)
+    elif command in _NAMED:
+        tail = _noise(draw, draw.randrange(300))
+        body = encode_ints(_signed(draw), _signed(draw)) + tail
+    elif command in _TWO_INTS:
+        body = encode_ints(_signed(draw), _signed(draw))
+    elif command in _ONE_INT:
+        body = encode_ints(_signed(draw))
+    return body
+
+
+def _split(draw: random.Random, data: bytes) -> Iterator[bytes]:
+    """Cut the stream at a few places, or, now and then, at every byte."""
+    if draw.random() < 0.1:
+        yield from (data[at : at + 1] for at in range(len(data)))
+        return
+    cuts = sorted(draw.randrange(len(data) + 1) for _ in range(draw.randrange(4)))
+    start = 0
+    for cut in [*cuts, len(data)]:
+        if cut > start:
+            yield data[start:cut]
+            start = cut
+
+
+def _noise(draw: random.Random, size: int) -> bytes:
+    return draw.getrandbits(8 * size).to_bytes(size, "little") if size else b""
+
+
+def _number(draw: random.Random) -> int:
+    if draw.random() < 0.5:
+        return _pick(draw, _EDGES)
+    return draw.randrange(_U32)
+
+
+def _signed(draw: random.Random) -> int:
+    """A C int: mostly a plausible node id, else an edge or anything."""
+    if draw.random() < 0.6:
+        return draw.randrange(-1, 5)
+    number = _number(draw)
+    return number - _U32 if number >= _U32 // 2 else number
+
+
+def _pick(draw: random.Random, choices: tuple[_T, ...]) -> _T:
+    return choices[draw.randrange(len(choices))]

@@ -1,0 +1,274 @@
+"""A client's connection and a daemon's listening socket, below every meaning of the bytes."""
+
+import errno
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fakecluster.cman.connection import MAX_QUEUED, Connection
+from fakecluster.cman.listener import PATH_MAX_BYTES, Listener, PathTooLongError
+from fakecluster.cman.wire import (
+    BadHeader,
+    Command,
+    Event,
+    Header,
+    Message,
+    MessageReader,
+    Reply,
+    Request,
+)
+from fakecluster.poller import Poller
+
+
+class Ends:
+    """Both ends of a connection, and what happened at the server's."""
+
+    def __init__(self) -> None:
+        self.poller = Poller()
+        ours, self.client = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.client.settimeout(5)
+        self.received: list[Request | BadHeader] = []
+        self.closed = 0
+        self.connection = Connection(
+            ours, self.poller, received=self.received.append, closed=self._on_closed
+        )
+
+    def _on_closed(self) -> None:
+        self.closed += 1
+
+    def turn(self) -> None:
+        """Serve what is ready now."""
+        self.poller.wait(0)
+
+    def messages(self, bytes_max: int = 1 << 20) -> list[Message]:
+        """What the client has received."""
+        return list(MessageReader().feed(self.client.recv(bytes_max)))
+
+
+@pytest.fixture
+def ends() -> Iterator[Ends]:
+    """A connected pair."""
+    made = Ends()
+    yield made
+    made.connection.close()
+    made.client.close()
+
+
+def test_a_request_arrives_and_a_reply_goes_out(ends: Ends) -> None:
+    """The plain way."""
+    ends.client.sendall(Request(command=Command.ISACTIVE).encode())
+    ends.turn()
+    assert ends.received == [Request(command=Command.ISACTIVE)]
+    ends.connection.send(Reply(command=Command.ISACTIVE, status=1))
+    assert ends.messages() == [Reply(command=Command.ISACTIVE, status=1)]
+
+
+def test_the_peers_pid_is_known(ends: Ends) -> None:
+    """Of the process that connected."""
+    assert ends.connection.peer_pid == os.getpid()
+
+
+def test_a_client_that_goes_away_is_closed_once(ends: Ends) -> None:
+    """Its requests that were complete are still heard."""
+    ends.client.sendall(Request(command=Command.ISACTIVE).encode())
+    ends.client.close()
+    ends.turn()
+    ends.turn()
+    ends.connection.close()
+    assert (ends.received, ends.closed) == ([Request(command=Command.ISACTIVE)], 1)
+
+
+def test_over_128_queued_messages_end_the_connection(ends: Ends) -> None:
+    """cman's max_queued; the client sees an end, and the bytes that were already on their way."""
+    ends.connection._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+    sent = 0
+    while not ends.connection._outbox:
+        ends.connection.send(Event(reason=1, arg=sent))
+        sent += 1
+    for _ in range(MAX_QUEUED - 1):
+        ends.connection.send(Event(reason=1, arg=1))
+    assert (len(ends.connection._outbox), ends.connection.open) == (MAX_QUEUED, True)
+    ends.connection.send(Event(reason=1, arg=1))
+    assert (ends.connection.open, ends.closed) == (False, 1)
+    received = b""
+    while data := ends.client.recv(1 << 20):
+        received += data
+    assert list(MessageReader().feed(received)) == [
+        Event(reason=1, arg=arg) for arg in range(sent - 1)
+    ]
+
+
+def test_what_was_queued_goes_out_in_order_and_whole(ends: Ends) -> None:
+    """Long replies are cut by the socket, never by us."""
+    sent: list[Message] = [
+        Reply(command=number, status=number, payload=bytes([number]) * 20_000)
+        for number in range(100)
+    ]
+    for each in sent:
+        ends.connection.send(each)
+    reader = MessageReader()
+    received: list[Message] = []
+    while len(received) < len(sent):
+        received += reader.feed(ends.client.recv(4096))
+        ends.turn()
+    assert received == sent
+
+
+def test_a_hang_up_delivers_what_was_sent_before(ends: Ends) -> None:
+    """-EINVAL reaches the client whose stream is lost; later messages do not."""
+    ends.connection.send(Reply(command=9, status=-errno.EINVAL))
+    ends.connection.hang_up()
+    ends.connection.send(Reply(command=9, status=0))
+    assert ends.messages() == [Reply(command=9, status=-errno.EINVAL)]
+    assert (ends.client.recv(1), ends.closed) == (b"", 1)
+
+
+def test_a_hang_up_waits_for_a_slow_client(ends: Ends) -> None:
+    """The connection ends when the last queued byte is gone; new requests are not read."""
+    long = Reply(command=9, status=0, payload=bytes(1 << 20))
+    ends.connection.send(long)
+    ends.connection.hang_up()
+    ends.client.sendall(Request(command=Command.ISACTIVE).encode())
+    ends.turn()
+    assert (ends.connection.open, ends.received) == (True, [])
+    received = b""
+    while len(received) < len(long.encode()):
+        received += ends.client.recv(1 << 20)
+        ends.turn()
+    assert (list(MessageReader().feed(received)), ends.closed) == ([long], 1)
+
+
+def test_a_frozen_connection_neither_reads_nor_writes(ends: Ends) -> None:
+    """A stopped cman: all of it happens after the thaw, in order."""
+    ends.connection.freeze(frozen=True)
+    ends.client.sendall(Request(command=Command.ISACTIVE).encode())
+    ends.connection.send(Event(reason=1, arg=0))
+    ends.turn()
+    assert ends.received == []
+    ends.client.settimeout(0)
+    with pytest.raises(BlockingIOError):
+        ends.client.recv(1)
+    ends.connection.freeze(frozen=False)
+    ends.turn()
+    assert ends.received == [Request(command=Command.ISACTIVE)]
+    assert ends.messages() == [Event(reason=1, arg=0)]
+
+
+def test_a_lost_stream_is_read_no_more(ends: Ends) -> None:
+    """What follows a bad header with a body is not taken for requests."""
+    bad = Header(magic=1, length=24, command=7).encode()
+    ends.client.sendall(bad + Request(command=Command.ISACTIVE).encode())
+    ends.turn()
+    assert ends.received == [BadHeader(command=7, stream_lost=True)]
+
+
+class Door:
+    """A listener and the streams that came in."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.poller = Poller()
+        self.streams: list[socket.socket] = []
+        self.listener = Listener(path, mode=0o660, poller=self.poller, accepted=self.streams.append)
+
+    def knock(self) -> socket.socket:
+        client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            client.connect(str(self.path))
+        except OSError:
+            client.close()
+            raise
+        return client
+
+
+@pytest.fixture
+def door(tmp_path: Path) -> Iterator[Door]:
+    """A listener at a fresh path."""
+    made = Door(tmp_path / "s")
+    yield made
+    made.listener.close(stale=False)
+    for each in made.streams:
+        each.close()
+
+
+def test_a_listener_takes_clients_with_its_mode(door: Door) -> None:
+    """The permission bits are exactly those asked for, whatever the umask."""
+    with door.knock(), door.knock():
+        door.poller.wait(0)
+        assert len(door.streams) == 2
+    assert door.path.stat().st_mode & 0o7777 == 0o660
+
+
+@pytest.mark.parametrize(("stale", "expected"), [(True, errno.ECONNREFUSED), (False, errno.ENOENT)])
+def test_a_closed_listener(door: Door, stale: bool, expected: int) -> None:
+    """Crashed: the file stays and refuses. Down: the file is gone."""
+    door.listener.close(stale=stale)
+    with pytest.raises(OSError, match=r".") as caught:
+        door.knock()
+    assert caught.value.errno == expected
+
+
+def test_a_stale_socket_is_replaced(door: Door) -> None:
+    """As a restarted cman does."""
+    door.listener.close(stale=True)
+    again = Door(door.path)
+    with again.knock():
+        again.poller.wait(0)
+    assert len(again.streams) == 1
+    again.streams[0].close()
+    again.listener.close(stale=False)
+
+
+def test_a_frozen_listener_leaves_newcomers_in_the_backlog(door: Door) -> None:
+    """They are connected and nobody has taken them yet."""
+    door.listener.freeze(frozen=True)
+    with door.knock():
+        door.poller.wait(0)
+        assert door.streams == []
+        door.listener.freeze(frozen=False)
+        door.poller.wait(0)
+        assert len(door.streams) == 1
+
+
+def test_a_path_that_does_not_fit_is_refused_not_cut(tmp_path: Path) -> None:
+    """107 bytes fit, 108 do not."""
+    room = PATH_MAX_BYTES - len(os.fsencode(tmp_path)) - 1
+    fits = Door(tmp_path / ("s" * room))
+    fits.listener.close(stale=False)
+    with pytest.raises(PathTooLongError, match="choose a shorter directory") as caught:
+        Door(tmp_path / ("s" * (room + 1)))
+    assert caught.value.errno == errno.ENAMETOOLONG
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_no_socket_is_never_removed(tmp_path: Path) -> None:
+    """A file of the user's at that path stays."""
+    (tmp_path / "s").write_text("precious")
+    with pytest.raises(FileExistsError):
+        Door(tmp_path / "s")
+    assert (tmp_path / "s").read_text() == "precious"
+
+
+def test_without_descriptors_newcomers_wait(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    """EMFILE stops the accepting, so that the loop does not spin; `resume` goes on."""
+
+    class Exhausted(socket.socket):
+        def accept(self) -> tuple[socket.socket, object]:
+            raise OSError(errno.EMFILE, "no descriptors")
+
+    with door.knock():
+        real = door.listener._sock
+        door.listener._sock = Exhausted(fileno=real.fileno())
+        door.poller.wait(0)
+        door.poller.wait(0)
+        assert door.streams == []
+        door.listener._sock.detach()
+        door.listener._sock = real
+        door.poller.wait(0)
+        assert door.streams == []
+        door.listener.resume()
+        door.poller.wait(0)
+        assert len(door.streams) == 1
