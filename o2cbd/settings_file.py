@@ -1,0 +1,462 @@
+"""The settings file: TOML in, `DaemonSettings` out, or every problem at once with its key path."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import enum
+import json
+import re
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, NewType
+
+import attrs
+from cattrs import Converter
+from cattrs.errors import ForbiddenExtraKeysError
+from cattrs.gen import make_dict_structure_fn, make_mapping_structure_fn
+
+from o2cbd import settings
+from o2cbd.core.model import DEFAULT_PORT
+from o2cbd.core.reports import Severity
+from o2cbd.core.rules import (
+    SECOND_US,
+    NodeOverride,
+    QuorumRule,
+    RemovalRules,
+    Rules,
+    Scope,
+    TableRules,
+    Timing,
+    TwoNodeRule,
+)
+from o2cbd.settings import DaemonSettings, Problem, SettingsError, ValueProblem
+
+KERNEL_IDLE_TIMEOUT_MS = 30000
+KERNEL_KEEPALIVE_DELAY_MS = 2000
+"""What a new cluster directory reads (seen on 6.1); they reset with each mkdir of the cluster."""
+
+MAX_MS = 2**32 - 1
+MIN_DEAD_THRESHOLD = 3
+"""The kernel takes a write of 2 or less and silently ignores it."""
+MAX_DEAD_THRESHOLD = 2**31 - 1
+
+MIN_SECONDS = 0.01
+MAX_SECONDS = 86400.0
+MAX_STOP_GRACE_SECONDS = 4.5
+"""SIGTERM is done within 5 s."""
+
+Port = NewType("Port", int)
+Address = NewType("Address", str)
+ClusterName = NewType("ClusterName", str)
+Text = NewType("Text", str)
+Path = NewType("Path", str)
+Mode = NewType("Mode", int)
+Milliseconds = NewType("Milliseconds", int)
+DeadThreshold = NewType("DeadThreshold", int)
+Micros = NewType("Micros", int)
+"""Written in seconds."""
+StopGrace = NewType("StopGrace", int)
+"""Written in seconds."""
+
+
+class FenceMethod(enum.Enum):
+    """What the kernel does when it must fence itself."""
+
+    RESET = "reset"
+    PANIC = "panic"
+
+
+class HeartbeatMode(enum.Enum):
+    """Where the disk heartbeat is: one region a mount, or shared ones."""
+
+    LOCAL = "local"
+    GLOBAL = "global"
+
+
+class Level(enum.Enum):
+    """The least severe report that is written."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTICE = "notice"
+    INFO = "info"
+    DEBUG = "debug"
+
+
+@attrs.frozen(kw_only=True)
+class MembershipSection:
+    """`[membership]`."""
+
+    source: settings.Source = settings.Source.CMAN
+    libcman: Text | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ClusterSection:
+    """`[cluster]`: the name to confirm, and attributes to keep at a value."""
+
+    name: ClusterName | None = None
+    idle_timeout_ms: Milliseconds | None = None
+    keepalive_delay_ms: Milliseconds | None = None
+    reconnect_delay_ms: Milliseconds | None = None
+    fence_method: FenceMethod | None = None
+    dead_threshold: DeadThreshold | None = None
+    heartbeat_mode: HeartbeatMode | None = None
+
+
+@attrs.frozen(kw_only=True)
+class TableSection:
+    """`[table]`."""
+
+    scope: Scope = Scope.MEMBERS
+    port: Port = Port(DEFAULT_PORT)
+
+
+@attrs.frozen(kw_only=True)
+class NodeSection:
+    """`[nodes.NAME]`."""
+
+    address: Address | None = None
+    port: Port | None = None
+
+
+@attrs.frozen(kw_only=True)
+class RemovalsSection:
+    """`[removals]`."""
+
+    quorum: QuorumRule = QuorumRule.REQUIRE
+    two_node: TwoNodeRule = TwoNodeRule.WAIT
+
+
+@attrs.frozen(kw_only=True)
+class HoldSection:
+    """`[hold]`."""
+
+    name: Text | None = None
+    mode: Mode = Mode(0)
+
+
+_PATHS = settings.Paths()
+_TIMING = Timing()
+_SERVICE_TIMING = settings.ServiceTiming()
+
+
+@attrs.frozen(kw_only=True)
+class PathsSection:
+    """`[paths]`."""
+
+    configfs: Path = Path(_PATHS.configfs)
+    mounts: Path = Path(_PATHS.mounts)
+    debugfs: Path = Path(_PATHS.debugfs)
+    runtime_dir: Path = Path(_PATHS.runtime_dir)
+
+
+@attrs.frozen(kw_only=True)
+class TimingSection:
+    """`[timing]`, in seconds."""
+
+    resync_s: Micros = Micros(_TIMING.resync_us)
+    retry_first_s: Micros = Micros(_TIMING.retry_first_us)
+    retry_max_s: Micros = Micros(_TIMING.retry_max_us)
+    pinned_retry_s: Micros = Micros(_TIMING.pinned_retry_us)
+    hold_retry_s: Micros = Micros(_TIMING.hold_retry_us)
+    hold_warn_s: Micros = Micros(_TIMING.hold_warn_us)
+    stuck_after_s: Micros = Micros(_SERVICE_TIMING.stuck_after_us)
+    stop_grace_s: StopGrace = StopGrace(_SERVICE_TIMING.stop_grace_us)
+
+
+@attrs.frozen(kw_only=True)
+class LogSection:
+    """`[log]`."""
+
+    format: settings.LogFormat = settings.LogFormat.AUTO
+    level: Level = Level.INFO
+
+
+@attrs.frozen(kw_only=True)
+class File:
+    """The whole file."""
+
+    membership: MembershipSection = MembershipSection()
+    cluster: ClusterSection = ClusterSection()
+    table: TableSection = TableSection()
+    nodes: dict[str, NodeSection] = attrs.field(factory=dict)
+    removals: RemovalsSection = RemovalsSection()
+    hold: HoldSection = HoldSection()
+    paths: PathsSection = PathsSection()
+    timing: TimingSection = TimingSection()
+    log: LogSection = LogSection()
+
+
+def load(path: str) -> DaemonSettings:
+    """Read and check a settings file.
+
+    Raises:
+        OSError: it cannot be read.
+        SettingsError: something in it is wrong; it names all that is.
+    """
+    with open(path, "rb") as stream:  # noqa: PTH123 - pathlib costs more start than it gives here
+        content = stream.read()
+    try:
+        data = tomllib.loads(content.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(path, (Problem(path="", text=f"no TOML: {error}"),)) from None
+    return from_data(data, origin=path)
+
+
+def from_data(data: Mapping[str, object], *, origin: str) -> DaemonSettings:
+    """Check what a TOML file held.
+
+    Args:
+        data: the parsed file.
+        origin: the name by which problems call it.
+
+    Raises:
+        SettingsError: something in it is wrong; it names all that is.
+    """
+    problems: list[Problem] = []
+    parsed = File()
+    try:
+        parsed = _make_converter().structure(data, File)
+    except ExceptionGroup as group:
+        problems += _problems_in(group, ())
+    problems += _cross_problems(data)
+    if problems:
+        raise SettingsError(origin, tuple(sorted(problems, key=lambda problem: problem.path)))
+    return _settings_of(parsed)
+
+
+def _settings_of(file: File) -> DaemonSettings:
+    timing = file.timing
+    return DaemonSettings(
+        source=file.membership.source,
+        libcman=file.membership.libcman,
+        rules=Rules(
+            cluster=file.cluster.name,
+            table=TableRules(
+                scope=file.table.scope,
+                port=file.table.port,
+                nodes=MappingProxyType(
+                    {
+                        name: NodeOverride(address=node.address, port=node.port)
+                        for name, node in file.nodes.items()
+                    }
+                ),
+            ),
+            removals=RemovalRules(quorum=file.removals.quorum, two_node=file.removals.two_node),
+            attributes=MappingProxyType(_attributes_of(file.cluster)),
+            timing=Timing(
+                resync_us=timing.resync_s,
+                retry_first_us=timing.retry_first_s,
+                retry_max_us=timing.retry_max_s,
+                pinned_retry_us=timing.pinned_retry_s,
+                hold_retry_us=timing.hold_retry_s,
+                hold_warn_us=timing.hold_warn_s,
+            ),
+        ),
+        paths=settings.Paths(**attrs.asdict(file.paths)),
+        hold=settings.HoldSettings(name=file.hold.name, mode=file.hold.mode),
+        log=settings.LogSettings(
+            format=file.log.format, level=Severity[file.log.level.value.upper()]
+        ),
+        timing=settings.ServiceTiming(
+            stuck_after_us=timing.stuck_after_s, stop_grace_us=timing.stop_grace_s
+        ),
+    )
+
+
+def _attributes_of(cluster: ClusterSection) -> dict[str, str]:
+    """Return the attributes that were set, by their configfs names."""
+    values: dict[str, int | enum.Enum | None] = {
+        "idle_timeout_ms": cluster.idle_timeout_ms,
+        "keepalive_delay_ms": cluster.keepalive_delay_ms,
+        "reconnect_delay_ms": cluster.reconnect_delay_ms,
+        "fence_method": cluster.fence_method,
+        "heartbeat/dead_threshold": cluster.dead_threshold,
+        "heartbeat/mode": cluster.heartbeat_mode,
+    }
+    return {
+        name: str(value.value if isinstance(value, enum.Enum) else value)
+        for name, value in values.items()
+        if value is not None
+    }
+
+
+# What no single value shows: judged on the raw data, so that it is told together with the rest.
+
+
+def _cross_problems(data: Mapping[str, object]) -> Iterator[Problem]:
+    cluster = _table(data, "cluster")
+    idle = cluster.get("idle_timeout_ms", KERNEL_IDLE_TIMEOUT_MS)
+    keepalive = cluster.get("keepalive_delay_ms", KERNEL_KEEPALIVE_DELAY_MS)
+    if _is_number(idle) and _is_number(keepalive) and idle <= keepalive:
+        path = "idle_timeout_ms" if "idle_timeout_ms" in cluster else "keepalive_delay_ms"
+        text = f"idle_timeout_ms ({idle}) must be over keepalive_delay_ms ({keepalive})"
+        yield Problem(path=f"cluster.{path}", text=text)
+    timing = _table(data, "timing")
+    first = timing.get("retry_first_s", _TIMING.retry_first_us / SECOND_US)
+    last = timing.get("retry_max_s", _TIMING.retry_max_us / SECOND_US)
+    if _is_number(first) and _is_number(last) and first > last:
+        text = f"retry_first_s ({first:g}) must not be over retry_max_s ({last:g})"
+        yield Problem(path="timing.retry_first_s", text=text)
+    owners: dict[object, str] = {}
+    for name in sorted(nodes := _table(data, "nodes")):
+        try:
+            settings.check_node_name(name)
+        except ValueProblem as problem:
+            yield Problem(path=_render(("nodes", name)), text=str(problem))
+        address = _table(nodes, name).get("address")
+        if isinstance(address, str) and owners.setdefault(address, name) != name:
+            path = _render(("nodes", name, "address"))
+            yield Problem(path=path, text=f"{address} is the address of {owners[address]}, too")
+
+
+def _table(data: Mapping[str, object], key: str) -> dict[str, Any]:
+    value = data.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+# One check a type: strict, since cattrs would take "7777" or true for an int.
+
+
+def _integer(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueProblem(f"must be a whole number, not {_kind(value)}")
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueProblem(f"must be a text, not {_kind(value)}")
+    if not value or "\0" in value:
+        raise ValueProblem("must not be empty")
+    return value
+
+
+def _in_range(value: int, lowest: int, highest: int) -> int:
+    if not lowest <= value <= highest:
+        raise ValueProblem(f"{value} is outside {lowest}..{highest}")
+    return value
+
+
+def _micros(value: object, highest_s: float) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueProblem(f"must be a number of seconds, not {_kind(value)}")
+    if not MIN_SECONDS <= value <= highest_s:  # also false for nan
+        raise ValueProblem(f"{value:g} s is outside {MIN_SECONDS:g}..{highest_s:g} s")
+    return round(value * SECOND_US)
+
+
+_CHECKS: dict[object, Callable[[object], object]] = {
+    Port: lambda value: settings.check_port(_integer(value)),
+    Address: lambda value: settings.check_address(_text(value)),
+    ClusterName: lambda value: settings.check_cluster_name(_text(value)),
+    Text: _text,
+    Path: lambda value: settings.check_path(_text(value)),
+    Mode: lambda value: settings.check_mode(_text(value)),
+    Milliseconds: lambda value: _in_range(_integer(value), 1, MAX_MS),
+    DeadThreshold: lambda value: _in_range(_integer(value), MIN_DEAD_THRESHOLD, MAX_DEAD_THRESHOLD),
+    Micros: lambda value: _micros(value, MAX_SECONDS),
+    StopGrace: lambda value: _micros(value, MAX_STOP_GRACE_SECONDS),
+}
+
+
+_CHOICES: tuple[type[enum.Enum], ...] = (
+    settings.Source,
+    settings.LogFormat,
+    FenceMethod,
+    HeartbeatMode,
+    Level,
+    Scope,
+    QuorumRule,
+    TwoNodeRule,
+)
+
+
+def _choice(value: object, kind: type[enum.Enum]) -> enum.Enum:
+    names = [member.value for member in kind]
+    if value not in names:
+        if kind is settings.Source and value == "corosync":
+            raise ValueProblem('"corosync" is not in this version; "cman" is')
+        wanted = " or ".join(f'"{name}"' for name in names)
+        raise ValueProblem(f"must be {wanted}, not {_kind(value)}")
+    return kind(value)
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, dict):
+        return "a table"
+    return json.dumps(value, default=str, ensure_ascii=False)
+
+
+def _tables_only(fill: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    def structure(value: Any, wanted: Any) -> Any:
+        if not isinstance(value, dict):
+            raise ValueProblem(f"must be a table, not {_kind(value)}")
+        return fill(value, wanted)
+
+    return structure
+
+
+def _make_converter() -> Converter:
+    converter = Converter()
+
+    def register(wanted: object, check: Callable[[object], object]) -> None:
+        converter.register_structure_hook_func(
+            lambda kind: kind == wanted, lambda value, _kind: check(value)
+        )
+
+    def section_hook(kind: Any) -> Callable[[Any, Any], Any]:
+        return _tables_only(make_dict_structure_fn(kind, converter, _cattrs_forbid_extra_keys=True))
+
+    converter.register_structure_hook_factory(attrs.has, section_hook)
+    for choice in _CHOICES:
+        converter.register_structure_hook(choice, _choice)
+    for wanted, check in _CHECKS.items():
+        register(wanted, check)
+    nodes = dict[str, NodeSection]
+    fill_nodes = _tables_only(make_mapping_structure_fn(nodes, converter))
+    register(nodes, lambda value: fill_nodes(value, nodes))
+    return converter
+
+
+def _problems_in(error: Exception, path: tuple[str, ...]) -> Iterator[Problem]:
+    """Flatten what cattrs collected; the key of each error is in its note."""
+    if isinstance(error, ExceptionGroup):
+        for inner in error.exceptions:
+            yield from _problems_in(inner, (*path, *_key_of(inner)))
+    elif isinstance(error, ForbiddenExtraKeysError):
+        known = [field.name for field in attrs.fields(error.cl)]
+        for key in sorted(error.extra_fields):
+            close = difflib.get_close_matches(key, known, n=1, cutoff=0.7)
+            hint = f', did you mean "{close[0]}"?' if close else ""
+            yield Problem(path=_render((*path, key)), text=f"unknown key{hint}")
+    else:
+        yield Problem(path=_render(path), text=str(error))
+
+
+_NOTE = re.compile(r" @ (?P<what>attribute|key) (?P<key>.*)$", re.DOTALL)
+
+
+def _key_of(error: Exception) -> tuple[str, ...]:
+    """Return the key that cattrs noted on the error, none where it noted none."""
+    for note in getattr(error, "__notes__", ()):
+        found = _NOTE.search(note)
+        if found is not None:
+            key = found["key"]
+            return (key if found["what"] == "attribute" else ast.literal_eval(key),)
+    return ()
+
+
+def _render(path: tuple[str, ...]) -> str:
+    """Write a key path as TOML would."""
+    return ".".join(
+        key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key, ensure_ascii=False)
+        for key in path
+    )
