@@ -5,15 +5,16 @@ The same agent runs in production, under the service's thread, and in every simu
 
 from __future__ import annotations
 
+import errno
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from o2cbd.clock import Clock
 from o2cbd.configfs.interface import NodeTree, NotConfigfsError
 from o2cbd.core import effects, events
 from o2cbd.core.controller import Controller
-from o2cbd.core.model import Status
+from o2cbd.core.model import Status, Step
 from o2cbd.core.reports import Report
 from o2cbd.core.rules import Rules
 from o2cbd.hold.interface import Hold
@@ -86,5 +87,143 @@ class Agent:
         self._requests.append(events.StopAsked())
 
     def step(self) -> Wait:
-        """Do everything that is due now."""
-        raise NotImplementedError
+        """Do everything that is due now.
+
+        The descriptor is asked for after the last call to the manager: a call may have queued
+        notices, and then it is another one.
+        """
+        self._work_off([*self._take_requests(), events.Woken()])
+        if self._exit_code is not None:
+            return Wait(fd=None, deadline_us=None)
+        fd = None if self._source is None else self._source.fileno()
+        return Wait(fd=fd, deadline_us=self._controller.deadline_us)
+
+    def _take_requests(self) -> list[events.Event]:
+        taken: list[events.Event] = []
+        while self._requests:
+            taken.append(self._requests.popleft())
+        return taken
+
+    def _work_off(self, first: Sequence[events.Event]) -> None:
+        """Let each event cause its effects, and each effect its answers, before the next."""
+        queue: deque[events.Event | effects.Effect] = deque(first)
+        while queue:
+            item = queue.popleft()
+            if isinstance(item, effects.Effect):
+                queue.extendleft(reversed(self._perform(item)))
+            else:
+                caused = self._controller.observe(item, self._clock.now_us())
+                queue.extendleft(reversed(caused))
+
+    def _perform(self, effect: effects.Effect) -> Sequence[events.Event]:  # noqa: C901, PLR0911, PLR0912 - one arm an effect
+        match effect:
+            case effects.Connect():
+                return (self._do_connect(),)
+            case effects.Disconnect():
+                self._do_disconnect()
+            case effects.Dispatch():
+                return self._do_dispatch()
+            case effects.ReadMembership():
+                return (self._read_membership(),)
+            case effects.ReadTables():
+                return (self._read_tables(effect),)
+            case effects.TakeHold():
+                return (self._take_hold(effect.cluster),)
+            case effects.ReleaseHold():
+                if self._hold is not None:
+                    self._hold.release()
+            case effects.DoStep():
+                return (self._do_step(effect.step),)
+            case effects.ReadUsage():
+                return (events.UsageRead(usage=self._usage.read(effect.cluster)),)
+            case effects.ReplyShutdown():
+                return self._reply(yes=effect.yes)
+            case effects.Tell():
+                self._journal(effect.report)
+            case effects.Exit():
+                self._exit_code = effect.code
+                self._close()
+        return ()
+
+    # --- the manager ----------------------------------------------------------------------------
+
+    def _do_connect(self) -> events.Event:
+        try:
+            self._source = self._connect()
+        except OSError as error:
+            return events.ConnectFailed(errno=error.errno or 0, detail=str(error))
+        return events.Connected()
+
+    def _do_disconnect(self) -> None:
+        if self._source is not None:
+            self._source.close()
+            self._source = None
+
+    def _do_dispatch(self) -> Sequence[events.Event]:
+        notices = () if self._source is None else self._source.dispatch()
+        return (*self._take_requests(), *notices, events.Dispatched())
+
+    def _read_membership(self) -> events.Event:
+        if self._source is None:
+            return events.ManagerLost(errno=errno.ENOTCONN)
+        try:
+            membership = self._source.snapshot()
+        except ManagerGoneError as error:
+            return events.ManagerLost(errno=error.errno or 0)
+        except OSError as error:
+            return events.MembershipReadFailed(errno=error.errno or 0)
+        return events.MembershipRead(membership=membership)
+
+    def _reply(self, *, yes: bool) -> Sequence[events.Event]:
+        if self._source is None:
+            return ()
+        try:
+            self._source.reply_shutdown(yes)
+        except ManagerGoneError as error:
+            return (events.ManagerLost(errno=error.errno or 0),)
+        return ()
+
+    # --- configfs -------------------------------------------------------------------------------
+
+    def _read_tables(self, wanted: effects.ReadTables) -> events.Event:
+        try:
+            tables = self._tree.read(
+                wanted.cluster,
+                own=wanted.own,
+                attributes=wanted.attributes,
+                fresh=wanted.fresh,
+            )
+        except NotConfigfsError as error:
+            return events.TablesReadFailed(errno=error.errno or 0, detail=_what(error))
+        except OSError as error:
+            detail = f"configfs cannot be read at {error.filename}"
+            return events.TablesReadFailed(errno=error.errno or 0, detail=detail)
+        return events.TablesRead(tables=tables)
+
+    def _do_step(self, step: Step) -> events.Event:
+        try:
+            self._tree.do(step)
+        except OSError as error:
+            where = error.filename or ""
+            detail = _what(error) if isinstance(error, NotConfigfsError) else str(where)
+            return events.StepFailed(step=step, errno=error.errno or 0, detail=detail)
+        return events.StepDone(step=step)
+
+    def _take_hold(self, cluster: str) -> events.Event:
+        if self._hold is None:
+            self._hold = self._make_hold(cluster)
+        try:
+            holder = self._hold.take()
+        except OSError as error:
+            return events.HoldFailed(errno=error.errno or 0)
+        return events.HoldTaken() if holder is None else events.HoldRefused(pid=holder)
+
+    def _close(self) -> None:
+        if self._hold is not None:
+            self._hold.close()
+        self._tree.close()
+
+
+def _what(error: OSError) -> str:
+    """Return what an error says for the operator, without its errno."""
+    return error.strerror or str(error)

@@ -186,6 +186,17 @@ Step = CreateCluster | SetAttribute | AddNode | RemoveNode
 """One change to configfs."""
 
 
+def node_of(step: Step) -> str | None:
+    """Return the name of the node that a step is about, None for the cluster."""
+    match step:
+        case AddNode(node=node):
+            return node.name
+        case RemoveNode(node=name) | SetAttribute(node=name):
+            return name
+        case CreateCluster():
+            return None
+
+
 class Why(enum.Enum):
     """Why a wanted step is pending."""
 
@@ -221,13 +232,7 @@ class Pending:
     @property
     def node(self) -> str | None:
         """The name of the node that the step is about, None for the cluster."""
-        match self.step:
-            case AddNode(node=node):
-                return node.name
-            case RemoveNode(node=name) | SetAttribute(node=name):
-                return name
-            case CreateCluster():
-                return None
+        return node_of(self.step)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

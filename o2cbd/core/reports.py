@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import enum
+import errno
 from dataclasses import dataclass, fields
 from typing import ClassVar
+
+from o2cbd.core.model import AddNode, CreateCluster, Pending, RemoveNode, SetAttribute, Step
 
 
 class Severity(enum.Enum):
@@ -15,6 +18,26 @@ class Severity(enum.Enum):
     NOTICE = 5
     INFO = 6
     DEBUG = 7
+
+
+def symbol(number: int | None) -> str:
+    """Return errno's name (`EBUSY`), its digits where it has none, "" for None."""
+    return "" if number is None else errno.errorcode.get(number, str(number))
+
+
+def describe(step: Step) -> str:
+    """Say a step in a few words."""
+    match step:
+        case CreateCluster(cluster=cluster):
+            return f"create cluster {cluster}"
+        case SetAttribute(node=None, attribute=attribute, value=value):
+            return f"set {attribute} to {value}"
+        case SetAttribute(node=node, attribute=attribute, value=value):
+            return f"set {attribute} of node {node} to {value}"
+        case AddNode(node=node):
+            return f"add node {node.name} ({node.num}, {node.address}:{node.port})"
+        case RemoveNode(node=name):
+            return f"remove node {name}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,3 +56,364 @@ class Report:
     def data(self) -> dict[str, object]:
         """Return the fields as they stand, for structured logs."""
         return {item.name: getattr(self, item.name) for item in fields(self)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManagerAwaited(Report):
+    """The cluster manager cannot be reached; told again only when the errno changes."""
+
+    code = "manager-awaited"
+    severity = Severity.WARNING
+    errno: int
+    detail: str
+
+    @property
+    def text(self) -> str:
+        return f"waiting for the cluster manager: {self.detail}; trying again until it is there"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManagerReached(Report):
+    """There is a connection to the cluster manager."""
+
+    code = "manager-reached"
+    severity = Severity.NOTICE
+    again: bool
+
+    @property
+    def text(self) -> str:
+        return f"connected to the cluster manager{' again' if self.again else ''}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManagerGone(Report):
+    """The connection to the cluster manager died."""
+
+    code = "manager-gone"
+    severity = Severity.ERROR
+    errno: int
+
+    @property
+    def text(self) -> str:
+        return (
+            f"the cluster manager is gone ({symbol(self.errno)}): the tables stay as they are,"
+            " since file systems may be mounted; connecting again"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MembershipUnreadable(Report):
+    """One reading of the manager failed."""
+
+    code = "membership-unreadable"
+    severity = Severity.WARNING
+    errno: int
+
+    @property
+    def text(self) -> str:
+        return (
+            f"reading the membership failed ({symbol(self.errno)}): the last good view is kept,"
+            " nothing is done until it can be read again"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blocked(Report):
+    """No step is done at all, for the reason given."""
+
+    code = "blocked"
+    severity = Severity.WARNING
+    reason: str
+
+    @property
+    def text(self) -> str:
+        return f"nothing is done: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrongCluster(Report):
+    """The manager's cluster is not the one that the operator named; the start ends."""
+
+    code = "wrong-cluster"
+    severity = Severity.ERROR
+    wanted: str
+    found: str
+
+    @property
+    def text(self) -> str:
+        return (
+            f"the cluster manager's cluster is {self.found!r} and not {self.wanted!r}:"
+            " nothing was touched; name the right one or none"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuorumChanged(Report):
+    """What the manager says of quorum is another thing now."""
+
+    code = "quorum"
+    severity = Severity.NOTICE
+    quorum: str
+
+    @property
+    def text(self) -> str:
+        return f"quorum: this partition is {self.quorum}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberJoined(Report):
+    """A node is a member that was none."""
+
+    code = "member-joined"
+    id: int
+    name: str
+
+    @property
+    def text(self) -> str:
+        return f"node {self.name} (id {self.id}) joined"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberLeft(Report):
+    """A member is one no longer."""
+
+    code = "member-left"
+    severity = Severity.NOTICE
+    id: int
+    name: str
+
+    @property
+    def text(self) -> str:
+        return f"node {self.name} (id {self.id}) left"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberRejoined(Report):
+    """A member left and came back between two readings; its right entry is left alone."""
+
+    code = "member-rejoined"
+    severity = Severity.NOTICE
+    id: int
+    name: str
+    was: int
+    incarnation: int
+
+    @property
+    def text(self) -> str:
+        return (
+            f"node {self.name} (id {self.id}) left and came back unseen"
+            f" (incarnation {self.was} -> {self.incarnation})"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeLeftOut(Report):
+    """A node of the manager's is not in the table."""
+
+    code = "left-out"
+    severity = Severity.WARNING
+    id: int
+    name: str
+    reason: str
+
+    @property
+    def text(self) -> str:
+        return f"node {self.name!r} (id {self.id}) is left out: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepApplied(Report):
+    """configfs was changed."""
+
+    code = "step"
+    severity = Severity.NOTICE
+    step: Step
+
+    @property
+    def text(self) -> str:
+        return f"done: {describe(self.step)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingBegan(Report):
+    """A step waits, or waits for another reason than before."""
+
+    code = "pending"
+    severity = Severity.WARNING
+    pending: Pending
+
+    @property
+    def text(self) -> str:
+        return f"pending: {describe(self.pending.step)}: {self.pending.reason}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingEnded(Report):
+    """A step waits no longer: it was done, or it is not wanted any more."""
+
+    code = "pending-ended"
+    severity = Severity.NOTICE
+    pending: Pending
+    done: bool
+
+    @property
+    def text(self) -> str:
+        end = "done" if self.done else "dropped, it is not wanted any more"
+        return f"no longer pending: {describe(self.pending.step)}: {end}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplacementFailed(Report):
+    """An entry was removed to be replaced, and the add failed: the node is in no table."""
+
+    code = "replacement-failed"
+    severity = Severity.ERROR
+    node: str
+    errno: int
+
+    @property
+    def text(self) -> str:
+        return (
+            f"node {self.node} was removed to be replaced and could not be added"
+            f" ({symbol(self.errno)}): it is in no table now; trying again at once"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldSeen(Report):
+    """Somebody holds the semaphore while there is something to do."""
+
+    code = "hold"
+    severity = Severity.NOTICE
+    pid: int
+    steps: int
+
+    @property
+    def text(self) -> str:
+        return f"process {self.pid} holds configfs: {self.steps} steps wait for its release"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldOld(Report):
+    """The hold lasts."""
+
+    code = "hold-old"
+    severity = Severity.WARNING
+    pid: int
+    seconds: int
+    waiting: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        return (
+            f"process {self.pid} has held configfs for {self.seconds} s;"
+            f" waiting: {'; '.join(self.waiting)}"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldGone(Report):
+    """The hold is released."""
+
+    code = "hold-gone"
+    severity = Severity.NOTICE
+
+    @property
+    def text(self) -> str:
+        return "the hold is released"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldUnusable(Report):
+    """The semaphore cannot be used, so nothing is done."""
+
+    code = "hold-unusable"
+    severity = Severity.ERROR
+    errno: int
+
+    @property
+    def text(self) -> str:
+        return (
+            f"the semaphore cannot be taken ({symbol(self.errno)}): nothing is changed without it;"
+            " tried again"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Voted(Report):
+    """The manager asked whether it may shut down, and was answered."""
+
+    code = "vote"
+    severity = Severity.NOTICE
+    yes: bool
+    reason: str
+    forced: bool
+
+    @property
+    def text(self) -> str:
+        answer = "yes" if self.yes else "no"
+        unheard = "; the shutdown is forced, so the answer will not be heeded"
+        return (
+            f"asked whether the cluster may shut down: {answer}, {self.reason}"
+            f"{unheard if self.forced else ''}"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Synced(Report):
+    """The tables are as they should be, after they were not."""
+
+    code = "synced"
+    severity = Severity.NOTICE
+    nodes: int
+    fingerprint: str
+
+    @property
+    def text(self) -> str:
+        return f"in sync: {self.nodes} nodes, fingerprint {self.fingerprint}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forgotten(Report):
+    """The operator vouched for a lost node being down."""
+
+    code = "forgotten"
+    severity = Severity.NOTICE
+    node: str
+
+    @property
+    def text(self) -> str:
+        return f"the operator says that node {self.node} is down: its removal need not wait for it"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForgetRefused(Report):
+    """The operator asked to forget a node that cannot be forgotten."""
+
+    code = "forget-refused"
+    severity = Severity.WARNING
+    node: str
+    reason: str
+
+    @property
+    def text(self) -> str:
+        return f"node {self.node} is not forgotten: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stopping(Report):
+    """The daemon ends; configfs stays."""
+
+    code = "stopping"
+    severity = Severity.NOTICE
+    in_use: str
+    """Why the cluster is in use; empty when it is not."""
+
+    @property
+    def text(self) -> str:
+        if self.in_use:
+            return (
+                f"stopping, the tables stay; {self.in_use}: from now on nobody vetoes a shutdown"
+                " of the cluster"
+            )
+        return "stopping, the tables stay"

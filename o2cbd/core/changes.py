@@ -1,0 +1,76 @@
+"""What changed between two readings, told as reports: for the journal only, nothing is decided."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from o2cbd.core import reports
+from o2cbd.core.model import LeftOut, Membership, Pending, Step, Why
+
+
+def membership_changes(before: Membership | None, now: Membership) -> list[reports.Report]:
+    """Say who joined, left or came back unseen, and what became of quorum.
+
+    Incarnations are compared only while our own stayed: it changes when our manager was
+    restarted, and then every other one does too, with nobody having left.
+    """
+    told: list[reports.Report] = []
+    if before is None or before.quorum is not now.quorum:
+        told.append(reports.QuorumChanged(quorum=now.quorum.value))
+    was = {member.id: member for member in before.members} if before else {}
+    same_observer = before is not None and _own(before) == _own(now)
+    for member in now.members:
+        old = was.pop(member.id, None)
+        if old is None:
+            told.append(reports.MemberJoined(id=member.id, name=member.name))
+        elif same_observer and old.incarnation != member.incarnation:
+            told.append(
+                reports.MemberRejoined(
+                    id=member.id,
+                    name=member.name,
+                    was=old.incarnation,
+                    incarnation=member.incarnation,
+                )
+            )
+    told.extend(reports.MemberLeft(id=gone.id, name=gone.name) for gone in was.values())
+    return told
+
+
+def _own(membership: Membership) -> int | None:
+    """Return the incarnation that the local node has in its own eyes."""
+    own = (one.incarnation for one in membership.members if one.id == membership.local_id)
+    return next(own, None)
+
+
+def left_out_changes(before: Collection[LeftOut], now: Collection[LeftOut]) -> list[reports.Report]:
+    """Say who is left out that was not, or for another reason."""
+    return [
+        reports.NodeLeftOut(id=one.id, name=one.name, reason=one.reason)
+        for one in now
+        if one not in before
+    ]
+
+
+def pending_changes(
+    before: Mapping[Step, Pending], now: Mapping[Step, Pending], done: Collection[Step]
+) -> list[reports.Report]:
+    """Say what waits that did not, or for another reason, and what waits no longer.
+
+    Steps that a hold keeps back are not told one by one: the hold itself is.
+    """
+    told: list[reports.Report] = []
+    for step, pending in now.items():
+        old = before.get(step)
+        if pending.why is Why.HELD or (old is not None and _same(old, pending)):
+            continue
+        told.append(reports.PendingBegan(pending=pending))
+    told.extend(
+        reports.PendingEnded(pending=old, done=step in done)
+        for step, old in before.items()
+        if step not in now and old.why is not Why.HELD
+    )
+    return told
+
+
+def _same(old: Pending, new: Pending) -> bool:
+    return (old.why, old.errno) == (new.why, new.errno)

@@ -1,0 +1,60 @@
+"""Which names and addresses o2cb can take, and what to tell where it cannot."""
+
+from __future__ import annotations
+
+from o2cbd.core.model import (
+    CLUSTER_NAME_MAX_CHARS,
+    NODE_NAME_MAX_BYTES,
+    UNSET_ADDRESS,
+)
+
+_OCTETS = 4
+_OCTET_MAX = 255
+_DELETE = 0x7F
+_FIRST_PRINTABLE = 0x20
+
+
+def is_ipv4(text: str) -> bool:
+    """True for the canonical dotted text of an IPv4 address, `0.0.0.0` included."""
+    parts = text.split(".")
+    return len(parts) == _OCTETS and all(
+        part.isascii() and part.isdigit() and str(int(part)) == part and int(part) <= _OCTET_MAX
+        for part in parts
+    )
+
+
+def node_name_problem(name: str) -> str | None:
+    """Say why o2cb cannot have a node of this name; None when it can."""
+    if not name:
+        return "its name is empty"
+    if name in {".", ".."}:
+        return f"its name {name!r} cannot be a directory"
+    if any(char == "/" or ord(char) < _FIRST_PRINTABLE or ord(char) == _DELETE for char in name):
+        return f"its name {name!r} has a slash or a control character"
+    size = len(name.encode("utf-8", "surrogateescape"))
+    if size > NODE_NAME_MAX_BYTES:
+        return f"its name has {size} bytes, o2cb takes {NODE_NAME_MAX_BYTES}"
+    return None
+
+
+def address_problem(address: str) -> str | None:
+    """Say why o2cb cannot use this address; None when it can."""
+    if not is_ipv4(address):
+        return f"{address!r} is no IPv4 address"
+    if address == UNSET_ADDRESS:
+        return f"{UNSET_ADDRESS} is no address of a node (and can crash the kernel)"
+    return None
+
+
+def cluster_name_problem(name: str) -> str | None:
+    """Say why OCFS2's tools cannot use this cluster name; None when they can."""
+    if not name:
+        return "the cluster manager gives an empty cluster name"
+    if len(name) > CLUSTER_NAME_MAX_CHARS:
+        return (
+            f"the cluster name {name!r} has {len(name)} characters, OCFS2 takes "
+            f"{CLUSTER_NAME_MAX_CHARS}"
+        )
+    if not (name.isascii() and name.isalnum()):
+        return f"the cluster name {name!r} is not alphanumeric, OCFS2 takes no other"
+    return None

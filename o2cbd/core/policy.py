@@ -1,0 +1,139 @@
+"""Membership and rules -> the desired node table, and a reason for everybody left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from o2cbd.core.model import MAX_NUM, Absentee, Entry, LeftOut, Member, Membership, Node
+from o2cbd.core.names import address_problem, is_ipv4, node_name_problem
+from o2cbd.core.rules import NodeOverride, Scope, TableRules
+
+_NO_OVERRIDE = NodeOverride()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desired:
+    """What the table should be."""
+
+    nodes: tuple[Node, ...]
+    """Sorted by num; no two share a num, an address or a name."""
+    left_out: tuple[LeftOut, ...]
+    """Sorted by id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Candidate:
+    id: int
+    node: Node
+    incumbent: bool
+    """A live member whose right entry is there already."""
+
+
+def desired_table(
+    membership: Membership, rules: TableRules, actual: Sequence[Entry] = ()
+) -> Desired:
+    """Say who is to be in the table, as what, and why the others are not.
+
+    Args:
+        membership: one reading of the manager.
+        rules: scope, ports, overrides.
+        actual: the entries that are there. They matter in one case: among nodes that claim one
+            num, address or name, a live member with a right entry keeps it; else the lowest id.
+    """
+    there = {entry.name: entry for entry in actual if entry.complete}
+    left_out: list[LeftOut] = []
+    candidates: list[_Candidate] = []
+    for listed in _in_scope(membership, rules.scope):
+        problem, node = _node_of(listed, membership.local_id, rules)
+        if node is None:
+            left_out.append(LeftOut(id=listed.id, name=listed.name, reason=problem))
+            continue
+        incumbent = isinstance(listed, Member) and is_right(there.get(node.name), node)
+        candidates.append(_Candidate(id=listed.id, node=node, incumbent=incumbent))
+    kept, clashing = _without_duplicates(candidates)
+    return Desired(
+        nodes=tuple(sorted(kept, key=lambda node: node.num)),
+        left_out=tuple(sorted([*left_out, *clashing], key=lambda left: (left.id, left.name))),
+    )
+
+
+def is_right(entry: Entry | None, node: Node) -> bool:
+    """True when the entry is complete and says of the node what it should; `local` aside."""
+    return (
+        entry is not None
+        and entry.complete
+        and (entry.name, entry.num, entry.address, entry.port)
+        == (node.name, node.num, node.address, node.port)
+    )
+
+
+def _in_scope(membership: Membership, scope: Scope) -> Iterable[Member | Absentee]:
+    yield from membership.members
+    if scope is Scope.CONFIGURED:
+        yield from membership.absentees
+
+
+def _node_of(
+    listed: Member | Absentee, local_id: int, rules: TableRules
+) -> tuple[str, Node | None]:
+    """Return ("", the node), or (the reason why there is none, None)."""
+    if listed.id == 0:
+        return "node id 0 is a quorum disk, not a node", None
+    if not 0 < listed.id <= MAX_NUM:
+        return f"its node id {listed.id} is no o2cb number: give it one of 1..{MAX_NUM}", None
+    problem = node_name_problem(listed.name)
+    if problem is not None:
+        return problem, None
+    override = rules.nodes.get(listed.name, _NO_OVERRIDE)
+    address = override.address or next(filter(is_ipv4, listed.addresses), None)
+    if address is None:
+        return _no_address(listed), None
+    problem = address_problem(address)
+    if problem is not None:
+        return problem, None
+    return "", Node(
+        name=listed.name,
+        num=listed.id,
+        address=address,
+        port=override.port or rules.port,
+        local=listed.id == local_id,
+    )
+
+
+def _no_address(listed: Member | Absentee) -> str:
+    remedy = f'set [nodes."{listed.name}"] address'
+    if listed.addresses:
+        return (
+            f"no IPv4 address, only {', '.join(listed.addresses)}, and o2cb knows no IPv6: {remedy}"
+        )
+    if isinstance(listed, Absentee):
+        return f"not a member, and the cluster manager has no address of it: {remedy}"
+    return f"the cluster manager gives no address of it: {remedy}"
+
+
+def _without_duplicates(
+    candidates: Iterable[_Candidate],
+) -> tuple[list[Node], list[LeftOut]]:
+    """Let each num, address and name go to one candidate, the same on every node."""
+    owner: dict[tuple[str, object], _Candidate] = {}
+    kept: list[Node] = []
+    clashing: list[LeftOut] = []
+    for candidate in sorted(candidates, key=lambda one: (not one.incumbent, one.id, one.node.name)):
+        node = candidate.node
+        claims = (("num", node.num), ("address", node.address), ("name", node.name))
+        taken = next((claim for claim in claims if claim in owner), None)
+        if taken is None:
+            owner.update(dict.fromkeys(claims, candidate))
+            kept.append(node)
+            continue
+        what, value = taken
+        other = owner[taken]
+        clashing.append(
+            LeftOut(
+                id=candidate.id,
+                name=node.name,
+                reason=f"{what} {value} belongs to node {other.node.name} (id {other.id}) already",
+            )
+        )
+    return kept, clashing
