@@ -1,0 +1,133 @@
+"""Reads the node entries back, and keeps what may soundly be kept."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+
+from o2cbd.calls import CallBoard
+from o2cbd.configfs import files
+from o2cbd.configfs.files import Listed
+from o2cbd.core.model import Entry
+
+Key = tuple[str, int]
+"""Name and inode. A node directory keeps its inode for its whole life and a new one gets another,
+and num, port and address can be written once only: so this names their values (seen on 6.1)."""
+
+
+class EntryReader:
+    """Reads `node/`; a complete entry's write-once values are read once for each (name, inode)."""
+
+    def __init__(self, calls: CallBoard) -> None:
+        self._calls = calls
+        self._kept: dict[Key, Entry] = {}
+        self._proven: set[Key] = set()
+
+    def forget(self) -> None:
+        """Read everything anew next time.
+
+        Proofs stay: they are facts about a directory, which ends with its inode, and no values.
+        """
+        self._kept.clear()
+
+    def prove_num(self, name: str, inode: int) -> None:
+        """Note that the num of this directory is known to have been written."""
+        self._proven.add((name, inode))
+        self._kept.pop((name, inode), None)
+
+    def read(self, node_fd: int, where: str, own: str | None) -> tuple[Entry, ...]:
+        """Read all entries.
+
+        Args:
+            node_fd: the open `node/` directory.
+            where: its path, for errors.
+            own: the entry whose `local` is always read; while it is 1 nobody else's can be.
+
+        Raises:
+            OSError: an entry that is there cannot be read. One that vanishes is left out.
+        """
+        with self._calls.declare("scandir node"):
+            found = [item for item in files.listing(node_fd) if item.is_dir]
+        # Ours first: its `local` tells whether the others' must be read.
+        found.sort(key=lambda item: (item.name != own, item.name))
+        entries: list[Entry] = []
+        own_is_local = False
+        for item in found:
+            entry = self._read_entry(node_fd, where, item, with_local=not own_is_local)
+            if entry is not None:
+                entries.append(entry)
+                own_is_local = own_is_local or (entry.local and entry.name == own)
+        self._keep(found, entries)
+        return tuple(sorted(entries, key=lambda entry: entry.name))
+
+    def other_zero(self, node_fd: int, where: str, name: str) -> bool:
+        """True when another entry may be the one that has num 0.
+
+        Raises:
+            OSError: an entry cannot be read.
+        """
+        with self._calls.declare("scandir node"):
+            found = [item for item in files.listing(node_fd) if item.is_dir and item.name != name]
+        others = (self._read_entry(node_fd, where, item, with_local=False) for item in found)
+        return any(other is not None and other.num == 0 and not other.half_made for other in others)
+
+    def _keep(self, found: list[Listed], entries: list[Entry]) -> None:
+        self._proven &= {(item.name, item.inode) for item in found}
+        self._proven |= {(entry.name, entry.inode) for entry in entries if entry.local}
+        self._kept = {(entry.name, entry.inode): entry for entry in entries if entry.complete}
+
+    def _read_entry(
+        self, node_fd: int, where: str, item: Listed, *, with_local: bool
+    ) -> Entry | None:
+        kept = self._kept.get((item.name, item.inode))
+        if kept is not None and not with_local:
+            return dataclasses.replace(kept, local=False) if kept.local else kept
+        try:
+            with files.closing(files.open_walk(item.name, node_fd)) as fd:
+                if kept is None:
+                    return self._read_values(fd, item, with_local=with_local)
+                local = self._number(fd, "local") != 0
+                return kept if kept.local == local else dataclasses.replace(kept, local=local)
+        except FileNotFoundError as error:
+            if files.inode_of(item.name, node_fd) != item.inode:
+                return None  # gone, or gone and made anew: the next reading finds that one
+            raise _at(error, where, item.name) from None
+        except OSError as error:
+            raise _at(error, where, item.name) from None
+
+    def _read_values(self, fd: int, item: Listed, *, with_local: bool) -> Entry:
+        address = self._text(fd, "ipv4_address")
+        port = self._number(fd, "ipv4_port")
+        num = self._number(fd, "num")
+        local = with_local and self._number(fd, "local") != 0
+        proven = local or (item.name, item.inode) in self._proven
+        return Entry(
+            name=item.name,
+            inode=item.inode,
+            num=num,
+            address=address,
+            port=port,
+            local=local,
+            num_proven=proven,
+        )
+
+    def _text(self, fd: int, attribute: str) -> str:
+        with self._calls.declare(f"read {attribute}"):
+            try:
+                return files.read_value(attribute, fd)
+            except OSError as error:
+                error.filename = f"/{attribute}"
+                raise
+
+    def _number(self, fd: int, attribute: str) -> int:
+        text = self._text(fd, attribute)
+        if not (text.isascii() and text.isdigit()):
+            raise OSError(errno.EBADMSG, f"not a number: {text!r}", f"/{attribute}")
+        return int(text)
+
+
+def _at(error: OSError, where: str, name: str) -> OSError:
+    """Return the same error, saying the whole path: of the attribute, or of the directory."""
+    filename = str(error.filename)
+    attribute = filename if filename.startswith("/") else ""
+    return OSError(error.errno, error.strerror, f"{where}/{name}{attribute}")

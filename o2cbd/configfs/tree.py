@@ -1,0 +1,328 @@
+"""The real node tree: the o2cb configfs of this host, over os calls."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from o2cbd.calls import CallBoard
+from o2cbd.configfs import files, shape
+from o2cbd.configfs.entries import EntryReader
+from o2cbd.configfs.files import Listed
+from o2cbd.configfs.interface import NotConfigfsError
+from o2cbd.configfs.refusals import check_name, refuse
+from o2cbd.core.model import (
+    AddNode,
+    CreateCluster,
+    Node,
+    Region,
+    RemoveNode,
+    SetAttribute,
+    Step,
+    Tables,
+)
+from o2cbd.eintr import uninterrupted
+
+# Some 4.x kernels misnamed the file (mended in the kernel in 2017).
+_ALIASES = {"heartbeat/dead_threshold": "heartbeat/threshold"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _OpenCluster:
+    """Our cluster's directories, open from one reading to the next."""
+
+    name: str
+    fd: int
+    node_fd: int
+
+
+class OsNodeTree:
+    """The tables below `<configfs>/cluster`, read and changed by path and descriptor.
+
+    The directories that a reading opened serve the steps after it, and are opened anew by the next
+    reading and after any error. The filename of an error is a whole path from `read` and for the
+    cluster directory itself; for a step inside the cluster it is relative to the cluster.
+    """
+
+    def __init__(
+        self,
+        configfs_path: str | os.PathLike[str],
+        debugfs_path: str | os.PathLike[str],
+        calls: CallBoard,
+    ) -> None:
+        self._top = os.path.join(os.fspath(configfs_path), "cluster")  # noqa: PTH118 - text stays text
+        debugfs = os.fspath(debugfs_path)
+        self._livenodes = os.path.join(debugfs, "o2hb", "livenodes")  # noqa: PTH118 - text stays text
+        self._calls = calls
+        self._entries = EntryReader(calls)
+        self._open: _OpenCluster | None = None
+
+    def read(
+        self, cluster: str, *, own: str | None, attributes: Sequence[str], fresh: bool
+    ) -> Tables:
+        """Read back the actual state, see `NodeTree.read`."""
+        check_name(cluster)
+        self._let_go()
+        if fresh:
+            self._entries.forget()
+        try:
+            return self._read(cluster, own, attributes)
+        except OSError:
+            self._forget()
+            raise
+
+    def do(self, step: Step) -> None:
+        """Do one step, see `NodeTree.do`."""
+        refuse(step)
+        try:
+            match step:
+                case CreateCluster():
+                    self._create_cluster(step.cluster)
+                case SetAttribute(node=None):
+                    self._set_cluster_attribute(step)
+                case SetAttribute(node=str(name)):
+                    self._set_node_attribute(step, name)
+                case AddNode():
+                    self._add_node(step.cluster, step.node)
+                case RemoveNode():
+                    self._remove_node(step.cluster, step.node)
+        except OSError:
+            self._forget()
+            raise
+
+    def close(self) -> None:
+        """Give back the open directories."""
+        self._let_go()
+
+    def _forget(self) -> None:
+        self._let_go()
+        self._entries.forget()
+
+    def _let_go(self) -> None:
+        opened, self._open = self._open, None
+        if opened is not None:
+            files.close(opened.node_fd)
+            files.close(opened.fd)
+
+    # ---- reading
+
+    def _read(self, cluster: str, own: str | None, attributes: Sequence[str]) -> Tables:
+        clusters = []
+        with files.closing(self._open_top()) as top_fd:
+            with self._calls.declare("scandir cluster"):
+                found = {item.name: item for item in files.listing(top_fd) if item.is_dir}
+            clusters = sorted(found)
+            if cluster not in found:
+                return Tables(clusters=tuple(clusters), live_nums=self._read_live_nums())
+            inside = self._open_cluster(top_fd, found[cluster])
+        if inside is None:  # it went away while we looked
+            clusters.remove(cluster)
+            return Tables(clusters=tuple(clusters), live_nums=self._read_live_nums())
+        opened = self._open = inside
+        where = f"{self._top}/{cluster}"
+        with files.closing(self._opened(files.open_list, "heartbeat", opened.fd, where)) as hb_fd:
+            with self._calls.declare("scandir heartbeat"):
+                heartbeat = files.listing(hb_fd)
+            return Tables(
+                clusters=tuple(clusters),
+                entries=self._entries.read(opened.node_fd, f"{where}/node", own),
+                attributes=MappingProxyType(self._read_attributes(opened, attributes)),
+                regions=self._read_regions(hb_fd, heartbeat, f"{where}/heartbeat"),
+                live_nums=self._read_live_nums(),
+            )
+
+    def _open_top(self) -> int:
+        try:
+            with self._calls.declare("open cluster"):
+                return files.open_top(self._top)
+        except FileNotFoundError:
+            raise shape.absent(self._top) from None
+        except NotADirectoryError:
+            raise shape.foreign(self._top) from None
+
+    def _open_cluster(self, top_fd: int, item: Listed) -> _OpenCluster | None:
+        """Open our cluster if it has the right shape; None when it is gone meanwhile.
+
+        Raises:
+            NotConfigfsError: it is there and is no cluster of a kernel's.
+            OSError: it cannot be opened.
+        """
+        where = f"{self._top}/{item.name}"
+        try:
+            fd = self._opened(files.open_list, item.name, top_fd, self._top)
+        except FileNotFoundError:
+            return None
+        try:
+            with self._calls.declare("scandir cluster"):
+                found = files.listing(fd)
+            if shape.is_cluster(found):
+                node_fd = self._opened(files.open_list, "node", fd, where)
+                return _OpenCluster(name=item.name, fd=fd, node_fd=node_fd)
+        except BaseException:
+            files.close(fd)
+            raise
+        files.close(fd)
+        if files.inode_of(item.name, top_fd) != item.inode:
+            return None
+        raise shape.foreign(where)
+
+    def _opened(self, opener: Callable[[str, int], int], name: str, dir_fd: int, where: str) -> int:
+        with self._calls.declare(f"open {name}"):
+            try:
+                return opener(name, dir_fd)
+            except OSError as error:
+                error.filename = f"{where}/{name}"
+                raise
+
+    def _read_attributes(self, opened: _OpenCluster, names: Sequence[str]) -> dict[str, str]:
+        values: dict[str, str] = {}
+        for name in names:
+            check_name(name.removeprefix("heartbeat/"))
+            for file in (name, _ALIASES.get(name)):
+                if file is None:
+                    continue
+                try:
+                    with self._calls.declare(f"read {file}"):
+                        values[name] = files.read_value(file, opened.fd)
+                except FileNotFoundError:
+                    continue  # not on this kernel
+                except OSError as error:
+                    error.filename = f"{self._top}/{opened.name}/{file}"
+                    raise
+                break
+        return values
+
+    def _read_regions(
+        self, heartbeat_fd: int, found: list[Listed], where: str
+    ) -> tuple[Region, ...]:
+        regions = []
+        for item in sorted((item for item in found if item.is_dir), key=lambda item: item.name):
+            file = f"{item.name}/pid"
+            try:
+                with self._calls.declare("read pid"):
+                    text = files.read_value(file, heartbeat_fd)
+            except FileNotFoundError:
+                if files.inode_of(item.name, heartbeat_fd) != item.inode:
+                    continue
+                text = ""  # a kernel without this file
+            except OSError as error:
+                error.filename = f"{where}/{file}"
+                raise
+            pid = int(text) if text.isascii() and text.isdigit() else None
+            regions.append(Region(name=item.name, pid=pid))
+        return tuple(regions)
+
+    def _read_live_nums(self) -> frozenset[int] | None:
+        try:
+            with self._calls.declare("read livenodes"):
+                text = files.read_value(self._livenodes, None)
+            return frozenset(int(num) for num in text.split())
+        except (OSError, ValueError):
+            return None  # debugfs is a help, not a need
+
+    # ---- steps
+
+    def _inside(self, cluster: str) -> _OpenCluster:
+        """Return our cluster's open directories, opening them where no reading has."""
+        if self._open is not None and self._open.name == cluster:
+            return self._open
+        self._let_go()
+        with files.closing(self._open_top()) as top_fd:
+            fd = self._opened(files.open_walk, cluster, top_fd, self._top)
+        try:
+            node_fd = self._opened(files.open_list, "node", fd, f"{self._top}/{cluster}")
+        except BaseException:
+            files.close(fd)
+            raise
+        self._open = _OpenCluster(name=cluster, fd=fd, node_fd=node_fd)
+        return self._open
+
+    def _create_cluster(self, cluster: str) -> None:
+        where = f"{self._top}/{cluster}"
+        self._let_go()
+        with files.closing(self._open_top()) as top_fd:
+            self._call("mkdir", where, os.mkdir, cluster, dir_fd=top_fd)
+            if self._has_shape(cluster, top_fd):
+                return
+            try:
+                self._call("rmdir", where, os.rmdir, cluster, dir_fd=top_fd)
+            except OSError as error:
+                code = errno.errorcode.get(error.errno or 0, str(error.errno))
+                text = f"{shape.ADVICE} (rmdir of what was made there: {code})"
+                raise NotConfigfsError(errno.ENODEV, text, where) from None
+            raise shape.foreign(where)
+
+    def _has_shape(self, cluster: str, top_fd: int) -> bool:
+        with (
+            files.closing(self._opened(files.open_list, cluster, top_fd, self._top)) as fd,
+            self._calls.declare("scandir cluster"),
+        ):
+            return shape.is_cluster(files.listing(fd))
+
+    def _set_cluster_attribute(self, step: SetAttribute) -> None:
+        opened = self._inside(step.cluster)
+        # The kernel takes a fence method only with a newline.
+        value = f"{step.value}\n" if step.attribute == "fence_method" else step.value
+        try:
+            self._write(step.attribute, opened.fd, value, step.attribute)
+        except FileNotFoundError:
+            alias = _ALIASES.get(step.attribute)
+            if alias is None or files.inode_of(alias, opened.fd) is None:
+                raise
+            self._write(alias, opened.fd, value, alias)
+
+    def _set_node_attribute(self, step: SetAttribute, name: str) -> None:
+        node_fd = self._inside(step.cluster).node_fd
+        where = f"node/{name}"
+        with files.closing(self._opened(files.open_walk, name, node_fd, "node")) as fd:
+            try:
+                self._write(step.attribute, fd, step.value, f"{where}/{step.attribute}")
+            except FileExistsError:
+                # The kernel answers EEXIST to a num that *any* node has, itself included. It
+                # proves this node's 0 only where no other node can be the one that has it.
+                if (step.attribute, step.value) != ("num", "0") or self._entries.other_zero(
+                    node_fd, "node", name
+                ):
+                    raise
+                self._entries.prove_num(name, uninterrupted(os.fstat, fd).st_ino)
+
+    def _add_node(self, cluster: str, node: Node) -> None:
+        node_fd = self._inside(cluster).node_fd
+        where = f"node/{node.name}"
+        self._call("mkdir", where, os.mkdir, node.name, dir_fd=node_fd)
+        try:
+            with files.closing(self._opened(files.open_walk, node.name, node_fd, "node")) as fd:
+                self._write("ipv4_port", fd, str(node.port), f"{where}/ipv4_port")
+                self._write("ipv4_address", fd, node.address, f"{where}/ipv4_address")
+                self._write("num", fd, str(node.num), f"{where}/num")
+        except OSError as first:
+            try:
+                self._call("rmdir", where, os.rmdir, node.name, dir_fd=node_fd)
+            except OSError as error:
+                first.add_note(f"and the half-made node stays: {error}")
+            raise
+
+    def _remove_node(self, cluster: str, name: str) -> None:
+        node_fd = self._inside(cluster).node_fd
+        self._call("rmdir", f"node/{name}", os.rmdir, name, dir_fd=node_fd)
+
+    def _write(self, attribute: str, dir_fd: int, value: str, where: str) -> None:
+        with self._calls.declare(f"write {attribute}"):
+            try:
+                files.write_value(attribute, dir_fd, value)
+            except OSError as error:
+                error.filename = where
+                raise
+
+    def _call(
+        self, name: str, where: str, call: Callable[..., None], target: str, *, dir_fd: int
+    ) -> None:
+        with self._calls.declare(name):
+            try:
+                uninterrupted(call, target, dir_fd=dir_fd)
+            except OSError as error:
+                error.filename = where
+                raise
