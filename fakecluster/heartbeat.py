@@ -7,27 +7,16 @@ believe in until their own dead threshold has passed; a clean umount says goodby
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+
+from fakecluster.clock import Timeline
 
 INTERVAL_US = 2_000_000
 """The kernel's o2hb writes and reads every two seconds."""
 
 DEFAULT_DEAD_THRESHOLD = 31
-
-
-class Timers(Protocol):
-    """The heap that the disk shares with the cluster: virtual time or the clock's."""
-
-    @property
-    def now_us(self) -> int:
-        """Now, in microseconds."""
-        ...
-
-    def call_in(self, delay_us: int, action: Callable[[], None]) -> object:
-        """Call `action` after `delay_us`."""
-        ...
 
 
 LiveChanged = Callable[[int, frozenset[int]], None]
@@ -53,8 +42,8 @@ class _Mounted:
 class SharedDisk:
     """One shared volume and the heartbeat on it. Hosts are numbered by their caller."""
 
-    def __init__(self, timers: Timers, changed: LiveChanged) -> None:
-        self._timers = timers
+    def __init__(self, timeline: Timeline, changed: LiveChanged) -> None:
+        self._timeline = timeline
         self._changed = changed
         self._hosts: dict[int, _Mounted] = {}
         self._deaths: dict[int, int] = {}
@@ -106,13 +95,14 @@ class SharedDisk:
             return
         deaths = self._deaths[gone.num] = self._deaths.get(gone.num, 0) + 1
         for other, theirs in sorted(self._hosts.items()):
-            self._timers.call_in(
-                death_seen_after_us(theirs.dead_threshold),
-                _Verdict(disk=self, observer=other, num=gone.num, deaths=deaths),
+            self._timeline.schedule(
+                functools.partial(self._judge, other, gone.num, deaths),
+                after_us=death_seen_after_us(theirs.dead_threshold),
+                label=f"host {other} gives up num {gone.num}",
             )
 
-    def judge(self, observer: int, num: int, deaths: int) -> None:
-        """Let `observer` give `num` up, unless its slot is written again or it died again since."""
+    def _judge(self, observer: int, num: int, deaths: int) -> None:
+        # Nothing is given up that is written again, or that has died once more since.
         if self._deaths.get(num) == deaths and not self._written(num):
             self._drop(observer, num)
 
@@ -127,14 +117,3 @@ class SharedDisk:
 
     def _tell(self, host: int) -> None:
         self._changed(host, self.live_nums(host))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Verdict:
-    disk: SharedDisk
-    observer: int
-    num: int
-    deaths: int
-
-    def __call__(self) -> None:
-        self.disk.judge(self.observer, self.num, self.deaths)

@@ -29,13 +29,21 @@ class Poller:
         if self._ready.pop(fd, None) is not None:
             self._poll.unregister(fd)
 
-    def wait(self, timeout_us: int | None) -> None:
+    def wait(self, timeout_us: int | None, *, before: Callable[[], None] | None = None) -> None:
         """Wait for the next descriptor or for `timeout_us` (None: for ever); call what is ready.
 
-        A descriptor that is forgotten by an earlier call of the same round is not called.
+        A descriptor that is forgotten by an earlier call of the same round is not called. What is
+        called must not trust the events: the descriptor's number may have been given away anew.
+
+        Args:
+            timeout_us: rounded up to the next millisecond.
+            before: called once after the wait, before anything that is ready.
         """
         timeout_ms = None if timeout_us is None else max(0, -(-timeout_us // 1000))
-        for fd, events in self._poll.poll(timeout_ms):
+        found = self._poll.poll(timeout_ms)
+        if before is not None:
+            before()
+        for fd, events in found:
             ready = self._ready.get(fd)
             if ready is not None:
                 ready(events)

@@ -30,6 +30,7 @@ _HEADER = struct.Struct("=5I")
 _STATUS = struct.Struct("=i")
 _EVENT = struct.Struct("=2i")
 _CONFCHG = struct.Struct("=3i")
+_DATA = struct.Struct("=iI")
 
 
 class Command(enum.IntEnum):
@@ -162,7 +163,21 @@ class ConfChg:
         return _from_daemon(Command.CONFCHG, counts + struct.pack(f"={len(ids)}I", *ids))
 
 
-Message = Reply | Event | ConfChg
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Data:
+    """A message from another node to who has bound the port; laid out as the request DATA is."""
+
+    node_id: int
+    """The sender."""
+    port: int
+    payload: bytes
+
+    def encode(self) -> bytes:
+        """Return the message as the daemon sends it."""
+        return _from_daemon(Command.DATA, _DATA.pack(self.node_id, self.port) + self.payload)
+
+
+Message = Reply | Event | ConfChg | Data
 """What the daemon sends."""
 
 
@@ -240,6 +255,9 @@ def _message(command: int, payload: bytes) -> Message:
             left=ids[members : members + left],
             joined=ids[members + left :],
         )
+    if command == Command.DATA and len(payload) >= _DATA.size:
+        node_id, port = _DATA.unpack_from(payload)
+        return Data(node_id=node_id, port=port, payload=payload[_DATA.size :])
     raise ValueError(f"no message of a daemon: command {command:#x}, {len(payload)} bytes")
 
 

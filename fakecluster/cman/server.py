@@ -1,0 +1,206 @@
+"""The wire server: every fake node's two cman sockets, served by one thread of one process.
+
+A stopped cman leaves newcomers in the backlog and requests unread. A cman that is down has no
+sockets, a crashed one leaves stale files. Hostile bytes cost that client its connection at most:
+a header with a wrong magic, version or length is refused with -EINVAL and its command echoed, as
+cman does. Where such a header speaks of a body the stream is lost: real cman goes on and takes the
+body for headers, of which nothing good can come, so here the connection ends after the reply.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+from fakecluster.cman import encode
+from fakecluster.cman.answers import Delivery
+from fakecluster.cman.client import Client, Kind
+from fakecluster.cman.connection import Connection
+from fakecluster.cman.engine import Engine, Sockets, Watcher
+from fakecluster.cman.listener import Listener, check_path, remove_socket
+from fakecluster.cman.requests import answer
+from fakecluster.cman.wire import BadHeader, Reply, Request
+from fakecluster.poller import Poller
+
+SOCKET_NAMES: Mapping[Kind, str] = {Kind.CLIENT: "cman_client", Kind.ADMIN: "cman_admin"}
+SOCKET_MODES: Mapping[Kind, int] = {Kind.CLIENT: 0o660, Kind.ADMIN: 0o600}
+
+
+class WireServer(Watcher):
+    """Serves an engine on sockets; give it to the engine as its watcher, then `attach` the engine.
+
+    Whoever owns the poller pumps the engine's timeline after each wait, before what is ready.
+    """
+
+    def __init__(self, poller: Poller, directories: Mapping[int, Path]) -> None:
+        """Check the paths; nothing is bound yet.
+
+        Args:
+            poller: what waits for us.
+            directories: by node id: where its two sockets go; further nodes have none.
+
+        Raises:
+            PathTooLongError: a socket's path would be cut.
+        """
+        for directory in directories.values():
+            for name in SOCKET_NAMES.values():
+                check_path(directory / name)
+        self._poller = poller
+        self._engine: Engine | None = None
+        self._desks = {
+            node_id: _Desk(node_id, directory, poller, self)
+            for node_id, directory in directories.items()
+        }
+
+    def attach(self, engine: Engine) -> None:
+        """Serve this engine from now on."""
+        self._engine = engine
+
+    @property
+    def engine(self) -> Engine:
+        """The engine that is served."""
+        if self._engine is None:
+            raise RuntimeError("no engine is attached")
+        return self._engine
+
+    def sockets(self, node_id: int, sockets: Sockets) -> None:
+        """Bind, unlink, or leave stale (`Watcher`)."""
+        if (desk := self._desks.get(node_id)) is not None:
+            desk.show(sockets)
+
+    def stopped(self, node_id: int, *, stopped: bool) -> None:
+        """Serve nobody, or go on (`Watcher`)."""
+        if (desk := self._desks.get(node_id)) is not None:
+            desk.freeze(frozen=stopped)
+
+    def add(self, node_id: int, directory: Path) -> None:
+        """Serve one more node. Raises PathTooLongError as the constructor does."""
+        for name in SOCKET_NAMES.values():
+            check_path(directory / name)
+        self._desks[node_id] = _Desk(node_id, directory, self._poller, self)
+
+    def client_pids(self, node_id: int) -> frozenset[int]:
+        """Return the processes that have been clients of this node."""
+        desk = self._desks.get(node_id)
+        return frozenset() if desk is None else frozenset(desk.pids)
+
+    def close(self) -> None:
+        """Close everything and remove the sockets, stale ones too."""
+        for desk in self._desks.values():
+            desk.close()
+
+    def descriptor_freed(self) -> None:
+        """Let listeners that ran out of descriptors go on."""
+        for desk in self._desks.values():
+            desk.resume()
+
+
+class _Desk:
+    """One node's two sockets and their clients."""
+
+    def __init__(self, node_id: int, directory: Path, poller: Poller, server: WireServer) -> None:
+        self._node_id = node_id
+        self._directory = directory
+        self._poller = poller
+        self._server = server
+        self._listeners: list[Listener] = []
+        self._visitors: dict[Connection, _Visitor] = {}
+        self._frozen = False
+        self.pids: set[int] = set()
+
+    def show(self, sockets: Sockets) -> None:
+        if sockets is Sockets.LISTENING:
+            if not self._listeners:
+                self._listeners = [self._listen(kind) for kind in Kind]
+            return
+        stale = sockets is Sockets.STALE
+        for visitor in tuple(self._visitors.values()):
+            visitor.connection.close()
+        for listener in self._listeners:
+            listener.close(stale=stale)
+        self._listeners = []
+        self._frozen = False
+        if not stale:
+            self._remove_files()
+
+    def freeze(self, *, frozen: bool) -> None:
+        self._frozen = frozen
+        for listener in self._listeners:
+            listener.freeze(frozen=frozen)
+        for connection in tuple(self._visitors):
+            connection.freeze(frozen=frozen)
+
+    def resume(self) -> None:
+        for listener in self._listeners:
+            listener.resume()
+
+    def close(self) -> None:
+        self.show(Sockets.ABSENT)
+
+    def _remove_files(self) -> None:
+        for name in SOCKET_NAMES.values():
+            remove_socket(self._directory / name)
+
+    def _listen(self, kind: Kind) -> Listener:
+        return Listener(
+            self._directory / SOCKET_NAMES[kind],
+            mode=SOCKET_MODES[kind],
+            poller=self._poller,
+            accepted=partial(self._accept, kind),
+        )
+
+    def _accept(self, kind: Kind, sock: socket.socket) -> None:
+        visitor = _Visitor(kind)
+        connection = Connection(
+            sock,
+            self._poller,
+            received=visitor.received,
+            closed=partial(self._gone, visitor),
+        )
+        visitor.connection = connection
+        self.pids.add(connection.peer_pid)
+        self._visitors[connection] = visitor
+        try:
+            visitor.client = self._server.engine.connect(
+                self._node_id, kind, deliver=visitor.deliver, closed=connection.close
+            )
+        except OSError:
+            # What `refuse` or a dying daemon means to one who is connected already: an end.
+            connection.close()
+
+    def _gone(self, visitor: _Visitor) -> None:
+        self._visitors.pop(visitor.connection, None)
+        if visitor.client is not None:
+            visitor.client.disconnect()
+        self._server.descriptor_freed()
+
+
+class _Visitor:
+    """One client: its connection on this side, its `Client` of the engine on the other."""
+
+    connection: Connection
+
+    def __init__(self, kind: Kind) -> None:
+        self._admin = kind is Kind.ADMIN
+        self.client: Client | None = None
+
+    def received(self, message: Request | BadHeader) -> None:
+        if isinstance(message, BadHeader):
+            self._reply(Reply(command=message.command, status=-errno.EINVAL))
+            if message.stream_lost:
+                self.connection.hang_up()
+            return
+        if self.client is None:
+            return
+        reply = answer(message, self.client, admin=self._admin, later=self._reply)
+        if reply is not None:
+            self._reply(reply)
+
+    def deliver(self, unasked: Delivery) -> None:
+        self.connection.send(encode.delivery(unasked))
+
+    def _reply(self, reply: Reply) -> None:
+        self.connection.send(reply)
