@@ -47,19 +47,15 @@ def run_command(request: dict[str, Any], send: Send) -> None:
         send({"id": number, "rc": 127, "err": str(error), "timed_out": False})
         return
     deadline = time.monotonic() + request["timeout_s"]
-    err, timed_out = _pump(child, deadline, lambda line: send({"id": number, "line": line}))
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(child.pid, signal.SIGKILL)
-    rc = child.wait()
-    err_text = err.decode(errors="replace")
-    send(
-        {
-            "id": number,
-            "rc": TIMED_OUT_RC if timed_out else rc,
-            "err": err_text,
-            "timed_out": timed_out,
-        }
-    )
+    with child:
+        try:
+            err, timed_out = _pump(child, deadline, lambda line: send({"id": number, "line": line}))
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+    rc = TIMED_OUT_RC if timed_out else child.returncode
+    text = err.decode(errors="replace")
+    send({"id": number, "rc": rc, "err": text, "timed_out": timed_out})
 
 
 def _pump(

@@ -1,0 +1,94 @@
+"""The host's side of the story in the guest: what the kernel's tables showed, as a picture."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from integration.guest import Guest
+from integration.image import Progress
+from integration.stages import ADDRESSES, OWN, STAGES
+
+FOLLOW_TIMEOUT_S = 420
+OWN_ADDRESS_COMMAND = ("ip", "address", "add", "{address}/32", "dev", "lo")
+END = "o2cbd stops"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """Every stage as the guest reported it, and what was missing."""
+
+    stages: tuple[Mapping[str, Any], ...]
+    rc: int
+    errors: str
+
+    @property
+    def good(self) -> bool:
+        """True when every stage was reported, once and in order, and agreed."""
+        expected = [*(stage.name for stage in STAGES), END]
+        told = [stage["stage"] for stage in self.stages]
+        return self.rc == 0 and told == expected and all(stage["ok"] for stage in self.stages)
+
+    def as_json(self) -> Sequence[Mapping[str, Any]]:
+        """The stages for programs."""
+        return [dict(stage) for stage in self.stages]
+
+
+def picture(stage: Mapping[str, Any]) -> str:
+    """One line for one stage: its name, the kernel's table, how long it took."""
+    mark = "ok" if stage["ok"] else "DIFFERS"
+    if stage["stage"] == END:
+        return f"  {END:<24}{mark}: exit {stage['rc']}, the tables stay"
+    table = "  ".join(_cell(row) for row in stage["table"])
+    line = f"  {stage['stage']:<24}{mark}: {table}  ({stage['after_s']} s)"
+    if not stage["ok"]:
+        wanted = "  ".join(_cell(row) for row in stage["expected"])
+        line += f"\n  {'':<24}expected: {wanted}"
+        if not stage["kept"]:
+            line += f"\n  {'':<24}an entry that was right was not left alone"
+    return line
+
+
+def _cell(row: Mapping[str, Any]) -> str:
+    local = "*" if row["local"] else ""
+    return f"{row['num']}:{row['name']}{local}={row['address']}:{row['port']}"
+
+
+def parse_stage(line: str) -> Mapping[str, Any] | None:
+    """A stage of the guest's output, None for any other line."""
+    if not line.startswith("{"):
+        return None
+    stage = json.loads(line)
+    return stage if isinstance(stage, dict) and "stage" in stage else None
+
+
+def follow(guest: Guest, libcman: str, say: Progress) -> Story:
+    """Run the story in the guest and show each stage as it comes.
+
+    Raises:
+        GuestError: the guest ended or fell silent.
+    """
+    address = ADDRESSES[OWN]
+    argv = [word.format(address=address) for word in OWN_ADDRESS_COMMAND]
+    guest.check(argv, timeout_s=30)
+    stages: list[Mapping[str, Any]] = []
+
+    def on_line(line: str) -> None:
+        stage = parse_stage(line)
+        if stage is None:
+            say(f"  {line}")
+        else:
+            stages.append(stage)
+            say(picture(stage))
+
+    say("follow: the kernel's own tables under o2cbd (num:name=address:port, * is local)")
+    result = guest.run(
+        ["python3", "-m", "integration.guest_follow", libcman],
+        timeout_s=FOLLOW_TIMEOUT_S,
+        on_line=on_line,
+    )
+    if result.rc != 0:
+        say(result.err)
+    return Story(stages=tuple(stages), rc=result.rc, errors=result.err)

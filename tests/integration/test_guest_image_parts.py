@@ -1,0 +1,157 @@
+"""The pure parts of the guest image: lists, recipe, modules, the initial RAM disk."""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+from pathlib import Path
+
+import pytest
+
+from integration import initrd, packages, recipe, sources
+from integration.errors import CannotRunError
+from integration.modules import load_order, module_name, parse_dependencies
+
+
+def test_a_package_list_has_sections_and_comments() -> None:
+    text = "# What this is, in words.\n\n# one\na\nb\n\n# two\n  c\n"
+    assert packages.parse_packages(text) == {"one": ["a", "b"], "two": ["c"]}
+
+
+def test_every_tool_of_the_run_is_in_the_host_list() -> None:
+    assert {tool.package for tool in packages.TOOLS} <= set(packages.host_packages("vm"))
+
+
+def test_no_package_is_listed_twice() -> None:
+    for text in (packages.HOST_PACKAGES.read_text(), packages.GUEST_PACKAGES.read_text()):
+        names = list(itertools.chain(*packages.parse_packages(text).values()))
+        assert len(names) == len(set(names))
+
+
+def test_what_the_daemon_needs_is_in_the_guest() -> None:
+    guest = packages.guest_packages()
+    assert {"linux-image-amd64", "python3-cffi", "python3-attr", "busybox-static"} <= set(guest)
+
+
+def test_missing_tools_are_named_with_the_command_that_installs_them() -> None:
+    missing = packages.lacking(find={"mke2fs": "/x", "setpriv": "/x"}.get)
+    assert packages.lacking_text(missing) == (
+        "not installed: mmdebstrap, qemu-system-x86_64. As root: "
+        "apt-get update && apt-get install --no-install-recommends --yes "
+        "mmdebstrap qemu-system-x86"
+    )
+
+
+def test_a_missing_program_cannot_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packages, "find_program", lambda _name: None)
+    with pytest.raises(CannotRunError, match=r"apt-get install .* e2fsprogs"):
+        packages.program("mke2fs")
+
+
+def test_the_digest_changes_with_each_part_and_with_their_borders() -> None:
+    digests = {recipe.recipe_digest(parts) for parts in (["ab", "c"], ["a", "bc"], ["abc"], [])}
+    assert len(digests) == 4
+    assert recipe.recipe_digest(["ab", "c"]) == recipe.recipe_digest(["ab", "c"])
+    assert all(len(digest) == 16 for digest in digests)
+
+
+def test_the_digest_changes_with_the_release() -> None:
+    assert recipe.image_digest("bookworm") != recipe.image_digest("trixie")
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({"O2CBD_VM_CACHE": "/a", "XDG_CACHE_HOME": "/b"}, Path("/a")),
+        ({"XDG_CACHE_HOME": "/b"}, Path("/b/o2cbd-integration")),
+        ({}, Path.home() / ".cache/o2cbd-integration"),
+    ],
+)
+def test_the_cache_is_where_the_environment_says(
+    environment: dict[str, str], expected: Path
+) -> None:
+    assert recipe.cache_directory(environment) == expected
+
+
+def test_sources_are_read_once_each_in_order() -> None:
+    text = (
+        "bookworm http://a.invalid/debian/ bookworm main\n"
+        "bookworm http://a.invalid/debian/ bookworm-updates main\n"
+        "bookworm http://a.invalid/debian/ bookworm main\n"
+        "not a source\n"
+    )
+    assert [source.line for source in sources.parse_sources(text)] == [
+        "deb http://a.invalid/debian/ bookworm main",
+        "deb http://a.invalid/debian/ bookworm-updates main",
+    ]
+
+
+def test_only_settings_that_reach_archives_are_kept() -> None:
+    dump = (
+        'Acquire "";\nAcquire::http::Proxy "http://p.invalid/";\n'
+        'Acquire::IndexTargets::deb "";\nAcquire::Check-Valid-Until "false";\n'
+    )
+    assert sources.reaching_settings(dump) == (
+        'Acquire::http::Proxy "http://p.invalid/";\nAcquire::Check-Valid-Until "false";\n'
+    )
+
+
+MODULES = """\
+kernel/a.ko:
+kernel/b-b.ko: kernel/a.ko
+kernel/c.ko.xz: kernel/b-b.ko kernel/a.ko
+kernel/d.ko:
+"""
+
+
+def test_modules_load_after_what_they_need_and_once() -> None:
+    dependencies = parse_dependencies(MODULES)
+    assert load_order(dependencies, ["c", "b_b", "d"]) == [
+        "kernel/a.ko",
+        "kernel/b-b.ko",
+        "kernel/c.ko.xz",
+        "kernel/d.ko",
+    ]
+
+
+def test_a_module_that_is_built_in_is_left_out() -> None:
+    assert load_order(parse_dependencies(MODULES), ["nothing"]) == []
+
+
+def test_dashes_and_underscores_name_the_same_module() -> None:
+    assert module_name("kernel/x/virtio-rng.ko.xz") == "virtio_rng"
+
+
+def unpack(data: bytes) -> dict[str, tuple[int, bytes]]:
+    """Read a newc archive: name -> (mode, contents)."""
+    found = {}
+    at = 0
+    while True:
+        assert data[at : at + 6] == b"070701"
+        fields = [int(data[at + 6 + 8 * i : at + 14 + 8 * i], 16) for i in range(13)]
+        mode, size, name_size = fields[1], fields[6], fields[11]
+        name = data[at + 110 : at + 110 + name_size - 1].decode()
+        start = at + 110 + name_size
+        start += -start % 4
+        if name == "TRAILER!!!":
+            return found
+        found[name] = (mode, data[start : start + size])
+        at = start + size + -size % 4
+
+
+def test_the_initrd_holds_busybox_the_modules_in_order_and_a_start(tmp_path: Path) -> None:
+    (tmp_path / "busybox").write_bytes(b"ELF")
+    modules = [tmp_path / "one.ko", tmp_path / "two.ko"]
+    for module in modules:
+        module.write_bytes(module.name.encode())
+    found = unpack(gzip.decompress(initrd.initrd(tmp_path / "busybox", modules)))
+    assert found["bin/busybox"] == (0o100755, b"ELF")
+    assert found["bin/sh"] == (0o120777, b"busybox")
+    assert found["modules/two.ko"] == (0o100644, b"two.ko")
+    assert b"for module in one two; do" in found["init"][1]
+
+
+def test_the_initrd_is_the_same_bytes_each_time(tmp_path: Path) -> None:
+    (tmp_path / "busybox").write_bytes(b"ELF")
+    first, second = (initrd.initrd(tmp_path / "busybox", []) for _ in range(2))
+    assert first == second
