@@ -1,0 +1,1 @@
+"""The kernel's o2cb configfs as one model, and three ways in: direct, pyfakefs and FUSE."""

@@ -1,0 +1,171 @@
+"""What happens to a call beside its work: hooks hear of it, it may be made to fail, is noted."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A call that somebody makes, before it is applied."""
+
+    name: str
+    """`mkdir`, `rmdir`, `open`, `scandir`, `stat`, `read:num`, `write:ipv4_address`,
+    `chmod` ..."""
+    path: str
+    """From the root of the configfs, with a leading slash."""
+    data: bytes = b""
+    """What is written; the other path of a rename or link."""
+    pid: int = 0
+    """The caller's, 0 where it is not known."""
+
+    def matches(self, pattern: str) -> bool:
+        """Return whether a pattern means this call: its name, or the part before the colon."""
+        return pattern in {self.name, self.name.partition(":")[0]}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """A call in the journal."""
+
+    name: str
+    path: str
+    data: bytes = b""
+    error: str = ""
+    """The errno's symbol, empty when it went well."""
+
+
+READS = frozenset({"open", "scandir", "stat", "read"})
+"""The calls that change nothing; noted only if asked for."""
+
+Hook = Callable[[Call], None]
+"""Told of every call before it is applied; what it raises keeps the call from being applied."""
+
+
+class Fault:
+    """Makes the next calls of a kind fail with an errno, before they change anything."""
+
+    def __init__(
+        self, call: str, number: int, *, count: int | None = 1, path: str | None = None
+    ) -> None:
+        """Arm it.
+
+        Args:
+            call: the call's name or its part before the colon, see `Call.name`.
+            number: the errno.
+            count: how many calls fail; None: all, until it is taken away.
+            path: only calls of this path, or below it.
+        """
+        self.call = call
+        self.errno = number
+        self.left = count
+        self.path = path
+
+    def strikes(self, call: Call) -> bool:
+        """Return whether this call fails, and count it."""
+        if self.left == 0 or not call.matches(self.call):
+            return False
+        if self.path is not None and not f"{call.path}/".startswith(f"{self.path}/"):
+            return False
+        if self.left is not None:
+            self.left -= 1
+        return True
+
+
+class KillCaller:
+    """A hook that ends the caller inside its K-th call of a kind, the change not applied."""
+
+    def __init__(self, call: str, nth: int, kill: Callable[[int], None]) -> None:
+        """Arm it.
+
+        Args:
+            call: as for `Fault`.
+            nth: 1 for the next such call.
+            kill: ends the process with this pid; may raise what unwinds a simulated caller.
+        """
+        self._call = call
+        self._left = nth
+        self._kill = kill
+
+    @property
+    def fired(self) -> bool:
+        """True when it has struck; it does so once."""
+        return self._left <= 0
+
+    def __call__(self, call: Call) -> None:
+        """Count the call, and strike when it is the one.
+
+        Raises:
+            OSError: EINTR, so that the call is not applied.
+        """
+        if self._left <= 0 or not call.matches(self._call):
+            return
+        self._left -= 1
+        if self._left == 0:
+            self._kill(call.pid)
+            raise OSError(errno.EINTR, os.strerror(errno.EINTR), call.path)
+
+
+class Journal:
+    """The calls in their order, the armed faults and the hooks."""
+
+    def __init__(self) -> None:
+        self.with_reads = False
+        """Note also the calls that change nothing."""
+        self._done: list[Done] = []
+        self._faults: list[Fault] = []
+        self._hooks: list[Hook] = []
+
+    def __iter__(self) -> Iterator[Done]:
+        return iter(tuple(self._done))
+
+    def __len__(self) -> int:
+        return len(self._done)
+
+    @property
+    def watched(self) -> bool:
+        """True when a hook is there, which wants to know the caller's pid."""
+        return bool(self._hooks)
+
+    def clear(self) -> None:
+        """Forget what was noted; faults and hooks stay."""
+        self._done.clear()
+
+    def arm(self, fault: Fault) -> None:
+        """Arm a fault; the first armed that fits strikes."""
+        self._faults.append(fault)
+
+    def disarm(self) -> None:
+        """Take all faults away."""
+        self._faults.clear()
+
+    def add_hook(self, hook: Hook) -> None:
+        """Tell this hook of every call from now on."""
+        self._hooks.append(hook)
+
+    def remove_hook(self, hook: Hook) -> None:
+        """Tell it no more; nothing happens when it is not there."""
+        if hook in self._hooks:
+            self._hooks.remove(hook)
+
+    def enter(self, call: Call) -> None:
+        """Let hooks and faults have their say before the call is applied.
+
+        Raises:
+            OSError: a fault's errno, or whatever a hook raises.
+        """
+        for hook in tuple(self._hooks):
+            hook(call)
+        for fault in self._faults:
+            if fault.strikes(call):
+                raise OSError(fault.errno, os.strerror(fault.errno), call.path)
+
+    def note(self, call: Call, error: OSError | None) -> None:
+        """Write the call down."""
+        if not self.with_reads and call.name.partition(":")[0] in READS:
+            return
+        symbol = "" if error is None else errno.errorcode.get(error.errno or 0, str(error.errno))
+        self._done.append(Done(name=call.name, path=call.path, data=call.data, error=symbol))

@@ -1,0 +1,104 @@
+"""The calls that configfs allows without a purpose, and those that it refuses."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+from fakecluster.configfs.base import ModelBase, require
+from fakecluster.configfs.items import ROOT, Caller
+from fakecluster.configfs.journal import Call
+from fakecluster.configfs.values import Refusal
+
+_PERMISSIONS = 0o7777
+
+
+class OddCalls(ModelBase):
+    """chmod, chown, truncate; unlink, symlink, link, mknod, rename."""
+
+    # ---- what configfs allows without a purpose
+
+    def chmod(self, path: str, mode: int, caller: Caller = ROOT) -> None:
+        """Change the mode: it really opens or closes access, while the item lives."""
+
+        def work() -> None:
+            item = self._directories.resolve(path, caller)
+            require(caller.uid in {0, item.uid}, errno.EPERM)
+            item.mode = stat.S_IFMT(item.mode) | (mode & _PERMISSIONS)
+
+        self._do(Call(name="chmod", path=path, pid=caller.pid), work)
+
+    def chown(self, path: str, uid: int, gid: int, caller: Caller = ROOT) -> None:
+        """Change the owner; -1 leaves as it is."""
+
+        def work() -> None:
+            item = self._directories.resolve(path, caller)
+            require(caller.uid == 0, errno.EPERM)
+            item.uid = item.uid if uid == -1 else uid
+            item.gid = item.gid if gid == -1 else gid
+
+        self._do(Call(name="chown", path=path, pid=caller.pid), work)
+
+    def truncate(self, path: str, caller: Caller = ROOT) -> None:
+        """Truncate a file: goes well and does nothing."""
+
+        def work() -> None:
+            item = self._directories.resolve(path, caller)
+            require(not item.is_dir, errno.EISDIR)
+            require(item.allows(caller, 2), errno.EACCES)
+
+        self._do(Call(name="truncate", path=path, pid=caller.pid), work)
+
+    # ---- what configfs refuses
+
+    def unlink(self, path: str, caller: Caller = ROOT) -> None:
+        """Unlink a file: never goes well."""
+
+        def work() -> None:
+            item = self._directories.removable(path, caller)
+            raise Refusal(errno.EISDIR if item.is_dir else errno.EPERM)
+
+        self._do(Call(name="unlink", path=path, pid=caller.pid), work)
+
+    def symlink(self, path: str, target: str, caller: Caller = ROOT) -> None:
+        """Make a symbolic link: never goes well."""
+        self._refuse_new("symlink", path, target, caller)
+
+    def mknod(self, path: str, caller: Caller = ROOT) -> None:
+        """Make a device or a socket: never goes well."""
+        self._refuse_new("mknod", path, "", caller)
+
+    def link(self, source: str, path: str, caller: Caller = ROOT) -> None:
+        """Make a hard link: never goes well."""
+        self._refuse_new("link", path, source, caller, source)
+
+    def _refuse_new(
+        self, name: str, path: str, data: str, caller: Caller, source: str = "/"
+    ) -> None:
+        def work() -> None:
+            self._directories.resolve(source, caller)
+            self._directories.room_for(path, caller)
+            raise Refusal(errno.EPERM)
+
+        self._do(Call(name=name, path=path, data=os.fsencode(data), pid=caller.pid), work)
+
+    def rename(self, path: str, new_path: str, caller: Caller = ROOT) -> None:
+        """Rename: never goes well, but onto itself."""
+
+        def work() -> None:
+            item = self._directories.removable(path, caller)
+            try:
+                other = self._directories.removable(new_path, caller)
+            except Refusal as refusal:
+                require(refusal.errno == errno.ENOENT, refusal.errno)
+                self._directories.room_for(new_path, caller)
+                raise Refusal(errno.EPERM) from None
+            if other is item:
+                return
+            if item.is_dir != other.is_dir:
+                raise Refusal(errno.ENOTDIR if item.is_dir else errno.EISDIR)
+            raise Refusal(errno.EPERM)
+
+        call = Call(name="rename", path=path, data=os.fsencode(new_path), pid=caller.pid)
+        self._do(call, work)
