@@ -1,0 +1,1 @@
+"""A whole fake cluster as one process: cman's sockets, FUSE mounts, and verbs to break it."""
