@@ -15,6 +15,8 @@ from o2cbd.hold import sysv
 _LOOKUPS_MAX = 16
 """Each try looks the set up anew. Only somebody who removes it again and again uses them up."""
 
+_IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
+
 _R = TypeVar("_R")
 
 
@@ -153,12 +155,13 @@ def exec_with_hold(
     pid = hold.wait(timeout_us, clock or MonotonicClock())
     if pid is not None:
         raise HeldError(pid)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Python ignores these, and exec would hand that on to the command.
+    handlers = {number: signal.signal(number, signal.SIG_DFL) for number in _IGNORED_BY_PYTHON}
     try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        # Python ignores these two, and exec would hand that on to the command.
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
-        os.execvp(argv[0], list(argv))  # noqa: S606 - to become the command is the purpose
-    finally:
-        hold.close()  # only reached when exec failed
+        os.execvp(argv[0], list(argv))
+    finally:  # only reached when exec failed
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        hold.close()

@@ -5,7 +5,6 @@ One function a system call or two; each raises OSError with libc's errno.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import zlib
@@ -17,7 +16,6 @@ from o2cbd.hold._sysv_abi import ffi
 _LIBC: Any = ffi.dlopen(None)
 
 # <linux/ipc.h>, <linux/sem.h>: the same on every architecture of Linux.
-_IPC_RMID = 0
 _IPC_CREAT = 0o1000
 _IPC_NOWAIT = 0o4000
 _SEM_UNDO = 0o10000
@@ -140,14 +138,6 @@ def last_pid(semid: int) -> int:
         OSError: as `locked`.
     """
     return _control(semid, _GETPID)
-
-
-def remove(key: int) -> None:
-    """Remove the set, if there is one: whoever waits gets EIDRM."""
-    semid = find(key)
-    if semid is not None:
-        with contextlib.suppress(OSError):
-            _control(semid, _IPC_RMID)
 
 
 def _control(semid: int, command: int) -> int:

@@ -1,0 +1,1 @@
+"""One set of checks an interface, passed by the real thing and by every fake of it."""
