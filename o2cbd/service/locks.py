@@ -9,6 +9,9 @@ from pathlib import Path
 RUNTIME_LOCK = "lock"
 """The lock file's name in a runtime directory."""
 
+LOCK_TABLE = "/proc/locks"
+"""Who has which lock; see proc_locks(5)."""
+
 
 class AlreadyRunningError(Exception):
     """Somebody else has the lock."""
@@ -82,10 +85,10 @@ def _lock(fd: int, what: Path) -> Lock:
 def _holder(fd: int) -> int:
     """Return the pid of who has the flock on this file, 0 when it is not to be found out."""
     status = os.fstat(fd)
-    # MAJOR:MINOR:INODE, the numbers of the device in hexadecimal; see proc_locks(5).
+    # MAJOR:MINOR:INODE, the numbers of the device in hexadecimal.
     file = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
     try:
-        table = Path("/proc/locks").read_text(encoding="ascii")
+        table = Path(LOCK_TABLE).read_text(encoding="ascii")
     except OSError:
         return 0
     for line in table.splitlines():
