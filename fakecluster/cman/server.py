@@ -18,12 +18,15 @@ from pathlib import Path
 from fakecluster.cman import encode
 from fakecluster.cman.answers import Delivery
 from fakecluster.cman.client import Client, Kind
-from fakecluster.cman.connection import Connection
 from fakecluster.cman.engine import Engine, Sockets, Watcher
-from fakecluster.cman.listener import Listener, check_path, remove_socket
 from fakecluster.cman.requests import answer
-from fakecluster.cman.wire import BadHeader, Reply, Request
+from fakecluster.cman.wire import BadHeader, Message, Reply, Request, RequestReader
+from fakecluster.listener import Listener, check_path, remove_socket
 from fakecluster.poller import Poller
+from fakecluster.stream import Stream
+
+MAX_QUEUED = 128
+"""cman's max_queued: with one message more than this unsent, the client is disconnected."""
 
 SOCKET_NAMES: Mapping[Kind, str] = {Kind.CLIENT: "cman_client", Kind.ADMIN: "cman_admin"}
 SOCKET_MODES: Mapping[Kind, int] = {Kind.CLIENT: 0o660, Kind.ADMIN: 0o600}
@@ -107,7 +110,7 @@ class _Desk:
         self._poller = poller
         self._server = server
         self._listeners: list[Listener] = []
-        self._visitors: dict[Connection, _Visitor] = {}
+        self._visitors: dict[Stream, _Visitor] = {}
         self._frozen = False
         self.pids: set[int] = set()
 
@@ -118,7 +121,7 @@ class _Desk:
             return
         stale = sockets is Sockets.STALE
         for visitor in tuple(self._visitors.values()):
-            visitor.connection.close()
+            visitor.stream.close()
         for listener in self._listeners:
             listener.close(stale=stale)
         self._listeners = []
@@ -130,8 +133,8 @@ class _Desk:
         self._frozen = frozen
         for listener in self._listeners:
             listener.freeze(frozen=frozen)
-        for connection in tuple(self._visitors):
-            connection.freeze(frozen=frozen)
+        for stream in tuple(self._visitors):
+            stream.freeze(frozen=frozen)
 
     def resume(self) -> None:
         for listener in self._listeners:
@@ -154,53 +157,61 @@ class _Desk:
 
     def _accept(self, kind: Kind, sock: socket.socket) -> None:
         visitor = _Visitor(kind)
-        connection = Connection(
+        stream = Stream(
             sock,
             self._poller,
             received=visitor.received,
             closed=partial(self._gone, visitor),
+            max_queued=MAX_QUEUED,
         )
-        visitor.connection = connection
-        self.pids.add(connection.peer_pid)
-        self._visitors[connection] = visitor
+        visitor.stream = stream
+        self.pids.add(stream.peer_pid)
+        self._visitors[stream] = visitor
         try:
             visitor.client = self._server.engine.connect(
-                self._node_id, kind, deliver=visitor.deliver, closed=connection.close
+                self._node_id, kind, deliver=visitor.deliver, closed=stream.close
             )
         except OSError:
             # What `refuse` or a dying daemon means to one who is connected already: an end.
-            connection.close()
+            stream.close()
 
     def _gone(self, visitor: _Visitor) -> None:
-        self._visitors.pop(visitor.connection, None)
+        self._visitors.pop(visitor.stream, None)
         if visitor.client is not None:
             visitor.client.disconnect()
         self._server.descriptor_freed()
 
 
 class _Visitor:
-    """One client: its connection on this side, its `Client` of the engine on the other."""
+    """One client: its stream on this side, its `Client` of the engine on the other."""
 
-    connection: Connection
+    stream: Stream
 
     def __init__(self, kind: Kind) -> None:
         self._admin = kind is Kind.ADMIN
+        self._reader = RequestReader()
         self.client: Client | None = None
 
-    def received(self, message: Request | BadHeader) -> None:
-        if isinstance(message, BadHeader):
-            self._reply(Reply(command=message.command, status=-errno.EINVAL))
-            if message.stream_lost:
-                self.connection.hang_up()
-            return
-        if self.client is None:
-            return
-        reply = answer(message, self.client, admin=self._admin, later=self._reply)
-        if reply is not None:
-            self._reply(reply)
+    def received(self, data: bytes) -> None:
+        for message in self._reader.feed(data):
+            if isinstance(message, BadHeader):
+                self._send(Reply(command=message.command, status=-errno.EINVAL))
+                if message.stream_lost:
+                    self.stream.hang_up()
+            else:
+                self._ask(message)
+            if not self.stream.open:
+                return
 
     def deliver(self, unasked: Delivery) -> None:
-        self.connection.send(encode.delivery(unasked))
+        self._send(encode.delivery(unasked))
 
-    def _reply(self, reply: Reply) -> None:
-        self.connection.send(reply)
+    def _ask(self, request: Request) -> None:
+        if self.client is None:
+            return
+        reply = answer(request, self.client, admin=self._admin, later=self._send)
+        if reply is not None:
+            self._send(reply)
+
+    def _send(self, message: Message) -> None:
+        self.stream.send(message.encode())

@@ -1,4 +1,4 @@
-"""One client's connection to a fake cman: bytes in, requests out; messages in, bytes out."""
+"""One client's stream to a fake daemon: non-blocking both ways, with a bounded queue."""
 
 from __future__ import annotations
 
@@ -7,23 +7,17 @@ import struct
 from collections import deque
 from collections.abc import Callable
 
-from fakecluster.cman.wire import BadHeader, Message, Request, RequestReader
 from fakecluster.poller import READ, WRITE, Poller
-
-MAX_QUEUED = 128
-"""cman's max_queued: with one message more than this unsent, the client is disconnected."""
 
 _READ_BYTES = 16384
 _UCRED = struct.Struct("=iII")
 
-Received = Callable[[Request | BadHeader], None]
 
+class Stream:
+    """A connection to one client; whatever the client does, only this stream ends.
 
-class Connection:
-    """A non-blocking stream to one client; whatever the client does, only this connection ends.
-
-    While frozen (a stopped cman) nothing is read and nothing is written; what was queued goes out
-    when it thaws.
+    While frozen (a stopped daemon) nothing is read and nothing is written; what was queued goes
+    out when it thaws.
     """
 
     def __init__(
@@ -31,23 +25,25 @@ class Connection:
         sock: socket.socket,
         poller: Poller,
         *,
-        received: Received,
+        received: Callable[[bytes], None],
         closed: Callable[[], None],
+        max_queued: int,
     ) -> None:
         """Watch `sock`, which is ours from now on.
 
         Args:
             sock: the accepted stream.
             poller: what calls us.
-            received: called with each message; may close this connection.
-            closed: called once, after the connection has ended, whoever ended it.
+            received: called with what came, never with nothing; may close this stream.
+            closed: called once, after the stream has ended, whoever ended it.
+            max_queued: with one message more than this unsent the stream ends.
         """
         sock.settimeout(0)
         self._sock = sock
         self._poller = poller
         self._received = received
         self._closed = closed
-        self._reader = RequestReader()
+        self._max_queued = max_queued
         self._outbox: deque[bytes] = deque()
         self._frozen = False
         self._hang_up_when_sent = False
@@ -56,13 +52,18 @@ class Connection:
         self.open = True
         self._watch()
 
-    def send(self, message: Message) -> None:
-        """Send it now or queue it; over `MAX_QUEUED` queued ones end the connection."""
+    @property
+    def queued(self) -> int:
+        """How many messages have not gone out whole."""
+        return len(self._outbox)
+
+    def send(self, message: bytes) -> None:
+        """Send it now or queue it; over `max_queued` queued ones end the stream."""
         if not self.open or self._hang_up_when_sent:
             return
-        self._outbox.append(message.encode())
+        self._outbox.append(message)
         self._flush()
-        if self.open and len(self._outbox) > MAX_QUEUED:
+        if self.open and len(self._outbox) > self._max_queued:
             self.close()
 
     def hang_up(self) -> None:
@@ -82,7 +83,7 @@ class Connection:
             self._flush()
 
     def close(self) -> None:
-        """End the connection now; may be called twice."""
+        """End the stream now; may be called twice."""
         if not self.open:
             return
         self.open = False
@@ -113,10 +114,7 @@ class Connection:
         if not data:
             self.close()
             return
-        for message in self._reader.feed(data):
-            self._received(message)
-            if not self.open:
-                return
+        self._received(data)
 
     def _flush(self) -> None:
         if self._frozen or not self.open:

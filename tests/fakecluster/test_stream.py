@@ -1,4 +1,4 @@
-"""A client's connection and a daemon's listening socket, below every meaning of the bytes."""
+"""A client's stream and a daemon's listening socket, below every meaning of the bytes."""
 
 import errno
 import os
@@ -8,19 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from fakecluster.cman.connection import MAX_QUEUED, Connection
-from fakecluster.cman.listener import PATH_MAX_BYTES, Listener, PathTooLongError
-from fakecluster.cman.wire import (
-    BadHeader,
-    Command,
-    Event,
-    Header,
-    Message,
-    MessageReader,
-    Reply,
-    Request,
-)
+from fakecluster.listener import PATH_MAX_BYTES, Listener, PathTooLongError
 from fakecluster.poller import Poller
+from fakecluster.stream import Stream
+
+MAX_QUEUED = 128
 
 
 class Ends:
@@ -30,10 +22,15 @@ class Ends:
         self.poller = Poller()
         ours, self.client = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         self.client.settimeout(5)
-        self.received: list[Request | BadHeader] = []
+        self.sock = ours
+        self.received: list[bytes] = []
         self.closed = 0
-        self.connection = Connection(
-            ours, self.poller, received=self.received.append, closed=self._on_closed
+        self.stream = Stream(
+            ours,
+            self.poller,
+            received=self.received.append,
+            closed=self._on_closed,
+            max_queued=MAX_QUEUED,
         )
 
     def _on_closed(self) -> None:
@@ -43,9 +40,12 @@ class Ends:
         """Serve what is ready now."""
         self.poller.wait(0)
 
-    def messages(self, bytes_max: int = 1 << 20) -> list[Message]:
-        """What the client has received."""
-        return list(MessageReader().feed(self.client.recv(bytes_max)))
+    def drain(self) -> bytes:
+        """All that the client still gets, up to the end of the stream."""
+        received = b""
+        while data := self.client.recv(1 << 20):
+            received += data
+        return received
 
 
 @pytest.fixture
@@ -53,116 +53,105 @@ def ends() -> Iterator[Ends]:
     """A connected pair."""
     made = Ends()
     yield made
-    made.connection.close()
+    made.stream.close()
     made.client.close()
 
 
-def test_a_request_arrives_and_a_reply_goes_out(ends: Ends) -> None:
+def test_bytes_arrive_and_a_message_goes_out(ends: Ends) -> None:
     """The plain way."""
-    ends.client.sendall(Request(command=Command.ISACTIVE).encode())
+    ends.client.sendall(b"ask")
     ends.turn()
-    assert ends.received == [Request(command=Command.ISACTIVE)]
-    ends.connection.send(Reply(command=Command.ISACTIVE, status=1))
-    assert ends.messages() == [Reply(command=Command.ISACTIVE, status=1)]
+    assert ends.received == [b"ask"]
+    ends.stream.send(b"answer")
+    assert ends.client.recv(100) == b"answer"
 
 
 def test_the_peers_pid_is_known(ends: Ends) -> None:
     """Of the process that connected."""
-    assert ends.connection.peer_pid == os.getpid()
+    assert ends.stream.peer_pid == os.getpid()
 
 
 def test_a_client_that_goes_away_is_closed_once(ends: Ends) -> None:
-    """Its requests that were complete are still heard."""
-    ends.client.sendall(Request(command=Command.ISACTIVE).encode())
+    """What it sent before is still heard."""
+    ends.client.sendall(b"last words")
     ends.client.close()
     ends.turn()
     ends.turn()
-    ends.connection.close()
-    assert (ends.received, ends.closed) == ([Request(command=Command.ISACTIVE)], 1)
+    ends.stream.close()
+    assert (ends.received, ends.closed) == ([b"last words"], 1)
 
 
-def test_over_128_queued_messages_end_the_connection(ends: Ends) -> None:
-    """cman's max_queued; the client sees an end, and the bytes that were already on their way."""
-    ends.connection._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+def test_over_128_queued_messages_end_the_stream(ends: Ends) -> None:
+    """The client sees an end after the bytes that were already on their way."""
+    ends.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
     sent = 0
-    while not ends.connection._outbox:
-        ends.connection.send(Event(reason=1, arg=sent))
+    while not ends.stream.queued:
+        ends.stream.send(b"%8d" % sent)
         sent += 1
     for _ in range(MAX_QUEUED - 1):
-        ends.connection.send(Event(reason=1, arg=1))
-    assert (len(ends.connection._outbox), ends.connection.open) == (MAX_QUEUED, True)
-    ends.connection.send(Event(reason=1, arg=1))
-    assert (ends.connection.open, ends.closed) == (False, 1)
-    received = b""
-    while data := ends.client.recv(1 << 20):
-        received += data
-    assert list(MessageReader().feed(received)) == [
-        Event(reason=1, arg=arg) for arg in range(sent - 1)
-    ]
+        ends.stream.send(b"one more")
+    assert (ends.stream.queued, ends.stream.open) == (MAX_QUEUED, True)
+    ends.stream.send(b"too much")
+    assert (ends.stream.open, ends.closed) == (False, 1)
+    assert ends.drain() == b"".join(b"%8d" % number for number in range(sent - 1))
+
+
+def test_a_send_to_a_client_that_has_gone_ends_the_stream(ends: Ends) -> None:
+    """Without SIGPIPE and without an exception."""
+    ends.client.close()
+    ends.stream.send(b"x")
+    ends.stream.send(b"y")
+    assert (ends.stream.open, ends.closed) == (False, 1)
 
 
 def test_what_was_queued_goes_out_in_order_and_whole(ends: Ends) -> None:
-    """Long replies are cut by the socket, never by us."""
-    sent: list[Message] = [
-        Reply(command=number, status=number, payload=bytes([number]) * 20_000)
-        for number in range(100)
-    ]
+    """Long messages are cut by the socket, never by us."""
+    sent = [bytes([number]) * 20_000 for number in range(100)]
     for each in sent:
-        ends.connection.send(each)
-    reader = MessageReader()
-    received: list[Message] = []
-    while len(received) < len(sent):
-        received += reader.feed(ends.client.recv(4096))
+        ends.stream.send(each)
+    received = b""
+    while len(received) < 20_000 * len(sent):
+        received += ends.client.recv(4096)
         ends.turn()
-    assert received == sent
+    assert received == b"".join(sent)
 
 
 def test_a_hang_up_delivers_what_was_sent_before(ends: Ends) -> None:
-    """-EINVAL reaches the client whose stream is lost; later messages do not."""
-    ends.connection.send(Reply(command=9, status=-errno.EINVAL))
-    ends.connection.hang_up()
-    ends.connection.send(Reply(command=9, status=0))
-    assert ends.messages() == [Reply(command=9, status=-errno.EINVAL)]
-    assert (ends.client.recv(1), ends.closed) == (b"", 1)
+    """Later messages do not go out."""
+    ends.stream.send(b"refused")
+    ends.stream.hang_up()
+    ends.stream.send(b"more")
+    assert (ends.drain(), ends.closed) == (b"refused", 1)
 
 
 def test_a_hang_up_waits_for_a_slow_client(ends: Ends) -> None:
-    """The connection ends when the last queued byte is gone; new requests are not read."""
-    long = Reply(command=9, status=0, payload=bytes(1 << 20))
-    ends.connection.send(long)
-    ends.connection.hang_up()
-    ends.client.sendall(Request(command=Command.ISACTIVE).encode())
+    """The stream ends when the last queued byte is gone; nothing more is read."""
+    long = bytes(range(256)) * 4096
+    ends.stream.send(long)
+    ends.stream.hang_up()
+    ends.client.sendall(b"ask")
     ends.turn()
-    assert (ends.connection.open, ends.received) == (True, [])
+    assert (ends.stream.open, ends.received) == (True, [])
     received = b""
-    while len(received) < len(long.encode()):
+    while len(received) < len(long):
         received += ends.client.recv(1 << 20)
         ends.turn()
-    assert (list(MessageReader().feed(received)), ends.closed) == ([long], 1)
+    assert (received, ends.closed) == (long, 1)
 
 
-def test_a_frozen_connection_neither_reads_nor_writes(ends: Ends) -> None:
-    """A stopped cman: all of it happens after the thaw, in order."""
-    ends.connection.freeze(frozen=True)
-    ends.client.sendall(Request(command=Command.ISACTIVE).encode())
-    ends.connection.send(Event(reason=1, arg=0))
+def test_a_frozen_stream_neither_reads_nor_writes(ends: Ends) -> None:
+    """A stopped daemon: all of it happens after the thaw."""
+    ends.stream.freeze(frozen=True)
+    ends.client.sendall(b"ask")
+    ends.stream.send(b"answer")
     ends.turn()
     assert ends.received == []
     ends.client.settimeout(0)
     with pytest.raises(BlockingIOError):
         ends.client.recv(1)
-    ends.connection.freeze(frozen=False)
+    ends.stream.freeze(frozen=False)
     ends.turn()
-    assert ends.received == [Request(command=Command.ISACTIVE)]
-    assert ends.messages() == [Event(reason=1, arg=0)]
-
-
-def test_a_lost_stream_is_read_no_more(ends: Ends) -> None:
-    """What follows a bad header with a body is not taken for requests."""
-    bad = Header(magic=1, length=24, command=7).encode()
-    ends.client.sendall(bad + Request(command=Command.ISACTIVE).encode())
-    ends.turn()
-    assert ends.received == [BadHeader(command=7, stream_lost=True)]
+    assert (ends.received, ends.client.recv(100)) == ([b"ask"], b"answer")
 
 
 class Door:
