@@ -142,7 +142,7 @@ def _store_block_bytes(_kernel: Kernel, region: RegionState, data: bytes) -> Non
 
 def _store_start_block(_kernel: Kernel, region: RegionState, data: bytes) -> None:
     _require(not region.dev, errno.EINVAL)
-    region.start_block = values.number(data)
+    region.start_block = values.strict_number(data)
 
 
 def _store_blocks(_kernel: Kernel, region: RegionState, data: bytes) -> None:

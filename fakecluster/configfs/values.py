@@ -31,7 +31,11 @@ def number(data: bytes, *, base: int = 0) -> int:
     Raises:
         Refusal: EINVAL for anything else.
     """
-    text = data.split(b"\0", 1)[0].lower()
+    return _number(data.split(b"\0", 1)[0], base=base) % _WORD
+
+
+def _number(text: bytes, *, base: int) -> int:
+    text = text.lower()
     start = 0
     if base in {0, 16} and text[:2] == b"0x" and text[2:3] in list(_each(_DIGITS[16])):
         base, start = 16, 2
@@ -43,7 +47,22 @@ def number(data: bytes, *, base: int = 0) -> int:
         end += 1
     if text[end : end + 1] not in {b"", b"\n"}:
         raise Refusal(errno.EINVAL)
-    return int(text[start:end] or b"0", base) % _WORD
+    return int(text[start:end] or b"0", base)
+
+
+def strict_number(data: bytes) -> int:
+    """Read a number as the kernel's stricter reader does: a plus is allowed, one newline ends it.
+
+    Raises:
+        Refusal: EINVAL for anything else, for no digits and for more than 64 bits.
+    """
+    text = data.split(b"\0", 1)[0].removeprefix(b"+").removesuffix(b"\n")
+    if not text or b"\n" in text:
+        raise Refusal(errno.EINVAL)
+    value = _number(text, base=0)
+    if value >= _WORD:
+        raise Refusal(errno.EINVAL)
+    return value
 
 
 def _each(data: bytes) -> list[bytes]:
@@ -94,11 +113,13 @@ def fence_method(data: bytes) -> str:
 def heartbeat_mode(data: bytes) -> str:
     """Read `local` or `global`, or any beginning of it, in any case.
 
+    A NUL ends the comparison, and then it must be the whole word (seen on 6.1).
+
     Raises:
         Refusal: EINVAL for anything else.
     """
-    wanted = data.removesuffix(b"\n").lower()
+    wanted, nul, _ = data.removesuffix(b"\n").lower().partition(b"\0")
     for word in ("local", "global"):
-        if wanted and word.encode().startswith(wanted):
+        if wanted == word.encode() or (wanted and not nul and word.encode().startswith(wanted)):
             return word
     raise Refusal(errno.EINVAL)
