@@ -7,6 +7,7 @@ import os
 import stat
 
 from fakecluster.configfs.base import ModelBase, require
+from fakecluster.configfs.directories import split
 from fakecluster.configfs.items import ROOT, Caller
 from fakecluster.configfs.journal import Call
 from fakecluster.configfs.values import Refusal
@@ -87,6 +88,14 @@ class OddCalls(ModelBase):
         """Rename: never goes well, but onto itself."""
 
         def work() -> None:
+            # The VFS walks to both parents first, and looks for loops before it asks for rights.
+            parents = [
+                self._directories.directory(split(each)[0], caller) for each in (path, new_path)
+            ]
+            self._directories.resolve(path, caller)
+            if parents[0] is not parents[1]:
+                require(not new_path.startswith(f"{path}/"), errno.EINVAL)
+                require(not path.startswith(f"{new_path}/"), errno.ENOTEMPTY)
             item = self._directories.removable(path, caller)
             try:
                 other = self._directories.removable(new_path, caller)
