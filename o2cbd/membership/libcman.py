@@ -64,7 +64,7 @@ def load(path: str = DEFAULT_LIBRARY) -> LibcmanTable:
     for name in _FUNCTIONS:
         try:
             getattr(lib, name)
-        except AttributeError as error:
+        except (AttributeError, ffi.error) as error:
             raise OSError(errno.ELIBACC, f"not a libcman 3: {error}", path) from error
     return _Table(lib)
 

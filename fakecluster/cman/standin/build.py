@@ -35,7 +35,7 @@ class BuildError(RuntimeError):
 
 def sources() -> dict[str, bytes]:
     """Return the library's source files by name, in the order of their names."""
-    directory = resources.files(__package__)
+    directory = resources.files("fakecluster.cman.standin")
     return {
         entry.name: entry.read_bytes()
         for entry in sorted(directory.iterdir(), key=lambda entry: entry.name)

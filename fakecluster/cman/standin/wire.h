@@ -88,6 +88,7 @@ LAYOUT(struct wire_node, votes, 432);
 
 struct wire_listening {
     uint8_t port;
+    char pad[3]; /* named, so that it goes out as zeros */
     int32_t nodeid;
 };
 SIZE(struct wire_listening, 8);
