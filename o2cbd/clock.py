@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from typing import Protocol
+
+WALL_JUMP_US = 500_000
+"""When the wall clock moved by more than this against the monotonic one, it was set."""
 
 
 class Clock(Protocol):
@@ -20,3 +24,28 @@ class MonotonicClock:
     def now_us(self) -> int:
         """Return the system's monotonic time in microseconds."""
         return time.monotonic_ns() // 1000
+
+
+class WallClock:
+    """Names moments of a clock as people do, in UTC.
+
+    The offset between the two clocks is kept while the wall clock is not set anew, so that one
+    moment has one name however often it is asked for.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._offset_us = self._measure()
+
+    def utc(self, moment_us: int) -> str:
+        """Return a moment of the clock as RFC 3339 text with milliseconds."""
+        measured = self._measure()
+        if abs(measured - self._offset_us) > WALL_JUMP_US:
+            self._offset_us = measured
+        moment = dt.datetime.fromtimestamp(
+            (moment_us + self._offset_us) // 1000 / 1000, tz=dt.UTC
+        )
+        return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+    def _measure(self) -> int:
+        return time.time_ns() // 1000 - self._clock.now_us()

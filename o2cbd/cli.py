@@ -1,0 +1,88 @@
+"""The command line: one module a command, imported only when it is used."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from o2cbd import __version__
+
+EXIT_USAGE = 64
+EXIT_INTERRUPTED = 130
+"""As a shell shows the end by SIGINT."""
+
+_COMMANDS: Mapping[str, str] = {
+    "run": "Keep the tables true, in the foreground.",
+    "status": "Show what the daemon knows and does.",
+    "plan": "Show what would be done now, and why the rest would not.",
+    "check-config": "Check a settings file and touch nothing.",
+    "hold": "Run a command while configfs is left alone.",
+    "forget": "Vouch for a lost node being down, so that it may be removed.",
+    "wait": "Wait until the daemon is as asked.",
+}
+"""With the line for the overview, so that it needs no import."""
+
+
+class LazyGroup(click.Group):
+    """Finds each command in the module of its name; wrong usage ends with 64, as sysexits has it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return the names in the order of the overview."""
+        return list(_COMMANDS)
+
+    def get_command(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's signature
+        cmd_name: str,
+    ) -> click.Command | None:
+        """Import and return a command."""
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"o2cbd.commands.{cmd_name.replace('-', '_')}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's signature
+        formatter: click.HelpFormatter,
+    ) -> None:
+        """Write the overview."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+    def main(self, *args: Any, standalone_mode: bool = True, **kwargs: Any) -> Any:
+        """Run, with this project's exit codes."""
+        kwargs["standalone_mode"] = False
+        if not standalone_mode:
+            return super().main(*args, **kwargs)
+        try:
+            code = super().main(*args, **kwargs)
+        except click.UsageError as error:
+            error.show()
+            code = EXIT_USAGE
+        except click.ClickException as error:
+            error.show()
+            code = getattr(error, "code", error.exit_code)
+        except click.Abort:
+            code = EXIT_INTERRUPTED
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "--version", prog_name="o2cbd", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Keep the OCFS2 cluster tables of this kernel equal to the cluster's membership."""
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    cli.main(prog_name="o2cbd")
+
+
+if __name__ == "__main__":
+    main()

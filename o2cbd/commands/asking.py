@@ -1,0 +1,43 @@
+"""Asking the running daemon, with this project's exit codes."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from o2cbd.commands.common import (
+    EXIT_NO_PERMISSION,
+    EXIT_TRY_AGAIN,
+    EXIT_UNAVAILABLE,
+    EXIT_USAGE,
+    Failure,
+)
+from o2cbd.service.client import ControlClient, NoDaemonError, RefusedError
+
+
+@contextlib.contextmanager
+def exit_codes() -> Iterator[None]:
+    """Turn what can go wrong with asking into failures."""
+    try:
+        yield
+    except NoDaemonError as error:
+        raise Failure(EXIT_UNAVAILABLE, str(error)) from None
+    except RefusedError as error:
+        raise Failure(EXIT_USAGE, str(error)) from None
+    except PermissionError as error:
+        raise Failure(EXIT_NO_PERMISSION, f"control socket: {error.strerror}") from None
+    except TimeoutError:
+        raise Failure(EXIT_TRY_AGAIN, "o2cbd does not answer at its control socket") from None
+    except OSError as error:
+        raise Failure(EXIT_UNAVAILABLE, f"control socket: {error}") from None
+
+
+def ask(runtime_dir: str, request: Mapping[str, object]) -> dict[str, Any]:
+    """Ask once.
+
+    Raises:
+        Failure: there is no answer.
+    """
+    with exit_codes(), ControlClient(runtime_dir) as client:
+        return client.ask(request)

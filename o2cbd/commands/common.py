@@ -1,0 +1,111 @@
+"""What the commands share: exit codes, failures, options, settings."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from o2cbd.settings import (
+    DEFAULT_FILE,
+    DaemonSettings,
+    SettingsError,
+    ValueProblem,
+    check_cluster_name,
+)
+
+EXIT_USAGE = 64
+EXIT_UNAVAILABLE = 69
+"""No daemon, or no cluster manager."""
+EXIT_CANNOT_CREATE = 73
+EXIT_TRY_AGAIN = 75
+"""The time was over."""
+EXIT_NO_PERMISSION = 77
+EXIT_BAD_SETTINGS = 78
+
+_F = TypeVar("_F", bound=Callable[..., object])
+
+
+class Failure(click.ClickException):
+    """Ends the command with an exit code and words on stderr."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+    def show(self, file: Any = None) -> None:
+        """Write the words."""
+        for line in self.message.splitlines():
+            click.echo(f"o2cbd: {printable(line)}", file=file or sys.stderr)
+
+
+def printable(text: str) -> str:
+    """Escape what must not reach a terminal: control characters, undecodable bytes."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
+
+
+def absolute(_context: click.Context, _option: click.Parameter, path: str | None) -> str | None:
+    """Make a path that was given absolute."""
+    return None if path is None else os.path.abspath(path)  # noqa: PTH100 - text stays text
+
+
+def cluster_name(_context: click.Context, _option: click.Parameter, name: str | None) -> str | None:
+    """Check a cluster's name that was given."""
+    if name is None:
+        return None
+    try:
+        return check_cluster_name(name)
+    except ValueProblem as problem:
+        raise click.BadParameter(str(problem)) from None
+
+
+def config_option(command: _F) -> _F:
+    """Add `--config`."""
+    return click.option(
+        "--config",
+        metavar="F",
+        callback=absolute,
+        help=f"Settings file; {DEFAULT_FILE} is read if it is there.",
+    )(command)
+
+
+def runtime_dir_option(command: _F) -> _F:
+    """Add `--runtime-dir`."""
+    return click.option(
+        "--runtime-dir",
+        metavar="DIR",
+        callback=absolute,
+        help="Where the control socket is (default: /run/o2cbd).",
+    )(command)
+
+
+def load_settings(config: str | None) -> DaemonSettings:
+    """Read the settings file that was named, or the default one if it is there.
+
+    Raises:
+        Failure: it cannot be read or is wrong.
+    """
+    path = config if config is not None else DEFAULT_FILE
+    if config is None and not os.path.lexists(path):
+        return DaemonSettings()
+    # Only here, since it takes a tenth of a second that a start without a file need not spend.
+    from o2cbd import settings_file  # noqa: PLC0415
+
+    try:
+        return settings_file.load(path)
+    except PermissionError as error:
+        raise Failure(EXIT_NO_PERMISSION, f"{path}: {error.strerror}") from None
+    except OSError as error:
+        raise Failure(EXIT_BAD_SETTINGS, f"{path}: {error.strerror}") from None
+    except SettingsError as error:
+        raise Failure(EXIT_BAD_SETTINGS, str(error)) from None
+
+
+def runtime_dir_of(runtime_dir: str | None, config: str | None) -> str:
+    """Return the runtime directory: the option's, else the settings'."""
+    return runtime_dir if runtime_dir is not None else load_settings(config).paths.runtime_dir

@@ -1,0 +1,22 @@
+"""`o2cbd forget`."""
+
+from __future__ import annotations
+
+import click
+
+from o2cbd.commands.asking import ask
+from o2cbd.commands.common import config_option, printable, runtime_dir_of, runtime_dir_option
+
+
+@click.command("forget")
+@click.argument("node")
+@config_option
+@runtime_dir_option
+def command(node: str, config: str | None, runtime_dir: str | None) -> None:
+    """Vouch for a lost NODE being down, so that it may be removed.
+
+    Be sure that it is down: two halves of a cluster that each forget the other may both mount one
+    disk and destroy it.
+    """
+    ask(runtime_dir_of(runtime_dir, config), {"request": "forget", "node": node})
+    click.echo(printable(f"o2cbd takes node {node} for down"))

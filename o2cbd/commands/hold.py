@@ -1,0 +1,84 @@
+"""`o2cbd hold`."""
+
+from __future__ import annotations
+
+import shutil
+
+import click
+
+from o2cbd.commands.common import (
+    EXIT_CANNOT_CREATE,
+    EXIT_NO_PERMISSION,
+    EXIT_TRY_AGAIN,
+    EXIT_UNAVAILABLE,
+    Failure,
+    cluster_name,
+    config_option,
+    load_settings,
+    runtime_dir_option,
+)
+from o2cbd.hold.semaphore import HeldError, exec_with_hold
+from o2cbd.service.client import ControlClient, NoDaemonError, RefusedError
+from o2cbd.settings import DaemonSettings
+
+EXIT_NOT_FOUND = 127
+"""As env(1) and the shells have it for a command that is not there."""
+
+
+@click.command("hold", context_settings={"allow_interspersed_args": False})
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0),
+    metavar="S",
+    help="Give up after so many seconds, with 75 (default: wait for ever).",
+)
+@click.option("--cluster", metavar="NAME", callback=cluster_name, help="Whose configfs.")
+@config_option
+@runtime_dir_option
+@click.argument("argv", metavar="-- CMD...", nargs=-1, required=True, type=click.UNPROCESSED)
+def command(
+    timeout: float | None,
+    cluster: str | None,
+    config: str | None,
+    runtime_dir: str | None,
+    argv: tuple[str, ...],
+) -> None:
+    """Run CMD while o2cbd leaves configfs alone; its changes follow when CMD ends.
+
+    CMD replaces this command, so its exit code is the one that is seen.
+    """
+    settings = load_settings(config)
+    name = _hold_name(settings, cluster, runtime_dir or settings.paths.runtime_dir)
+    if shutil.which(argv[0]) is None:
+        raise Failure(EXIT_NOT_FOUND, f"{argv[0]}: command not found")
+    try:
+        exec_with_hold(name, settings.hold.mode, timeout, argv)
+    except HeldError as error:
+        raise Failure(EXIT_TRY_AGAIN, f"the time is over: {error}") from None
+    except PermissionError as error:
+        raise Failure(EXIT_NO_PERMISSION, f"cannot hold {name}: {error}") from None
+    except OSError as error:
+        raise Failure(EXIT_CANNOT_CREATE, f"cannot hold {name}: {error}") from None
+
+
+def _hold_name(settings: DaemonSettings, cluster: str | None, runtime_dir: str) -> str:
+    """Find out whose hold: as settings say, else of the cluster that is given, runs or is set."""
+    if settings.hold.name is not None:
+        return settings.hold.name
+    known = cluster or _running_cluster(runtime_dir) or settings.rules.cluster
+    if known is None:
+        raise Failure(
+            EXIT_UNAVAILABLE,
+            "the cluster's name is not known: no o2cbd that knows it runs, and no [cluster] name"
+            " is set; give --cluster NAME",
+        )
+    return settings.hold.name_for(known)
+
+
+def _running_cluster(runtime_dir: str) -> str | None:
+    try:
+        with ControlClient(runtime_dir) as client:
+            cluster = client.ask({"request": "status"})["cluster"]
+    except (NoDaemonError, RefusedError, OSError):
+        return None  # the settings may know it
+    return cluster if isinstance(cluster, str) else None

@@ -1,0 +1,179 @@
+"""The plan without a daemon: manager and configfs are read here, without becoming a voter."""
+
+from __future__ import annotations
+
+import errno
+import os
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from o2cbd.calls import CallBoard
+from o2cbd.clock import MonotonicClock, WallClock
+from o2cbd.commands.common import (
+    EXIT_BAD_SETTINGS,
+    EXIT_NO_PERMISSION,
+    EXIT_TRY_AGAIN,
+    EXIT_UNAVAILABLE,
+    Failure,
+)
+from o2cbd.configfs.interface import NodeTree
+from o2cbd.configfs.tree import OsNodeTree
+from o2cbd.core.fingerprint import fingerprint
+from o2cbd.core.model import CreateCluster, Membership, State, Status, Step, Tables
+from o2cbd.core.names import cluster_name_problem
+from o2cbd.core.planner import Plan, Wanted, plan
+from o2cbd.core.policy import desired_table
+from o2cbd.core.removals import Permits
+from o2cbd.core.rules import Rules
+from o2cbd.membership.cman import CmanSource
+from o2cbd.membership.libcman import DEFAULT_LIBRARY, load
+from o2cbd.service.view import NOT_BEGUN, plan_json
+from o2cbd.settings import DaemonSettings
+
+PATIENCE_S = 10.0
+"""libcman has no time-outs; a manager that is stuck for so long has none for us."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reading:
+    membership: Membership
+    tables: Tables | None
+    """None: nothing may be done, so they were not read."""
+    problem: str
+
+
+def plan_here(settings: DaemonSettings) -> dict[str, Any]:
+    """Read and compare once.
+
+    Raises:
+        Failure: the manager or configfs cannot be read.
+    """
+    clock = MonotonicClock()
+    calls = CallBoard(clock)
+    reading = _with_patience(lambda: _read(settings, calls), calls)
+    status, steps = compare(reading.membership, reading.tables, reading.problem, settings.rules)
+    return plan_json(status, steps, WallClock(clock))
+
+
+def compare(
+    membership: Membership, tables: Tables | None, problem: str, rules: Rules
+) -> tuple[Status, tuple[Step, ...]]:
+    """Say what a daemon that starts now would do, in order, and what would wait."""
+    known = replace(NOT_BEGUN, cluster=membership.cluster, quorum=membership.quorum)
+    if tables is None:
+        return replace(known, state=State.WAITING, reason=problem), ()
+    desired = desired_table(membership, rules.table, tables.entries)
+
+    def next_round(now: Tables) -> Plan:
+        permits = Permits(
+            rules=rules.removals, membership=membership, tables=now, forgotten=frozenset()
+        )
+        return plan(
+            Wanted(
+                cluster=membership.cluster,
+                desired=desired,
+                attributes=rules.attributes,
+                permits=permits,
+            )
+        )
+
+    found = next_round(tables)
+    steps = found.steps
+    if any(isinstance(step, CreateCluster) for step in steps):
+        # Everything else follows from an empty cluster.
+        made = Tables(
+            clusters=(membership.cluster,), attributes=dict.fromkeys(rules.attributes, "")
+        )
+        found = next_round(made)
+        steps = (*steps, *found.steps)
+    state = State.PENDING if steps or found.pending else State.SYNCED
+    return replace(
+        known,
+        state=state,
+        reason="",
+        entries=tables.entries,
+        pending=found.pending,
+        left_out=desired.left_out,
+        fingerprint=fingerprint(tables.entries),
+    ), steps
+
+
+def _read(settings: DaemonSettings, calls: CallBoard) -> _Reading:
+    membership = _read_membership(settings, calls)
+    problem = _problem(membership, settings.rules)
+    if problem:
+        return _Reading(membership=membership, tables=None, problem=problem)
+    tree = OsNodeTree(settings.paths.configfs, settings.paths.debugfs, calls)
+    return _Reading(
+        membership=membership, tables=_read_tables(tree, membership, settings.rules), problem=""
+    )
+
+
+def _read_membership(settings: DaemonSettings, calls: CallBoard) -> Membership:
+    """Read it over a connection that never subscribes: who subscribes is asked to vote."""
+    try:
+        source = CmanSource(load(settings.libcman or DEFAULT_LIBRARY).init(), calls)
+        try:
+            return source.snapshot()
+        finally:
+            source.close()
+    except OSError as error:
+        code = EXIT_NO_PERMISSION if error.errno == errno.EACCES else EXIT_UNAVAILABLE
+        raise Failure(code, f"the cluster manager cannot be read: {error}") from None
+
+
+def _problem(membership: Membership, rules: Rules) -> str:
+    """Say why a daemon would do no step at all; "" when it would work."""
+    if rules.cluster not in {None, membership.cluster}:
+        raise Failure(
+            EXIT_BAD_SETTINGS,
+            f"cluster.name: the cluster manager's is {membership.cluster!r}, not {rules.cluster!r}",
+        )
+    problem = cluster_name_problem(membership.cluster)
+    if problem is not None:
+        return problem
+    if all(member.id != membership.local_id for member in membership.members):
+        return "this node is not a member of its cluster"
+    return ""
+
+
+def _read_tables(tree: NodeTree, membership: Membership, rules: Rules) -> Tables:
+    own = (one.name for one in membership.members if one.id == membership.local_id)
+    try:
+        return tree.read(
+            membership.cluster,
+            own=next(own, None),
+            attributes=tuple(sorted(rules.attributes)),
+            fresh=True,
+        )
+    except OSError as error:
+        code = EXIT_NO_PERMISSION if error.errno == errno.EACCES else EXIT_UNAVAILABLE
+        raise Failure(code, f"configfs cannot be read: {error}") from None
+    finally:
+        tree.close()
+
+
+def _with_patience(read: Callable[[], _Reading], calls: CallBoard) -> _Reading:
+    """Run it in a thread of its own, since a call that is stuck can be left in no other way."""
+    results: queue.Queue[_Reading | Failure] = queue.Queue()
+
+    def work() -> None:
+        try:
+            results.put(read())
+        except Failure as failure:
+            results.put(failure)
+
+    threading.Thread(target=work, name="reader", daemon=True).start()
+    try:
+        result = results.get(timeout=PATIENCE_S)
+    except queue.Empty:
+        call = calls.current
+        where = f" in {call.name}" if call is not None else ""
+        Failure(EXIT_TRY_AGAIN, f"no answer for {PATIENCE_S:g} s{where}").show()
+        os._exit(EXIT_TRY_AGAIN)
+    if isinstance(result, Failure):
+        raise result
+    return result

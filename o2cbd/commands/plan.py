@@ -1,0 +1,92 @@
+"""`o2cbd plan`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from o2cbd.commands.asking import exit_codes
+from o2cbd.commands.common import (
+    absolute,
+    config_option,
+    load_settings,
+    printable,
+    runtime_dir_option,
+)
+from o2cbd.commands.layout import facts, left_out, pending
+from o2cbd.commands.run import library, overridden
+from o2cbd.service.client import ControlClient, NoDaemonError
+from o2cbd.settings import DaemonSettings
+
+
+@click.command("plan")
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON object.")
+@config_option
+@click.option("--libcman", metavar="PATH", callback=library, help="Used when no daemon runs.")
+@click.option("--configfs", metavar="PATH", callback=absolute, help="Used when no daemon runs.")
+@click.option("--debugfs", metavar="PATH", callback=absolute, help="Used when no daemon runs.")
+@runtime_dir_option
+def command(
+    *,
+    as_json: bool,
+    config: str | None,
+    libcman: str | None,
+    configfs: str | None,
+    debugfs: str | None,
+    runtime_dir: str | None,
+) -> None:
+    """Show what would be done now, and why the rest would not.
+
+    The running daemon is asked. Without one, the cluster manager and configfs are read here, and
+    nothing is subscribed to or changed.
+    """
+    settings = overridden(
+        load_settings(config),
+        libcman=libcman,
+        paths={"configfs": configfs, "debugfs": debugfs, "runtime_dir": runtime_dir},
+        cluster=None,
+        port=None,
+    )
+    reply = _plan(settings)
+    if as_json:
+        click.echo(json.dumps(reply))
+    else:
+        for line in render(reply):
+            click.echo(printable(line))
+
+
+def _plan(settings: DaemonSettings) -> dict[str, Any]:
+    with exit_codes():
+        try:
+            with ControlClient(settings.paths.runtime_dir) as client:
+                return {**client.ask({"request": "plan"}), "daemon": True}
+        except NoDaemonError:
+            pass
+    # Only without a daemon: it loads the manager's library.
+    from o2cbd.commands.offline import plan_here  # noqa: PLC0415
+
+    return {**plan_here(settings), "daemon": False}
+
+
+def render(plan: dict[str, Any]) -> Iterator[str]:
+    """Write a plan for a person."""
+    state, reason = plan["state"], plan["reason"]
+    yield from facts(
+        [
+            ("State", f"{state}: {reason}" if reason else state),
+            ("Cluster", plan["cluster"] or "not known"),
+            ("Read by", "the running daemon" if plan["daemon"] else "this command: no daemon runs"),
+        ]
+    )
+    yield ""
+    if plan["steps"]:
+        yield f"Would be done now ({len(plan['steps'])}):"
+        for step in plan["steps"]:
+            yield f"  {step['text']}"
+    else:
+        yield "Nothing would be done now."
+    yield from pending(plan["pending"])
+    yield from left_out(plan["left_out"])

@@ -1,0 +1,102 @@
+"""`o2cbd run`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import replace
+
+import click
+
+from o2cbd.commands.common import (
+    EXIT_BAD_SETTINGS,
+    Failure,
+    absolute,
+    cluster_name,
+    config_option,
+    load_settings,
+    runtime_dir_option,
+)
+from o2cbd.settings import MAX_PORT, DaemonSettings
+
+
+def library(_context: click.Context, _option: click.Parameter, path: str | None) -> str | None:
+    """Make the path of a library absolute; a bare name is the dynamic linker's to find."""
+    return os.path.abspath(path) if path is not None and "/" in path else path  # noqa: PTH100 - text stays text
+
+
+@click.command("run")
+@config_option
+@click.option("--membership", type=click.Choice(["cman", "corosync"]), help="Cluster manager.")
+@click.option("--libcman", metavar="PATH", callback=library, help="The libcman.so.3 to load.")
+@click.option("--configfs", metavar="PATH", callback=absolute, help="Where configfs is mounted.")
+@click.option("--mounts", metavar="PATH", callback=absolute, help="The mount table to read.")
+@click.option("--debugfs", metavar="PATH", callback=absolute, help="Where debugfs is mounted.")
+@click.option(
+    "--cluster", metavar="NAME", callback=cluster_name, help="The name that the manager's must be."
+)
+@click.option("--port", type=click.IntRange(1, MAX_PORT), help="o2net's port (default: 7777).")
+@runtime_dir_option
+def command(
+    *,
+    config: str | None,
+    membership: str | None,
+    libcman: str | None,
+    configfs: str | None,
+    mounts: str | None,
+    debugfs: str | None,
+    cluster: str | None,
+    port: int | None,
+    runtime_dir: str | None,
+) -> None:
+    """Keep the tables true, in the foreground, until SIGTERM.
+
+    An option that is given overrides the settings file.
+    """
+    if membership == "corosync":
+        raise Failure(EXIT_BAD_SETTINGS, "--membership corosync is not in this version; cman is")
+    settings = overridden(
+        load_settings(config),
+        libcman=libcman,
+        paths={
+            "configfs": configfs,
+            "mounts": mounts,
+            "debugfs": debugfs,
+            "runtime_dir": runtime_dir,
+        },
+        cluster=cluster,
+        port=port,
+    )
+    # The parts that only a daemon needs; status, plan and the others start without them.
+    from o2cbd.service.wiring import run  # noqa: PLC0415
+
+    ending = run(settings)
+    if ending.abandoned:
+        # The agent's thread is inside a library that may never return: nothing waits for it.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(ending.code)
+    sys.exit(ending.code)
+
+
+def overridden(
+    settings: DaemonSettings,
+    *,
+    libcman: str | None,
+    paths: dict[str, str | None],
+    cluster: str | None,
+    port: int | None,
+) -> DaemonSettings:
+    """Return the settings with what was given on the command line in place of the file's."""
+    given = {name: path for name, path in paths.items() if path is not None}
+    rules = settings.rules
+    if cluster is not None:
+        rules = replace(rules, cluster=cluster)
+    if port is not None:
+        rules = replace(rules, table=replace(rules.table, port=port))
+    return replace(
+        settings,
+        libcman=settings.libcman if libcman is None else libcman,
+        paths=replace(settings.paths, **given),
+        rules=rules,
+    )

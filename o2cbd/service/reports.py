@@ -1,0 +1,151 @@
+"""What the world around the agent tells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from o2cbd.core.reports import Report, Severity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started(Report):
+    """The daemon is up, and nothing was touched yet."""
+
+    code = "started"
+    severity = Severity.NOTICE
+    version: str
+    configfs: str
+    runtime_dir: str
+
+    @property
+    def text(self) -> str:
+        return f"o2cbd {self.version} on {self.configfs}, control socket in {self.runtime_dir}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlreadyRunning(Report):
+    """Another o2cbd holds a lock; this one ends and has touched nothing."""
+
+    code = "already-running"
+    severity = Severity.ERROR
+    detail: str
+
+    @property
+    def text(self) -> str:
+        return self.detail
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallStuck(Report):
+    """A declared call does not return."""
+
+    code = "stuck"
+    severity = Severity.WARNING
+    call: str
+    since: str
+
+    @property
+    def text(self) -> str:
+        return (
+            f"stuck in {self.call} since {self.since}: nothing is done until it returns;"
+            " nobody is killed for it"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallReturned(Report):
+    """A call that was stuck returned."""
+
+    code = "unstuck"
+    severity = Severity.NOTICE
+    call: str
+    since: str
+
+    @property
+    def text(self) -> str:
+        return f"{self.call} (since {self.since}) returned"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopAsked(Report):
+    """A signal asked for the end."""
+
+    code = "stop-asked"
+    severity = Severity.NOTICE
+    signal: str
+
+    @property
+    def text(self) -> str:
+        return f"{self.signal}: stopping"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoppedWhileStuck(Report):
+    """The agent could not be waited for."""
+
+    code = "stopped-while-stuck"
+    severity = Severity.WARNING
+    call: str
+    """Empty when no call was declared."""
+    state: str
+    steps_waiting: int
+
+    @property
+    def text(self) -> str:
+        where = f"stuck in {self.call}" if self.call else "busy"
+        return (
+            f"ending without the agent, which is {where}"
+            f" (last state {self.state}, {self.steps_waiting} steps pending): the tables stay;"
+            " whether anything is in use is unknown, and from now on nobody vetoes a shutdown"
+            " of the cluster"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReloadUnsupported(Report):
+    """SIGHUP came; the settings stay."""
+
+    code = "reload-unsupported"
+    severity = Severity.WARNING
+
+    @property
+    def text(self) -> str:
+        return "SIGHUP: settings cannot be reloaded in this version, restart o2cbd for new ones"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentCrashed(Report):
+    """The agent's thread ended by an exception, which stands above this on stderr."""
+
+    code = "crashed"
+    severity = Severity.ERROR
+
+    @property
+    def text(self) -> str:
+        return "the agent crashed, this is a bug: the tables stay, a restart goes on from them"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportsLost(Report):
+    """Whoever reads the log was too slow."""
+
+    code = "reports-lost"
+    severity = Severity.WARNING
+    count: int
+
+    @property
+    def text(self) -> str:
+        return f"{self.count} reports are lost: the reader of the log was too slow"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CannotServe(Report):
+    """The runtime directory cannot be used; nothing was started."""
+
+    code = "cannot-serve"
+    severity = Severity.ERROR
+    detail: str
+
+    @property
+    def text(self) -> str:
+        return f"cannot start: {self.detail}"

@@ -1,0 +1,143 @@
+"""The real parts, made from settings and tied together."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from o2cbd import __version__
+from o2cbd.agent import Agent
+from o2cbd.calls import CallBoard
+from o2cbd.clock import Clock, MonotonicClock
+from o2cbd.configfs.tree import OsNodeTree
+from o2cbd.core.reports import Report
+from o2cbd.hold.semaphore import SysvHold
+from o2cbd.membership.cman import connect_cman
+from o2cbd.membership.interface import Connect, MembershipSource
+from o2cbd.membership.libcman import DEFAULT_LIBRARY, load
+from o2cbd.membership.libcman_table import LibcmanTable
+from o2cbd.service.agent_thread import AgentThread
+from o2cbd.service.control import SOCKET_NAME
+from o2cbd.service.daemon import EXIT_CANNOT_CREATE, Daemon, Ending
+from o2cbd.service.journal import Journal, choose_format
+from o2cbd.service.locked_tree import LockedTree
+from o2cbd.service.locks import AlreadyRunningError, Lock, lock_configfs, lock_runtime_dir
+from o2cbd.service.notify import Notifier
+from o2cbd.service.reports import AlreadyRunning, CannotServe, Started
+from o2cbd.service.wakeup import Wakeup
+from o2cbd.settings import DaemonSettings
+from o2cbd.usage.reader import HostUsage
+
+EXIT_NO_PERMISSION = 77
+
+RUNTIME_DIR_MODE = 0o755
+
+
+def run(settings: DaemonSettings) -> Ending:
+    """Run the daemon in the foreground until it ends."""
+    clock = MonotonicClock()
+    fd = sys.stderr.fileno()
+    chosen = choose_format(settings.log.format, os.environ)
+    journal = Journal(fd, settings.log, clock, format=chosen)
+    try:
+        lock = _prepare(settings.paths.runtime_dir)
+    except AlreadyRunningError as error:
+        return _refuse(journal, AlreadyRunning(detail=str(error)), EXIT_CANNOT_CREATE)
+    except PermissionError as error:
+        return _refuse(journal, CannotServe(detail=str(error)), EXIT_NO_PERMISSION)
+    except OSError as error:
+        return _refuse(journal, CannotServe(detail=str(error)), EXIT_CANNOT_CREATE)
+    try:
+        return _serve(settings, clock, journal, fd)
+    except OSError as error:
+        return _refuse(journal, CannotServe(detail=str(error)), EXIT_CANNOT_CREATE)
+    finally:
+        lock.release()
+
+
+def _prepare(runtime_dir: str) -> Lock:
+    os.makedirs(runtime_dir, mode=RUNTIME_DIR_MODE, exist_ok=True)  # noqa: PTH103 - text stays text
+    return lock_runtime_dir(runtime_dir)
+
+
+def _refuse(journal: Journal, report: Report, code: int) -> Ending:
+    journal.tell(report)
+    journal.finish()
+    return Ending(code=code)
+
+
+def _serve(settings: DaemonSettings, clock: Clock, journal: Journal, fd: int) -> Ending:
+    calls = CallBoard(clock)
+    woken = Wakeup()
+    paths = settings.paths
+
+    def make_hold(cluster: str) -> SysvHold:
+        return SysvHold(settings.hold.name_for(cluster), settings.hold.mode)
+
+    thread = AgentThread(
+        lambda: make_agent(settings, clock, calls, make_hold, journal), clock, woken
+    )
+    notifier = Notifier(os.environ)
+    daemon = Daemon(
+        thread=thread,
+        woken=woken,
+        calls=calls,
+        clock=clock,
+        timing=settings.timing,
+        journal=journal,
+        journal_fd=fd,
+        notifier=notifier,
+        make_hold=make_hold,
+    )
+    journal.tell(
+        Started(version=__version__, configfs=paths.configfs, runtime_dir=paths.runtime_dir)
+    )
+    return daemon.run(Path(paths.runtime_dir, SOCKET_NAME))
+
+
+def make_agent(
+    settings: DaemonSettings,
+    clock: Clock,
+    calls: CallBoard,
+    make_hold: Callable[[str], SysvHold],
+    journal: Journal,
+) -> Agent:
+    """Make the agent over the real manager and the real configfs; call it in the agent's thread.
+
+    Raises:
+        AlreadyRunningError: another o2cbd has this configfs.
+    """
+    paths = settings.paths
+    tree = LockedTree(
+        OsNodeTree(paths.configfs, paths.debugfs, calls), paths.configfs, lock_configfs, calls
+    )
+    tree.lock()
+    return Agent(
+        connect=make_connect(settings.libcman, calls),
+        tree=tree,
+        make_hold=make_hold,
+        usage=HostUsage(
+            configfs_path=paths.configfs,
+            mounts_path=paths.mounts,
+            make_hold=make_hold,
+            calls=calls,
+        ),
+        clock=clock,
+        rules=settings.rules,
+        journal=journal.tell,
+    )
+
+
+def make_connect(libcman: str | None, calls: CallBoard) -> Connect:
+    """Return what opens cman, loading the library at the first attempt that finds it."""
+    loaded: list[LibcmanTable] = []
+
+    def connect() -> MembershipSource:
+        if not loaded:
+            with calls.declare("dlopen"):
+                loaded.append(load(libcman or DEFAULT_LIBRARY))
+        return connect_cman(loaded[0], calls)
+
+    return connect
