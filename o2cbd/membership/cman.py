@@ -8,7 +8,7 @@ stream when a signal interrupts it), in a process that ignores SIGPIPE, as Pytho
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
@@ -58,6 +58,7 @@ class CmanSource:
         self._calls = calls
         self._events: list[_Event] = []
         self._identity: _Identity | None = None
+        self._members: dict[NodeRecord, Member] = {}
         self._lost = False
         self._closed = False
 
@@ -112,7 +113,7 @@ class CmanSource:
             local_id=identity.local_id,
             quorum=Quorum.QUORATE if quorate else Quorum.INQUORATE,
             two_node=two_node,
-            members=tuple(self._member(node) for node in nodes if node.member),
+            members=self._believe_members([node for node in nodes if node.member]),
             absentees=tuple(
                 Absentee(
                     id=node.nodeid,
@@ -187,13 +188,24 @@ class CmanSource:
                 return sorted(nodes, key=lambda node: node.nodeid)
         raise cman.CmanError(errno.EINVAL, "cman_get_nodes")
 
-    def _member(self, node: NodeRecord) -> Member:
-        return Member(
-            id=node.nodeid,
-            name=_text(node.name),
-            incarnation=node.incarnation,
-            addresses=self._addresses(node),
-        )
+    def _believe_members(self, nodes: list[NodeRecord]) -> tuple[Member, ...]:
+        """Turn records into members, those that read as they did before into the same ones."""
+        before, self._members = self._members, {}
+        members = []
+        for node in nodes:
+            member = before.get(node)
+            if member is None:
+                member = Member(
+                    id=node.nodeid,
+                    name=_text(node.name),
+                    incarnation=node.incarnation,
+                    addresses=self._addresses(node),
+                )
+            # Interfaces that the record does not show are asked for each time.
+            if _has_ipv4(member.addresses[:1]):
+                self._members[node] = member
+            members.append(member)
+        return tuple(members)
 
     def _addresses(self, node: NodeRecord) -> tuple[str, ...]:
         """The address in the list is the first interface's; the others must be asked for.
@@ -204,9 +216,9 @@ class CmanSource:
         if node.nodeid == QUORUM_DISK_ID:
             return ()
         first = address_text(node.address, node.address_length)
-        if first is not None and ":" not in first:
-            return (first,)
         found = [] if first is None else [first]
+        if _has_ipv4(found):
+            return tuple(found)
         for length, sockaddr in self._interfaces(node.nodeid):
             text = address_text(sockaddr, length)
             if text is not None and text not in found:
@@ -270,6 +282,10 @@ def _notices(event: _Event) -> tuple[Notice, ...]:
             return (ConfigChange(version=event.argument),)
         case _:
             return ()
+
+
+def _has_ipv4(addresses: Sequence[str]) -> bool:
+    return any(":" not in address for address in addresses)
 
 
 def _text(field: bytes) -> str:

@@ -21,6 +21,7 @@ from o2cbd.membership.libcman_table import (
     REASON_TRY_SHUTDOWN,
     EventCallback,
     FenceRecord,
+    NodeRecord,
 )
 
 
@@ -241,6 +242,35 @@ def test_a_member_with_ipv6_first_is_asked_for_its_other_interfaces() -> None:
     cman = FakeCman([node(1, address="2001:db8::1")])
     cman.interfaces[1] = ["2001:db8::1", "192.0.2.1"]
     assert connect(cman).snapshot().members[0].addresses == ("2001:db8::1", "192.0.2.1")
+
+
+def test_interfaces_are_asked_for_each_time() -> None:
+    cman = FakeCman([node(1, address="2001:db8::1")])
+    cman.interfaces[1] = ["2001:db8::1", "192.0.2.1"]
+    source = connect(cman)
+    source.snapshot()
+    cman.interfaces[1] = ["2001:db8::1", "198.51.100.1"]
+    assert source.snapshot().members[0].addresses == ("2001:db8::1", "198.51.100.1")
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        (node(1, incarnation=8), Member(id=1, name="n1", incarnation=8, addresses=("192.0.2.1",))),
+        (node(1, "new"), Member(id=1, name="new", incarnation=4, addresses=("192.0.2.1",))),
+        (
+            node(1, address="192.0.2.9"),
+            Member(id=1, name="n1", incarnation=4, addresses=("192.0.2.9",)),
+        ),
+    ],
+)
+def test_a_member_that_changed_is_read_anew(changed: NodeRecord, expected: Member) -> None:
+    cman = FakeCman([node(1), node(2)])
+    source = connect(cman)
+    before = source.snapshot().members
+    cman.nodes[0] = changed
+    after = source.snapshot().members
+    assert after == (expected, before[1])
 
 
 def test_a_member_without_any_address_stays_a_member() -> None:
