@@ -18,7 +18,7 @@ _FIRST_PID = 4000
 """Heartbeat threads get this and their host's place as pid."""
 
 
-class FakeHosts:
+class ServedKernels:
     """Kernels by node id; power, mounts and the heartbeat across them, on the cluster's heap."""
 
     def __init__(

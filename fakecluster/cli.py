@@ -1,0 +1,51 @@
+"""The command line of fakecluster."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+from o2cbd import __version__
+
+_COMMANDS = {
+    "serve": ("fakecluster.serve.cli", "serve_command"),
+    "ctl": ("fakecluster.serve.ctl", "ctl_command"),
+    "demo": ("fakecluster.demo.cli", "demo_command"),
+}
+"""Where each command lives; imported when it is asked for."""
+
+
+class _LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), *_COMMANDS])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return super().get_command(ctx, cmd_name)
+        module, name = _COMMANDS[cmd_name]
+        command = getattr(importlib.import_module(module), name)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{module}.{name} is no command")
+        return command
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="fakecluster")
+def cli() -> None:
+    """Clusters that are not there, to test cluster daemons with."""
+
+
+EX_USAGE = 64
+
+
+def main() -> None:
+    """Run the command line; wrong usage exits with 64."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.Abort:
+        raise SystemExit(130) from None
+    except click.ClickException as error:
+        error.show()
+        raise SystemExit(EX_USAGE) from None
+    raise SystemExit(code if isinstance(code, int) else 0)

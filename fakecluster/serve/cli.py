@@ -1,0 +1,107 @@
+"""`fakecluster serve`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fakecluster.cman.constants import MAX_NODES
+from fakecluster.cman.standin import BuildError, standin_library
+from fakecluster.cman.timings import Timings
+from fakecluster.cman.topology import Topology, TopologyError
+from fakecluster.listener import PathTooLongError
+from fakecluster.serve.cluster import ServeOptions
+from fakecluster.serve.layout import InUseError
+from fakecluster.serve.loop import serve
+from fakecluster.serve.topology_file import read_topology
+
+EX_USAGE = 64
+EX_UNAVAILABLE = 69
+EX_CANTCREAT = 73
+EX_TEMPFAIL = 75
+
+_MILLISECONDS = click.IntRange(min=1)
+_DEFAULTS = Timings()
+
+
+@click.command("serve")
+@click.option(
+    "--dir",
+    "directory",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where the nodes' sockets and mounts go; made if it is not there.",
+)
+@click.option("--nodes", type=click.IntRange(1, MAX_NODES), help="How many nodes, ids from 1.")
+@click.option("--cluster", help="The cluster's name.  [default: o2]")
+@click.option(
+    "--topology",
+    "topology_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A TOML file instead of --nodes.",
+)
+@click.option("--no-configfs", is_flag=True, help="Mount no configfs.")
+@click.option("--token-ms", type=_MILLISECONDS, default=_DEFAULTS.token_ms, show_default=True)
+@click.option(
+    "--consensus-ms", type=_MILLISECONDS, default=_DEFAULTS.consensus_ms, show_default=True
+)
+@click.option(
+    "--shutdown-timeout-ms",
+    type=_MILLISECONDS,
+    default=_DEFAULTS.shutdown_timeout_ms,
+    show_default=True,
+)
+def serve_command(  # noqa: PLR0917 - click passes all by name
+    directory: Path,
+    nodes: int | None,
+    cluster: str | None,
+    topology_file: Path | None,
+    no_configfs: bool,  # noqa: FBT001 - click's calling convention
+    token_ms: int,
+    consensus_ms: int,
+    shutdown_timeout_ms: int,
+) -> int:
+    """Serve a whole fake cluster: cman's sockets and a configfs a node.
+
+    Prints one JSON line when all is up. SIGTERM or Ctrl-C takes everything away again.
+    """
+    try:
+        topology = _topology(nodes, cluster, topology_file)
+        options = ServeOptions(
+            topology=topology,
+            timings=Timings(
+                token_ms=token_ms,
+                consensus_ms=consensus_ms,
+                shutdown_timeout_ms=shutdown_timeout_ms,
+            ),
+            libcman=str(standin_library()),
+            configfs=not no_configfs,
+        )
+        serve(options, directory, click.echo)
+    except TopologyError as error:
+        return _fail("\n".join(error.problems), EX_USAGE)
+    except PathTooLongError as error:
+        return _fail(f"{error.filename}: {error.strerror}", EX_USAGE)
+    except BuildError as error:
+        return _fail(str(error), EX_UNAVAILABLE)
+    except InUseError as error:
+        return _fail(f"{error.filename}: {error.strerror}", EX_TEMPFAIL)
+    except OSError as error:
+        return _fail(str(error), EX_CANTCREAT)
+    return 0
+
+
+def _topology(nodes: int | None, cluster: str | None, file: Path | None) -> Topology:
+    if (nodes is None) == (file is None):
+        raise click.UsageError("give either --nodes or --topology")
+    if file is None:
+        return Topology.of(nodes or 0, cluster=cluster or "o2")
+    if cluster is not None:
+        raise click.UsageError("the topology file says the cluster's name")
+    return read_topology(file)
+
+
+def _fail(text: str, code: int) -> int:
+    click.echo(f"fakecluster serve: {text}", err=True)
+    return code

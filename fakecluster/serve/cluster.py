@@ -1,0 +1,264 @@
+"""The cluster that is served: one engine, its sockets, a kernel and a directory a node."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import site
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import o2cbd
+from fakecluster.clock import Timeline
+from fakecluster.cman.engine import Engine
+from fakecluster.cman.server import WireServer
+from fakecluster.cman.timings import Timings
+from fakecluster.cman.topology import NodeConfig, Topology
+from fakecluster.configfs.model import ConfigfsModel
+from fakecluster.listener import check_path
+from fakecluster.poller import Poller
+from fakecluster.serve.arguments import BadRequestError
+from fakecluster.serve.holds import remove_hold
+from fakecluster.serve.kernelfiles import KernelFiles
+from fakecluster.serve.kernels import ServedKernels
+from fakecluster.serve.layout import Places, ServeDirectory
+from fakecluster.serve.mounts import Mounts
+from fakecluster.serve.processes import SOCKET_DIR_VARIABLE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeOptions:
+    """What `fakecluster serve` was told."""
+
+    topology: Topology
+    timings: Timings
+    libcman: str
+    """The stand-in's path; empty: there is none, and no command is given."""
+    configfs: bool = True
+    """Mount each node's configfs."""
+
+
+class ServedCluster:
+    """Everything but the loop: made whole, or not at all; `close` takes it all away."""
+
+    def __init__(
+        self, options: ServeOptions, directory: ServeDirectory, poller: Poller, timeline: Timeline
+    ) -> None:
+        """Make directories, mounts and sockets, and start every node's cman.
+
+        Raises:
+            PathTooLongError: a socket's path would be cut.
+            OSError: something cannot be made or mounted.
+        """
+        self._options = options
+        self._directory = directory
+        self._nodes: dict[int, NodeConfig] = {}
+        self._mounts = Mounts()
+        topology = options.topology
+        places = {node.id: directory.places(node.id) for node in topology.nodes}
+        for each in places.values():
+            check_path(each.daemon_socket)
+        self.wire = WireServer(poller, {i: each.directory for i, each in places.items()})
+        self.hosts = ServedKernels(timeline, cluster=topology.cluster, changed=self._render)
+        self._files: dict[int, KernelFiles] = {}
+        try:
+            for node in topology.nodes:
+                self.add_host(node)
+            self.engine = Engine(
+                topology,
+                timeline,
+                timings=options.timings,
+                wall_epoch_us=time.time_ns() // 1000 - timeline.now_us(),
+                watcher=self.wire,
+            )
+            self.wire.attach(self.engine)
+            for node_id in topology.ids:
+                self.engine.start(node_id)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def formed(self) -> bool:
+        """True when every node's cman serves and sees every node."""
+        ids = self._options.topology.ids
+        return all(self.engine.state(node_id).members == ids for node_id in ids)
+
+    def has(self, node_id: int) -> bool:
+        """True when there is a host with this id."""
+        return node_id in self._nodes
+
+    def node_id(self, text: str) -> int:
+        """Return the id of a node that is given by id or by name. Raises BadRequestError."""
+        for node_id, node in self._nodes.items():
+            if text in {str(node_id), node.name}:
+                return node_id
+        known = ", ".join(f"{node_id} ({node.name})" for node_id, node in self._nodes.items())
+        raise BadRequestError(f"no such node: {text}; there are {known}")
+
+    def places(self, node_id: int) -> Places:
+        """Return where a node's things are."""
+        return self._directory.places(node_id)
+
+    def model(self, node_id: int) -> ConfigfsModel:
+        """Return a node's kernel."""
+        return self.hosts.model(node_id)
+
+    def add_host(self, node: NodeConfig) -> Mapping[str, Any]:
+        """Put a host there whose cman does not run yet; return its description.
+
+        Raises:
+            OSError: something cannot be made or mounted.
+        """
+        places = self.places(node.id)
+        check_path(places.daemon_socket)
+        if node.id not in self._nodes:
+            places.make()
+            model = ConfigfsModel(
+                addresses=node.addresses, owner_uid=os.getuid(), now_ns=time.time_ns
+            )
+            self._files[node.id] = KernelFiles(places)
+            self.hosts.add(node.id, model)
+            self._nodes[node.id] = node
+            self._render(node.id)
+            places.settings.write_text(self._settings(node.id), encoding="utf-8")
+            if self._options.configfs:
+                self._mounts.add(model, places.configfs)
+            self.wire.add(node.id, places.directory)
+        return self.describe(node.id)
+
+    def set_host_addresses(self, node_id: int, addresses: Sequence[str]) -> None:
+        """Give the host itself these addresses and no others."""
+        model = self.model(node_id)
+        with model.lock:
+            for gone in set(model.host.addresses) - set(addresses):
+                model.host.remove_address(gone)
+            for address in addresses:
+                model.host.add_address(address)
+
+    def forget_hold(self, node_id: int) -> None:
+        """Take away the semaphore of a host that lost its memory."""
+        remove_hold(self._hold_name(node_id))
+
+    def describe(self, node_id: int) -> dict[str, Any]:
+        """Return what a developer needs to run a daemon on this node."""
+        places = self.places(node_id)
+        return {
+            "id": node_id,
+            "name": self._nodes[node_id].name,
+            "socket_dir": str(places.directory),
+            "configfs": str(places.configfs),
+            "mounts": str(places.mounts),
+            "debugfs": str(places.debugfs),
+            "runtime_dir": str(places.runtime),
+            "env": self._environment(places),
+            "command": self._command(places),
+        }
+
+    def announcement(self) -> dict[str, Any]:
+        """Return the line that says that all is up."""
+        return {
+            "schema": 1,
+            "libcman": self._options.libcman,
+            "cluster": self._options.topology.cluster,
+            "nodes": [self.describe(node_id) for node_id in self._nodes],
+        }
+
+    def state(self) -> dict[str, Any]:
+        """Return the whole cluster as the outside sees it."""
+        return {
+            "cluster": self._options.topology.cluster,
+            "nodes": [self._node_state(node_id) for node_id in self._nodes],
+        }
+
+    def close(self) -> None:
+        """Unmount and close everything; the directory is the caller's to remove."""
+        self.wire.close()
+        self._mounts.close()
+        for node_id in self._nodes:
+            self.forget_hold(node_id)
+
+    def _render(self, node_id: int) -> None:
+        model = self.hosts.model(node_id)
+        self._files[node_id].write(
+            mountinfo=self.hosts.mountinfo(node_id),
+            live_nums=model.heartbeat.live_nums,
+            connected_nums=model.heartbeat.connected_nums,
+        )
+
+    def _node_state(self, node_id: int) -> dict[str, Any]:
+        host = self.engine.state(node_id)
+        model = self.model(node_id)
+        with model.lock:
+            cluster = model.kernel.cluster
+            table = [] if cluster is None else list(cluster.nodes.values())
+            return {
+                "id": node_id,
+                "name": self._nodes[node_id].name,
+                "powered": self.hosts.powered(node_id),
+                "running": host.running,
+                "stopped": host.stopped,
+                "sockets": host.sockets.value,
+                "is_member": host.is_member,
+                "quorate": host.quorate,
+                "members": list(host.members),
+                "generation": host.generation,
+                "mounted": self.hosts.mounted(node_id),
+                "live_nums": sorted(model.heartbeat.live_nums),
+                "pins": sorted(model.kernel.pins),
+                "cluster": None if cluster is None else cluster.name,
+                "table": [
+                    {
+                        "name": node.name,
+                        "num": node.num,
+                        "address": node.address,
+                        "port": node.port,
+                        "local": node.local,
+                    }
+                    for node in sorted(table, key=lambda node: node.name)
+                ],
+                "poison": [{"path": each.path, "what": each.what} for each in model.poisoned],
+            }
+
+    def _hold_name(self, node_id: int) -> str:
+        digest = hashlib.sha256(os.fsencode(self._directory.path)).hexdigest()[:16]
+        return f"fakecluster.{digest}.{node_id}"
+
+    def _settings(self, node_id: int) -> str:
+        return (
+            "# Fake hosts share one IPC namespace: each needs a hold of its own.\n"
+            f'[hold]\nname = "{self._hold_name(node_id)}"\nmode = "0600"\n'
+        )
+
+    def _environment(self, places: Places) -> dict[str, str]:
+        environment = {SOCKET_DIR_VARIABLE: str(places.directory)}
+        root = Path(o2cbd.__file__).resolve().parents[1]
+        if str(root) not in {str(Path(each).resolve()) for each in site.getsitepackages()}:
+            environment["PYTHONPATH"] = str(root)
+        return environment
+
+    def _command(self, places: Places) -> list[str]:
+        return [
+            sys.executable,
+            "-m",
+            "o2cbd",
+            "run",
+            "--config",
+            str(places.settings),
+            "--membership",
+            "cman",
+            "--libcman",
+            self._options.libcman,
+            "--configfs",
+            str(places.configfs),
+            "--mounts",
+            str(places.mounts),
+            "--debugfs",
+            str(places.debugfs),
+            "--runtime-dir",
+            str(places.runtime),
+        ]

@@ -1,0 +1,263 @@
+"""`fakecluster ctl`: one verb to a running server, its JSON answer, and an exit code."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fakecluster.cman.engine import NoticeFault
+from fakecluster.listener import PathTooLongError
+from fakecluster.serve.ask import DEFAULT_TIMEOUT_S, NoServerError, ask
+
+EX_USAGE = 64
+EX_UNAVAILABLE = 69
+EX_TEMPFAIL = 75
+
+
+@click.group("ctl")
+@click.option(
+    "--dir",
+    "directory",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The directory that `fakecluster serve` was given.",
+)
+@click.option(
+    "--timeout", type=click.FloatRange(min=0.1), default=DEFAULT_TIMEOUT_S, show_default=True
+)
+@click.pass_context
+def ctl_command(context: click.Context, directory: Path, timeout: float) -> None:
+    """Do something to a cluster that `fakecluster serve` runs.
+
+    A node is given by its id or its name. Prints the answer as one JSON line. Exit: 0 done,
+    64 the request makes no sense, 69 no server, 75 refused or timed out.
+    """
+    context.obj = (directory, timeout)
+
+
+def _do(verb: str, **arguments: Any) -> int:
+    """Ask; print the answer; return the exit code."""
+    directory, timeout = click.get_current_context().obj
+    given = {key: value for key, value in arguments.items() if value is not None}
+    try:
+        answer = ask(directory, verb, given, timeout_s=timeout)
+    except PathTooLongError as error:
+        return _fail(error, EX_USAGE)
+    except NoServerError as error:
+        return _fail(error, EX_UNAVAILABLE)
+    except TimeoutError:
+        click.echo(f"fakecluster ctl: no answer in {timeout} s", err=True)
+        return EX_TEMPFAIL
+    click.echo(json.dumps(answer, sort_keys=True))
+    if not answer.get("ok"):
+        click.echo(f"fakecluster ctl: {answer.get('error', 'failed')}", err=True)
+        return EX_USAGE
+    return EX_TEMPFAIL if answer.get("allowed") is False else 0
+
+
+def _fail(error: OSError, code: int) -> int:
+    click.echo(f"fakecluster ctl: {error.filename}: {error.strerror}", err=True)
+    return code
+
+
+_node = click.argument("node", metavar="NODE")
+_count = click.option("--count", type=click.IntRange(min=1), default=1, show_default=True)
+_lagging = click.option(
+    "--lagging", multiple=True, type=int, help="Node ids whose configuration stays as it was."
+)
+
+
+@ctl_command.command("state")
+def _state() -> int:
+    """Show the whole cluster."""
+    return _do("state")
+
+
+@ctl_command.command("journal")
+@_node
+def _journal(node: str) -> int:
+    """Show every call that changed, or tried to change, the node's configfs."""
+    return _do("journal", node=node)
+
+
+@ctl_command.command("kill")
+@_node
+def _kill(node: str) -> int:
+    """Cut a host's power: its sockets go stale, its daemons die, its kernel forgets.
+
+    Those processes die that have been clients of its cman and live there, as their
+    CMAN_SOCKET_DIR says. The kernel's tables are empty at the next `start`.
+    """
+    return _do("kill", node=node)
+
+
+@ctl_command.command("start")
+@_node
+def _start(node: str) -> int:
+    """Boot a host that has no power, and start its cman."""
+    return _do("start", node=node)
+
+
+@ctl_command.command("leave")
+@_node
+@click.option("--remove", is_flag=True, help="Leave for good: quorum is counted without it.")
+def _leave(node: str, remove: bool) -> int:  # noqa: FBT001 - click's calling convention
+    """Let a node leave at once; nobody is asked."""
+    return _do("leave", node=node, remove=remove)
+
+
+@ctl_command.command("partition")
+@click.argument("groups", metavar="1,2/3")
+def _partition(groups: str) -> int:
+    """Cut the network between groups of node ids; the disk heartbeat goes on."""
+    return _do("partition", groups=groups)
+
+
+@ctl_command.command("heal")
+def _heal() -> int:
+    """Undo all partitions."""
+    return _do("heal")
+
+
+@ctl_command.command("cman-crash")
+@_node
+def _cman_crash(node: str) -> int:
+    """Kill -9 of a node's cman alone."""
+    return _do("cman-crash", node=node)
+
+
+@ctl_command.command("cman-stop")
+@_node
+def _cman_stop(node: str) -> int:
+    """SIGSTOP of a node's cman: it takes requests and never answers."""
+    return _do("cman-stop", node=node)
+
+
+@ctl_command.command("cman-cont")
+@_node
+def _cman_cont(node: str) -> int:
+    """SIGCONT of a node's cman."""
+    return _do("cman-cont", node=node)
+
+
+@ctl_command.command("cman-start")
+@_node
+def _cman_start(node: str) -> int:
+    """Start a node's cman; its kernel stays as it is."""
+    return _do("cman-start", node=node)
+
+
+@ctl_command.command("mount")
+@_node
+def _mount(node: str) -> int:
+    """Mount the shared volume: a region with a pid, a heartbeat that pins live nodes."""
+    return _do("mount", node=node)
+
+
+@ctl_command.command("umount")
+@_node
+def _umount(node: str) -> int:
+    """Unmount the shared volume; the others see it at once."""
+    return _do("umount", node=node)
+
+
+@ctl_command.command("pin")
+@_node
+@click.argument("name", metavar="NAME")
+def _pin(node: str, name: str) -> int:
+    """Make rmdir of the entry NAME in NODE's kernel fail with EBUSY."""
+    return _do("pin", node=node, name=name)
+
+
+@ctl_command.command("unpin")
+@_node
+@click.argument("name", metavar="NAME")
+def _unpin(node: str, name: str) -> int:
+    """Undo `pin`."""
+    return _do("unpin", node=node, name=name)
+
+
+@ctl_command.command("address")
+@_node
+@click.argument("addresses", metavar="ADDRESS...", nargs=-1, required=True)
+@click.option("--at-rejoin", is_flag=True, help="cman takes it when the node joins again.")
+def _address(node: str, addresses: tuple[str, ...], at_rejoin: bool) -> int:  # noqa: FBT001 - click
+    """Give a node other addresses."""
+    return _do("address", node=node, addresses=list(addresses), at_rejoin=at_rejoin)
+
+
+@ctl_command.command("add-node")
+@click.argument("node_id", metavar="ID", type=click.IntRange(min=1))
+@click.argument("addresses", metavar="[ADDRESS...]", nargs=-1)
+@click.option("--name", help="[default: node and its id]")
+@click.option("--votes", type=click.IntRange(min=0), default=1, show_default=True)
+@_lagging
+def _add_node(
+    node_id: int, addresses: tuple[str, ...], name: str | None, votes: int, lagging: tuple[int, ...]
+) -> int:
+    """Add a host and a node to the configuration; `start` it afterwards."""
+    return _do(
+        "add-node",
+        id=node_id,
+        addresses=list(addresses),
+        name=name,
+        votes=votes,
+        lagging=list(lagging),
+    )
+
+
+@ctl_command.command("remove-node")
+@_node
+@_lagging
+def _remove_node(node: str, lagging: tuple[int, ...]) -> int:
+    """Take a node out of the configuration; its host stays."""
+    return _do("remove-node", node=node, lagging=list(lagging))
+
+
+@ctl_command.command("notice")
+@click.argument("fault", type=click.Choice([each.value for each in NoticeFault]))
+@_node
+@_count
+@click.option("--delay-ms", type=click.IntRange(min=0), default=1000, show_default=True)
+def _notice(fault: str, node: str, count: int, delay_ms: int) -> int:
+    """Lose, double, delay or bundle the next notices of a node."""
+    return _do("notice", fault=fault, node=node, count=count, delay_ms=delay_ms)
+
+
+@ctl_command.command("fail-read")
+@_node
+@click.option("--errno", default="EIO", show_default=True)
+@_count
+def _fail_read(node: str, errno: str, count: int) -> int:
+    """Let the next readings of a node's member list fail."""
+    return _do("fail-read", node=node, errno=errno, count=count)
+
+
+@ctl_command.command("fault")
+@_node
+@click.argument("call")
+@click.argument("errno")
+@_count
+def _fault(node: str, call: str, errno: str, count: int) -> int:
+    """Let the next such calls on a node's configfs fail: mkdir, rmdir, open, write:num ..."""
+    return _do("fault", node=node, call=call, errno=errno, count=count)
+
+
+@ctl_command.command("crash-daemon-at")
+@_node
+@click.argument("call", metavar="CALL[:K]")
+def _crash_daemon_at(node: str, call: str) -> int:
+    """SIGKILL whoever makes the K-th such call on a node's configfs, inside it."""
+    return _do("crash-daemon-at", node=node, call=call)
+
+
+@ctl_command.command("shutdown")
+@_node
+@click.option("--force", is_flag=True, help="Leave whatever the answers are.")
+@click.option("--remove", is_flag=True, help="Leave for good.")
+def _shutdown(node: str, force: bool, remove: bool) -> int:  # noqa: FBT001 - click
+    """Ask cman to shut the cluster down on a node, as `cman_tool leave` does."""
+    return _do("shutdown", node=node, force=force, remove=remove)
