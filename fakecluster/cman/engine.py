@@ -2,15 +2,45 @@
 
 from __future__ import annotations
 
+import dataclasses
 import enum
+import errno as errnos
 import random
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 
 from fakecluster.clock import Timeline
 from fakecluster.cman.client import Client, Closed, Deliver, Kind
+from fakecluster.cman.configuration import Configuration
+from fakecluster.cman.daemon import Daemon
+from fakecluster.cman.network import Network
+from fakecluster.cman.notices import NoticeFault, NoticeFaults
 from fakecluster.cman.timings import Profile, Timings
-from fakecluster.cman.topology import NodeConfig, Topology
+from fakecluster.cman.topology import (
+    NodeConfig,
+    Topology,
+    TopologyError,
+    address_problems,
+    merged,
+    nodes_problems,
+)
+from fakecluster.cman.totem import Totem, Transition
+
+__all__ = [
+    "Engine",
+    "HostState",
+    "NoticeFault",
+    "OperationError",
+    "Sockets",
+    "Trace",
+    "Watcher",
+]
+
+
+class OperationError(ValueError):
+    """The operation makes no sense now, or names what is not there."""
 
 
 class Sockets(enum.Enum):
@@ -21,20 +51,6 @@ class Sockets(enum.Enum):
     LISTENING = "listening"
     STALE = "stale"
     """ECONNREFUSED: it crashed or its host lost power."""
-
-
-class NoticeFault(enum.Enum):
-    """What happens to the next STATECHANGE and CONFIG_UPDATE notices of one node.
-
-    The shutdown question is never touched: a second question would have to be answered again.
-    """
-
-    DROP = "drop"
-    DUPLICATE = "dup"
-    DELAY = "delay"
-    """Comes later; what follows it waits behind it (it is a stream)."""
-    COALESCE = "coalesce"
-    """Held back until all of them are there, then delivered at one instant."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +90,22 @@ class Watcher:
         """`node_id`'s daemon serves nobody any more (SIGSTOP), or goes on."""
 
 
+@dataclass(slots=True, eq=False)
+class _Host:
+    """What of a node outlives its daemons."""
+
+    node_id: int
+    file: Configuration
+    addresses: tuple[str, ...]
+    notices: NoticeFaults
+    lags: bool = False
+    boot: int = 0
+    daemon: Daemon | None = None
+    sockets: Sockets = Sockets.ABSENT
+    refusal: int | None = None
+    read_errnos: deque[int] = field(default_factory=deque)
+
+
 class Engine:
     """The cluster. Every operation takes effect at `timeline.now_us()`; node ids are ints.
 
@@ -105,95 +137,254 @@ class Engine:
             wall_epoch_us: the wall clock, in microseconds since 1970, at the timeline's 0.
             watcher: told of sockets and stops.
             trace: called with everything that happens.
+
+        Raises:
+            TopologyError: the topology cannot be.
         """
-        raise NotImplementedError
+        topology = topology.checked()
+        self.timeline = timeline
+        self.timings = Timings() if timings is None else timings
+        self.profile = profile
+        self.rng = rng
+        self.cluster = topology.cluster
+        self.number = topology.number
+        self._wall_epoch_us = wall_epoch_us
+        self._watcher = Watcher() if watcher is None else watcher
+        self._trace = trace
+        self._file = Configuration.first(topology)
+        self._network = Network()
+        self._totem = Totem(timeline, self._network, self.timings, self._install, rng)
+        self._hosts: dict[int, _Host] = {}
+        for node in topology.nodes:
+            self._add_host(node)
+
+    def _add_host(self, node: NodeConfig) -> None:
+        self._hosts[node.id] = _Host(
+            node.id, self._file, node.addresses, NoticeFaults(self.timeline)
+        )
 
     # -- hosts
 
     def start(self, node_id: int) -> None:
-        """Start the node's cman; it reads the cluster's current configuration."""
-        raise NotImplementedError
+        """Start the node's cman; it reads the configuration file that lies there."""
+        host = self._host(node_id)
+        if host.daemon is not None:
+            raise OperationError(f"node {node_id} runs already")
+        host.boot += 1
+        daemon = host.daemon = Daemon(
+            self,
+            node_id,
+            host.boot,
+            addresses=host.addresses,
+            faults=host.notices,
+            read_errnos=host.read_errnos,
+        )
+        self.trace(node_id, "start")
+        self._set_sockets(host, Sockets.ABSENT)
+
+        def begin() -> None:
+            if self.timings.early_sockets:
+                self._set_sockets(host, Sockets.LISTENING)
+            self._totem.begin(node_id, daemon.boot)
+
+        daemon.after(self.timings.boot_us, begin, "begins to join")
 
     def kill(self, node_id: int) -> None:
         """Power the host off: stale sockets, silence."""
-        raise NotImplementedError
+        self.trace(node_id, "power off")
+        self._running(node_id).die()
 
     def crash(self, node_id: int, *, dying_us: int = 0) -> None:
         """Kill -9 of the cman alone. For `dying_us` connects still succeed, and fail at once."""
-        raise NotImplementedError
+        host, daemon = self._host(node_id), self._running(node_id)
+        self.trace(node_id, "kill -9")
+        if not dying_us or host.sockets is not Sockets.LISTENING:
+            daemon.die()
+            return
+        boot = host.boot
+
+        def dead() -> None:
+            if host.boot == boot and host.sockets is Sockets.LISTENING:
+                self._set_sockets(host, Sockets.STALE)
+
+        # The listener outlives the daemon, so that nothing else has to know of this race.
+        host.sockets = Sockets.ABSENT
+        daemon.die()
+        host.sockets = Sockets.LISTENING
+        self.timeline.schedule(dead, after_us=dying_us, label=f"node {node_id}: listener dies")
 
     def stop(self, node_id: int) -> None:
         """SIGSTOP: nobody is answered; the others see a death."""
-        raise NotImplementedError
+        daemon = self._running(node_id)
+        if daemon.frozen:
+            raise OperationError(f"node {node_id} is stopped already")
+        self.trace(node_id, "stop")
+        daemon.freeze()
+        self._totem.freeze(node_id, frozen=True)
+        self._watcher.stopped(node_id, stopped=True)
 
     def cont(self, node_id: int) -> None:
         """SIGCONT: what was asked is answered, and the node merges again."""
-        raise NotImplementedError
+        daemon = self._running(node_id)
+        if not daemon.frozen:
+            raise OperationError(f"node {node_id} is not stopped")
+        self.trace(node_id, "continue")
+        self._totem.freeze(node_id, frozen=False)
+        self._watcher.stopped(node_id, stopped=False)
+        daemon.thaw()
 
     def leave(self, node_id: int, *, removed: bool = False) -> None:
         """Leave cleanly; nobody is asked (that is a client's `try_shutdown`)."""
-        raise NotImplementedError
+        self._answering(node_id).leave(removed=removed)
 
     def kill_node(self, killer_id: int, victim_id: int) -> None:
-        """`cman_tool kill -n victim` on the killer."""
-        raise NotImplementedError
+        """`cman_tool kill -n victim` on the killer.
+
+        Raises:
+            OperationError: the killer does not answer, or does not count the victim in.
+        """
+        killer = self._answering(killer_id)
+        if victim_id not in killer.nodes.member_ids():
+            raise OperationError(f"node {victim_id} is no member for node {killer_id}")
+        killer.kill(victim_id)
 
     # -- network
 
     def partition(self, groups: Sequence[Sequence[int]]) -> None:
-        """Let only the nodes within a group hear each other; those not named are a group too."""
-        raise NotImplementedError
+        """Let only the nodes within a group hear each other; those not named are a group too.
+
+        Raises:
+            OperationError: an unknown node, or one in two groups.
+        """
+        for group in groups:
+            for node_id in group:
+                self._host(node_id)
+        try:
+            self._network.partition(groups)
+        except ValueError as error:
+            raise OperationError(str(error)) from error
+        self.trace(0, "partition", "/".join(",".join(map(str, group)) for group in groups))
+        self._totem.look()
 
     def cut(self, from_id: int, to_id: int) -> None:
         """Let `to_id` hear nothing from `from_id` (one way)."""
-        raise NotImplementedError
+        self._network.cut(self._host(from_id).node_id, self._host(to_id).node_id)
+        self.trace(0, "cut", f"{from_id}->{to_id}")
+        self._totem.look()
 
     def mend(self, from_id: int, to_id: int) -> None:
         """Undo one `cut`."""
-        raise NotImplementedError
+        self._network.mend(self._host(from_id).node_id, self._host(to_id).node_id)
+        self.trace(0, "mend", f"{from_id}->{to_id}")
+        self._totem.look()
 
     def heal(self) -> None:
         """Undo all partitions and cuts."""
-        raise NotImplementedError
+        self._network.heal()
+        self.trace(0, "heal")
+        self._totem.look()
 
     # -- configuration
 
     def set_address(self, node_id: int, addresses: Sequence[str], *, now: bool = False) -> None:
-        """Give a node other addresses from its next join on; `now`: while it runs."""
-        raise NotImplementedError
+        """Give a node other addresses from its next join on; `now`: while it runs.
+
+        Raises:
+            TopologyError: they are no addresses.
+        """
+        host = self._host(node_id)
+        found = tuple(addresses)
+        problems = address_problems(found, f"node {node_id}")
+        if problems:
+            raise TopologyError(tuple(problems))
+        host.addresses = found
+        self.trace(node_id, "address", ",".join(found))
+        if now and host.daemon is not None:
+            for other in self._daemons():
+                other.readdress(node_id, found)
 
     def add_node(self, node: NodeConfig, *, lagging: Sequence[int] = ()) -> None:
         """Add a node to the configuration and announce it; see `reconfigure`."""
-        raise NotImplementedError
+        if any(known.id == node.id for known in self._file.nodes):
+            raise OperationError(f"node {node.id} is configured already")
+        self.reconfigure((*self._file.nodes, node), lagging=lagging)
 
     def remove_node(self, node_id: int, *, lagging: Sequence[int] = ()) -> None:
         """Take a node out of the configuration and announce it; see `reconfigure`."""
-        raise NotImplementedError
+        rest = tuple(node for node in self._file.nodes if node.id != node_id)
+        if len(rest) == len(self._file.nodes):
+            raise OperationError(f"node {node_id} is not configured")
+        self.reconfigure(rest, lagging=lagging)
 
     def reconfigure(
         self, nodes: Sequence[NodeConfig] | None = None, *, lagging: Sequence[int] = ()
     ) -> None:
         """Announce the next version of the configuration, with other nodes or the same ones.
 
+        A node's addresses count from its next join on.
+
         Args:
             nodes: None leaves them as they are.
             lagging: nodes whose file stays as it was until `mend_config`.
+
+        Raises:
+            TopologyError: they cannot be.
+            OperationError: `lagging` names an unknown node.
         """
-        raise NotImplementedError
+        for node_id in lagging:
+            self._host(node_id)
+        self._write_files(self._file.version + 1, nodes, lagging)
+        version = self._file.version
+        for daemon in self._daemons():
+            daemon.after(self.timings.hop_us, partial(daemon.told_version, version), "new version")
 
     def mend_config(self, node_id: int) -> None:
         """Give a lagging node the current file."""
-        raise NotImplementedError
+        host = self._host(node_id)
+        host.lags = False
+        host.file = self._file
+        self.trace(node_id, "file mended", str(host.file.version))
+        if host.daemon is not None:
+            host.daemon.run(host.daemon.file_mended)
 
     def rename_cluster(self, name: str) -> None:
-        """Let every daemon report another cluster name from now on."""
-        raise NotImplementedError
+        """Let every daemon report another cluster name from now on.
+
+        Raises:
+            TopologyError: it cannot be a cluster's name.
+        """
+        Topology(cluster=name, nodes=self._file.nodes).checked()
+        self.cluster = name
+        self.trace(0, "cluster name", name)
+
+    def _write_files(
+        self, version: int, nodes: Iterable[NodeConfig] | None, lagging: Sequence[int]
+    ) -> None:
+        wanted = self._file.nodes if nodes is None else merged(tuple(nodes))
+        problems = nodes_problems(wanted)
+        if problems:
+            raise TopologyError(tuple(problems))
+        self._file = dataclasses.replace(self._file, version=version, nodes=wanted)
+        self.trace(0, "configuration", str(version))
+        before = {node.id: node for host in self._hosts.values() for node in host.file.nodes}
+        for node in wanted:
+            if node.id not in self._hosts:
+                self._add_host(node)
+            elif nodes is not None and before.get(node.id) != node:
+                self._hosts[node.id].addresses = node.addresses
+        for host in self._hosts.values():
+            host.lags = host.lags or host.node_id in lagging
+            if not host.lags:
+                host.file = self._file
 
     # -- quorum disk
 
     def qdisk(self, node_id: int, *, available: bool) -> None:
         """Let the quorum disk's daemon on this node poll with that result."""
-        raise NotImplementedError
+        daemon = self._answering(node_id)
+        if daemon.nodes.disk is None:
+            raise OperationError(f"node {node_id} knows no quorum disk")
+        daemon.poll_disk(available=available)
 
     # -- faults
 
@@ -208,15 +399,21 @@ class Engine:
             count: how many notices.
             delay_us: for DELAY; and the longest that COALESCE holds back.
         """
-        raise NotImplementedError
+        host = self._host(node_id)
+        if count < 1 or delay_us < 0:
+            raise OperationError("count is at least 1, delay_us at least 0")
+        self.trace(node_id, "notices", f"{fault.value} {count}")
+        host.notices.plan(fault, count, delay_us)
 
     def fail_read(self, node_id: int, errno: int, *, count: int = 1) -> None:
         """Let the next `count` readings of the node list fail with that errno."""
-        raise NotImplementedError
+        host = self._host(node_id)
+        self.trace(node_id, "reads fail", f"{errnos.errorcode.get(errno, errno)} {count}")
+        host.read_errnos.extend([errno] * count)
 
     def refuse(self, node_id: int, errno: int | None) -> None:
         """Refuse new connections with that errno (EACCES ...), None: take them again."""
-        raise NotImplementedError
+        self._host(node_id).refusal = errno
 
     # -- clients and inspection
 
@@ -233,21 +430,178 @@ class Engine:
         Raises:
             OSError: ENOENT, ECONNREFUSED, or what `refuse` said.
         """
-        raise NotImplementedError
+        host = self._host(node_id)
+        if host.refusal is not None:
+            raise _os_error(host.refusal)
+        if host.sockets is Sockets.ABSENT:
+            raise _os_error(errnos.ENOENT)
+        if host.sockets is Sockets.STALE:
+            raise _os_error(errnos.ECONNREFUSED)
+        daemon = host.daemon
+        if daemon is None:
+            return self._connect_to_the_dying(host, kind, closed)
+        client = Client(daemon, kind, deliver, closed)
+        daemon.clients[client] = None
+        return client
+
+    def _connect_to_the_dying(self, host: _Host, kind: Kind, closed: Closed | None) -> Client:
+        ghost = Daemon(
+            self,
+            host.node_id,
+            host.boot,
+            addresses=(),
+            faults=host.notices,
+            read_errnos=host.read_errnos,
+        )
+        ghost.alive = False
+        client = Client(ghost, kind, None, closed)
+        self.timeline.schedule(client.dropped, after_us=0, label="dropped by the dying listener")
+        return client
 
     def is_stopped(self, node_id: int) -> bool:
         """Tell whether the daemon is stopped: a request would block."""
-        raise NotImplementedError
+        daemon = self._host(node_id).daemon
+        return daemon is not None and daemon.frozen
 
     def state(self, node_id: int) -> HostState:
         """Return what the outside sees of one node."""
-        raise NotImplementedError
+        host = self._host(node_id)
+        daemon = host.daemon
+        names = (node.name for node in host.file.nodes if node.id == node_id)
+        return HostState(
+            node_id=node_id,
+            name=next(names, f"Node{node_id}"),
+            running=daemon is not None,
+            stopped=daemon is not None and daemon.frozen,
+            sockets=host.sockets,
+            is_member=daemon is not None and node_id in daemon.nodes.member_ids(),
+            quorate=daemon is not None and daemon.quorate,
+            members=() if daemon is None else daemon.nodes.member_ids(),
+            generation=0 if daemon is None else daemon.generation,
+        )
 
     @property
     def ids(self) -> tuple[int, ...]:
         """All nodes that are or were configured, sorted."""
-        raise NotImplementedError
+        return tuple(sorted(self._hosts))
+
+    # -- what the daemons need (Surroundings)
+
+    def wall_us(self) -> int:
+        """Return the wall clock, in microseconds since 1970."""
+        return self._wall_epoch_us + self.timeline.now_us()
+
+    def file_of(self, node_id: int) -> Configuration:
+        """Return the configuration file that lies on a node."""
+        return self._host(node_id).file
+
+    def daemon_of(self, node_id: int) -> Daemon | None:
+        """Return the daemon that runs on a node."""
+        host = self._hosts.get(node_id)
+        return None if host is None else host.daemon
+
+    def send(
+        self, sender: Daemon, act: Callable[[Daemon], None], *, after_us: int, itself: bool
+    ) -> None:
+        """Let `act` happen in every daemon that a message of the sender's reaches."""
+        ring = self._totem.ring_members(sender.node_id) or (sender.node_id,)
+        others = [self.daemon_of(i) for i in ring if self._totem.same_ring(sender.node_id, i)]
+        if itself and sender not in others:
+            others.append(sender)
+        reached = [other for other in others if other is not None]
+
+        def arrive() -> None:
+            for other in reached:
+                if itself or other is not sender:
+                    other.run(partial(act, other))
+
+        self.timeline.schedule(arrive, after_us=after_us, label=f"node {sender.node_id}: message")
+
+    def send_to(
+        self, sender: Daemon, node_id: int, act: Callable[[Daemon], None], *, after_us: int
+    ) -> None:
+        """Let `act` happen in one daemon, if a message of the sender's reaches it."""
+        other = self.daemon_of(node_id)
+        if other is not None and self._totem.same_ring(sender.node_id, node_id):
+            other.after(after_us, lambda: act(other), f"message of {sender.node_id}")
+
+    def first_transition(self, daemon: Daemon) -> None:
+        """The daemon is a member: its sockets appear, its quorum disk is polled."""
+        self._set_sockets(self._host(daemon.node_id), Sockets.LISTENING)
+        qdisk = daemon.config.qdisk
+        if qdisk is not None and qdisk.polled:
+            daemon.after(
+                self.timings.quorum_disk_us,
+                lambda: daemon.poll_disk(available=True),
+                "first poll of the quorum disk",
+            )
+
+    def ended(self, daemon: Daemon, *, clean: bool, goodbye: bool) -> None:
+        """The process ends: its ring, its clients and its sockets find out, in this order."""
+        host = self._host(daemon.node_id)
+        host.daemon = None
+        self.trace(daemon.node_id, "ended", "clean" if clean else "")
+        self._totem.end(daemon.node_id, goodbye=goodbye)
+        daemon.close_clients()
+        if host.sockets is Sockets.LISTENING:
+            self._set_sockets(host, Sockets.ABSENT if clean else Sockets.STALE)
+
+    def announce_version(self, sender: Daemon, version: int) -> None:
+        """An operator said on this node that this version of the configuration is current.
+
+        There is no file to edit here: where no file has that version, all that do not lag get it.
+        """
+        if version > self._file.version:
+            self._write_files(version, None, ())
+        self.send(
+            sender,
+            lambda other: other.told_version(version),
+            after_us=self.timings.hop_us,
+            itself=True,
+        )
+
+    def trace(self, node_id: int, what: str, detail: str = "") -> None:
+        """Log what happened."""
+        if self._trace is not None:
+            self._trace(
+                Trace(time_us=self.timeline.now_us(), node_id=node_id, what=what, detail=detail)
+            )
+
+    # -- inner
+
+    def _install(self, node_id: int, boot: int, transition: Transition) -> None:
+        daemon = self.daemon_of(node_id)
+        if daemon is not None and daemon.boot == boot:
+            daemon.run(lambda: daemon.install(transition))
+
+    def _set_sockets(self, host: _Host, sockets: Sockets) -> None:
+        if host.sockets is not sockets:
+            host.sockets = sockets
+            self.trace(host.node_id, "sockets", sockets.value)
+            self._watcher.sockets(host.node_id, sockets)
+
+    def _daemons(self) -> list[Daemon]:
+        hosts = (self._hosts[node_id] for node_id in sorted(self._hosts))
+        return [host.daemon for host in hosts if host.daemon is not None]
+
+    def _host(self, node_id: int) -> _Host:
+        try:
+            return self._hosts[node_id]
+        except KeyError:
+            raise OperationError(f"there is no node {node_id}") from None
+
+    def _running(self, node_id: int) -> Daemon:
+        daemon = self._host(node_id).daemon
+        if daemon is None:
+            raise OperationError(f"node {node_id} does not run")
+        return daemon
+
+    def _answering(self, node_id: int) -> Daemon:
+        daemon = self._running(node_id)
+        if daemon.frozen:
+            raise OperationError(f"node {node_id} is stopped")
+        return daemon
 
 
-class OperationError(ValueError):
-    """The operation makes no sense now, or names what is not there."""
+def _os_error(code: int) -> OSError:
+    return OSError(code, errnos.errorcode.get(code, str(code)))

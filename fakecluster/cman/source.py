@@ -1,14 +1,138 @@
-"""An engine's node as a membership source, in process: what the simulator gives the agent."""
+"""An engine's node as a membership source, in process: what the simulator gives the agent.
+
+It stands where `o2cbd.membership.cman` stands in production and follows the same rules, but below
+it there is no library and no byte.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
+from fakecluster.cman.answers import Delivery, NodeEntry
+from fakecluster.cman.answers import Notice as CmanNotice
+from fakecluster.cman.client import Client, Kind
+from fakecluster.cman.constants import QDISK_LISTED_ID, US, ExtraFlag, Reason, ShutdownFlag
 from fakecluster.cman.engine import Engine
-from o2cbd.membership.interface import Connect
+from fakecluster.cman.errors import CmanError, ConnectionGoneError
+from o2cbd.core.events import ConfigChange, ManagerLost, Notice, ShutdownAsked, StateChange
+from o2cbd.core.model import Absentee, Member, Membership, Quorum
+from o2cbd.membership.interface import Connect, ManagerGoneError, MembershipSource
 
 NO_DESCRIPTOR = -1
 """What `fileno` returns: there is nothing to poll, `on_readable` says when to look."""
+
+
+class EngineSource:
+    """One connection, as a `MembershipSource`.
+
+    While the node's daemon is stopped a request raises `ManagerStuckError`, which no real source
+    does: whoever drives the agent must not let it move then (`Engine.is_stopped`).
+    """
+
+    def __init__(
+        self, engine: Engine, node_id: int, on_readable: Callable[[], None] | None
+    ) -> None:
+        self._on_readable = on_readable
+        self._notices: list[Notice] = []
+        self._lost = False
+        self._known: dict[int, tuple[NodeEntry, Member]] = {}
+        self._client: Client = engine.connect(
+            node_id, Kind.CLIENT, deliver=self._take, closed=self._wake
+        )
+        with self._request():
+            self._client.start_notification()
+
+    def fileno(self) -> int:
+        """Return `NO_DESCRIPTOR`."""
+        return NO_DESCRIPTOR
+
+    def dispatch(self) -> tuple[Notice, ...]:
+        """See `MembershipSource`. What came before the death is given before it."""
+        notices, self._notices = self._notices, []
+        if not self._client.open and not self._lost:
+            self._lost = True
+            notices.append(ManagerLost(errno=self._client.death_errno()))
+        return tuple(notices)
+
+    def snapshot(self) -> Membership:
+        """See `MembershipSource`. The nodes are read first, so quorum is never older than they."""
+        client = self._client
+        with self._request():
+            cluster = client.get_cluster().name
+            local_id = client.get_node(US).node_id
+            entries = client.get_all_members()
+            quorate = client.is_quorate()
+            two_node = bool(client.get_extra_info().flags & ExtraFlag.TWO_NODE)
+            members = [self._member(each) for each in entries if each.is_member]
+            absentees = [
+                self._absentee(each, two_node=two_node) for each in entries if not each.is_member
+            ]
+        return Membership(
+            cluster=cluster,
+            local_id=local_id,
+            quorum=Quorum.QUORATE if quorate else Quorum.INQUORATE,
+            two_node=two_node,
+            # The manager lists the quorum disk last, with id 0.
+            members=tuple(sorted(members, key=lambda member: member.id)),
+            absentees=tuple(sorted(absentees, key=lambda absentee: absentee.id)),
+        )
+
+    def reply_shutdown(self, yes: bool) -> None:  # noqa: FBT001 - the answer itself
+        """See `MembershipSource`; like libcman it never says whether the answer arrived."""
+        self._client.reply_shutdown(yes)
+
+    def close(self) -> None:
+        """See `MembershipSource`. A question that is open then counts as answered with yes."""
+        self._lost = True
+        self._client.disconnect()
+
+    def _member(self, entry: NodeEntry) -> Member:
+        known = self._known.get(entry.node_id)
+        if known is not None and known[0] is entry:
+            return known[1]
+        member = Member(
+            id=entry.node_id,
+            name=entry.name,
+            incarnation=entry.incarnation,
+            addresses=self._addresses(entry),
+        )
+        self._known[entry.node_id] = (entry, member)
+        return member
+
+    def _addresses(self, entry: NodeEntry) -> tuple[str, ...]:
+        """The listed address is the first interface's; others are asked for if it is not IPv4."""
+        if entry.node_id == QDISK_LISTED_ID:
+            return ()
+        if entry.address and ":" not in entry.address:
+            return (entry.address,)
+        return tuple(dict.fromkeys(self._client.get_node_addrs(entry.node_id)))
+
+    def _absentee(self, entry: NodeEntry, *, two_node: bool) -> Absentee:
+        asked = two_node and entry.node_id != QDISK_LISTED_ID
+        fenced = asked and self._client.get_fence_info(entry.node_id).fenced
+        return Absentee(id=entry.node_id, name=entry.name, fenced=fenced)
+
+    def _take(self, delivery: Delivery) -> None:
+        if isinstance(delivery, CmanNotice):
+            notice = _notice(delivery)
+            if notice is not None:
+                self._notices.append(notice)
+                self._wake()
+
+    def _wake(self) -> None:
+        if self._on_readable is not None:
+            self._on_readable()
+
+    @contextmanager
+    def _request(self) -> Iterator[None]:
+        try:
+            yield
+        except ConnectionGoneError as error:
+            self._lost = True
+            raise ManagerGoneError(error.code, error.strerror) from error
+        except CmanError as error:
+            raise OSError(error.code, error.strerror) from error
 
 
 def engine_connect(
@@ -21,4 +145,23 @@ def engine_connect(
         node_id: whose daemon.
         on_readable: called, possibly many times, when `dispatch` has something to give.
     """
-    raise NotImplementedError
+
+    def connect() -> MembershipSource:
+        return EngineSource(engine, node_id, on_readable)
+
+    return connect
+
+
+def _notice(notice: CmanNotice) -> Notice | None:
+    match notice.reason:
+        case Reason.STATE_CHANGE:
+            return StateChange(quorate=bool(notice.arg))
+        case Reason.TRY_SHUTDOWN:
+            return ShutdownAsked(
+                forced=bool(notice.arg & ShutdownFlag.ANYWAY),
+                removed=bool(notice.arg & ShutdownFlag.REMOVED),
+            )
+        case Reason.CONFIG_UPDATE:
+            return ConfigChange(version=notice.arg)
+        case Reason.PORT_OPENED | Reason.PORT_CLOSED:
+            return None

@@ -117,8 +117,7 @@ def merged(nodes: tuple[NodeConfig, ...]) -> tuple[NodeConfig, ...]:
     return tuple(by_id[node_id] for node_id in sorted(by_id))
 
 
-def node_problems(node: NodeConfig, where: str) -> tuple[str, ...]:
-    """Return what is wrong with one node, each with its key path."""
+def _node_problems(node: NodeConfig, where: str) -> list[str]:
     problems = []
     if not 1 <= node.id <= _MAX_ID:
         problems.append(f"{where}.id: {node.id} is not 1..{_MAX_ID}")
@@ -127,7 +126,7 @@ def node_problems(node: NodeConfig, where: str) -> tuple[str, ...]:
     if not 0 <= node.votes <= _MAX_VOTES:
         problems.append(f"{where}.votes: {node.votes} is not 0..{_MAX_VOTES}")
     problems += address_problems(node.addresses, where)
-    return tuple(problems)
+    return problems
 
 
 def address_problems(addresses: tuple[str, ...], where: str) -> list[str]:
@@ -149,15 +148,9 @@ def _problems(topology: Topology) -> tuple[str, ...]:
         problems.append(f"cluster: not 1..{CLUSTER_NAME_MAX_BYTES} bytes without NUL")
     if not 0 <= topology.number <= 0xFFFF:
         problems.append(f"number: {topology.number} is not 0..65535")
-    if not 1 <= len(topology.nodes) <= MAX_NODES:
-        problems.append(f"nodes: {len(topology.nodes)} is not 1..{MAX_NODES}")
-    for index, node in enumerate(topology.nodes):
-        problems += node_problems(node, f"nodes[{index}]")
+    problems += nodes_problems(topology.nodes)
     if topology.qdisk is not None:
-        if not 1 <= _length(topology.qdisk.name) <= QUORUM_DISK_NAME_MAX_BYTES:
-            problems.append(f"qdisk.name: not 1..{QUORUM_DISK_NAME_MAX_BYTES} bytes")
-        if not 0 <= topology.qdisk.votes <= _MAX_VOTES:
-            problems.append(f"qdisk.votes: {topology.qdisk.votes} is not 0..{_MAX_VOTES}")
+        problems += _disk_problems(topology.qdisk)
     if topology.two_node and len({node.id for node in topology.nodes}) > 2:
         problems.append("two_node: there are more than two nodes")
     if topology.expected_votes is not None and topology.expected_votes < 1:
@@ -165,6 +158,25 @@ def _problems(topology: Topology) -> tuple[str, ...]:
     if topology.config_version < 1:
         problems.append(f"config_version: {topology.config_version} is less than 1")
     return tuple(problems)
+
+
+def nodes_problems(nodes: tuple[NodeConfig, ...]) -> list[str]:
+    """Return what is wrong with a list of nodes, each with its key path."""
+    problems = []
+    if not 1 <= len(nodes) <= MAX_NODES:
+        problems.append(f"nodes: {len(nodes)} is not 1..{MAX_NODES}")
+    for index, node in enumerate(nodes):
+        problems += _node_problems(node, f"nodes[{index}]")
+    return problems
+
+
+def _disk_problems(qdisk: QuorumDisk) -> list[str]:
+    problems = []
+    if not 1 <= _length(qdisk.name) <= QUORUM_DISK_NAME_MAX_BYTES or "\0" in qdisk.name:
+        problems.append(f"qdisk.name: not 1..{QUORUM_DISK_NAME_MAX_BYTES} bytes without NUL")
+    if not 0 <= qdisk.votes <= _MAX_VOTES:
+        problems.append(f"qdisk.votes: {qdisk.votes} is not 0..{_MAX_VOTES}")
+    return problems
 
 
 def _address(node_id: int, *, ipv6: bool) -> str:

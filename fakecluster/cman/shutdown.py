@@ -1,0 +1,141 @@
+"""The shutdown question on one node: who is asked, who answered, what becomes of it."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fakecluster.cman.answers import Notice
+from fakecluster.cman.ballot import Ballot, Verdict
+from fakecluster.cman.constants import Reason, ShutdownFlag
+from fakecluster.cman.errors import CmanError
+
+if TYPE_CHECKING:
+    from fakecluster.cman.client import Client
+    from fakecluster.cman.daemon import Daemon
+
+Reply = Callable[[int], None]
+
+
+@dataclass(slots=True, eq=False)
+class _Question:
+    """A question that is out; it outlives its requester."""
+
+    ballot: Ballot
+    requester: Client
+    reply: Reply | None
+    """None: the requester is gone."""
+
+
+class ShutdownDesk:
+    """What the daemon knows about shutdown questions."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self._daemon = daemon
+        self._question: _Question | None = None
+
+    @property
+    def pending(self) -> bool:
+        """Whether a question is out."""
+        return self._question is not None
+
+    def ask(self, flags: int, requester: Client, reply: Reply) -> None:
+        """Ask everybody who listens for notices.
+
+        Raises:
+            CmanError: EALREADY.
+        """
+        daemon = self._daemon
+        if self._question is not None or daemon.leaving:
+            raise CmanError(errno.EALREADY)
+        expected = sum(client.notified for client in daemon.clients)
+        question = _Question(Ballot(flags, expected), requester, reply)
+        if expected == 0:
+            reply(0)
+            self._leave(question)
+            return
+        self._question = question
+        daemon.trace("shutdown asked", f"flags {flags}, {expected} to answer")
+        daemon.after(
+            daemon.timings.shutdown_timeout_us, lambda: self._time_out(question), "shutdown timer"
+        )
+        daemon.notify(Notice(reason=Reason.TRY_SHUTDOWN, arg=flags))
+
+    def answer(self, client: Client, *, yes: bool) -> None:
+        """Count an answer; it may come from anybody, and twice."""
+        question = self._question
+        if question is None:
+            return
+        self._daemon.trace("shutdown answered", "yes" if yes else "no")
+        client.answered_no = not yes
+        client.answered = True
+        if yes:
+            question.ballot.yes += 1
+        else:
+            question.ballot.no += 1
+        self._decide(question)
+
+    def listener_added(self, client: Client) -> None:
+        """Ask a newcomer too."""
+        if self._question is not None:
+            self._question.ballot.expected += 1
+            client.deliver(Notice(reason=Reason.TRY_SHUTDOWN, arg=self._question.ballot.flags))
+
+    def client_gone(self, client: Client) -> None:
+        """Count a listener who is gone as a yes; without its requester a question is dropped."""
+        question = self._question
+        if question is None:
+            return
+        if client is question.requester:
+            # The timer runs on: see _time_out.
+            question.reply = None
+            self._question = None
+            self._forget_answers()
+            self._daemon.trace("shutdown's requester gone")
+            return
+        if not client.notified:
+            return
+        if not client.answered:
+            question.ballot.yes += 1
+        elif client.answered_no:
+            question.ballot.no -= 1
+            question.ballot.yes += 1
+        self._decide(question)
+
+    def _decide(self, question: _Question, *, timed_out: bool = False) -> None:
+        verdict = question.ballot.verdict(timed_out=timed_out)
+        if verdict is Verdict.OPEN:
+            return
+        self._question = None
+        self._forget_answers()
+        if verdict is Verdict.LEAVE:
+            self._leave(question)
+        else:
+            self._daemon.trace("shutdown refused")
+            if question.reply is not None:
+                question.reply(-errno.EBUSY)
+
+    def _time_out(self, question: _Question) -> None:
+        # The daemon has one timer and one state for it: a left-over timer hits what is there.
+        if self._question is not None and (self._question is question or question.reply is None):
+            self._decide(self._question, timed_out=True)
+        elif question.reply is None and not self._daemon.leaving:
+            if question.ballot.flags & ShutdownFlag.ANYWAY:
+                self._leave(question)
+            else:
+                self._daemon.crash("replied to a requester that is gone")
+
+    def _leave(self, question: _Question) -> None:
+        def done() -> None:
+            if question.reply is not None:
+                question.reply(0)
+
+        removed = bool(question.ballot.flags & ShutdownFlag.REMOVED)
+        self._daemon.leave(removed=removed, done=done)
+
+    def _forget_answers(self) -> None:
+        for client in self._daemon.clients:
+            client.answered = False
+            client.answered_no = False

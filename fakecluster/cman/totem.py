@@ -1,0 +1,300 @@
+"""The rings: who is with whom, when a silence is noticed, when halves find each other.
+
+A model of what totem's single ring protocol does to its users, not of its messages. Every process
+that runs is in exactly one ring. Silence in a ring (death, stop, broken link) ends in a new ring
+after the token time-out, consensus and commit; a joiner or a foreign ring that is heard ends in a
+new one at once, unless somebody is silent too: then consensus has to wait for the silent.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from fakecluster.clock import Handle, Timeline
+from fakecluster.cman.network import Network
+from fakecluster.cman.timings import Timings
+
+SEQ_STEP = 4
+"""Ring sequences grow by this much a ring."""
+
+
+@dataclass(slots=True, eq=False)
+class Ring:
+    """A set of processes that agreed on each other."""
+
+    seq: int
+    boots: dict[int, int]
+    """Its members in order of their ids, each with the boot of its process."""
+    joiner: bool = False
+    """Not yet a ring: a process that has only just begun to look for others."""
+    said_goodbye: set[int] = field(default_factory=set)
+    parts: list[frozenset[int]] = field(default_factory=list)
+    """Into which sets its members fell apart when last looked at; whole: one with all of them."""
+    silence: bool = False
+    """Somebody in it owes somebody else an answer."""
+    first_silence_us: int = 0
+    last_silence_us: int = 0
+    gathering_us: int | None = None
+    """Since when it looks for a new ring although no token was lost."""
+    due: Handle | None = None
+
+    @property
+    def members(self) -> tuple[int, ...]:
+        """The node ids, sorted."""
+        return tuple(self.boots)
+
+
+@dataclass(slots=True, eq=False)
+class Process:
+    """A totem process: a daemon that runs, be it stopped."""
+
+    node_id: int
+    ring: Ring
+    boot: int
+    """Tells this process from the node's earlier ones."""
+    frozen: bool = False
+    last_install_us: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Transition:
+    """What a new ring means to those who come from one old ring; shared by all of them."""
+
+    seq: int
+    members: tuple[int, ...]
+    gone: tuple[int, ...]
+    """Left: their processes ended."""
+    parted: tuple[int, ...]
+    """Left: they live, out of reach or in another ring."""
+    joined: tuple[int, ...]
+
+
+Install = Callable[[int, int, Transition], None]
+"""Called with node id, boot and transition when the new ring has come round to that node."""
+
+
+class Totem:
+    """All rings of the cluster."""
+
+    def __init__(
+        self,
+        timeline: Timeline,
+        network: Network,
+        timings: Timings,
+        install: Install,
+        rng: random.Random | None,
+    ) -> None:
+        self._timeline = timeline
+        self._network = network
+        self._timings = timings
+        self._install = install
+        self._rng = rng
+        self._processes: dict[int, Process] = {}
+        self._order: tuple[int, ...] | None = None
+        # Totem keeps the sequence on disk, so that a node never goes back.
+        self._stored_seq: dict[int, int] = {}
+
+    # -- what happens to processes and links
+
+    def begin(self, node_id: int, boot: int) -> None:
+        """A process sends its first join message."""
+        ring = Ring(seq=self._stored_seq.get(node_id, 0), boots={node_id: boot}, joiner=True)
+        self._processes[node_id] = Process(node_id, ring, boot)
+        self._order = None
+        self._want(ring, self._timeline.now_us() + self._timings.gather_us)
+        self.look()
+
+    def end(self, node_id: int, *, goodbye: bool) -> None:
+        """A process ended; `goodbye`: it told those who hear it."""
+        process = self._processes.pop(node_id, None)
+        if process is None:
+            return
+        self._order = None
+        ring = process.ring
+        if ring.joiner:
+            if ring.due is not None:
+                ring.due.cancel()
+        elif goodbye and not process.frozen:
+            ring.said_goodbye.add(node_id)
+            self._want(ring, self._timeline.now_us() + self._timings.leave_change_us)
+        self.look()
+
+    def freeze(self, node_id: int, *, frozen: bool) -> None:
+        """A process is stopped, or goes on."""
+        process = self._processes.get(node_id)
+        if process is not None:
+            process.frozen = frozen
+            self._order = None
+            self.look()
+
+    def ring_members(self, node_id: int) -> tuple[int, ...]:
+        """Return who is in the ring of a process; empty while it has none."""
+        process = self._processes.get(node_id)
+        return () if process is None or process.ring.joiner else process.ring.members
+
+    def same_ring(self, one_id: int, other_id: int) -> bool:
+        """Tell whether a message of the one gets to the other now."""
+        one, other = self._processes.get(one_id), self._processes.get(other_id)
+        if one is None or other is None or one.ring is not other.ring:
+            return False
+        return self._network.linked(one_id, other_id)
+
+    def look(self) -> None:
+        """See who is silent and who is newly heard; called after every change of the links."""
+        now_us = self._timeline.now_us()
+        cliques = self._cliques()
+        self._note_silence(cliques)
+        for clique in cliques:
+            rings = self._rings_of(clique)
+            if len(rings) > 1:
+                newcomers = any(ring.joiner for ring in rings)
+                after_us = self._timings.gather_us if newcomers else self._timings.merge_us
+                for ring in rings:
+                    self._want(ring, now_us + after_us)
+
+    # -- deciding
+
+    def _cliques(self) -> list[tuple[int, ...]]:
+        if self._order is None:
+            self._order = tuple(i for i in sorted(self._processes) if not self._processes[i].frozen)
+        return self._network.cliques(self._order)
+
+    def _rings_of(self, clique: tuple[int, ...]) -> list[Ring]:
+        return list(dict.fromkeys(self._processes[node_id].ring for node_id in clique))
+
+    def _note_silence(self, cliques: list[tuple[int, ...]]) -> None:
+        parts: dict[Ring, list[frozenset[int]]] = {}
+        for clique in cliques:
+            for ring, part in self._parts_of(clique).items():
+                parts.setdefault(ring, []).append(part)
+        now_us = self._timeline.now_us()
+        for ring, found in parts.items():
+            if ring.joiner or found == ring.parts:
+                continue
+            excused = self._excused(ring)
+            silence = any(ring.boots.keys() - part - excused for part in found)
+            if not silence:
+                ring.gathering_us = None
+            elif any(old & part and old - part - excused for part in found for old in ring.parts):
+                ring.last_silence_us = now_us
+                if not ring.silence:
+                    ring.first_silence_us = now_us
+                self._want(ring, now_us + self._timings.detection_us)
+            ring.silence = silence
+            ring.parts = found
+
+    def _parts_of(self, clique: tuple[int, ...]) -> dict[Ring, frozenset[int]]:
+        found: dict[Ring, list[int]] = {}
+        for node_id in clique:
+            found.setdefault(self._processes[node_id].ring, []).append(node_id)
+        return {ring: frozenset(ids) for ring, ids in found.items()}
+
+    def _excused(self, ring: Ring) -> set[int]:
+        """Who owes the ring no answer: who said goodbye, and who is in another one by now."""
+        moved = {i for i in ring.boots if i in self._processes and not self._is_in(i, ring)}
+        return moved | ring.said_goodbye
+
+    def _is_in(self, node_id: int, ring: Ring) -> bool:
+        return self._processes[node_id].ring is ring
+
+    def _want(self, ring: Ring, at_us: int) -> None:
+        """Look for a new ring at that time, or earlier if that was wanted."""
+        if ring.due is not None and ring.due.pending:
+            if ring.due.due_us <= at_us:
+                return
+            ring.due.cancel()
+        ring.due = self._timeline.schedule(
+            lambda: self._gather(ring), at_us=at_us, label=f"ring {ring.seq}: gather"
+        )
+
+    def _gather(self, ring: Ring) -> None:
+        cliques = self._cliques()
+        self._note_silence(cliques)
+        for clique in cliques:
+            parts = self._parts_of(clique)
+            if ring not in parts:
+                continue
+            if len(parts) == 1 and not ring.joiner and clique == ring.members:
+                continue
+            heard = len(parts) > 1 or bool(ring.said_goodbye)
+            ready_us = max(self._ready_us(each, part, heard=heard) for each, part in parts.items())
+            if self._timeline.now_us() < ready_us:
+                self._want(ring, ready_us)
+            else:
+                self._form(clique, list(parts))
+
+    def _ready_us(self, ring: Ring, part: frozenset[int], *, heard: bool) -> int:
+        """When this part of a ring can agree to another ring, given who is silent.
+
+        `heard`: somebody else's message made it gather, so the token time-out need not run out.
+        """
+        now_us = self._timeline.now_us()
+        if ring.joiner or not ring.boots.keys() - part - self._excused(ring):
+            return now_us
+        ready_us = ring.first_silence_us + self._timings.detection_us
+        if heard and now_us < ready_us and ring.gathering_us is None:
+            ring.gathering_us = now_us
+        regroup_us = self._timings.regroup_us
+        if ring.gathering_us is not None:
+            ready_us = min(ready_us, ring.gathering_us + regroup_us)
+        return max(ready_us, ring.last_silence_us + regroup_us)
+
+    # -- forming
+
+    def _form(self, clique: tuple[int, ...], rings: list[Ring]) -> None:
+        processes = [self._processes[node_id] for node_id in clique]
+        seqs = [ring.seq for ring in rings] + [self._stored_seq.get(i, 0) for i in clique]
+        new = Ring(
+            seq=max(seqs) + SEQ_STEP,
+            boots={each.node_id: each.boot for each in processes},
+            parts=[frozenset(clique)],
+        )
+        staying: dict[Ring, list[int]] = {ring: [] for ring in rings}
+        for process in processes:
+            staying[process.ring].append(process.node_id)
+        transitions = {ring: self._transition(clique, new, ring, staying[ring]) for ring in rings}
+        for position, process in enumerate(processes):
+            transition = transitions[process.ring]
+            process.ring = new
+            self._stored_seq[process.node_id] = new.seq
+            self._send_round(process, transition, position)
+        for ring in rings:
+            if ring.due is not None and not self._lives(ring):
+                ring.due.cancel()
+
+    def _lives(self, ring: Ring) -> bool:
+        return any(i in self._processes and self._is_in(i, ring) for i in ring.boots)
+
+    def _transition(
+        self, clique: tuple[int, ...], new: Ring, old: Ring, staying: list[int]
+    ) -> Transition:
+        if old.joiner:
+            return Transition(seq=new.seq, members=clique, gone=(), parted=(), joined=clique)
+        here = set(staying)
+        left = [node_id for node_id in old.boots if node_id not in here]
+        return Transition(
+            seq=new.seq,
+            members=clique,
+            gone=tuple(i for i in left if not self._runs_still(i, old)),
+            parted=tuple(i for i in left if self._runs_still(i, old)),
+            joined=tuple(i for i in clique if i not in here),
+        )
+
+    def _runs_still(self, node_id: int, ring: Ring) -> bool:
+        process = self._processes.get(node_id)
+        return process is not None and process.boot == ring.boots[node_id]
+
+    def _send_round(self, process: Process, transition: Transition, position: int) -> None:
+        skew_us = self._timings.hop_us * position
+        if self._rng is not None:
+            skew_us += self._rng.randrange(self._timings.hop_us * 4 + 1)
+        at_us = max(self._timeline.now_us() + skew_us, process.last_install_us)
+        process.last_install_us = at_us
+        node_id, boot = process.node_id, process.boot
+        self._timeline.schedule(
+            lambda: self._install(node_id, boot, transition),
+            at_us=at_us,
+            label=f"node {node_id}: ring {transition.seq}",
+        )
