@@ -83,13 +83,17 @@ class EntryReader:
         if kept is not None and not with_local:
             return dataclasses.replace(kept, local=False) if kept.local else kept
         try:
-            with files.closing(files.open_walk(item.name, node_fd)) as fd:
+            with self._calls.declare("open node"):
+                opened = files.open_walk(item.name, node_fd)
+            with files.closing(opened) as fd:
                 if kept is None:
                     return self._read_values(fd, item, with_local=with_local)
                 local = self._number(fd, "local") != 0
                 return kept if kept.local == local else dataclasses.replace(kept, local=local)
         except FileNotFoundError as error:
-            if files.inode_of(item.name, node_fd) != item.inode:
+            with self._calls.declare("stat node"):
+                inode = files.inode_of(item.name, node_fd)
+            if inode != item.inode:
                 return None  # gone, or gone and made anew: the next reading finds that one
             raise _at(error, where, item.name) from None
         except OSError as error:

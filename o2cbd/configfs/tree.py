@@ -165,7 +165,7 @@ class OsNodeTree:
             files.close(fd)
             raise
         files.close(fd)
-        if files.inode_of(item.name, top_fd) != item.inode:
+        if self._inode_of(item.name, top_fd) != item.inode:
             return None
         raise shape.foreign(where)
 
@@ -176,6 +176,10 @@ class OsNodeTree:
             except OSError as error:
                 error.filename = f"{where}/{name}"
                 raise
+
+    def _inode_of(self, name: str, dir_fd: int) -> int | None:
+        with self._calls.declare(f"stat {name}"):
+            return files.inode_of(name, dir_fd)
 
     def _read_attributes(self, opened: _OpenCluster, names: Sequence[str]) -> dict[str, str]:
         values: dict[str, str] = {}
@@ -205,7 +209,7 @@ class OsNodeTree:
                 with self._calls.declare("read pid"):
                     text = files.read_value(file, heartbeat_fd)
             except FileNotFoundError:
-                if files.inode_of(item.name, heartbeat_fd) != item.inode:
+                if self._inode_of(item.name, heartbeat_fd) != item.inode:
                     continue
                 text = ""  # a kernel without this file
             except OSError as error:
@@ -270,7 +274,7 @@ class OsNodeTree:
             self._write(step.attribute, opened.fd, value, step.attribute)
         except FileNotFoundError:
             alias = _ALIASES.get(step.attribute)
-            if alias is None or files.inode_of(alias, opened.fd) is None:
+            if alias is None or self._inode_of(alias, opened.fd) is None:
                 raise
             self._write(alias, opened.fd, value, alias)
 
@@ -287,7 +291,9 @@ class OsNodeTree:
                     node_fd, "node", name
                 ):
                     raise
-                self._entries.prove_num(name, uninterrupted(os.fstat, fd).st_ino)
+                with self._calls.declare("stat node"):
+                    inode = uninterrupted(os.fstat, fd).st_ino
+                self._entries.prove_num(name, inode)
 
     def _add_node(self, cluster: str, node: Node) -> None:
         node_fd = self._inside(cluster).node_fd
