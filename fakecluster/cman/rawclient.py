@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from collections import deque
 from collections.abc import Callable
@@ -69,7 +70,9 @@ class RawClient:
 
     def send(self, command: int, body: bytes = b"") -> None:
         """Send a request without waiting for its reply."""
-        self.sock.sendall(Request(command=command, body=body).encode())
+        # As libcman, which notices a dead daemon only when it waits for the reply.
+        with contextlib.suppress(BrokenPipeError):
+            self.sock.sendall(Request(command=command, body=body).encode())
 
     def ask(self, command: int, body: bytes = b"") -> Reply:
         """Send a request and return its reply; notices before it are kept.

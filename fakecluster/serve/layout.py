@@ -8,17 +8,14 @@ import fcntl
 import os
 import re
 import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from fakecluster.configfs.mounts import detach_stale
 from fakecluster.listener import remove_socket
 
 LOCK_NAME = "serve.lock"
 _NODE_NAME = re.compile(r"node[0-9]+")
-_ESCAPE = re.compile(rb"\\([0-7]{3})")
-_MOUNT_POINT = 4
-_UNMOUNT_TIMEOUT_S = 30
 
 
 class InUseError(OSError):
@@ -120,45 +117,12 @@ class ServeDirectory:
                 self.path.rmdir()
 
     def _sweep(self) -> None:
-        for mount_point in mount_points_below(self.path):
-            detach(mount_point)
+        detach_stale(self.path)
         for entry in sorted(self.path.iterdir()):
             if _NODE_NAME.fullmatch(entry.name):
                 Places(entry).remove()
         with contextlib.suppress(FileExistsError):
             remove_socket(self.path / "ctl.sock")
-
-
-def mount_points_below(directory: Path) -> list[Path]:
-    """Return what is mounted below a directory, the deepest first; touches none of it."""
-    prefix = os.fsencode(directory) + b"/"
-    found = []
-    for line in Path("/proc/self/mountinfo").read_bytes().splitlines():
-        field = line.split(b" ")[_MOUNT_POINT]
-        path = _ESCAPE.sub(lambda match: bytes([int(match[1], 8)]), field)
-        if path.startswith(prefix):
-            found.append(Path(os.fsdecode(path)))
-    return sorted(found, key=lambda path: len(path.parts), reverse=True)
-
-
-def detach(mount_point: Path) -> None:
-    """Take a FUSE mount away at once, whoever has files open in it.
-
-    Raises:
-        OSError: there is no fusermount3 or fusermount, or it failed; the text has its words.
-    """
-    program = shutil.which("fusermount3") or shutil.which("fusermount")
-    if program is None:
-        raise FileNotFoundError(errno.ENOENT, "install fuse3: there is no fusermount3", "PATH")
-    done = subprocess.run(
-        [program, "-u", "-z", os.fspath(mount_point)],
-        capture_output=True,
-        text=True,
-        timeout=_UNMOUNT_TIMEOUT_S,
-        check=False,
-    )
-    if done.returncode != 0 and mount_point in mount_points_below(mount_point.parent):
-        raise OSError(errno.EBUSY, done.stderr.strip() or "cannot detach", str(mount_point))
 
 
 def _take(directory: Path) -> int:

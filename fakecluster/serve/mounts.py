@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fakecluster.configfs.fuse import FuseMount
+from typing import TYPE_CHECKING
+
 from fakecluster.configfs.model import ConfigfsModel
+
+if TYPE_CHECKING:
+    from fakecluster.configfs.fuse import FuseMount
 
 
 class Mounts:
@@ -18,11 +22,17 @@ class Mounts:
         """Mount a model.
 
         Raises:
-            OSError: it cannot be mounted.
+            OSError: it cannot be mounted, or libfuse is not there.
         """
-        self._mounted.append(FuseMount(model, mount_point))
+        # mfusepy is an extra, and loads libfuse when it is imported.
+        from fakecluster.configfs.fuse import FuseMount  # noqa: PLC0415 - needed only here
+
+        mount_point.mkdir(exist_ok=True)
+        mount = FuseMount(model, mount_point)
+        mount.start()
+        self._mounted.append(mount)
 
     def close(self) -> None:
         """Unmount everything."""
         while self._mounted:
-            self._mounted.pop().close()
+            self._mounted.pop().stop()

@@ -11,7 +11,7 @@ from fakecluster.cman.client import Kind
 from fakecluster.cman.constants import ShutdownFlag
 from fakecluster.cman.engine import NoticeFault, OperationError
 from fakecluster.cman.errors import ManagerStuckError
-from fakecluster.cman.topology import NodeConfig, TopologyError, node_problems
+from fakecluster.cman.topology import NodeConfig, TopologyError, nodes_problems
 from fakecluster.configfs.journal import KillCaller
 from fakecluster.serve.arguments import Arguments, BadRequestError, groups_of, nth_call
 from fakecluster.serve.cluster import ServedCluster
@@ -181,9 +181,9 @@ class Verbs:
             addresses=arguments.texts("addresses"),
             votes=arguments.number("votes", 1),
         )
-        problems = node_problems(node, "node")
+        problems = nodes_problems((node,))
         if problems:
-            raise TopologyError(problems)
+            raise TopologyError(tuple(problems))
         if node_id in self._engine.ids and self._cluster.has(node_id):
             raise BadRequestError(f"node {node_id} is there already")
         described = self._cluster.add_host(node)

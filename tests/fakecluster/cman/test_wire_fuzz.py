@@ -1,0 +1,181 @@
+"""Hostile bytes cost that client its connection and nothing else."""
+
+import errno
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fakecluster.clock import Timeline
+from fakecluster.cman import encode
+from fakecluster.cman.answers import Delivery
+from fakecluster.cman.client import Kind
+from fakecluster.cman.engine import Engine
+from fakecluster.cman.fuzz import Attack, attacks
+from fakecluster.cman.rawclient import RawClient
+from fakecluster.cman.server import SOCKET_NAMES, WireServer
+from fakecluster.cman.topology import Topology
+from fakecluster.cman.wire import (
+    REPLY_BIT,
+    BadHeader,
+    Command,
+    Message,
+    MessageReader,
+    Reply,
+    Request,
+    RequestReader,
+)
+from fakecluster.poller import Poller
+
+SECOND_US = 1_000_000
+SEEDS = range(6)
+ATTACKS_A_SEED = 60
+
+
+class Besieged:
+    """Three nodes; node 1 is attacked while node 3 comes and goes."""
+
+    def __init__(self, root: Path) -> None:
+        topology = Topology.of(3)
+        self.root = root
+        self.poller = Poller()
+        self.timeline = Timeline()
+        for node_id in topology.ids:
+            (root / str(node_id)).mkdir()
+        self.wire = WireServer(self.poller, {i: root / str(i) for i in topology.ids})
+        self.engine = Engine(topology, self.timeline, watcher=self.wire)
+        self.wire.attach(self.engine)
+        for node_id in topology.ids:
+            self.engine.start(node_id)
+        self.run(2 * SECOND_US)
+
+    def run(self, duration_us: int) -> None:
+        self.turn()
+        self.timeline.run_until(self.timeline.now_us() + duration_us)
+        self.turn()
+
+    def turn(self) -> None:
+        for _ in range(4):
+            self.poller.wait(0)
+
+    def connect(self, kind: Kind = Kind.CLIENT, node_id: int = 1) -> RawClient:
+        client = RawClient(
+            self.root / str(node_id) / SOCKET_NAMES[kind], timeout_s=5, serve=self.turn
+        )
+        self.turn()
+        return client
+
+    def attack(self, attack: Attack, kind: Kind) -> bytes:
+        """Send it piece by piece; return everything that was answered."""
+        answered = b""
+        with self.connect(kind) as hostile:
+            for piece in attack.pieces:
+                try:
+                    hostile.sock.sendall(piece)
+                except BrokenPipeError:
+                    break
+                self.turn()
+            hostile.sock.settimeout(0)
+            try:
+                while data := hostile.sock.recv(1 << 20):
+                    answered += data
+            except (BlockingIOError, ConnectionResetError):
+                return answered
+        return answered
+
+
+@pytest.fixture
+def besieged(tmp_path: Path) -> Iterator[Besieged]:
+    """A cluster that is up."""
+    made = Besieged(tmp_path)
+    yield made
+    made.wire.close()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_at_least_half_of_the_attacks_are_framed(seed: int) -> None:
+    """Else the fuzzer would only ever knock at the header's door."""
+    made = list(attacks(seed, ATTACKS_A_SEED))
+    assert len(made) == ATTACKS_A_SEED
+    assert sum(each.framed for each in made) * 2 >= len(made)
+
+
+def test_attacks_reach_every_command_and_every_field() -> None:
+    """Every command is sent well framed, and whole streams are cut at every byte."""
+    made = [each for seed in SEEDS for each in attacks(seed, ATTACKS_A_SEED)]
+    sent = b"".join(piece for each in made for piece in each.pieces)
+    assert [each for each in Command if Request(command=each).encode()[12:16] not in sent] == []
+    assert any(len(each.pieces) > 20 and max(map(len, each.pieces)) == 1 for each in made)
+    assert any(not each.framed for each in made)
+
+
+def test_the_same_seed_gives_the_same_attacks() -> None:
+    """A failure can be replayed."""
+    assert list(attacks(7, 20)) == list(attacks(7, 20))
+    assert list(attacks(7, 20)) != list(attacks(8, 20))
+
+
+def replies_due(attack: Attack) -> list[int]:
+    """The commands that are answered, in order; DATA is answered on errors only and left out."""
+    messages = RequestReader().feed(b"".join(attack.pieces))
+    due = [
+        message.command & ~REPLY_BIT
+        for message in messages
+        if isinstance(message, BadHeader) or message.command != Command.SHUTDOWN_REPLY
+    ]
+    return [command for command in due if command != Command.DATA]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_well_behaved_client_sees_every_event(besieged: Besieged, seed: int) -> None:
+    """Clients attack node 1; its subscriber hears what one without a socket hears, and no less.
+
+    Each attack gets exactly one reply a request, in order, and nothing that is no message.
+    """
+    witness: list[Delivery] = []
+    besieged.engine.connect(1, deliver=witness.append).start_notification()
+    heard: list[Message] = []
+    with besieged.connect() as watcher:
+        watcher.ask(Command.NOTIFY)
+        for number, attack in enumerate(attacks(seed, ATTACKS_A_SEED)):
+            if number % 5 == 0:
+                besieged.engine.leave(3)
+            if number % 5 == 2:
+                besieged.engine.start(3)
+            answers = list(MessageReader().feed(besieged.attack(attack, Kind.CLIENT)))
+            replied = [each.command for each in answers if isinstance(each, Reply)]
+            assert [each for each in replied if each != Command.DATA] == replies_due(attack)
+            besieged.run(SECOND_US)
+            heard += watcher.take_notices()
+        assert sorted(watcher.members()) == [1, 2, 3]
+        assert watcher.ask(Command.GET_JOINCOUNT).status == 2
+    assert heard == [encode.delivery(each) for each in witness]
+    # A leave is one notice, a join two at least.
+    assert len(heard) >= 3 * ATTACKS_A_SEED // 5
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_hostile_admins_may_do_what_admins_may_and_nothing_more(
+    besieged: Besieged, seed: int
+) -> None:
+    """They can end this node's cman or kill others; the server and its sockets live on."""
+    for attack in attacks(seed, ATTACKS_A_SEED):
+        besieged.attack(attack, Kind.ADMIN)
+        besieged.run(20 * SECOND_US)
+        for node_id in (1, 2, 3):
+            if not besieged.engine.state(node_id).running:
+                besieged.engine.start(node_id)
+        besieged.run(20 * SECOND_US)
+        with besieged.connect(node_id=2) as client:
+            assert client.ask(Command.ISACTIVE).status in {0, 1}
+
+
+def test_a_flood_of_connections_ends_with_their_ends(besieged: Besieged) -> None:
+    """A hundred clients that say half a header and go."""
+    for _ in range(100):
+        with besieged.connect() as hostile:
+            hostile.sock.sendall(b"NAMC\x03\x00")
+    besieged.turn()
+    with besieged.connect() as client:
+        assert client.ask(Command.GET_JOINCOUNT).status == 1
+        assert client.ask(0x5555).status == -errno.EINVAL

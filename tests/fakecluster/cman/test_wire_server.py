@@ -1,0 +1,700 @@
+"""The wire server in one thread and virtual time: every command through a raw client."""
+
+import errno
+import os
+import socket
+import struct
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from fakecluster.clock import Timeline
+from fakecluster.cman.client import Kind
+from fakecluster.cman.engine import Engine, Sockets
+from fakecluster.cman.rawclient import HungUpError, RawClient
+from fakecluster.cman.records import (
+    AddressesRecord,
+    ClusterRecord,
+    ExtraInfoRecord,
+    FenceRecord,
+    NodeExtraRecord,
+    NodeRecord,
+    VersionRecord,
+    encode_ints,
+    encode_listening,
+    sockaddr,
+    sockaddr_text,
+)
+from fakecluster.cman.server import SOCKET_NAMES, WireServer
+from fakecluster.cman.timings import Timings
+from fakecluster.cman.topology import NodeConfig, QuorumDisk, Topology
+from fakecluster.cman.wire import (
+    ADMIN_BIT,
+    MAGIC,
+    VERSION,
+    Command,
+    ConfChg,
+    Data,
+    Event,
+    Header,
+    Message,
+    Reply,
+    Request,
+)
+from fakecluster.listener import PathTooLongError
+from fakecluster.poller import Poller
+
+SECOND_US = 1_000_000
+EPOCH_S = 1_700_000_000
+
+
+class Served:
+    """Three nodes and their sockets; time moves when a test says so."""
+
+    def __init__(self, root: Path, topology: Topology) -> None:
+        self.root = root
+        self.poller = Poller()
+        self.timeline = Timeline()
+        self.topology = topology
+        for node in topology.nodes:
+            self.directory(node.id).mkdir()
+        self.wire = WireServer(self.poller, {i: self.directory(i) for i in topology.ids})
+        self.engine = Engine(topology, self.timeline, timings=Timings(), watcher=self.wire)
+        self.wire.attach(self.engine)
+        self.clients: list[RawClient] = []
+
+    def directory(self, node_id: int) -> Path:
+        return self.root / f"n{node_id}"
+
+    def start(self) -> None:
+        for node_id in self.topology.ids:
+            self.engine.start(node_id)
+        self.run(2 * SECOND_US)
+
+    def run(self, duration_us: int) -> None:
+        """Let time pass, serving what is ready before and after."""
+        self.turn()
+        self.timeline.run_until(self.timeline.now_us() + duration_us)
+        self.turn()
+
+    def turn(self) -> None:
+        """Serve until nothing is left to do now."""
+        for _ in range(4):
+            self.poller.wait(0)
+
+    def client(self, node_id: int = 1, kind: Kind = Kind.CLIENT) -> RawClient:
+        made = RawClient(self.directory(node_id) / SOCKET_NAMES[kind], timeout_s=5, serve=self.turn)
+        self.clients.append(made)
+        self.turn()
+        return made
+
+    def admin(self, node_id: int = 1) -> RawClient:
+        return self.client(node_id, Kind.ADMIN)
+
+    def connect_error(self, node_id: int = 1) -> int | None:
+        """The errno of a connect now, None when it is taken."""
+        try:
+            self.client(node_id)
+        except OSError as error:
+            return error.errno
+        return None
+
+    def close(self) -> None:
+        for each in self.clients:
+            each.close()
+        self.wire.close()
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Callable[[Topology], Served]]:
+    """Make served clusters that are closed afterwards."""
+    made: list[Served] = []
+
+    def of(topology: Topology) -> Served:
+        served = Served(tmp_path, topology)
+        made.append(served)
+        return served
+
+    yield of
+    for each in made:
+        each.close()
+
+
+@pytest.fixture
+def served(make: Callable[[Topology], Served]) -> Served:
+    """Three nodes that are up and see each other."""
+    cluster = make(Topology.of(3, cluster="web"))
+    cluster.start()
+    return cluster
+
+
+def good(command: int, payload: bytes = b"", status: int = 0) -> Reply:
+    return Reply(command=command, status=status, payload=payload)
+
+
+def refused(command: int, code: int) -> Reply:
+    return Reply(command=command, status=-code)
+
+
+# -- reading
+
+
+def test_the_member_list_is_440_bytes_a_node(served: Served) -> None:
+    """All nodes by id, each as the table says; the status is their number."""
+    reply = served.client().ask(Command.GETALLMEMBERS)
+    records = [NodeRecord.decode(reply.payload, 440 * i) for i in range(3)]
+    assert (reply.status, len(reply.payload)) == (3, 1320)
+    assert [(each.size, each.node_id, each.name, each.us, each.state) for each in records] == [
+        (440, 1, b"node1", True, 2),
+        (440, 2, b"node2", False, 2),
+        (440, 3, b"node3", False, 2),
+    ]
+    assert [sockaddr_text(each.address) for each in records] == [
+        "10.0.0.1",
+        "10.0.0.2",
+        "10.0.0.3",
+    ]
+    assert all(each.incarnation > 0 and each.join_seconds >= EPOCH_S for each in records)
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        (NodeRecord(node_id=0), b"node1"),
+        (NodeRecord(node_id=3), b"node3"),
+        (NodeRecord(node_id=1, name=b"node2"), b"node2"),
+    ],
+)
+def test_one_node_by_id_or_name(served: Served, question: NodeRecord, expected: bytes) -> None:
+    """0 is us; a name is looked up before an id."""
+    reply = served.client().ask(Command.GETNODE, question.encode())
+    assert (reply.status, NodeRecord.decode(reply.payload).name) == (0, expected)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        NodeRecord(node_id=9),
+        NodeRecord(node_id=1, name=b"nobody"),
+        NodeRecord(node_id=-1),
+        NodeRecord(node_id=1, name=b"\xff\xfe"),
+    ],
+)
+def test_an_unknown_node_is_enoent(served: Served, question: NodeRecord) -> None:
+    """By id, by name, and the quorum disk where there is none."""
+    reply = served.client().ask(Command.GETNODE, question.encode())
+    assert reply == refused(Command.GETNODE, errno.ENOENT)
+
+
+def test_a_quorum_disk_is_listed_with_id_0_and_asked_for_with_minus_1(
+    make: Callable[[Topology], Served],
+) -> None:
+    """Last in the list."""
+    served = make(Topology.of(2, qdisk=QuorumDisk(name="/dev/qdisk0")))
+    served.start()
+    client = served.client()
+    reply = client.ask(Command.GETALLMEMBERS)
+    last = NodeRecord.decode(reply.payload, 440 * (reply.status - 1))
+    assert (reply.status, last.node_id, last.name) == (3, 0, b"/dev/qdisk0")
+    asked = client.ask(Command.GETNODE, NodeRecord(node_id=-1).encode())
+    assert NodeRecord.decode(asked.payload).name == b"/dev/qdisk0"
+
+
+def test_ipv6_addresses_are_28_bytes_with_scope_2(make: Callable[[Topology], Served]) -> None:
+    """Family 10, port 0."""
+    served = make(Topology.of(1, ipv6=True))
+    served.start()
+    reply = served.client().ask(Command.GETALLMEMBERS)
+    assert NodeRecord.decode(reply.payload).address == sockaddr("fd00::1")
+
+
+def test_the_plain_questions(served: Served) -> None:
+    """Each status and payload."""
+    client = served.client()
+    assert client.ask(Command.ISQUORATE) == good(Command.ISQUORATE, status=1)
+    assert client.ask(Command.ISACTIVE) == good(Command.ISACTIVE, status=1)
+    assert client.ask(Command.GETNODECOUNT) == good(Command.GETNODECOUNT, status=3)
+    version = client.ask(Command.GET_VERSION)
+    assert VersionRecord.decode(version.payload) == VersionRecord(config=1)
+    cluster = ClusterRecord.decode(client.ask(Command.GETCLUSTER).payload)
+    assert (cluster.name, cluster.number) == (b"web", 6865)
+    assert cluster.generation == served.engine.state(1).generation
+
+
+def test_join_count_counts_both_sockets(served: Served) -> None:
+    """Open connections of clients and admins."""
+    client, admin = served.client(), served.admin()
+    assert client.ask(Command.GET_JOINCOUNT).status == 2
+    admin.close()
+    served.turn()
+    assert client.ask(Command.GET_JOINCOUNT).status == 1
+
+
+def test_extra_info(served: Served) -> None:
+    """Votes, quorum, and as many multicast as interface addresses."""
+    info = ExtraInfoRecord.decode(served.client().ask(Command.GETEXTRAINFO).payload)
+    assert (info.node_state, info.node_votes, info.total_votes, info.expected_votes) == (2, 1, 3, 3)
+    assert (info.quorum, info.members, info.flags) == (2, 3, 0)
+    assert len(info.multicasts) == len(info.interfaces) == 1
+    assert sockaddr_text(info.interfaces[0]) == "10.0.0.1"
+
+
+def test_node_extra(served: Served) -> None:
+    """0 is us and is echoed as 0; EINVAL for who is unknown."""
+    client = served.client()
+    reply = client.ask(Command.GETNODE_EXTRA, encode_ints(0))
+    assert NodeExtraRecord.decode(reply.payload) == NodeExtraRecord(
+        node_id=0, state=2, votes=1, expected_votes=3, leave_reason=0
+    )
+    unknown = client.ask(Command.GETNODE_EXTRA, encode_ints(77))
+    assert unknown == refused(Command.GETNODE_EXTRA, errno.EINVAL)
+
+
+def test_node_addresses(served: Served) -> None:
+    """All of a member, none of a dead one, EINVAL of an unknown one."""
+    client = served.client()
+    reply = client.ask(Command.GET_NODEADDRS, encode_ints(2))
+    assert AddressesRecord.decode(reply.payload).addresses == (sockaddr("10.0.0.2"),)
+    served.engine.leave(2)
+    served.run(SECOND_US)
+    gone = client.ask(Command.GET_NODEADDRS, encode_ints(2))
+    assert AddressesRecord.decode(gone.payload).addresses == ()
+    unknown = client.ask(Command.GET_NODEADDRS, encode_ints(-5))
+    assert unknown == refused(Command.GET_NODEADDRS, errno.EINVAL)
+
+
+def test_listening_bind_and_data(served: Served) -> None:
+    """A port that is bound is listened on; a message to it arrives as DATA."""
+    client, other = served.client(), served.client()
+    assert client.ask(Command.BIND, encode_ints(192)) == good(Command.BIND)
+    assert other.ask(Command.BIND, encode_ints(192)) == refused(Command.BIND, errno.EADDRINUSE)
+    listening = client.ask(Command.ISLISTENING, encode_listening(192, 1))
+    assert listening == good(Command.ISLISTENING, status=1)
+    unknown = client.ask(Command.ISLISTENING, encode_listening(192, 9))
+    assert unknown == refused(Command.ISLISTENING, errno.ENOENT)
+    other.send(Command.DATA, struct.pack("=iI", 1, 192) + b"hello")
+    served.run(SECOND_US)
+    arrived = [each for each in client.take_notices() if isinstance(each, Data)]
+    assert arrived == [Data(node_id=1, port=192, payload=b"hello")]
+
+
+def test_fence_info_is_told_and_asked(served: Served) -> None:
+    """The admin's update is everybody's answer."""
+    client, admin = served.client(2), served.admin()
+    update = FenceRecord(node_id=3, flags=2, fence_seconds=EPOCH_S, agent=b"apc")
+    assert admin.ask(Command.UPDATE_FENCE_INFO, update.encode()).status == 0
+    served.run(SECOND_US)
+    reply = client.ask(Command.GET_FENCE_INFO, encode_ints(3))
+    assert len(reply.payload) == 272
+    assert FenceRecord.decode(reply.payload).node_id == 3
+
+
+# -- who may ask what
+
+
+@pytest.mark.parametrize("command", sorted(each for each in Command if each & ADMIN_BIT))
+def test_admin_commands_on_the_client_socket_are_eperm(served: Served, command: Command) -> None:
+    """Whatever is in the body."""
+    assert served.client().ask(command) == refused(command, errno.EPERM)
+
+
+@pytest.mark.parametrize("command", [Command.NOTIFY, Command.BIND])
+def test_a_client_command_on_the_admin_socket_is_einval(served: Served, command: Command) -> None:
+    """start_notification on an admin handle."""
+    body = encode_ints(3) if command == Command.BIND else b""
+    assert served.admin().ask(command, body) == refused(command, errno.EINVAL)
+
+
+@pytest.mark.parametrize("command", [0, 3, 0x102, 0x103, 0x7777, 0x3FFFFFFF, Command.BARRIER])
+def test_an_unknown_command_is_einval(served: Served, command: int) -> None:
+    """And the stream goes on."""
+    client = served.client()
+    assert client.ask(command, bytes(48)) == refused(command, errno.EINVAL)
+    assert client.ask(Command.ISACTIVE).status == 1
+
+
+@pytest.mark.parametrize(
+    "command", [Command.DUMP_OBJDB, ADMIN_BIT | 0x77, Command.POLL_QUORUMDEV, Command.SET_VOTES]
+)
+def test_an_admin_command_that_cannot_be_is_einval(served: Served, command: int) -> None:
+    """Unknown, or without its body."""
+    assert served.admin().ask(command) == refused(command, errno.EINVAL)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        Command.GETNODE,
+        Command.ISLISTENING,
+        Command.GET_NODEADDRS,
+        Command.GETNODE_EXTRA,
+        Command.GET_FENCE_INFO,
+        Command.BIND,
+        Command.DATA,
+    ],
+)
+def test_a_body_that_is_cut_is_einval(served: Served, command: Command) -> None:
+    """Never what the last request left behind."""
+    client = served.client()
+    assert client.ask(command, b"\x01") == refused(command, errno.EINVAL)
+    assert client.ask(Command.ISACTIVE).status == 1
+
+
+def test_a_shutdown_reply_has_no_reply_even_when_cut(served: Served) -> None:
+    """The next reply is the next question's."""
+    client = served.client()
+    client.send(Command.SHUTDOWN_REPLY, encode_ints(1))
+    client.send(Command.SHUTDOWN_REPLY)
+    assert client.ask(Command.ISACTIVE) == good(Command.ISACTIVE, status=1)
+
+
+# -- bytes that are wrong
+
+
+def test_wrong_magic_or_version_without_a_body_costs_nothing(served: Served) -> None:
+    """-EINVAL with the command echoed, and the stream goes on."""
+    client = served.client()
+    for header in (
+        Header(magic=MAGIC ^ 1, length=20, command=0x91),
+        Header(version=VERSION + 1, length=20, command=0x91),
+    ):
+        client.sock.sendall(header.encode())
+        assert client.reply() == refused(0x91, errno.EINVAL)
+    assert client.ask(Command.ISACTIVE).status == 1
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        Header(magic=0, length=24, command=0x91),
+        Header(length=1521, command=0x91),
+        Header(length=3, command=0x91),
+    ],
+)
+def test_a_lost_stream_ends_after_its_refusal(served: Served, header: Header) -> None:
+    """The client reads why, then the end; nobody else notices."""
+    client, other = served.client(), served.client()
+    client.sock.sendall(header.encode() + Request(command=Command.ISACTIVE).encode())
+    assert client.reply() == refused(0x91, errno.EINVAL)
+    with pytest.raises(HungUpError):
+        client.next_message()
+    assert other.ask(Command.ISACTIVE).status == 1
+
+
+def test_a_request_may_come_byte_by_byte(served: Served) -> None:
+    """Each byte in a read of its own."""
+    client = served.client()
+    for byte in Request(command=Command.GET_NODEADDRS, body=encode_ints(2)).encode():
+        client.sock.sendall(bytes([byte]))
+        served.turn()
+    assert len(client.reply().payload) == 8 + 136
+
+
+def test_many_requests_in_one_write_are_answered_in_order(served: Served) -> None:
+    """A client may write ahead."""
+    client = served.client()
+    client.sock.sendall(
+        b"".join(
+            Request(command=each).encode()
+            for each in (Command.ISACTIVE, Command.GETNODECOUNT, Command.ISQUORATE)
+        )
+    )
+    assert [client.reply().command for _ in range(3)] == [
+        Command.ISACTIVE,
+        Command.GETNODECOUNT,
+        Command.ISQUORATE,
+    ]
+
+
+def test_who_never_reads_is_disconnected_and_the_node_forgets_him(served: Served) -> None:
+    """Over 128 queued messages: he alone is thrown out."""
+    deaf, watcher = served.client(), served.client()
+    served.turn()
+    watcher.ask(Command.NOTIFY)
+    deaf.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+    request = Request(command=Command.GETALLMEMBERS).encode()
+    deaf.sock.settimeout(5)
+    for _ in range(500):
+        try:
+            deaf.sock.sendall(request)
+        except (BrokenPipeError, ConnectionResetError):
+            break
+        served.turn()
+    assert watcher.ask(Command.GET_JOINCOUNT).status == 1
+    served.engine.leave(3)
+    served.run(SECOND_US)
+    assert Event(reason=1, arg=1) in watcher.take_notices()
+
+
+# -- notices
+
+
+def test_a_leave_is_one_notice_to_who_asked(served: Served) -> None:
+    """STATECHANGE names nobody; without NOTIFY there is none."""
+    watcher, deaf = served.client(), served.client()
+    assert watcher.ask(Command.NOTIFY) == good(Command.NOTIFY)
+    served.engine.leave(3)
+    served.run(SECOND_US)
+    assert watcher.take_notices() == [Event(reason=1, arg=1)]
+    assert deaf.take_notices() == []
+    assert sorted(watcher.members()) == [1, 2]
+
+
+def test_removenotify_ends_the_notices(served: Served) -> None:
+    """From its reply on."""
+    watcher = served.client()
+    watcher.ask(Command.NOTIFY)
+    assert watcher.ask(Command.REMOVENOTIFY) == good(Command.REMOVENOTIFY)
+    served.engine.leave(3)
+    served.run(SECOND_US)
+    assert watcher.take_notices() == []
+
+
+def test_confchg_lists_members_and_who_left(served: Served) -> None:
+    """Ids in the order members, left, joined."""
+    watcher = served.client()
+    assert watcher.ask(Command.START_CONFCHG) == good(Command.START_CONFCHG)
+    served.engine.leave(3)
+    served.run(SECOND_US)
+    changes = [each for each in watcher.take_notices() if isinstance(each, ConfChg)]
+    assert changes == [ConfChg(members=(1, 2), left=(3,), joined=())]
+    assert watcher.ask(Command.STOP_CONFCHG) == good(Command.STOP_CONFCHG)
+    served.engine.start(3)
+    served.run(2 * SECOND_US)
+    assert watcher.take_notices() == []
+
+
+# -- shutdown
+
+
+def ask_shutdown(served: Served, flags: int = 0) -> RawClient:
+    admin = served.admin()
+    admin.send(Command.TRY_SHUTDOWN, encode_ints(flags))
+    served.turn()
+    return admin
+
+
+def test_shutdown_all_yes(served: Served) -> None:
+    """The requester gets 0 and everybody the end; the sockets are gone."""
+    voter = served.client()
+    voter.ask(Command.NOTIFY)
+    admin = ask_shutdown(served, 2)
+    assert voter.next_message() == Event(reason=3, arg=2)
+    voter.send(Command.SHUTDOWN_REPLY, encode_ints(1))
+    served.run(SECOND_US)
+    assert admin.reply() == good(Command.TRY_SHUTDOWN)
+    for each in (admin, voter):
+        with pytest.raises(HungUpError):
+            each.next_message()
+    assert served.connect_error() == errno.ENOENT
+
+
+def test_shutdown_one_no(served: Served) -> None:
+    """EBUSY, late; nobody is told that it was cancelled."""
+    voter = served.client()
+    voter.ask(Command.NOTIFY)
+    admin = ask_shutdown(served)
+    voter.next_message()
+    voter.send(Command.SHUTDOWN_REPLY, encode_ints(0))
+    served.run(SECOND_US)
+    assert admin.reply() == refused(Command.TRY_SHUTDOWN, errno.EBUSY)
+    assert voter.take_notices() == []
+
+
+def test_shutdown_twice_is_ealready(served: Served) -> None:
+    """While one is pending."""
+    voter = served.client()
+    voter.ask(Command.NOTIFY)
+    ask_shutdown(served)
+    reply = served.admin().ask(Command.TRY_SHUTDOWN, encode_ints(0))
+    assert reply == refused(Command.TRY_SHUTDOWN, errno.EALREADY)
+
+
+def test_a_voter_of_the_last_moment_is_asked_before_its_notify_is_answered(served: Served) -> None:
+    """The question comes first."""
+    served.client().ask(Command.NOTIFY)
+    ask_shutdown(served)
+    late = served.client()
+    late.send(Command.NOTIFY)
+    messages: list[Message] = [late.next_message(), late.next_message()]
+    assert messages == [Event(reason=3, arg=0), good(Command.NOTIFY)]
+
+
+def test_nobody_listens_gives_two_replies(served: Served) -> None:
+    """0 at once and 0 at the end."""
+    admin = ask_shutdown(served)
+    assert admin.reply() == good(Command.TRY_SHUTDOWN)
+    served.run(SECOND_US)
+    assert admin.reply() == good(Command.TRY_SHUTDOWN)
+    with pytest.raises(HungUpError):
+        admin.next_message()
+
+
+# -- admin commands
+
+
+def test_leave_kill_and_version(served: Served) -> None:
+    """Each is done, and what cannot be is refused."""
+    admin, watcher = served.admin(), served.client(2)
+    watcher.ask(Command.NOTIFY)
+    assert admin.ask(Command.KILLNODE, encode_ints(9)) == refused(Command.KILLNODE, errno.EINVAL)
+    wrong = VersionRecord(major=5, config=2).encode()
+    assert admin.ask(Command.SET_VERSION, wrong) == refused(Command.SET_VERSION, errno.EINVAL)
+    right = VersionRecord(config=2).encode()
+    assert admin.ask(Command.SET_VERSION, right) == good(Command.SET_VERSION)
+    served.run(10 * SECOND_US)
+    watcher.take_notices()
+    assert admin.ask(Command.KILLNODE, encode_ints(3)) == good(Command.KILLNODE)
+    served.run(SECOND_US)
+    assert served.connect_error(3) == errno.ENOENT
+    admin.send(Command.LEAVE_CLUSTER, encode_ints(0))
+    served.run(20 * SECOND_US)
+    assert sorted(watcher.members()) == [2]
+
+
+def test_votes_and_quorum_devices(served: Served) -> None:
+    """Set, registered, polled, taken away."""
+    admin, client = served.admin(), served.client()
+    assert admin.ask(Command.SET_VOTES, encode_ints(0, 4)) == good(Command.SET_VOTES)
+    assert admin.ask(Command.SETEXPECTED_VOTES, encode_ints(5)) == good(Command.SETEXPECTED_VOTES)
+    device = encode_ints(2) + b"/dev/q\0"
+    assert admin.ask(Command.REG_QUORUMDEV, device) == good(Command.REG_QUORUMDEV)
+    assert admin.ask(Command.REG_QUORUMDEV, device) == refused(Command.REG_QUORUMDEV, errno.EBUSY)
+    assert admin.ask(Command.POLL_QUORUMDEV, encode_ints(1)) == good(Command.POLL_QUORUMDEV)
+    served.run(SECOND_US)
+    disk = NodeRecord.decode(client.ask(Command.GETNODE, NodeRecord(node_id=-1).encode()).payload)
+    assert (disk.name, disk.votes) == (b"/dev/q", 2)
+    assert admin.ask(Command.UPDATE_QUORUMDEV, device) == good(Command.UPDATE_QUORUMDEV)
+    assert admin.ask(Command.UNREG_QUORUMDEV) == good(Command.UNREG_QUORUMDEV)
+    info = ExtraInfoRecord.decode(client.ask(Command.GETEXTRAINFO).payload)
+    assert info.node_votes == 4
+
+
+def test_dirty_and_debuglog_are_taken(served: Served) -> None:
+    """cman_tool leave and cman_tool debug ask these."""
+    admin = served.admin()
+    assert admin.ask(Command.SET_DIRTY) == good(Command.SET_DIRTY)
+    assert admin.ask(Command.SET_DEBUGLOG, encode_ints(1)) == good(Command.SET_DEBUGLOG)
+
+
+# -- sockets
+
+
+def test_sockets_have_their_modes(served: Served) -> None:
+    """0660 and 0600."""
+    directory = served.directory(1)
+    modes = [(directory / name).stat().st_mode & 0o7777 for name in ("cman_client", "cman_admin")]
+    assert modes == [0o660, 0o600]
+
+
+def test_before_the_start_and_after_a_leave_there_is_nothing(
+    make: Callable[[Topology], Served],
+) -> None:
+    """ENOENT."""
+    served = make(Topology.of(2))
+    assert served.connect_error() == errno.ENOENT
+    served.start()
+    client = served.client()
+    served.engine.leave(1)
+    served.run(SECOND_US)
+    with pytest.raises(HungUpError):
+        client.ask(Command.ISACTIVE)
+    assert served.connect_error() == errno.ENOENT
+    assert list(served.directory(1).iterdir()) == []
+
+
+@pytest.mark.parametrize("how", ["crash", "kill"])
+def test_a_crashed_cman_leaves_stale_sockets(served: Served, how: str) -> None:
+    """ECONNREFUSED, and its clients see the end; a new start takes the paths over."""
+    client = served.client()
+    getattr(served.engine, how)(1)
+    with pytest.raises(HungUpError):
+        client.next_message()
+    assert served.connect_error() == errno.ECONNREFUSED
+    served.engine.start(1)
+    served.run(20 * SECOND_US)
+    assert served.connect_error() is None
+
+
+def test_a_stopped_cman_takes_newcomers_and_answers_nobody(served: Served) -> None:
+    """What was asked is answered after SIGCONT, to the newcomer too."""
+    client = served.client()
+    served.engine.stop(1)
+    client.send(Command.ISACTIVE)
+    newcomer = served.client()
+    newcomer.send(Command.GETNODECOUNT)
+    served.run(SECOND_US)
+    for each in (client, newcomer):
+        each.sock.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            each.sock.recv(1)
+        each.sock.settimeout(5)
+    served.engine.cont(1)
+    served.turn()
+    assert client.reply() == good(Command.ISACTIVE, status=1)
+    assert newcomer.reply() == good(Command.GETNODECOUNT, status=3)
+
+
+def test_a_request_unread_when_cman_died_resets_the_connection(served: Served) -> None:
+    """Golden: ECONNRESET first, then the end."""
+    client = served.client()
+    served.engine.stop(1)
+    client.send(Command.ISACTIVE)
+    served.engine.kill(1)
+    with pytest.raises(ConnectionResetError):
+        client.sock.recv(1)
+    assert client.sock.recv(1) == b""
+
+
+def test_a_client_that_dies_while_asked_counts_as_yes(served: Served) -> None:
+    """The server tells the engine of the disconnect."""
+    voter = served.client()
+    voter.ask(Command.NOTIFY)
+    admin = ask_shutdown(served)
+    voter.close()
+    served.run(SECOND_US)
+    assert admin.reply() == good(Command.TRY_SHUTDOWN)
+
+
+def test_known_pids_of_clients(served: Served) -> None:
+    """By node, kept after the client has gone."""
+    with served.client(2):
+        served.turn()
+    served.turn()
+    assert served.wire.client_pids(2) == frozenset({os.getpid()})
+    assert served.wire.client_pids(1) == frozenset()
+    assert served.wire.client_pids(99) == frozenset()
+
+
+def test_a_node_that_was_added_later_is_served(served: Served) -> None:
+    """`add` gives it its directory."""
+    served.directory(7).mkdir()
+    served.wire.add(7, served.directory(7))
+    served.engine.add_node(NodeConfig(id=7, name="seven", addresses=("10.0.0.7",)))
+    served.engine.start(7)
+    served.run(10 * SECOND_US)
+    assert sorted(served.client(7).members()) == [1, 2, 3, 7]
+
+
+def test_a_path_that_is_too_long_is_refused_before_anything_is_bound(tmp_path: Path) -> None:
+    """At the construction, and when a node is added."""
+    long = tmp_path / ("d" * 108)
+    with pytest.raises(PathTooLongError):
+        WireServer(Poller(), {1: long})
+    with pytest.raises(PathTooLongError):
+        WireServer(Poller(), {}).add(1, long)
+
+
+def test_without_an_engine_nothing_can_be_asked() -> None:
+    """A mistake of the caller's, told as one."""
+    with pytest.raises(RuntimeError, match="no engine"):
+        _ = WireServer(Poller(), {}).engine
+
+
+def test_sockets_of_a_node_without_a_directory_are_nobodys_business(tmp_path: Path) -> None:
+    """A node of the engine that is not served."""
+    wire = WireServer(Poller(), {})
+    wire.sockets(1, Sockets.LISTENING)
+    wire.stopped(1, stopped=True)
+    assert list(tmp_path.iterdir()) == []
