@@ -6,87 +6,26 @@ writes what can crash a real kernel: no 0.0.0.0, no local=0 under a region.
 
 from __future__ import annotations
 
-import contextlib
 import errno
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-from fakecluster.conformance.tree_drivers import TreeDriver
-from o2cbd.core.model import (
-    AddNode,
-    CreateCluster,
-    Entry,
-    Node,
-    RemoveNode,
-    SetAttribute,
-    Step,
-    Tables,
+from fakecluster.conformance.node_tree_doubts import DOUBT_CHECKS
+from fakecluster.conformance.node_tree_support import (
+    CLUSTER,
+    ELSEWHERE,
+    N1,
+    N2,
+    NODES,
+    entry,
+    fails,
+    fill,
+    read,
+    seen,
+    setting,
+    wanted,
 )
-
-CLUSTER = "conform"
-NODES = f"cluster/{CLUSTER}/node"
-ELSEWHERE = "192.0.2.77"
-"""A documentation address (RFC 5737), on no host."""
-
-N1 = Node(name="n1", num=1, address="127.0.0.11", port=7771, local=True)
-N2 = Node(name="n2", num=2, address="127.0.0.12", port=7772)
-ZERO = Node(name="zero", num=0, address="127.0.0.10", port=7770)
-
-
-@contextlib.contextmanager
-def fails(number: int, where: str = "") -> Iterator[list[OSError]]:
-    """Expect an OSError with this errno, whose filename ends so; it is in the list afterwards."""
-    caught: list[OSError] = []
-    try:
-        yield caught
-    except OSError as error:
-        caught.append(error)
-    codes = [errno.errorcode.get(error.errno or 0) for error in caught]
-    assert codes == [errno.errorcode[number]], caught
-    assert str(caught[0].filename).endswith(where), caught
-
-
-def read(driver: TreeDriver, *, own: str | None = "n1", fresh: bool = False) -> Tables:
-    """Read our cluster."""
-    return driver.tree.read(CLUSTER, own=own, attributes=(), fresh=fresh)
-
-
-def entry(driver: TreeDriver, name: str, *, own: str | None = "n1", fresh: bool = False) -> Entry:
-    """Read one entry of our cluster."""
-    found = [item for item in read(driver, own=own, fresh=fresh).entries if item.name == name]
-    assert len(found) == 1
-    return found[0]
-
-
-def seen(item: Entry) -> tuple[str, int, str, int, bool]:
-    """Return what an entry says: name, num, address, port, local."""
-    return (item.name, item.num, item.address, item.port, item.local)
-
-
-def wanted(node: Node, *, local: bool = False) -> tuple[str, int, str, int, bool]:
-    """Return what the entry of a node must say."""
-    return (node.name, node.num, node.address, node.port, local)
-
-
-def setting(attribute: str, value: str, node: str | None = None) -> SetAttribute:
-    """Return the step that writes an attribute."""
-    return SetAttribute(cluster=CLUSTER, node=node, attribute=attribute, value=value)
-
-
-def fill(driver: TreeDriver, *nodes: Node) -> None:
-    """Make the cluster and these nodes through the tree."""
-    driver.tree.do(CreateCluster(cluster=CLUSTER))
-    for node in nodes:
-        driver.tree.do(AddNode(cluster=CLUSTER, node=node))
-
-
-def make_behind(driver: TreeDriver, node: Node, *, num: bool = True) -> None:
-    """Make a node behind the tree's back, without its num perhaps."""
-    driver.mkdir(f"{NODES}/{node.name}")
-    driver.write(f"{NODES}/{node.name}/ipv4_port", str(node.port))
-    driver.write(f"{NODES}/{node.name}/ipv4_address", node.address)
-    if num:
-        driver.write(f"{NODES}/{node.name}/num", str(node.num))
-
+from fakecluster.conformance.tree_drivers import TreeDriver
+from o2cbd.core.model import AddNode, CreateCluster, Node, RemoveNode, Step
 
 # ---- clusters
 
@@ -267,105 +206,6 @@ def written_once_stays(driver: TreeDriver) -> None:
     assert seen(entry(driver, "n1", fresh=True)) == wanted(N1)
 
 
-# ---- what is half made, and what is in doubt
-
-
-def half_made_is_read_so(driver: TreeDriver) -> None:
-    """A directory that nobody filled is read as half made, and can be completed in place."""
-    fill(driver)
-    driver.mkdir(f"{NODES}/n2")
-    assert entry(driver, "n2").half_made
-    driver.tree.do(setting("ipv4_port", str(N2.port), "n2"))
-    assert entry(driver, "n2").half_made
-    driver.tree.do(setting("ipv4_address", N2.address, "n2"))
-    assert not entry(driver, "n2").complete
-    driver.tree.do(setting("num", str(N2.num), "n2"))
-    assert entry(driver, "n2").complete
-    assert seen(entry(driver, "n2")) == wanted(N2)
-
-
-def zero_is_in_doubt_until_proven(driver: TreeDriver) -> None:
-    """A num that reads 0 is doubtful until the kernel answers EEXIST to another 0.
-
-    That counts as done, and as a proof while the directory lives, fresh readings included.
-    """
-    fill(driver, N1)
-    make_behind(driver, ZERO)
-    assert entry(driver, "zero").doubtful
-    driver.tree.do(setting("num", "0", "zero"))
-    assert entry(driver, "zero").complete
-    assert entry(driver, "zero", fresh=True).num_proven
-    assert seen(entry(driver, "zero")) == wanted(ZERO)
-
-
-def missing_zero_is_written(driver: TreeDriver) -> None:
-    """Writing 0 where no num was written really writes it."""
-    fill(driver, N1)
-    make_behind(driver, ZERO, num=False)
-    assert entry(driver, "zero").doubtful
-    driver.tree.do(setting("num", "0", "zero"))
-    with fails(errno.EEXIST):
-        driver.write(f"{NODES}/zero/num", "0")
-
-
-def local_proves_zero(driver: TreeDriver) -> None:
-    """Only a complete node can be local, so local=1 proves a num of 0."""
-    fill(driver, ZERO)
-    driver.tree.do(setting("local", "1", "zero"))
-    assert entry(driver, "zero", own="zero").complete
-    assert entry(driver, "zero", own="zero").num_proven
-
-
-def proof_ends_with_the_directory(driver: TreeDriver) -> None:
-    """A new directory of the same name is in doubt again."""
-    fill(driver, ZERO)
-    driver.tree.do(setting("num", "0", "zero"))
-    assert entry(driver, "zero").complete
-    driver.rmdir(f"{NODES}/zero")
-    make_behind(driver, ZERO, num=False)
-    assert entry(driver, "zero").doubtful
-
-
-def zero_of_another_proves_nothing(driver: TreeDriver) -> None:
-    """EEXIST because another node has num 0 is an error, and no proof."""
-    fill(driver, ZERO)
-    impostor = Node(name="impostor", num=0, address="127.0.0.20", port=7777)
-    make_behind(driver, impostor, num=False)
-    with fails(errno.EEXIST, "node/impostor/num"):
-        driver.tree.do(setting("num", "0", "impostor"))
-    assert entry(driver, "impostor").doubtful
-
-
-# ---- what is kept between readings
-
-
-def new_directory_of_the_same_name_is_read(driver: TreeDriver) -> None:
-    """What was kept ends with the directory: a node made anew is read anew."""
-    fill(driver, N1, N2)
-    read(driver)
-    driver.rmdir(f"{NODES}/n2")
-    changed = Node(name="n2", num=7, address="127.0.0.17", port=7777)
-    make_behind(driver, changed)
-    assert seen(entry(driver, "n2")) == wanted(changed)
-
-
-def local_is_never_kept(driver: TreeDriver) -> None:
-    """`local` of our own entry is read at every reading."""
-    fill(driver, N1, N2)
-    assert not entry(driver, "n1").local
-    driver.write(f"{NODES}/n1/local", "1")
-    assert entry(driver, "n1").local
-
-
-def local_of_others_is_found(driver: TreeDriver) -> None:
-    """While our own entry is not local, another that is shows."""
-    fill(driver, N1, N2)
-    assert not entry(driver, "n2").local
-    driver.write(f"{NODES}/n2/local", "1")
-    assert entry(driver, "n2").local
-    assert entry(driver, "n2", own=None).local
-
-
 # ---- attributes and regions
 
 
@@ -480,15 +320,6 @@ CHECKS: tuple[Callable[[TreeDriver], None], ...] = (
     removed_node_is_gone,
     removal_of_nothing_fails,
     written_once_stays,
-    half_made_is_read_so,
-    zero_is_in_doubt_until_proven,
-    missing_zero_is_written,
-    local_proves_zero,
-    proof_ends_with_the_directory,
-    zero_of_another_proves_nothing,
-    new_directory_of_the_same_name_is_read,
-    local_is_never_kept,
-    local_of_others_is_found,
     attributes_are_set_and_read,
     ignored_write_is_no_error,
     refused_attribute_keeps_its_errno,
@@ -496,5 +327,6 @@ CHECKS: tuple[Callable[[TreeDriver], None], ...] = (
     stopped_region_is_listed,
     never_written,
     closing_twice_is_harmless,
+    *DOUBT_CHECKS,
 )
 """Every check takes a driver whose configfs holds no cluster."""
