@@ -63,7 +63,7 @@ class Directories:
         self._next_inode = FIRST_INODE
         self._presence = Presence.O2CB
         self._trees = {presence: self._fresh_tree(presence) for presence in Presence}
-        self.index = self._trees[self._presence]
+        self.index: Index = self._trees[self._presence]
         """Everything that is there now, by path."""
 
     # ---- what is there
@@ -302,11 +302,12 @@ class Directories:
             uid=self._owner_uid,
             born_ns=self._now_ns(),
         )
-        self.index = {"/": root}
+        tree: Index = {"/": root}
+        self.index = tree
         if presence is not Presence.EMPTY:
             kind = Kind.SUBSYSTEM if presence is Presence.O2CB else Kind.PLAIN
             self._add(kind, root, "cluster")
-        return self.index
+        return tree
 
     def _add(
         self,
