@@ -109,13 +109,16 @@ class Timeline:
         """
         if self.next_due_us() is None:
             return False
+        self._run_first()
+        return True
+
+    def _run_first(self) -> None:
         due_us, _, handle = heapq.heappop(self._heap)
         callback = handle._take()  # noqa: SLF001 - the two are one
         # Another hand may have moved the clock on meanwhile (the simulator's own events).
         self.clock.advance_to(max(due_us, self.clock.now_us()))
         if callback is not None:
             callback()
-        return True
 
     def run_until(self, time_us: int) -> int:
         """Run all that is due up to and including `time_us`, then show that time.
@@ -125,7 +128,7 @@ class Timeline:
         """
         count = 0
         while (due_us := self.next_due_us()) is not None and due_us <= time_us:
-            self.run_next()
+            self._run_first()
             count += 1
         self.clock.advance_to(max(time_us, self.clock.now_us()))
         return count

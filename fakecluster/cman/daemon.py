@@ -241,8 +241,9 @@ class Daemon:
 
     def _repeat(self, count: int, times: int) -> None:
         def again() -> None:
+            self.count_votes()
             for _ in range(count):
-                self.recalculate()
+                self._tell_state()
             if times > 1:
                 self._repeat(count, times - 1)
 
@@ -253,6 +254,9 @@ class Daemon:
     def recalculate(self, *, may_decrease: bool = False) -> None:
         """Count the votes anew and tell everybody, whether or not anything changed."""
         self.count_votes(may_decrease=may_decrease)
+        self._tell_state()
+
+    def _tell_state(self) -> None:
         self.notify(Notice(reason=Reason.STATE_CHANGE, arg=int(self.quorate)))
 
     def count_votes(self, *, may_decrease: bool = False) -> None:
@@ -378,7 +382,7 @@ class Daemon:
         """Learn that a member's interfaces changed, perhaps our own."""
         if node_id == self.node_id:
             self.addresses = addresses
-            self.announcement = self._announce()
+            self.announcement = dataclasses.replace(self.announcement, addresses=addresses)
         self.nodes.readdress(node_id, addresses)
 
     # -- leaving

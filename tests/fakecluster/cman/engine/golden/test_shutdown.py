@@ -1,0 +1,263 @@
+"""What the shutdown question was seen to do."""
+
+from __future__ import annotations
+
+import errno
+
+import pytest
+
+from fakecluster.cman.constants import Reason
+from fakecluster.cman.engine import Sockets
+from fakecluster.cman.errors import CmanError
+from fakecluster.cman.rig import SECOND_US, Rig
+from fakecluster.cman.timings import Profile
+
+AT_ONCE_US = 20_000
+TIMEOUT_US = 5_020_000
+FORCE, REMOVE = 1, 2
+
+
+def _sockets(rig: Rig) -> Sockets:
+    return rig.engine.state(1).sockets
+
+
+@pytest.mark.parametrize("flags", [0, 1, 2, 3])
+def test_row_shutdown_flags(profile: Profile, flags: int) -> None:
+    """0 normal, 1 force, 2 remove, 3 both: the arg is the mask."""
+    rig = Rig(1, profile=profile).up()
+    asked = rig.listen(1)
+    rig.admin(1).shutdown(flags)
+    assert asked.notices(Reason.TRY_SHUTDOWN) == [flags]
+
+
+def test_row_shutdown_nobody_listens(profile: Profile) -> None:
+    """Leaves at once; the requester is answered at once, and again at the end."""
+    rig = Rig(2, profile=profile).up()
+    rig.engine.connect(1)
+    admin = rig.admin(1)
+    began_us = rig.now_us()
+    admin.shutdown()
+    assert admin.replies == [(began_us, 0)]
+    rig.run(AT_ONCE_US)
+    assert [status for _, status in admin.replies] == [0, 0]
+    assert _sockets(rig) is Sockets.ABSENT
+
+
+def test_row_shutdown_all_yes(profile: Profile) -> None:
+    """Down in about 15 ms after the last yes, and every client is closed."""
+    rig = Rig(2, profile=profile).up()
+    one, two, admin = rig.listen(1), rig.listen(1), rig.admin(1)
+    admin.shutdown()
+    one.client.reply_shutdown(True)
+    rig.run(SECOND_US)
+    assert admin.replies == []
+    began_us = rig.now_us()
+    two.client.reply_shutdown(True)
+    rig.run(SECOND_US)
+    down_us = began_us + 15_000
+    assert admin.replies == [(down_us, 0)]
+    assert (one.closed_us, two.closed_us, admin.closed_us) == (down_us, down_us, down_us)
+    assert _sockets(rig) is Sockets.ABSENT
+
+
+@pytest.mark.parametrize("answers", [(False,), (True, False), (False, True)])
+def test_row_shutdown_one_no(profile: Profile, answers: tuple[bool, ...]) -> None:
+    """EBUSY once the last answer is in, not before; cman stays and tells nobody that it is over."""
+    rig = Rig(1, profile=profile).up()
+    asked = [rig.listen(1) for _ in answers]
+    admin = rig.admin(1)
+    admin.shutdown()
+    for client, yes in zip(asked, answers, strict=True):
+        assert admin.replies == []
+        client.client.reply_shutdown(yes)
+    assert admin.replies == [(rig.now_us(), -errno.EBUSY)]
+    rig.run()
+    assert [client.kinds() for client in asked] == [["Notice"]] * len(asked)
+    assert _sockets(rig) is Sockets.LISTENING
+
+
+@pytest.mark.parametrize("one_says_yes", [False, True])
+def test_row_shutdown_silence(profile: Profile, one_says_yes: bool) -> None:
+    """EBUSY at the time-out; a late yes is ignored, a later request asks again."""
+    rig = Rig(1, profile=profile).up()
+    silent, other, admin = rig.listen(1), rig.listen(1), rig.admin(1)
+    began_us = rig.now_us()
+    admin.shutdown()
+    if one_says_yes:
+        other.client.reply_shutdown(True)
+    rig.run()
+    assert admin.replies == [(began_us + TIMEOUT_US, -errno.EBUSY)]
+    silent.client.reply_shutdown(True)
+    other.client.reply_shutdown(True)
+    rig.run()
+    assert _sockets(rig) is Sockets.LISTENING
+    admin.shutdown()
+    assert silent.notices(Reason.TRY_SHUTDOWN) == [0, 0]
+    rig.run()
+    assert [status for _, status in admin.replies] == [-errno.EBUSY] * 2
+
+
+def test_row_shutdown_forced(profile: Profile) -> None:
+    """A no is overruled at once, silence at the time-out; the leave waits for either."""
+    overruled = Rig(1, profile=profile).up()
+    client, admin = overruled.listen(1), overruled.admin(1)
+    admin.shutdown(FORCE)
+    began_us = overruled.now_us()
+    client.client.reply_shutdown(False)
+    overruled.run()
+    assert admin.replies == [(began_us + 15_000, 0)]
+
+    waiting = Rig(1, profile=profile).up()
+    waiting.listen(1)
+    admin = waiting.admin(1)
+    began_us = waiting.now_us()
+    admin.shutdown(FORCE)
+    waiting.run()
+    assert admin.replies == [(began_us + TIMEOUT_US + 15_000, 0)]
+    assert _sockets(waiting) is Sockets.ABSENT
+
+
+def test_row_shutdown_client_gone(profile: Profile) -> None:
+    """A listener that closes counts as yes, also one that had said no; one that did not: no."""
+    rig = Rig(1, profile=profile).up()
+    gone, bystander, admin = rig.listen(1), rig.engine.connect(1), rig.admin(1)
+    refuser = rig.listen(1)
+    admin.shutdown()
+    bystander.disconnect()
+    refuser.client.reply_shutdown(False)
+    refuser.client.disconnect()
+    assert admin.replies == []
+    gone.client.disconnect()
+    rig.run(AT_ONCE_US)
+    assert [status for _, status in admin.replies] == [0]
+
+
+def test_a_yes_that_leaves_counts_once() -> None:
+    """Who said yes and closes is not counted twice."""
+    rig = Rig(1).up()
+    one, _two, admin = rig.listen(1), rig.listen(1), rig.admin(1)
+    admin.shutdown()
+    one.client.reply_shutdown(True)
+    one.client.disconnect()
+    rig.run(SECOND_US)
+    assert admin.replies == []
+
+
+def test_row_shutdown_stopped_listening(profile: Profile) -> None:
+    """Its answer is still awaited: EBUSY at the time-out."""
+    rig = Rig(1, profile=profile).up()
+    client, admin = rig.listen(1), rig.admin(1)
+    began_us = rig.now_us()
+    admin.shutdown()
+    client.client.stop_notification()
+    rig.run()
+    assert admin.replies == [(began_us + TIMEOUT_US, -errno.EBUSY)]
+
+
+def test_row_shutdown_new_client(profile: Profile) -> None:
+    """It is asked before its subscription returns, and the question waits for it too."""
+    rig = Rig(1, profile=profile).up()
+    first, admin = rig.listen(1), rig.admin(1)
+    admin.shutdown(REMOVE)
+    newcomer = rig.listen(1)
+    assert newcomer.notices(Reason.TRY_SHUTDOWN) == [REMOVE]
+    first.client.reply_shutdown(True)
+    rig.run(SECOND_US)
+    assert admin.replies == []
+    newcomer.client.reply_shutdown(True)
+    rig.run(SECOND_US)
+    assert [status for _, status in admin.replies] == [0]
+
+
+def test_row_shutdown_double_yes(profile: Profile) -> None:
+    """One client's second yes stands for the other client's first."""
+    rig = Rig(1, profile=profile).up()
+    eager, _silent, admin = rig.listen(1), rig.listen(1), rig.admin(1)
+    admin.shutdown()
+    eager.client.reply_shutdown(True)
+    eager.client.reply_shutdown(True)
+    rig.run(AT_ONCE_US)
+    assert [status for _, status in admin.replies] == [0]
+    assert _sockets(rig) is Sockets.ABSENT
+
+
+def test_row_shutdown_second_request(profile: Profile) -> None:
+    """EALREADY while one is pending, and while the node leaves; the first goes on."""
+    rig = Rig(1, profile=profile).up()
+    client, admin, second = rig.listen(1), rig.admin(1), rig.admin(1)
+    admin.shutdown()
+    with pytest.raises(CmanError) as caught:
+        second.shutdown()
+    assert caught.value.code == errno.EALREADY
+    assert client.notices(Reason.TRY_SHUTDOWN) == [0]
+    client.client.reply_shutdown(True)
+    with pytest.raises(CmanError) as caught:
+        second.shutdown(FORCE)
+    assert caught.value.code == errno.EALREADY
+    rig.run(AT_ONCE_US)
+    assert ([s for _, s in admin.replies], second.replies) == ([0], [])
+
+
+@pytest.mark.parametrize("flags", [0, 3, 0x10])
+def test_row_leave_cluster_asks_nobody(profile: Profile, flags: int) -> None:
+    """Down, removed, forced: it leaves at once and nobody is asked."""
+    rig = Rig(2, profile=profile).up()
+    client, other = rig.listen(1), rig.listen(2)
+    rig.admin(1).client.leave_cluster(flags)
+    rig.run(AT_ONCE_US)
+    assert client.notices(Reason.TRY_SHUTDOWN) == []
+    assert _sockets(rig) is Sockets.ABSENT
+    assert other.client.get_node_extra(1).leave_reason == (3 if flags == 3 else 0)
+
+
+def test_row_shutdown_requester_gone(profile: Profile) -> None:
+    """The timer runs on without its requester, and then cman crashes."""
+    rig = Rig(1, profile=profile).up()
+    client, admin = rig.listen(1), rig.admin(1)
+    began_us = rig.now_us()
+    admin.shutdown()
+    admin.client.disconnect()
+    rig.run(4 * SECOND_US)
+    assert _sockets(rig) is Sockets.LISTENING
+    rig.run()
+    assert client.closed_us == began_us + TIMEOUT_US
+    assert (_sockets(rig), rig.connect_errno(1)) == (Sockets.STALE, errno.ECONNREFUSED)
+
+
+def test_a_forced_shutdown_leaves_without_its_requester() -> None:
+    """Read from source: where force was asked the left-over timer leaves instead of crashing."""
+    rig = Rig(1).up()
+    rig.listen(1)
+    admin = rig.admin(1)
+    admin.shutdown(FORCE)
+    admin.client.disconnect()
+    rig.run()
+    assert (_sockets(rig), admin.replies) == (Sockets.ABSENT, [])
+
+
+def test_a_left_over_timer_ends_the_next_question() -> None:
+    """Read from source: there is one timer state, so a new question ends at the old one's time."""
+    rig = Rig(1).up()
+    rig.listen(1)
+    gone, admin = rig.admin(1), rig.admin(1)
+    began_us = rig.now_us()
+    gone.shutdown()
+    gone.client.disconnect()
+    rig.run(SECOND_US)
+    admin.shutdown()
+    rig.run()
+    assert admin.replies == [(began_us + TIMEOUT_US, -errno.EBUSY)]
+    assert _sockets(rig) is Sockets.LISTENING
+
+
+def test_row_reply_always_succeeds(profile: Profile) -> None:
+    """With nothing pending, and to a dead cman."""
+    rig = Rig(1, profile=profile).up()
+    client = rig.listen(1)
+    client.client.reply_shutdown(True)
+    rig.run()
+    assert _sockets(rig) is Sockets.LISTENING
+    rig.engine.crash(1)
+    client.client.reply_shutdown(True)
+    rig.run()
+    assert client.told == []
