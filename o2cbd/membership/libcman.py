@@ -25,8 +25,11 @@ from o2cbd.membership.libcman_table import (
 DEFAULT_LIBRARY: Final = "libcman.so.3"
 """Looked for where the dynamic linker looks."""
 
-NODE_LAYOUT: Final = struct.Struct("@ii28s256siIll")
-"""`cman_node_t` with native alignment; unpacking whole lists beats reading field by field."""
+NODE_LAYOUT: Final = struct.Struct("@Ii28s256siIll")
+"""`cman_node_t` with native alignment; unpacking whole lists beats reading field by field.
+
+The id is an int in C and a positive 32-bit number in truth.
+"""
 
 _FUNCTIONS: Final = (
     "cman_init",
@@ -148,15 +151,15 @@ class _Handle:
     def get_node(self, nodeid: int) -> NodeRecord:
         """The name is left empty, for libcman looks a name up before the id."""
         node: Any = ffi.new("cman_node_t *")
-        node.cn_nodeid = nodeid
-        self._call("cman_get_node", nodeid, node)
+        node.cn_nodeid = _c_int(nodeid)
+        self._call("cman_get_node", _c_int(nodeid), node)
         return NodeRecord(*NODE_LAYOUT.unpack(bytes(ffi.buffer(node)))[:6])
 
     def get_node_addrs(self, nodeid: int) -> tuple[tuple[int, bytes], ...]:
         """The library counts what did not fit, too."""
         addresses = ffi.new("cman_node_address_t[]", MAX_INTERFACES)
         count = ffi.new("int *")
-        self._call("cman_get_node_addrs", nodeid, MAX_INTERFACES, count, addresses)
+        self._call("cman_get_node_addrs", _c_int(nodeid), MAX_INTERFACES, count, addresses)
         return tuple(
             (address.cna_addrlen, bytes(ffi.buffer(address.cna_address)))
             for address in addresses[0 : max(0, min(count[0], MAX_INTERFACES))]
@@ -189,9 +192,14 @@ class _Handle:
         time_s = ffi.new("uint64_t *")
         fenced = ffi.new("int *")
         agent = ffi.new("char[]", _AGENT_NAME_BYTES)
-        self._call("cman_get_fenceinfo", nodeid, time_s, fenced, agent)
+        self._call("cman_get_fenceinfo", _c_int(nodeid), time_s, fenced, agent)
         return FenceRecord(fenced=fenced[0], time_s=time_s[0])
 
     def replyto_shutdown(self, yesno: int) -> None:
         """Declared in the table."""
         self._call("cman_replyto_shutdown", yesno)
+
+
+def _c_int(nodeid: int) -> int:
+    """Return the C int with the bits of a node id."""
+    return nodeid - 2**32 if nodeid >= 2**31 else nodeid

@@ -48,6 +48,7 @@ class NodeRecord(NamedTuple):
     """A `cman_node_t`."""
 
     nodeid: int
+    """Unsigned: cman's ids are positive, up to 32 bits."""
     address_length: int
     """As reported; of a non-member it is 0 or a leftover."""
     address: bytes

@@ -180,6 +180,25 @@ def test_a_whole_reading(table: LibcmanTable, socket_dir: Path) -> None:
         assert source.fileno() == before
 
 
+def test_ids_are_positive_32_bit_numbers_both_ways(table: LibcmanTable, socket_dir: Path) -> None:
+    highest = b"\xff\xff\xff\xff"
+    asked = b"\xb8\x01\0\0" + highest + ASKED_US[8:]
+
+    def script(cman: Conversation) -> None:
+        cman.answer(request(0x90, asked), reply(0x90, 0, row(-1, b"far", address=IPV4_1)))
+        cman.answer(request(0xBF, highest), reply(0xBF, 0, bytes(8)))
+        cman.answer(request(0xBE, highest), reply(0xBE, -errno.EINVAL))
+        cman.expect_end()
+
+    with scripted(socket_dir / "cman_client", script):
+        handle = table.init()
+        assert handle.get_node(2**32 - 1).nodeid == 2**32 - 1
+        assert handle.get_node_addrs(2**32 - 1) == ()
+        with pytest.raises(CmanError, match="cman_get_fenceinfo"):
+            handle.get_fenceinfo(2**32 - 1)
+        handle.finish()
+
+
 def test_a_dropped_extra_info_is_no_reading(table: LibcmanTable, socket_dir: Path) -> None:
     """More addresses than fit: libcman calls it a success and has written nothing."""
 

@@ -1,0 +1,576 @@
+"""What every `MembershipSource` does, told by what happens to a cluster.
+
+The driver's cluster is seen from node 1, which is called the local node here.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+from fakecluster.cman.topology import NodeConfig, QuorumDisk, Topology
+from o2cbd.core.events import ConfigChange, ManagerLost, Notice, ShutdownAsked, StateChange
+from o2cbd.core.model import Absentee, Member, Membership, Quorum
+from o2cbd.membership.interface import ManagerGoneError, MembershipSource
+
+LOCAL = 1
+
+
+class MembershipDriver(Protocol):
+    """A cluster of which nothing runs yet. Nothing takes effect elsewhere but while time passes."""
+
+    def connect(self) -> MembershipSource:
+        """Connect to the local manager; raises what `Connect` does."""
+        ...
+
+    def readable(self, source: MembershipSource) -> bool:
+        """Return whether whoever waits on the source is woken now."""
+        ...
+
+    def settle(self) -> None:
+        """Let time pass until the cluster has nothing more to say (half a minute of its time)."""
+        ...
+
+    def start(self, node_id: int) -> None:
+        """Start a node's manager."""
+        ...
+
+    def leave(self, node_id: int) -> None:
+        """Let a node leave in good order; nobody is asked."""
+        ...
+
+    def die(self, node_id: int) -> None:
+        """Power a host off."""
+        ...
+
+    def crash(self, node_id: int) -> None:
+        """Kill a node's manager alone."""
+        ...
+
+    def partition(self, groups: Sequence[Sequence[int]]) -> None:
+        """Let only the nodes of a group hear each other."""
+        ...
+
+    def heal(self) -> None:
+        """Let all nodes hear each other."""
+        ...
+
+    def reconfigure(self) -> None:
+        """Announce the next version of the configuration."""
+        ...
+
+    def fail_read(self, errno_: int) -> None:
+        """Let the local manager refuse its next reading of the node list with that errno."""
+        ...
+
+    def fenced(self, node_id: int) -> None:
+        """Tell the managers that a node was fenced."""
+        ...
+
+    def ask_shutdown(self, *, forced: bool = False, removed: bool = False) -> list[int]:
+        """Ask the local manager to shut down; the list gets its answer: 0 or -errno."""
+        ...
+
+
+Make = Callable[[Topology], MembershipDriver]
+
+
+def _running(make: Make, topology: Topology | None = None) -> MembershipDriver:
+    """Return a cluster, of three nodes if nothing else is said, all of whose nodes are members."""
+    topology = Topology.of(3) if topology is None else topology
+    driver = make(topology)
+    for node_id in topology.ids:
+        driver.start(node_id)
+    driver.settle()
+    return driver
+
+
+def _connected(
+    make: Make, topology: Topology | None = None
+) -> tuple[MembershipDriver, MembershipSource]:
+    driver = _running(make, topology)
+    source = driver.connect()
+    driver.settle()
+    source.dispatch()
+    return driver, source
+
+
+def _ids(nodes: Iterable[Member | Absentee]) -> list[int]:
+    return [node.id for node in nodes]
+
+
+def _member(membership: Membership, node_id: int) -> Member:
+    return next(member for member in membership.members if member.id == node_id)
+
+
+def _told(driver: MembershipDriver, source: MembershipSource) -> tuple[Notice, ...]:
+    """Let things happen, and return what whoever waits is told."""
+    driver.settle()
+    assert driver.readable(source)
+    notices = source.dispatch()
+    assert source.dispatch() == ()
+    return notices
+
+
+def _refusal(driver: MembershipDriver) -> int | None:
+    try:
+        driver.connect().close()
+    except OSError as error:
+        return error.errno
+    return None
+
+
+def _gone(call: Callable[[], object]) -> int | None:
+    try:
+        call()
+    except ManagerGoneError as error:
+        return error.errno
+    return None
+
+
+# -- connecting
+
+
+def a_manager_that_does_not_run_is_enoent(make: Make) -> None:
+    """Never started, or left in good order."""
+    driver = make(Topology.of(3))
+    assert _refusal(driver) == errno.ENOENT
+    driver.start(LOCAL)
+    driver.settle()
+    assert _refusal(driver) is None
+    driver.leave(LOCAL)
+    driver.settle()
+    assert _refusal(driver) == errno.ENOENT
+
+
+def a_crashed_manager_is_econnrefused(make: Make) -> None:
+    """Its socket is still there."""
+    driver = _running(make)
+    driver.crash(LOCAL)
+    driver.settle()
+    assert _refusal(driver) == errno.ECONNREFUSED
+
+
+def a_manager_that_came_back_is_connected_anew(make: Make) -> None:
+    """The old connection stays dead, the new one sees the cluster."""
+    driver, old = _connected(make)
+    driver.crash(LOCAL)
+    driver.settle()
+    driver.start(LOCAL)
+    driver.settle()
+    new = driver.connect()
+    assert _ids(new.snapshot().members) == [1, 2, 3]
+    assert old.dispatch() == (ManagerLost(errno=errno.EHOSTDOWN),)
+
+
+# -- reading
+
+
+def a_reading_is_whole(make: Make) -> None:
+    """Cluster, local node, quorum, members by id with names and addresses, and who is absent."""
+    driver = make(Topology.of(3, cluster="alpha"))
+    for node_id in (2, LOCAL):
+        driver.start(node_id)
+    driver.settle()
+    membership = driver.connect().snapshot()
+    incarnations = [member.incarnation for member in membership.members]
+    assert membership == Membership(
+        cluster="alpha",
+        local_id=LOCAL,
+        quorum=Quorum.QUORATE,
+        two_node=False,
+        members=tuple(
+            Member(id=i, name=f"node{i}", incarnation=incarnation, addresses=(f"10.0.0.{i}",))
+            for i, incarnation in zip((1, 2), incarnations, strict=True)
+        ),
+        absentees=(Absentee(id=3, name="node3"),),
+    )
+
+
+def any_id_is_a_number_that_counts(make: Make) -> None:
+    """Ids over 254 and over 31 bits are members as others are, sorted as numbers."""
+    ids = (1, 255, 2**31 - 1, 2**31, 2**32 - 1)
+    nodes = [NodeConfig(id=i, name=f"n{i}", addresses=("10.0.0.1",)) for i in ids]
+    driver = _running(make, Topology(cluster="o2", nodes=tuple(nodes)).checked())
+    assert _ids(driver.connect().snapshot().members) == list(ids)
+
+
+def long_names_are_whole(make: Make) -> None:
+    """Up to the 254 bytes that end with a NUL on the way, also where they are no text."""
+    name = "\udcff" + "ä" * 126 + "x"
+    nodes = (NodeConfig(id=1, name=name, addresses=("10.0.0.1",)),)
+    driver = _running(make, Topology(cluster="o2", nodes=nodes).checked())
+    assert [member.name for member in driver.connect().snapshot().members] == [name]
+
+
+def two_hundred_and_fifty_five_nodes_are_read(make: Make) -> None:
+    """In one reading."""
+    driver = _running(make, Topology.of(255))
+    assert _ids(driver.connect().snapshot().members) == list(range(1, 256))
+
+
+def addresses_come_in_the_managers_order(make: Make) -> None:
+    """An IPv4 address that is not the first is found; a node without an address is a member."""
+    given = {1: ("fd00::1", "10.0.0.1"), 2: ("fd00::2",), 3: ()}
+    nodes = [NodeConfig(id=i, name=f"n{i}", addresses=each) for i, each in given.items()]
+    driver = _running(make, Topology(cluster="o2", nodes=tuple(nodes)).checked())
+    membership = driver.connect().snapshot()
+    assert {member.id: member.addresses for member in membership.members} == given
+
+
+def an_absentee_has_no_address(make: Make) -> None:
+    """What the manager shows there is left over from another node."""
+    driver, source = _connected(make)
+    driver.leave(3)
+    driver.settle()
+    assert source.snapshot().absentees == (Absentee(id=3, name="node3"),)
+
+
+def the_quorum_disk_is_node_0_without_an_address(make: Make) -> None:
+    """A member while it is polled; never taken for the local node."""
+    topology = Topology.of(2, qdisk=QuorumDisk(name="/dev/q"))
+    membership = _running(make, topology).connect().snapshot()
+    assert membership.local_id == LOCAL
+    assert _ids(membership.members) == [0, 1, 2]
+    disk = membership.members[0]
+    assert (disk.name, disk.incarnation, disk.addresses) == ("/dev/q", 0, ())
+
+
+def a_quorum_disk_that_is_not_polled_is_absent(make: Make) -> None:
+    """It stays in the list."""
+    topology = Topology.of(2, qdisk=QuorumDisk(name="/dev/q", polled=False))
+    membership = _running(make, topology).connect().snapshot()
+    assert membership.absentees == (Absentee(id=0, name="/dev/q"),)
+
+
+def a_failed_reading_leaves_the_connection(make: Make) -> None:
+    """It has the manager's errno, and the next one works."""
+    driver, source = _connected(make)
+    driver.fail_read(errno.ENOMEM)
+    failure: OSError | None = None
+    try:
+        source.snapshot()
+    except OSError as error:
+        failure = error
+    assert failure is not None
+    assert failure.errno == errno.ENOMEM
+    assert not isinstance(failure, ManagerGoneError)
+    assert _ids(source.snapshot().members) == [1, 2, 3]
+
+
+# -- notices
+
+
+def silence_is_silence(make: Make) -> None:
+    """Nothing happens: nobody is woken, and a dispatch all the same gives nothing."""
+    driver, source = _connected(make)
+    driver.settle()
+    assert not driver.readable(source)
+    assert source.dispatch() == ()
+
+
+def a_join_is_told(make: Make) -> None:
+    """The reading after the notice has the new member."""
+    driver = make(Topology.of(3))
+    driver.start(LOCAL)
+    driver.start(2)
+    driver.settle()
+    source = driver.connect()
+    driver.settle()
+    source.dispatch()
+    driver.start(3)
+    assert set(_told(driver, source)) == {StateChange(quorate=True)}
+    assert _ids(source.snapshot().members) == [1, 2, 3]
+
+
+def a_leave_is_told(make: Make) -> None:
+    """The reading after the notice has one member less."""
+    driver, source = _connected(make)
+    driver.leave(3)
+    assert set(_told(driver, source)) == {StateChange(quorate=True)}
+    assert _ids(source.snapshot().members) == [1, 2]
+
+
+def a_death_is_told(make: Make) -> None:
+    """As a leave is."""
+    driver, source = _connected(make)
+    driver.die(3)
+    assert set(_told(driver, source)) == {StateChange(quorate=True)}
+    assert _ids(source.snapshot().members) == [1, 2]
+
+
+def lost_quorum_is_told(make: Make) -> None:
+    """The last notice and the reading agree."""
+    driver, source = _connected(make)
+    driver.die(2)
+    driver.die(3)
+    assert _told(driver, source)[-1] == StateChange(quorate=False)
+    membership = source.snapshot()
+    assert (membership.quorum, _ids(membership.members)) == (Quorum.INQUORATE, [1])
+    assert _ids(membership.absentees) == [2, 3]
+
+
+def healing_brings_others_back_with_a_new_incarnation(make: Make) -> None:
+    """Our own stays as it is: we never left."""
+    driver, source = _connected(make)
+    before = source.snapshot()
+    driver.partition([[1, 2], [3]])
+    _told(driver, source)
+    driver.heal()
+    _told(driver, source)
+    after = source.snapshot()
+    assert _ids(after.members) == [1, 2, 3]
+    changed = [m.id for m in after.members if m.incarnation != _member(before, m.id).incarnation]
+    assert changed == [3]
+
+
+def a_fast_restart_changes_the_incarnation_alone(make: Make) -> None:
+    """Both readings have the member; only its incarnation tells that it was away."""
+    driver, source = _connected(make)
+    before = _member(source.snapshot(), 3)
+    driver.crash(3)
+    driver.start(3)
+    _told(driver, source)
+    after = _member(source.snapshot(), 3)
+    assert after.incarnation != before.incarnation
+    assert (after.name, after.addresses) == (before.name, before.addresses)
+
+
+def what_comes_during_a_reading_is_not_lost(make: Make) -> None:
+    """A notice is there, a reading goes first: whoever waits is woken all the same."""
+    driver, source = _connected(make)
+    driver.die(3)
+    driver.settle()
+    assert _ids(source.snapshot().members) == [1, 2]
+    assert driver.readable(source)
+    assert set(source.dispatch()) == {StateChange(quorate=True)}
+
+
+def every_connection_is_told(make: Make) -> None:
+    """Two of them hear the same."""
+    driver, first = _connected(make)
+    second = driver.connect()
+    driver.die(3)
+    driver.settle()
+    assert first.dispatch() == second.dispatch() != ()
+
+
+def a_new_configuration_is_told_with_its_version(make: Make) -> None:
+    """Among state changes, or alone."""
+    driver, source = _connected(make)
+    driver.reconfigure()
+    notices = _told(driver, source)
+    assert [each for each in notices if isinstance(each, ConfigChange)] == [ConfigChange(version=2)]
+
+
+# -- two nodes
+
+
+def two_node_mode_is_told(make: Make) -> None:
+    """One of the two stays quorate alone, which proves nothing."""
+    driver, source = _connected(make, Topology.of(2, two_node=True))
+    assert source.snapshot().two_node
+    driver.die(2)
+    _told(driver, source)
+    membership = source.snapshot()
+    assert (membership.two_node, membership.quorum) == (True, Quorum.QUORATE)
+    assert membership.absentees == (Absentee(id=2, name="node2", fenced=False),)
+
+
+def a_fenced_node_is_told_in_two_node_mode(make: Make) -> None:
+    """Until it is a member again."""
+    driver, source = _connected(make, Topology.of(2, two_node=True))
+    driver.die(2)
+    _told(driver, source)
+    driver.fenced(2)
+    driver.settle()
+    assert source.snapshot().absentees == (Absentee(id=2, name="node2", fenced=True),)
+    driver.start(2)
+    _told(driver, source)
+    driver.die(2)
+    _told(driver, source)
+    assert source.snapshot().absentees == (Absentee(id=2, name="node2", fenced=False),)
+
+
+# -- the shutdown question
+
+
+def a_yes_ends_the_manager(make: Make) -> None:
+    """The requester gets 0, and we hear of the end once."""
+    driver, source = _connected(make)
+    outcome = driver.ask_shutdown()
+    assert driver.readable(source)
+    assert source.dispatch() == (ShutdownAsked(forced=False, removed=False),)
+    source.reply_shutdown(yes=True)
+    driver.settle()
+    assert outcome == [0]
+    assert source.dispatch()[-1] == ManagerLost(errno=errno.EHOSTDOWN)
+    assert _refusal(driver) == errno.ENOENT
+
+
+def a_no_keeps_the_manager(make: Make) -> None:
+    """The requester gets EBUSY, and we hear nothing of that. A new question is asked anew."""
+    driver, source = _connected(make)
+    for _ in range(2):
+        outcome = driver.ask_shutdown()
+        assert source.dispatch() == (ShutdownAsked(forced=False, removed=False),)
+        source.reply_shutdown(yes=False)
+        driver.settle()
+        assert outcome == [-errno.EBUSY]
+        assert source.dispatch() == ()
+    assert _ids(source.snapshot().members) == [1, 2, 3]
+
+
+def silence_is_a_no(make: Make) -> None:
+    """After the manager's time-out; a late yes is not heard."""
+    driver, source = _connected(make)
+    outcome = driver.ask_shutdown()
+    driver.settle()
+    assert outcome == [-errno.EBUSY]
+    assert source.dispatch() == (ShutdownAsked(forced=False, removed=False),)
+    source.reply_shutdown(yes=True)
+    driver.settle()
+    assert source.dispatch() == ()
+
+
+def the_question_says_force_and_remove(make: Make) -> None:
+    """A forced one is not kept by a no."""
+    driver, source = _connected(make)
+    driver.ask_shutdown(removed=True)
+    assert source.dispatch() == (ShutdownAsked(forced=False, removed=True),)
+    source.reply_shutdown(yes=False)
+    driver.settle()
+    outcome = driver.ask_shutdown(forced=True, removed=True)
+    assert source.dispatch() == (ShutdownAsked(forced=True, removed=True),)
+    source.reply_shutdown(yes=False)
+    driver.settle()
+    assert outcome == [0]
+    assert source.dispatch()[-1] == ManagerLost(errno=errno.EHOSTDOWN)
+
+
+def a_newcomer_is_asked_too(make: Make) -> None:
+    """One who connects while a question is out has it to answer."""
+    driver, first = _connected(make)
+    outcome = driver.ask_shutdown()
+    first.dispatch()
+    second = driver.connect()
+    assert driver.readable(second)
+    assert second.dispatch() == (ShutdownAsked(forced=False, removed=False),)
+    first.reply_shutdown(yes=True)
+    assert outcome == []
+    second.reply_shutdown(yes=True)
+    driver.settle()
+    assert outcome == [0]
+
+
+def one_no_among_two_is_a_no(make: Make) -> None:
+    """Each of two connections is asked."""
+    driver, first = _connected(make)
+    second = driver.connect()
+    outcome = driver.ask_shutdown()
+    assert first.dispatch() == second.dispatch() == (ShutdownAsked(forced=False, removed=False),)
+    first.reply_shutdown(yes=False)
+    second.reply_shutdown(yes=True)
+    driver.settle()
+    assert outcome == [-errno.EBUSY]
+
+
+def a_connection_that_ends_while_asked_is_a_yes(make: Make) -> None:
+    """Which is why a stopping daemon answers first."""
+    driver, source = _connected(make)
+    outcome = driver.ask_shutdown()
+    source.dispatch()
+    source.close()
+    driver.settle()
+    assert outcome == [0]
+
+
+# -- the end
+
+
+def a_crash_is_told_once(make: Make) -> None:
+    """After what came before it; from then on the source is silent."""
+    driver, source = _connected(make)
+    driver.die(3)
+    driver.settle()
+    driver.crash(LOCAL)
+    driver.settle()
+    assert driver.readable(source)
+    notices = source.dispatch()
+    assert notices[-1] == ManagerLost(errno=errno.EHOSTDOWN)
+    assert set(notices[:-1]) == {StateChange(quorate=True)}
+    assert source.dispatch() == ()
+    source.close()
+
+
+def a_leave_of_our_own_is_an_end(make: Make) -> None:
+    """The manager closes its connections."""
+    driver, source = _connected(make)
+    driver.leave(LOCAL)
+    driver.settle()
+    assert source.dispatch()[-1] == ManagerLost(errno=errno.EHOSTDOWN)
+
+
+def a_request_finds_the_manager_gone(make: Make) -> None:
+    """Where no notice was taken before; the notice is not given then."""
+    driver, source = _connected(make)
+    driver.crash(LOCAL)
+    driver.settle()
+    assert _gone(source.snapshot) == errno.EHOSTDOWN
+    assert source.dispatch() == ()
+    source.close()
+
+
+def closed_is_closed(make: Make) -> None:
+    """Twice does no harm, and nothing is heard after it, alive or dead."""
+    driver, source = _connected(make)
+    source.close()
+    source.close()
+    driver.die(3)
+    driver.settle()
+    assert source.dispatch() == ()
+    driver.crash(LOCAL)
+    driver.settle()
+    source.close()
+    assert source.dispatch() == ()
+
+
+CHECKS: tuple[Callable[[Make], None], ...] = (
+    a_manager_that_does_not_run_is_enoent,
+    a_crashed_manager_is_econnrefused,
+    a_manager_that_came_back_is_connected_anew,
+    a_reading_is_whole,
+    any_id_is_a_number_that_counts,
+    long_names_are_whole,
+    two_hundred_and_fifty_five_nodes_are_read,
+    addresses_come_in_the_managers_order,
+    an_absentee_has_no_address,
+    the_quorum_disk_is_node_0_without_an_address,
+    a_quorum_disk_that_is_not_polled_is_absent,
+    a_failed_reading_leaves_the_connection,
+    silence_is_silence,
+    a_join_is_told,
+    a_leave_is_told,
+    a_death_is_told,
+    lost_quorum_is_told,
+    healing_brings_others_back_with_a_new_incarnation,
+    a_fast_restart_changes_the_incarnation_alone,
+    what_comes_during_a_reading_is_not_lost,
+    every_connection_is_told,
+    a_new_configuration_is_told_with_its_version,
+    two_node_mode_is_told,
+    a_fenced_node_is_told_in_two_node_mode,
+    a_yes_ends_the_manager,
+    a_no_keeps_the_manager,
+    silence_is_a_no,
+    the_question_says_force_and_remove,
+    a_newcomer_is_asked_too,
+    one_no_among_two_is_a_no,
+    a_connection_that_ends_while_asked_is_a_yes,
+    a_crash_is_told_once,
+    a_leave_of_our_own_is_an_end,
+    a_request_finds_the_manager_gone,
+    closed_is_closed,
+)
+"""Every check makes a cluster of its own."""

@@ -1,0 +1,233 @@
+"""Clusters for the checks of a membership source: the fake engine, with two ways in."""
+
+from __future__ import annotations
+
+import os
+import queue
+import select
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Final, TypeVar
+
+from fakecluster.clock import Timeline
+from fakecluster.cman.answers import FenceInfo
+from fakecluster.cman.client import Client, Kind
+from fakecluster.cman.engine import Engine
+from fakecluster.cman.server import WireServer
+from fakecluster.cman.source import engine_connect
+from fakecluster.cman.topology import Topology
+from fakecluster.conformance.membership import LOCAL
+from fakecluster.poller import READ, Poller
+from o2cbd.membership.interface import MembershipSource
+
+SETTLE_US: Final = 30_000_000
+ANSWER_TIMEOUT_S: Final = 60
+_DRAIN_ROUNDS: Final = 4
+
+_T = TypeVar("_T")
+
+
+class EngineDriver(ABC):
+    """The verbs of a `MembershipDriver`, done to an engine."""
+
+    def __init__(self) -> None:
+        self._sources: list[MembershipSource] = []
+        self._requesters: list[Client] = []
+
+    @property
+    @abstractmethod
+    def engine(self) -> Engine:
+        """The cluster."""
+
+    @abstractmethod
+    def do(self, act: Callable[[], _T]) -> _T:
+        """Run this where the engine lives, after what reached it before."""
+
+    @abstractmethod
+    def open(self) -> MembershipSource:
+        """Connect to the local manager."""
+
+    @abstractmethod
+    def readable(self, source: MembershipSource) -> bool:
+        """See `MembershipDriver`."""
+
+    def connect(self) -> MembershipSource:
+        """Connect; what is still open at the end is closed then."""
+        source = self.open()
+        self._sources.append(source)
+        return source
+
+    def close(self) -> None:
+        """Close every source."""
+        for source in self._sources:
+            source.close()
+
+    def settle(self) -> None:
+        """Half a minute: longer than every time-out of the cluster."""
+        self.do(lambda: self.engine.timeline.run_until(self.engine.timeline.now_us() + SETTLE_US))
+
+    def start(self, node_id: int) -> None:
+        """See `MembershipDriver`."""
+        self.do(lambda: self.engine.start(node_id))
+
+    def leave(self, node_id: int) -> None:
+        """See `MembershipDriver`."""
+        self.do(lambda: self.engine.leave(node_id))
+
+    def die(self, node_id: int) -> None:
+        """See `MembershipDriver`."""
+        self.do(lambda: self.engine.kill(node_id))
+
+    def crash(self, node_id: int) -> None:
+        """See `MembershipDriver`."""
+        self.do(lambda: self.engine.crash(node_id))
+
+    def partition(self, groups: Sequence[Sequence[int]]) -> None:
+        """See `MembershipDriver`."""
+        self.do(lambda: self.engine.partition(groups))
+
+    def heal(self) -> None:
+        """See `MembershipDriver`."""
+        self.do(self.engine.heal)
+
+    def reconfigure(self) -> None:
+        """See `MembershipDriver`."""
+        self.do(self.engine.reconfigure)
+
+    def fail_read(self, errno_: int) -> None:
+        """See `MembershipDriver`."""
+        self.do(lambda: self.engine.fail_read(LOCAL, errno_))
+
+    def fenced(self, node_id: int) -> None:
+        """As a fence daemon tells it."""
+        self.do(lambda: self._admin().update_fence_info(FenceInfo(node_id=node_id, fenced=True)))
+
+    def ask_shutdown(self, *, forced: bool = False, removed: bool = False) -> list[int]:
+        """As cman_tool asks; its connection stays until the end."""
+        outcome: list[int] = []
+        flags = int(forced) | int(removed) << 1
+        self.do(lambda: self._admin().try_shutdown(flags, outcome.append))
+        return outcome
+
+    def _admin(self) -> Client:
+        client = self.engine.connect(LOCAL, Kind.ADMIN)
+        self._requesters.append(client)
+        return client
+
+
+class InProcessDriver(EngineDriver):
+    """The simulator's way in."""
+
+    def __init__(self, topology: Topology) -> None:
+        super().__init__()
+        self._engine = Engine(topology, Timeline())
+        self._woken: set[int] = set()
+
+    @property
+    def engine(self) -> Engine:
+        """The cluster."""
+        return self._engine
+
+    def do(self, act: Callable[[], _T]) -> _T:
+        """There is one thread."""
+        return act()
+
+    def open(self) -> MembershipSource:
+        """Remember by number who was woken."""
+        number = len(self._sources)
+        return engine_connect(self._engine, LOCAL, on_readable=lambda: self._woken.add(number))()
+
+    def readable(self, source: MembershipSource) -> bool:
+        """Tell whether it was woken since this was last asked."""
+        number = self._sources.index(source)
+        woken = number in self._woken
+        self._woken.discard(number)
+        return woken
+
+
+class WireDriver(EngineDriver):
+    """The way in of whole processes: sockets, libcman's protocol, a library, the adapter.
+
+    The server lives in a thread of its own, since a library's requests wait for it. Its time is
+    virtual all the same: it stands still but for `settle`.
+    """
+
+    def __init__(
+        self, topology: Topology, directory: Path, connect: Callable[[], MembershipSource]
+    ) -> None:
+        """Start serving.
+
+        Args:
+            topology: the cluster.
+            directory: where the local node's sockets go.
+            connect: connects to them.
+        """
+        super().__init__()
+        self._connect = connect
+        self._poller = Poller()
+        self._server = WireServer(self._poller, {LOCAL: directory})
+        self._engine = Engine(topology, Timeline(), watcher=self._server)
+        self._server.attach(self._engine)
+        self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._wake_read, self._wake_write = os.pipe()
+        self._poller.watch(self._wake_read, READ, self._woken)
+        self._stopping = False
+        self._thread = threading.Thread(target=self._serve, name="wire-server", daemon=True)
+        self._thread.start()
+
+    @property
+    def engine(self) -> Engine:
+        """The cluster, which belongs to the server's thread."""
+        return self._engine
+
+    def do(self, act: Callable[[], _T]) -> _T:
+        """What clients have sent before this is served before it."""
+        result: Future[_T] = Future()
+
+        def job() -> None:
+            try:
+                result.set_result(act())
+            except Exception as error:  # noqa: BLE001 - raised again where it was asked for
+                result.set_exception(error)
+
+        self._jobs.put(job)
+        os.write(self._wake_write, b"!")
+        return result.result(ANSWER_TIMEOUT_S)
+
+    def open(self) -> MembershipSource:
+        """Whatever the library does."""
+        return self._connect()
+
+    def readable(self, source: MembershipSource) -> bool:
+        """Poll the descriptor of this moment."""
+        poller = select.poll()
+        poller.register(source.fileno(), select.POLLIN)
+        return bool(poller.poll(0))
+
+    def close(self) -> None:
+        """Close the sources, then the server."""
+        super().close()
+        self.do(self._stop)
+        self._thread.join(ANSWER_TIMEOUT_S)
+        os.close(self._wake_read)
+        os.close(self._wake_write)
+
+    def _stop(self) -> None:
+        self._server.close()
+        self._poller.forget(self._wake_read)
+        self._stopping = True
+
+    def _woken(self, _events: int) -> None:
+        os.read(self._wake_read, 4096)
+
+    def _serve(self) -> None:
+        while not self._stopping:
+            self._poller.wait(None)
+            while not self._jobs.empty():
+                # A newcomer is accepted in one round and read in the next.
+                for _ in range(_DRAIN_ROUNDS):
+                    self._poller.wait(0)
+                self._jobs.get()()
