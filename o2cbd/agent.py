@@ -196,7 +196,8 @@ class Agent:
         except NotConfigfsError as error:
             return events.TablesReadFailed(errno=error.errno or 0, detail=_what(error))
         except OSError as error:
-            detail = f"configfs cannot be read at {error.filename}"
+            where = f" at {error.filename}" if error.filename else ""
+            detail = f"configfs cannot be read{where}"
             return events.TablesReadFailed(errno=error.errno or 0, detail=detail)
         return events.TablesRead(tables=tables)
 
@@ -210,9 +211,9 @@ class Agent:
         return events.StepDone(step=step)
 
     def _take_hold(self, cluster: str) -> events.Event:
-        if self._hold is None:
-            self._hold = self._make_hold(cluster)
         try:
+            if self._hold is None:
+                self._hold = self._make_hold(cluster)
             holder = self._hold.take()
         except OSError as error:
             return events.HoldFailed(errno=error.errno or 0)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from o2cbd.core.model import RemoveNode, SetAttribute, Step
-from o2cbd.core.planner import Refusal
+from o2cbd.core.refusal import Refusal
 from o2cbd.core.rules import Timing
 
 _ADDRESS_ERRNOS = frozenset({errno.EADDRNOTAVAIL, errno.EADDRINUSE})
@@ -65,7 +65,14 @@ class Ledger:
     def all_due(self, now_us: int) -> None:
         """Something happened: everything may be tried again now, its pauses keep growing."""
         self._failures = {
-            step: Failure(errno=one.errno, detail=one.detail, failures=one.failures, due_us=now_us)
+            step: replace(one, due_us=min(one.due_us, now_us))
+            for step, one in self._failures.items()
+        }
+
+    def removed(self, now_us: int) -> None:
+        """An entry went: what is no removal itself may have waited for that."""
+        self._failures = {
+            step: one if isinstance(step, RemoveNode) else replace(one, due_us=now_us)
             for step, one in self._failures.items()
         }
 
@@ -77,6 +84,10 @@ class Ledger:
             if one.due_us > now_us
         }
 
-    def next_due_us(self) -> int | None:
-        """Return when the next step may be tried, None when none failed."""
-        return min((one.due_us for one in self._failures.values()), default=None)
+    def next_due_us(self, now_us: int) -> int | None:
+        """Return when the next step may be tried, None when none is to come.
+
+        What may be tried already and still waits is kept by something else than its failure.
+        """
+        later = (one.due_us for one in self._failures.values() if one.due_us > now_us)
+        return min(later, default=None)

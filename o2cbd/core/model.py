@@ -212,6 +212,8 @@ class Why(enum.Enum):
     """The old entry stays, since the new one could not follow."""
     REGION = "region"
     """The local node is not removed under a heartbeat region."""
+    UNSAFE = "unsafe"
+    """Somebody wrote 0.0.0.0 into the entry, and its rmdir could take the kernel down."""
     FOREIGN_CLUSTER = "foreign-cluster"
     IGNORED = "ignored"
     """The kernel took the write and kept the old value."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -20,16 +20,19 @@ from o2cbd.core.model import (
     Why,
 )
 from o2cbd.core.policy import Desired, is_right
-from o2cbd.core.removals import Permits, Removal, conflicts, gate
+from o2cbd.core.refusal import Refusal, explain
+from o2cbd.core.removals import Permits, Removal, followable, gate, in_order, owners
+from o2cbd.core.reports import spell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
-    """A step that was tried and is not to be tried again just now."""
+class Replacing:
+    """What is to follow a removal."""
 
-    errno: int | None
-    """None: it succeeded and yet the tables read as before."""
-    detail: str = ""
+    node: str
+    """The name of the node whose add follows."""
+    after: frozenset[str]
+    """The entries without whose removal the add could not follow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +43,8 @@ class Plan:
     """Doable now, in this order; later rounds may follow once they are done."""
     pending: tuple[Pending, ...]
     """Wanted, and not doable now."""
-    replacing: frozenset[str] = frozenset()
-    """Names of the entries whose removal is to be followed by an add."""
+    replacing: Mapping[str, Replacing] = field(default_factory=lambda: MappingProxyType({}))
+    """By entry name: the removals among the steps that an add is to follow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +83,7 @@ def _plan_cluster(wanted: Wanted) -> Plan:
         return Plan(steps=(), pending=(pending,))
     refusal = wanted.refused.get(step)
     if refusal is not None:
-        return Plan(steps=(), pending=(_refused(step, refusal),))
+        return Plan(steps=(), pending=(explain(step, refusal),))
     return Plan(steps=(step,), pending=())
 
 
@@ -93,48 +96,56 @@ class _Round:
         self._tables = wanted.permits.tables
         self._entries = {entry.name: entry for entry in self._tables.entries}
         self._nodes = {node.name: node for node in wanted.desired.nodes}
+        self._refused = wanted.refused
         self._pending: list[Pending] = []
 
     def plan(self) -> Plan:
         attributes = self._attributes()
         removals = self._removals()
-        removes = self._allowed(removals)
-        going = {removal.entry.name for removal in removals}
+        needs = {removal.name: self._needs(removal) for removal in removals}
+        doable = in_order(self._doable(removals, needs), needs)
+        going = {removal.name for removal in removals}
         adds: list[Step] = []
         for node in sorted(self._nodes.values(), key=lambda one: (not one.local, one.num)):
             if node.name not in going:
-                adds.extend(self._raise_up(node, going))
+                adds.extend(self._raise_up(node))
         return Plan(
-            steps=(*attributes, *removes, *adds),
+            steps=(*attributes, *map(self._remove, doable), *adds),
             pending=tuple(self._pending),
-            replacing=frozenset(one.entry.name for one in removals if one.replacement is not None),
+            replacing={
+                removal.name: Replacing(node=removal.replacement.name, after=needs[removal.name])
+                for removal in doable
+                if removal.replacement is not None
+            },
         )
+
+    # --- attributes of the cluster
 
     def _attributes(self) -> list[Step]:
         """Set what differs. The kernel wants idle > keepalive at every moment."""
         steps: list[Step] = []
         for name in _safe_order(self._wanted.attributes, self._tables.attributes):
-            step = SetAttribute(
-                cluster=self._cluster,
-                node=None,
-                attribute=name,
-                value=self._wanted.attributes[name],
-            )
+            value = self._wanted.attributes[name]
+            step = SetAttribute(cluster=self._cluster, node=None, attribute=name, value=value)
             is_now = self._tables.attributes.get(name)
             if is_now is None:
                 reason = (
                     f"this kernel has no cluster attribute {name}: it stays as the kernel has it"
                 )
                 self._wait(step, Why.FAILED, reason, errno.ENOENT)
-            elif is_now.lower() != step.value.lower():
-                steps.extend(self._ready(step))
+            elif is_now.lower() != value.lower():
+                steps.extend(self._ready([step]))
         return steps
 
+    # --- entries that must go
+
     def _removals(self) -> list[Removal]:
-        """Return every entry that must go; peers by name, our own last."""
-        unseen_nums = {
-            node.num: node for node in self._nodes.values() if node.name not in self._entries
-        }
+        """Return every entry that must go.
+
+        An entry that is only half made has no replacement: nobody knew the node by it, and its
+        removal takes nothing away that must come back.
+        """
+        unseen = {node.num: node for node in self._nodes.values() if node.name not in self._entries}
         found: list[Removal] = []
         for entry in self._entries.values():
             node = self._nodes.get(entry.name)
@@ -142,12 +153,16 @@ class _Round:
                 self._is_well(entry, node) or self._completion(entry, node) is not None
             ):
                 continue
-            local = entry.local or (node is not None and node.local)
-            replacement = node
-            if node is None and entry.complete:
-                replacement = unseen_nums.get(entry.num)
-            found.append(Removal(entry=entry, replacement=replacement, local=local))
-        return sorted(found, key=lambda removal: (removal.local, removal.entry.name))
+            replacement = unseen.get(entry.num) if node is None else node
+            found.append(
+                Removal(
+                    entry=entry,
+                    replacement=None if entry.half_made else replacement,
+                    local=entry.local or (node is not None and node.local),
+                    zero_written=node is not None and self._holds_zero(entry, node),
+                )
+            )
+        return found
 
     @staticmethod
     def _is_well(entry: Entry, node: Node) -> bool:
@@ -159,101 +174,109 @@ class _Round:
             return None
         if entry.port not in {0, node.port} or entry.address not in {UNSET_ADDRESS, node.address}:
             return None
-        values = [("num", str(node.num))]
-        if entry.address == UNSET_ADDRESS:
-            values.insert(0, ("ipv4_address", node.address))
+        steps: list[Step] = []
         if entry.port == 0:
-            values.insert(0, ("ipv4_port", str(node.port)))
-        steps: list[Step] = [
-            SetAttribute(cluster=self._cluster, node=node.name, attribute=name, value=value)
-            for name, value in values
-        ]
-        busy = (self._wanted.refused.get(step) for step in steps)
-        if any(refusal is not None and refusal.errno == errno.EBUSY for refusal in busy):
-            return None  # its num was written after all, as 0
-        return steps
+            steps.append(self._set(node, "ipv4_port", str(node.port)))
+        if entry.address == UNSET_ADDRESS:
+            steps.append(self._set(node, "ipv4_address", node.address))
+        steps.append(self._set(node, "num", str(node.num)))
+        refusals = [self._refused[step] for step in steps if step in self._refused]
+        if entry.half_made:
+            return None if refusals else steps  # it is made new instead
+        # Only EBUSY proves that its num was written after all, as 0.
+        return None if any(one.errno == errno.EBUSY for one in refusals) else steps
 
-    def _allowed(self, removals: list[Removal]) -> list[Step]:
+    def _holds_zero(self, entry: Entry, node: Node) -> bool:
+        """True when an address was refused as written already, and none reads back."""
+        if entry.address != UNSET_ADDRESS:
+            return False
+        refusal = self._refused.get(self._set(node, "ipv4_address", node.address))
+        return refusal is not None and refusal.errno == errno.EBUSY
+
+    def _needs(self, removal: Removal) -> frozenset[str]:
+        """Return the other entries that have what the replacement needs."""
+        if removal.replacement is None:
+            return frozenset()
+        return owners(removal.replacement, self._entries.values()) - {removal.name}
+
+    def _doable(
+        self, removals: Iterable[Removal], needs: Mapping[str, frozenset[str]]
+    ) -> Collection[Removal]:
         """Return the removals that may be done now, and note why the others wait."""
-        open_: dict[str, Removal] = {}
+        free: list[Removal] = []
         for removal in removals:
-            step = RemoveNode(cluster=self._cluster, node=removal.entry.name)
-            refusal = self._wanted.refused.get(step)
             blocked = gate(removal, self._wanted.permits)
             if blocked is not None:
-                self._wait(step, blocked.why, blocked.reason, blocked.errno)
-            elif refusal is not None:
-                self._pending.append(_refused(step, refusal))
-            else:
-                open_[removal.entry.name] = removal
-        while True:  # each turn takes at least one away
-            stuck = [
-                (removal, owner)
-                for removal in open_.values()
-                if (owner := self._blocker(removal, open_)) is not None
-            ]
-            if not stuck:
-                return [RemoveNode(cluster=self._cluster, node=name) for name in open_]
-            for removal, owner in stuck:
-                del open_[removal.entry.name]
-                step = RemoveNode(cluster=self._cluster, node=removal.entry.name)
+                self._wait(self._remove(removal), blocked.why, blocked.reason, blocked.errno)
+            elif self._ready([self._remove(removal)]) and self._add_may_follow(removal):
+                free.append(removal)
+        doable, stuck = followable(free, needs)
+        for removal in free:
+            owner = stuck.get(removal.name)
+            if owner is not None:
                 reason = (
-                    f"its replacement needs the num or address of {owner}, which is still there:"
-                    f" waits for removal of {owner}"
+                    f"its replacement needs the num or address of {spell(owner)}, which is still"
+                    f" there: waits for removal of {spell(owner)}"
                 )
-                self._wait(step, Why.REPLACEMENT_BLOCKED, reason)
+                self._wait(self._remove(removal), Why.REPLACEMENT_BLOCKED, reason)
+        return doable.values()
 
-    def _blocker(self, removal: Removal, open_: Mapping[str, Removal]) -> str | None:
-        """Return the name of an entry that would keep the replacement out."""
+    def _add_may_follow(self, removal: Removal) -> bool:
+        """Note it and return False when the replacement's add is not to be tried just now."""
         if removal.replacement is None:
-            return None
-        owners = conflicts(removal.replacement, self._entries)
-        return next(
-            (owner.name for owner in owners if owner.name not in open_ and owner != removal.entry),
-            None,
-        )
+            return True
+        add = AddNode(cluster=self._cluster, node=removal.replacement)
+        if self._ready([add]):
+            return True
+        reason = "the add of its replacement failed before: the old entry stays until that may work"
+        self._wait(self._remove(removal), Why.REPLACEMENT_BLOCKED, reason)
+        return False
 
-    def _raise_up(self, node: Node, going: set[str]) -> list[Step]:
+    # --- nodes that must be there
+
+    def _raise_up(self, node: Node) -> list[Step]:
         """Return the steps that make one wanted node whole, local=1 included."""
         entry = self._entries.get(node.name)
-        if entry is not None and entry.complete:
-            steps: list[Step] = []
-        else:
-            steps = self._making(node, entry)
-            owners = conflicts(node, self._entries)
-            if owners:
-                self._wait_for_removal(steps[0], owners[0].name)
+        steps: list[Step] = []
+        if entry is None or not entry.complete:
+            completion = None if entry is None else self._completion(entry, node)
+            steps = completion or [AddNode(cluster=self._cluster, node=node)]
+            in_the_way = owners(node, self._entries.values())
+            if in_the_way:
+                self._wait_for_removal(steps[0], in_the_way)
                 return []
         if node.local and not (entry is not None and entry.local):
-            local = SetAttribute(
-                cluster=self._cluster, node=node.name, attribute="local", value="1"
-            )
-            other = next((one.name for one in self._entries.values() if one.local), None)
-            if other is not None and other in going:
-                self._wait_for_removal(local, other)
+            local = self._set(node, "local", "1")
+            # The kernel allows one; whoever else has it must go, since it is not theirs.
+            others = {one.name for one in self._entries.values() if one.local}
+            if others:
+                self._wait_for_removal(local, others)
             else:
-                steps = [*steps, local]
+                steps.append(local)
+        return self._ready(steps)
+
+    # --- helpers
+
+    def _ready(self, steps: Iterable[Step]) -> list[Step]:
+        """Return the steps up to the first that is not to be tried now; what follows needs it."""
         ready: list[Step] = []
         for step in steps:
-            now = self._ready(step)
-            ready.extend(now)
-            if not now:
-                break  # what follows needs it
+            refusal = self._refused.get(step)
+            if refusal is not None:
+                self._pending.append(explain(step, refusal))
+                break
+            ready.append(step)
         return ready
 
-    def _making(self, node: Node, entry: Entry | None) -> list[Step]:
-        completion = None if entry is None else self._completion(entry, node)
-        return completion or [AddNode(cluster=self._cluster, node=node)]
+    def _set(self, node: Node, attribute: str, value: str) -> SetAttribute:
+        return SetAttribute(cluster=self._cluster, node=node.name, attribute=attribute, value=value)
 
-    def _ready(self, step: Step) -> list[Step]:
-        refusal = self._wanted.refused.get(step)
-        if refusal is None:
-            return [step]
-        self._pending.append(_refused(step, refusal))
-        return []
+    def _remove(self, removal: Removal) -> RemoveNode:
+        return RemoveNode(cluster=self._cluster, node=removal.name)
 
-    def _wait_for_removal(self, step: Step, owner: str) -> None:
-        self._wait(step, Why.WAITS_FOR_REMOVAL, f"waits for removal of {owner}")
+    def _wait_for_removal(self, step: Step, names: Iterable[str]) -> None:
+        spelled = ", ".join(spell(name) for name in sorted(names))
+        self._wait(step, Why.WAITS_FOR_REMOVAL, f"waits for removal of {spelled}")
 
     def _wait(self, step: Step, why: Why, reason: str, number: int | None = None) -> None:
         self._pending.append(Pending(step=step, why=why, reason=reason, errno=number))
@@ -269,39 +292,3 @@ def _safe_order(wanted: Mapping[str, str], actual: Mapping[str, str]) -> list[st
         raised = int(wanted[idle]) > (int(is_now) if is_now.isdigit() else 0)
         names.insert(0 if raised else len(names), idle)
     return names
-
-
-def _refused(step: Step, refusal: Refusal) -> Pending:
-    if refusal.errno is None:
-        reason = (
-            "the kernel took the write and kept its old value (a heartbeat region is there?)"
-            if isinstance(step, SetAttribute)
-            else "it was done, and the tables read as before: is somebody else changing them?"
-        )
-        return Pending(step=step, why=Why.IGNORED, reason=reason)
-    symbol = errno.errorcode.get(refusal.errno, str(refusal.errno))
-    if isinstance(step, RemoveNode) and refusal.errno == errno.EBUSY:
-        return Pending(
-            step=step,
-            why=Why.PINNED,
-            reason="rmdir gives EBUSY: something in the kernel still pins it; done when that ends",
-            errno=refusal.errno,
-        )
-    where = f" at {refusal.detail}" if refusal.detail else ""
-    hint = _HINTS.get((type(step), refusal.errno), "tried again with growing pauses")
-    return Pending(
-        step=step, why=Why.FAILED, reason=f"{symbol}{where}: {hint}", errno=refusal.errno
-    )
-
-
-_HINTS: Mapping[tuple[type, int], str] = MappingProxyType(
-    {
-        (SetAttribute, errno.EADDRNOTAVAIL): "this node's address is on no interface of this host;"
-        " done when it is",
-        (SetAttribute, errno.EADDRINUSE): "another program has this node's port;"
-        " done when it is free",
-        (AddNode, errno.EACCES): "no permission; run as root",
-        (CreateCluster, errno.EACCES): "no permission; run as root",
-        (RemoveNode, errno.EACCES): "no permission; run as root",
-    }
-)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from o2cbd.core.model import Entry, Membership, Node, Quorum, Tables, Why
+from o2cbd.core.model import UNSET_ADDRESS, Entry, Membership, Node, Quorum, Tables, Why
+from o2cbd.core.reports import spell
 from o2cbd.core.rules import QuorumRule, RemovalRules, TwoNodeRule
 
 
@@ -20,6 +21,13 @@ class Removal:
     """What comes in its place; None: the node is not wanted any more."""
     local: bool
     """It is this host's own entry, or the kernel takes it for that."""
+    zero_written: bool = False
+    """The kernel refused an address with EBUSY although none reads back."""
+
+    @property
+    def name(self) -> str:
+        """The name of the entry."""
+        return self.entry.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,9 +54,16 @@ def gate(removal: Removal, permits: Permits) -> Gate | None:
     """Say what the removal waits for; None: it may be done now.
 
     An entry without a num was never a node to the kernel: nobody can have counted on it, so
-    quorum has no say in it.
+    quorum has no say in it. The pin comes last: while quorum forbids the removal there is no
+    sense in looking for the pin's end.
     """
     entry = removal.entry
+    if _may_hold_zero(removal):
+        return Gate(
+            why=Why.UNSAFE,
+            reason=f"{UNSET_ADDRESS} was written into it, and its removal can take this kernel"
+            " down: restart this host to be rid of it",
+        )
     if removal.local and permits.tables.regions:
         return Gate(
             why=Why.REGION,
@@ -57,16 +72,24 @@ def gate(removal: Removal, permits: Permits) -> Gate | None:
         )
     if entry.half_made:
         return None
-    if permits.tables.live_nums is not None and entry.num in permits.tables.live_nums:
-        return Gate(
-            why=Why.PINNED,
-            reason="the disk heartbeat still sees it alive; done when it is declared dead",
-            errno=errno.EBUSY,
-        )
-    return _quorum_gate(entry, permits) or _two_node_gate(entry, permits)
+    return (
+        _quorum_gate(permits)
+        or _two_node_gate(removal, permits)
+        or _pin_gate(entry, permits.tables.live_nums)
+    )
 
 
-def _quorum_gate(entry: Entry, permits: Permits) -> Gate | None:
+def _may_hold_zero(removal: Removal) -> bool:
+    """True when 0.0.0.0 is known to have been written.
+
+    It reads like an address that never was; but the kernel takes a num only after an address.
+    """
+    return removal.zero_written or (
+        removal.entry.address == UNSET_ADDRESS and (removal.entry.num != 0 or removal.entry.local)
+    )
+
+
+def _quorum_gate(permits: Permits) -> Gate | None:
     if permits.rules.quorum is QuorumRule.IGNORE:
         return None
     if permits.membership.quorum is Quorum.INQUORATE:
@@ -75,38 +98,100 @@ def _quorum_gate(entry: Entry, permits: Permits) -> Gate | None:
             reason="this partition has no quorum: the other half may count on the same disk;"
             " done when quorum is back",
         )
-    if permits.membership.quorum is Quorum.UNKNOWN and entry.name not in permits.forgotten:
+    if permits.membership.quorum is Quorum.UNKNOWN:
         return Gate(
             why=Why.QUORUM_UNKNOWN,
-            reason='the manager has no quorum provider: set [removals] quorum = "ignore", or run'
-            f" o2cbd forget {entry.name} once it is surely down",
+            reason="the manager has no quorum provider, so nothing proves that the others are"
+            ' down: configure one, or set [removals] quorum = "ignore"',
         )
     return None
 
 
-def _two_node_gate(entry: Entry, permits: Permits) -> Gate | None:
-    membership = permits.membership
+def _two_node_gate(removal: Removal, permits: Permits) -> Gate | None:
+    """Say that a lost node's entry waits; that of a node which is here is only replaced."""
+    membership, entry = permits.membership, removal.entry
     if not membership.two_node or permits.rules.two_node is TwoNodeRule.ALLOW:
         return None
-    if entry.name in permits.forgotten or any(one.id == entry.num for one in membership.members):
+    if removal.local or entry.name in permits.forgotten:
         return None
-    if any(one.fenced for one in membership.absentees if one.id == entry.num):
+    if any(entry.num == one.id or entry.name == one.name for one in membership.members):
+        return None
+    if any(one.fenced and entry.num == one.id for one in membership.absentees):
         return None
     return Gate(
         why=Why.TWO_NODE,
         reason="in a cluster of two nodes quorum does not prove that it is down: done when it"
-        f" returns or is fenced, or by o2cbd forget {entry.name} once it is surely down",
+        f" returns or is fenced, or by o2cbd forget {spell(entry.name)} once it is surely down",
     )
 
 
-def conflicts(node: Node, entries: Mapping[str, Entry]) -> list[Entry]:
-    """Return the entries, sorted by name, that own the node's num or address under another name."""
-    return [
-        entry
-        for name, entry in sorted(entries.items())
-        if name != node.name
-        and (
-            (entry.address == node.address)
-            or (entry.num == node.num and not entry.half_made and not entry.doubtful)
-        )
-    ]
+def _pin_gate(entry: Entry, live_nums: AbstractSet[int] | None) -> Gate | None:
+    if live_nums is None or entry.num not in live_nums:
+        return None
+    return Gate(
+        why=Why.PINNED,
+        reason="the disk heartbeat still sees it alive; done when it is declared dead",
+        errno=errno.EBUSY,
+    )
+
+
+def owners(node: Node, entries: Iterable[Entry]) -> frozenset[str]:
+    """Return the names of entries, the node's own aside, that have its num or its address.
+
+    A num that was never written reads 0, which no wanted node has.
+    """
+    return frozenset(
+        entry.name
+        for entry in entries
+        if entry.name != node.name and (entry.address == node.address or entry.num == node.num)
+    )
+
+
+def in_order(
+    removals: Collection[Removal], needs: Mapping[str, AbstractSet[str]]
+) -> tuple[Removal, ...]:
+    """Order removals so that one that fails leaves alone what could not follow it.
+
+    Whose replacement needs what another entry has comes after that one; else by name, ours last.
+    A ring (two nodes that swap addresses) has no such order, and is taken by name.
+    """
+    peers = {one.name: one for one in removals if not one.local}
+    ordered = []
+    while peers:
+        ordered.append(peers.pop(_first_of(min(peers), peers, needs)))
+    ours = (one for one in removals if one.local)
+    return (*ordered, *sorted(ours, key=lambda one: one.name))
+
+
+def _first_of(name: str, left: Mapping[str, object], needs: Mapping[str, AbstractSet[str]]) -> str:
+    """Follow what is needed from one entry to the next, to an end or once around the ring."""
+    seen: set[str] = set()
+    while name not in seen:
+        seen.add(name)
+        name = min(needs[name] & left.keys(), default=name)
+    return name
+
+
+def followable(
+    removals: Collection[Removal], needs: Mapping[str, AbstractSet[str]]
+) -> tuple[dict[str, Removal], dict[str, str]]:
+    """Sort out the replacements that could not follow.
+
+    Args:
+        removals: those that no gate keeps.
+        needs: by entry name, the other entries that must be gone before its replacement can come.
+
+    Returns:
+        The removals that may be done, by name; and for each other one the name of an entry that
+        stays and is in its replacement's way.
+    """
+    open_ = {removal.name: removal for removal in removals}
+    stuck: dict[str, str] = {}
+    while True:  # each turn takes at least one away
+        found = {name: min(needs[name] - open_.keys(), default=None) for name in open_}
+        blocked = {name: owner for name, owner in found.items() if owner is not None}
+        if not blocked:
+            return open_, stuck
+        stuck.update(blocked)
+        for name in blocked:
+            del open_[name]

@@ -25,19 +25,33 @@ def symbol(number: int | None) -> str:
     return "" if number is None else errno.errorcode.get(number, str(number))
 
 
+def spell(name: str) -> str:
+    """Return a node's name so that it cannot be taken for anything but a name."""
+    return name if name.isprintable() and name and not name.isspace() else ascii(name)
+
+
+def process(pid: int) -> str:
+    """Name a process by its pid; 0 is an unknown one."""
+    return f"process {pid}" if pid else "an unknown process"
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
 def describe(step: Step) -> str:
     """Say a step in a few words."""
     match step:
         case CreateCluster(cluster=cluster):
             return f"create cluster {cluster}"
-        case SetAttribute(node=None, attribute=attribute, value=value):
+        case SetAttribute(node=str(name), attribute=attribute, value=value):
+            return f"set {attribute} of node {spell(name)} to {value}"
+        case SetAttribute(attribute=attribute, value=value):
             return f"set {attribute} to {value}"
-        case SetAttribute(node=node, attribute=attribute, value=value):
-            return f"set {attribute} of node {node} to {value}"
         case AddNode(node=node):
-            return f"add node {node.name} ({node.num}, {node.address}:{node.port})"
+            return f"add node {spell(node.name)} ({node.num}, {node.address}:{node.port})"
         case RemoveNode(node=name):
-            return f"remove node {name}"
+            return f"remove node {spell(name)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +184,7 @@ class MemberJoined(Report):
 
     @property
     def text(self) -> str:
-        return f"node {self.name} (id {self.id}) joined"
+        return f"node {spell(self.name)} (id {self.id}) joined"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,7 +198,7 @@ class MemberLeft(Report):
 
     @property
     def text(self) -> str:
-        return f"node {self.name} (id {self.id}) left"
+        return f"node {spell(self.name)} (id {self.id}) left"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,7 +215,7 @@ class MemberRejoined(Report):
     @property
     def text(self) -> str:
         return (
-            f"node {self.name} (id {self.id}) left and came back unseen"
+            f"node {spell(self.name)} (id {self.id}) left and came back unseen"
             f" (incarnation {self.was} -> {self.incarnation})"
         )
 
@@ -218,7 +232,7 @@ class NodeLeftOut(Report):
 
     @property
     def text(self) -> str:
-        return f"node {self.name!r} (id {self.id}) is left out: {self.reason}"
+        return f"node {spell(self.name)} (id {self.id}) is left out: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -274,7 +288,7 @@ class ReplacementFailed(Report):
     @property
     def text(self) -> str:
         return (
-            f"node {self.node} was removed to be replaced and could not be added"
+            f"node {spell(self.node)} was removed to be replaced and could not be added"
             f" ({symbol(self.errno)}): it is in no table now; trying again at once"
         )
 
@@ -290,7 +304,8 @@ class HoldSeen(Report):
 
     @property
     def text(self) -> str:
-        return f"process {self.pid} holds configfs: {self.steps} steps wait for its release"
+        steps = _counted(self.steps, "step")
+        return f"{process(self.pid)} holds the semaphore: {steps} kept back until its release"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -306,8 +321,8 @@ class HoldOld(Report):
     @property
     def text(self) -> str:
         return (
-            f"process {self.pid} has held configfs for {self.seconds} s;"
-            f" waiting: {'; '.join(self.waiting)}"
+            f"{process(self.pid)} has held the semaphore for {self.seconds} s, and nothing is"
+            f" changed until its release; waiting: {'; '.join(self.waiting)}"
         )
 
 
@@ -320,7 +335,7 @@ class HoldGone(Report):
 
     @property
     def text(self) -> str:
-        return "the hold is released"
+        return "the hold is released: going on"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -370,7 +385,7 @@ class Synced(Report):
 
     @property
     def text(self) -> str:
-        return f"in sync: {self.nodes} nodes, fingerprint {self.fingerprint}"
+        return f"in sync: {_counted(self.nodes, 'node')}, fingerprint {self.fingerprint}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -383,7 +398,10 @@ class Forgotten(Report):
 
     @property
     def text(self) -> str:
-        return f"the operator says that node {self.node} is down: its removal need not wait for it"
+        return (
+            f"the operator says that node {spell(self.node)} is down: its removal waits for its"
+            " return no longer"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -397,7 +415,7 @@ class ForgetRefused(Report):
 
     @property
     def text(self) -> str:
-        return f"node {self.node} is not forgotten: {self.reason}"
+        return f"node {spell(self.node)} is not forgotten: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

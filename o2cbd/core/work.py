@@ -6,23 +6,24 @@ from collections import deque
 from collections.abc import Mapping
 
 from o2cbd.core.model import AddNode, Pending, RemoveNode, Step, node_of
-from o2cbd.core.planner import Plan, Refusal
+from o2cbd.core.planner import Plan
+from o2cbd.core.refusal import Refusal
 
 ROUNDS_MAX = 8
 """So often a pass reads back and goes on; what is left then is done in the next pass."""
 
 
 class Work:
-    """Keeps one pass from trying a step twice, except an add that must follow its removal."""
+    """Keeps one pass from trying a step twice without need."""
 
     def __init__(self) -> None:
-        self._plan = Plan(steps=(), pending=(), replacing=frozenset())
+        self._plan = Plan(steps=(), pending=())
         self._todo: deque[Step] = deque()
         self._tried: dict[Step, Refusal] = {}
         self._done: set[Step] = set()
-        self._replaced_nums: set[int] = set()
-        self._second_chances: set[Step] = set()
-        self._broken: set[str | None] = set()
+        self._orphans: set[str] = set()
+        """Nodes whose old entry this pass has removed, and whose add has not failed since."""
+        self._broken: set[str] = set()
         self._rounds = 0
 
     @property
@@ -59,34 +60,54 @@ class Work:
         """Return the next step; None at the end of the round."""
         while self._todo:
             step = self._todo.popleft()
-            if node_of(step) is None or node_of(step) not in self._broken:
+            if node_of(step) not in self._broken:
                 return step
         return None
 
-    def succeeded(self, step: Step, num: int | None) -> None:
-        """Note a success. `num` is the num of the entry, for a removal."""
+    def succeeded(self, step: Step) -> None:
+        """Note a success; what failed before a removal may have waited for that, and is free."""
+        if isinstance(step, RemoveNode):
+            self._tried = {
+                one: refusal
+                for one, refusal in self._tried.items()
+                if refusal.errno is None or isinstance(one, RemoveNode)
+            }
+            replacing = self._plan.replacing.get(step.node)
+            if replacing is not None:
+                self._orphans.add(replacing.node)
         self._tried[step] = Refusal(errno=None)
         self._done.add(step)
-        if isinstance(step, RemoveNode) and step.node in self._plan.replacing and num is not None:
-            self._replaced_nums.add(num)
 
-    def failed(self, step: Step, number: int, detail: str) -> bool:
+    def failed(self, step: Step, number: int, detail: str) -> str | None:
         """Note a failure; what needed the step is dropped from the round.
 
         Returns:
-            True when the step is the add of a node that this pass has removed for it: it gets one
-            second chance in the next round.
+            The name of the node when the step is the add for which this pass has removed an entry:
+            it gets one second chance in the next round. Else None.
         """
-        self._broken.add(node_of(step))
+        node = node_of(step)
+        if node is not None:
+            self._broken.add(node)
         if isinstance(step, RemoveNode):
-            kept = (one for one in self._todo if not self._replaces(one))
-            self._todo = deque(kept)  # another's replacement may have counted on it
-        orphaned = isinstance(step, AddNode) and step.node.num in self._replaced_nums
-        if orphaned and step not in self._second_chances:
-            self._second_chances.add(step)
-            return True
+            self._drop_replacements(step.node)
+        elif isinstance(step, AddNode) and step.node.name in self._orphans:
+            self._orphans.discard(step.node.name)
+            return step.node.name
         self._tried[step] = Refusal(errno=number, detail=detail)
-        return False
+        return None
 
-    def _replaces(self, step: Step) -> bool:
-        return isinstance(step, RemoveNode) and step.node in self._plan.replacing
+    def _drop_replacements(self, stays: str) -> None:
+        """Leave alone what could not be followed by its add, now that this entry stays."""
+        staying = {stays}
+        while True:
+            more = {
+                name
+                for name, replacing in self._plan.replacing.items()
+                if name not in staying and not replacing.after.isdisjoint(staying)
+            }
+            if not more:
+                break
+            staying |= more
+        self._todo = deque(
+            one for one in self._todo if not (isinstance(one, RemoveNode) and one.node in staying)
+        )

@@ -1,0 +1,223 @@
+"""What the daemon knows: the last readings, the comparison of them, and what that comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from o2cbd.core import reports
+from o2cbd.core.fingerprint import fingerprint
+from o2cbd.core.model import (
+    CreateCluster,
+    Entry,
+    Holder,
+    LeftOut,
+    Membership,
+    Pending,
+    State,
+    Status,
+    Step,
+    Tables,
+    Vote,
+)
+from o2cbd.core.names import cluster_name_problem
+from o2cbd.core.planner import Plan, Wanted, plan
+from o2cbd.core.policy import Desired, desired_table
+from o2cbd.core.refusal import NOT_CONFIGFS_ERRNO, Refusal
+from o2cbd.core.removals import Permits
+from o2cbd.core.rules import Rules
+
+
+class View:
+    """The last good readings; a failed one changes nothing here."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._cluster: str | None = None
+        self._membership: Membership | None = None
+        self._entries: tuple[Entry, ...] = ()
+        self._fingerprint = fingerprint(())
+        self._desired = Desired(nodes=(), left_out=())
+        self._forgotten: set[str] = set()
+        self._blocked = "the cluster manager was not reached yet"
+        self._synced = False
+        self._first_pass_done = False
+
+    # --- the membership
+
+    @property
+    def cluster(self) -> str | None:
+        """The cluster's name as first read; None before, and while it is none that OCFS2 takes."""
+        return self._cluster
+
+    @property
+    def membership(self) -> Membership | None:
+        """The last good reading."""
+        return self._membership
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """Who is left out, as of the last comparison."""
+        return self._desired.left_out
+
+    @property
+    def own_name(self) -> str | None:
+        """The name of the local node; None where it is no member.
+
+        Raises:
+            LookupError: the membership was not read yet.
+        """
+        now = self._read_membership()
+        return next((one.name for one in now.members if one.id == now.local_id), None)
+
+    def take(self, membership: Membership) -> reports.WrongCluster | None:
+        """Take a reading in.
+
+        Returns:
+            What to tell before the end, when the very first name is not the operator's.
+        """
+        self._membership = membership
+        self._forgotten -= {member.name for member in membership.members}
+        if self._cluster is not None:
+            return None
+        confirmed = self._rules.cluster
+        if confirmed is not None and membership.cluster not in {"", confirmed}:
+            return reports.WrongCluster(wanted=confirmed, found=membership.cluster)
+        if cluster_name_problem(membership.cluster) is None:
+            self._cluster = membership.cluster
+        return None
+
+    def no_step(self) -> str:
+        """Say why nothing at all may be done; "" when work may be done.
+
+        Raises:
+            LookupError: the membership was not read yet.
+        """
+        now = self._read_membership()
+        if self._cluster is not None and now.cluster != self._cluster:
+            return (
+                f"the cluster's name was {self._cluster!r} and is {now.cluster!r} now: it is"
+                " never re-created under a running daemon; restart o2cbd if the new name is right"
+            )
+        problem = cluster_name_problem(now.cluster)
+        if problem is not None:
+            return problem
+        return "" if self.own_name is not None else "this node is not a member of its cluster"
+
+    def forget(self, node: str) -> str:
+        """Take the operator's word that a lost node is down.
+
+        Returns:
+            Why that cannot be; "" when it was taken.
+        """
+        members = () if self._membership is None else self._membership.members
+        if any(member.name == node for member in members):
+            return "it is a member now"
+        if all(entry.name != node for entry in self._entries):
+            return "it is not in the table"
+        self._forgotten.add(node)
+        return ""
+
+    # --- the comparison
+
+    def compare(self, tables: Tables, refused: Mapping[Step, Refusal]) -> Plan:
+        """Compare what should be with what was read back.
+
+        Raises:
+            LookupError: the membership was not read yet.
+        """
+        membership = self._read_membership()
+        self._entries = tables.entries
+        self._fingerprint = fingerprint(tables.entries)
+        self._forgotten &= {entry.name for entry in tables.entries}
+        self._desired = desired_table(membership, self._rules.table, tables.entries)
+        permits = Permits(
+            rules=self._rules.removals,
+            membership=membership,
+            tables=tables,
+            forgotten=self._forgotten,
+        )
+        return plan(
+            Wanted(
+                cluster=membership.cluster,
+                desired=self._desired,
+                attributes=self._rules.attributes,
+                permits=permits,
+                refused=refused,
+            )
+        )
+
+    def _read_membership(self) -> Membership:
+        if self._membership is None:
+            raise LookupError("the membership was not read yet")
+        return self._membership
+
+    # --- what it comes to
+
+    def block(self, problem: str) -> bool:
+        """Note that no step is done at all; True when that is news."""
+        self._synced = False
+        news = problem != self._blocked
+        self._blocked = problem
+        return news
+
+    def differs(self) -> None:
+        """Note that the tables are not as they should be, and that something can be done."""
+        self._synced = False
+        self._blocked = ""
+
+    def settled(self, difference: Plan) -> list[reports.Report]:
+        """Note what a pass that went to its end has left."""
+        self._blocked = _no_configfs(difference.pending)
+        self._first_pass_done = self._first_pass_done or not self._blocked
+        was, self._synced = self._synced, not (difference.steps or difference.pending)
+        if was or not self._synced:
+            return []
+        return [reports.Synced(nodes=len(self._entries), fingerprint=self._fingerprint)]
+
+    def status(
+        self,
+        *,
+        stopping: bool,
+        lost: bool,
+        pending: tuple[Pending, ...],
+        hold: Holder | None,
+        vote: Vote | None,
+    ) -> Status:
+        """Put together what may be known outside."""
+        membership = self._membership
+        return Status(
+            state=self._state(stopping=stopping, lost=lost, held=hold is not None),
+            reason=self._blocked,
+            cluster=self._cluster,
+            local_id=None if membership is None else membership.local_id,
+            quorum=None if membership is None else membership.quorum,
+            members=() if membership is None else membership.members,
+            entries=self._entries,
+            pending=pending,
+            left_out=self._desired.left_out,
+            hold=hold,
+            vote=vote,
+            fingerprint=self._fingerprint,
+            first_pass_done=self._first_pass_done,
+        )
+
+    def _state(self, *, stopping: bool, lost: bool, held: bool) -> State:
+        if stopping:
+            return State.STOPPING
+        if lost:
+            return State.LOST
+        if self._blocked:
+            return State.WAITING
+        if held:
+            return State.HELD
+        return State.SYNCED if self._synced else State.PENDING
+
+
+def _no_configfs(pendings: Iterable[Pending]) -> str:
+    """Return what to do where a cluster was made and no kernel took note; else ""."""
+    found = (
+        pending.reason
+        for pending in pendings
+        if isinstance(pending.step, CreateCluster) and pending.errno == NOT_CONFIGFS_ERRNO
+    )
+    return next(found, "")
