@@ -71,6 +71,24 @@ def local_proves_zero(driver: TreeDriver) -> None:
     assert entry(driver, "zero", own="zero").num_proven
 
 
+def proof_outlives_local(driver: TreeDriver) -> None:
+    """What local=1 has proven stays proven when somebody takes it back (no region runs here)."""
+    fill(driver, ZERO)
+    driver.tree.do(setting("local", "1", "zero"))
+    assert entry(driver, "zero", own="zero").local
+    driver.write(f"{NODES}/zero/local", "0")
+    assert not entry(driver, "zero", own="zero").local
+    assert entry(driver, "zero", own="zero", fresh=True).complete
+
+
+def half_made_neighbour_owns_no_zero(driver: TreeDriver) -> None:
+    """A half-made directory reads 0 too and cannot have it, so EEXIST is still a proof."""
+    fill(driver, ZERO)
+    driver.mkdir(f"{NODES}/half")
+    driver.tree.do(setting("num", "0", "zero"))
+    assert entry(driver, "zero").complete
+
+
 def proof_ends_with_the_directory(driver: TreeDriver) -> None:
     """A new directory of the same name is in doubt again."""
     fill(driver, ZERO)
@@ -126,6 +144,8 @@ DOUBT_CHECKS: tuple[Callable[[TreeDriver], None], ...] = (
     zero_is_in_doubt_until_proven,
     missing_zero_is_written,
     local_proves_zero,
+    proof_outlives_local,
+    half_made_neighbour_owns_no_zero,
     proof_ends_with_the_directory,
     zero_of_another_proves_nothing,
     new_directory_of_the_same_name_is_read,
