@@ -9,10 +9,9 @@ from typing import Any
 
 from integration.guest import Guest
 from integration.image import Progress
-from integration.stages import ADDRESSES, OWN, STAGES
+from integration.stages import STAGES
 
 FOLLOW_TIMEOUT_S = 420
-OWN_ADDRESS_COMMAND = ("ip", "address", "add", "{address}/32", "dev", "lo")
 END = "o2cbd stops"
 
 
@@ -70,9 +69,6 @@ def follow(guest: Guest, libcman: str, say: Progress) -> Story:
     Raises:
         GuestError: the guest ended or fell silent.
     """
-    address = ADDRESSES[OWN]
-    argv = [word.format(address=address) for word in OWN_ADDRESS_COMMAND]
-    guest.check(argv, timeout_s=30)
     stages: list[Mapping[str, Any]] = []
 
     def on_line(line: str) -> None:

@@ -60,6 +60,10 @@ class Guest:
     _queue: list[dict[str, Any]] = field(default_factory=list)
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
+    def console_text(self) -> str:
+        """All that the console has shown so far."""
+        return self.qemu.console_text()
+
     def wait_ready(self, timeout_s: float) -> None:
         """Wait for the agent's first word.
 
@@ -158,24 +162,18 @@ class Guest:
 
 
 @contextlib.contextmanager
-def booted(
-    machine: Machine, payload_fd: int, *, timeout_s: float = BOOT_TIMEOUT_S
-) -> Iterator[Guest]:
-    """A guest that is ready for commands; it ends with the block.
+def started(machine: Machine, payload_fd: int, name: str = "the guest") -> Iterator[Guest]:
+    """A guest that was just switched on; it ends with the block.
 
-    Any failure inside the block carries the end of the console as a note.
-
-    Raises:
-        GuestError: it did not come up in time.
+    A failure inside the block carries the end of the console as a note.
     """
     with running(machine, payload_fd) as qemu:
         guest = Guest(machine=machine, qemu=qemu)
         try:
-            guest.wait_ready(timeout_s)
             yield guest
         except (GuestError, OSError, ValueError) as error:
-            tail = "\n".join(qemu.console_text().splitlines()[-40:])
-            error.add_note(f"--- the guest's console, its end ---\n{tail}\n---")
+            tail = "\n".join(guest.console_text().splitlines()[-40:])
+            error.add_note(f"--- the console of {name}, its end ---\n{tail}\n---")
             raise
 
 
@@ -201,7 +199,8 @@ def choose_acceleration(image: Image, payload_fd: int, cache: Path, say: Progres
             return str(known["acceleration"])
     say(f"guest: trying hardware virtualisation, for {_KVM_TIMEOUT_S} s at most")
     try:
-        with booted(Machine(image=image, acceleration="kvm"), payload_fd, timeout_s=_KVM_TIMEOUT_S):
+        with started(Machine(image=image, acceleration="kvm"), payload_fd) as guest:
+            guest.wait_ready(_KVM_TIMEOUT_S)
             found = "kvm"
     except GuestError as error:
         say(f"guest: /dev/kvm is there and runs no guest ({error}); emulating")

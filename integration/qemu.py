@@ -43,12 +43,17 @@ class Machine:
     acceleration: str
     """`kvm` or `tcg`."""
     memory_mib: int = 256
+    scratch_mib: int = 256
+    """An empty third disk, for a volume."""
 
 
-def command_line(machine: Machine, *, qemu: str, channel_fd: int, payload_fd: int) -> list[str]:
+def command_line(
+    machine: Machine, *, qemu: str, channel_fd: int, payload_fd: int, scratch_fd: int
+) -> list[str]:
     """The command line of qemu.
 
-    The root disk is opened as a snapshot whose file has no name; the console goes to standard
+    The guest's disks are its root (vda, a snapshot whose file has no name), the payload (vdb) and
+    an empty one (vdc). The console goes to standard
     output; the command channel is a socket that we hold the other end of.
     """
     image = machine.image
@@ -65,6 +70,8 @@ def command_line(machine: Machine, *, qemu: str, channel_fd: int, payload_fd: in
         "-device", "virtio-blk-pci,drive=root",
         "-drive", f"if=none,id=payload,format=raw,file=/dev/fd/{payload_fd},readonly=on",
         "-device", "virtio-blk-pci,drive=payload",
+        "-drive", f"if=none,id=scratch,format=raw,file=/dev/fd/{scratch_fd},cache=unsafe",
+        "-device", "virtio-blk-pci,drive=scratch",
         "-device", "virtio-serial-pci",
         "-chardev", f"socket,id=channel,fd={channel_fd}",
         "-device", f"virtserialport,chardev=channel,name={PORT_NAME}",
@@ -98,7 +105,12 @@ def running(machine: Machine, payload_fd: int) -> Iterator[Running]:
         CannotRunError: qemu is not installed.
     """
     tools = require_tools()
-    with tempfile.TemporaryFile() as console, contextlib.ExitStack() as stack:
+    with (
+        tempfile.TemporaryFile() as console,
+        tempfile.TemporaryFile() as scratch,
+        contextlib.ExitStack() as stack,
+    ):
+        scratch.truncate(machine.scratch_mib << 20)
         ours, theirs = socket.socketpair()
         stack.enter_context(ours)
         with theirs:
@@ -107,13 +119,14 @@ def running(machine: Machine, payload_fd: int) -> Iterator[Running]:
                 qemu=tools["qemu-system-x86_64"],
                 channel_fd=theirs.fileno(),
                 payload_fd=payload_fd,
+                scratch_fd=scratch.fileno(),
             )
             process = subprocess.Popen(
                 [tools["setpriv"], "--pdeathsig", "KILL", *argv],
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=subprocess.STDOUT,
-                pass_fds=(theirs.fileno(), payload_fd),
+                pass_fds=(theirs.fileno(), payload_fd, scratch.fileno()),
                 process_group=0,
             )
         stack.callback(_end, process)

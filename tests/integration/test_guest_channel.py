@@ -187,7 +187,7 @@ def test_a_console_with_ordinary_lines_raises_no_alarm() -> None:
 
 def test_the_emulated_machine_has_the_settings_that_were_seen_to_work() -> None:
     machine = Machine(image=IMAGE, acceleration="tcg")
-    line = command_line(machine, qemu="qemu", channel_fd=4, payload_fd=5)
+    line = command_line(machine, qemu="qemu", channel_fd=4, payload_fd=5, scratch_fd=6)
     text = " ".join(line)
     assert "-accel tcg,thread=multi,tb-size=96 -cpu max" in text
     assert "-m 256" in text
@@ -195,6 +195,7 @@ def test_the_emulated_machine_has_the_settings_that_were_seen_to_work() -> None:
     assert "file=/images/x/root.ext4,snapshot=on,cache=unsafe" in text
     assert "socket,id=channel,fd=4" in text
     assert "file=/dev/fd/5,readonly=on" in text
+    assert "file=/dev/fd/6,cache=unsafe" in text
     assert "-netdev" not in text
 
 
@@ -218,12 +219,12 @@ def test_what_was_learnt_of_a_machine_is_not_tried_again(
     boots: list[Machine] = []
 
     @contextlib.contextmanager
-    def no_boot(machine: Machine, _fd: int, *, timeout_s: float) -> Iterator[None]:
+    def no_boot(machine: Machine, _fd: int) -> Iterator[None]:
         boots.append(machine)
-        raise GuestError(f"dead after {timeout_s}")
+        raise GuestError("dead")
         yield
 
-    monkeypatch.setattr(guests, "booted", no_boot)
+    monkeypatch.setattr(guests, "started", no_boot)
     said: list[str] = []
     answers = [guests.choose_acceleration(IMAGE, -1, tmp_path, said.append) for _ in range(2)]
     assert answers == ["tcg", "tcg"]

@@ -1,0 +1,155 @@
+"""What rows ask of the host, done by a guest to itself: ports, addresses, a mounted volume."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import socket
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from fakecluster.conformance.configfs_operator import OsOperator
+from fakecluster.conformance.configfs_row import Op
+
+CAPABILITIES = frozenset(
+    {
+        "root",
+        "not-root",
+        "empty-write",
+        "inotify",
+        "statfs",
+        "bind",
+        "second-address",
+        "mounted",
+    }
+)
+"""What one guest can show, of the rows' `CAPABILITIES`."""
+
+CONFIGFS = "/sys/kernel/config"
+CLUSTER = "rows"
+DISK = "/dev/vdc"
+MOUNT_POINT = Path("/run/volume")
+VOLUME_ID = "0FA1C0DE" * 4
+"""The volume's UUID; the kernel's heartbeat region has it for a name."""
+REGION_IN_ROWS = "R"
+"""What rows call the region of a mounted volume."""
+
+_LISTEN_STATE = "0A"
+_TIMEOUT_S = 90
+_FORMAT = (
+    "mkfs.ocfs2", "-q", "-b", "4K", "-C", "4K", "-N", "2", "-J", "size=4M", "-U", VOLUME_ID,
+    "--cluster-stack=o2cb", f"--cluster-name={CLUSTER}", "--no-backup-super", DISK,
+)  # fmt: skip
+
+
+def run(*argv: str) -> None:
+    """Run a command.
+
+    Raises:
+        OSError: EIO with what it said, when it fails.
+    """
+    done = subprocess.run(
+        argv,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=_TIMEOUT_S,
+    )
+    if done.returncode != 0:
+        raise OSError(errno.EIO, f"{' '.join(argv)}: {done.stdout.strip()}")
+
+
+def listening_ports(table: str) -> set[int]:
+    """The ports with a listener, from the text of /proc/net/tcp."""
+    rows = (line.split() for line in table.splitlines()[1:])
+    return {int(row[1].rpartition(":")[2], 16) for row in rows if row[3] == _LISTEN_STATE}
+
+
+class GuestHost:
+    """`HostActions` on the machine this runs on; only for a guest that nobody else uses."""
+
+    def __init__(self) -> None:
+        """Nothing is done yet."""
+        self._ports: dict[int, socket.socket] = {}
+        self._addresses: list[str] = []
+        self._formatted = False
+        self.mounted = False
+        """A volume is mounted now."""
+        self._actions: dict[str, Callable[[str], str | None]] = {
+            "take-port": self._take_port,
+            "free-port": self._free_port,
+            "listening": self._listening,
+            "add-address": self._add_address,
+            "remove-address": self._remove_address,
+            "mount": self._mount,
+            "umount": self._umount,
+        }
+
+    def act(self, action: str, argument: str) -> str:
+        """Do it; return what it answers, if it answers anything.
+
+        Raises:
+            OSError: EOPNOTSUPP for what one guest cannot show, EIO where a command fails.
+        """
+        work = self._actions.get(action)
+        if work is None:
+            raise OSError(errno.EOPNOTSUPP, f"one guest cannot show {action}")
+        return work(argument) or ""
+
+    def undo(self) -> None:
+        """Undo everything that was done."""
+        if self.mounted:
+            self._umount(REGION_IN_ROWS)
+        for port in list(self._ports):
+            self._free_port(str(port))
+        for address in list(self._addresses):
+            self._remove_address(address)
+
+    def _take_port(self, argument: str) -> None:
+        self._ports[int(argument)] = socket.create_server(("", int(argument)))
+
+    def _free_port(self, argument: str) -> None:
+        self._ports.pop(int(argument)).close()
+
+    def _listening(self, argument: str) -> str:
+        table = Path("/proc/net/tcp").read_text("ascii")
+        return "yes" if int(argument) in listening_ports(table) else "no"
+
+    def _add_address(self, argument: str) -> None:
+        run("ip", "address", "add", f"{argument}/32", "dev", "lo")
+        self._addresses.append(argument)
+
+    def _remove_address(self, argument: str) -> None:
+        run("ip", "address", "delete", f"{argument}/32", "dev", "lo")
+        self._addresses.remove(argument)
+
+    def _mount(self, _region: str) -> None:
+        if not self._formatted:
+            run(*_FORMAT)
+            self._formatted = True
+        MOUNT_POINT.mkdir(exist_ok=True)
+        run("mount", "-t", "ocfs2", DISK, str(MOUNT_POINT))
+        self.mounted = True
+
+    def _umount(self, _region: str) -> None:
+        run("umount", str(MOUNT_POINT))
+        self.mounted = False
+
+
+class GuestOperator(OsOperator):
+    """The rows' operations on the kernel; a mounted volume's region is found by its real name."""
+
+    def __init__(self, root: str = CONFIGFS) -> None:
+        """Work below a configfs."""
+        self._guest_host = GuestHost()
+        super().__init__(root, host=self._guest_host)
+
+    def do(self, op: Op) -> str:
+        """Do one operation and give its answer."""
+        region = f"/heartbeat/{REGION_IN_ROWS}"
+        if self._guest_host.mounted and region in op.path:
+            op = dataclasses.replace(op, path=op.path.replace(region, f"/heartbeat/{VOLUME_ID}"))
+        return super().do(op)

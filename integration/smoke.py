@@ -1,0 +1,208 @@
+"""The smoke: real kernels are booted, held against the fake, and followed by the real daemon.
+
+Two guests at once, since mounting a volume takes ten seconds whatever the machine can do: one
+runs the rows that mount, the other all else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fakecluster.cman.standin import BuildError, standin_library
+from fakecluster.conformance.configfs_row import RowResult
+from fakecluster.conformance.configfs_rows import ROWS
+from integration import guest as guests
+from integration import payload
+from integration.compare import (
+    RowComparison,
+    StormComparison,
+    compare_rows,
+    row_report,
+    rows_in,
+    rows_on_the_fake,
+    split_rows,
+    storm_in,
+    storm_report,
+)
+from integration.errors import CannotRunError
+from integration.follow import Story, follow
+from integration.guest import Guest
+from integration.image import Progress, image
+from integration.qemu import Machine
+from integration.stages import ADDRESSES, OWN
+
+STANDIN = "lib/libcman.so.3"
+"""The stand-in library's place in the payload."""
+
+STORM_LENGTH = 60
+"""Calls in one random sequence."""
+
+_PREPARE = (
+    ("modprobe", "configfs"),
+    ("modprobe", "ocfs2_stack_o2cb"),
+    ("modprobe", "ocfs2_dlm"),
+    ("modprobe", "ocfs2"),
+    ("mount", "-t", "configfs", "configfs", "/sys/kernel/config"),
+    ("mount", "-t", "debugfs", "debugfs", "/sys/kernel/debug"),
+    ("ip", "address", "add", f"{ADDRESSES[OWN]}/32", "dev", "lo"),
+)
+_PREPARE_TIMEOUT_S = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a user may choose."""
+
+    seed: str = "smoke"
+    """Of the storm's random sequences."""
+    sequences: int = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What the smoke found."""
+
+    kernel: str
+    acceleration: str
+    rows: RowComparison
+    storm: StormComparison
+    story: Story
+    alarms: tuple[str, ...]
+    """What the kernels' consoles complained of."""
+    seconds: float
+
+    @property
+    def good(self) -> bool:
+        """True when all ran and agreed."""
+        different = (*self.rows.differences, *self.storm.differences, *self.alarms)
+        return not different and self.story.good and self.rows.kernel > 0 and self.storm.calls > 0
+
+    def as_json(self) -> Mapping[str, Any]:
+        """The summary for programs."""
+        return {
+            "schema": 1,
+            "good": self.good,
+            "kernel": self.kernel,
+            "acceleration": self.acceleration,
+            "rows": {
+                "kernel": self.rows.kernel,
+                "fake": self.rows.fake,
+                "tables": self.rows.tables,
+                "differences": self.rows.differences,
+                "not_shown": self.rows.not_shown,
+                "kernel_alone": self.rows.kernel_alone,
+            },
+            "storm": {"calls": self.storm.calls, "differences": self.storm.differences},
+            "stages": self.story.as_json(),
+            "alarms": self.alarms,
+            "seconds": round(self.seconds, 1),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Findings:
+    """What the guest that does not mount found."""
+
+    rows: list[RowResult]
+    storm: StormComparison
+    story: Story
+
+
+def standin() -> Path:
+    """The stand-in libcman, compiled on this host.
+
+    Raises:
+        CannotRunError: there is no compiler.
+    """
+    try:
+        return standin_library()
+    except BuildError as error:
+        raise CannotRunError(str(error)) from error
+
+
+def _prepare(guest: Guest, say: Progress, name: str) -> None:
+    guest.wait_ready(guests.BOOT_TIMEOUT_S)
+    say(f"{name} guest: kernel {guest.kernel} is up after {guest.boot_s:.0f} s")
+    for argv in _PREPARE:
+        guest.check(argv, timeout_s=_PREPARE_TIMEOUT_S)
+
+
+def _first_lane(guest: Guest, options: Options, say: Progress) -> _Findings:
+    _prepare(guest, say, "first")
+    story = follow(guest, f"{payload.DIRECTORY}/{STANDIN}", say)
+    rows = rows_in(guest, split_rows()[0])
+    say(f"first guest: {len(rows)} rows done")
+    storm = storm_in(guest, options.seed, options.sequences, STORM_LENGTH)
+    return _Findings(rows=rows, storm=storm, story=story)
+
+
+def _second_lane(guest: Guest, say: Progress) -> list[RowResult]:
+    _prepare(guest, say, "second")
+    rows = rows_in(guest, split_rows()[1])
+    say(f"second guest: {len(rows)} rows with a mounted volume done")
+    return rows
+
+
+def smoke(cache: Path, options: Options, say: Progress) -> Verdict:
+    """Run all of it, and say what was found.
+
+    Raises:
+        CannotRunError: this machine lacks something.
+        GuestError: a guest did not do its part.
+    """
+    began = time.monotonic()
+    library = standin()
+    found = image(cache, say)
+    with contextlib.ExitStack() as stack:
+        payload_fd = payload.pack({STANDIN: library})
+        stack.callback(os.close, payload_fd)
+        acceleration = guests.choose_acceleration(found, payload_fd, cache, say)
+        machine = Machine(image=found, acceleration=acceleration)
+        # Guests end before the threads are waited for: their channels' end frees the threads.
+        pool = stack.enter_context(ThreadPoolExecutor(max_workers=2))
+        first, second = (
+            stack.enter_context(guests.started(machine, payload_fd, f"{name} guest"))
+            for name in ("first", "second")
+        )
+        lanes = (
+            pool.submit(_first_lane, first, options, say),
+            pool.submit(_second_lane, second, say),
+        )
+        findings, mounted = lanes[0].result(), lanes[1].result()
+        alarms = tuple(guests.alarms(first.console_text()) + guests.alarms(second.console_text()))
+    verdict = Verdict(
+        kernel=first.kernel,
+        acceleration=acceleration,
+        rows=compare_rows([*findings.rows, *mounted], rows_on_the_fake(), ROWS),
+        storm=findings.storm,
+        story=findings.story,
+        alarms=alarms,
+        seconds=time.monotonic() - began,
+    )
+    for line in report(verdict, options):
+        say(line)
+    return verdict
+
+
+def report(verdict: Verdict, options: Options) -> list[str]:
+    """The end in words."""
+    lines = row_report(verdict.rows, verdict.kernel)
+    lines += storm_report(verdict.storm, options.seed)
+    lines += [f"the kernel complained: {line}" for line in verdict.alarms]
+    word = "all ran and agreed" if verdict.good else "NOT all agreed"
+    stages = len(verdict.story.stages)
+    lines.append(f"smoke: {word} ({stages} stages followed, {verdict.seconds:.0f} s)")
+    return lines
+
+
+def json_line(verdict: Verdict) -> str:
+    """The summary as one line."""
+    return json.dumps(verdict.as_json(), sort_keys=True)
