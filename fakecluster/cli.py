@@ -47,5 +47,6 @@ def main() -> None:
         raise SystemExit(130) from None
     except click.ClickException as error:
         error.show()
-        raise SystemExit(EX_USAGE) from None
+        usage = isinstance(error, click.UsageError)
+        raise SystemExit(EX_USAGE if usage else error.exit_code) from None
     raise SystemExit(code if isinstance(code, int) else 0)

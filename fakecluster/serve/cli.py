@@ -17,7 +17,6 @@ from fakecluster.serve.loop import serve
 from fakecluster.serve.topology_file import read_topology
 
 EX_USAGE = 64
-EX_UNAVAILABLE = 69
 EX_CANTCREAT = 73
 EX_TEMPFAIL = 75
 
@@ -42,6 +41,10 @@ _DEFAULTS = Timings()
     help="A TOML file instead of --nodes.",
 )
 @click.option("--no-configfs", is_flag=True, help="Mount no configfs.")
+@click.option(
+    "--libcman",
+    help="The library to name in the commands.  [default: the stand-in, built if needed]",
+)
 @click.option("--token-ms", type=_MILLISECONDS, default=_DEFAULTS.token_ms, show_default=True)
 @click.option(
     "--consensus-ms", type=_MILLISECONDS, default=_DEFAULTS.consensus_ms, show_default=True
@@ -58,6 +61,7 @@ def serve_command(  # noqa: PLR0917 - click passes all by name
     cluster: str | None,
     topology_file: Path | None,
     no_configfs: bool,  # noqa: FBT001 - click's calling convention
+    libcman: str | None,
     token_ms: int,
     consensus_ms: int,
     shutdown_timeout_ms: int,
@@ -75,7 +79,7 @@ def serve_command(  # noqa: PLR0917 - click passes all by name
                 consensus_ms=consensus_ms,
                 shutdown_timeout_ms=shutdown_timeout_ms,
             ),
-            libcman=str(standin_library()),
+            libcman=libcman or _standin(),
             configfs=not no_configfs,
         )
         serve(options, directory, click.echo)
@@ -83,8 +87,6 @@ def serve_command(  # noqa: PLR0917 - click passes all by name
         return _fail("\n".join(error.problems), EX_USAGE)
     except PathTooLongError as error:
         return _fail(f"{error.filename}: {error.strerror}", EX_USAGE)
-    except BuildError as error:
-        return _fail(str(error), EX_UNAVAILABLE)
     except InUseError as error:
         return _fail(f"{error.filename}: {error.strerror}", EX_TEMPFAIL)
     except OSError as error:
@@ -100,6 +102,15 @@ def _topology(nodes: int | None, cluster: str | None, file: Path | None) -> Topo
     if cluster is not None:
         raise click.UsageError("the topology file says the cluster's name")
     return read_topology(file)
+
+
+def _standin() -> str | None:
+    """Return the stand-in's path; without a compiler None, so that the system's library is used."""
+    try:
+        return str(standin_library())
+    except BuildError as error:
+        click.echo(f"fakecluster serve: {error}", err=True)
+        return None
 
 
 def _fail(text: str, code: int) -> int:

@@ -36,8 +36,8 @@ class ServeOptions:
 
     topology: Topology
     timings: Timings
-    libcman: str
-    """The stand-in's path; empty: there is none, and no command is given."""
+    libcman: str | None
+    """The library that daemons load; None: as their loader finds it."""
     configfs: bool = True
     """Mount each node's configfs."""
 
@@ -251,8 +251,7 @@ class ServedCluster:
             str(places.settings),
             "--membership",
             "cman",
-            "--libcman",
-            self._options.libcman,
+            *([] if self._options.libcman is None else ["--libcman", self._options.libcman]),
             "--configfs",
             str(places.configfs),
             "--mounts",
