@@ -41,7 +41,7 @@ class Board:
         self.done: list[bool] = []
 
     def note(self, line: Line) -> None:
-        """Take a line of the trace; a sink. The manager's inner life and single calls are left out."""
+        """Take a line of the trace; a sink. Single calls and the manager's inside are left out."""
         if line.kind not in {"cman", "call"}:
             self._events.append(line)
 
