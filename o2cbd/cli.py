@@ -28,7 +28,7 @@ _COMMANDS: Mapping[str, str] = {
 
 
 class LazyGroup(click.Group):
-    """Finds each command in the module of its name; wrong usage ends with 64, as sysexits has it."""
+    """Finds each command in the module of its name; wrong usage ends with sysexits' 64."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Return the names in the order of the overview."""

@@ -148,6 +148,7 @@ class ControlServer:
 
     def _go_on(self, client: _Client) -> None:
         """Answer what is there, send what can be sent, and wait for what is missing."""
+        self._send(client)
         while client.waiting is None and not client.unsent:
             line, newline, rest = client.received.partition(b"\n")
             if not newline:

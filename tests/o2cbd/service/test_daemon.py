@@ -1,0 +1,430 @@
+"""The main thread: it answers whatever the agent does, and ends when it is told to."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+from typing import Any
+
+import pytest
+
+from o2cbd.core.model import (
+    Entry,
+    Holder,
+    Member,
+    Pending,
+    Quorum,
+    RemoveNode,
+    State,
+    Vote,
+    Why,
+)
+from o2cbd.service.client import RefusedError
+from o2cbd.service.daemon import Ending
+from o2cbd.service.locks import AlreadyRunningError
+from o2cbd.settings import ServiceTiming
+
+FAST = ServiceTiming(stuck_after_us=20_000, stop_grace_us=100_000)
+
+ALPHA = Entry(name="alpha", inode=1, num=1, address="10.0.0.1", port=7777, local=True)
+BETA = Entry(name="beta", inode=2, num=2, address="10.0.0.2", port=7777, local=False)
+
+
+def test_sigterm_stops_the_agent_and_then_the_daemon(house: Any) -> None:
+    """The agent is asked to stop in its own thread, and its exit code is the daemon's."""
+    ending, _ = house.run()
+
+    assert ending == Ending(code=0)
+    assert house.mind.stops == 1
+    assert len(house.mind.threads) == 1
+    assert "SIGTERM: stopping" in house.log
+
+
+def test_sigint_stops_as_sigterm_does(house: Any) -> None:
+    """Ctrl-C is a way to stop."""
+
+    def acts() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        house.until(lambda: "stop-asked" in house.codes)
+
+    ending, _ = house.run(acts)
+
+    assert ending == Ending(code=0)
+    assert "SIGINT: stopping" in house.log
+
+
+def test_sigterm_ends_the_daemon_while_a_call_is_stuck(house: Any) -> None:
+    """The grace over, the end comes by itself, with code 0 and words."""
+    house.timing = FAST
+    house.block_in("cman_get_nodes")
+
+    ending, _ = house.run(lambda: house.status_when(lambda status: status["state"] == "stuck"))
+
+    assert ending == Ending(code=0, abandoned=True)
+    assert "stuck in cman_get_nodes since" in house.log
+    assert "from now on nobody vetoes a shutdown" in house.log
+
+
+def test_second_sigterm_changes_nothing(house: Any) -> None:
+    """A stop is asked for once, and its grace begins once."""
+    house.timing = FAST
+    house.block_in("cman_get_nodes")
+
+    ending, _ = house.run(lambda: os.kill(os.getpid(), signal.SIGTERM))
+
+    assert ending == Ending(code=0, abandoned=True)
+    assert house.codes.count("stop-asked") == 1
+
+
+def test_state_is_stopping_while_the_agent_stops(house: Any) -> None:
+    """Who asks during the stop hears of it, whatever the agent's last word was."""
+    house.timing = ServiceTiming(stuck_after_us=20_000)
+    house.block_in("read pid")
+
+    def acts() -> Any:
+        os.kill(os.getpid(), signal.SIGTERM)
+        status = house.status_when(lambda status: status["state"] == "stopping")
+        house.release.set()
+        return status
+
+    ending, status = house.run(acts)
+
+    assert ending == Ending(code=0)
+    assert status["state"] == "stopping"
+
+
+def test_stuck_call_is_shown_while_it_lasts(house: Any) -> None:
+    """State, reason and call name what does not return; afterwards all is as before."""
+    house.timing = FAST
+    house.block_in("cman_dispatch")
+
+    def acts() -> Any:
+        stuck = house.status_when(lambda status: status["state"] == "stuck")
+        house.mind.script = lambda _mind: None
+        house.release.set()
+        return stuck, house.status_when(lambda status: status["state"] != "stuck")
+
+    _, (stuck, after) = house.run(acts)
+
+    assert stuck["call"]["name"] == "cman_dispatch"
+    assert stuck["reason"] == f"in cman_dispatch since {stuck['call']['since']}"
+    assert after["state"] == "waiting"
+    assert after["call"] is None
+    assert [code for code in house.codes if "stuck" in code] == ["stuck", "unstuck"]
+
+
+def test_status_is_answered_while_the_first_call_is_stuck(house: Any) -> None:
+    """A connect that never returns keeps nobody from asking."""
+    house.timing = FAST
+    house.block_in("cman_init")
+
+    _, status = house.run(lambda: house.status_when(lambda status: status["state"] == "stuck"))
+
+    assert status["cluster"] is None
+    assert status["call"]["name"] == "cman_init"
+
+
+def test_idle_daemon_sleeps_for_ever(house: Any) -> None:
+    """With nothing to do the main thread has no time-out, so nothing wakes it."""
+
+    waits: list[float | None] = []
+    select = house.selector.select
+
+    def watched(timeout: float | None = None) -> Any:
+        waits.append(timeout)
+        return select(timeout)
+
+    house.selector.select = watched
+
+    def idle() -> None:
+        house.until(lambda: house.thread.activity.waiting)
+        house.until(lambda: waits and waits[-1] is None)
+
+    house.run(idle)
+
+    assert None in waits
+
+
+def test_sighup_is_no_end(house: Any) -> None:
+    """A reload that is not there yet is told of, and the daemon lives on."""
+
+    def acts() -> str:
+        os.kill(os.getpid(), signal.SIGHUP)
+        house.until(lambda: "reload-unsupported" in house.codes)
+        return house.ask({"request": "status"})["state"]
+
+    ending, state = house.run(acts)
+
+    assert state == "waiting"
+    assert ending == Ending(code=0)
+
+
+def test_agents_exit_code_is_the_daemons(house: Any) -> None:
+    """An agent that ends by itself ends the daemon, with its code."""
+
+    def end(mind: Any) -> None:
+        mind.exit_code = 78
+
+    house.mind.script = end
+
+    ending, _ = house.run()
+
+    assert ending == Ending(code=78)
+
+
+def test_refused_lock_ends_with_73_and_says_who_has_it(house: Any) -> None:
+    """A second daemon on one configfs ends before its agent does anything."""
+    house.refuse = AlreadyRunningError(4711, "/sys/kernel/config/cluster")
+
+    ending, _ = house.run()
+
+    assert ending == Ending(code=73)
+    assert "/sys/kernel/config/cluster is locked by process 4711" in house.log
+    assert house.mind.steps == 0
+
+
+def test_crashed_agent_ends_the_daemon_with_70(house: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exception that nobody expected is never swallowed: traceback, report, exit code."""
+    seen: list[object] = []
+    monkeypatch.setattr("threading.excepthook", lambda args: seen.append(args.exc_value))
+    bug = RuntimeError("a bug")
+
+    def crash(_mind: Any) -> None:
+        raise bug
+
+    house.mind.script = crash
+
+    ending, _ = house.run()
+
+    assert ending == Ending(code=70)
+    assert seen == [bug]
+    assert house.codes[-1] == "crashed"
+
+
+def test_socket_that_cannot_be_made_starts_nothing(house: Any) -> None:
+    """Without a control socket there is no daemon."""
+    (house.directory / "control.sock").mkdir()
+
+    with pytest.raises(OSError, match="directory"):
+        house.run()
+    assert house.mind.steps == 0
+
+
+def test_status_tells_what_the_agent_knows(house: Any) -> None:
+    """The status of the agent's last step reaches who asks."""
+
+    def acts() -> dict[str, Any]:
+        house.publish(
+            state=State.SYNCED,
+            reason="",
+            cluster="prod",
+            local_id=1,
+            quorum=Quorum.QUORATE,
+            members=(Member(id=1, name="alpha", incarnation=4, addresses=("10.0.0.1",)),),
+            entries=(ALPHA,),
+            first_pass_done=True,
+        )
+        return house.status_when(lambda status: status["state"] == "synced")
+
+    _, status = house.run(acts)
+
+    assert status["cluster"] == "prod"
+    assert status["quorate"] is True
+    assert status["members"] == [{"id": 1, "name": "alpha", "incarnation": 4}]
+    assert [node["name"] for node in status["nodes"]] == ["alpha"]
+
+
+def test_hold_is_seen_though_the_agent_has_nothing_to_do(house: Any) -> None:
+    """The daemon looks itself, keeps since when, and takes the default name's cluster."""
+    house.hold.pid = 4711
+
+    def acts() -> Any:
+        house.publish(state=State.SYNCED, cluster="prod", reason="")
+        first = house.ask({"request": "status"})
+        again = house.ask({"request": "status"})
+        house.hold.pid = None
+        return first, again, house.ask({"request": "status"})
+
+    _, (first, again, after) = house.run(acts)
+
+    assert (first["state"], first["hold"]["pid"]) == ("held", 4711)
+    assert first["hold"] == again["hold"]
+    assert (after["state"], after["hold"]) == ("synced", None)
+    assert house.held_clusters == ["prod"]
+
+
+def test_unreadable_hold_hides_no_status(house: Any) -> None:
+    """A semaphore that cannot be read leaves the rest of the status as it is."""
+    house.hold.error = PermissionError(errno.EACCES, "no")
+
+    def acts() -> dict[str, Any]:
+        house.publish(state=State.SYNCED, cluster="prod", reason="")
+        return house.ask({"request": "status"})
+
+    _, status = house.run(acts)
+
+    assert (status["state"], status["hold"]) == ("synced", None)
+
+
+def test_plan_tells_what_waits(house: Any) -> None:
+    """With a daemon, what is not pending is done already."""
+    pending = Pending(
+        step=RemoveNode(cluster="prod", node="beta"),
+        why=Why.PINNED,
+        reason="pinned",
+        errno=errno.EBUSY,
+    )
+
+    def acts() -> dict[str, Any]:
+        house.publish(state=State.PENDING, reason="", cluster="prod", pending=(pending,))
+        return house.ask({"request": "plan"})
+
+    _, plan = house.run(acts)
+
+    assert plan["steps"] == []
+    assert [(item["step"], item["node"], item["errno"]) for item in plan["pending"]] == [
+        ("remove-node", "beta", "EBUSY")
+    ]
+
+
+def test_forget_reaches_the_agent(house: Any) -> None:
+    """A lost node that is in the table is handed to the agent, in its thread."""
+
+    def acts() -> dict[str, Any]:
+        house.publish(cluster="prod", entries=(ALPHA, BETA))
+        reply = house.ask({"request": "forget", "node": "beta"})
+        house.until(lambda: "beta" in house.mind.forgotten)
+        return reply
+
+    _, reply = house.run(acts)
+
+    assert reply == {"schema": 1, "node": "beta", "accepted": True}
+    assert len(house.mind.threads) == 1
+
+
+@pytest.mark.parametrize(
+    ("node", "why"),
+    [
+        ("alpha", "alpha is a member of the cluster now: nothing to forget"),
+        ("gamma", "gamma is not in the table: nothing to forget"),
+        (7, "forget needs a node's name"),
+    ],
+)
+def test_forget_is_refused_where_it_makes_no_sense(house: Any, node: object, why: str) -> None:
+    """A member, a stranger and no name are refused with the reason."""
+
+    def acts() -> None:
+        member = Member(id=1, name="alpha", incarnation=1, addresses=())
+        house.publish(cluster="prod", entries=(ALPHA, BETA), members=(member,))
+        house.ask({"request": "forget", "node": node})
+
+    with pytest.raises(RefusedError, match=why):
+        house.run(acts)
+
+
+def test_changed_status_is_pushed(house: Any) -> None:
+    """Who waits for a newer status gets it when the agent has one."""
+
+    def acts() -> tuple[int, int]:
+        first = house.status_when(lambda _status: True)["serial"]
+        house.publish(cluster="prod")
+        second = house.status_when(lambda status: status["cluster"] == "prod")["serial"]
+        return first, second
+
+    _, (first, second) = house.run(acts)
+
+    assert second > first
+
+
+def test_systemd_hears_of_start_state_and_stop(house: Any, systemd: Any) -> None:
+    """READY comes once, after the first complete pass; STOPPING with the stop."""
+    house.environment = {"NOTIFY_SOCKET": str(systemd.path)}
+
+    def acts() -> list[str]:
+        house.publish(reason="waiting for the cluster manager: cman is not running")
+        before = [systemd.next()]
+        house.publish(
+            state=State.SYNCED,
+            reason="",
+            cluster="prod",
+            quorum=Quorum.QUORATE,
+            first_pass_done=True,
+        )
+        house.status_when(lambda status: status["state"] == "synced")
+        return [*before, systemd.next(), systemd.next()]
+
+    _, messages = house.run(acts)
+
+    assert messages == [
+        "STATUS=waiting, waiting for the cluster manager: cman is not running",
+        "STATUS=synced, cluster prod, 0 nodes in the table, quorate",
+        "READY=1",
+    ]
+    assert systemd.rest()[0] == "STOPPING=1"
+
+
+def test_watchdog_is_fed_while_the_agent_waits(house: Any, systemd: Any) -> None:
+    """An agent that waits for its deadline is alive."""
+    house.environment = {"NOTIFY_SOCKET": str(systemd.path), "WATCHDOG_USEC": "40000"}
+
+    _, messages = house.run(lambda: [systemd.next() for _ in range(3)])
+
+    assert messages == ["WATCHDOG=1"] * 3
+
+
+def test_watchdog_is_fed_in_a_declared_call(house: Any, systemd: Any) -> None:
+    """Nobody is killed for a call that does not return."""
+    house.environment = {"NOTIFY_SOCKET": str(systemd.path), "WATCHDOG_USEC": "40000"}
+    house.timing = FAST
+    house.block_in("cman_get_nodes")
+
+    def acts() -> list[str]:
+        house.status_when(lambda status: status["state"] == "stuck")
+        systemd.rest()
+        systemd.socket.settimeout(20)
+        return [systemd.next() for _ in range(3)]
+
+    _, messages = house.run(acts)
+
+    assert messages == ["WATCHDOG=1"] * 3
+
+
+def test_watchdog_starves_while_the_agent_hangs_in_nothing(house: Any, systemd: Any) -> None:
+    """An agent that is in no declared call and does not move is not covered up."""
+    house.environment = {"NOTIFY_SOCKET": str(systemd.path), "WATCHDOG_USEC": "40000"}
+    house.timing = FAST
+    house.mind.script = lambda _mind: house.release.wait(20)
+
+    def acts() -> list[str]:
+        house.until(lambda: house.mind.steps == 1)
+        sleeps = house.selector.sleeps
+        house.until(lambda: house.selector.sleeps > sleeps + 3)
+        systemd.rest()
+        sleeps = house.selector.sleeps
+        house.until(lambda: house.selector.sleeps > sleeps + 3)
+        return systemd.rest()
+
+    _, messages = house.run(acts)
+
+    assert "WATCHDOG=1" not in messages
+
+
+def test_agents_own_hold_and_vote_are_shown(house: Any) -> None:
+    """What the agent saw stands in the status with its times."""
+
+    def acts() -> dict[str, Any]:
+        house.publish(
+            state=State.HELD,
+            cluster="prod",
+            hold=Holder(pid=12, since_us=house.clock.now_us()),
+            vote=Vote(
+                asked_us=house.clock.now_us(), yes=False, reason="r", forced=True, removed=False
+            ),
+        )
+        return house.ask({"request": "status"})
+
+    _, status = house.run(acts)
+
+    assert status["hold"]["pid"] == 12
+    assert (status["vote"]["answer"], status["vote"]["reason"]) == ("no", "r")
