@@ -142,6 +142,17 @@ class ServedChild:
             raise ServeFailedError("fakecluster serve did not end on SIGTERM") from None
         return process.returncode
 
+    def wait_gone(self) -> int:
+        """Wait until it has ended by itself; return its exit code.
+
+        Raises:
+            subprocess.TimeoutExpired: it did not in time.
+        """
+        process = self._running()
+        process.communicate(timeout=STOP_TIMEOUT_S)
+        self._process = None
+        return process.returncode
+
     def kill(self) -> None:
         """SIGKILL it: mounts, sockets and files stay behind."""
         process, self._process = self._running(), None

@@ -1,0 +1,567 @@
+"""`fakecluster serve` and `ctl` as real processes, with FUSE mounts."""
+
+import errno
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from fakecluster.cman.rawclient import HungUpError, RawClient
+from fakecluster.cman.records import NodeRecord, encode_ints, sockaddr_text
+from fakecluster.cman.wire import Command, Event
+from fakecluster.configfs.mounts import our_mounts
+from fakecluster.serve.ask import NoServerError, ask
+from fakecluster.serve.child import ServedChild, ServeFailedError
+
+pytestmark = pytest.mark.process
+
+QUICK = ("--token-ms", "200", "--consensus-ms", "240", "--shutdown-timeout-ms", "300")
+Start = Callable[..., ServedChild]
+
+
+@pytest.fixture
+def directory() -> Iterator[Path]:
+    """A short path: AF_UNIX takes 107 bytes."""
+    with tempfile.TemporaryDirectory(prefix="fc-", dir="/tmp") as path:
+        yield Path(path) / "d"
+
+
+@pytest.fixture
+def start(directory: Path) -> Iterator[Start]:
+    """Starts servers in `directory` that are gone, with their mounts, after the test."""
+    started: list[ServedChild] = []
+
+    def begin(*options: str) -> ServedChild:
+        child = ServedChild(directory, *QUICK, *options)
+        child.start()
+        started.append(child)
+        return child
+
+    yield begin
+    for each in started:
+        each.stop()
+    leftovers = our_mounts(directory)
+    assert leftovers == []
+
+
+def raw(child: ServedChild, node_id: int = 1, name: str = "cman_client") -> RawClient:
+    return RawClient(Path(child.node(node_id)["socket_dir"]) / name)
+
+
+def ctl(directory: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """The command itself."""
+    return subprocess.run(
+        [sys.executable, "-m", "fakecluster", "ctl", "--dir", str(directory), *words],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def store(path: Path, value: str) -> None:
+    """One write(2), as the kernel wants it."""
+    descriptor = os.open(path, os.O_WRONLY)
+    try:
+        os.write(descriptor, value.encode())
+    finally:
+        os.close(descriptor)
+
+
+def make_table(configfs: Path, *rows: tuple[str, int, str, bool], cluster: str = "o2") -> None:
+    """Do by hand what a daemon does."""
+    top = configfs / "cluster" / cluster
+    if not top.exists():
+        top.mkdir()
+    for name, num, address, local in rows:
+        node = top / "node" / name
+        node.mkdir()
+        values = {"ipv4_port": "7777", "ipv4_address": address, "num": str(num)}
+        for attribute, value in values.items():
+            store(node / attribute, value)
+        if local:
+            store(node / "local", "1")
+
+
+def hung_up(sock: socket.socket) -> bool:
+    """True when the other end has closed."""
+    try:
+        return sock.recv(1) == b""
+    except ConnectionResetError:
+        return True
+
+
+def live_nums(child: ServedChild, node_id: int) -> set[int]:
+    """What debugfs says."""
+    text = (Path(child.node(node_id)["debugfs"]) / "o2hb/livenodes").read_text()
+    return {int(each) for each in text.split()}
+
+
+# -- up and down
+
+
+def test_one_line_says_what_is_where(start: Start, directory: Path) -> None:
+    """Schema, library, cluster, and everything that a node's daemon needs."""
+    child = start("--nodes", "2", "--cluster", "web", "--no-configfs")
+    line = child.announced
+    node = child.node(2)
+    home = os.path.realpath(directory / "node2")
+    assert (line["schema"], line["cluster"], [each["id"] for each in line["nodes"]]) == (
+        1,
+        "web",
+        [1, 2],
+    )
+    assert Path(line["libcman"]).name == "libcman.so.3"
+    assert {key: node[key] for key in ("name", "socket_dir", "configfs", "mounts", "debugfs")} == {
+        "name": "node2",
+        "socket_dir": home,
+        "configfs": f"{home}/config",
+        "mounts": f"{home}/mountinfo",
+        "debugfs": f"{home}/debug",
+    }
+    assert node["env"]["CMAN_SOCKET_DIR"] == home
+    assert node["command"][:4] == [sys.executable, "-m", "o2cbd", "run"]
+    assert node["command"][4:] == [
+        "--config", f"{home}/o2cbd.toml",
+        "--membership", "cman",
+        "--libcman", line["libcman"],
+        "--configfs", f"{home}/config",
+        "--mounts", f"{home}/mountinfo",
+        "--debugfs", f"{home}/debug",
+        "--runtime-dir", f"{home}/run",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_stop_signal_takes_everything_away(
+    start: Start, directory: Path, number: signal.Signals
+) -> None:
+    """Mounts, sockets and the directory that it made."""
+    child = start("--nodes", "2")
+    assert len(our_mounts(directory)) == 2
+    os.kill(child.pid, number)
+    child.wait_gone()
+    assert (our_mounts(directory), directory.exists()) == ([], False)
+
+
+def test_a_directory_that_was_there_stays(start: Start, directory: Path) -> None:
+    """And what is not ours in it."""
+    directory.mkdir()
+    (directory / "mine").write_text("x")
+    start("--nodes", "1").stop()
+    assert [each.name for each in directory.iterdir()] == ["mine"]
+
+
+def test_mounts_of_a_killed_server_are_detached_at_the_next_start(
+    start: Start, directory: Path
+) -> None:
+    """Stale sockets and mounts are no obstacle; tables are empty again."""
+    first = start("--nodes", "3")
+    make_table(Path(first.node(1)["configfs"]), ("node1", 1, "10.0.0.1", True))
+    first.kill()
+    assert len(our_mounts(directory)) == 3
+    second = start("--nodes", "2")
+    assert len(our_mounts(directory)) == 2
+    assert list((Path(second.node(1)["configfs"]) / "cluster").iterdir()) == []
+    assert not (directory / "node3").exists()
+
+
+def test_a_second_server_is_refused_and_says_who_is_there(start: Start, directory: Path) -> None:
+    """The first one goes on."""
+    first = start("--nodes", "1", "--no-configfs")
+    with pytest.raises(ServeFailedError, match=rf"\(75\).*pid {first.pid}\)"):
+        ServedChild(directory, "--nodes", "1").start()
+    assert first.ctl("state")["ok"] is True
+
+
+def test_a_path_that_does_not_fit_is_refused_not_cut(directory: Path) -> None:
+    """Exit 64, and nothing is left of the attempt."""
+    deep = directory / ("x" * 90)
+    with pytest.raises(ServeFailedError, match=r"\(64\).*at most 107 bytes"):
+        ServedChild(deep, "--nodes", "1", "--no-configfs").start()
+    assert not deep.exists()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [(), ("--nodes", "0"), ("--nodes", "1", "--cluster", "a name that is too long")],
+)
+def test_what_makes_no_sense_is_usage(directory: Path, options: tuple[str, ...]) -> None:
+    """Exit 64."""
+    with pytest.raises(ServeFailedError, match=r"\(64\)"):
+        ServedChild(directory, *options).start()
+    assert not directory.exists()
+
+
+def test_a_topology_file(start: Start, directory: Path) -> None:
+    """Ids, names, addresses, a quorum disk; a bad one is refused with every mistake."""
+    file = directory.parent / "t.toml"
+    file.write_text(
+        'cluster = "bank"\n[qdisk]\nname = "/dev/q"\n'
+        '[[nodes]]\nid = 300\nname = "alpha"\naddresses = ["10.9.0.1", "fd00::1"]\n'
+        '[[nodes]]\nid = 7\nname = "beta"\naddresses = ["fd00::2"]\nvotes = 2\n'
+    )
+    child = start("--topology", str(file), "--no-configfs")
+    assert [each["name"] for each in child.announced["nodes"]] == ["beta", "alpha"]
+    with raw(child, 300) as client:
+        found = client.members()
+        assert {i: sockaddr_text(each.address) for i, each in found.items() if i} == {
+            7: "fd00::2",
+            300: "10.9.0.1",
+        }
+    file.write_text("cluster = 5\n[[nodes]]\nid = 'x'\n")
+    with pytest.raises(ServeFailedError, match=r"(?s)\(64\).*nodes\[0\].id.*cluster: 5"):
+        ServedChild(directory.parent / "e", "--topology", str(file)).start()
+
+
+# -- the control socket
+
+
+def test_the_command_prints_json_and_exits_like_sysexits(start: Start, directory: Path) -> None:
+    """0 done, 64 senseless, 69 no server, 75 refused."""
+    assert ctl(directory, "state").returncode == 69
+    child = start("--nodes", "2", "--no-configfs")
+    state = ctl(directory, "state")
+    assert (state.returncode, state.stderr) == (0, "")
+    assert [each["members"] for each in json.loads(state.stdout)["nodes"]] == [[1, 2], [1, 2]]
+    unknown = ctl(directory, "kill", "nobody")
+    assert (unknown.returncode, json.loads(unknown.stdout)["ok"]) == (64, False)
+    assert "no such node: nobody" in unknown.stderr
+    assert ctl(directory, "cman-start", "node1").returncode == 64
+    assert ctl(directory, "frobnicate").returncode == 64
+    with raw(child) as voter:
+        voter.ask(Command.NOTIFY)
+        refused = ctl(directory, "shutdown", "1")
+    assert (refused.returncode, json.loads(refused.stdout)["errno"]) == (75, "EBUSY")
+
+
+def test_nonsense_on_the_control_socket(start: Start, directory: Path) -> None:
+    """Is answered as such, or cut off, and nobody else notices."""
+    start("--nodes", "1", "--no-configfs")
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.settimeout(20)
+        sock.connect(str(directory / "ctl.sock"))
+        sock.sendall(b'[]\n{"verb": 5}\n\xff\n{"verb": "kill"}\n{"verb": "no"}\n')
+        with sock.makefile("rb") as lines:
+            answers = [json.loads(lines.readline()) for _ in range(5)]
+            assert [(each["schema"], each["ok"]) for each in answers] == [(1, False)] * 5
+            sock.sendall(b"x" * 70000)
+            assert "too long" in json.loads(lines.readline())["error"]
+            assert hung_up(sock)
+    assert ask(directory, "state", {})["ok"] is True
+    assert stat.S_IMODE((directory / "ctl.sock").stat().st_mode) == 0o600
+
+
+def test_asking_nobody(directory: Path) -> None:
+    """NoServerError, not a traceback of the socket's."""
+    with pytest.raises(NoServerError):
+        ask(directory, "state", {})
+
+
+# -- hosts and network
+
+
+def test_leave_death_and_return(start: Start) -> None:
+    """ENOENT after a leave, ECONNREFUSED after a power cut, the members as they are."""
+    child = start("--nodes", "3", "--no-configfs")
+    with raw(child) as watcher:
+        watcher.ask(Command.NOTIFY)
+        child.ctl("leave", node=3)
+        assert watcher.next_message() == Event(reason=1, arg=1)
+        assert sorted(watcher.members()) == [1, 2]
+        child.ctl("kill", node=2)
+        assert watcher.next_message() == Event(reason=1, arg=0)
+        assert sorted(watcher.members()) == [1]
+        with pytest.raises(FileNotFoundError):
+            raw(child, 3)
+        with pytest.raises(ConnectionRefusedError):
+            raw(child, 2)
+        child.ctl("start", node=2)
+        child.ctl("start", node="node3")
+        child.wait_for("all back", lambda: sorted(watcher.members()) == [1, 2, 3])
+
+
+def test_partition_and_heal(start: Start) -> None:
+    """The lone node loses quorum, the others do not."""
+    child = start("--nodes", "3", "--no-configfs")
+    child.ctl("partition", groups="1/2,3")
+    child.wait_for("split", lambda: child.state(1)["members"] == [1])
+    child.wait_for("the other half", lambda: child.state(2)["members"] == [2, 3])
+    assert [child.state(i)["quorate"] for i in (1, 2, 3)] == [False, True, True]
+    child.ctl("heal")
+    child.wait_for("healed", lambda: child.state(1)["members"] == [1, 2, 3])
+
+
+def test_cman_crash_stop_cont_and_start(start: Start) -> None:
+    """A crash leaves stale sockets, a stop leaves requests unanswered."""
+    child = start("--nodes", "2", "--no-configfs")
+    with raw(child) as client:
+        child.ctl("cman-stop", node=1)
+        assert child.state(1)["stopped"] is True
+        client.send(Command.ISACTIVE)
+        newcomer = raw(child)
+        child.ctl("state")
+        client.sock.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            client.sock.recv(1)
+        client.sock.settimeout(20)
+        child.ctl("cman-cont", node=1)
+        assert client.reply().status == 1
+        assert newcomer.ask(Command.ISACTIVE).status == 1
+        newcomer.close()
+        child.ctl("cman-crash", node=1)
+        with pytest.raises(HungUpError):
+            client.ask(Command.ISACTIVE)
+    with pytest.raises(ConnectionRefusedError):
+        raw(child)
+    child.ctl("cman-start", node=1)
+    child.wait_for("back", lambda: child.state(1)["members"] == [1, 2])
+
+
+def test_address_change_add_and_remove(start: Start) -> None:
+    """A running node's new address; a node that was not configured; one that is no more."""
+    child = start("--nodes", "2")
+    with raw(child) as client:
+        child.ctl("address", node=2, addresses=["10.0.0.77"])
+        child.wait_for(
+            "the address",
+            lambda: sockaddr_text(client.members()[2].address) == "10.0.0.77",
+        )
+        added = child.ctl("add-node", id=9, name="nine", addresses=["10.0.0.9"])["node"]
+        assert Path(added["configfs"], "cluster").is_dir()
+        child.ctl("start", node="nine")
+        child.wait_for("nine", lambda: sorted(client.members()) == [1, 2, 9])
+        child.ctl("leave", node=9)
+        child.wait_for("nine left", lambda: sorted(client.members()) == [1, 2])
+        child.ctl("remove-node", node=9)
+        child.wait_for("forgotten", lambda: client.ask(Command.GETNODECOUNT).status == 2)
+        unknown = client.ask(Command.GETNODE, NodeRecord(node_id=9).encode())
+        assert unknown.status == -errno.ENOENT
+
+
+def test_notices_and_readings_can_fail(start: Start) -> None:
+    """One notice lost, one doubled, one reading refused."""
+    child = start("--nodes", "3", "--no-configfs")
+    with raw(child) as watcher:
+        watcher.ask(Command.NOTIFY)
+        child.ctl("notice", node=1, fault="drop")
+        child.ctl("notice", node=1, fault="dup")
+        ring = child.state(1)["generation"]
+        child.ctl("leave", node=3)
+        child.wait_for("a ring without 3", lambda: child.state(1)["generation"] > ring)
+        child.ctl("leave", node=2)
+        assert [watcher.next_message(), watcher.next_message()] == [Event(reason=1, arg=0)] * 2
+        child.ctl("fail-read", node=1, errno="EIO", count=2)
+        statuses = [watcher.ask(Command.GETALLMEMBERS).status for _ in range(3)]
+        assert statuses == [-errno.EIO, -errno.EIO, 3]
+
+
+def test_the_shutdown_question(start: Start) -> None:
+    """Asked, refused by silence, forced, and allowed where nobody listens."""
+    child = start("--nodes", "2", "--no-configfs")
+    with raw(child) as voter:
+        voter.ask(Command.NOTIFY)
+        assert child.ctl("shutdown", node=1) == {
+            "schema": 1,
+            "ok": True,
+            "allowed": False,
+            "errno": "EBUSY",
+        }
+        assert voter.take_notices() == [Event(reason=3, arg=0)]
+        answer = child.ctl("shutdown", node=1, force=True, remove=True)
+        assert answer["allowed"] is True
+        assert voter.next_message() == Event(reason=3, arg=3)
+        with pytest.raises(HungUpError):
+            voter.next_message()
+    assert child.ctl("shutdown", node=2)["allowed"] is True
+    with pytest.raises(ServeFailedError, match="ENOENT"):
+        child.ctl("shutdown", node=1)
+
+
+# -- the kernel's side
+
+
+def test_a_mount_feels_like_the_kernel(start: Start) -> None:
+    """ls, cat, echo, mkdir: tables, refusals, and a journal of what was done."""
+    child = start("--nodes", "2")
+    configfs = Path(child.node(1)["configfs"])
+    make_table(configfs, ("node1", 1, "10.0.0.1", True), ("node2", 2, "10.0.0.2", False))
+    top = configfs / "cluster/o2/node"
+    assert (top / "node1/num").read_text() == "1\n"
+    with pytest.raises(OSError, match="Device or resource busy"):
+        store(top / "node2/num", "5")
+    with pytest.raises(OSError, match="No space"):
+        (configfs / "cluster/other").mkdir()
+    assert [each["name"] for each in child.state(1)["table"]] == ["node1", "node2"]
+    calls = child.ctl("journal", node=1)["calls"]
+    assert calls[0] == {"name": "mkdir", "path": "/cluster/o2", "data": "", "error": ""}
+    assert [each["error"] for each in calls if each["error"]] == ["EBUSY", "ENOSPC"]
+    assert child.state(2)["table"] == []
+
+
+def test_mount_needs_a_local_node(start: Start) -> None:
+    """EINVAL, as the kernel refuses the region."""
+    child = start("--nodes", "1")
+    with pytest.raises(ServeFailedError, match="EINVAL"):
+        child.ctl("mount", node=1)
+
+
+def test_mounts_heartbeat_and_pins(start: Start) -> None:
+    """A mount shows in the region's pid, the mount table and the live maps; pins follow it."""
+    child = start("--nodes", "2")
+    tops = {}
+    rows = {1: ("node1", 1, "10.0.0.1"), 2: ("node2", 2, "10.0.0.2")}
+    for i in (1, 2):
+        configfs = Path(child.node(i)["configfs"])
+        make_table(configfs, *((*row, j == i) for j, row in rows.items()))
+        tops[i] = configfs / "cluster/o2"
+    mounts = Path(child.node(1)["mounts"])
+    assert "ocfs2" not in mounts.read_text()
+    child.ctl("mount", node=1)
+    child.ctl("mount", node=2)
+    assert (live_nums(child, 1), live_nums(child, 2)) == ({1, 2}, {1, 2})
+    assert " - ocfs2 /dev/vdb " in mounts.read_text()
+    regions = [each for each in (tops[1] / "heartbeat").iterdir() if each.is_dir()]
+    assert [int((each / "pid").read_text()) > 0 for each in regions] == [True]
+    for name in ("node1", "node2"):
+        with pytest.raises(OSError, match="busy"):
+            (tops[1] / "node" / name).rmdir()
+    child.ctl("umount", node=2)
+    assert live_nums(child, 1) == {1}
+    (tops[1] / "node/node2").rmdir()
+    child.ctl("umount", node=1)
+    assert "ocfs2" not in mounts.read_text()
+    (tops[1] / "node/node1").rmdir()
+    with pytest.raises(ServeFailedError, match="EINVAL"):
+        child.ctl("umount", node=1)
+
+
+def test_a_dead_host_pins_until_the_dead_threshold(start: Start) -> None:
+    """A partition does not stop the disk heartbeat; a power cut does, a while later."""
+    child = start("--nodes", "2")
+    rows = {1: ("node1", 1, "10.0.0.1"), 2: ("node2", 2, "10.0.0.2")}
+    for i in (1, 2):
+        top = Path(child.node(i)["configfs"]) / "cluster/o2"
+        make_table(top.parents[1], *((*row, j == i) for j, row in rows.items()))
+        store(top / "heartbeat/dead_threshold", "3")
+        child.ctl("mount", node=i)
+    child.ctl("partition", groups="1/2")
+    child.wait_for("split", lambda: child.state(1)["members"] == [1])
+    assert live_nums(child, 1) == {1, 2}
+    child.ctl("kill", node=2)
+    entry = Path(child.node(1)["configfs"]) / "cluster/o2/node/node2"
+    with pytest.raises(OSError, match="busy"):
+        entry.rmdir()
+    assert live_nums(child, 1) == {1, 2}
+    child.wait_for("the slot to be given up", lambda: live_nums(child, 1) == {1})
+    entry.rmdir()
+
+
+def test_pins_by_hand(start: Start) -> None:
+    """rmdir is EBUSY until it is unpinned."""
+    child = start("--nodes", "1")
+    configfs = Path(child.node(1)["configfs"])
+    make_table(configfs, ("x", 9, "10.0.0.9", False))
+    child.ctl("pin", node=1, name="x")
+    assert child.state(1)["pins"] == ["x"]
+    with pytest.raises(OSError, match="busy"):
+        (configfs / "cluster/o2/node/x").rmdir()
+    child.ctl("unpin", node=1, name="x")
+    (configfs / "cluster/o2/node/x").rmdir()
+
+
+def test_power_off_empties_the_kernel(start: Start) -> None:
+    """After `start` there is nothing in the tables, and the volume is not mounted."""
+    child = start("--nodes", "1")
+    configfs = Path(child.node(1)["configfs"])
+    make_table(configfs, ("node1", 1, "10.0.0.1", True))
+    child.ctl("mount", node=1)
+    child.ctl("kill", node=1)
+    with pytest.raises(ServeFailedError, match="no power"):
+        child.ctl("cman-start", node=1)
+    with pytest.raises(ServeFailedError, match="ENODEV"):
+        child.ctl("mount", node=1)
+    child.ctl("start", node=1)
+    assert list((configfs / "cluster").iterdir()) == []
+    assert "ocfs2" not in Path(child.node(1)["mounts"]).read_text()
+    assert child.state(1)["mounted"] is False
+
+
+def test_a_fault_strikes_as_often_as_told(start: Start) -> None:
+    """The errno, nothing changed, then as before; what is no errno is refused."""
+    child = start("--nodes", "1")
+    top = Path(child.node(1)["configfs"]) / "cluster"
+    child.ctl("fault", node=1, call="mkdir", errno="EIO", count=2)
+    for _ in range(2):
+        with pytest.raises(OSError, match="Input/output error"):
+            (top / "o2").mkdir()
+    (top / "o2").mkdir()
+    with pytest.raises(ServeFailedError, match="no errno"):
+        child.ctl("fault", node=1, call="mkdir", errno="EFOO")
+
+
+def test_the_caller_dies_inside_its_second_call(start: Start) -> None:
+    """SIGKILL, and the second mkdir is not applied."""
+    child = start("--nodes", "1")
+    top = Path(child.node(1)["configfs"]) / "cluster"
+    (top / "o2").mkdir()
+    child.ctl("crash-daemon-at", node=1, call="mkdir:2")
+    script = "import os, sys; [os.mkdir(f'{sys.argv[1]}/n{i}') for i in range(3)]"
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(top / "o2/node")], timeout=60, check=False
+    )
+    assert done.returncode == -signal.SIGKILL
+    assert [each.name for each in (top / "o2/node").iterdir()] == ["n0"]
+
+
+SUBSCRIBER = """
+import pathlib, sys
+from fakecluster.cman.rawclient import RawClient
+client = RawClient(pathlib.Path(sys.argv[1]), timeout_s=60)
+client.ask(1)
+print("subscribed", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_power_off_kills_who_lives_there_and_nobody_else(start: Start) -> None:
+    """By the environment: this test is a client too, and lives on."""
+    child = start("--nodes", "2", "--no-configfs")
+    where = f"{child.node(2)['socket_dir']}/cman_client"
+    with raw(child, 2) as foreigner:
+        foreigner.ask(Command.ISACTIVE)
+        with subprocess.Popen(
+            [sys.executable, "-c", SUBSCRIBER, where],
+            env=child.environment(2, os.environ),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        ) as inhabitant:
+            assert inhabitant.stdout is not None
+            assert inhabitant.stdout.readline() == b"subscribed\n"
+            answer = child.ctl("kill", node=2)
+            assert answer["killed_pids"] == [inhabitant.pid]
+            assert inhabitant.wait(timeout=20) == -signal.SIGKILL
+        with pytest.raises(HungUpError):
+            foreigner.ask(Command.ISACTIVE)
+
+
+def test_votes_are_counted_across_real_processes(start: Start) -> None:
+    """A yes of the one and a death of the other let the node go."""
+    child = start("--nodes", "1", "--no-configfs")
+    with raw(child) as first, raw(child, name="cman_admin") as admin:
+        first.ask(Command.NOTIFY)
+        second = raw(child)
+        second.ask(Command.NOTIFY)
+        admin.send(Command.TRY_SHUTDOWN, encode_ints(0))
+        assert [first.next_message(), second.next_message()] == [Event(reason=3, arg=0)] * 2
+        first.send(Command.SHUTDOWN_REPLY, encode_ints(1))
+        second.close()
+        assert admin.reply().status == 0
