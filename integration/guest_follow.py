@@ -26,10 +26,6 @@ STAGE_TIMEOUT_S = 60
 END_TIMEOUT_S = 20
 _LOOK_EVERY_S = 0.05
 
-SERVE = "from fakecluster.cli import main; main()"
-DAEMON = "from o2cbd.cli import main; main()"
-"""The scripts of both commands: the guest runs the packages' files and has nothing installed."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
@@ -119,15 +115,15 @@ def started(argv: Sequence[str], log: Path, **more: Any) -> Iterator[subprocess.
 
 def ctl(directory: Path, *words: str) -> None:
     """Say something to the fake cluster; raises CalledProcessError with its answer."""
-    argv = [sys.executable, "-c", SERVE, "ctl", "--dir", str(directory), *words]
+    argv = [sys.executable, "-m", "fakecluster", "ctl", "--dir", str(directory), *words]
     subprocess.run(argv, check=True, stdout=subprocess.DEVNULL, timeout=READY_TIMEOUT_S)
 
 
-def serve_command(directory: Path, topology: Path) -> list[str]:
+def serve_command(directory: Path, topology: Path, libcman: str) -> list[str]:
     """What starts the wire server; the kernel's configfs takes the place of its own."""
     return [
-        sys.executable, "-c", SERVE, "serve", "--dir", str(directory),
-        "--topology", str(topology), "--no-configfs",
+        sys.executable, "-m", "fakecluster", "serve", "--dir", str(directory),
+        "--topology", str(topology), "--no-configfs", "--libcman", libcman,
         "--token-ms", "1000", "--consensus-ms", "1200",
     ]  # fmt: skip
 
@@ -135,7 +131,7 @@ def serve_command(directory: Path, topology: Path) -> list[str]:
 def daemon_command(libcman: str, runtime: Path) -> list[str]:
     """What starts o2cbd on the kernel's own tables."""
     return [
-        sys.executable, "-c", DAEMON, "run", "--membership", "cman", "--libcman", libcman,
+        sys.executable, "-m", "o2cbd", "run", "--membership", "cman", "--libcman", libcman,
         "--configfs", str(CONFIGFS), "--mounts", "/proc/self/mountinfo",
         "--debugfs", "/sys/kernel/debug", "--runtime-dir", str(runtime),
     ]  # fmt: skip
@@ -149,7 +145,7 @@ def follow(work: Path, libcman: str) -> bool:
     cluster = CONFIGFS / "cluster" / CLUSTER
     all_ok = True
     with started(
-        serve_command(directory, topology), work / "serve.log", stdout=subprocess.PIPE
+        serve_command(directory, topology, libcman), work / "serve.log", stdout=subprocess.PIPE
     ) as server:
         if server.stdout is None or not (line := server.stdout.readline()):
             raise RuntimeError("`fakecluster serve` said nothing")
