@@ -184,7 +184,7 @@ class CmanSource:
                 if error.errno != errno.EINVAL:
                     raise
                 continue
-            if 0 <= count < room and len(nodes) == count:
+            if 0 <= count < room:
                 return sorted(nodes, key=lambda node: node.nodeid)
         raise cman.CmanError(errno.EINVAL, "cman_get_nodes")
 

@@ -6,7 +6,7 @@ import errno
 
 import pytest
 
-from fakecluster.cman.fake_table import SOCKET_FD, ZERO_FD, FakeCman, node
+from fakecluster.cman.fake_table import SOCKET_FD, ZERO_FD, FakeCman, FakeHandle, node
 from o2cbd.calls import CallBoard
 from o2cbd.core.events import ConfigChange, ManagerLost, ShutdownAsked, StateChange
 from o2cbd.core.model import Absentee, Member, Membership, Quorum
@@ -341,6 +341,25 @@ def test_a_buffer_that_is_too_small_or_full_is_tried_again(old_memory: bool, ext
     assert cman.calls.count("cman_get_nodes") == 2
 
 
+def test_the_headroom_grows_with_each_attempt() -> None:
+    cman = FakeCman([node(1)])
+    for grown in (NODE_HEADROOM + 1, 2 * NODE_HEADROOM - 1):
+        cman.late_nodes.append([node(1000, address="192.0.2.9")] * grown)
+    assert len(connect(cman).snapshot().members) == 1 + 3 * NODE_HEADROOM
+    assert cman.calls.count("cman_get_nodes") == 2
+
+
+@pytest.mark.parametrize("count", [-1, 10_000])
+def test_an_impossible_count_is_not_believed(count: int) -> None:
+    class Lying(FakeHandle):
+        def get_nodes(self, max_nodes: int) -> tuple[int, tuple[NodeRecord, ...]]:
+            return count, super().get_nodes(max_nodes)[1]
+
+    with pytest.raises(OSError, match="cman_get_nodes") as raised:
+        CmanSource(Lying(FakeCman([node(1)])), board()).snapshot()
+    assert raised.value.errno == errno.EINVAL
+
+
 @pytest.mark.parametrize("old_memory", [False, True])
 def test_a_list_that_outgrows_every_buffer_fails_the_reading(old_memory: bool) -> None:
     cman = FakeCman([node(1)])
@@ -443,7 +462,7 @@ def test_close_gives_the_connection_back_once() -> None:
     source = connect(cman)
     source.close()
     source.close()
-    assert cman.finished == 1
+    assert (cman.finished, cman.calls.count("cman_finish")) == (1, 1)
 
 
 def test_close_never_raises() -> None:
