@@ -191,8 +191,9 @@ class Engine:
 
     def kill(self, node_id: int) -> None:
         """Power the host off: stale sockets, silence."""
+        daemon = self._running(node_id)
         self.trace(node_id, "power off")
-        self._running(node_id).die()
+        daemon.die()
 
     def crash(self, node_id: int, *, dying_us: int = 0) -> None:
         """Kill -9 of the cman alone. For `dying_us` connects still succeed, and fail at once."""

@@ -29,7 +29,8 @@ class Ring:
     """Its members in order of their ids, each with the boot of its process."""
     joiner: bool = False
     """Not yet a ring: a process that has only just begun to look for others."""
-    said_goodbye: set[int] = field(default_factory=set)
+    goodbyes: dict[int, frozenset[int]] = field(default_factory=dict)
+    """Who left and said so, each with those who heard it."""
     parts: list[frozenset[int]] = field(default_factory=list)
     """Into which sets its members fell apart when last looked at; whole: one with all of them."""
     silence: bool = False
@@ -117,7 +118,8 @@ class Totem:
             if ring.due is not None:
                 ring.due.cancel()
         elif goodbye and not process.frozen:
-            ring.said_goodbye.add(node_id)
+            heard = frozenset(i for i in ring.boots if self._network.hears(i, node_id))
+            ring.goodbyes[node_id] = heard
             self._want(ring, self._timeline.now_us() + self._timings.leave_change_us)
         self.look()
 
@@ -173,11 +175,10 @@ class Totem:
         for ring, found in parts.items():
             if ring.joiner or found == ring.parts:
                 continue
-            excused = self._excused(ring)
-            silence = any(ring.boots.keys() - part - excused for part in found)
+            silence = any(ring.boots.keys() - part - self._excused(ring, part) for part in found)
             if not silence:
                 ring.gathering_us = None
-            elif any(old & part and old - part - excused for part in found for old in ring.parts):
+            elif any(self._fell_silent(ring, part) for part in found):
                 ring.last_silence_us = now_us
                 if not ring.silence:
                     ring.first_silence_us = now_us
@@ -191,10 +192,15 @@ class Totem:
             found.setdefault(self._processes[node_id].ring, []).append(node_id)
         return {ring: frozenset(ids) for ring, ids in found.items()}
 
-    def _excused(self, ring: Ring) -> set[int]:
-        """Who owes the ring no answer: who said goodbye, and who is in another one by now."""
+    def _fell_silent(self, ring: Ring, part: frozenset[int]) -> bool:
+        """Tell whether this part misses somebody whom one of it still heard before."""
+        excused = self._excused(ring, part)
+        return any(old & part and old - part - excused for old in ring.parts)
+
+    def _excused(self, ring: Ring, part: frozenset[int]) -> set[int]:
+        """Who owes this part no answer: who is in another ring, and whose goodbye it heard."""
         moved = {i for i in ring.boots if i in self._processes and not self._is_in(i, ring)}
-        return moved | ring.said_goodbye
+        return moved | {i for i, heard in ring.goodbyes.items() if part <= heard}
 
     def _is_in(self, node_id: int, ring: Ring) -> bool:
         return self._processes[node_id].ring is ring
@@ -218,7 +224,8 @@ class Totem:
                 continue
             if len(parts) == 1 and not ring.joiner and clique == ring.members:
                 continue
-            heard = len(parts) > 1 or bool(ring.said_goodbye)
+            told = any(parts[ring] <= listeners for listeners in ring.goodbyes.values())
+            heard = len(parts) > 1 or told
             ready_us = max(self._ready_us(each, part, heard=heard) for each, part in parts.items())
             if self._timeline.now_us() < ready_us:
                 self._want(ring, ready_us)
@@ -231,7 +238,7 @@ class Totem:
         `heard`: somebody else's message made it gather, so the token time-out need not run out.
         """
         now_us = self._timeline.now_us()
-        if ring.joiner or not ring.boots.keys() - part - self._excused(ring):
+        if ring.joiner or not ring.boots.keys() - part - self._excused(ring, part):
             return now_us
         ready_us = ring.first_silence_us + self._timings.detection_us
         if heard and now_us < ready_us and ring.gathering_us is None:
