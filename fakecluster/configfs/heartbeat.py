@@ -49,6 +49,20 @@ class Heartbeat:
         with self._lock:
             return self._kernel.heartbeat_runs
 
+    @property
+    def node_map(self) -> frozenset[tuple[int, str, int]]:
+        """Num, address and port of every registered node: what two kernels compare at a mount.
+
+        Where they differ the joining node's mount fails with EINVAL.
+        """
+        with self._lock:
+            cluster = self._kernel.cluster
+            return frozenset(
+                (node.num, node.address, node.port)
+                for node in (cluster.nodes.values() if cluster else ())
+                if node.num is not None and node.address is not None and node.port is not None
+            )
+
     def start(self, region: str, *, pid: int, dev: str = "vdb") -> None:
         """Mount: make the region where it is not there, and start its thread.
 

@@ -132,5 +132,3 @@ class Kernel:
                 self.poison.append(
                     Poison(path=node.name, what="rmdir of a node without num, local node is 0")
                 )
-        if node.num is not None:
-            self.live_nums.discard(node.num)

@@ -85,7 +85,8 @@ class ConfigfsModel(OddCalls):
 
     def find(self, path: str) -> Item | None:
         """Return what has this path, None when nothing has; no call, so no hook and no fault."""
-        return self._directories.index.get(path)
+        with self.lock:
+            return self._directories.index.get(path)
 
     def stat(self, path: str, caller: Caller = ROOT) -> Status:
         """Say what stat says of a path."""

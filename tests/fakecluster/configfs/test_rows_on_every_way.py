@@ -1,0 +1,99 @@
+"""Every row of the observed configfs, over all three ways into the model."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fakecluster.configfs.fakefs import ModelFilesystem, ModelOsModule
+from fakecluster.configfs.fuse import EXCEPTIONS, FuseMount
+from fakecluster.configfs.model import ConfigfsModel
+from fakecluster.configfs.model_os import ModelOs
+from fakecluster.configfs.row_host import ModelHost
+from fakecluster.conformance.configfs_operator import Operator, OsOperator
+from fakecluster.conformance.configfs_rows import CAPABILITIES, ROWS, Row, run_row
+
+CONFIGFS = "/sys/kernel/config"
+LACKS = {
+    # There is no VFS in between to set watches on, and no statfs in either fake os.
+    "direct": {"inotify", "statfs"},
+    "pyfakefs": {"inotify", "statfs"},
+    "fuse": {"empty-write", "statfs"},
+}
+PAIRS = [
+    (way, row)
+    for way, lacks in LACKS.items()
+    for row in ROWS.values()
+    if not row.needs.intersection(lacks)
+]
+
+
+def offered(way: str) -> set[str]:
+    return set(CAPABILITIES) - LACKS[way]
+
+
+@pytest.fixture(scope="module")
+def mount_point() -> Iterator[str]:
+    """A directory that somebody who is not root can reach, which pytest's own are not."""
+    with tempfile.TemporaryDirectory(prefix="configfs-rows-") as path:
+        Path(path).chmod(0o755)
+        yield path
+
+
+@pytest.fixture(scope="module")
+def operators(mount_point: str) -> Iterator[dict[str, Operator]]:
+    """A way in each, on a model of its own; each row begins and ends with an empty one."""
+    models = {way: ConfigfsModel() for way in LACKS}
+    hosts = {way: ModelHost(model) for way, model in models.items()}
+    direct = ModelOs(models["direct"], CONFIGFS)
+    filesystem = ModelFilesystem(models["pyfakefs"], CONFIGFS)
+    with FuseMount(models["fuse"], mount_point):
+        yield {
+            "direct": OsOperator(
+                CONFIGFS, host=hosts["direct"], os_module=direct, become=direct.not_root
+            ),
+            "pyfakefs": OsOperator(
+                CONFIGFS,
+                host=hosts["pyfakefs"],
+                os_module=ModelOsModule(filesystem),
+                become=filesystem.configfs.not_root,
+            ),
+            "fuse": OsOperator(mount_point, host=hosts["fuse"]),
+        }
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(("way", "row"), PAIRS, ids=[f"{row.name}-{way}" for way, row in PAIRS])
+def test_row_agrees(way: str, row: Row, operators: dict[str, Operator]) -> None:
+    result = run_row(operators[way], row, offered(way))
+    assert (result.status, result.why) == ("agrees", "")
+
+
+def test_only_these_rows_are_left_out() -> None:
+    """What a way cannot show is named, and is nothing but its lacks."""
+    left_out = {
+        way: {row.name for row in ROWS.values()} - {row.name for each, row in PAIRS if each == way}
+        for way in LACKS
+    }
+    no_vfs = {"daemon/configfs-magic", "directories/inotify"}
+    empty = {name for name in ROWS if name.startswith(("values/empty-", "attributes/empty-"))}
+    assert left_out == {
+        "direct": no_vfs,
+        "pyfakefs": no_vfs,
+        "fuse": {"daemon/configfs-magic", *empty} - {"values/empty-to-a-handle-for-reading"},
+    }
+
+
+def test_fuse_lacks_what_its_exceptions_name() -> None:
+    """The table of exceptions and the capabilities that FUSE does without are one."""
+    named = {each.capability for each in EXCEPTIONS}
+    assert named == {*LACKS["fuse"], "server-side-inotify"}
+
+
+def test_mount_root_is_kept(tmp_path: Path) -> None:
+    """The root of a mount holds `cluster` and nothing else, as /sys/kernel/config does."""
+    with FuseMount(ConfigfsModel(), tmp_path):
+        assert [each.name for each in tmp_path.iterdir()] == ["cluster"]
