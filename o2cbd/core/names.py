@@ -10,8 +10,7 @@ from o2cbd.core.model import (
 
 _OCTETS = 4
 _OCTET_MAX = 255
-_DELETE = 0x7F
-_FIRST_PRINTABLE = 0x20
+_CONTROLS = frozenset({*range(0x20), *range(0x7F, 0xA0)})
 
 
 def is_ipv4(text: str) -> bool:
@@ -29,7 +28,7 @@ def node_name_problem(name: str) -> str | None:
         return "its name is empty"
     if name in {".", ".."}:
         return f"its name {name!r} cannot be a directory"
-    if any(char == "/" or ord(char) < _FIRST_PRINTABLE or ord(char) == _DELETE for char in name):
+    if any(char == "/" or ord(char) in _CONTROLS for char in name):
         return f"its name {name!r} has a slash or a control character"
     size = len(name.encode("utf-8", "surrogateescape"))
     if size > NODE_NAME_MAX_BYTES:

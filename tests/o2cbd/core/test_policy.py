@@ -1,0 +1,221 @@
+"""Membership and rules -> the desired table, and a reason for everybody left out."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fakecluster.pocket.examples import absentee, entry, member, membership, node
+from o2cbd.core.model import Absentee, Entry, Member, Membership
+from o2cbd.core.policy import Desired, desired_table, is_right
+from o2cbd.core.rules import NodeOverride, Scope, TableRules
+
+MEMBERS = TableRules()
+CONFIGURED = TableRules(scope=Scope.CONFIGURED)
+
+
+def left_out(now: Membership, rules: TableRules = MEMBERS) -> dict[int, str]:
+    return {left.id: left.reason for left in desired_table(now, rules).left_out}
+
+
+def test_the_members_are_in_the_table_by_num_with_ours_local() -> None:
+    desired = desired_table(membership(3, 1, absentee(2)), MEMBERS)
+    assert desired == Desired(nodes=(node(1), node(3)), left_out=())
+
+
+def test_configured_holds_every_listed_node_that_has_an_address() -> None:
+    """So the tables stay equal on all nodes, and lost nodes stay visible to the heartbeat."""
+    now = membership(1, absentee(2, addresses=("10.0.0.2",)), absentee(3))
+    desired = desired_table(now, CONFIGURED)
+    assert desired.nodes == (node(1), node(2))
+    assert left_out(now, CONFIGURED) == {
+        3: 'not a member, and the cluster manager has no address of it: set [nodes."n3"] address'
+    }
+
+
+def test_configured_takes_the_address_of_an_override() -> None:
+    rules = replace(CONFIGURED, nodes={"n2": NodeOverride(address="10.9.9.2", port=7000)})
+    desired = desired_table(membership(1, absentee(2)), rules)
+    assert desired.nodes == (node(1), node(2, address="10.9.9.2", port=7000))
+
+
+def test_the_port_is_the_rules_or_the_nodes_own() -> None:
+    rules = TableRules(port=7001, nodes={"n2": NodeOverride(port=7002)})
+    ports = {one.name: one.port for one in desired_table(membership(1, 2), rules).nodes}
+    assert ports == {"n1": 7001, "n2": 7002}
+
+
+def test_the_first_ipv4_address_counts() -> None:
+    now = membership(1, member(2, addresses=("fe80::2", "10.1.0.2", "10.2.0.2")))
+    assert desired_table(now, MEMBERS).nodes[1].address == "10.1.0.2"
+
+
+def test_an_override_chooses_the_address() -> None:
+    rules = TableRules(nodes={"n2": NodeOverride(address="10.2.0.2")})
+    assert desired_table(membership(1, 2), rules).nodes[1].address == "10.2.0.2"
+
+
+@pytest.mark.parametrize(
+    ("listed", "told"),
+    [
+        (member(0, name="/dev/qdisk0"), "quorum disk"),
+        (member(255), "its node id 255 is no o2cb number: give it one of 1..254"),
+        (member(2**31), "is no o2cb number"),
+        (member(-1), "is no o2cb number"),
+        (member(2, name=""), "its name is empty"),
+        (member(2, name=".."), "cannot be a directory"),
+        (member(2, name="a/b"), "slash or a control character"),
+        (member(2, name="a" * 65), "65 bytes"),
+        (member(2, addresses=()), 'gives no address of it: set [nodes."n2"] address'),
+        (member(2, addresses=("fe80::1", "fe80::2")), "only fe80::1, fe80::2"),
+        (member(2, addresses=("0.0.0.0",)), "0.0.0.0 is no address of a node"),
+        (member(2, addresses=("host.example",)), "no IPv4 address, only host.example"),
+    ],
+    ids=lambda value: None if isinstance(value, str) else f"{value.id}-{value.name[:8]}",
+)
+def test_who_cannot_be_in_the_table_is_left_out_with_a_reason_and_all_others_go_on(
+    listed: Member, told: str
+) -> None:
+    desired = desired_table(membership(1, listed, 3), MEMBERS)
+    assert desired.nodes == (node(1), node(3))
+    assert [left.id for left in desired.left_out] == [listed.id]
+    assert told in desired.left_out[0].reason
+
+
+def test_254_is_the_highest_num() -> None:
+    assert [one.num for one in desired_table(membership(1, 254), MEMBERS).nodes] == [1, 254]
+
+
+@pytest.mark.parametrize(
+    ("listed", "told"),
+    [
+        (member(3, addresses=("10.0.0.2",)), "address 10.0.0.2 belongs to node n2 (id 2) already"),
+        (member(3, name="n2"), "name n2 belongs to node n2 (id 2) already"),
+    ],
+)
+def test_of_duplicates_the_lowest_id_keeps_it(listed: Member, told: str) -> None:
+    now = membership(1, 2, listed)
+    assert desired_table(now, MEMBERS).nodes == (node(1), node(2))
+    assert left_out(now) == {3: told}
+
+
+def test_of_a_num_that_is_listed_twice_one_is_taken() -> None:
+    now = membership(1, 2, absentee(2, name="other", addresses=("10.7.7.7",)))
+    desired = desired_table(now, CONFIGURED)
+    assert desired.nodes == (node(1), node(2))
+    assert desired.left_out[0].reason == "num 2 belongs to node n2 (id 2) already"
+
+
+def test_a_right_entry_of_a_live_member_is_never_removed_for_a_duplicate() -> None:
+    """The newcomer is left out although its id is lower: removing would cut a live link."""
+    now = membership(1, member(2, addresses=("10.0.0.3",)), 3)
+    desired = desired_table(now, MEMBERS, [entry(3)])
+    assert desired.nodes == (node(1), node(3))
+    assert [left.id for left in desired.left_out] == [2]
+
+
+@pytest.mark.parametrize(
+    ("listed", "actual"),
+    [
+        (member(3), entry(3, port=1)),
+        (member(3), entry(3, num=0)),
+        (absentee(3, addresses=("10.0.0.3",)), entry(3)),
+    ],
+    ids=["its entry is wrong", "its entry may be half-made", "it is no member"],
+)
+def test_otherwise_the_lowest_id_wins_whatever_is_there(
+    listed: Member | Absentee, actual: Entry
+) -> None:
+    now = membership(1, member(2, addresses=("10.0.0.3",)), listed)
+    desired = desired_table(now, CONFIGURED, [actual])
+    assert [one.num for one in desired.nodes] == [1, 2]
+
+
+def test_right_is_complete_and_equal_with_local_aside() -> None:
+    assert is_right(entry(2), node(2))
+    assert is_right(entry(2, local=True), node(2))
+    assert not is_right(None, node(2))
+    for wrong in (
+        entry(2, name="x"),
+        entry(2, num=3),
+        entry(2, address="10.0.0.9"),
+        entry(2, port=1),
+    ):
+        assert not is_right(wrong, node(2))
+    assert not is_right(entry(2, num=0), node(2, num=0))
+
+
+# --- properties ---------------------------------------------------------------------------------
+
+numbers = st.integers(0, 6) | st.sampled_from([254, 255, 300])
+names = st.sampled_from(["a", "b", "c", "d", "", "x/y"])
+addresses = st.lists(
+    st.sampled_from(["10.0.0.1", "10.0.0.2", "10.0.0.3", "0.0.0.0", "fe80::1"]), max_size=2
+).map(tuple)
+members = st.builds(Member, id=numbers, name=names, incarnation=st.just(1), addresses=addresses)
+absentees = st.builds(Absentee, id=numbers, name=names, addresses=addresses, fenced=st.booleans())
+entries = st.builds(
+    Entry,
+    name=st.sampled_from(["a", "b", "c", "d", "stale"]),
+    inode=st.integers(1, 9),
+    num=st.integers(0, 6),
+    address=st.sampled_from(["10.0.0.1", "10.0.0.2", "10.0.0.3", "0.0.0.0"]),
+    port=st.sampled_from([0, 7777]),
+    local=st.booleans(),
+)
+
+
+@given(
+    st.lists(members, max_size=6),
+    st.lists(absentees, max_size=3),
+    st.lists(entries, max_size=5, unique_by=lambda one: one.name),
+    st.sampled_from(list(Scope)),
+    st.randoms(use_true_random=False),
+)
+def test_the_table_is_unique_complete_and_the_same_in_whatever_order_they_come(
+    listed: list[Member],
+    away: list[Absentee],
+    actual: list[Entry],
+    scope: Scope,
+    shuffler: random.Random,
+) -> None:
+    rules = TableRules(scope=scope)
+    now = membership(*listed, *away)
+    desired = desired_table(now, rules, actual)
+    for values in (
+        [one.num for one in desired.nodes],
+        [one.address for one in desired.nodes],
+        [one.name for one in desired.nodes],
+    ):
+        assert len(values) == len(set(values))
+    assert all(1 <= one.num <= 254 and one.address != "0.0.0.0" for one in desired.nodes)
+    in_scope = len(listed) + (len(away) if scope is Scope.CONFIGURED else 0)
+    assert len(desired.nodes) + len(desired.left_out) == in_scope
+    assert all(left.reason for left in desired.left_out)
+    shuffled = list(listed)
+    shuffler.shuffle(shuffled)
+    if len({(one.id, one.name) for one in listed}) == len(listed):
+        again = desired_table(membership(*shuffled, *away), rules, actual)
+        assert desired == again
+
+
+@given(
+    st.lists(members, max_size=6, unique_by=lambda one: one.id),
+    st.lists(entries, max_size=5, unique_by=lambda one: one.name),
+)
+def test_of_two_that_claim_one_thing_the_right_entry_or_the_lowest_id_has_it(
+    listed: list[Member], actual: list[Entry]
+) -> None:
+    """Who is left out for a duplicate lost to a lower id, or to a live member's right entry."""
+    desired = desired_table(membership(*listed), MEMBERS, actual)
+    there = {one.name: one for one in actual}
+    for left in desired.left_out:
+        if "belongs to node" not in left.reason:
+            continue
+        winner_id = int(left.reason.rpartition("(id ")[2].partition(")")[0])
+        winner = next(one for one in desired.nodes if one.num == winner_id)
+        assert winner_id < left.id or is_right(there.get(winner.name), winner)

@@ -1,0 +1,202 @@
+"""The gates in front of a removal, and the order of removals."""
+
+from __future__ import annotations
+
+import errno
+
+import pytest
+
+from fakecluster.pocket.examples import absentee, entry, member, membership, node, tables
+from o2cbd.core.model import Entry, Membership, Quorum, Region, Why
+from o2cbd.core.removals import Permits, Removal, followable, gate, in_order, owners
+from o2cbd.core.rules import QuorumRule, RemovalRules, TwoNodeRule
+
+REGION = Region(name="R1", pid=None)
+TWO_NODE = membership(1, absentee(2), two_node=True)
+
+
+def removal(found: Entry, *, local: bool = False, zero_written: bool = False) -> Removal:
+    return Removal(entry=found, replacement=None, local=local, zero_written=zero_written)
+
+
+def permits(
+    now: Membership | None = None,
+    rules: RemovalRules | None = None,
+    regions: tuple[Region, ...] = (),
+    live_nums: frozenset[int] | None = None,
+    forgotten: frozenset[str] = frozenset(),
+) -> Permits:
+    return Permits(
+        rules=rules or RemovalRules(),
+        membership=now or membership(1),
+        tables=tables(regions=regions, live_nums=live_nums),
+        forgotten=forgotten,
+    )
+
+
+def why(one: Removal, may: Permits) -> Why | None:
+    found = gate(one, may)
+    return None if found is None else found.why
+
+
+def test_a_quorate_partition_may_remove_a_lost_node() -> None:
+    assert gate(removal(entry(2)), permits()) is None
+
+
+def test_inquorate_removals_wait_for_quorum() -> None:
+    """Two halves of a split must not each forget the other and both mount."""
+    now = membership(1, quorum=Quorum.INQUORATE)
+    found = gate(removal(entry(2)), permits(now))
+    assert found is not None
+    assert found.why is Why.INQUORATE
+    assert "done when quorum is back" in found.reason
+    # The operator's word counts where quorum proves nothing, not where it forbids.
+    assert why(removal(entry(2)), permits(now, forgotten=frozenset({"n2"}))) is Why.INQUORATE
+
+
+def test_without_a_quorum_provider_removals_wait_for_a_setting() -> None:
+    now = membership(1, quorum=Quorum.UNKNOWN)
+    found = gate(removal(entry(2)), permits(now))
+    assert found is not None
+    assert found.why is Why.QUORUM_UNKNOWN
+    assert 'quorum = "ignore"' in found.reason
+
+
+@pytest.mark.parametrize("quorum", [Quorum.INQUORATE, Quorum.UNKNOWN])
+def test_a_setting_lets_quorum_be_ignored(quorum: Quorum) -> None:
+    now = membership(1, quorum=quorum)
+    rules = RemovalRules(quorum=QuorumRule.IGNORE)
+    assert gate(removal(entry(2)), permits(now, rules)) is None
+
+
+def test_with_two_nodes_the_removal_of_a_lost_one_waits() -> None:
+    found = gate(removal(entry(2)), permits(TWO_NODE))
+    assert found is not None
+    assert found.why is Why.TWO_NODE
+    assert "o2cbd forget n2" in found.reason
+
+
+@pytest.mark.parametrize(
+    "may",
+    [
+        permits(TWO_NODE, RemovalRules(two_node=TwoNodeRule.ALLOW)),
+        permits(TWO_NODE, forgotten=frozenset({"n2"})),
+        permits(membership(1, absentee(2, fenced=True), two_node=True)),
+        permits(membership(1, member(2, name="renamed"), two_node=True)),
+        permits(membership(1, member(9, name="n2"), two_node=True)),
+    ],
+    ids=["setting", "forgotten", "fenced", "here under another name", "here with another id"],
+)
+def test_with_two_nodes_what_proves_it_down_or_here_lets_it_go(may: Permits) -> None:
+    assert gate(removal(entry(2)), may) is None
+
+
+def test_with_two_nodes_the_fencing_of_another_node_proves_nothing() -> None:
+    now = membership(1, absentee(2), absentee(3, fenced=True), two_node=True)
+    assert why(removal(entry(2)), permits(now)) is Why.TWO_NODE
+
+
+def test_with_two_nodes_our_own_entry_is_not_a_lost_node() -> None:
+    """We are here: an entry of ours with an old num must not wait for our return."""
+    assert gate(removal(entry(9, name="n1"), local=True), permits(TWO_NODE)) is None
+
+
+def test_the_local_node_stays_under_a_region_whatever_the_settings() -> None:
+    rules = RemovalRules(quorum=QuorumRule.IGNORE, two_node=TwoNodeRule.ALLOW)
+    found = gate(removal(entry(1), local=True), permits(rules=rules, regions=(REGION,)))
+    assert found is not None
+    assert found.why is Why.REGION
+    assert "R1" in found.reason
+    assert gate(removal(entry(2)), permits(regions=(REGION,))) is None
+
+
+def test_a_node_that_the_disk_heartbeat_sees_is_pinned_before_it_is_tried() -> None:
+    found = gate(removal(entry(2)), permits(live_nums=frozenset({1, 2})))
+    assert found is not None
+    assert (found.why, found.errno) == (Why.PINNED, errno.EBUSY)
+    assert gate(removal(entry(2)), permits(live_nums=frozenset({1}))) is None
+
+
+def test_while_quorum_forbids_it_nobody_looks_for_the_end_of_the_pin() -> None:
+    """A pin is looked for twice a second; a loss of quorum may last."""
+    may = permits(membership(1, quorum=Quorum.INQUORATE), live_nums=frozenset({2}))
+    assert why(removal(entry(2)), may) is Why.INQUORATE
+
+
+def test_a_half_made_entry_was_never_a_node_so_quorum_has_no_say() -> None:
+    half_made = entry(2, num=0, address="0.0.0.0")
+    may = permits(membership(1, quorum=Quorum.INQUORATE), live_nums=frozenset({0}))
+    assert gate(removal(half_made), may) is None
+    doubtful = entry(2, num=0)
+    assert why(removal(doubtful), may) is Why.INQUORATE
+
+
+@pytest.mark.parametrize(
+    "poisoned",
+    [
+        removal(entry(2, address="0.0.0.0")),
+        removal(entry(2, num=0, local=True, address="0.0.0.0")),
+        removal(entry(2, num=0, address="0.0.0.0"), zero_written=True),
+    ],
+    ids=["it has a num", "it is local", "the kernel said so"],
+)
+def test_what_had_0_0_0_0_written_into_it_is_never_removed(poisoned: Removal) -> None:
+    """Its rmdir can oops with locks held; a num or local=1 is only taken after an address."""
+    found = gate(poisoned, permits())
+    assert found is not None
+    assert found.why is Why.UNSAFE
+    assert "restart this host" in found.reason
+
+
+def test_an_owner_has_the_num_or_the_address_under_another_name() -> None:
+    entries = [
+        entry(2),
+        entry(3, num=2),
+        entry(4, address="10.0.0.2"),
+        entry(5, num=0, port=0, address="10.0.0.2"),
+        entry(6),
+    ]
+    assert owners(node(2), entries) == {"n3", "n4", "n5"}
+
+
+def names(removals: tuple[Removal, ...]) -> list[str]:
+    return [one.name for one in removals]
+
+
+def test_removals_go_by_name_and_ours_last() -> None:
+    going = [removal(entry(1), local=True), removal(entry(3)), removal(entry(2))]
+    needs = {"n1": frozenset[str](), "n2": frozenset[str](), "n3": frozenset[str]()}
+    assert names(in_order(going, needs)) == ["n2", "n3", "n1"]
+
+
+def test_who_needs_what_another_has_goes_after_it() -> None:
+    """Should the first one fail, the second still has its entry."""
+    going = [removal(entry(2)), removal(entry(3)), removal(entry(4))]
+    needs = {"n2": frozenset({"n3"}), "n3": frozenset({"n4"}), "n4": frozenset[str]()}
+    assert names(in_order(going, needs)) == ["n4", "n3", "n2"]
+
+
+def test_a_ring_is_opened_before_who_depends_on_it() -> None:
+    """Once n3 is gone nothing is in n2's way, whatever becomes of n4."""
+    going = [removal(entry(2)), removal(entry(3)), removal(entry(4))]
+    needs = {"n2": frozenset({"n3"}), "n3": frozenset({"n4"}), "n4": frozenset({"n3"})}
+    assert names(in_order(going, needs)) == ["n3", "n2", "n4"]
+
+
+def test_ours_is_last_even_where_a_peer_needs_our_old_address() -> None:
+    going = [removal(entry(1), local=True), removal(entry(2))]
+    needs = {"n1": frozenset[str](), "n2": frozenset({"n1"})}
+    assert names(in_order(going, needs)) == ["n2", "n1"]
+
+
+def test_a_replacement_whose_need_stays_is_not_begun_nor_who_needs_that_one() -> None:
+    going = [removal(entry(2)), removal(entry(3)), removal(entry(4)), removal(entry(5))]
+    needs = {
+        "n2": frozenset({"n3"}),
+        "n3": frozenset({"n9"}),
+        "n4": frozenset({"n5"}),
+        "n5": frozenset({"n4"}),
+    }
+    doable, stuck = followable(going, needs)
+    assert sorted(doable) == ["n4", "n5"]
+    assert stuck == {"n3": "n9", "n2": "n3"}

@@ -1,0 +1,163 @@
+"""What the daemon knows, and what that comes to."""
+
+from __future__ import annotations
+
+import pytest
+
+from fakecluster.pocket.examples import CLUSTER, membership, tables
+from o2cbd.core import reports
+from o2cbd.core.model import Holder, Membership, State, Status
+from o2cbd.core.planner import Plan
+from o2cbd.core.rules import Rules
+from o2cbd.core.view import View
+
+NOTHING = Plan(steps=(), pending=())
+
+
+def settled(view: View, now: Membership, *entries: int) -> None:
+    view.take(now)
+    view.settled(view.compare(tables(*entries), {}))
+
+
+def status(view: View, *, stopping: bool = False, lost: bool = False, held: bool = False) -> Status:
+    hold = Holder(pid=7, since_us=1) if held else None
+    return view.status(stopping=stopping, lost=lost, pending=(), hold=hold, vote=None)
+
+
+@pytest.mark.parametrize("call", ["no_step", "compare", "own_name"])
+def test_nothing_is_concluded_before_the_membership_was_read(call: str) -> None:
+    view = View(Rules())
+    with pytest.raises(LookupError):
+        view.compare(tables(), {}) if call == "compare" else getattr(view, call)()
+
+
+def test_before_the_first_reading_the_state_says_what_is_waited_for() -> None:
+    found = status(View(Rules()))
+    assert (found.state, found.reason) == (
+        State.WAITING,
+        "the cluster manager was not reached yet",
+    )
+    assert (found.quorum, found.local_id, found.cluster, found.members) == (None, None, None, ())
+    assert not found.first_pass_done
+
+
+def test_the_state_is_the_first_that_fits() -> None:
+    view = View(Rules())
+    settled(view, membership(1), 1)
+    assert status(view).state is State.SYNCED
+    view.differs()
+    assert status(view).state is State.PENDING
+    assert status(view, held=True).state is State.HELD
+    view.block("a reason")
+    assert status(view, held=True).state is State.WAITING
+    assert status(view, held=True, lost=True).state is State.LOST
+    assert status(view, held=True, lost=True, stopping=True).state is State.STOPPING
+
+
+def test_a_reason_is_news_once() -> None:
+    view = View(Rules())
+    assert view.block("a reason")
+    assert not view.block("a reason")
+    assert view.block("another")
+
+
+def test_in_sync_is_told_when_it_was_not_so_before() -> None:
+    view = View(Rules())
+    view.take(membership(1))
+    told = view.settled(view.compare(tables(1), {}))
+    assert told == [reports.Synced(nodes=1, fingerprint=status(view).fingerprint)]
+    assert view.settled(NOTHING) == []
+    view.differs()
+    assert view.settled(NOTHING) == told
+
+
+def test_a_cluster_name_is_taken_once_and_only_if_ocfs2_takes_it() -> None:
+    """A name that is empty while the manager starts must not block the right one later."""
+    view = View(Rules())
+    view.take(membership(1, cluster=""))
+    assert "empty cluster name" in view.no_step()
+    assert view.cluster is None
+    view.take(membership(1))
+    assert (view.cluster, view.no_step()) == (CLUSTER, "")
+
+
+def test_a_name_that_changes_under_a_running_daemon_is_never_followed() -> None:
+    view = View(Rules())
+    view.take(membership(1))
+    view.take(membership(1, cluster="beta"))
+    assert view.cluster == CLUSTER
+    assert "was 'alpha' and is 'beta' now" in view.no_step()
+    view.take(membership(1))
+    assert view.no_step() == ""
+
+
+@pytest.mark.parametrize("name", ["my-cluster", "a" * 17])
+def test_a_name_that_ocfs2_cannot_have_is_the_reason_for_doing_nothing(name: str) -> None:
+    view = View(Rules())
+    view.take(membership(1, cluster=name))
+    assert repr(name) in view.no_step()
+
+
+def test_the_operators_name_only_confirms_the_managers() -> None:
+    view = View(Rules(cluster="beta"))
+    assert view.take(membership(1, cluster="")) is None
+    expected = reports.WrongCluster(wanted="beta", found=CLUSTER)
+    assert view.take(membership(1)) == expected
+    right = View(Rules(cluster=CLUSTER))
+    assert right.take(membership(1)) is None
+
+
+def test_after_the_start_another_name_stops_nothing() -> None:
+    view = View(Rules(cluster=CLUSTER))
+    view.take(membership(1))
+    assert view.take(membership(1, cluster="beta")) is None
+
+
+def test_who_is_no_member_of_the_cluster_does_nothing() -> None:
+    view = View(Rules())
+    view.take(membership(2, 3))
+    assert view.no_step() == "this node is not a member of its cluster"
+    assert view.own_name is None
+    view.take(membership())
+    assert view.no_step() == "this node is not a member of its cluster"
+
+
+def test_only_a_lost_node_of_the_table_can_be_forgotten() -> None:
+    view = View(Rules())
+    assert view.forget("n2") == "it is not in the table"
+    settled(view, membership(1, 2), 1, 2)
+    assert view.forget("n2") == "it is a member now"
+    settled(view, membership(1), 1, 2)
+    assert view.forget("n2") == ""
+    assert view.forget("n9") == "it is not in the table"
+
+
+def test_the_operators_word_ends_when_the_node_is_back() -> None:
+    """The next time that it is lost, it may be alive: the word was about this time."""
+    two_node = membership(1, two_node=True)
+    view = View(Rules())
+    settled(view, two_node, 1, 2)
+    view.forget("n2")
+    assert len(view.compare(tables(1, 2), {}).steps) == 1
+    view.take(membership(2, two_node=True))  # it is back while we are no member ourselves
+    view.take(two_node)
+    assert view.compare(tables(1, 2), {}).steps == ()
+
+
+def test_the_operators_word_ends_with_the_entry() -> None:
+    two_node = membership(1, two_node=True)
+    view = View(Rules())
+    settled(view, two_node, 1, 2)
+    view.forget("n2")
+    view.compare(tables(1), {})
+    assert view.compare(tables(1, 2), {}).steps == ()
+
+
+def test_the_status_shows_the_last_good_readings() -> None:
+    view = View(Rules())
+    settled(view, membership(1, 300), 1)
+    found = status(view)
+    assert [one.id for one in found.members] == [1, 300]
+    assert [one.name for one in found.entries] == ["n1"]
+    assert [left.id for left in found.left_out] == [300]
+    assert (found.cluster, found.local_id, found.first_pass_done) == (CLUSTER, 1, True)
