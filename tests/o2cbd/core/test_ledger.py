@@ -20,8 +20,7 @@ LOCAL = SetAttribute(cluster=CLUSTER, node="n1", attribute="local", value="1")
 
 @pytest.mark.parametrize(
     ("failures", "expected_us"),
-    [(1, 250_000), (2, 500_000), (3, 1_000_000), (6, 8_000_000), (7, 10_000_000)]
-    + [(1000, 10_000_000)],
+    [(1, 250000), (2, 500000), (3, 1000000), (6, 8000000), (7, 10000000), (1000, 10000000)],
 )
 def test_pauses_double_up_to_the_longest(failures: int, expected_us: int) -> None:
     assert expected_us == pause_us(failures, TIMING)

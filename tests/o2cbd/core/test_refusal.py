@@ -25,8 +25,10 @@ IDLE = SetAttribute(cluster=CLUSTER, node=None, attribute="idle_timeout_ms", val
             ADD,
             errno.EEXIST,
             "node/n2/num",
-            "EEXIST at node/n2/num: another entry has its name, num or address;"
-            " done when that is gone",
+            (
+                "EEXIST at node/n2/num: another entry has its name, num or address;"
+                " done when that is gone"
+            ),
         ),
         (REMOVE, errno.EIO, "", "EIO: tried again with growing pauses"),
         (CREATE, errno.EACCES, "x", "EACCES at x: no permission: run as root"),
@@ -35,24 +37,30 @@ IDLE = SetAttribute(cluster=CLUSTER, node=None, attribute="idle_timeout_ms", val
             LOCAL,
             errno.EADDRNOTAVAIL,
             "node/n1/local",
-            "EADDRNOTAVAIL at node/n1/local: this node's address is on no interface of this host;"
-            " done when it is",
+            (
+                "EADDRNOTAVAIL at node/n1/local: this node's address is on no interface of this"
+                " host; done when it is"
+            ),
         ),
         (
             LOCAL,
             errno.EADDRINUSE,
             "node/n1/local",
-            "EADDRINUSE at node/n1/local: another program has this node's port;"
-            " done when it is free",
+            (
+                "EADDRINUSE at node/n1/local: another program has this node's port;"
+                " done when it is free"
+            ),
         ),
         (LOCAL, errno.EINVAL, "x", "EINVAL at x: tried again with growing pauses"),
         (
             IDLE,
             errno.EINVAL,
             "idle_timeout_ms",
-            "EINVAL at idle_timeout_ms: the kernel refuses it: idle_timeout_ms must be over"
-            " keepalive_delay_ms, and neither changes while peers are connected; unmount OCFS2 in"
-            " the whole cluster",
+            (
+                "EINVAL at idle_timeout_ms: the kernel refuses it: idle_timeout_ms must be over"
+                " keepalive_delay_ms, and neither changes while peers are connected; unmount OCFS2"
+                " in the whole cluster"
+            ),
         ),
         (CREATE, errno.ENODEV, "not an o2cb configfs", "not an o2cb configfs (ENODEV)"),
         (CREATE, errno.ENOSPC, "alpha", "ENOSPC at alpha: tried again with growing pauses"),

@@ -30,8 +30,10 @@ def test_nothing_in_use_is_a_yes() -> None:
         (Usage(unreadable=("/proc/x: EIO",)), "cannot read /proc/x: EIO"),
         (
             Usage(regions=(region("R1"),), mounts=("/m",), held_by=3, unreadable=("f: EIO",)),
-            "heartbeat runs in R1; OCFS2 is mounted at /m; process 3 holds the semaphore;"
-            " cannot read f: EIO",
+            (
+                "heartbeat runs in R1; OCFS2 is mounted at /m; process 3 holds the semaphore;"
+                " cannot read f: EIO"
+            ),
         ),
     ],
 )

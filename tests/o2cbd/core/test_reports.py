@@ -1,0 +1,250 @@
+"""Every report speaks to the operator: what, which node, which errno, what next."""
+
+from __future__ import annotations
+
+import errno
+
+import pytest
+
+from fakecluster.pocket.examples import CLUSTER, node
+from o2cbd.core import reports
+from o2cbd.core.model import (
+    AddNode,
+    CreateCluster,
+    Pending,
+    RemoveNode,
+    SetAttribute,
+    Step,
+    Why,
+)
+from o2cbd.core.reports import Report, Severity, describe, process, spell, symbol
+
+REMOVE = RemoveNode(cluster=CLUSTER, node="n2")
+PENDING = Pending(step=REMOVE, why=Why.PINNED, reason="rmdir gives EBUSY", errno=errno.EBUSY)
+
+TOLD: list[tuple[Report, Severity, str]] = [
+    (
+        reports.ManagerAwaited(errno=errno.ENOENT, detail="no socket at /var/run/cman_client"),
+        Severity.WARNING,
+        (
+            "waiting for the cluster manager: no socket at /var/run/cman_client; trying again until"
+            " it is there"
+        ),
+    ),
+    (
+        reports.ManagerReached(again=False),
+        Severity.NOTICE,
+        "connected to the cluster manager",
+    ),
+    (
+        reports.ManagerReached(again=True),
+        Severity.NOTICE,
+        "connected to the cluster manager again",
+    ),
+    (
+        reports.ManagerGone(errno=errno.EHOSTDOWN),
+        Severity.ERROR,
+        (
+            "the cluster manager is gone (EHOSTDOWN): the tables stay as they are, since file"
+            " systems may be mounted; connecting again"
+        ),
+    ),
+    (
+        reports.MembershipUnreadable(errno=errno.EINVAL),
+        Severity.WARNING,
+        (
+            "reading the membership failed (EINVAL): the last good view is kept, nothing is done"
+            " until it can be read again"
+        ),
+    ),
+    (
+        reports.Blocked(reason="this node is not a member of its cluster"),
+        Severity.WARNING,
+        "nothing is done: this node is not a member of its cluster",
+    ),
+    (
+        reports.WrongCluster(wanted="beta", found="alpha"),
+        Severity.ERROR,
+        (
+            "the cluster manager's cluster is 'alpha' and not 'beta': nothing was touched; name the"
+            " right one or none"
+        ),
+    ),
+    (
+        reports.QuorumChanged(quorum="inquorate"),
+        Severity.NOTICE,
+        "quorum: this partition is inquorate",
+    ),
+    (reports.MemberJoined(id=2, name="n2"), Severity.INFO, "node n2 (id 2) joined"),
+    (reports.MemberLeft(id=2, name="n2"), Severity.NOTICE, "node n2 (id 2) left"),
+    (
+        reports.MemberRejoined(id=2, name="n2", was=4, incarnation=12),
+        Severity.NOTICE,
+        "node n2 (id 2) left and came back unseen (incarnation 4 -> 12)",
+    ),
+    (
+        reports.NodeLeftOut(id=300, name="n3", reason="give it another id"),
+        Severity.WARNING,
+        "node n3 (id 300) is left out: give it another id",
+    ),
+    (reports.StepApplied(step=REMOVE), Severity.NOTICE, "done: remove node n2"),
+    (
+        reports.PendingBegan(pending=PENDING),
+        Severity.WARNING,
+        "pending: remove node n2: rmdir gives EBUSY",
+    ),
+    (
+        reports.PendingEnded(pending=PENDING, done=True),
+        Severity.NOTICE,
+        "no longer pending: remove node n2: done",
+    ),
+    (
+        reports.PendingEnded(pending=PENDING, done=False),
+        Severity.NOTICE,
+        "no longer pending: remove node n2: dropped, it is not wanted any more",
+    ),
+    (
+        reports.ReplacementFailed(node="n2", errno=errno.EIO),
+        Severity.ERROR,
+        (
+            "node n2 was removed to be replaced and could not be added (EIO): it is in no table"
+            " now; trying again at once"
+        ),
+    ),
+    (
+        reports.HoldSeen(pid=77, steps=1),
+        Severity.NOTICE,
+        "process 77 holds the semaphore: 1 step kept back until its release",
+    ),
+    (
+        reports.HoldSeen(pid=0, steps=2),
+        Severity.NOTICE,
+        "an unknown process holds the semaphore: 2 steps kept back until its release",
+    ),
+    (
+        reports.HoldOld(pid=77, seconds=60, waiting=("add node n2", "remove node n3")),
+        Severity.WARNING,
+        (
+            "process 77 has held the semaphore for 60 s, and nothing is changed until its release;"
+            " waiting: add node n2; remove node n3"
+        ),
+    ),
+    (reports.HoldGone(), Severity.NOTICE, "the hold is released: going on"),
+    (
+        reports.HoldUnusable(errno=errno.EACCES),
+        Severity.ERROR,
+        "the semaphore cannot be taken (EACCES): nothing is changed without it; tried again",
+    ),
+    (
+        reports.Voted(yes=True, reason="no heartbeat, no mount, no hold", forced=False),
+        Severity.NOTICE,
+        "asked whether the cluster may shut down: yes, no heartbeat, no mount, no hold",
+    ),
+    (
+        reports.Voted(yes=False, reason="heartbeat runs in R1", forced=True),
+        Severity.NOTICE,
+        (
+            "asked whether the cluster may shut down: no, heartbeat runs in R1; the shutdown is"
+            " forced, so the answer will not be heeded"
+        ),
+    ),
+    (
+        reports.Synced(nodes=3, fingerprint="0123456789abcdef"),
+        Severity.NOTICE,
+        "in sync: 3 nodes, fingerprint 0123456789abcdef",
+    ),
+    (
+        reports.Forgotten(node="n2"),
+        Severity.NOTICE,
+        "the operator says that node n2 is down: its removal waits for its return no longer",
+    ),
+    (
+        reports.ForgetRefused(node="n2", reason="it is a member now"),
+        Severity.WARNING,
+        "node n2 is not forgotten: it is a member now",
+    ),
+    (reports.Stopping(in_use=""), Severity.NOTICE, "stopping, the tables stay"),
+    (
+        reports.Stopping(in_use="OCFS2 is mounted at /mnt"),
+        Severity.NOTICE,
+        (
+            "stopping, the tables stay; OCFS2 is mounted at /mnt: from now on nobody vetoes a"
+            " shutdown of the cluster"
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("report", "severity", "text"), TOLD, ids=[type(one[0]).__name__ for one in TOLD]
+)
+def test_what_it_says_and_how_loud(report: Report, severity: Severity, text: str) -> None:
+    assert (severity, text) == (report.severity, report.text)
+
+
+def kinds() -> list[type[Report]]:
+    found = [one for one in vars(reports).values() if isinstance(one, type)]
+    return [one for one in found if issubclass(one, Report) and one is not Report]
+
+
+def test_every_report_of_the_core_is_in_the_list() -> None:
+    assert set(kinds()) == {type(report) for report, _, _ in TOLD}
+
+
+def test_codes_are_stable_words_of_their_own() -> None:
+    codes = [one.code for one in kinds()]
+    assert len(codes) == len(set(codes))
+    assert all(code.replace("-", "").islower() for code in codes)
+
+
+def test_a_report_without_a_text_of_its_own_has_none() -> None:
+    with pytest.raises(NotImplementedError):
+        Report().text  # noqa: B018 - reading it is the test
+
+
+def test_its_fields_are_its_data() -> None:
+    assert reports.MemberLeft(id=2, name="n2").data() == {"id": 2, "name": "n2"}
+
+
+@pytest.mark.parametrize(
+    ("step", "text"),
+    [
+        (CreateCluster(cluster=CLUSTER), "create cluster alpha"),
+        (
+            SetAttribute(cluster=CLUSTER, node=None, attribute="fence_method", value="panic"),
+            "set fence_method to panic",
+        ),
+        (
+            SetAttribute(cluster=CLUSTER, node="n1", attribute="local", value="1"),
+            "set local of node n1 to 1",
+        ),
+        (AddNode(cluster=CLUSTER, node=node(2)), "add node n2 (2, 10.0.0.2:7777)"),
+        (REMOVE, "remove node n2"),
+    ],
+)
+def test_steps_are_said_in_a_few_words(step: Step, text: str) -> None:
+    assert text == describe(step)
+
+
+@pytest.mark.parametrize(("number", "text"), [(errno.EBUSY, "EBUSY"), (4321, "4321"), (None, "")])
+def test_an_errno_is_named(number: int | None, text: str) -> None:
+    assert text == symbol(number)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("n1", "n1"),
+        ("with space", "with space"),
+        ("", "''"),
+        (" ", "' '"),
+        ("a\nb", r"'a\nb'"),
+        ("\udc80", r"'\udc80'"),
+    ],
+)
+def test_a_name_cannot_forge_a_line_of_the_log(name: str, text: str) -> None:
+    assert text == spell(name)
+
+
+def test_a_process_is_named_by_its_pid_where_that_is_known() -> None:
+    assert (process(7), process(0)) == ("process 7", "an unknown process")
