@@ -111,7 +111,7 @@ class _Desk:
         self._server = server
         self._listeners: list[Listener] = []
         self._visitors: dict[Stream, _Visitor] = {}
-        self._frozen = False
+        self._stale = False
         self.pids: set[int] = set()
 
     def show(self, sockets: Sockets) -> None:
@@ -124,13 +124,13 @@ class _Desk:
             visitor.stream.close()
         for listener in self._listeners:
             listener.close(stale=stale)
+        if self._stale and not stale:
+            for name in SOCKET_NAMES.values():
+                remove_socket(self._directory / name)
+        self._stale = stale and (self._stale or bool(self._listeners))
         self._listeners = []
-        self._frozen = False
-        if not stale:
-            self._remove_files()
 
     def freeze(self, *, frozen: bool) -> None:
-        self._frozen = frozen
         for listener in self._listeners:
             listener.freeze(frozen=frozen)
         for stream in tuple(self._visitors):
@@ -142,10 +142,6 @@ class _Desk:
 
     def close(self) -> None:
         self.show(Sockets.ABSENT)
-
-    def _remove_files(self) -> None:
-        for name in SOCKET_NAMES.values():
-            remove_socket(self._directory / name)
 
     def _listen(self, kind: Kind) -> Listener:
         return Listener(

@@ -119,7 +119,7 @@ class ServeDirectory:
     def _sweep(self) -> None:
         detach_stale(self.path)
         for entry in sorted(self.path.iterdir()):
-            if _NODE_NAME.fullmatch(entry.name):
+            if _NODE_NAME.fullmatch(entry.name) and entry.is_dir() and not entry.is_symlink():
                 Places(entry).remove()
         with contextlib.suppress(FileExistsError):
             remove_socket(self.path / "ctl.sock")

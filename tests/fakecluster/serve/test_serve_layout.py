@@ -63,10 +63,19 @@ def test_what_is_not_ours_stays(tmp_path: Path) -> None:
     (tmp_path / "node1" / "precious").write_text("x")
     (tmp_path / "node1" / "cman_client").write_text("no socket")
     (tmp_path / "nodes").mkdir()
+    (tmp_path / "node2").write_text("a file")
+    (tmp_path / "node3").symlink_to("nodes")
     home = ServeDirectory(tmp_path)
     home.remove()
     found = sorted(str(each.relative_to(tmp_path)) for each in tmp_path.rglob("*"))
-    assert found == ["node1", "node1/cman_client", "node1/precious", "nodes"]
+    assert found == [
+        "node1",
+        "node1/cman_client",
+        "node1/precious",
+        "node2",
+        "node3",
+        "nodes",
+    ]
 
 
 def test_where_a_nodes_things_are(tmp_path: Path) -> None:
