@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
 from typing import Self
@@ -34,7 +33,7 @@ class FuseMount:
             path: an existing directory; it becomes the root, which holds `cluster`.
         """
         self.model = model
-        self.path = os.fspath(path)
+        self.path = mounts.place(path)
         self._settled = threading.Event()
         """It is usable, or has ended."""
         self._ended = threading.Event()
@@ -49,6 +48,9 @@ class FuseMount:
             TimeoutError: the kernel did not answer in time.
         """
         mounts.detach_stale(self.path)
+        self._settled.clear()
+        self._ended.clear()
+        self._failure = None
         self._thread = threading.Thread(target=self._serve, name=f"fuse {self.path}", daemon=True)
         self._thread.start()
         if not self._settled.wait(START_TIMEOUT_S):
@@ -65,9 +67,8 @@ class FuseMount:
         thread, self._thread = self._thread, None
         if thread is None:
             return
-        if not self._ended.is_set():
-            with contextlib.suppress(FileNotFoundError):
-                mounts.unmount(self.path)
+        if any(mounted.path == self.path for mounted in mounts.our_mounts(self.path)):
+            mounts.unmount(self.path)
         thread.join(STOP_TIMEOUT_S)
         if thread.is_alive():
             raise TimeoutError(f"{self.path}: the FUSE session did not end")

@@ -52,6 +52,13 @@ EXCEPTIONS = (
         fuse="no event: the VFS does not see it",
         capability="server-side-inotify",
     ),
+    Difference(
+        what="fstat of a handle whose item was removed",
+        kernel="works as before",
+        fuse="ENOENT (libfuse 2) or ESTALE (3): the kernel asks without the handle, and libfuse"
+        " finds no path any more",
+        capability="fstat-of-the-removed",
+    ),
 )
 """All that is excepted from equality with a kernel; nothing else is."""
 

@@ -27,12 +27,18 @@ class Mounted:
     """The minor number, by which the kernel names the FUSE connection."""
 
 
+def place(path: str | os.PathLike[str]) -> str:
+    """Return a path as the mount table has it, without touching what is mounted there."""
+    parent, name = os.path.split(os.path.abspath(path))  # noqa: PTH100 - no resolve() of a mount
+    return os.path.join(os.path.realpath(parent), name)  # noqa: PTH118 - text stays text
+
+
 def our_mounts(below: str | os.PathLike[str] = "/") -> list[Mounted]:
     """List our mounts at or below a path, the innermost last.
 
     Reads the mount table only: a mount whose server is gone, or is this process, is not touched.
     """
-    top = os.path.abspath(below).rstrip("/") + "/"  # noqa: PTH100 - resolve() would touch mounts
+    top = place(below).rstrip("/") + "/"
     found = []
     for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines():
         fields = line.split(" ")
@@ -58,7 +64,7 @@ def unmount(path: str) -> None:
         return
     for mounted in our_mounts(path):
         abort = Path(f"/sys/fs/fuse/connections/{mounted.device}/abort")
-        if mounted.path == path and os.access(abort, os.W_OK):
+        if mounted.path == place(path) and os.access(abort, os.W_OK):
             abort.write_text("1", encoding="ascii")
     helper = shutil.which("fusermount3") or shutil.which("fusermount")
     if helper is None:

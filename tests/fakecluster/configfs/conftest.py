@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from fakecluster.configfs import mounts
 from fakecluster.configfs.fuse import FuseMount
 from fakecluster.configfs.model import ConfigfsModel
 
@@ -19,18 +20,25 @@ def model() -> ConfigfsModel:
     return ConfigfsModel(addresses=["10.77.0.1"])
 
 
+@pytest.fixture(autouse=True)
+def nothing_stays_mounted(tmp_path: Path) -> Iterator[None]:
+    """A test that fails must not leave a mount: it would fail the clearing of old directories."""
+    yield
+    mounts.detach_stale(tmp_path)
+
+
 @pytest.fixture
 def mount(tmp_path: Path) -> Iterator[Mount]:
     """Mounts models, each in a directory of its own. No /dev/fuse, no libfuse: the test fails."""
-    mounts: list[FuseMount] = []
+    started: list[FuseMount] = []
 
     def start(model: ConfigfsModel) -> Path:
-        path = tmp_path / f"mount{len(mounts)}"
+        path = tmp_path / f"mount{len(started)}"
         path.mkdir()
-        mounts.append(FuseMount(model, path))
-        mounts[-1].start()
+        started.append(FuseMount(model, path))
+        started[-1].start()
         return path
 
     yield start
-    for each in mounts:
+    for each in started:
         each.stop()
