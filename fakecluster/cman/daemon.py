@@ -3,81 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-import random
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from fakecluster.clock import Timeline
-from fakecluster.cman.answers import Confchg, FenceInfo, Notice, PortData
+from fakecluster.cman.answers import FenceInfo, Notice, PortData
+from fakecluster.cman.config_reader import ConfigurationReader
 from fakecluster.cman.configuration import Configuration
 from fakecluster.cman.constants import LeaveReason, Reason
 from fakecluster.cman.nodelist import Announcement, Disk, NodeList
 from fakecluster.cman.notices import NoticeFaults
 from fakecluster.cman.quorum import Tally, quorum_for
+from fakecluster.cman.ring_follower import RingFollower
 from fakecluster.cman.shutdown import ShutdownDesk
-from fakecluster.cman.timings import Profile, Timings
-from fakecluster.cman.totem import Transition
+from fakecluster.cman.surroundings import Surroundings
 
 if TYPE_CHECKING:
-    from fakecluster.cman.client import Client
+    from fakecluster.cman.connection import Connection
 
 _FAULTY_KINDS = (Reason.STATE_CHANGE, Reason.CONFIG_UPDATE)
-_PAIRS_ONCE_MENDED = 2
-
-
-class Surroundings(Protocol):
-    """What a daemon needs of the world around it; the engine is it."""
-
-    timeline: Timeline
-    timings: Timings
-    profile: Profile
-    rng: random.Random | None
-    cluster: str
-    number: int
-
-    def wall_us(self) -> int:
-        """Return the wall clock, in microseconds since 1970."""
-        ...
-
-    def file_of(self, node_id: int) -> Configuration:
-        """Return the configuration file that lies on a node."""
-        ...
-
-    def daemon_of(self, node_id: int) -> Daemon | None:
-        """Return the daemon that runs on a node."""
-        ...
-
-    def send(
-        self, sender: Daemon, act: Callable[[Daemon], None], *, after_us: int, itself: bool
-    ) -> None:
-        """Let `act` happen in every daemon that a message of the sender's reaches."""
-        ...
-
-    def send_to(
-        self, sender: Daemon, node_id: int, act: Callable[[Daemon], None], *, after_us: int
-    ) -> None:
-        """Let `act` happen in one daemon, if a message of the sender's reaches it."""
-        ...
-
-    def first_transition(self, daemon: Daemon) -> None:
-        """The daemon is a member: its sockets may appear."""
-        ...
-
-    def ended(self, daemon: Daemon, *, clean: bool, goodbye: bool) -> None:
-        """The process is about to end, its clients are still there.
-
-        `clean`: sockets unlinked. `goodbye`: it told its ring.
-        """
-        ...
-
-    def trace(self, node_id: int, what: str, detail: str = "") -> None:
-        """Log what happened."""
-        ...
-
-    def announce_version(self, sender: Daemon, version: int) -> None:
-        """An operator said on this node that this version of the configuration is current."""
-        ...
 
 
 class Daemon:
@@ -102,11 +46,13 @@ class Daemon:
         self.announcement = self._announce()
         """What a joiner tells the others of itself."""
         self.nodes = NodeList(node_id, self.config.nodes)
-        self.clients: dict[Client, None] = {}
+        self.clients: dict[Connection, None] = {}
         """In the order in which they connected."""
-        self.ports: dict[int, Client] = {}
+        self.ports: dict[int, Connection] = {}
         self.fences: dict[int, FenceInfo] = {}
         self.desk = ShutdownDesk(self)
+        self.reader = ConfigurationReader(self)
+        self.follower = RingFollower(self)
         self.alive = True
         self.frozen = False
         self.is_member = False
@@ -118,10 +64,7 @@ class Daemon:
         self.read_errnos = read_errnos
         """What the next readings of the node list fail with."""
         self._faults = faults
-        self._ring: tuple[int, ...] = ()
-        self._awaited: dict[int, int] = {}
         self._deferred: list[Callable[[], None]] = []
-        self._wanted_version = 0
         if self.config.qdisk is not None:
             self.register_disk(self.config.qdisk.name, self.config.qdisk.votes)
 
@@ -165,98 +108,15 @@ class Daemon:
         """Log what happened here."""
         self.world.trace(self.node_id, what, detail)
 
-    # -- the ring
-
-    def install(self, transition: Transition) -> None:
-        """Take notice of a new ring: leaves first, each joiner when its own message comes."""
-        self._ring = transition.members
-        self.generation = transition.seq
-        for node_id in transition.gone + transition.parted:
-            self._awaited.pop(node_id, None)
-        self._forget_gone(transition.gone)
-        for node_id in transition.parted:
-            self._forget_gone((node_id,))
-        left = tuple(sorted(transition.gone + transition.parted))
-        self.trace("ring", f"{transition.seq}: -{list(left)} +{list(transition.joined)}")
-        confchg = Confchg(members=transition.members, left=left, joined=transition.joined)
-        for client in list(self.clients):
-            if client.told_confchg:
-                client.deliver(confchg)
-        if transition.joined:
-            for node_id in transition.joined:
-                self._awaited[node_id] = transition.seq
-            self.after(
-                self.timings.transition_us,
-                lambda: self._welcome(transition.joined, transition.seq),
-                "transition messages",
-            )
-
-    def _forget_gone(self, node_ids: tuple[int, ...]) -> None:
-        # Those who died together are counted out together, and each gives a notice of its own.
-        dead = [peer for node_id in node_ids if (peer := self.nodes.dead(node_id)) is not None]
-        for peer in dead:
-            removed = peer.said_goodbye and peer.leave_reason is LeaveReason.REMOVED
-            if removed:
-                self.nodes.expect(max(self.total_votes, 1), at_most=True)
-            for _ in range(self._death_notices(silent=not peer.said_goodbye)):
-                self.recalculate(may_decrease=removed)
-
-    def _death_notices(self, *, silent: bool) -> int:
-        rng = self.world.rng
-        if silent and self.world.profile is Profile.B and rng is not None:
-            return 3 if rng.randrange(4) == 0 else 1
-        return 1
-
-    def _join_repeats(self) -> int:
-        rng = self.world.rng
-        if self.world.profile is Profile.B and rng is not None:
-            return 1 + rng.randrange(2)
-        return 1
-
-    def _welcome(self, joined: tuple[int, ...], seq: int) -> None:
-        here = [node_id for node_id in joined if self._awaited.get(node_id) == seq]
-        for node_id in here:
-            del self._awaited[node_id]
-        count = sum(self._join(node_id, seq) for node_id in here)
-        if not self.is_member and self.node_id in here:
-            self.is_member = True
-            self.trace("member")
-            self.world.first_transition(self)
-        if count:
-            self._repeat(count, self._join_repeats())
-
-    def _join(self, node_id: int, seq: int) -> bool:
-        joiner = self.world.daemon_of(node_id)
-        if joiner is None:
-            return False
-        self.nodes.join(
-            joiner.announcement,
-            incarnation=seq & 0xFFFFFFFF,
-            jointime_us=self.world.wall_us(),
-            forget_reason=self.world.profile is Profile.B,
-        )
-        self.fences.pop(node_id, None)
-        self.recalculate()
-        return True
-
-    def _repeat(self, count: int, times: int) -> None:
-        def again() -> None:
-            self.count_votes()
-            for _ in range(count):
-                self._tell_state()
-            if times > 1:
-                self._repeat(count, times - 1)
-
-        self.after(self.timings.transition_us, again, "recalculates again")
-
     # -- quorum
 
     def recalculate(self, *, may_decrease: bool = False) -> None:
         """Count the votes anew and tell everybody, whether or not anything changed."""
         self.count_votes(may_decrease=may_decrease)
-        self._tell_state()
+        self.tell_state()
 
-    def _tell_state(self) -> None:
+    def tell_state(self) -> None:
+        """Tell everybody of membership and quorum as they were last counted."""
         self.notify(Notice(reason=Reason.STATE_CHANGE, arg=int(self.quorate)))
 
     def count_votes(self, *, may_decrease: bool = False) -> None:
@@ -327,6 +187,25 @@ class Daemon:
             if client.notified:
                 client.deliver(notice)
 
+    def bind_port(self, port: int, owner: Connection) -> None:
+        """Give a client a free port."""
+        self.ports[port] = owner
+        self._tell_port(opened=True)
+
+    def free_ports(self, owner: Connection) -> None:
+        """Take a client's ports back."""
+        for port in [port for port, its in self.ports.items() if its is owner]:
+            del self.ports[port]
+            self._tell_port(opened=False)
+
+    def _tell_port(self, *, opened: bool) -> None:
+        self.world.send(
+            self,
+            lambda other: other.port_changed(self.node_id, opened=opened),
+            after_us=self.timings.hop_us,
+            itself=False,
+        )
+
     def port_changed(self, node_id: int, *, opened: bool) -> None:
         """Tell that a port was bound or freed on another node."""
         reason = Reason.PORT_OPENED if opened else Reason.PORT_CLOSED
@@ -340,43 +219,14 @@ class Daemon:
 
     # -- configuration
 
-    def told_version(self, version: int) -> None:
-        """Re-read the file, since somebody said that this version is current."""
-        if version <= self.config.version:
-            return
-        self._wanted_version = version
-        file = self.world.file_of(self.node_id)
-        if file.version >= version:
-            self._take(file, pairs=self.world.profile is Profile.B, times=1)
-        elif self.world.profile is Profile.A:
-            self._lag(version)
-
-    def file_mended(self) -> None:
-        """The file that lagged is right now."""
-        file = self.world.file_of(self.node_id)
-        if self._wanted_version > self.config.version and file.version >= self._wanted_version:
-            times = _PAIRS_ONCE_MENDED if self.world.profile is Profile.A else 1
-            self._take(file, pairs=True, times=times)
-
-    def _lag(self, version: int) -> None:
-        if self.config.version >= version:
-            return
-        self.notify(Notice(reason=Reason.CONFIG_UPDATE, arg=self.config.version))
-        self.after(
-            self.timings.config_retry_ms * 1000, lambda: self._lag(version), "re-reads its file"
-        )
-
-    def _take(self, file: Configuration, *, pairs: bool, times: int) -> None:
+    def take_config(self, file: Configuration) -> None:
+        """Run with another configuration from now on; telling is the reader's business."""
         self.config = file
         self.announcement = self._announce()
         self.nodes.configure(file.nodes)
         self.nodes.expect(file.expected_votes)
         self.count_votes()
         self.trace("configuration", str(file.version))
-        for _ in range(times):
-            if pairs:
-                self.recalculate()
-            self.notify(Notice(reason=Reason.CONFIG_UPDATE, arg=file.version))
 
     def readdress(self, node_id: int, addresses: tuple[str, ...]) -> None:
         """Learn that a member's interfaces changed, perhaps our own."""

@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
-import enum
 import errno as errnos
-import random
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from functools import partial
 
-from fakecluster.clock import Timeline
 from fakecluster.cman.client import Client, Closed, Deliver, Kind
-from fakecluster.cman.configuration import Configuration
 from fakecluster.cman.daemon import Daemon
-from fakecluster.cman.network import Network
-from fakecluster.cman.notices import NoticeFault, NoticeFaults
-from fakecluster.cman.timings import Profile, Timings
-from fakecluster.cman.topology import (
-    NodeConfig,
-    Topology,
-    TopologyError,
-    address_problems,
-    merged,
-    nodes_problems,
-)
-from fakecluster.cman.totem import Totem, Transition
+from fakecluster.cman.ground import Ground, Host
+from fakecluster.cman.notices import NoticeFault
+from fakecluster.cman.outside import HostState, OperationError, Sockets, Trace, Watcher
+from fakecluster.cman.topology import NodeConfig, Topology, TopologyError, address_problems
 
 __all__ = [
     "Engine",
@@ -39,129 +24,12 @@ __all__ = [
 ]
 
 
-class OperationError(ValueError):
-    """The operation makes no sense now, or names what is not there."""
-
-
-class Sockets(enum.Enum):
-    """What connect(2) finds at a node's socket paths."""
-
-    ABSENT = "absent"
-    """ENOENT: never started, joining, left cleanly, killed by order."""
-    LISTENING = "listening"
-    STALE = "stale"
-    """ECONNREFUSED: it crashed or its host lost power."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostState:
-    """One node as the outside sees it."""
-
-    node_id: int
-    name: str
-    running: bool
-    stopped: bool
-    sockets: Sockets
-    is_member: bool
-    quorate: bool
-    members: tuple[int, ...]
-    """In its own view; empty before its first transition."""
-    generation: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trace:
-    """One thing that happened, for the event log; the same operations give the same log."""
-
-    time_us: int
-    node_id: int
-    """0: the network or the whole cluster."""
-    what: str
-    detail: str = ""
-
-
-class Watcher:
-    """Who has to know when sockets and processes come and go; override what you need."""
-
-    def sockets(self, node_id: int, sockets: Sockets) -> None:
-        """`node_id`'s sockets appeared, vanished or went stale (after its clients were closed)."""
-
-    def stopped(self, node_id: int, *, stopped: bool) -> None:
-        """`node_id`'s daemon serves nobody any more (SIGSTOP), or goes on."""
-
-
-@dataclass(slots=True, eq=False)
-class _Host:
-    """What of a node outlives its daemons."""
-
-    node_id: int
-    file: Configuration
-    addresses: tuple[str, ...]
-    notices: NoticeFaults
-    lags: bool = False
-    boot: int = 0
-    daemon: Daemon | None = None
-    sockets: Sockets = Sockets.ABSENT
-    refusal: int | None = None
-    read_errnos: deque[int] = field(default_factory=deque)
-
-
-class Engine:
+class Engine(Ground):
     """The cluster. Every operation takes effect at `timeline.now_us()`; node ids are ints.
 
     An operation that makes no sense now (start of a running node) raises OperationError and
     changes nothing.
     """
-
-    def __init__(
-        self,
-        topology: Topology,
-        timeline: Timeline,
-        *,
-        timings: Timings | None = None,
-        profile: Profile = Profile.B,
-        rng: random.Random | None = None,
-        wall_epoch_us: int = 1_700_000_000_000_000,
-        watcher: Watcher | None = None,
-        trace: Callable[[Trace], None] | None = None,
-    ) -> None:
-        """Make a cluster of which nothing runs yet.
-
-        Args:
-            topology: what cluster.conf says.
-            timeline: whose events drive it; whoever owns it pumps it.
-            timings: the cluster's clocks.
-            profile: which observed version to follow.
-            rng: draws what varied in the observations (how often a notice is repeated, the skew
-                between hosts); None: always the least.
-            wall_epoch_us: the wall clock, in microseconds since 1970, at the timeline's 0.
-            watcher: told of sockets and stops.
-            trace: called with everything that happens.
-
-        Raises:
-            TopologyError: the topology cannot be.
-        """
-        topology = topology.checked()
-        self.timeline = timeline
-        self.timings = Timings() if timings is None else timings
-        self.profile = profile
-        self.rng = rng
-        self.cluster = topology.cluster
-        self.number = topology.number
-        self._wall_epoch_us = wall_epoch_us
-        self._watcher = Watcher() if watcher is None else watcher
-        self._trace = trace
-        self._file = Configuration.first(topology)
-        self._network = Network()
-        self._totem = Totem(timeline, self._network, self.timings, self._install, rng)
-        self._hosts: dict[int, _Host] = {}
-        for node in topology.nodes:
-            self._add_host(node)
-
-    def _add_host(self, node: NodeConfig) -> None:
-        self._hosts[node.id] = _Host(
-            node.id, self._file, node.addresses, NoticeFaults(self.timeline)
-        )
 
     # -- hosts
 
@@ -265,25 +133,25 @@ class Engine:
         except ValueError as error:
             raise OperationError(str(error)) from error
         self.trace(0, "partition", "/".join(",".join(map(str, group)) for group in groups))
-        self._totem.look()
+        self._links_changed()
 
     def cut(self, from_id: int, to_id: int) -> None:
         """Let `to_id` hear nothing from `from_id` (one way)."""
         self._network.cut(self._host(from_id).node_id, self._host(to_id).node_id)
         self.trace(0, "cut", f"{from_id}->{to_id}")
-        self._totem.look()
+        self._links_changed()
 
     def mend(self, from_id: int, to_id: int) -> None:
         """Undo one `cut`."""
         self._network.mend(self._host(from_id).node_id, self._host(to_id).node_id)
         self.trace(0, "mend", f"{from_id}->{to_id}")
-        self._totem.look()
+        self._links_changed()
 
     def heal(self) -> None:
         """Undo all partitions and cuts."""
         self._network.heal()
         self.trace(0, "heal")
-        self._totem.look()
+        self._links_changed()
 
     # -- configuration
 
@@ -337,7 +205,9 @@ class Engine:
         self._write_files(self._file.version + 1, nodes, lagging)
         version = self._file.version
         for daemon in self._daemons():
-            daemon.after(self.timings.hop_us, partial(daemon.told_version, version), "new version")
+            daemon.after(
+                self.timings.hop_us, partial(daemon.reader.told_version, version), "new version"
+            )
 
     def mend_config(self, node_id: int) -> None:
         """Give a lagging node the current file."""
@@ -346,7 +216,7 @@ class Engine:
         host.file = self._file
         self.trace(node_id, "file mended", str(host.file.version))
         if host.daemon is not None:
-            host.daemon.run(host.daemon.file_mended)
+            host.daemon.run(host.daemon.reader.file_mended)
 
     def rename_cluster(self, name: str) -> None:
         """Let every daemon report another cluster name from now on.
@@ -357,26 +227,6 @@ class Engine:
         Topology(cluster=name, nodes=self._file.nodes).checked()
         self.cluster = name
         self.trace(0, "cluster name", name)
-
-    def _write_files(
-        self, version: int, nodes: Iterable[NodeConfig] | None, lagging: Sequence[int]
-    ) -> None:
-        wanted = self._file.nodes if nodes is None else merged(tuple(nodes))
-        problems = nodes_problems(wanted)
-        if problems:
-            raise TopologyError(tuple(problems))
-        self._file = dataclasses.replace(self._file, version=version, nodes=wanted)
-        self.trace(0, "configuration", str(version))
-        before = {node.id: node for host in self._hosts.values() for node in host.file.nodes}
-        for node in wanted:
-            if node.id not in self._hosts:
-                self._add_host(node)
-            elif nodes is not None and before.get(node.id) != node:
-                self._hosts[node.id].addresses = node.addresses
-        for host in self._hosts.values():
-            host.lags = host.lags or host.node_id in lagging
-            if not host.lags:
-                host.file = self._file
 
     # -- quorum disk
 
@@ -445,7 +295,7 @@ class Engine:
         daemon.clients[client] = None
         return client
 
-    def _connect_to_the_dying(self, host: _Host, kind: Kind, closed: Closed | None) -> Client:
+    def _connect_to_the_dying(self, host: Host, kind: Kind, closed: Closed | None) -> Client:
         ghost = Daemon(
             self,
             host.node_id,
@@ -485,123 +335,6 @@ class Engine:
     def ids(self) -> tuple[int, ...]:
         """All nodes that are or were configured, sorted."""
         return tuple(sorted(self._hosts))
-
-    # -- what the daemons need (Surroundings)
-
-    def wall_us(self) -> int:
-        """Return the wall clock, in microseconds since 1970."""
-        return self._wall_epoch_us + self.timeline.now_us()
-
-    def file_of(self, node_id: int) -> Configuration:
-        """Return the configuration file that lies on a node."""
-        return self._host(node_id).file
-
-    def daemon_of(self, node_id: int) -> Daemon | None:
-        """Return the daemon that runs on a node."""
-        host = self._hosts.get(node_id)
-        return None if host is None else host.daemon
-
-    def send(
-        self, sender: Daemon, act: Callable[[Daemon], None], *, after_us: int, itself: bool
-    ) -> None:
-        """Let `act` happen in every daemon that a message of the sender's reaches."""
-        ring = self._totem.ring_members(sender.node_id) or (sender.node_id,)
-        others = [self.daemon_of(i) for i in ring if self._totem.same_ring(sender.node_id, i)]
-        if itself and sender not in others:
-            others.append(sender)
-        reached = [other for other in others if other is not None]
-
-        def arrive() -> None:
-            for other in reached:
-                if itself or other is not sender:
-                    other.run(partial(act, other))
-
-        self.timeline.schedule(arrive, after_us=after_us, label=f"node {sender.node_id}: message")
-
-    def send_to(
-        self, sender: Daemon, node_id: int, act: Callable[[Daemon], None], *, after_us: int
-    ) -> None:
-        """Let `act` happen in one daemon, if a message of the sender's reaches it."""
-        other = self.daemon_of(node_id)
-        if other is not None and self._totem.same_ring(sender.node_id, node_id):
-            other.after(after_us, lambda: act(other), f"message of {sender.node_id}")
-
-    def first_transition(self, daemon: Daemon) -> None:
-        """The daemon is a member: its sockets appear, its quorum disk is polled."""
-        self._set_sockets(self._host(daemon.node_id), Sockets.LISTENING)
-        qdisk = daemon.config.qdisk
-        if qdisk is not None and qdisk.polled:
-            daemon.after(
-                self.timings.quorum_disk_us,
-                lambda: daemon.poll_disk(available=True),
-                "first poll of the quorum disk",
-            )
-
-    def ended(self, daemon: Daemon, *, clean: bool, goodbye: bool) -> None:
-        """The process ends: its ring, its clients and its sockets find out, in this order."""
-        host = self._host(daemon.node_id)
-        host.daemon = None
-        self.trace(daemon.node_id, "ended", "clean" if clean else "")
-        self._totem.end(daemon.node_id, goodbye=goodbye)
-        daemon.close_clients()
-        if host.sockets is Sockets.LISTENING:
-            self._set_sockets(host, Sockets.ABSENT if clean else Sockets.STALE)
-
-    def announce_version(self, sender: Daemon, version: int) -> None:
-        """An operator said on this node that this version of the configuration is current.
-
-        There is no file to edit here: where no file has that version, all that do not lag get it.
-        """
-        if version > self._file.version:
-            self._write_files(version, None, ())
-        self.send(
-            sender,
-            lambda other: other.told_version(version),
-            after_us=self.timings.hop_us,
-            itself=True,
-        )
-
-    def trace(self, node_id: int, what: str, detail: str = "") -> None:
-        """Log what happened."""
-        if self._trace is not None:
-            self._trace(
-                Trace(time_us=self.timeline.now_us(), node_id=node_id, what=what, detail=detail)
-            )
-
-    # -- inner
-
-    def _install(self, node_id: int, boot: int, transition: Transition) -> None:
-        daemon = self.daemon_of(node_id)
-        if daemon is not None and daemon.boot == boot:
-            daemon.run(lambda: daemon.install(transition))
-
-    def _set_sockets(self, host: _Host, sockets: Sockets) -> None:
-        if host.sockets is not sockets:
-            host.sockets = sockets
-            self.trace(host.node_id, "sockets", sockets.value)
-            self._watcher.sockets(host.node_id, sockets)
-
-    def _daemons(self) -> list[Daemon]:
-        hosts = (self._hosts[node_id] for node_id in sorted(self._hosts))
-        return [host.daemon for host in hosts if host.daemon is not None]
-
-    def _host(self, node_id: int) -> _Host:
-        try:
-            return self._hosts[node_id]
-        except KeyError:
-            raise OperationError(f"there is no node {node_id}") from None
-
-    def _running(self, node_id: int) -> Daemon:
-        daemon = self._host(node_id).daemon
-        if daemon is None:
-            raise OperationError(f"node {node_id} does not run")
-        return daemon
-
-    def _answering(self, node_id: int) -> Daemon:
-        daemon = self._running(node_id)
-        if daemon.frozen:
-            raise OperationError(f"node {node_id} is stopped")
-        return daemon
 
 
 def _os_error(code: int) -> OSError:

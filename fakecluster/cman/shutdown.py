@@ -13,7 +13,7 @@ from fakecluster.cman.constants import Reason, ShutdownFlag
 from fakecluster.cman.errors import CmanError
 
 if TYPE_CHECKING:
-    from fakecluster.cman.client import Client
+    from fakecluster.cman.connection import Connection
     from fakecluster.cman.daemon import Daemon
 
 Reply = Callable[[int], None]
@@ -24,7 +24,7 @@ class _Question:
     """A question that is out; it outlives its requester."""
 
     ballot: Ballot
-    requester: Client
+    requester: Connection
     reply: Reply | None
     """None: the requester is gone."""
 
@@ -41,7 +41,7 @@ class ShutdownDesk:
         """Whether a question is out."""
         return self._question is not None
 
-    def ask(self, flags: int, requester: Client, reply: Reply) -> None:
+    def ask(self, flags: int, requester: Connection, reply: Reply) -> None:
         """Ask everybody who listens for notices.
 
         Raises:
@@ -63,7 +63,7 @@ class ShutdownDesk:
         )
         daemon.notify(Notice(reason=Reason.TRY_SHUTDOWN, arg=flags))
 
-    def answer(self, client: Client, *, yes: bool) -> None:
+    def answer(self, client: Connection, *, yes: bool) -> None:
         """Count an answer; it may come from anybody, and twice."""
         question = self._question
         if question is None:
@@ -77,13 +77,13 @@ class ShutdownDesk:
             question.ballot.no += 1
         self._decide(question)
 
-    def listener_added(self, client: Client) -> None:
+    def listener_added(self, client: Connection) -> None:
         """Ask a newcomer too."""
         if self._question is not None:
             self._question.ballot.expected += 1
             client.deliver(Notice(reason=Reason.TRY_SHUTDOWN, arg=self._question.ballot.flags))
 
-    def client_gone(self, client: Client) -> None:
+    def client_gone(self, client: Connection) -> None:
         """Count a listener who is gone as a yes; without its requester a question is dropped."""
         question = self._question
         if question is None:

@@ -42,6 +42,11 @@ class Ring:
     due: Handle | None = None
 
     @property
+    def awaits(self) -> bool:
+        """Whether it will look for a new ring without being told to."""
+        return self.due is not None and self.due.pending
+
+    @property
     def members(self) -> tuple[int, ...]:
         """The node ids, sorted."""
         return tuple(self.boots)
@@ -131,17 +136,10 @@ class Totem:
             self._order = None
             self.look()
 
-    def ring_members(self, node_id: int) -> tuple[int, ...]:
-        """Return who is in the ring of a process; empty while it has none."""
+    def ring_of(self, node_id: int) -> Ring | None:
+        """Return the ring of a process; None while it has none."""
         process = self._processes.get(node_id)
-        return () if process is None or process.ring.joiner else process.ring.members
-
-    def same_ring(self, one_id: int, other_id: int) -> bool:
-        """Tell whether a message of the one gets to the other now."""
-        one, other = self._processes.get(one_id), self._processes.get(other_id)
-        if one is None or other is None or one.ring is not other.ring:
-            return False
-        return self._network.linked(one_id, other_id)
+        return None if process is None or process.ring.joiner else process.ring
 
     def look(self) -> None:
         """See who is silent and who is newly heard; called after every change of the links."""
@@ -155,6 +153,10 @@ class Totem:
                 after_us = self._timings.gather_us if newcomers else self._timings.merge_us
                 for ring in rings:
                     self._want(ring, now_us + after_us)
+            elif clique != rings[0].members and not rings[0].awaits:
+                # All of it were stopped when it should have been decided.
+                silence_us, gather_us = self._timings.detection_us, self._timings.gather_us
+                self._want(rings[0], now_us + (silence_us if rings[0].silence else gather_us))
 
     # -- deciding
 
@@ -207,7 +209,7 @@ class Totem:
 
     def _want(self, ring: Ring, at_us: int) -> None:
         """Look for a new ring at that time, or earlier if that was wanted."""
-        if ring.due is not None and ring.due.pending:
+        if ring.due is not None and ring.awaits:
             if ring.due.due_us <= at_us:
                 return
             ring.due.cancel()

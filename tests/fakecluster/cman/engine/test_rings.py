@@ -185,6 +185,57 @@ def test_a_paused_node_sees_the_others_leave_and_join() -> None:
     assert seen.entry(1).incarnation > before
 
 
+def test_the_last_of_a_ring_is_stopped_while_all_others_go() -> None:
+    """What nobody could decide meanwhile is decided when it goes on."""
+    rig = Rig(4).up()
+    seen = rig.listen(1)
+    rig.engine.crash(2)
+    rig.engine.crash(3)
+    rig.engine.leave(4)
+    rig.engine.stop(1)
+    rig.run(SECOND_US)
+    rig.engine.cont(1)
+    rig.run()
+    assert (seen.members(), len(seen.notices())) == ((1,), 3)
+
+
+def test_a_goodbye_that_a_stopped_node_heard() -> None:
+    rig = Rig(2).up()
+    seen = rig.listen(1)
+    rig.engine.leave(2)
+    rig.engine.stop(1)
+    rig.run()
+    rig.engine.cont(1)
+    rig.run()
+    assert (seen.members(), seen.notices()) == ((1,), [0])
+
+
+def test_a_message_waits_for_a_link_that_mends_in_time() -> None:
+    """The ring outlives a short cut, and so does what was sent in it."""
+    rig = Rig(3).up()
+    seen = rig.listen(1)
+    rig.engine.cut(3, 1)
+    rig.engine.kill_node(1, 3)
+    rig.run(SECOND_US)
+    rig.engine.cut(1, 2)
+    rig.run(SECOND_US)
+    assert (rig.engine.state(3).running, seen.members()) == (True, (1, 2))
+    rig.engine.heal()
+    assert not rig.engine.state(3).running
+    rig.run()
+    assert (seen.members(), seen.notices()) == ((1, 2), [1])
+
+
+def test_a_message_dies_with_its_ring() -> None:
+    rig = Rig(3).up()
+    rig.engine.cut(3, 1)
+    rig.engine.kill_node(1, 3)
+    rig.run()
+    rig.engine.heal()
+    rig.run()
+    assert _views(rig) == dict.fromkeys((1, 2, 3), (1, 2, 3))
+
+
 def test_a_paused_node_may_be_killed() -> None:
     """A kill order waits in its queue; power off does not wait."""
     rig = Rig(3).up()

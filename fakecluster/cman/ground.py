@@ -1,0 +1,222 @@
+"""What the daemons of one cluster stand on: hosts, files, network, rings, messages, the log."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from fakecluster.clock import Timeline
+from fakecluster.cman.configuration import Configuration
+from fakecluster.cman.daemon import Daemon
+from fakecluster.cman.messages import Post
+from fakecluster.cman.network import Network
+from fakecluster.cman.notices import NoticeFaults
+from fakecluster.cman.outside import OperationError, Sockets, Trace, Watcher
+from fakecluster.cman.timings import Profile, Timings
+from fakecluster.cman.topology import NodeConfig, Topology, TopologyError, merged, nodes_problems
+from fakecluster.cman.totem import Totem, Transition
+
+
+@dataclass(slots=True, eq=False)
+class Host:
+    """What of a node outlives its daemons."""
+
+    node_id: int
+    file: Configuration
+    addresses: tuple[str, ...]
+    notices: NoticeFaults
+    lags: bool = False
+    boot: int = 0
+    daemon: Daemon | None = None
+    sockets: Sockets = Sockets.ABSENT
+    refusal: int | None = None
+    read_errnos: deque[int] = field(default_factory=deque)
+
+
+class Ground:
+    """The `Surroundings` of every daemon."""
+
+    def __init__(
+        self,
+        topology: Topology,
+        timeline: Timeline,
+        *,
+        timings: Timings | None = None,
+        profile: Profile = Profile.B,
+        rng: random.Random | None = None,
+        wall_epoch_us: int = 1_700_000_000_000_000,
+        watcher: Watcher | None = None,
+        trace: Callable[[Trace], None] | None = None,
+    ) -> None:
+        """Make a cluster of which nothing runs yet.
+
+        Args:
+            topology: what cluster.conf says.
+            timeline: whose events drive it; whoever owns it pumps it.
+            timings: the cluster's clocks.
+            profile: which observed version to follow.
+            rng: draws what varied in the observations (how often a notice is repeated, the skew
+                between hosts); None: always the least.
+            wall_epoch_us: the wall clock, in microseconds since 1970, at the timeline's 0.
+            watcher: told of sockets and stops.
+            trace: called with everything that happens.
+
+        Raises:
+            TopologyError: the topology cannot be.
+        """
+        topology = topology.checked()
+        self.timeline = timeline
+        self.timings = Timings() if timings is None else timings
+        self.profile = profile
+        self.rng = rng
+        self.cluster = topology.cluster
+        self.number = topology.number
+        self._wall_epoch_us = wall_epoch_us
+        self._watcher = Watcher() if watcher is None else watcher
+        self._trace = trace
+        self._file = Configuration.first(topology)
+        self._network = Network()
+        self._totem = Totem(timeline, self._network, self.timings, self._install, rng)
+        self._post = Post(timeline, self._network, self._totem)
+        self._hosts: dict[int, Host] = {}
+        for node in topology.nodes:
+            self._add_host(node)
+
+    def _add_host(self, node: NodeConfig) -> None:
+        self._hosts[node.id] = Host(
+            node.id, self._file, node.addresses, NoticeFaults(self.timeline)
+        )
+
+    # -- what the daemons need (Surroundings)
+
+    def wall_us(self) -> int:
+        """Return the wall clock, in microseconds since 1970."""
+        return self._wall_epoch_us + self.timeline.now_us()
+
+    def file_of(self, node_id: int) -> Configuration:
+        """Return the configuration file that lies on a node."""
+        return self._host(node_id).file
+
+    def daemon_of(self, node_id: int) -> Daemon | None:
+        """Return the daemon that runs on a node."""
+        host = self._hosts.get(node_id)
+        return None if host is None else host.daemon
+
+    def send(
+        self, sender: Daemon, act: Callable[[Daemon], None], *, after_us: int, itself: bool
+    ) -> None:
+        """Let `act` happen in every daemon that a message of the sender's reaches."""
+        receivers = [daemon for daemon in self._daemons() if itself or daemon is not sender]
+        self._post.send(sender, receivers, act, after_us=after_us)
+
+    def send_to(
+        self, sender: Daemon, node_id: int, act: Callable[[Daemon], None], *, after_us: int
+    ) -> None:
+        """Let `act` happen in one daemon, if a message of the sender's reaches it."""
+        receiver = self.daemon_of(node_id)
+        if receiver is not None:
+            self._post.send(sender, [receiver], act, after_us=after_us)
+
+    def first_transition(self, daemon: Daemon) -> None:
+        """The daemon is a member: its sockets appear, its quorum disk is polled."""
+        self._set_sockets(self._host(daemon.node_id), Sockets.LISTENING)
+        qdisk = daemon.config.qdisk
+        if qdisk is not None and qdisk.polled:
+            daemon.after(
+                self.timings.quorum_disk_us,
+                lambda: daemon.poll_disk(available=True),
+                "first poll of the quorum disk",
+            )
+
+    def ended(self, daemon: Daemon, *, clean: bool, goodbye: bool) -> None:
+        """The process ends: its ring, its clients and its sockets find out, in this order."""
+        host = self._host(daemon.node_id)
+        host.daemon = None
+        self.trace(daemon.node_id, "ended", "clean" if clean else "")
+        self._totem.end(daemon.node_id, goodbye=goodbye)
+        daemon.close_clients()
+        if host.sockets is Sockets.LISTENING:
+            self._set_sockets(host, Sockets.ABSENT if clean else Sockets.STALE)
+
+    def announce_version(self, sender: Daemon, version: int) -> None:
+        """An operator said on this node that this version of the configuration is current.
+
+        There is no file to edit here: where no file has that version, all that do not lag get it.
+        """
+        if version > self._file.version:
+            self._write_files(version, None, ())
+        self.send(
+            sender,
+            lambda other: other.reader.told_version(version),
+            after_us=self.timings.hop_us,
+            itself=True,
+        )
+
+    def trace(self, node_id: int, what: str, detail: str = "") -> None:
+        """Log what happened."""
+        if self._trace is not None:
+            self._trace(
+                Trace(time_us=self.timeline.now_us(), node_id=node_id, what=what, detail=detail)
+            )
+
+    # -- what the engine needs
+
+    def _write_files(
+        self, version: int, nodes: Iterable[NodeConfig] | None, lagging: Sequence[int]
+    ) -> None:
+        wanted = self._file.nodes if nodes is None else merged(tuple(nodes))
+        problems = nodes_problems(wanted)
+        if problems:
+            raise TopologyError(tuple(problems))
+        self._file = dataclasses.replace(self._file, version=version, nodes=wanted)
+        self.trace(0, "configuration", str(version))
+        before = {node.id: node for host in self._hosts.values() for node in host.file.nodes}
+        for node in wanted:
+            if node.id not in self._hosts:
+                self._add_host(node)
+            elif nodes is not None and before.get(node.id) != node:
+                self._hosts[node.id].addresses = node.addresses
+        for host in self._hosts.values():
+            host.lags = host.lags or host.node_id in lagging
+            if not host.lags:
+                host.file = self._file
+
+    def _links_changed(self) -> None:
+        self._totem.look()
+        self._post.retry()
+
+    def _install(self, node_id: int, boot: int, transition: Transition) -> None:
+        daemon = self.daemon_of(node_id)
+        if daemon is not None and daemon.boot == boot:
+            daemon.run(lambda: daemon.follower.install(transition))
+
+    def _set_sockets(self, host: Host, sockets: Sockets) -> None:
+        if host.sockets is not sockets:
+            host.sockets = sockets
+            self.trace(host.node_id, "sockets", sockets.value)
+            self._watcher.sockets(host.node_id, sockets)
+
+    def _daemons(self) -> list[Daemon]:
+        hosts = (self._hosts[node_id] for node_id in sorted(self._hosts))
+        return [host.daemon for host in hosts if host.daemon is not None]
+
+    def _host(self, node_id: int) -> Host:
+        try:
+            return self._hosts[node_id]
+        except KeyError:
+            raise OperationError(f"there is no node {node_id}") from None
+
+    def _running(self, node_id: int) -> Daemon:
+        daemon = self._host(node_id).daemon
+        if daemon is None:
+            raise OperationError(f"node {node_id} does not run")
+        return daemon
+
+    def _answering(self, node_id: int) -> Daemon:
+        daemon = self._running(node_id)
+        if daemon.frozen:
+            raise OperationError(f"node {node_id} is stopped")
+        return daemon

@@ -1,0 +1,66 @@
+"""Messages between daemons of one ring: they arrive, or wait for the link, or die with the ring."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+
+from fakecluster.clock import Timeline
+from fakecluster.cman.daemon import Daemon
+from fakecluster.cman.network import Network
+from fakecluster.cman.totem import Ring, Totem
+
+Act = Callable[[Daemon], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Letter:
+    ring: Ring
+    sender: Daemon
+    receiver: Daemon
+    act: Act
+
+
+class Post:
+    """Totem repeats what was not received: while the ring lives, a broken link only delays."""
+
+    def __init__(self, timeline: Timeline, network: Network, totem: Totem) -> None:
+        self._timeline = timeline
+        self._network = network
+        self._totem = totem
+        self._waiting: list[_Letter] = []
+
+    def send(self, sender: Daemon, receivers: Iterable[Daemon], act: Act, *, after_us: int) -> None:
+        """Let `act` happen in each receiver that is in the sender's ring, or is the sender."""
+        ring = self._totem.ring_of(sender.node_id)
+        reached: list[Daemon] = []
+        for receiver in receivers:
+            if receiver is sender:
+                reached.append(receiver)
+            elif ring is None or self._totem.ring_of(receiver.node_id) is not ring:
+                continue
+            elif self._network.linked(sender.node_id, receiver.node_id):
+                reached.append(receiver)
+            else:
+                self._waiting.append(_Letter(ring=ring, sender=sender, receiver=receiver, act=act))
+
+        def arrive() -> None:
+            for receiver in reached:
+                receiver.run(partial(act, receiver))
+
+        if reached:
+            label = f"node {sender.node_id}: message"
+            self._timeline.schedule(arrive, after_us=after_us, label=label)
+
+    def retry(self) -> None:
+        """See what can be delivered; called after every change of the links."""
+        letters, self._waiting = self._waiting, []
+        for letter in letters:
+            ends = (letter.sender.node_id, letter.receiver.node_id)
+            if any(self._totem.ring_of(node_id) is not letter.ring for node_id in ends):
+                continue
+            if self._network.linked(*ends):
+                letter.receiver.run(partial(letter.act, letter.receiver))
+            else:
+                self._waiting.append(letter)
