@@ -53,11 +53,10 @@ EXCEPTIONS = (
         capability="server-side-inotify",
     ),
     Difference(
-        what="fstat of a handle whose item was removed",
-        kernel="works as before",
-        fuse="ENOENT (libfuse 2) or ESTALE (3): the kernel asks without the handle, and libfuse"
-        " finds no path any more",
-        capability="fstat-of-the-removed",
+        what="fstat and openat on the descriptor of what was removed",
+        kernel="fstat works as before, openat gives ENOENT",
+        fuse="ENOENT (libfuse 2) or ESTALE (3): libfuse finds no path any more",
+        capability="descriptor-of-the-removed",
     ),
 )
 """All that is excepted from equality with a kernel; nothing else is."""

@@ -90,7 +90,7 @@ def test_only_these_rows_are_left_out() -> None:
 def test_fuse_lacks_what_its_exceptions_name() -> None:
     """The table of exceptions and the capabilities that FUSE does without are one."""
     named = {each.capability for each in EXCEPTIONS}
-    assert named == {*LACKS["fuse"], "server-side-inotify", "fstat-of-the-removed"}
+    assert named == {*LACKS["fuse"], "server-side-inotify", "descriptor-of-the-removed"}
 
 
 def test_mount_root_is_kept(tmp_path: Path) -> None:
