@@ -16,8 +16,8 @@ from integration.fake_os import CAPABILITIES, fake_operator
 from integration.guest import Guest
 from integration.storm import made, shown, storm
 
-ROWS_TIMEOUT_S = 420
-STORM_TIMEOUT_S = 420
+ROWS_TIMEOUT_S = 900
+STORM_TIMEOUT_S = 900
 AGREES, NOT_RUN = "agrees", "not-run"
 _SHOWN_DIFFERENCES = 20
 

@@ -9,10 +9,9 @@ from typing import Any
 
 from integration.guest import Guest
 from integration.image import Progress
-from integration.stages import STAGES
+from integration.stages import END, STAGES
 
-FOLLOW_TIMEOUT_S = 420
-END = "o2cbd stops"
+FOLLOW_TIMEOUT_S = 900
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,18 +35,25 @@ class Story:
 
 
 def picture(stage: Mapping[str, Any]) -> str:
-    """One line for one stage: its name, the kernel's table, how long it took."""
+    """What to show of one stage: its name, the kernel's table, how long it took."""
     mark = "ok" if stage["ok"] else "DIFFERS"
+    head = f"  {stage['stage']:<22}{mark}: "
     if stage["stage"] == END:
-        return f"  {END:<24}{mark}: exit {stage['rc']}, the tables stay"
-    table = "  ".join(_cell(row) for row in stage["table"])
-    line = f"  {stage['stage']:<24}{mark}: {table}  ({stage['after_s']} s)"
+        return f"{head}exit {stage['rc']}, the tables {'stay' if stage['kept'] else 'CHANGED'}"
+    lines = [f"{head}{_table(stage['table'])}  ({stage['after_s']} s)"]
     if not stage["ok"]:
-        wanted = "  ".join(_cell(row) for row in stage["expected"])
-        line += f"\n  {'':<24}expected: {wanted}"
-        if not stage["kept"]:
-            line += f"\n  {'':<24}an entry that was right was not left alone"
-    return line
+        lines.append(f"expected: {_table(stage['expected'])}")
+    if not stage["kept"]:
+        lines.append("an entry that was right was not left alone")
+    if "allowed" in stage:
+        vote = stage["vote"] or {"answer": "none", "reason": "not asked"}
+        word = "allowed" if stage["allowed"] else "refused"
+        lines.append(f"shutdown {word}; o2cbd voted {vote['answer']}: {vote['reason']}")
+    return f"\n{'':<24}".join(lines)
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> str:
+    return "  ".join(_cell(row) for row in rows)
 
 
 def _cell(row: Mapping[str, Any]) -> str:

@@ -20,7 +20,7 @@ from integration.image import Image, Progress
 from integration.payload import DIRECTORY
 from integration.qemu import Machine, Running, running
 
-BOOT_TIMEOUT_S = 120
+BOOT_TIMEOUT_S = 240
 _KVM_TIMEOUT_S = 25
 _GRACE_S = 15
 """How much later than the guest's agent we lose patience with a command."""

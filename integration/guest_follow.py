@@ -1,177 +1,120 @@
 """In the guest: a fake cman of three nodes, the real o2cbd as one of them, and the kernel's tables.
 
-Prints one JSON line a stage with the kernel's own table as it was read back, and whether it became
-what the stage should bring. Ends with 0 when every stage agreed.
+Prints one JSON line a stage with the kernel's own table as it was read back, and whether it is what
+the stage should bring. Ends with 0 when every stage agreed.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from integration.stages import CLUSTER, OWN, STAGES, TOPOLOGY, Row, Stage
+from integration.guest_cluster import Daemon, FakeCman
+from integration.guest_host import CONFIGFS
+from integration.guest_volume import make_volume, mount_volume, umount_volume
+from integration.kernel_table import Table, read_table, same_directories
+from integration.stages import CLUSTER, END, STAGES, Act, Row, Stage
 
-CONFIGFS = Path("/sys/kernel/config")
-READY_TIMEOUT_S = 60
-STAGE_TIMEOUT_S = 60
-END_TIMEOUT_S = 20
+STAGE_TIMEOUT_S = 120
 _LOOK_EVERY_S = 0.05
+_LOG_LINES = 60
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """The kernel's table after a stage."""
-
-    stage: str
-    expected: list[Row]
-    table: list[Row]
-    kept: bool
-    """Entries that were to stay are the same directories as before (by inode)."""
-    after_s: float
-    ok: bool
-
-
-def read_table(cluster: Path) -> dict[str, tuple[int, Row]]:
-    """The kernel's node table: name -> (inode, row). A node that vanishes meanwhile is left out."""
-    table: dict[str, tuple[int, Row]] = {}
-    nodes = cluster / "node"
-    with contextlib.suppress(FileNotFoundError):
-        for entry in sorted(nodes.iterdir()):
-            with contextlib.suppress(FileNotFoundError):
-                row = Row(
-                    name=entry.name,
-                    num=int((entry / "num").read_text("ascii")),
-                    address=(entry / "ipv4_address").read_text("ascii").strip(),
-                    port=int((entry / "ipv4_port").read_text("ascii")),
-                    local=int((entry / "local").read_text("ascii")),
-                )
-                table[entry.name] = (entry.stat().st_ino, row)
-    return table
-
-
-def wait_until(condition: Callable[[], bool], timeout_s: float) -> float | None:
-    """Seconds until the condition held; None when it never did within the time."""
-    began = time.monotonic()
+def wait_until(condition: Callable[[], bool], timeout_s: float) -> bool:
+    """Look again and again; whether the condition held within the time."""
+    deadline = time.monotonic() + timeout_s
     while not condition():
-        if time.monotonic() - began > timeout_s:
-            return None
+        if time.monotonic() > deadline:
+            return False
         time.sleep(_LOOK_EVERY_S)
-    return time.monotonic() - began
+    return True
 
 
-def settle(stage: Stage, cluster: Path, before: dict[str, tuple[int, Row]]) -> Seen:
-    """Wait until the table is the stage's, and say what there was."""
-    expected = sorted(stage.table, key=lambda row: row.name)
+class Story:
+    """The stages, one after the other."""
 
-    def rows() -> list[Row]:
-        return [row for _, row in read_table(cluster).values()]
+    def __init__(self, cman: FakeCman, daemon: Daemon, cluster: Path) -> None:
+        """Tell it of a cluster's directory in the configfs."""
+        self._cman = cman
+        self._daemon = daemon
+        self._cluster = cluster
+        self._before: Table = {}
 
-    after_s = wait_until(lambda: rows() == expected, STAGE_TIMEOUT_S)
-    table = read_table(cluster)
-    kept = all(
-        before[name][0] == inode
-        for name, (inode, row) in table.items()
-        if name in before and before[name][1] == row and name not in stage.renewed
-    )
-    found = [row for _, row in table.values()]
-    return Seen(
-        stage=stage.name,
-        expected=expected,
-        table=found,
-        kept=kept,
-        after_s=round(after_s if after_s is not None else STAGE_TIMEOUT_S, 1),
-        ok=found == expected and kept,
-    )
+    def tell(self, stage: Stage) -> Mapping[str, Any]:
+        """Let a stage happen; what was seen, ready for JSON."""
+        began = time.monotonic()
+        for words in stage.verbs:
+            self._cman.ctl(*words)
+        self._act(stage.act)
+        expected = sorted(stage.table, key=lambda row: row.name)
+        wait_until(lambda: self._rows() == expected, STAGE_TIMEOUT_S)
+        after_s = time.monotonic() - began
+        answer = self._ask(stage)
+        table = read_table(self._cluster)
+        found = [row for _, row in table.values()]
+        kept = same_directories(self._before, table)
+        self._before = table
+        return {
+            "stage": stage.name,
+            "expected": [asdict(row) for row in expected],
+            "table": [asdict(row) for row in found],
+            "kept": kept,
+            "after_s": round(after_s, 1),
+            **answer,
+            "ok": found == expected and kept and answer.get("allowed") == stage.allowed,
+        }
 
+    def end(self) -> Mapping[str, Any]:
+        """End the daemon; what was seen, ready for JSON."""
+        rc = self._daemon.stop()
+        stay = read_table(self._cluster) == self._before
+        return {"stage": END, "rc": rc, "kept": stay, "ok": rc == 0 and stay}
 
-@contextlib.contextmanager
-def started(argv: Sequence[str], log: Path, **more: Any) -> Iterator[subprocess.Popen[str]]:
-    """A process that ends with the block; its errors are in the log."""
-    with (
-        log.open("w") as errors,
-        subprocess.Popen(
-            argv, stdin=subprocess.DEVNULL, stderr=errors, text=True, **more
-        ) as process,
-    ):
-        try:
-            yield process
-        finally:
-            if process.poll() is None:
-                process.terminate()
-                try:
-                    process.wait(END_TIMEOUT_S)
-                except subprocess.TimeoutExpired:
-                    process.kill()
+    def _rows(self) -> list[Row]:
+        return [row for _, row in read_table(self._cluster).values()]
 
+    def _act(self, act: Act) -> None:
+        match act:
+            case Act.KILL_DAEMON:
+                self._daemon.kill()
+                self._daemon.start()
+                self._daemon.wait_in_sync(STAGE_TIMEOUT_S)
+            case Act.MOUNT:
+                make_volume(CLUSTER)
+                mount_volume()
+            case Act.UMOUNT:
+                umount_volume()
+            case Act.NOTHING:
+                pass
 
-def ctl(directory: Path, *words: str) -> None:
-    """Say something to the fake cluster; raises CalledProcessError with its answer."""
-    argv = [sys.executable, "-m", "fakecluster", "ctl", "--dir", str(directory), *words]
-    subprocess.run(argv, check=True, stdout=subprocess.DEVNULL, timeout=READY_TIMEOUT_S)
-
-
-def serve_command(directory: Path, topology: Path, libcman: str) -> list[str]:
-    """What starts the wire server; the kernel's configfs takes the place of its own."""
-    return [
-        sys.executable, "-m", "fakecluster", "serve", "--dir", str(directory),
-        "--topology", str(topology), "--no-configfs", "--libcman", libcman,
-        "--token-ms", "1000", "--consensus-ms", "1200",
-    ]  # fmt: skip
-
-
-def daemon_command(libcman: str, runtime: Path) -> list[str]:
-    """What starts o2cbd on the kernel's own tables."""
-    return [
-        sys.executable, "-m", "o2cbd", "run", "--membership", "cman", "--libcman", libcman,
-        "--configfs", str(CONFIGFS), "--mounts", "/proc/self/mountinfo",
-        "--debugfs", "/sys/kernel/debug", "--runtime-dir", str(runtime),
-    ]  # fmt: skip
+    def _ask(self, stage: Stage) -> Mapping[str, Any]:
+        """Ask the shutdown question where the stage has it."""
+        if stage.allowed is None:
+            return {}
+        allowed = self._cman.shutdown_allowed()
+        return {"allowed": allowed, "vote": self._daemon.status()["vote"]}
 
 
 def follow(work: Path, libcman: str) -> bool:
     """Run all stages; True when all agreed."""
-    directory, runtime, topology = work / "serve", work / "run", work / "topology.toml"
-    runtime.mkdir()
-    topology.write_text(TOPOLOGY, "utf-8")
-    cluster = CONFIGFS / "cluster" / CLUSTER
-    all_ok = True
-    with started(
-        serve_command(directory, topology, libcman), work / "serve.log", stdout=subprocess.PIPE
-    ) as server:
-        if server.stdout is None or not (line := server.stdout.readline()):
-            raise RuntimeError("`fakecluster serve` said nothing")
-        own = next(node for node in json.loads(line)["nodes"] if node["id"] == OWN)
-        environment = os.environ | own["env"]
-        before: dict[str, tuple[int, Row]] = {}
-        first, *others = STAGES
-        for words in first.verbs:
-            ctl(directory, *words)
-        with started(
-            daemon_command(libcman, runtime), work / "o2cbd.log", env=environment
-        ) as daemon:
-            for stage in (first, *others):
-                if stage is not first:
-                    for words in stage.verbs:
-                        ctl(directory, *words)
-                seen = settle(stage, cluster, before)
-                print(json.dumps(asdict(seen)), flush=True)
-                all_ok &= seen.ok
-                before = read_table(cluster)
-            daemon.terminate()
-            rc = daemon.wait(END_TIMEOUT_S)
-        after = read_table(cluster)
-        ended = {"stage": "o2cbd stops", "rc": rc, "ok": rc == 0 and after == before}
+    good = True
+    with FakeCman(work, libcman) as cman, Daemon(work, libcman, cman.environment) as daemon:
+        story = Story(cman, daemon, Path(CONFIGFS) / "cluster" / CLUSTER)
+        for stage in STAGES:
+            if stage is STAGES[0]:
+                daemon.start()
+            seen = story.tell(stage)
+            print(json.dumps(seen), flush=True)
+            good = good and bool(seen["ok"])
+        ended = story.end()
         print(json.dumps(ended), flush=True)
-    return all_ok and bool(ended["ok"])
+    return good and bool(ended["ok"])
 
 
 def main(argv: Sequence[str]) -> int:
@@ -184,7 +127,7 @@ def main(argv: Sequence[str]) -> int:
         finally:
             if not good:
                 for log in sorted(work.glob("*.log")):
-                    tail = log.read_text("utf-8", "replace").splitlines()[-60:]
+                    tail = log.read_text("utf-8", "replace").splitlines()[-_LOG_LINES:]
                     print(f"--- {log.name} ---", *tail, sep="\n", file=sys.stderr)
     return 0 if good else 1
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 import errno
 import socket
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 from fakecluster.conformance.configfs_operator import OsOperator
 from fakecluster.conformance.configfs_row import Op
+from integration.guest_volume import VOLUME_ID, make_volume, mount_volume, run, umount_volume
 
 CAPABILITIES = frozenset(
     {
@@ -28,38 +28,10 @@ CAPABILITIES = frozenset(
 
 CONFIGFS = "/sys/kernel/config"
 CLUSTER = "rows"
-DISK = "/dev/vdc"
-MOUNT_POINT = Path("/run/volume")
-VOLUME_ID = "0FA1C0DE" * 4
-"""The volume's UUID; the kernel's heartbeat region has it for a name."""
 REGION_IN_ROWS = "R"
 """What rows call the region of a mounted volume."""
 
 _LISTEN_STATE = "0A"
-_TIMEOUT_S = 90
-_FORMAT = (
-    "mkfs.ocfs2", "-q", "-b", "4K", "-C", "4K", "-N", "2", "-J", "size=4M", "-U", VOLUME_ID,
-    "--cluster-stack=o2cb", f"--cluster-name={CLUSTER}", "--no-backup-super", DISK,
-)  # fmt: skip
-
-
-def run(*argv: str) -> None:
-    """Run a command.
-
-    Raises:
-        OSError: EIO with what it said, when it fails.
-    """
-    done = subprocess.run(
-        argv,
-        check=False,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=_TIMEOUT_S,
-    )
-    if done.returncode != 0:
-        raise OSError(errno.EIO, f"{' '.join(argv)}: {done.stdout.strip()}")
 
 
 def listening_ports(table: str) -> set[int]:
@@ -128,14 +100,13 @@ class GuestHost:
 
     def _mount(self, _region: str) -> None:
         if not self._formatted:
-            run(*_FORMAT)
+            make_volume(CLUSTER)
             self._formatted = True
-        MOUNT_POINT.mkdir(exist_ok=True)
-        run("mount", "-t", "ocfs2", DISK, str(MOUNT_POINT))
+        mount_volume()
         self.mounted = True
 
     def _umount(self, _region: str) -> None:
-        run("umount", str(MOUNT_POINT))
+        umount_volume()
         self.mounted = False
 
 

@@ -27,6 +27,7 @@ from integration.sources import Source, apt_settings, debian_sources
 
 _BUILD_TIMEOUT_S = 900
 _DISK_MIB = 512
+_KEPT_IMAGES = 3
 _LIBRARIES = "usr/lib/x86_64-linux-gnu"
 _MERGED = {"bin": "usr/bin", "sbin": "usr/sbin", "lib": "usr/lib", "lib64": "usr/lib64"}
 _EMPTY = ("dev", "proc", "sys", "run", "tmp", "root", "var/tmp")
@@ -82,12 +83,13 @@ def image(cache: Path, say: Progress, *, anew: bool = False) -> Image:
     Raises:
         CannotRunError: the packages cannot be had, or a tool is missing.
     """
-    sources = debian_sources()
-    name = f"image-{recipe.image_digest(sources[0].codename)}"
     cache.mkdir(parents=True, exist_ok=True)
     with _lock(cache, say):
+        sources = debian_sources(cache)
+        name = f"image-{recipe.image_digest(sources[0].codename)}"
         found = None if anew else load(cache / name)
         if found is not None:
+            os.utime(found.directory)
             say(f"image: {name}, from the cache ({found.kernel_release})")
             return found
         return _build(cache, name, sources, say)
@@ -131,11 +133,19 @@ def _build(cache: Path, name: str, sources: Sequence[Source], say: Progress) -> 
         if final.exists():
             shutil.rmtree(final)
         result.rename(final)
+        _forget_old(cache)
     say(f"image: {name} built in {time.monotonic() - began:.0f} s")
     built = load(final)
     if built is None:
         raise CannotRunError(f"{final} vanished while it was made")
     return built
+
+
+def _forget_old(cache: Path) -> None:
+    """Keep the images that were used last; one that a guest runs from lives on until it ends."""
+    images = sorted(cache.glob("image-*"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for old in images[_KEPT_IMAGES:]:
+        shutil.rmtree(old)
 
 
 def _run(argv: Sequence[str | Path], what: str, **environment: str) -> str:

@@ -36,6 +36,7 @@ from integration.errors import CannotRunError
 from integration.follow import Story, follow
 from integration.guest import Guest
 from integration.image import Progress, image
+from integration.packages import require_tools
 from integration.qemu import Machine
 from integration.stages import ADDRESSES, OWN
 
@@ -54,7 +55,7 @@ _PREPARE = (
     ("mount", "-t", "debugfs", "debugfs", "/sys/kernel/debug"),
     ("ip", "address", "add", f"{ADDRESSES[OWN]}/32", "dev", "lo"),
 )
-_PREPARE_TIMEOUT_S = 60
+_PREPARE_TIMEOUT_S = 180
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +160,7 @@ def smoke(cache: Path, options: Options, say: Progress) -> Verdict:
         GuestError: a guest did not do its part.
     """
     began = time.monotonic()
+    require_tools()
     library = standin()
     found = image(cache, say)
     with contextlib.ExitStack() as stack:

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 
 from integration.errors import CannotRunError
 
 _FORMAT = "$(CODENAME) $(REPO_URI) $(RELEASE) $(COMPONENT)"
 KEPT_SETTINGS = ("http", "https", "proxy", "check-", "retries", "allow")
 """Beginnings of `Acquire::` settings that say how an archive is reached and believed."""
+
+_PRIVATE = (
+    "APT::Sandbox::User=root",
+    "Debug::NoLocking=1",
+    "Dir::Cache::pkgcache=",
+    "Dir::Cache::srcpkgcache=",
+)
+"""Lets apt work on lists of our own, as any user."""
+
+_TIMEOUT_S = 180
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,30 +52,57 @@ def parse_sources(text: str) -> list[Source]:
 
 def _apt(*argv: str) -> str:
     try:
-        done = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=_TIMEOUT_S)
     except FileNotFoundError:
         raise CannotRunError(
             f"{argv[0]} is not here: the guest is made from Debian packages, on a Debian machine"
         ) from None
+    except subprocess.TimeoutExpired:
+        raise CannotRunError(f"{argv[0]} did not end within {_TIMEOUT_S} s") from None
     if done.returncode != 0:
         raise CannotRunError(f"{' '.join(argv)} failed: {done.stderr.strip()}")
     return done.stdout
 
 
-def debian_sources() -> list[Source]:
+def _index_targets(*options: str) -> list[Source]:
+    return parse_sources(
+        _apt(
+            "apt-get",
+            *options,
+            "indextargets",
+            "--format",
+            _FORMAT,
+            "Created-By: Packages",
+            "Origin: Debian",
+        )
+    )
+
+
+def debian_sources(cache: Path) -> list[Source]:
     """The Debian archives that this machine's apt is set up for, other vendors' left out.
 
+    apt knows who an archive belongs to once it has the archive's lists. Where the machine's own
+    are not there (they are often deleted to save space), they are fetched into the cache.
+
     Raises:
-        CannotRunError: there is no apt, or it knows no Debian archive (or has no lists yet).
+        CannotRunError: there is no apt, or it knows no Debian archive.
     """
-    text = _apt(
-        "apt-get", "indextargets", "--format", _FORMAT, "Created-By: Packages", "Origin: Debian"
-    )
-    sources = parse_sources(text)
+    sources = _index_targets()
+    if sources:
+        return sources
+    lists = cache / "lists"
+    (lists / "partial").mkdir(parents=True, exist_ok=True)
+    options = [
+        word for setting in (*_PRIVATE, f"Dir::State::Lists={lists}") for word in ("-o", setting)
+    ]
+    sources = _index_targets(*options)
+    if not sources:
+        _apt("apt-get", *options, "update")
+        sources = _index_targets(*options)
     if not sources:
         raise CannotRunError(
-            "apt knows no Debian archive on this machine. As root: apt-get update "
-            "(and see /etc/apt/sources.list if that does not help)"
+            "apt knows no Debian archive on this machine (see /etc/apt/sources.list): "
+            "the guest is made from Debian packages"
         )
     return sources
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 
 CLUSTER = "smoke"
@@ -23,6 +24,15 @@ TOPOLOGY = f'cluster = "{CLUSTER}"\n' + "".join(
 """For `fakecluster serve --topology`."""
 
 
+class Act(enum.Enum):
+    """What the guest does to itself in a stage."""
+
+    NOTHING = "nothing"
+    KILL_DAEMON = "kill -9 of o2cbd, and a new one"
+    MOUNT = "mount of an OCFS2 volume"
+    UMOUNT = "umount"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """A node as the kernel shows it."""
@@ -36,14 +46,18 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """What happens in the cluster, and the table that the kernel must come to."""
+    """What happens, and the table that the kernel must come to or keep.
+
+    A directory whose values are as before must be the same directory, by its inode.
+    """
 
     name: str
-    verbs: tuple[tuple[str, ...], ...]
-    """For `fakecluster ctl`, in order."""
     table: tuple[Row, ...]
-    renewed: frozenset[str] = frozenset()
-    """Nodes whose directory must be a new one though its values are as before."""
+    verbs: tuple[tuple[str, ...], ...] = ()
+    """For `fakecluster ctl`, in order."""
+    act: Act = Act.NOTHING
+    allowed: bool | None = None
+    """Where the shutdown question is asked at the end: whether it must be allowed."""
 
 
 def _row(number: int, address: str | None = None) -> Row:
@@ -56,14 +70,19 @@ def _row(number: int, address: str | None = None) -> Row:
     )
 
 
+_TWO = (_row(1), _row(2))
+_THREE = (*_TWO, _row(3))
+_AT_LAST = (*_TWO, _row(3, MOVED))
+
 STAGES = (
-    Stage(name="two members", verbs=(("leave", "3"),), table=(_row(1), _row(2))),
-    Stage(name="n3 joins", verbs=(("start", "3"),), table=(_row(1), _row(2), _row(3))),
+    Stage(name="two members", verbs=(("leave", "3"),), table=_TWO),
+    Stage(name="n3 joins", verbs=(("start", "3"),), table=_THREE),
     Stage(name="n2 dies", verbs=(("kill", "2"),), table=(_row(1), _row(3))),
-    Stage(name="n2 is back", verbs=(("start", "2"),), table=(_row(1), _row(2), _row(3))),
-    Stage(
-        name="n3 changes its address",
-        verbs=(("address", "3", MOVED),),
-        table=(_row(1), _row(2), _row(3, MOVED)),
-    ),
+    Stage(name="n2 is back", verbs=(("start", "2"),), table=_THREE),
+    Stage(name="n3 changes address", verbs=(("address", "3", MOVED),), table=_AT_LAST),
+    Stage(name="o2cbd killed, started", act=Act.KILL_DAEMON, table=_AT_LAST),
+    Stage(name="mounted: shutdown?", act=Act.MOUNT, table=_AT_LAST, allowed=False),
+    Stage(name="unmounted: shutdown?", act=Act.UMOUNT, table=_AT_LAST, allowed=True),
 )
+END = "o2cbd stops"
+"""The name of what comes last: SIGTERM ends the daemon with 0, and the tables stay."""
