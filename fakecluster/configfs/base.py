@@ -64,19 +64,30 @@ class ModelBase:
             except Refusal as refusal:
                 raise _error(refusal.errno, path) from None
 
-    def _do(self, call: Call, work: Callable[[], ResultT]) -> ResultT:
+    def _do(
+        self, name: str, path: str, work: Callable[[], ResultT], *, data: bytes = b"", pid: int = 0
+    ) -> ResultT:
+        """Do a call's work, after hooks and faults, and note it; see `Call` for the arguments."""
         with self.lock:
+            journal = self.journal
+            call = None
+            if journal.wants(name):
+                call = Call(name=name, path=path, data=data, pid=pid)
             try:
-                self.journal.enter(call)
+                if call is not None:
+                    journal.enter(call)
                 result = work()
             except Refusal as refusal:
-                error = _error(refusal.errno, call.path)
-                self.journal.note(call, error)
+                error = _error(refusal.errno, path)
+                if call is not None:
+                    journal.note(call, error)
                 raise error from None
             except OSError as error:
-                self.journal.note(call, error)
+                if call is not None:
+                    journal.note(call, error)
                 raise
-            self.journal.note(call, None)
+            if call is not None:
+                journal.note(call, None)
             return result
 
 

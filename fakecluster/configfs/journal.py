@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import errno
 import os
 from collections.abc import Callable, Iterator
@@ -115,7 +116,7 @@ class Journal:
     def __init__(self) -> None:
         self.with_reads = False
         """Note also the calls that change nothing."""
-        self._done: list[Done] = []
+        self._done: collections.deque[Done] = collections.deque()
         self._faults: list[Fault] = []
         self._hooks: list[Hook] = []
 
@@ -129,6 +130,16 @@ class Journal:
     def watched(self) -> bool:
         """True when a hook is there, which wants to know the caller's pid."""
         return bool(self._hooks)
+
+    def wants(self, name: str) -> bool:
+        """Return whether anybody cares about a call with this name."""
+        if self._hooks or self._faults or self.with_reads:
+            return True
+        return name.partition(":")[0] not in READS
+
+    def keep(self, count: int | None) -> None:
+        """Keep only the last `count` calls from now on; None: all of them."""
+        self._done = collections.deque(self._done, maxlen=count)
 
     def clear(self) -> None:
         """Forget what was noted; faults and hooks stay."""

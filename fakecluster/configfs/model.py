@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fakecluster.configfs.base import require
 from fakecluster.configfs.directories import Presence
 from fakecluster.configfs.items import ROOT, Attribute, Caller, Directory, DirEntry, Handle, Item
-from fakecluster.configfs.journal import Call, Fault
+from fakecluster.configfs.journal import Fault
 from fakecluster.configfs.kernel import Kernel, Poison
 from fakecluster.configfs.oddcalls import OddCalls
 from fakecluster.configfs.values import Refusal
@@ -91,8 +91,7 @@ class ConfigfsModel(OddCalls):
     def stat(self, path: str, caller: Caller = ROOT) -> Status:
         """Say what stat says of a path."""
         return self._do(
-            Call(name="stat", path=path, pid=caller.pid),
-            lambda: status_of(self._directories.resolve(path, caller)),
+            "stat", path, lambda: status_of(self._directories.resolve(path, caller)), pid=caller.pid
         )
 
     def scandir(self, path: str, caller: Caller = ROOT) -> list[DirEntry]:
@@ -103,23 +102,17 @@ class ConfigfsModel(OddCalls):
             require(directory.allows(caller, 4), errno.EACCES)
             return directory.entries()
 
-        return self._do(Call(name="scandir", path=path, pid=caller.pid), work)
+        return self._do("scandir", path, work, pid=caller.pid)
 
     # ---- directories
 
     def mkdir(self, path: str, caller: Caller = ROOT) -> None:
         """Make a directory; the kernel ignores mode bits."""
-        self._do(
-            Call(name="mkdir", path=path, pid=caller.pid),
-            lambda: self._directories.make(path, caller),
-        )
+        self._do("mkdir", path, lambda: self._directories.make(path, caller), pid=caller.pid)
 
     def rmdir(self, path: str, caller: Caller = ROOT) -> None:
         """Remove a directory."""
-        self._do(
-            Call(name="rmdir", path=path, pid=caller.pid),
-            lambda: self._directories.remove(path, caller),
-        )
+        self._do("rmdir", path, lambda: self._directories.remove(path, caller), pid=caller.pid)
 
     # ---- attribute files
 
@@ -129,10 +122,7 @@ class ConfigfsModel(OddCalls):
         Raises:
             OSError: EACCES also for a new file with O_CREAT, and for what has no store.
         """
-        return self._do(
-            Call(name="open", path=path, pid=caller.pid),
-            lambda: self._open(path, flags, caller),
-        )
+        return self._do("open", path, lambda: self._open(path, flags, caller), pid=caller.pid)
 
     def _open(self, path: str, flags: int, caller: Caller) -> Handle:
         access = flags & os.O_ACCMODE
@@ -164,7 +154,7 @@ class ConfigfsModel(OddCalls):
             require(directory.allows(caller, 4), errno.EACCES)
             return directory
 
-        return self._do(Call(name="open", path=path, pid=caller.pid), work)
+        return self._do("open", path, work, pid=caller.pid)
 
     def read(self, handle: Handle, size: int, offset: int = 0, *, pid: int = 0) -> bytes:
         """Read: the first read of a handle, or of one written to, generates the value.
@@ -176,8 +166,7 @@ class ConfigfsModel(OddCalls):
         if value is None:
             attribute = handle.attribute
             value = self._do(
-                Call(name=f"read:{attribute.name}", path=attribute.path, pid=pid),
-                lambda: self._generate(handle),
+                f"read:{attribute.name}", attribute.path, lambda: self._generate(handle), pid=pid
             )
         return value[offset : offset + size]
 
@@ -200,8 +189,11 @@ class ConfigfsModel(OddCalls):
         """
         attribute = handle.attribute
         return self._do(
-            Call(name=f"write:{attribute.name}", path=attribute.path, data=data, pid=pid),
+            f"write:{attribute.name}",
+            attribute.path,
             lambda: self._store(handle, data),
+            data=data,
+            pid=pid,
         )
 
     def _store(self, handle: Handle, data: bytes) -> int:

@@ -9,7 +9,6 @@ import stat
 from fakecluster.configfs.base import ModelBase, require
 from fakecluster.configfs.directories import split
 from fakecluster.configfs.items import ROOT, Caller
-from fakecluster.configfs.journal import Call
 from fakecluster.configfs.values import Refusal
 
 _PERMISSIONS = 0o7777
@@ -28,7 +27,7 @@ class OddCalls(ModelBase):
             require(caller.uid in {0, item.uid}, errno.EPERM)
             item.mode = stat.S_IFMT(item.mode) | (mode & _PERMISSIONS)
 
-        self._do(Call(name="chmod", path=path, pid=caller.pid), work)
+        self._do("chmod", path, work, pid=caller.pid)
 
     def chown(self, path: str, uid: int, gid: int, caller: Caller = ROOT) -> None:
         """Change the owner; -1 leaves as it is."""
@@ -39,7 +38,7 @@ class OddCalls(ModelBase):
             item.uid = item.uid if uid == -1 else uid
             item.gid = item.gid if gid == -1 else gid
 
-        self._do(Call(name="chown", path=path, pid=caller.pid), work)
+        self._do("chown", path, work, pid=caller.pid)
 
     def truncate(self, path: str, caller: Caller = ROOT) -> None:
         """Truncate a file: goes well and does nothing."""
@@ -49,7 +48,7 @@ class OddCalls(ModelBase):
             require(not item.is_dir, errno.EISDIR)
             require(item.allows(caller, 2), errno.EACCES)
 
-        self._do(Call(name="truncate", path=path, pid=caller.pid), work)
+        self._do("truncate", path, work, pid=caller.pid)
 
     # ---- what configfs refuses
 
@@ -60,7 +59,7 @@ class OddCalls(ModelBase):
             item = self._directories.removable(path, caller)
             raise Refusal(errno.EISDIR if item.is_dir else errno.EPERM)
 
-        self._do(Call(name="unlink", path=path, pid=caller.pid), work)
+        self._do("unlink", path, work, pid=caller.pid)
 
     def symlink(self, path: str, target: str, caller: Caller = ROOT) -> None:
         """Make a symbolic link: never goes well."""
@@ -82,7 +81,7 @@ class OddCalls(ModelBase):
             self._directories.room_for(path, caller)
             raise Refusal(errno.EPERM)
 
-        self._do(Call(name=name, path=path, data=os.fsencode(data), pid=caller.pid), work)
+        self._do(name, path, work, data=os.fsencode(data), pid=caller.pid)
 
     def rename(self, path: str, new_path: str, caller: Caller = ROOT) -> None:
         """Rename: never goes well, but onto itself."""
@@ -109,5 +108,4 @@ class OddCalls(ModelBase):
                 raise Refusal(errno.ENOTDIR if item.is_dir else errno.EISDIR)
             raise Refusal(errno.EPERM)
 
-        call = Call(name="rename", path=path, data=os.fsencode(new_path), pid=caller.pid)
-        self._do(call, work)
+        self._do("rename", path, work, data=os.fsencode(new_path), pid=caller.pid)

@@ -63,6 +63,18 @@ def test_reads_when_asked_for(model: ConfigfsModel) -> None:
     ]
 
 
+def test_only_the_last_are_kept(model: ConfigfsModel) -> None:
+    """A long run need not keep everything."""
+    model.mkdir(C)
+    model.journal.keep(2)
+    for name in ("a", "b", "c"):
+        model.mkdir(f"{C}/node/{name}")
+    assert lines(model) == [f"mkdir {C}/node/b", f"mkdir {C}/node/c"]
+    model.journal.keep(None)
+    model.mkdir(f"{C}/node/d")
+    assert len(model.journal) == 3
+
+
 def test_refusals_of_the_vfs_are_noted(model: ConfigfsModel) -> None:
     with pytest.raises(OSError, match="permitted"):
         model.rename("/cluster", "/other")
