@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from fakecluster.pocket.examples import address_of, name_of
@@ -70,6 +70,8 @@ class PocketKernel:
     """For each reading whether it was fresh."""
     crimes: list[str] = field(default_factory=list)
     """What could have taken a real kernel down."""
+    after: Callable[[Step], None] | None = None
+    """Called when a step is done: what else happens at that moment."""
     closed: bool = False
     _inode: int = 1000
 
@@ -123,6 +125,8 @@ class PocketKernel:
             case RemoveNode(node=name):
                 self._remove(name)
         self.journal.append(step)
+        if self.after is not None:
+            self.after(step)
 
     def close(self) -> None:
         """Note that it was given back."""

@@ -127,7 +127,7 @@ class Controller:
                 return self._on_usage(event)
             case events.ForgetAsked():
                 return self._on_forget(event.node)
-            case events.StopAsked():
+            case _:
                 return self._on_stop()
 
     # --- the manager ----------------------------------------------------------------------------

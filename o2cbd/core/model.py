@@ -193,7 +193,7 @@ def node_of(step: Step) -> str | None:
             return node.name
         case RemoveNode(node=name) | SetAttribute(node=name):
             return name
-        case CreateCluster():
+        case _:
             return None
 
 

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+import re
+
 from o2cbd.core.model import (
     CLUSTER_NAME_MAX_CHARS,
     NODE_NAME_MAX_BYTES,
     UNSET_ADDRESS,
 )
 
-_OCTETS = 4
-_OCTET_MAX = 255
-_CONTROLS = frozenset({*range(0x20), *range(0x7F, 0xA0)})
+# Patterns, since every pass looks at every member.
+_OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_IPV4 = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}")
+_SLASH_OR_CONTROL = re.compile(r"[/\x00-\x1f\x7f-\x9f]")
 
 
 def is_ipv4(text: str) -> bool:
     """True for the canonical dotted text of an IPv4 address, `0.0.0.0` included."""
-    parts = text.split(".")
-    return len(parts) == _OCTETS and all(
-        part.isascii() and part.isdigit() and str(int(part)) == part and int(part) <= _OCTET_MAX
-        for part in parts
-    )
+    return _IPV4.fullmatch(text) is not None
 
 
 def node_name_problem(name: str) -> str | None:
@@ -28,7 +27,7 @@ def node_name_problem(name: str) -> str | None:
         return "its name is empty"
     if name in {".", ".."}:
         return f"its name {name!r} cannot be a directory"
-    if any(char == "/" or ord(char) in _CONTROLS for char in name):
+    if _SLASH_OR_CONTROL.search(name) is not None:
         return f"its name {name!r} has a slash or a control character"
     size = len(name.encode("utf-8", "surrogateescape"))
     if size > NODE_NAME_MAX_BYTES:

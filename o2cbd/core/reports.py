@@ -7,7 +7,7 @@ import errno
 from dataclasses import dataclass, fields
 from typing import ClassVar
 
-from o2cbd.core.model import AddNode, CreateCluster, Pending, RemoveNode, SetAttribute, Step
+from o2cbd.core.model import AddNode, CreateCluster, Pending, SetAttribute, Step
 
 
 class Severity(enum.Enum):
@@ -50,8 +50,8 @@ def describe(step: Step) -> str:
             return f"set {attribute} to {value}"
         case AddNode(node=node):
             return f"add node {spell(node.name)} ({node.num}, {node.address}:{node.port})"
-        case RemoveNode(node=name):
-            return f"remove node {spell(name)}"
+        case _:
+            return f"remove node {spell(step.node)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
