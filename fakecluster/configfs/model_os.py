@@ -184,6 +184,8 @@ class ModelOs:
 
     def read(self, fd: int, n: int) -> bytes:
         """Stand for os.read."""
+        if fd in self._directories:
+            raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), fd)
         opened = self._file(fd)
         data = self.model.read(opened.handle, n, opened.position, pid=self.caller.pid)
         opened.position += len(data)
