@@ -12,7 +12,7 @@ from fakecluster.conformance.configfs_operator import Operator
 from fakecluster.conformance.configfs_row import Op, Row, RowResult
 from fakecluster.conformance.configfs_rows import ROWS, run_rows
 from integration.errors import GuestError
-from integration.fake_os import CAPABILITIES, fake_operator
+from integration.fake import CAPABILITIES, fake_operator
 from integration.guest import Guest
 from integration.storm import made, shown, storm
 
@@ -139,7 +139,7 @@ def parse_result(fields: Mapping[str, Any]) -> RowResult:
 
 def rows_on_the_fake() -> list[RowResult]:
     """Run all rows on the model."""
-    return run_rows("/", ROWS.values(), CAPABILITIES, operator=fake_operator())
+    return run_rows("", ROWS.values(), CAPABILITIES, operator=fake_operator())
 
 
 def storm_in(guest: Guest, seed: str, sequences: int, length: int) -> StormComparison:
@@ -165,7 +165,10 @@ def row_report(found: RowComparison, kernel: str) -> list[str]:
     lines = [f"rows: {counts}, {len(found.differences)} differences ({tables})"]
     lines += [f"  {difference}" for difference in found.differences[:_SHOWN_DIFFERENCES]]
     lines += [f"  not shown by one guest: {name} ({why})" for name, why in found.not_shown.items()]
-    lines += [f"  shown by the kernel alone: {name}" for name in found.kernel_alone]
+    lines += [
+        f"  on the kernel alone (the model has no mount here): {name}"
+        for name in found.kernel_alone
+    ]
     return lines
 
 
