@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import struct
 
@@ -35,6 +36,8 @@ from fakecluster.cman.wire import ConfChg, Data, Event, Message
 _U32 = 0xFFFFFFFF
 
 
+# A list is asked for again and again, and most of it is as it was.
+@functools.lru_cache(maxsize=4096)
 def node(entry: NodeEntry) -> bytes:
     """Return GETNODE's answer; a list is these, one behind the other."""
     seconds, microseconds = divmod(entry.jointime_us, 1_000_000)

@@ -11,7 +11,7 @@ import contextlib
 import errno
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from o2cbd.eintr import uninterrupted
 
@@ -24,9 +24,8 @@ _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 _WRITE = os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """A directory entry; positional, since tables have hundreds."""
+class Listed(NamedTuple):
+    """A directory entry; a tuple, since tables have hundreds."""
 
     name: str
     inode: int
