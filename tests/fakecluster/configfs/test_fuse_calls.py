@@ -1,4 +1,4 @@
-"""The mount itself: what no row sees, and its life."""
+"""Calls through a mount that no row makes: what is seen, odd operations, exceptions, callers."""
 
 from __future__ import annotations
 
@@ -11,16 +11,13 @@ import signal
 import stat
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import mfusepy  # type: ignore[import-untyped]
 import pytest
 
-from fakecluster.configfs import mounts
 from fakecluster.configfs.directories import Presence
-from fakecluster.configfs.fuse import FuseMount
 from fakecluster.configfs.fuse_operations import ConfigfsOperations
 from fakecluster.configfs.journal import KillCaller
 from fakecluster.configfs.model import ConfigfsModel
@@ -33,15 +30,6 @@ Mount = Callable[[ConfigfsModel], Path]
 
 LOST_PATH = {"ENOENT", "ESTALE"}
 """libfuse 2 says the one, libfuse 3 the other."""
-
-SERVER = """
-import sys, threading
-from fakecluster.configfs.fuse import FuseMount
-from fakecluster.configfs.model import ConfigfsModel
-FuseMount(ConfigfsModel(), sys.argv[1]).start()
-print("up", flush=True)
-threading.Event().wait()
-"""
 
 MAKE_THREE = """
 import os, sys
@@ -307,119 +295,3 @@ def test_the_caller_is_killed_inside_its_second_mkdir(model: ConfigfsModel, top:
     )
     assert done.returncode == -signal.SIGKILL
     assert [each.name for each in (top / "node").iterdir()] == ["a"]
-
-
-# ---- its life
-
-
-def test_two_mounts_of_two_models(mount: Mount) -> None:
-    first, second = mount(ConfigfsModel()), mount(ConfigfsModel())
-    (first / "cluster" / "c").mkdir()
-    assert list((second / "cluster").iterdir()) == []
-
-
-def test_two_mounts_of_one_model(model: ConfigfsModel, mount: Mount) -> None:
-    first, second = mount(model), mount(model)
-    (first / "cluster" / "c").mkdir()
-    assert [each.name for each in (second / "cluster").iterdir()] == ["c"]
-
-
-def test_many_mounts_end_with_their_threads(tmp_path: Path) -> None:
-    before = threading.active_count()
-    many = []
-    for index in range(8):
-        path = tmp_path / str(index)
-        path.mkdir()
-        many.append(FuseMount(ConfigfsModel(), path))
-        many[-1].start()
-    assert threading.active_count() == before + 8
-    assert len(mounts.our_mounts(tmp_path)) == 8
-    for each in many:
-        each.stop()
-    assert threading.active_count() == before
-    assert mounts.our_mounts(tmp_path) == []
-
-
-def test_stop_is_done_under_open_handles(tmp_path: Path) -> None:
-    """A busy mount goes at once; who still has it open gets an error, and no wait."""
-    with FuseMount(ConfigfsModel(), tmp_path):
-        fd = os.open(tmp_path / "cluster", os.O_RDONLY)
-    assert list(tmp_path.iterdir()) == []
-    assert refusal(lambda: names(fd)) != "ok"
-    os.close(fd)
-
-
-def test_stop_twice_and_start_again(tmp_path: Path) -> None:
-    mounted = FuseMount(ConfigfsModel(), tmp_path)
-    mounted.stop()
-    for _ in range(2):
-        mounted.start()
-        assert [each.name for each in tmp_path.iterdir()] == ["cluster"]
-        mounted.stop()
-        mounted.stop()
-
-
-def test_unmounted_by_somebody_else(tmp_path: Path) -> None:
-    """The thread ends by itself, and stop has nothing to complain about."""
-    mounted = FuseMount(ConfigfsModel(), tmp_path)
-    mounted.start()
-    mounts.unmount(str(tmp_path))
-    mounted.stop()
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_no_directory_to_mount_at(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(OSError, match="cannot mount"):
-        FuseMount(ConfigfsModel(), tmp_path / "none").start()
-    assert "none" in capfd.readouterr().err
-
-
-def test_signal_handlers_are_left_alone(model: ConfigfsModel, mount: Mount) -> None:
-    """A server of many mounts has its own; libfuse's main function would take four."""
-
-    def caught() -> list[str]:
-        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-        return [line for line in lines if line.startswith(("SigCgt", "SigIgn", "SigBlk"))]
-
-    before = caught()
-    mount(model)
-    assert caught() == before
-
-
-@pytest.fixture
-def killed_server(tmp_path: Path) -> Iterator[Path]:
-    """Where a server that was killed has left its mount; the path has a blank in it."""
-    path = tmp_path / "left behind"
-    path.mkdir()
-    with subprocess.Popen(
-        [sys.executable, "-c", SERVER, path], stdout=subprocess.PIPE, text=True
-    ) as server:
-        assert server.stdout is not None
-        assert server.stdout.readline() == "up\n"
-        server.kill()
-        server.wait(30)
-    yield path
-    mounts.detach_stale(path)
-
-
-def test_a_killed_servers_mount_is_detached(killed_server: Path) -> None:
-    assert refusal(lambda: names(killed_server)) == "ENOTCONN"
-    assert mounts.detach_stale(killed_server.parent) == [str(killed_server)]
-    assert names(killed_server) == []
-    assert mounts.detach_stale(killed_server.parent) == []
-
-
-def test_a_killed_servers_mount_is_replaced(killed_server: Path) -> None:
-    with FuseMount(ConfigfsModel(), killed_server):
-        assert names(killed_server) == ["cluster"]
-    assert mounts.our_mounts(killed_server) == []
-
-
-def test_what_is_not_mounted_cannot_be_unmounted(tmp_path: Path) -> None:
-    assert refusal(lambda: mounts.unmount(str(tmp_path))) == "EINVAL"
-
-
-def test_other_mounts_are_not_ours() -> None:
-    """The table of the whole machine has many; only ours are ever named."""
-    paths = {each.path for each in mounts.our_mounts("/")}
-    assert paths.isdisjoint({"/", "/proc", "/sys", "/dev"})
