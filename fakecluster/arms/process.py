@@ -1,0 +1,314 @@
+"""The `process` arm: `fakecluster serve`, FUSE mounts and real `o2cbd` processes."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self, TypeVar
+
+from fakecluster.serve.child import ServedChild
+from o2cbd.service.client import ControlClient, NoDaemonError
+
+DEADLINE_S = 30.0
+"""For what must come to be; far beyond what it takes, since machines are shared."""
+
+LOOK_EVERY_S = 0.05
+
+QUICK = ("--token-ms", "400", "--consensus-ms", "500", "--shutdown-timeout-ms", "2000")
+"""A cluster that notices a death in about a second."""
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One node as a mount shows it."""
+
+    num: int
+    address: str
+    port: int
+    local: bool
+
+
+class NotInTimeError(AssertionError):
+    """A condition did not come to be; the text says what there was instead."""
+
+
+class Daemon:
+    """One node's `o2cbd run`, and what it wrote."""
+
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
+        self._log = log
+        with log.open("ab") as stream:
+            self.process = subprocess.Popen(
+                command, env={**os.environ, **environment}, stdin=subprocess.DEVNULL, stderr=stream
+            )
+
+    @property
+    def log(self) -> str:
+        """All that this node's daemons wrote, in the order of their lives."""
+        return self._log.read_text()
+
+    def wait(self, timeout_s: float = DEADLINE_S) -> int:
+        """Wait for its end and return its exit code.
+
+        Raises:
+            NotInTimeError: it did not end.
+        """
+        try:
+            return self.process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            raise NotInTimeError(f"no end within {timeout_s} s:\n{self.log}") from None
+
+    def stop(self, number: signal.Signals = signal.SIGTERM, timeout_s: float = DEADLINE_S) -> int:
+        """Send a signal, wait for the end and return the exit code, negative for a signal's.
+
+        Raises:
+            NotInTimeError: it did not end.
+        """
+        self.process.send_signal(number)
+        return self.wait(timeout_s)
+
+
+class ProcessCluster:
+    """A served cluster with real daemons; a context manager that leaves nothing behind.
+
+    The verbs of `fakecluster ctl` are `ctl(verb, ...)`; nodes go by their numbers.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        nodes: int = 3,
+        topology: str | None = None,
+        options: Sequence[str] = QUICK,
+    ) -> None:
+        """Prepare it; nothing runs yet.
+
+        Args:
+            directory: short, since sockets are in it.
+            nodes: so many, with the ids 1 to `nodes`.
+            topology: instead of `nodes`, the TOML text of a topology.
+            options: further ones of `fakecluster serve`.
+        """
+        self.directory = directory
+        shape = ["--nodes", str(nodes)]
+        if topology is not None:
+            (directory / "topology.toml").write_text(topology)
+            shape = ["--topology", str(directory / "topology.toml")]
+        self.served = ServedChild(directory / "d", *shape, *options)
+        self.daemons: dict[int, Daemon] = {}
+        self._processes: list[subprocess.Popen[bytes]] = []
+
+    def __enter__(self) -> Self:
+        self.served.start()
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        with ExitStack() as stack:
+            stack.callback(self.served.stop)
+            daemons = (daemon.process for daemon in self.daemons.values())
+            for process in [*daemons, *self._processes]:
+                stack.enter_context(process)  # its end closes pipes and waits
+                stack.callback(process.kill)
+
+    # ---- verbs
+
+    def ctl(self, verb: str, **arguments: Any) -> dict[str, Any]:
+        """Do a verb to the cluster, as `fakecluster ctl` does."""
+        return self.served.ctl(verb, **arguments)
+
+    def run(self, node_id: int, *more: str, environment: Mapping[str, str] | None = None) -> Daemon:
+        """Start a node's daemon."""
+        node = self.served.node(node_id)
+        log = self.directory / f"log{node_id}"
+        given = {**node["env"], **(environment or {})}
+        daemon = Daemon([*node["command"], *more], given, log)
+        if node_id in self.daemons:
+            self._processes.append(self.daemons[node_id].process)
+        self.daemons[node_id] = daemon
+        return daemon
+
+    def settings(self, node_id: int, text: str) -> None:
+        """Add to a node's settings file, for daemons that are started after this."""
+        with self._settings_file(node_id).open("a") as stream:
+            stream.write(f"\n{text}\n")
+
+    def run_all(self) -> None:
+        """Start every node's daemon, and wait until each is in sync with all nodes."""
+        ids = [node["id"] for node in self.served.announced["nodes"]]
+        for node_id in ids:
+            self.run(node_id)
+        for node_id in ids:
+            self.wait_nodes(node_id, ids)
+
+    def o2cbd(
+        self, node_id: int, command: str, *words: str, timeout_s: float = DEADLINE_S
+    ) -> subprocess.CompletedProcess[str]:
+        """Run another command of o2cbd for this node, to its end."""
+        line, environment = self._command_line(node_id, command, words)
+        return subprocess.run(
+            line, env=environment, capture_output=True, text=True, timeout=timeout_s, check=False
+        )
+
+    def o2cbd_beside(self, node_id: int, command: str, *words: str) -> subprocess.Popen[bytes]:
+        """Start another command of o2cbd for this node and let it run."""
+        line, environment = self._command_line(node_id, command, words)
+        process = subprocess.Popen(
+            line, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        self._processes.append(process)
+        return process
+
+    def _command_line(
+        self, node_id: int, command: str, words: Sequence[str]
+    ) -> tuple[list[str], dict[str, str]]:
+        node = self.served.node(node_id)
+        line = [
+            sys.executable, "-m", "o2cbd", command,
+            "--config", str(self._settings_file(node_id)), "--runtime-dir", node["runtime_dir"],
+            *words,
+        ]  # fmt: skip
+        return line, {**os.environ, **node["env"]}
+
+    def _settings_file(self, node_id: int) -> Path:
+        command = self.served.node(node_id)["command"]
+        return Path(command[command.index("--config") + 1])
+
+    # ---- looking
+
+    def status(self, node_id: int) -> dict[str, Any] | None:
+        """Return a daemon's status; None while none answers."""
+        try:
+            with ControlClient(self.served.node(node_id)["runtime_dir"]) as client:
+                return client.ask({"request": "status"})
+        except NoDaemonError:
+            return None
+
+    def cluster_directory(self, node_id: int) -> Path:
+        """Return where a node's mount has the cluster."""
+        return Path(
+            self.served.node(node_id)["configfs"], "cluster", self.served.announced["cluster"]
+        )
+
+    def table(self, node_id: int) -> dict[str, Row]:
+        """Read a node's table from its mount; {} while there is no cluster."""
+        rows: dict[str, Row] = {}
+        directory = self.cluster_directory(node_id) / "node"
+        try:
+            names = sorted(entry.name for entry in os.scandir(directory))
+        except FileNotFoundError:
+            return rows
+        for name in names:
+            try:
+                values = {
+                    file: (directory / name / file).read_text().strip()
+                    for file in ("num", "ipv4_address", "ipv4_port", "local")
+                }
+            except FileNotFoundError:
+                continue  # removed meanwhile
+            rows[name] = Row(
+                num=int(values["num"]),
+                address=values["ipv4_address"],
+                port=int(values["ipv4_port"]),
+                local=values["local"] == "1",
+            )
+        return rows
+
+    def wait_for(
+        self, what: str, look: Callable[[], _T | None], *, timeout_s: float = DEADLINE_S
+    ) -> _T:
+        """Look until there is something, and return it.
+
+        Raises:
+            NotInTimeError: there was nothing in time; the text has states and logs.
+        """
+        deadline = time.monotonic() + timeout_s
+        while True:
+            found = look()
+            if found:
+                return found
+            if time.monotonic() > deadline:
+                raise NotInTimeError(f"not within {timeout_s} s: {what}\n{self._describe()}")
+            # Nothing announces what a mount shows; a look is a few short calls.
+            select.select([], [], [], LOOK_EVERY_S)
+
+    def wait_state(self, node_id: int, state: str) -> dict[str, Any]:
+        """Wait until a daemon is in this state, and return its status."""
+
+        def look() -> dict[str, Any] | None:
+            status = self.status(node_id)
+            return status if status is not None and status["state"] == state else None
+
+        return self.wait_for(f"node {node_id} is {state}", look)
+
+    def wait_nodes(self, node_id: int, ids: Sequence[int]) -> dict[str, Row]:
+        """Wait until a node's table has exactly these nodes, itself local, and is in sync."""
+
+        def look() -> dict[str, Row] | None:
+            status = self.status(node_id)
+            if status is None or status["state"] != "synced":
+                return None
+            table = self.table(node_id)
+            right = sorted(row.num for row in table.values()) == sorted(ids)
+            local = [row.num for row in table.values() if row.local]
+            return table if right and local == [node_id] else None
+
+        return self.wait_for(f"node {node_id} has the nodes {list(ids)}", look)
+
+    def wait_pending(self, node_id: int, node: str, why: str) -> dict[str, Any]:
+        """Wait until a step about this node is pending for this reason, and return it."""
+
+        def look() -> dict[str, Any] | None:
+            status = self.status(node_id) or {"pending": []}
+            return next(
+                (item for item in status["pending"] if item["node"] == node and item["why"] == why),
+                None,
+            )
+
+        return self.wait_for(f"{node} is pending on node {node_id}: {why}", look)
+
+    def wait_log(self, node_id: int, text: str) -> str:
+        """Wait until a daemon wrote this, and return its log."""
+
+        def look() -> str | None:
+            log = self.daemons[node_id].log
+            return log if text in log else None
+
+        return self.wait_for(f"node {node_id} says {text!r}", look)
+
+    def inodes(self, node_id: int) -> dict[str, int]:
+        """Return the inode of each entry: another one means that it was made anew."""
+        directory = self.cluster_directory(node_id) / "node"
+        return {entry.name: entry.inode() for entry in os.scandir(directory)}
+
+    def _describe(self) -> str:
+        lines = []
+        for node_id, daemon in self.daemons.items():
+            lines.append(f"node {node_id}: {self.table(node_id)}")
+            lines.append(daemon.log)
+        return "\n".join(lines)
+
+
+def release(process: subprocess.Popen[bytes]) -> int:
+    """Close the stdin that a command waits on, and wait for its end."""
+    stdin: IO[bytes] | None = process.stdin
+    if stdin is None:
+        raise ValueError("the process has no stdin of ours")
+    stdin.close()
+    return process.wait(DEADLINE_S)
