@@ -79,9 +79,10 @@ def program(name: str) -> str:
     return path
 
 
-def lacking(find: Callable[[str], str | None] = find_program) -> list[Tool]:
+def lacking(find: Callable[[str], str | None] | None = None) -> list[Tool]:
     """The tools that this machine does not have."""
-    return [tool for tool in TOOLS if find(tool.program) is None]
+    look = find or find_program
+    return [tool for tool in TOOLS if look(tool.program) is None]
 
 
 def lacking_text(tools: list[Tool]) -> str:
