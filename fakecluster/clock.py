@@ -47,9 +47,11 @@ class Handle:
         """Take it back; nothing happens when it has run or was cancelled."""
         self._callback = None
 
-    def _take(self) -> Callable[[], None] | None:
+    def fire(self) -> None:
+        """Run it, once; for the timeline alone."""
         callback, self._callback = self._callback, None
-        return callback
+        if callback is not None:
+            callback()
 
 
 class Timeline:
@@ -113,12 +115,11 @@ class Timeline:
         return True
 
     def _run_first(self) -> None:
+        """Run the first event of the heap, which `next_due_us` has found to be pending."""
         due_us, _, handle = heapq.heappop(self._heap)
-        callback = handle._take()  # noqa: SLF001 - the two are one
         # Another hand may have moved the clock on meanwhile (the simulator's own events).
         self.clock.advance_to(max(due_us, self.clock.now_us()))
-        if callback is not None:
-            callback()
+        handle.fire()
 
     def run_until(self, time_us: int) -> int:
         """Run all that is due up to and including `time_us`, then show that time.

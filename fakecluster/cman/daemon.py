@@ -287,8 +287,6 @@ class Daemon:
         self._end(clean=False, goodbye=False)
 
     def _end(self, *, clean: bool, goodbye: bool) -> None:
-        if not self.alive:
-            return
         self.alive = False
         self._deferred.clear()
         self._faults.forget()

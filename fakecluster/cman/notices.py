@@ -69,16 +69,13 @@ class NoticeFaults:
         planned.left -= 1
         if planned.left <= 0:
             self._planned.popleft()
-        match planned.fault:
-            case NoticeFault.DROP:
-                pass
-            case NoticeFault.DUPLICATE:
-                self._pass(notice, send)
-                self._pass(notice, send)
-            case NoticeFault.DELAY:
-                self._hold(notice, send, planned.delay_us)
-            case NoticeFault.COALESCE:
-                self._coalesce(notice, send, planned)
+        if planned.fault is NoticeFault.DUPLICATE:
+            self._pass(notice, send)
+            self._pass(notice, send)
+        elif planned.fault is NoticeFault.DELAY:
+            self._hold(notice, send, planned.delay_us)
+        elif planned.fault is NoticeFault.COALESCE:
+            self._coalesce(notice, send, planned)
 
     def _pass(self, notice: Notice, send: Send) -> None:
         if self._held:

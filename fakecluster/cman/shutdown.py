@@ -25,8 +25,8 @@ class _Question:
 
     ballot: Ballot
     requester: Connection
-    reply: Reply | None
-    """None: the requester is gone."""
+    reply: Reply
+    requester_gone: bool = False
 
 
 class ShutdownDesk:
@@ -90,7 +90,7 @@ class ShutdownDesk:
             return
         if client is question.requester:
             # The timer runs on: see _time_out.
-            question.reply = None
+            question.requester_gone = True
             self._question = None
             self._forget_answers()
             self._daemon.trace("shutdown's requester gone")
@@ -114,14 +114,14 @@ class ShutdownDesk:
             self._leave(question)
         else:
             self._daemon.trace("shutdown refused")
-            if question.reply is not None:
-                question.reply(-errno.EBUSY)
+            question.reply(-errno.EBUSY)
 
     def _time_out(self, question: _Question) -> None:
         # The daemon has one timer and one state for it: a left-over timer hits what is there.
-        if self._question is not None and (self._question is question or question.reply is None):
+        gone = question.requester_gone
+        if self._question is not None and (self._question is question or gone):
             self._decide(self._question, timed_out=True)
-        elif question.reply is None and not self._daemon.leaving:
+        elif gone and not self._daemon.leaving:
             if question.ballot.flags & ShutdownFlag.ANYWAY:
                 self._leave(question)
             else:
@@ -129,7 +129,7 @@ class ShutdownDesk:
 
     def _leave(self, question: _Question) -> None:
         def done() -> None:
-            if question.reply is not None:
+            if not question.requester_gone:
                 question.reply(0)
 
         removed = bool(question.ballot.flags & ShutdownFlag.REMOVED)

@@ -163,5 +163,6 @@ def _notice(notice: CmanNotice) -> Notice | None:
             )
         case Reason.CONFIG_UPDATE:
             return ConfigChange(version=notice.arg)
-        case Reason.PORT_OPENED | Reason.PORT_CLOSED:
+        case _:
+            # Ports are the business of those who bind them.
             return None

@@ -120,9 +120,8 @@ class Totem:
         self._order = None
         ring = process.ring
         if ring.joiner:
-            if ring.due is not None:
-                ring.due.cancel()
-        elif goodbye and not process.frozen:
+            self._rest(ring)
+        elif goodbye:
             heard = frozenset(i for i in ring.boots if self._network.hears(i, node_id))
             ring.goodbyes[node_id] = heard
             self._want(ring, self._timeline.now_us() + self._timings.leave_change_us)
@@ -217,6 +216,11 @@ class Totem:
             lambda: self._gather(ring), at_us=at_us, label=f"ring {ring.seq}: gather"
         )
 
+    @staticmethod
+    def _rest(ring: Ring) -> None:
+        if ring.due is not None:
+            ring.due.cancel()
+
     def _gather(self, ring: Ring) -> None:
         cliques = self._cliques()
         self._note_silence(cliques)
@@ -270,8 +274,8 @@ class Totem:
             self._stored_seq[process.node_id] = new.seq
             self._send_round(process, transition, position)
         for ring in rings:
-            if ring.due is not None and not self._lives(ring):
-                ring.due.cancel()
+            if not self._lives(ring):
+                self._rest(ring)
 
     def _lives(self, ring: Ring) -> bool:
         return any(i in self._processes and self._is_in(i, ring) for i in ring.boots)

@@ -53,6 +53,14 @@ def test_a_disconnected_client_hears_nothing_and_cannot_ask(rig: Rig) -> None:
     assert _errno(seen.client.is_quorate) == errno.EHOSTDOWN
 
 
+def test_a_client_that_went_while_cman_was_stopped_is_not_told_of_its_death(rig: Rig) -> None:
+    seen = rig.listen(1)
+    rig.engine.stop(1)
+    seen.client.disconnect()
+    rig.engine.crash(1)
+    assert seen.closed_us is None
+
+
 def test_a_client_thrown_out_while_it_is_told(rig: Rig) -> None:
     """What a delivery does to another client counts at once."""
     second = rig.engine.connect(1)

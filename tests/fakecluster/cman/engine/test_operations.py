@@ -127,6 +127,9 @@ def test_an_address_from_the_next_join_on_or_now() -> None:
     rig.engine.kill(3)
     rig.run()
     rig.engine.set_address(3, ["fd00::34"], now=True)
+    rig.engine.start(3)
+    rig.engine.set_address(3, ["fd00::34"], now=True)
+    rig.run()
     rig.up()
     assert seen.entry(3).address == "fd00::34"
 

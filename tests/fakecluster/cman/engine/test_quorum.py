@@ -126,6 +126,17 @@ def test_votes_and_expected_votes_are_set_everywhere() -> None:
     assert _info(seen) == (7, 1, 4)
 
 
+def test_votes_of_a_node_that_not_everybody_lists() -> None:
+    """Who does not know it has nothing to change."""
+    rig = Rig(2).up()
+    rig.engine.add_node(NodeConfig(id=7, name="n7", addresses=()), lagging=[2])
+    rig.run()
+    seen, lagging = rig.listen(1), rig.listen(2)
+    rig.admin(1).client.set_votes(7, 4)
+    rig.run()
+    assert (seen.entry(7).votes, seen.notices(), lagging.notices()) == (4, [1], [])
+
+
 def test_nonsense_votes_are_refused() -> None:
     client = Rig(1).up().admin(1).client
     for act, code in (

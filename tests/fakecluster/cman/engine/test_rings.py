@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from fakecluster.cman.engine import Sockets
 from fakecluster.cman.rig import SECOND_US, Recorder, Rig
 from fakecluster.cman.timings import Timings
 
@@ -156,6 +157,31 @@ def test_a_node_killed_while_it_boots_leaves_nothing() -> None:
     rig.engine.leave(2)
     rig.run()
     assert _views(rig) == {1: (1,)}
+
+
+def test_a_node_killed_while_it_looks_for_others_leaves_nothing() -> None:
+    rig = Rig(2)
+    rig.engine.start(1)
+    rig.run()
+    seen = rig.listen(1, confchg=True)
+    rig.engine.start(2)
+    rig.run(25_000)
+    rig.engine.kill(2)
+    rig.run()
+    assert seen.told == []
+
+
+def test_a_node_stopped_while_it_boots_boots_when_it_goes_on() -> None:
+    rig = Rig(2).up()
+    rig.engine.kill(2)
+    rig.run()
+    rig.engine.start(2)
+    rig.engine.stop(2)
+    rig.run()
+    assert rig.engine.state(2).sockets is Sockets.ABSENT
+    rig.engine.cont(2)
+    rig.run()
+    assert _views(rig) == {1: (1, 2), 2: (1, 2)}
 
 
 def test_a_pause_across_a_partition_and_its_healing() -> None:
