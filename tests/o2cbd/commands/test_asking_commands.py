@@ -1,0 +1,249 @@
+"""The commands that ask a daemon: what they show, and how they fail."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from o2cbd.cli import cli
+
+ASKING = [["status"], ["status", "--json"], ["forget", "beta"]]
+
+
+@pytest.mark.parametrize("words", ASKING)
+def test_no_daemon_is_69(o2cbd: Any, tmp_path: Path, words: list[str]) -> None:
+    """Nobody at the socket, or no socket at all."""
+    shown = o2cbd(*words)
+    assert (shown.exit_code, shown.output) == (
+        69,
+        f"o2cbd: no o2cbd answers at {tmp_path}/control.sock\n",
+    )
+
+
+@pytest.mark.parametrize("words", ASKING)
+def test_daemon_that_ends_while_it_is_asked_is_69(
+    o2cbd: Any, daemon: Any, words: list[str]
+) -> None:
+    """A connection that closes without an answer is no daemon."""
+    daemon.answer = lambda _request: None
+    shown = o2cbd(*words)
+    assert (shown.exit_code, shown.output) == (69, "o2cbd: o2cbd ended while it was asked\n")
+
+
+def test_daemon_that_does_not_answer_is_75(
+    o2cbd: Any, daemon: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A time-out says so."""
+    monkeypatch.setattr("o2cbd.service.client.REPLY_TIMEOUT_S", 0.05)
+    release = threading.Event()
+
+    def be_silent(_request: Any) -> None:
+        release.wait(20)
+
+    daemon.answer = be_silent
+    shown = o2cbd("status")
+    release.set()
+    assert (shown.exit_code, shown.output) == (
+        75,
+        "o2cbd: o2cbd does not answer at its control socket\n",
+    )
+
+
+def test_socket_that_may_not_be_asked_is_77(o2cbd: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Permission has a code of its own."""
+
+    def refuse(*_arguments: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("socket.socket.connect", refuse)
+    shown = o2cbd("status")
+    assert (shown.exit_code, shown.output) == (77, "o2cbd: control socket: Permission denied\n")
+
+
+def test_runtime_directory_that_is_too_long_is_told(tmp_path: Path) -> None:
+    """A socket path is never cut."""
+    shown = CliRunner().invoke(cli, ["status", "--runtime-dir", str(tmp_path / ("d" * 120))])
+    assert (shown.exit_code, shown.output) == (69, "o2cbd: control socket: AF_UNIX path too long\n")
+
+
+def test_runtime_directory_comes_from_the_settings(daemon: Any, tmp_path: Path) -> None:
+    """Without the option the file's directory is asked."""
+    config = tmp_path / "c.toml"
+    config.write_text(f'[paths]\nruntime_dir = "{tmp_path}"')
+    shown = CliRunner().invoke(cli, ["status", "--config", str(config)])
+    assert shown.exit_code == 0
+
+
+def test_status_as_json_is_the_daemons_reply(o2cbd: Any, daemon: Any, status: Any) -> None:
+    """One object, as it came."""
+    assert json.loads(o2cbd("status", "--json").output) == status
+    assert daemon.asked[0]["request"] == "status"
+
+
+def test_status_for_a_person(o2cbd: Any, daemon: Any) -> None:
+    """The facts, then the table, aligned."""
+    shown = o2cbd("status")
+    assert (shown.exit_code, shown.output.splitlines()) == (
+        0,
+        [
+            "State:   synced",
+            "Cluster: prod, quorate",
+            "Members: alpha, beta",
+            "Table:   3 nodes, fingerprint e3b0c44298fc1c14",
+            "Daemon:  o2cbd 9.9, process 4711",
+            "",
+            "NUM  NAME   ADDRESS         MEMBER",
+            "  1  alpha  10.0.0.1:7777   yes, this node (incarnation 4)",
+            " 12  beta   10.0.0.12:7777  yes (incarnation 8)",
+            "  3  gamma  half-made       no",
+        ],
+    )
+
+
+def test_status_shows_whatever_is_the_matter(o2cbd: Any, daemon: Any, status: Any) -> None:
+    """Hold, call, vote, pending and left out, with reasons; odd names cannot act on a terminal."""
+    status.update(
+        state="stuck",
+        reason="in rmdir since T1",
+        quorate=None,
+        nodes=[],
+        hold={"pid": 0, "since": "T2"},
+        call={"name": "rmdir", "since": "T1"},
+        vote={"asked": "T3", "answer": "no", "reason": "mounted"},
+        pending=[
+            {
+                "step": "remove-node",
+                "node": "beta",
+                "text": "remove node beta",
+                "why": "pinned",
+                "errno": "EBUSY",
+                "reason": "a pin",
+                "since": "T4",
+            },
+            {
+                "step": "add-node",
+                "node": "x",
+                "text": "add node x",
+                "why": "held",
+                "errno": None,
+                "reason": "a hold",
+                "since": "T5",
+            },
+        ],
+        left_out=[
+            {"id": 300, "name": "evil\x1b[2J\udcff", "reason": "its id"},
+            {"id": 7, "name": "", "reason": "its name is empty"},
+        ],
+    )
+    daemon.answer = lambda _request: status
+    assert o2cbd("status").output.splitlines() == [
+        "State:    stuck: in rmdir since T1",
+        "Cluster:  prod, quorum unknown",
+        "Members:  alpha, beta",
+        "Table:    0 nodes, fingerprint e3b0c44298fc1c14",
+        "Held:     by process ? since T2",
+        "Call:     in rmdir since T1",
+        "Shutdown: asked T3, answered no: mounted",
+        "Daemon:   o2cbd 9.9, process 4711",
+        "",
+        "Pending (2):",
+        "  remove node beta  [pinned EBUSY since T4]",
+        "    a pin",
+        "  add node x  [held since T5]",
+        "    a hold",
+        "",
+        "Left out (2):",
+        "  evil\\x1b[2J\\udcff (id 300): its id",
+        "  (no name) (id 7): its name is empty",
+    ]
+
+
+def test_status_before_anything_is_known(o2cbd: Any, daemon: Any, status: Any) -> None:
+    """A daemon that waits has no cluster to show."""
+    status.update(cluster=None, state="waiting", reason="r", nodes=[], members=[])
+    daemon.answer = lambda _request: status
+    assert o2cbd("status").output.splitlines()[:2] == [
+        "State:  waiting: r",
+        "Table:  0 nodes, fingerprint e3b0c44298fc1c14",
+    ]
+
+
+PLAN: dict[str, Any] = {
+    "schema": 1,
+    "state": "pending",
+    "reason": "",
+    "cluster": "prod",
+    "steps": [{"step": "add-node", "node": "x", "text": "add node x"}],
+    "pending": [],
+    "left_out": [],
+}
+
+
+def test_plan_asks_the_daemon(o2cbd: Any, daemon: Any) -> None:
+    """With a daemon nothing else is read; JSON says who did."""
+    daemon.answer = lambda _request: PLAN
+    assert json.loads(o2cbd("plan", "--json").output) == {**PLAN, "daemon": True}
+    assert o2cbd("plan").output.splitlines() == [
+        "State:   pending",
+        "Cluster: prod",
+        "Read by: the running daemon",
+        "",
+        "Would be done now (1):",
+        "  add node x",
+    ]
+    assert [request["request"] for request in daemon.asked] == ["plan", "plan"]
+
+
+def test_plan_with_nothing_to_do_says_so(o2cbd: Any, daemon: Any) -> None:
+    """An empty plan is an answer, too."""
+    daemon.answer = lambda _request: {**PLAN, "steps": [], "cluster": None, "reason": "r"}
+    assert o2cbd("plan").output.splitlines() == [
+        "State:   pending: r",
+        "Cluster: not known",
+        "Read by: the running daemon",
+        "",
+        "Nothing would be done now.",
+    ]
+
+
+def test_plan_without_daemon_and_library_is_69(o2cbd: Any) -> None:
+    """No manager to read: the reason is the loader's."""
+    shown = o2cbd("plan", "--libcman", "/nonexistent/libcman.so.3")
+    assert shown.exit_code == 69
+    assert "o2cbd: the cluster manager cannot be read:" in shown.output
+    assert "/nonexistent/libcman.so.3" in shown.output
+
+
+def test_forget_tells_the_daemon(o2cbd: Any, daemon: Any) -> None:
+    """The name reaches it as it was typed."""
+    daemon.answer = lambda _request: {"schema": 1, "accepted": True}
+    shown = o2cbd("forget", "beta")
+    assert (shown.exit_code, shown.output) == (0, "o2cbd takes node beta for down\n")
+    assert (daemon.asked[0]["request"], daemon.asked[0]["node"]) == ("forget", "beta")
+
+
+def test_refused_forget_is_64_with_the_daemons_words(o2cbd: Any, daemon: Any) -> None:
+    """A member is not forgotten."""
+    daemon.answer = lambda _request: {"schema": 1, "error": "beta is a member"}
+    shown = o2cbd("forget", "beta")
+    assert (shown.exit_code, shown.output) == (64, "o2cbd: beta is a member\n")
+
+
+def test_closed_stdout_is_no_traceback(tmp_path: Path) -> None:
+    """`o2cbd status | head -0` ends quietly."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    shown = subprocess.run(
+        [sys.executable, "-m", "o2cbd", "--help"],
+        stdout=writer, stderr=subprocess.PIPE, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    os.close(writer)
+    assert "Traceback" not in shown.stderr

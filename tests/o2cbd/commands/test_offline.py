@@ -1,0 +1,139 @@
+"""The plan without a daemon: what a start would do, and why the rest would wait."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from o2cbd.calls import CallBoard
+from o2cbd.clock import MonotonicClock
+from o2cbd.commands import offline
+from o2cbd.commands.common import Failure
+from o2cbd.core.model import (
+    AddNode,
+    CreateCluster,
+    Entry,
+    Member,
+    Membership,
+    Node,
+    Quorum,
+    RemoveNode,
+    SetAttribute,
+    State,
+    Tables,
+)
+from o2cbd.core.rules import Rules
+
+ALPHA = Member(id=1, name="alpha", incarnation=1, addresses=("10.0.0.1",))
+BETA = Member(id=2, name="beta", incarnation=1, addresses=("10.0.0.2",))
+ALPHA_ENTRY = Entry(name="alpha", inode=1, num=1, address="10.0.0.1", port=7777, local=True)
+BETA_ENTRY = Entry(name="beta", inode=2, num=2, address="10.0.0.2", port=7777, local=False)
+
+
+def membership(*members: Member, quorum: Quorum = Quorum.QUORATE) -> Membership:
+    return Membership(cluster="prod", local_id=1, quorum=quorum, two_node=False, members=members)
+
+
+def test_first_start_is_planned_to_its_end() -> None:
+    """An empty configfs needs the cluster, its attributes and all nodes, in order."""
+    rules = Rules(attributes={"idle_timeout_ms": "60000"})
+    status, steps = offline.compare(membership(ALPHA, BETA), Tables(clusters=()), "", rules)
+    node = Node(name="alpha", num=1, address="10.0.0.1", port=7777, local=True)
+    other = Node(name="beta", num=2, address="10.0.0.2", port=7777, local=False)
+    assert steps == (
+        CreateCluster(cluster="prod"),
+        SetAttribute(cluster="prod", node=None, attribute="idle_timeout_ms", value="60000"),
+        AddNode(cluster="prod", node=node),
+        SetAttribute(cluster="prod", node="alpha", attribute="local", value="1"),
+        AddNode(cluster="prod", node=other),
+    )
+    assert (status.state, status.pending) == (State.PENDING, ())
+
+
+def test_right_tables_need_nothing() -> None:
+    """In sync is said when it is so."""
+    tables = Tables(clusters=("prod",), entries=(ALPHA_ENTRY, BETA_ENTRY))
+    status, steps = offline.compare(membership(ALPHA, BETA), tables, "", Rules())
+    assert (status.state, steps, status.fingerprint) == (State.SYNCED, (), "c67249c165348f2d")
+
+
+def test_what_must_wait_is_pending_and_no_step() -> None:
+    """Without quorum a removal waits, with the reason; with it, it is a step."""
+    tables = Tables(clusters=("prod",), entries=(ALPHA_ENTRY, BETA_ENTRY))
+    status, steps = offline.compare(membership(ALPHA, quorum=Quorum.INQUORATE), tables, "", Rules())
+    assert (steps, [pending.why.value for pending in status.pending]) == ((), ["inquorate"])
+    _, steps = offline.compare(membership(ALPHA), tables, "", Rules())
+    assert steps == (RemoveNode(cluster="prod", node="beta"),)
+
+
+def test_foreign_cluster_is_pending() -> None:
+    """Ours is not created beside another one."""
+    status, steps = offline.compare(membership(ALPHA), Tables(clusters=("other",)), "", Rules())
+    assert steps == ()
+    assert status.pending[0].why.value == "foreign-cluster"
+
+
+def test_problem_keeps_everything_from_being_planned() -> None:
+    """What a daemon would wait for is the answer."""
+    status, steps = offline.compare(membership(), None, "no member", Rules())
+    assert (status.state, status.reason, steps) == (State.WAITING, "no member", ())
+
+
+@pytest.mark.parametrize(
+    ("seen", "rules", "problem"),
+    [
+        (membership(ALPHA), Rules(), ""),
+        (membership(ALPHA), Rules(cluster="prod"), ""),
+        (membership(BETA), Rules(), "this node is not a member of its cluster"),
+    ],
+)
+def test_problem_is_found(seen: Membership, rules: Rules, problem: str) -> None:
+    """As the daemon itself would find it."""
+    assert offline._problem(seen, rules) == problem
+
+
+def test_wrong_cluster_is_78() -> None:
+    """The name that is set only confirms."""
+    with pytest.raises(Failure, match="'prod', not 'other'") as caught:
+        offline._problem(membership(ALPHA), Rules(cluster="other"))
+    assert caught.value.code == 78
+
+
+def test_manager_that_is_stuck_is_left(monkeypatch: pytest.MonkeyPatch, capfd: Any) -> None:
+    """The time over, the command ends with 75 and says in which call; nothing waits for it."""
+    release = threading.Event()
+    calls = CallBoard(MonotonicClock())
+    ended: list[int] = []
+
+    def end(code: int) -> None:
+        ended.append(code)
+        raise SystemExit(code)
+
+    monkeypatch.setattr(offline, "PATIENCE_S", 0.05)
+    monkeypatch.setattr("os._exit", end)
+    sitting = threading.Event()
+
+    def sit() -> Any:
+        with calls.declare("cman_get_nodes"):
+            sitting.set()
+            release.wait(20)
+        raise Failure(1, "late")
+
+    with pytest.raises(SystemExit):
+        offline._with_patience(sit, calls)
+    release.set()
+    assert ended == [75]
+    assert sitting.is_set()
+    assert "no answer for 0.05 s in cman_get_nodes" in capfd.readouterr().err
+
+
+def test_failure_of_the_reader_is_the_commands() -> None:
+    """What the reading thread cannot read ends the command as usual."""
+
+    def fail() -> Any:
+        raise Failure(69, "no manager")
+
+    with pytest.raises(Failure, match="no manager"):
+        offline._with_patience(fail, CallBoard(MonotonicClock()))
