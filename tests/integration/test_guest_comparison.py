@@ -175,7 +175,8 @@ def test_regions_and_local_are_never_in_one_sequence() -> None:
         regions = any(one.call == "mkdir" and "/heartbeat/" in one.path for one in calls)
         local = any(one.call == "put" and one.path.endswith("/local") for one in calls)
         kinds.add((regions, local))
-    assert kinds == {(True, False), (False, True)}
+    assert {(True, False), (False, True)} <= kinds
+    assert (True, True) not in kinds
 
 
 def test_the_rows_never_do_what_can_crash_a_kernel() -> None:
