@@ -31,6 +31,13 @@ Mount = Callable[[ConfigfsModel], Path]
 LOST_PATH = {"ENOENT", "ESTALE"}
 """libfuse 2 says the one, libfuse 3 the other."""
 
+MAKE_IN_A_THREAD = """
+import os, sys, threading
+thread = threading.Thread(target=os.mkdir, args=(f"{sys.argv[1]}/cluster/c/node/a",))
+thread.start()
+thread.join()
+"""
+
 MAKE_THREE = """
 import os, sys
 for name in ("a", "b", "c"):
@@ -285,6 +292,16 @@ def test_hooks_know_the_callers_process(model: ConfigfsModel, top: Path) -> None
         check=True,
     )
     assert pids == [int(done.stdout)]
+
+
+def test_a_thread_is_killed_with_its_process(model: ConfigfsModel, top: Path) -> None:
+    """FUSE names the thread that calls, and a signal to it ends the whole process."""
+    model.journal.add_hook(KillCaller("mkdir", 1, lambda pid: os.kill(pid, signal.SIGKILL)))
+    done = subprocess.run(
+        [sys.executable, "-c", MAKE_IN_A_THREAD, top.parent.parent], timeout=60, check=False
+    )
+    assert done.returncode == -signal.SIGKILL
+    assert list((top / "node").iterdir()) == []
 
 
 def test_the_caller_is_killed_inside_its_second_mkdir(model: ConfigfsModel, top: Path) -> None:
