@@ -1,0 +1,75 @@
+"""The real parts tied together: what keeps the daemon from starting, each with its exit code."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from o2cbd.calls import CallBoard
+from o2cbd.clock import MonotonicClock
+from o2cbd.service.daemon import Ending
+from o2cbd.service.locks import lock_runtime_dir
+from o2cbd.service.wiring import make_connect, run
+from o2cbd.settings import DaemonSettings, LogFormat, LogSettings, Paths
+
+Capture = pytest.CaptureFixture[str]
+
+
+def settings_of(runtime_dir: Path) -> DaemonSettings:
+    return DaemonSettings(
+        paths=Paths(configfs="/nonexistent", runtime_dir=str(runtime_dir)),
+        log=LogSettings(format=LogFormat.JOURNAL),
+    )
+
+
+def test_runtime_directory_that_cannot_be_made_is_73(tmp_path: Path, capfd: Capture) -> None:
+    """A file is in its place."""
+    (tmp_path / "run").write_text("")
+    assert run(settings_of(tmp_path / "run")) == Ending(code=73)
+    assert capfd.readouterr().err.startswith("<3>cannot start: [Errno 17] File exists")
+
+
+def test_runtime_directory_without_permission_is_77(
+    tmp_path: Path, capfd: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not root, and a directory that only root may make."""
+
+    def refuse(*_arguments: object, **_more: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", "/run/o2cbd")
+
+    monkeypatch.setattr(os, "makedirs", refuse)
+    assert run(settings_of(tmp_path)) == Ending(code=77)
+    assert capfd.readouterr().err == (
+        "<3>cannot start: [Errno 13] Permission denied: '/run/o2cbd'\n"
+    )
+
+
+def test_locked_runtime_directory_is_73_and_names_the_holder(
+    tmp_path: Path, capfd: Capture
+) -> None:
+    """The second daemon touches nothing of the first one's."""
+    lock = lock_runtime_dir(tmp_path)
+    assert run(settings_of(tmp_path)) == Ending(code=73)
+    lock.release()
+    assert capfd.readouterr().err == f"<3>{tmp_path}/lock is locked by process {os.getpid()}\n"
+    assert not (tmp_path / "control.sock").exists()
+
+
+def test_runtime_directory_too_deep_for_a_socket_is_73(tmp_path: Path, capfd: Capture) -> None:
+    """The socket's path is refused and never cut; the lock is given back."""
+    deep = tmp_path / ("d" * 100)
+    assert run(settings_of(deep)) == Ending(code=73)
+    assert "<3>cannot start: AF_UNIX path too long\n" in capfd.readouterr().err
+    lock_runtime_dir(deep).release()
+
+
+def test_library_is_tried_anew_until_it_loads(tmp_path: Path) -> None:
+    """A library that is not there is ELIBACC each time, with its path, never a crash."""
+    connect = make_connect(str(tmp_path / "libcman.so.3"), CallBoard(MonotonicClock()))
+    for _ in range(2):
+        with pytest.raises(OSError, match="cannot load libcman") as caught:
+            connect()
+        assert caught.value.errno == errno.ELIBACC
