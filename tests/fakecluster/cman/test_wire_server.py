@@ -698,3 +698,26 @@ def test_sockets_of_a_node_without_a_directory_are_nobodys_business(tmp_path: Pa
     wire.sockets(1, Sockets.LISTENING)
     wire.stopped(1, stopped=True)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_daemon_that_refuses_hangs_up(served: Served) -> None:
+    """Who is connected by the time the daemon says no sees an end; others are served on."""
+    client = served.client()
+    served.engine.refuse(1, errno.EACCES)
+    refused_one = served.client()
+    with pytest.raises(HungUpError):
+        refused_one.ask(Command.ISACTIVE)
+    served.engine.refuse(1, None)
+    assert client.ask(Command.GET_JOINCOUNT).status == 1
+    assert served.connect_error() is None
+
+
+def test_a_stopped_cman_that_is_killed_leaves_its_sockets_usable_for_the_next(
+    served: Served,
+) -> None:
+    """The new daemon is not stopped."""
+    served.engine.stop(1)
+    served.engine.kill(1)
+    served.engine.start(1)
+    served.run(20 * SECOND_US)
+    assert served.client().ask(Command.ISACTIVE).status == 1
