@@ -113,8 +113,13 @@ class Entry:
 
     @property
     def complete(self) -> bool:
-        """True when the kernel surely knows this node."""
-        return not self.half_made and not self.doubtful
+        """True when the kernel surely knows this node: neither half made nor doubtful."""
+        # Spelled out, since each pass asks it of each entry several times.
+        return (
+            self.port != 0
+            and self.address != UNSET_ADDRESS
+            and (self.num != 0 or self.local or self.num_proven)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import functools
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from o2cbd.core.model import MAX_NUM, Absentee, Entry, LeftOut, Member, Membership, Node
@@ -41,20 +42,22 @@ def desired_table(
         actual: the entries that are there. They matter in one case: among nodes that claim one
             num, address or name, a live member with a right entry keeps it; else the lowest id.
     """
-    there = {entry.name: entry for entry in actual if entry.complete}
     left_out: list[LeftOut] = []
-    candidates: list[_Candidate] = []
+    fitting: list[tuple[Member | Absentee, Node]] = []
     for listed in _in_scope(membership, rules.scope):
-        problem, node = _node_of(listed, membership.local_id, rules)
+        override = rules.nodes.get(listed.name, _NO_OVERRIDE)
+        problem, node = _node_of(listed, listed.id == membership.local_id, rules.port, override)
         if node is None:
             left_out.append(LeftOut(id=listed.id, name=listed.name, reason=problem))
-            continue
-        incumbent = isinstance(listed, Member) and is_right(there.get(node.name), node)
-        candidates.append(_Candidate(id=listed.id, node=node, incumbent=incumbent))
-    kept, clashing = _without_duplicates(candidates)
+        else:
+            fitting.append((listed, node))
+    kept = [node for _, node in fitting]
+    if not _all_differ(kept):
+        kept, clashing = _without_duplicates(_candidates(fitting, actual))
+        left_out.extend(clashing)
     return Desired(
         nodes=tuple(sorted(kept, key=lambda node: node.num)),
-        left_out=tuple(sorted([*left_out, *clashing], key=lambda left: (left.id, left.name))),
+        left_out=tuple(sorted(left_out, key=lambda left: (left.id, left.name))),
     )
 
 
@@ -74,8 +77,13 @@ def _in_scope(membership: Membership, scope: Scope) -> Iterable[Member | Absente
         yield from membership.absentees
 
 
+# Members are many, and nearly all are as they were a pass ago.
+@functools.lru_cache(maxsize=1024)
 def _node_of(
-    listed: Member | Absentee, local_id: int, rules: TableRules
+    listed: Member | Absentee,
+    local: bool,  # noqa: FBT001 - the cache takes it so
+    port: int,
+    override: NodeOverride,
 ) -> tuple[str, Node | None]:
     """Return ("", the node), or (the reason why there is none, None)."""
     if listed.id == 0:
@@ -85,7 +93,6 @@ def _node_of(
     problem = node_name_problem(listed.name)
     if problem is not None:
         return problem, None
-    override = rules.nodes.get(listed.name, _NO_OVERRIDE)
     address = override.address or next(filter(is_ipv4, listed.addresses), None)
     if address is None:
         return _no_address(listed), None
@@ -96,8 +103,8 @@ def _node_of(
         name=listed.name,
         num=listed.id,
         address=address,
-        port=override.port or rules.port,
-        local=listed.id == local_id,
+        port=override.port or port,
+        local=local,
     )
 
 
@@ -110,6 +117,30 @@ def _no_address(listed: Member | Absentee) -> str:
     if isinstance(listed, Absentee):
         return f"not a member, and the cluster manager has no address of it: {remedy}"
     return f"the cluster manager gives no address of it: {remedy}"
+
+
+def _all_differ(nodes: Collection[Node]) -> bool:
+    """True when no two share a num, an address or a name: then nobody's rights matter."""
+    count = len(nodes)
+    return (
+        len({node.num for node in nodes}) == count
+        and len({node.address for node in nodes}) == count
+        and len({node.name for node in nodes}) == count
+    )
+
+
+def _candidates(
+    fitting: Iterable[tuple[Member | Absentee, Node]], actual: Iterable[Entry]
+) -> list[_Candidate]:
+    there = {entry.name: entry for entry in actual}
+    return [
+        _Candidate(
+            id=listed.id,
+            node=node,
+            incumbent=isinstance(listed, Member) and is_right(there.get(node.name), node),
+        )
+        for listed, node in fitting
+    ]
 
 
 def _without_duplicates(

@@ -126,8 +126,9 @@ class View:
             LookupError: the membership was not read yet.
         """
         membership = self._read_membership()
-        self._entries = tables.entries
-        self._fingerprint = fingerprint(tables.entries)
+        if tables.entries != self._entries:
+            self._entries = tables.entries
+            self._fingerprint = fingerprint(tables.entries)
         self._forgotten &= {entry.name for entry in tables.entries}
         self._desired = desired_table(membership, self._rules.table, tables.entries)
         permits = Permits(
