@@ -73,7 +73,11 @@ class LazyGroup(click.Group):
         sys.exit(code if isinstance(code, int) else 0)
 
 
-@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    cls=LazyGroup,
+    no_args_is_help=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__, "--version", prog_name="o2cbd", message="%(prog)s %(version)s")
 def cli() -> None:
     """Keep the OCFS2 cluster tables of this kernel equal to the cluster's membership."""
