@@ -140,7 +140,7 @@ class Agent:
                 return self._reply(yes=effect.yes)
             case effects.Tell():
                 self._journal(effect.report)
-            case effects.Exit():
+            case _:
                 self._exit_code = effect.code
                 self._close()
         return ()
@@ -163,11 +163,14 @@ class Agent:
         notices = () if self._source is None else self._source.dispatch()
         return (*self._take_requests(), *notices, events.Dispatched())
 
-    def _read_membership(self) -> events.Event:
+    def _connected(self) -> MembershipSource:
         if self._source is None:
-            return events.ManagerLost(errno=errno.ENOTCONN)
+            raise ManagerGoneError(errno.ENOTCONN, "there is no connection")
+        return self._source
+
+    def _read_membership(self) -> events.Event:
         try:
-            membership = self._source.snapshot()
+            membership = self._connected().snapshot()
         except ManagerGoneError as error:
             return events.ManagerLost(errno=error.errno or 0)
         except OSError as error:
@@ -175,10 +178,8 @@ class Agent:
         return events.MembershipRead(membership=membership)
 
     def _reply(self, *, yes: bool) -> Sequence[events.Event]:
-        if self._source is None:
-            return ()
         try:
-            self._source.reply_shutdown(yes)
+            self._connected().reply_shutdown(yes)
         except ManagerGoneError as error:
             return (events.ManagerLost(errno=error.errno or 0),)
         return ()

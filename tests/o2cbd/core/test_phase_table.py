@@ -261,3 +261,11 @@ def test_any_other_event_is_refused_and_changes_nothing(phase: Phase, name: str)
     with pytest.raises(UnexpectedEventError, match=f"{name} while {phase.value}"):
         controller.observe(EVENTS[name], NOW_US)
     assert (controller.phase, controller.status) == (phase, before)
+
+
+def test_the_deadline_is_the_next_attempt_the_next_pass_or_none_at_all() -> None:
+    away = brought_to(Phase.AWAY, "attempt not due")
+    assert away.deadline_us == NOW_US + Rules().timing.retry_first_us
+    idle = brought_to(Phase.IDLE, "")
+    assert idle.deadline_us == NOW_US + Rules().timing.resync_us
+    assert brought_to(Phase.ENDED, "").deadline_us is None

@@ -6,7 +6,7 @@ import random
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fakecluster.pocket.examples import absentee, entry, member, membership, node
@@ -169,6 +169,7 @@ entries = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(
     st.lists(members, max_size=6),
     st.lists(absentees, max_size=3),
@@ -203,6 +204,7 @@ def test_the_table_is_unique_complete_and_the_same_in_whatever_order_they_come(
         assert desired == again
 
 
+@settings(deadline=None)
 @given(
     st.lists(members, max_size=6, unique_by=lambda one: one.id),
     st.lists(entries, max_size=5, unique_by=lambda one: one.name),

@@ -212,7 +212,7 @@ def gated(now: Membership, its_rules: Rules) -> bool:
 # --- properties of the tables --------------------------------------------------------------------
 
 
-@settings(max_examples=400)
+@settings(max_examples=200, deadline=None)
 @given(memberships(), rules, writes)
 def test_any_tables_become_as_desired_at_once_where_nothing_gates(
     now: Membership, its_rules: Rules, done: list[Written]
@@ -225,7 +225,7 @@ def test_any_tables_become_as_desired_at_once_where_nothing_gates(
     assert (bench.status.state is State.SYNCED) == is_as_desired(bench)
 
 
-@settings(max_examples=400)
+@settings(max_examples=200, deadline=None)
 @given(memberships(), writes, st.sets(st.sampled_from(NAMES)), st.booleans(), st.booleans())
 def test_with_pins_a_replacement_that_begins_is_followed_and_all_else_is_done(
     now: Membership, done: list[Written], pinned: set[str], shown: bool, region: bool
@@ -271,7 +271,7 @@ def test_with_pins_a_replacement_that_begins_is_followed_and_all_else_is_done(
     assert bench.kernel.crimes == []
 
 
-@settings(max_examples=150)
+@settings(max_examples=60, deadline=None)
 @given(memberships(), writes, st.booleans(), st.integers(1, 5) | st.none(), st.data())
 def test_what_is_known_to_hold_0_0_0_0_is_never_removed(
     now: Membership, others: list[Written], port: bool, num: int | None, data: st.DataObject
@@ -500,7 +500,7 @@ def heal(bench: Bench) -> None:
     changes(now)(bench)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(memberships(), rules, writes, st.lists(actions, max_size=25))
 def test_whatever_happens_it_never_spins_answers_once_and_is_right_in_the_end(
     now: Membership, its_rules: Rules, done: list[Written], history: list[Action]
@@ -524,7 +524,7 @@ def test_whatever_happens_it_never_spins_answers_once_and_is_right_in_the_end(
     assert is_as_desired(bench)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(memberships(), writes, st.lists(actions, max_size=8), st.booleans())
 def test_whatever_happens_a_stop_ends_it_at_once_and_changes_nothing(
     now: Membership, done: list[Written], history: list[Action], dying: bool
@@ -540,6 +540,4 @@ def test_whatever_happens_a_stop_ends_it_at_once_and_changes_nothing(
     bench.step()
     assert bench.agent.exit_code == 0
     assert len(bench.kernel.journal) == changed
-    assert (bench.manager.open, bench.hold.ours, bench.hold.closed) == (0, False, True) or (
-        bench.hold.looks == 0
-    )
+    assert (bench.manager.open, bench.hold.ours, bench.kernel.closed) == (0, False, True)
