@@ -93,5 +93,10 @@ class ControlClient:
                 raise NoDaemonError("o2cbd ended while it was asked")
             self._received += data
         line, _newline, self._received = self._received.partition(b"\n")
-        reply: dict[str, Any] = json.loads(line)
+        try:
+            reply = json.loads(line)
+        except ValueError:
+            reply = None
+        if not isinstance(reply, dict):
+            raise NoDaemonError("what answers at the control socket is no o2cbd")
         return reply

@@ -38,6 +38,16 @@ def test_daemon_that_ends_while_it_is_asked_is_69(
     assert (shown.exit_code, shown.output) == (69, "o2cbd: o2cbd ended while it was asked\n")
 
 
+def test_somebody_elses_answer_is_69(o2cbd: Any, daemon: Any) -> None:
+    """Whoever answers with something else is no daemon of ours."""
+    daemon.answer = lambda _request: ["hello"]
+    shown = o2cbd("status")
+    assert (shown.exit_code, shown.output) == (
+        69,
+        "o2cbd: what answers at the control socket is no o2cbd\n",
+    )
+
+
 def test_daemon_that_does_not_answer_is_75(
     o2cbd: Any, daemon: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

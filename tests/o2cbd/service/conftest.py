@@ -99,6 +99,7 @@ class House:
         self.held_clusters: list[str] = []
         self.selector = CountingSelector()
         self.refuse: Exception | None = None
+        self.log_fd: int | None = None
         self.release = threading.Event()
         self.over = threading.Event()
 
@@ -132,7 +133,9 @@ class House:
 
         woken = Wakeup()
         thread = AgentThread(self.make_agent, self.clock, woken)
-        fd = os.open(self.directory / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        fd = self.log_fd
+        if fd is None:
+            fd = os.open(self.directory / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         journal = Journal(fd, LogSettings(), self.clock, format=LogFormat.CONSOLE)
         tell = journal.tell
         journal.tell = lambda report: (self.told.append(report), tell(report))[1]  # type: ignore[method-assign]
@@ -167,7 +170,8 @@ class House:
             thread.close()
             notifier.close()
             woken.close()
-            os.close(fd)
+            if fd != self.log_fd:
+                os.close(fd)
         return ending, result
 
     def _when_up(self, play: Callable[[], Any]) -> Any:

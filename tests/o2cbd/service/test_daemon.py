@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -428,3 +429,49 @@ def test_agents_own_hold_and_vote_are_shown(house: Any) -> None:
 
     assert status["hold"]["pid"] == 12
     assert (status["vote"]["answer"], status["vote"]["reason"]) == ("no", "r")
+
+
+def test_watchdog_starves_when_the_agent_sleeps_over_its_deadline(house: Any, systemd: Any) -> None:
+    """A thread that should have woken long ago does not move."""
+    house.environment = {"NOTIFY_SOCKET": str(systemd.path), "WATCHDOG_USEC": "40000"}
+
+    def sleep_over() -> list[str]:
+        house.until(lambda: house.thread.activity.waiting)
+        house.thread._activity = replace(house.thread.activity, deadline_us=0)
+        for _ in range(2):
+            systemd.rest()
+            sleeps = house.selector.sleeps
+            house.until(lambda before=sleeps: house.selector.sleeps > before + 3)
+        return systemd.rest()
+
+    _, messages = house.run(sleep_over)
+
+    assert "WATCHDOG=1" not in messages
+
+
+def test_log_that_nobody_reads_stops_nobody(house: Any) -> None:
+    """A full pipe behind stderr: requests are answered, and the lines come when it is read."""
+    reader, house.log_fd = os.pipe()
+    os.set_blocking(house.log_fd, False)
+    filled = 0
+    try:
+        while True:
+            filled += os.write(house.log_fd, b"x" * 4096)
+    except BlockingIOError:
+        os.set_blocking(house.log_fd, True)
+
+    def acts() -> tuple[str, bytes]:
+        os.kill(os.getpid(), signal.SIGHUP)
+        house.until(lambda: "reload-unsupported" in house.codes)
+        state = house.ask({"request": "status"})["state"]
+        left = filled
+        while left:
+            left -= len(os.read(reader, left))
+        return state, os.read(reader, 4096)
+
+    ending, (state, line) = house.run(acts)
+    for fd in (reader, house.log_fd):
+        os.close(fd)
+
+    assert (ending.code, state) == (0, "waiting")
+    assert b"SIGHUP: settings cannot be reloaded" in line
