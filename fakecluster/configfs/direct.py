@@ -54,7 +54,6 @@ class DirectTree:
         self._model = model
         self._debugfs = debugfs
         self._kept: dict[Key, Entry] = {}
-        self._proven: set[Key] = set()
 
     def read(
         self, cluster: str, *, own: str | None, attributes: Sequence[str], fresh: bool
@@ -124,8 +123,6 @@ class DirectTree:
             if entry is not None:
                 entries.append(entry)
                 own_is_local = own_is_local or (entry.local and entry.name == own)
-        self._proven &= {(item.name, item.inode) for item in found}
-        self._proven |= {(entry.name, entry.inode) for entry in entries if entry.local}
         self._kept = {(entry.name, entry.inode): entry for entry in entries if entry.complete}
         return tuple(sorted(entries, key=lambda entry: entry.name))
 
@@ -156,7 +153,6 @@ class DirectTree:
             address=address,
             port=port,
             local=local,
-            num_proven=local or (item.name, item.inode) in self._proven,
         )
 
     def _read_attributes(self, where: str, names: Sequence[str]) -> dict[str, str]:
@@ -213,22 +209,7 @@ class DirectTree:
 
     def _set_node_attribute(self, step: SetAttribute, name: str) -> None:
         where = f"{_TOP}/{step.cluster}/node"
-        try:
-            self._write(f"{where}/{name}/{step.attribute}", step.value)
-        except FileExistsError:
-            if (step.attribute, step.value) != ("num", "0") or self._other_zero(where, name):
-                raise
-            inode = self._inode_of(f"{where}/{name}")
-            if inode is None:
-                raise
-            self._proven.add((name, inode))
-            self._kept.pop((name, inode), None)
-
-    def _other_zero(self, where: str, name: str) -> bool:
-        """True when another entry may be the one that has num 0, so that EEXIST proves nothing."""
-        found = [item for item in self._scandir(where) if item.is_dir and item.name != name]
-        others = (self._read_entry(where, item, with_local=False) for item in found)
-        return any(other is not None and other.num == 0 and not other.half_made for other in others)
+        self._write(f"{where}/{name}/{step.attribute}", step.value)
 
     def _add_node(self, cluster: str, node: Node) -> None:
         path = f"{_TOP}/{cluster}/node/{node.name}"

@@ -39,74 +39,30 @@ def half_made_is_read_so(driver: TreeDriver) -> None:
     assert seen(entry(driver, "n2")) == wanted(N2)
 
 
-def zero_is_in_doubt_until_proven(driver: TreeDriver) -> None:
-    """A num that reads 0 is doubtful until the kernel answers EEXIST to another 0.
-
-    That counts as done, and as a proof while the directory lives, fresh readings included.
-    """
-    fill(driver, N1)
-    make_behind(driver, ZERO)
-    assert entry(driver, "zero").doubtful
-    driver.tree.do(setting("num", "0", "zero"))
-    assert entry(driver, "zero").complete
-    assert entry(driver, "zero", fresh=True).num_proven
-    assert seen(entry(driver, "zero")) == wanted(ZERO)
-
-
-def missing_zero_is_written(driver: TreeDriver) -> None:
-    """Writing 0 where no num was written really writes it."""
-    fill(driver, N1)
-    make_behind(driver, ZERO, num=False)
-    assert entry(driver, "zero").doubtful
-    driver.tree.do(setting("num", "0", "zero"))
-    with fails(errno.EEXIST):
-        driver.write(f"{NODES}/zero/num", "0")
-
-
-def local_proves_zero(driver: TreeDriver) -> None:
-    """Only a complete node can be local, so local=1 proves a num of 0."""
+def zero_is_in_doubt_until_local(driver: TreeDriver) -> None:
+    """A num that reads 0 may be written or not; only a node that has one can be local."""
     fill(driver, ZERO)
+    assert entry(driver, "zero").doubtful
     driver.tree.do(setting("local", "1", "zero"))
     assert entry(driver, "zero", own="zero").complete
-    assert entry(driver, "zero", own="zero").num_proven
-
-
-def proof_outlives_local(driver: TreeDriver) -> None:
-    """What local=1 has proven stays proven when somebody takes it back (no region runs here)."""
-    fill(driver, ZERO)
-    driver.tree.do(setting("local", "1", "zero"))
-    assert entry(driver, "zero", own="zero").local
     driver.write(f"{NODES}/zero/local", "0")
-    assert not entry(driver, "zero", own="zero").local
-    assert entry(driver, "zero", own="zero", fresh=True).complete
+    assert entry(driver, "zero", own="zero").doubtful
 
 
-def half_made_neighbour_owns_no_zero(driver: TreeDriver) -> None:
-    """A half-made directory reads 0 too and cannot have it, so EEXIST is still a proof."""
+def written_zero_is_busy(driver: TreeDriver) -> None:
+    """Another num tells whether the 0 was written: it is refused, or it is taken."""
     fill(driver, ZERO)
-    driver.mkdir(f"{NODES}/half")
-    driver.tree.do(setting("num", "0", "zero"))
-    assert entry(driver, "zero").complete
+    with fails(errno.EBUSY, "node/zero/num"):
+        driver.tree.do(setting("num", "5", "zero"))
 
 
-def proof_ends_with_the_directory(driver: TreeDriver) -> None:
-    """A new directory of the same name is in doubt again."""
-    fill(driver, ZERO)
-    driver.tree.do(setting("num", "0", "zero"))
-    assert entry(driver, "zero").complete
-    driver.rmdir(f"{NODES}/zero")
+def missing_num_is_written(driver: TreeDriver) -> None:
+    """Where none was written another num is taken, and the entry is whole."""
+    fill(driver, N1)
     make_behind(driver, ZERO, num=False)
     assert entry(driver, "zero").doubtful
-
-
-def zero_of_another_proves_nothing(driver: TreeDriver) -> None:
-    """EEXIST because another node has num 0 is an error, and no proof."""
-    fill(driver, ZERO)
-    impostor = Node(name="impostor", num=0, address="127.0.0.20", port=7777)
-    make_behind(driver, impostor, num=False)
-    with fails(errno.EEXIST, "node/impostor/num"):
-        driver.tree.do(setting("num", "0", "impostor"))
-    assert entry(driver, "impostor").doubtful
+    driver.tree.do(setting("num", "5", "zero"))
+    assert entry(driver, "zero").complete
 
 
 # ---- what is kept between readings
@@ -141,13 +97,9 @@ def local_of_others_is_found(driver: TreeDriver) -> None:
 
 DOUBT_CHECKS: tuple[Callable[[TreeDriver], None], ...] = (
     half_made_is_read_so,
-    zero_is_in_doubt_until_proven,
-    missing_zero_is_written,
-    local_proves_zero,
-    proof_outlives_local,
-    half_made_neighbour_owns_no_zero,
-    proof_ends_with_the_directory,
-    zero_of_another_proves_nothing,
+    zero_is_in_doubt_until_local,
+    written_zero_is_busy,
+    missing_num_is_written,
     new_directory_of_the_same_name_is_read,
     local_is_never_kept,
     local_of_others_is_found,

@@ -21,19 +21,10 @@ class EntryReader:
     def __init__(self, calls: CallBoard) -> None:
         self._calls = calls
         self._kept: dict[Key, Entry] = {}
-        self._proven: set[Key] = set()
 
     def forget(self) -> None:
-        """Read everything anew next time.
-
-        Proofs stay: they are facts about a directory, which ends with its inode, and no values.
-        """
+        """Read everything anew next time."""
         self._kept.clear()
-
-    def prove_num(self, name: str, inode: int) -> None:
-        """Note that the num of this directory is known to have been written."""
-        self._proven.add((name, inode))
-        self._kept.pop((name, inode), None)
 
     def read(self, node_fd: int, where: str, own: str | None) -> tuple[Entry, ...]:
         """Read all entries.
@@ -57,24 +48,8 @@ class EntryReader:
             if entry is not None:
                 entries.append(entry)
                 own_is_local = own_is_local or (entry.local and entry.name == own)
-        self._keep(found, entries)
-        return tuple(sorted(entries, key=lambda entry: entry.name))
-
-    def other_zero(self, node_fd: int, where: str, name: str) -> bool:
-        """True when another entry may be the one that has num 0.
-
-        Raises:
-            OSError: an entry cannot be read.
-        """
-        with self._calls.declare("scandir node"):
-            found = [item for item in files.listing(node_fd) if item.is_dir and item.name != name]
-        others = (self._read_entry(node_fd, where, item, with_local=False) for item in found)
-        return any(other is not None and other.num == 0 and not other.half_made for other in others)
-
-    def _keep(self, found: list[Listed], entries: list[Entry]) -> None:
-        self._proven &= {(item.name, item.inode) for item in found}
-        self._proven |= {(entry.name, entry.inode) for entry in entries if entry.local}
         self._kept = {(entry.name, entry.inode): entry for entry in entries if entry.complete}
+        return tuple(sorted(entries, key=lambda entry: entry.name))
 
     def _read_entry(
         self, node_fd: int, where: str, item: Listed, *, with_local: bool
@@ -104,7 +79,6 @@ class EntryReader:
         port = self._number(fd, "ipv4_port")
         num = self._number(fd, "num")
         local = with_local and self._number(fd, "local") != 0
-        proven = local or (item.name, item.inode) in self._proven
         return Entry(
             name=item.name,
             inode=item.inode,
@@ -112,7 +86,6 @@ class EntryReader:
             address=address,
             port=port,
             local=local,
-            num_proven=proven,
         )
 
     def _text(self, fd: int, attribute: str) -> str:

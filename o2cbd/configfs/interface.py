@@ -43,8 +43,7 @@ class NodeTree(Protocol):
 
         Values are written in one write(2) each, without a newline, except `fence_method`, which
         the kernel takes only with one. EINTR is retried at once. `local=0` and `0.0.0.0` are
-        refused with EINVAL before anything is touched. A `SetAttribute` of num=0 to an entry
-        that has it (EEXIST) counts as done, and proves the entry's num (`Entry.num_proven`).
+        refused with EINVAL before anything is touched.
 
         Raises:
             NotConfigfsError: `CreateCluster` made a plain directory; it was taken away again.

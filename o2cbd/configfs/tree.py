@@ -282,18 +282,7 @@ class OsNodeTree:
         node_fd = self._inside(step.cluster).node_fd
         where = f"node/{name}"
         with files.closing(self._opened(files.open_walk, name, node_fd, "node")) as fd:
-            try:
-                self._write(step.attribute, fd, step.value, f"{where}/{step.attribute}")
-            except FileExistsError:
-                # The kernel answers EEXIST to a num that *any* node has, itself included. It
-                # proves this node's 0 only where no other node can be the one that has it.
-                if (step.attribute, step.value) != ("num", "0") or self._entries.other_zero(
-                    node_fd, "node", name
-                ):
-                    raise
-                with self._calls.declare("stat node"):
-                    inode = uninterrupted(os.fstat, fd).st_ino
-                self._entries.prove_num(name, inode)
+            self._write(step.attribute, fd, step.value, f"{where}/{step.attribute}")
 
     def _add_node(self, cluster: str, node: Node) -> None:
         node_fd = self._inside(cluster).node_fd

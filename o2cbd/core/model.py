@@ -97,9 +97,6 @@ class Entry:
     address: str
     port: int
     local: bool
-    num_proven: bool = False
-    """It is known that num was written. `0` reads the same before and after it is written, so a
-    zero is proven by local=1 or by the kernel's EEXIST when 0 is written again."""
 
     @property
     def half_made(self) -> bool:
@@ -108,18 +105,17 @@ class Entry:
 
     @property
     def doubtful(self) -> bool:
-        """True when num reads 0 and nothing tells whether it was written."""
-        return not self.half_made and self.num == 0 and not (self.local or self.num_proven)
+        """True when num reads 0 and nothing tells whether it was written.
+
+        No node of ours has num 0, and local=1 is only taken after num.
+        """
+        return not self.half_made and self.num == 0 and not self.local
 
     @property
     def complete(self) -> bool:
         """True when the kernel surely knows this node: neither half made nor doubtful."""
         # Spelled out, since each pass asks it of each entry several times.
-        return (
-            self.port != 0
-            and self.address != UNSET_ADDRESS
-            and (self.num != 0 or self.local or self.num_proven)
-        )
+        return self.port != 0 and self.address != UNSET_ADDRESS and (self.num != 0 or self.local)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,6 @@ import pytest
 from o2cbd.calls import CallBoard
 from o2cbd.clock import MonotonicClock
 from o2cbd.configfs import files, tree
-from o2cbd.configfs.entries import EntryReader
 from o2cbd.configfs.interface import NotConfigfsError
 from o2cbd.configfs.tree import OsNodeTree
 from o2cbd.core.model import CreateCluster, SetAttribute, Tables
@@ -173,24 +172,6 @@ def test_an_entry_made_anew_in_the_middle_is_left_for_the_next_reading(
     before_open("num", make_anew)
     assert place.read().entries == ()
     assert [entry.name for entry in place.read().entries] == ["n1"]
-
-
-def test_a_proof_ends_when_its_directory_was_seen_gone(
-    place: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Inode numbers are few: a new directory may get an old one's after a long while."""
-    (place.add("n1") / "num").write_text("0\n")
-    node_fd = os.open(place.cluster / "node", os.O_RDONLY)
-    reader = EntryReader(place.calls)
-    found = [files.Listed("n1", 5, is_dir=True)]
-    monkeypatch.setattr(files, "listing", lambda _fd: found)
-    reader.prove_num("n1", 5)
-    assert [entry.num_proven for entry in reader.read(node_fd, "node", None)] == [True]
-    found.clear()
-    assert reader.read(node_fd, "node", None) == ()
-    found.append(files.Listed("n1", 5, is_dir=True))
-    assert [entry.num_proven for entry in reader.read(node_fd, "node", None)] == [False]
-    os.close(node_fd)
 
 
 @pytest.mark.parametrize("text", ["", "\n", "-1\n", "1x\n", "0x1\n", "²\n"])
