@@ -108,6 +108,10 @@ class Work:
             if not more:
                 break
             staying |= more
-        self._todo = deque(
-            one for one in self._todo if not (isinstance(one, RemoveNode) and one.node in staying)
-        )
+        if staying != {stays}:
+            kept = (one for one in self._todo if _removed_by(one) not in staying)
+            self._todo = deque(kept)
+
+
+def _removed_by(step: Step) -> str | None:
+    return step.node if isinstance(step, RemoveNode) else None
