@@ -6,8 +6,8 @@ import errno
 
 from fakecluster.cman.answers import PortData
 from fakecluster.cman.client_admin import AdminRequests, Status
+from fakecluster.cman.client_end import Closed, Deliver, Kind
 from fakecluster.cman.client_reading import ReadingRequests
-from fakecluster.cman.connection import Closed, Deliver, Kind
 from fakecluster.cman.constants import NodeState
 from fakecluster.cman.errors import CmanError
 
@@ -70,9 +70,11 @@ class Client(ReadingRequests, AdminRequests):
         hop_us = daemon.timings.hop_us
         if not node_id:
             daemon.world.send(
-                daemon, lambda other: other.receive(data), after_us=hop_us, itself=False
+                daemon.node_id, lambda other: other.receive(data), after_us=hop_us, itself=False
             )
             return
         if self._peer(daemon, node_id, errno.ENOTCONN).state is not NodeState.MEMBER:
             raise CmanError(errno.ENOTCONN)
-        daemon.world.send_to(daemon, node_id, lambda other: other.receive(data), after_us=hop_us)
+        daemon.world.send_to(
+            daemon.node_id, node_id, lambda other: other.receive(data), after_us=hop_us
+        )

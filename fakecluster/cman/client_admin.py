@@ -12,6 +12,7 @@ from fakecluster.cman.constants import CMAN_VERSION, LeaveFlag, NodeState
 from fakecluster.cman.daemon import Daemon
 from fakecluster.cman.errors import CmanError
 from fakecluster.cman.nodelist import Disk
+from fakecluster.cman.surroundings import Act
 from fakecluster.cman.timings import Profile
 
 Status = Callable[[int], None]
@@ -47,7 +48,7 @@ class AdminRequests(Connection):
         daemon = self._as_admin()
         if (version.major, version.minor, version.patch) != CMAN_VERSION:
             raise CmanError(errno.EINVAL)
-        daemon.world.announce_version(daemon, version.config)
+        daemon.world.announce_version(daemon.node_id, version.config)
 
     def set_votes(self, node_id: int, votes: int) -> None:
         """SET_VOTES (admin; 0 is us). ENOENT: unknown node; EINVAL: not 0..255."""
@@ -71,9 +72,9 @@ class AdminRequests(Connection):
         known = dataclasses.replace(info, node_id=peer.node_id, fenced=True)
         self._everywhere(lambda each: each.learn_fencing(known))
 
-    def _everywhere(self, act: Callable[[Daemon], None]) -> None:
+    def _everywhere(self, act: Act) -> None:
         daemon = self._daemon
-        daemon.world.send(daemon, act, after_us=daemon.timings.hop_us, itself=True)
+        daemon.world.send(daemon.node_id, act, after_us=daemon.timings.hop_us, itself=True)
 
     def register_quorum_device(self, name: str, votes: int) -> None:
         """REG_QUORUMDEV (admin). EBUSY: there is one."""

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from fakecluster.cman.answers import Notice
 from fakecluster.cman.configuration import Configuration
 from fakecluster.cman.constants import Reason
+from fakecluster.cman.process import Process
 from fakecluster.cman.timings import Profile
-
-if TYPE_CHECKING:
-    from fakecluster.cman.daemon import Daemon
 
 _PAIRS_ONCE_MENDED = 2
 
@@ -22,18 +18,18 @@ class ConfigurationReader:
     3.1.8 recalculates first, and tells nothing before its file is right.
     """
 
-    def __init__(self, daemon: Daemon) -> None:
-        self._daemon = daemon
-        self._is_older = daemon.world.profile is Profile.A
+    def __init__(self, process: Process) -> None:
+        self._process = process
+        self._is_older = process.world.profile is Profile.A
         self._wanted_version = 0
 
     def told_version(self, version: int) -> None:
         """Re-read the file, since somebody said that this version is current."""
-        daemon = self._daemon
-        if version <= daemon.config.version:
+        process = self._process
+        if version <= process.config.version:
             return
         self._wanted_version = version
-        file = daemon.world.file_of(daemon.node_id)
+        file = process.world.file_of(process.node_id)
         if file.version >= version:
             self._take(file, recalculates=not self._is_older)
         elif self._is_older:
@@ -41,25 +37,25 @@ class ConfigurationReader:
 
     def file_mended(self) -> None:
         """Take the file that lagged and is right now."""
-        daemon = self._daemon
-        file = daemon.world.file_of(daemon.node_id)
-        if self._wanted_version > daemon.config.version and file.version >= self._wanted_version:
+        process = self._process
+        file = process.world.file_of(process.node_id)
+        if self._wanted_version > process.config.version and file.version >= self._wanted_version:
             times = _PAIRS_ONCE_MENDED if self._is_older else 1
             self._take(file, recalculates=True, times=times)
 
     def _lag(self, version: int) -> None:
-        daemon = self._daemon
-        if daemon.config.version >= version:
+        process = self._process
+        if process.config.version >= version:
             return
-        daemon.notify(Notice(reason=Reason.CONFIG_UPDATE, arg=daemon.config.version))
-        daemon.after(
-            daemon.timings.config_retry_ms * 1000, lambda: self._lag(version), "re-reads its file"
+        process.notify(Notice(reason=Reason.CONFIG_UPDATE, arg=process.config.version))
+        process.after(
+            process.timings.config_retry_ms * 1000, lambda: self._lag(version), "re-reads its file"
         )
 
     def _take(self, file: Configuration, *, recalculates: bool, times: int = 1) -> None:
-        daemon = self._daemon
-        daemon.take_config(file)
+        process = self._process
+        process.take_config(file)
         for _ in range(times):
             if recalculates:
-                daemon.recalculate()
-            daemon.notify(Notice(reason=Reason.CONFIG_UPDATE, arg=file.version))
+                process.recalculate()
+            process.notify(Notice(reason=Reason.CONFIG_UPDATE, arg=file.version))

@@ -2,49 +2,22 @@
 
 from __future__ import annotations
 
-import enum
 import errno
-from collections.abc import Callable
-from typing import TYPE_CHECKING
 
-from fakecluster.cman.answers import Delivery
+from fakecluster.cman.client_end import ClientEnd, Closed, Deliver, Kind
+from fakecluster.cman.daemon import Daemon
 from fakecluster.cman.errors import CmanError, ConnectionGoneError, ManagerStuckError
-
-if TYPE_CHECKING:
-    from fakecluster.cman.daemon import Daemon
-    from fakecluster.cman.nodelist import Peer
-
-Deliver = Callable[[Delivery], None]
-"""Called with each notice, configuration change and message, in order."""
-Closed = Callable[[], None]
-"""Called once when the daemon drops the client; not when the client disconnects itself."""
+from fakecluster.cman.nodelist import Peer
 
 
-class Kind(enum.Enum):
-    """Which socket a client came through."""
-
-    CLIENT = "client"
-    ADMIN = "admin"
-
-
-class Connection:
+class Connection(ClientEnd):
     """The life of a client, without its requests."""
 
     def __init__(
         self, daemon: Daemon, kind: Kind, deliver: Deliver | None, closed: Closed | None
     ) -> None:
-        self.kind = kind
-        self.open = True
-        """Neither disconnected nor dropped by the daemon."""
-        self.notified = False
-        """It asked for notices; changed by the requests alone, as are the next three."""
-        self.told_confchg = False
-        self.answered = False
-        """It answered the shutdown question that is out."""
-        self.answered_no = False
+        super().__init__(kind, deliver, closed)
         self._daemon = daemon
-        self._deliver = deliver
-        self._closed = closed
         self._unread = False
 
     def disconnect(self) -> None:
@@ -53,18 +26,6 @@ class Connection:
             return
         self.open = False
         self._daemon.run(self._forget)
-
-    def deliver(self, delivery: Delivery) -> None:
-        """Hand over what the daemon sends; for the daemon alone."""
-        if self.open and self._deliver is not None:
-            self._deliver(delivery)
-
-    def dropped(self) -> None:
-        """The daemon ended; for the daemon alone."""
-        if self.open:
-            self.open = False
-            if self._closed is not None:
-                self._closed()
 
     def death_errno(self) -> int:
         """Return what the next look at the dead connection says.

@@ -106,23 +106,24 @@ class Ground:
         return None if host is None else host.daemon
 
     def send(
-        self, sender: Daemon, act: Callable[[Daemon], None], *, after_us: int, itself: bool
+        self, sender_id: int, act: Callable[[Daemon], None], *, after_us: int, itself: bool
     ) -> None:
         """Let `act` happen in every daemon that a message of the sender's reaches."""
-        receivers = [daemon for daemon in self._daemons() if itself or daemon is not sender]
-        self._post.send(sender, receivers, act, after_us=after_us)
+        receivers = [each for each in self._daemons() if itself or each.node_id != sender_id]
+        self._post.send(sender_id, receivers, act, after_us=after_us)
 
     def send_to(
-        self, sender: Daemon, node_id: int, act: Callable[[Daemon], None], *, after_us: int
+        self, sender_id: int, node_id: int, act: Callable[[Daemon], None], *, after_us: int
     ) -> None:
         """Let `act` happen in one daemon, if a message of the sender's reaches it."""
         receiver = self.daemon_of(node_id)
         if receiver is not None:
-            self._post.send(sender, [receiver], act, after_us=after_us)
+            self._post.send(sender_id, [receiver], act, after_us=after_us)
 
-    def first_transition(self, daemon: Daemon) -> None:
-        """The daemon is a member: its sockets appear, its quorum disk is polled."""
-        self._set_sockets(self._host(daemon.node_id), Sockets.LISTENING)
+    def first_transition(self, node_id: int) -> None:
+        """The daemon there is a member: its sockets appear, its quorum disk is polled."""
+        self._set_sockets(self._host(node_id), Sockets.LISTENING)
+        daemon = self._running(node_id)
         qdisk = daemon.config.qdisk
         if qdisk is not None and qdisk.polled:
             daemon.after(
@@ -131,17 +132,17 @@ class Ground:
                 "first poll of the quorum disk",
             )
 
-    def ended(self, daemon: Daemon, *, clean: bool, goodbye: bool) -> None:
+    def ended(self, node_id: int, *, clean: bool, goodbye: bool) -> None:
         """The process ends: its ring, its clients and its sockets find out, in this order."""
-        host = self._host(daemon.node_id)
+        host, daemon = self._host(node_id), self._running(node_id)
         host.daemon = None
-        self.trace(daemon.node_id, "ended", "clean" if clean else "")
-        self._totem.end(daemon.node_id, goodbye=goodbye)
+        self.trace(node_id, "ended", "clean" if clean else "")
+        self._totem.end(node_id, goodbye=goodbye)
         daemon.close_clients()
         if host.sockets is Sockets.LISTENING:
             self._set_sockets(host, Sockets.ABSENT if clean else Sockets.STALE)
 
-    def announce_version(self, sender: Daemon, version: int) -> None:
+    def announce_version(self, sender_id: int, version: int) -> None:
         """An operator said on this node that this version of the configuration is current.
 
         There is no file to edit here: where no file has that version, all that do not lag get it.
@@ -149,7 +150,7 @@ class Ground:
         if version > self._file.version:
             self._write_files(version, None, ())
         self.send(
-            sender,
+            sender_id,
             lambda other: other.reader.told_version(version),
             after_us=self.timings.hop_us,
             itself=True,

@@ -17,7 +17,7 @@ Act = Callable[[Daemon], None]
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Letter:
     ring: Ring
-    sender: Daemon
+    sender_id: int
     receiver: Daemon
     act: Act
 
@@ -31,33 +31,35 @@ class Post:
         self._totem = totem
         self._waiting: list[_Letter] = []
 
-    def send(self, sender: Daemon, receivers: Iterable[Daemon], act: Act, *, after_us: int) -> None:
+    def send(self, sender_id: int, receivers: Iterable[Daemon], act: Act, *, after_us: int) -> None:
         """Let `act` happen in each receiver that is in the sender's ring, or is the sender."""
-        ring = self._totem.ring_of(sender.node_id)
+        ring = self._totem.ring_of(sender_id)
         reached: list[Daemon] = []
         for receiver in receivers:
-            if receiver is sender:
+            if receiver.node_id == sender_id:
                 reached.append(receiver)
             elif ring is None or self._totem.ring_of(receiver.node_id) is not ring:
                 continue
-            elif self._network.linked(sender.node_id, receiver.node_id):
+            elif self._network.linked(sender_id, receiver.node_id):
                 reached.append(receiver)
             else:
-                self._waiting.append(_Letter(ring=ring, sender=sender, receiver=receiver, act=act))
+                self._waiting.append(
+                    _Letter(ring=ring, sender_id=sender_id, receiver=receiver, act=act)
+                )
 
         def arrive() -> None:
             for receiver in reached:
                 receiver.run(partial(act, receiver))
 
         if reached:
-            label = f"node {sender.node_id}: message"
+            label = f"node {sender_id}: message"
             self._timeline.schedule(arrive, after_us=after_us, label=label)
 
     def retry(self) -> None:
         """See what can be delivered; called after every change of the links."""
         letters, self._waiting = self._waiting, []
         for letter in letters:
-            ends = (letter.sender.node_id, letter.receiver.node_id)
+            ends = (letter.sender_id, letter.receiver.node_id)
             if any(self._totem.ring_of(node_id) is not letter.ring for node_id in ends):
                 continue
             if self._network.linked(*ends):

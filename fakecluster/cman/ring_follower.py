@@ -2,59 +2,55 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from fakecluster.cman.answers import Confchg
 from fakecluster.cman.constants import LeaveReason
+from fakecluster.cman.process import Process
 from fakecluster.cman.timings import Profile
 from fakecluster.cman.totem import Transition
 
-if TYPE_CHECKING:
-    from fakecluster.cman.daemon import Daemon
-
 
 class RingFollower:
-    """Turns the rings of one daemon's process into its list of nodes and its notices."""
+    """Turns the rings of one process into its list of nodes and its notices."""
 
-    def __init__(self, daemon: Daemon) -> None:
-        self._daemon = daemon
+    def __init__(self, process: Process) -> None:
+        self._process = process
         self._awaited: dict[int, int] = {}
         """Who is in the ring and has not sent its own message yet, with the ring's sequence."""
 
     def install(self, transition: Transition) -> None:
         """Take notice of a new ring: leaves first, each joiner when its own message comes."""
-        daemon = self._daemon
-        daemon.generation = transition.seq
+        process = self._process
+        process.generation = transition.seq
         for node_id in transition.gone + transition.parted:
             self._awaited.pop(node_id, None)
         self._forget_gone(transition.gone)
         for node_id in transition.parted:
             self._forget_gone((node_id,))
         left = tuple(sorted(transition.gone + transition.parted))
-        daemon.trace("ring", f"{transition.seq}: -{list(left)} +{list(transition.joined)}")
+        process.trace("ring", f"{transition.seq}: -{list(left)} +{list(transition.joined)}")
         confchg = Confchg(members=transition.members, left=left, joined=transition.joined)
-        for client in list(daemon.clients):
+        for client in list(process.clients):
             if client.told_confchg:
                 client.deliver(confchg)
         if transition.joined:
             for node_id in transition.joined:
                 self._awaited[node_id] = transition.seq
-            daemon.after(
-                daemon.timings.transition_us,
+            process.after(
+                process.timings.transition_us,
                 lambda: self._welcome(transition.joined, transition.seq),
                 "transition messages",
             )
 
     def _forget_gone(self, node_ids: tuple[int, ...]) -> None:
-        daemon = self._daemon
+        process = self._process
         # Those who died together are counted out together, and each gives a notice of its own.
-        dead = [peer for node_id in node_ids if (peer := daemon.nodes.dead(node_id)) is not None]
+        dead = [peer for node_id in node_ids if (peer := process.nodes.dead(node_id)) is not None]
         for peer in dead:
             removed = peer.said_goodbye and peer.leave_reason is LeaveReason.REMOVED
             if removed:
-                daemon.nodes.expect(max(daemon.total_votes, 1), at_most=True)
+                process.nodes.expect(max(process.total_votes, 1), at_most=True)
             for _ in range(self._death_notices(silent=not peer.said_goodbye)):
-                daemon.recalculate(may_decrease=removed)
+                process.recalculate(may_decrease=removed)
 
     def _death_notices(self, *, silent: bool) -> int:
         # 3.1.8 was also seen to give three for a kill -9.
@@ -66,47 +62,47 @@ class RingFollower:
         return 1 + (self._draw(2) or 0)
 
     def _draw(self, sides: int) -> int | None:
-        world = self._daemon.world
+        world = self._process.world
         if world.rng is None or world.profile is not Profile.B:
             return None
         return world.rng.randrange(sides)
 
     def _welcome(self, joined: tuple[int, ...], seq: int) -> None:
-        daemon = self._daemon
+        process = self._process
         here = [node_id for node_id in joined if self._awaited.get(node_id) == seq]
         for node_id in here:
             del self._awaited[node_id]
         count = sum(self._join(node_id, seq) for node_id in here)
-        if not daemon.is_member and daemon.node_id in here:
-            daemon.is_member = True
-            daemon.trace("member")
-            daemon.world.first_transition(daemon)
+        if not process.is_member and process.node_id in here:
+            process.is_member = True
+            process.trace("member")
+            process.world.first_transition(process.node_id)
         if count:
             self._repeat(count, self._join_repeats())
 
     def _join(self, node_id: int, seq: int) -> bool:
-        daemon = self._daemon
-        joiner = daemon.world.daemon_of(node_id)
+        process = self._process
+        joiner = process.world.daemon_of(node_id)
         if joiner is None:
             return False
-        daemon.nodes.join(
+        process.nodes.join(
             joiner.announcement,
             incarnation=seq & 0xFFFFFFFF,
-            jointime_us=daemon.world.wall_us(),
-            forget_reason=daemon.world.profile is Profile.B,
+            jointime_us=process.world.wall_us(),
+            forget_reason=process.world.profile is Profile.B,
         )
-        daemon.fences.pop(node_id, None)
-        daemon.recalculate()
+        process.fences.pop(node_id, None)
+        process.recalculate()
         return True
 
     def _repeat(self, count: int, times: int) -> None:
-        daemon = self._daemon
+        process = self._process
 
         def again() -> None:
-            daemon.count_votes()
+            process.count_votes()
             for _ in range(count):
-                daemon.tell_state()
+                process.tell_state()
             if times > 1:
                 self._repeat(count, times - 1)
 
-        daemon.after(daemon.timings.transition_us, again, "recalculates again")
+        process.after(process.timings.transition_us, again, "recalculates again")

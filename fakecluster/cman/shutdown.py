@@ -5,18 +5,24 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from fakecluster.cman.answers import Notice
 from fakecluster.cman.ballot import Ballot, Verdict
+from fakecluster.cman.client_end import ClientEnd
 from fakecluster.cman.constants import Reason, ShutdownFlag
 from fakecluster.cman.errors import CmanError
-
-if TYPE_CHECKING:
-    from fakecluster.cman.connection import Connection
-    from fakecluster.cman.daemon import Daemon
+from fakecluster.cman.process import Process
 
 Reply = Callable[[int], None]
+
+
+class Leave(Protocol):
+    """Lets the node leave; `done` is called just before its end."""
+
+    def __call__(self, *, removed: bool, done: Callable[[], None]) -> None:
+        """Leave; `removed`: the others are to expect a vote less."""
+        ...
 
 
 @dataclass(slots=True, eq=False)
@@ -24,7 +30,7 @@ class _Question:
     """A question that is out; it outlives its requester."""
 
     ballot: Ballot
-    requester: Connection
+    requester: ClientEnd
     reply: Reply
     requester_gone: bool = False
 
@@ -32,8 +38,10 @@ class _Question:
 class ShutdownDesk:
     """What the daemon knows about shutdown questions."""
 
-    def __init__(self, daemon: Daemon) -> None:
-        self._daemon = daemon
+    def __init__(self, process: Process, *, leave: Leave, crash: Callable[[str], None]) -> None:
+        self._process = process
+        self._leave_cluster = leave
+        self._crash = crash
         self._question: _Question | None = None
 
     @property
@@ -41,34 +49,34 @@ class ShutdownDesk:
         """Whether a question is out."""
         return self._question is not None
 
-    def ask(self, flags: int, requester: Connection, reply: Reply) -> None:
+    def ask(self, flags: int, requester: ClientEnd, reply: Reply) -> None:
         """Ask everybody who listens for notices.
 
         Raises:
             CmanError: EALREADY.
         """
-        daemon = self._daemon
-        if self._question is not None or daemon.leaving:
+        process = self._process
+        if self._question is not None or process.leaving:
             raise CmanError(errno.EALREADY)
-        expected = sum(client.notified for client in daemon.clients)
+        expected = sum(client.notified for client in process.clients)
         question = _Question(Ballot(flags, expected), requester, reply)
         if expected == 0:
             reply(0)
             self._leave(question)
             return
         self._question = question
-        daemon.trace("shutdown asked", f"flags {flags}, {expected} to answer")
-        daemon.after(
-            daemon.timings.shutdown_timeout_us, lambda: self._time_out(question), "shutdown timer"
+        process.trace("shutdown asked", f"flags {flags}, {expected} to answer")
+        process.after(
+            process.timings.shutdown_timeout_us, lambda: self._time_out(question), "shutdown timer"
         )
-        daemon.notify(Notice(reason=Reason.TRY_SHUTDOWN, arg=flags))
+        process.notify(Notice(reason=Reason.TRY_SHUTDOWN, arg=flags))
 
-    def answer(self, client: Connection, *, yes: bool) -> None:
+    def answer(self, client: ClientEnd, *, yes: bool) -> None:
         """Count an answer; it may come from anybody, and twice."""
         question = self._question
         if question is None:
             return
-        self._daemon.trace("shutdown answered", "yes" if yes else "no")
+        self._process.trace("shutdown answered", "yes" if yes else "no")
         client.answered_no = not yes
         client.answered = True
         if yes:
@@ -77,13 +85,13 @@ class ShutdownDesk:
             question.ballot.no += 1
         self._decide(question)
 
-    def listener_added(self, client: Connection) -> None:
+    def listener_added(self, client: ClientEnd) -> None:
         """Ask a newcomer too."""
         if self._question is not None:
             self._question.ballot.expected += 1
             client.deliver(Notice(reason=Reason.TRY_SHUTDOWN, arg=self._question.ballot.flags))
 
-    def client_gone(self, client: Connection) -> None:
+    def client_gone(self, client: ClientEnd) -> None:
         """Count a listener who is gone as a yes; without its requester a question is dropped."""
         question = self._question
         if question is None:
@@ -93,7 +101,7 @@ class ShutdownDesk:
             question.requester_gone = True
             self._question = None
             self._forget_answers()
-            self._daemon.trace("shutdown's requester gone")
+            self._process.trace("shutdown's requester gone")
             return
         if not client.notified:
             return
@@ -113,7 +121,7 @@ class ShutdownDesk:
         if verdict is Verdict.LEAVE:
             self._leave(question)
         else:
-            self._daemon.trace("shutdown refused")
+            self._process.trace("shutdown refused")
             question.reply(-errno.EBUSY)
 
     def _time_out(self, question: _Question) -> None:
@@ -121,11 +129,11 @@ class ShutdownDesk:
         gone = question.requester_gone
         if self._question is not None and (self._question is question or gone):
             self._decide(self._question, timed_out=True)
-        elif gone and not self._daemon.leaving:
+        elif gone and not self._process.leaving:
             if question.ballot.flags & ShutdownFlag.ANYWAY:
                 self._leave(question)
             else:
-                self._daemon.crash("replied to a requester that is gone")
+                self._crash("replied to a requester that is gone")
 
     def _leave(self, question: _Question) -> None:
         def done() -> None:
@@ -133,9 +141,9 @@ class ShutdownDesk:
                 question.reply(0)
 
         removed = bool(question.ballot.flags & ShutdownFlag.REMOVED)
-        self._daemon.leave(removed=removed, done=done)
+        self._leave_cluster(removed=removed, done=done)
 
     def _forget_answers(self) -> None:
-        for client in self._daemon.clients:
+        for client in self._process.clients:
             client.answered = False
             client.answered_no = False

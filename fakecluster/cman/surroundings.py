@@ -3,15 +3,61 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Mapping
+from typing import Protocol
 
 from fakecluster.clock import Timeline
+from fakecluster.cman.answers import FenceInfo, PortData
 from fakecluster.cman.configuration import Configuration
+from fakecluster.cman.constants import LeaveReason
+from fakecluster.cman.nodelist import Announcement
 from fakecluster.cman.timings import Profile, Timings
 
-if TYPE_CHECKING:
-    from fakecluster.cman.daemon import Daemon
+
+class Neighbour(Protocol):
+    """A daemon as the messages of the others reach it."""
+
+    @property
+    def announcement(self) -> Announcement:
+        """What a joiner tells the others of itself."""
+        ...
+
+    @property
+    def ports(self) -> Mapping[int, object]:
+        """The ports that its clients have."""
+        ...
+
+    def port_changed(self, node_id: int, *, opened: bool) -> None:
+        """Tell that a port was bound or freed on another node."""
+        ...
+
+    def receive(self, data: PortData) -> None:
+        """Hand a message to whoever has bound its port."""
+        ...
+
+    def hear_goodbye(self, node_id: int, reason: LeaveReason) -> None:
+        """Count a node no longer; the notice comes with the ring's change."""
+        ...
+
+    def killed_by(self, killer_id: int) -> None:
+        """Exit, since another node said so."""
+        ...
+
+    def set_votes(self, node_id: int, votes: int) -> None:
+        """Let an operator change a node's votes."""
+        ...
+
+    def set_expected_votes(self, votes: int) -> None:
+        """Let an operator change what every member expects."""
+        ...
+
+    def learn_fencing(self, info: FenceInfo) -> None:
+        """Learn that a node was fenced."""
+        ...
+
+
+Act = Callable[[Neighbour], None]
+"""What a message does where it arrives."""
 
 
 class Surroundings(Protocol):
@@ -32,27 +78,23 @@ class Surroundings(Protocol):
         """Return the configuration file that lies on a node."""
         ...
 
-    def daemon_of(self, node_id: int) -> Daemon | None:
+    def daemon_of(self, node_id: int) -> Neighbour | None:
         """Return the daemon that runs on a node."""
         ...
 
-    def send(
-        self, sender: Daemon, act: Callable[[Daemon], None], *, after_us: int, itself: bool
-    ) -> None:
+    def send(self, sender_id: int, act: Act, *, after_us: int, itself: bool) -> None:
         """Let `act` happen in every daemon that a message of the sender's reaches."""
         ...
 
-    def send_to(
-        self, sender: Daemon, node_id: int, act: Callable[[Daemon], None], *, after_us: int
-    ) -> None:
+    def send_to(self, sender_id: int, node_id: int, act: Act, *, after_us: int) -> None:
         """Let `act` happen in one daemon, if a message of the sender's reaches it."""
         ...
 
-    def first_transition(self, daemon: Daemon) -> None:
-        """The daemon is a member: its sockets may appear."""
+    def first_transition(self, node_id: int) -> None:
+        """The daemon there is a member: its sockets may appear."""
         ...
 
-    def ended(self, daemon: Daemon, *, clean: bool, goodbye: bool) -> None:
+    def ended(self, node_id: int, *, clean: bool, goodbye: bool) -> None:
         """The process is about to end, its clients are still there.
 
         `clean`: sockets unlinked. `goodbye`: it told its ring.
@@ -63,6 +105,6 @@ class Surroundings(Protocol):
         """Log what happened."""
         ...
 
-    def announce_version(self, sender: Daemon, version: int) -> None:
+    def announce_version(self, sender_id: int, version: int) -> None:
         """An operator said on this node that this version of the configuration is current."""
         ...

@@ -63,6 +63,8 @@ int request(struct handle *, uint32_t command, const void *body, size_t body_len
 int request_int(cman_handle_t, uint32_t command, int value);
 int request_plain(cman_handle_t, uint32_t command);
 
+/* The first of a queue, which is the caller's to free, or NULL. */
+struct message *queue_pop(struct queue *);
 void queue_free(struct queue *);
 
 /*
