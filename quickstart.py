@@ -19,12 +19,21 @@ VENV = HERE / ".venv"
 PACKAGES = HERE / "debian-packages.txt"
 EXIT_USAGE = 64
 EXIT_UNAVAILABLE = 69
+EXIT_INTERRUPTED = 130
+PYTHON = sys.version_info[:2]
 OLDEST_PYTHON = (3, 11)
+SBIN = ("/usr/local/sbin", "/usr/sbin", "/sbin")
+"""Debian's users do not have them in PATH."""
+HEADERS = Path("/usr/include")
 
-# A command that the packages of a section bring, to see whether they are there.
+USAGE = """\
+python3 quickstart.py demo [options]    set up and show a cluster (--help: of the demo)
+python3 quickstart.py test [options]    set up and run all tests and checks (options: tox's)"""
+
+# What the packages of a section bring, to see whether they are there.
 SIGNS = {
-    "run": (),
-    "test": ("fusermount3", "cc"),
+    "run": ("ensurepip", "venv"),
+    "test": ("fusermount3", "cc", "stdio.h"),
     "vm": ("mmdebstrap", "qemu-system-x86_64", "mke2fs"),
 }
 
@@ -41,75 +50,108 @@ def packages(section: str) -> list[str]:
     return found[section]
 
 
-def is_missing(section: str) -> bool:
-    """True when the system lacks what the section's packages bring."""
-    if section == "run":
-        return any(importlib.util.find_spec(name) is None for name in ("ensurepip", "venv"))
-    return any(shutil.which(command) is None for command in SIGNS[section])
+def is_here(sign: str) -> bool:
+    """True when the system has a Python module, a command or a C header of this name."""
+    if sign in SIGNS["run"]:
+        return importlib.util.find_spec(sign) is not None
+    if sign.endswith(".h"):
+        return (HEADERS / sign).exists()
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath), *SBIN])
+    return shutil.which(sign, path=path) is not None
 
 
-def fetch(section: str) -> None:
-    """Install a section's packages as root; without root say what to install, and end."""
-    if not is_missing(section):
+def missing(section: str) -> list[str]:
+    """Return what the system lacks of what the section's packages bring."""
+    return [sign for sign in SIGNS[section] if not is_here(sign)]
+
+
+def may_install() -> bool:
+    """True when we can fetch Debian packages ourselves."""
+    return os.geteuid() == 0 and shutil.which("apt-get") is not None
+
+
+def fetch(*sections: str) -> None:
+    """Install the packages of sections as root; without root say what to install, and end."""
+    lacking = [sign for section in sections for sign in missing(section)]
+    if not lacking:
         return
-    names = packages(section)
+    names = [name for section in sections if missing(section) for name in packages(section)]
     line = f"apt-get install --no-install-recommends {' '.join(names)}"
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        print(f"quickstart: something is missing on this machine; as root: {line}", file=sys.stderr)
+    if not may_install():
+        say(f"not on this machine: {', '.join(lacking)}. As root on Debian 12:\n\n    {line}\n")
+        say("then type this again")
         raise SystemExit(EXIT_UNAVAILABLE)
-    print(f"quickstart: {line}", flush=True)
-    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    say(f"not on this machine: {', '.join(lacking)}; so: {line}")
+    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "DEBCONF_NOWARNINGS": "yes"}
     apt = ["apt-get", "-qq", "-o", "Dpkg::Use-Pty=0"]
-    run([*apt, "update"], env=env)
-    run([*apt, "install", "-y", "--no-install-recommends", *names], env=env)
+    run([*apt, "update"], env=env, quiet=True)
+    run([*apt, "install", "-y", "--no-install-recommends", *names], env=env, quiet=True)
 
 
-def run(command: list[str], env: dict[str, str] | None = None) -> None:
+def say(text: str) -> None:
+    """Tell the user, apart from what a command prints."""
+    print(f"quickstart: {text}", file=sys.stderr, flush=True)
+
+
+def run(command: list[str], *, env: dict[str, str] | None = None, quiet: bool = False) -> None:
     """Run a command; end with its exit code where it fails."""
-    done = subprocess.run(command, cwd=HERE, env=env, check=False)
+    stdout = subprocess.DEVNULL if quiet else None
+    done = subprocess.run(command, cwd=HERE, env=env, stdout=stdout, check=False)
     if done.returncode != 0:
-        print(f"quickstart: {command[0]} ended with {done.returncode}", file=sys.stderr)
-        raise SystemExit(done.returncode)
+        say(f"this ended with {done.returncode}: {' '.join(command)}")
+        raise SystemExit(done.returncode if done.returncode > 0 else 128 - done.returncode)
 
 
-def environment(*wanted: str) -> Path:
-    """Make the virtual environment where needed, install into it, return its bin directory."""
-    bin_dir = VENV / "bin"
-    if not (bin_dir / "pip").exists():
-        print(f"quickstart: making {VENV.name}", flush=True)
+def environment(*wanted: str) -> str:
+    """Make the virtual environment where needed, install into it, return its Python."""
+    python = str(VENV / "bin" / "python")
+    pip = [python, "-m", "pip", "--disable-pip-version-check"]
+    # A checkout that was moved, or a Python that was upgraded, leaves one that does not work.
+    works = (
+        Path(python).exists()
+        and not subprocess.run([*pip, "--version"], capture_output=True, check=False).returncode
+    )
+    if not works:
+        say(f"making {VENV.name}")
         run([sys.executable, "-m", "venv", "--clear", str(VENV)])
-    print(f"quickstart: installing {' '.join(wanted)}", flush=True)
-    run([str(bin_dir / "pip"), "install", "--quiet", "--disable-pip-version-check", *wanted])
-    return bin_dir
+    say(f"installing {' '.join(wanted)}")
+    run([*pip, "install", "--quiet", *wanted])
+    return python
 
 
 def demo(arguments: list[str]) -> None:
     """Show five nodes going through join, death, partition and shutdown in virtual time."""
     fetch("run")
-    bin_dir = environment("--editable", ".[sim]")
-    os.execv(bin_dir / "fakecluster", ["fakecluster", "demo", *arguments])
+    python = environment("--editable", ".[sim]")
+    os.execv(python, [python, "-m", "fakecluster", "demo", *arguments])
 
 
 def test(arguments: list[str]) -> None:
     """Run the tests and checks, on every Python that is here."""
-    fetch("run")
-    fetch("test")
-    bin_dir = environment("tox>=4.23")
-    os.execv(bin_dir / "tox", ["tox", "run", *arguments])
+    fetch("run", "test")
+    python = environment("tox>=4.23")
+    os.execv(python, [python, "-m", "tox", "run", *arguments])
 
 
-def main() -> None:
+def main(arguments: list[str]) -> None:
     """Do what the first argument says; the others are handed on."""
-    if sys.version_info < OLDEST_PYTHON:
-        print(f"quickstart: this is Python {sys.version.split()[0]}; 3.11 or later is needed")
+    if PYTHON < OLDEST_PYTHON:
+        found, wanted = (".".join(map(str, version)) for version in (PYTHON, OLDEST_PYTHON))
+        say(f"this is Python {found}; {wanted} or later is needed, as Debian 12 has it")
         raise SystemExit(EXIT_UNAVAILABLE)
-    actions = {"demo": demo, "test": test}
-    action = actions.get(sys.argv[1]) if len(sys.argv) > 1 else None
+    if arguments and arguments[0] in {"-h", "--help"}:
+        print(USAGE)
+        return
+    action = {"demo": demo, "test": test}.get(arguments[0]) if arguments else None
     if action is None:
-        print("usage: python3 quickstart.py demo|test [arguments ...]", file=sys.stderr)
+        print(USAGE, file=sys.stderr)
         raise SystemExit(EXIT_USAGE)
-    action(sys.argv[2:])
+    os.chdir(HERE)  # tox looks for its settings there
+    action(arguments[1:])
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main(sys.argv[1:])
+    except KeyboardInterrupt:
+        raise SystemExit(EXIT_INTERRUPTED) from None
