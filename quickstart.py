@@ -34,7 +34,7 @@ python3 quickstart.py test [options]    set up and run all tests and checks (opt
 SIGNS = {
     "run": ("ensurepip", "venv"),
     "test": ("fusermount3", "cc", "stdio.h"),
-    "vm": ("mmdebstrap", "qemu-system-x86_64", "mke2fs"),
+    "vm": ("mmdebstrap", "qemu-system-x86_64", "mke2fs", "setpriv"),
 }
 
 
