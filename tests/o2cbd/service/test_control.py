@@ -298,3 +298,20 @@ def test_flood_behind_a_wait_is_cut_off(served: Served) -> None:
         reply = json.loads(served.exchange(client, b"x" * (2 * MAX_REQUEST_BYTES)))
         assert reply["error"] == f"a request has at most {MAX_REQUEST_BYTES} bytes"
     assert served.clients == 0
+
+
+def test_client_that_leaves_its_reply_unread_is_forgotten(served: Served) -> None:
+    """The kernel then reports a reset connection, which is an end like any other."""
+    with served.client() as client:
+        client.sendall(ASK)
+        served.pump()
+    served.pump()
+    assert served.clients == 0
+
+
+def test_wake_up_for_nothing_is_harmless(served: Served) -> None:
+    """poll may report what is gone by the time it is looked at."""
+    served.server._accept(selectors.EVENT_READ)
+    with served.client() as client:
+        served.server._serve(served.server._clients[0], selectors.EVENT_READ)
+        assert served.exchange(client, ASK) == b'{"serial":0}\n'

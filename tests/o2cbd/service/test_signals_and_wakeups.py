@@ -1,0 +1,49 @@
+"""What wakes the two threads: signals as bytes in a pipe, and eventfds."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+
+from o2cbd.service.signals import SignalPipe
+from o2cbd.service.wakeup import Wakeup
+
+
+def test_signals_are_told_by_number_and_handlers_restored() -> None:
+    """While it is entered a signal ends nothing; afterwards all is as it was."""
+    before = signal.getsignal(signal.SIGHUP)
+    with SignalPipe([signal.SIGHUP]) as pipe:
+        assert pipe.take() == ()
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert select.select([pipe], [], [], 20)[0] == [pipe]
+        assert pipe.take() == (signal.SIGHUP,)
+        assert pipe.take() == ()
+    assert signal.getsignal(signal.SIGHUP) == before
+
+
+def readable(wakeup: Wakeup) -> bool:
+    return bool(select.select([wakeup], [], [], 0)[0])
+
+
+def test_many_wake_ups_are_one() -> None:
+    """Set is kept until it is cleared, however often; clearing nothing is no error."""
+    wakeup = Wakeup()
+    wakeup.clear()
+    assert not readable(wakeup)
+    for _ in range(3):
+        wakeup.set()
+    assert readable(wakeup)
+    wakeup.clear()
+    assert not readable(wakeup)
+    wakeup.close()
+    wakeup.close()
+
+
+def test_full_counter_is_a_wake_up_as_any() -> None:
+    """An eventfd that cannot count further blocks nobody."""
+    wakeup = Wakeup()
+    os.eventfd_write(wakeup.fileno(), 2**64 - 2)
+    wakeup.set()
+    assert readable(wakeup)
+    wakeup.close()
