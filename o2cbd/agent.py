@@ -27,6 +27,10 @@ HoldFactory = Callable[[str], Hold]
 Journal = Callable[[Report], None]
 """Takes each report as it happens; must not block."""
 
+Observer = Callable[[events.Event | effects.Effect, Status, int], None]
+"""Hears of each event after it was observed and of each effect before it is done, in order, with
+the status of that moment and the clock's time; must not block."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
@@ -55,6 +59,7 @@ class Agent:
         clock: Clock,
         rules: Rules,
         journal: Journal,
+        observer: Observer | None = None,
     ) -> None:
         self._connect = connect
         self._tree = tree
@@ -63,6 +68,7 @@ class Agent:
         self._usage = usage
         self._clock = clock
         self._journal = journal
+        self._observer = observer
         self._controller = Controller(rules)
         self._source: MembershipSource | None = None
         self._requests: deque[events.Event] = deque()
@@ -110,10 +116,16 @@ class Agent:
         while queue:
             item = queue.popleft()
             if isinstance(item, effects.Effect):
+                self._show(item)
                 queue.extendleft(reversed(self._perform(item)))
             else:
                 caused = self._controller.observe(item, self._clock.now_us())
+                self._show(item)
                 queue.extendleft(reversed(caused))
+
+    def _show(self, item: events.Event | effects.Effect) -> None:
+        if self._observer is not None:
+            self._observer(item, self._controller.status, self._clock.now_us())
 
     def _perform(self, effect: effects.Effect) -> Sequence[events.Event]:  # noqa: C901, PLR0911, PLR0912 - one arm an effect
         match effect:

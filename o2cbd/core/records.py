@@ -1,0 +1,88 @@
+"""The records of a trace: what happened, one JSON object a line, the same words everywhere.
+
+The daemon's flight recorder and the simulator write the same format (docs/trace.md). A record holds
+no float, process id, path of this machine or text of an error: errnos stand by their symbol.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+SCHEMA = 1
+"""Of the format; it grows by fields and kinds, and changes only when one of them means another
+thing."""
+
+Value = str | int | bool | None | list[int]
+"""What a field of a record can be."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One thing that happened."""
+
+    t_us: int
+    """Of the trace's own clock; only differences mean anything."""
+    seq: int
+    """The order of what happened, also within one microsecond."""
+    host: int
+    """The node id of where it happened; 0: the cluster, or not known yet."""
+    kind: str
+    what: str
+    detail: Mapping[str, Value] = field(default_factory=dict)
+    """The fields of this kind; they cannot hide the five above."""
+
+    def as_json(self) -> str:
+        """Return the record as it stands in a trace file."""
+        row = {
+            **self.detail,
+            "t_us": self.t_us,
+            "seq": self.seq,
+            "host": self.host,
+            "kind": self.kind,
+            "what": self.what,
+        }
+        return json.dumps(row, sort_keys=True, ensure_ascii=True)
+
+
+def ranges(ids: Iterable[int]) -> str:
+    """Spell ids in a short way: `1-3,7`; the empty text for none."""
+    parts: list[str] = []
+    first = last = None
+    for node_id in sorted(set(ids)):
+        if last is not None and node_id == last + 1:
+            last = node_id
+            continue
+        if first is not None:
+            parts.append(_range(first, last))
+        first = last = node_id
+    if first is not None:
+        parts.append(_range(first, last))
+    return ",".join(parts)
+
+
+def _range(first: int, last: int | None) -> str:
+    return str(first) if last in {None, first} else f"{first}-{last}"
+
+
+def ids_of(text: str) -> tuple[int, ...]:
+    """Read back what `ranges` spelled, sorted.
+
+    Raises:
+        ValueError: it is not spelled so.
+    """
+    found: list[int] = []
+    for part in text.split(",") if text else []:
+        first, dash, last = part.partition("-")
+        if not first.isdecimal() or (dash and not last.isdecimal()):
+            raise ValueError(f"{text!r} is no list of ids")
+        top = int(last) if dash else int(first)
+        if top - int(first) > _MAX_RANGE or top < int(first):
+            raise ValueError(f"{text!r} is no list of ids")
+        found.extend(range(int(first), top + 1))
+    return tuple(found)
+
+
+_MAX_RANGE = 65_536
+"""No cluster is larger, and a hostile file must not fill the memory."""
