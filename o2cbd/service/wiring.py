@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable
@@ -113,7 +114,8 @@ def make_agent(
     tree = LockedTree(
         OsNodeTree(paths.configfs, paths.debugfs, calls), paths.configfs, lock_configfs, calls
     )
-    tree.lock()
+    with contextlib.suppress(OSError):  # the first reading meets it again, and it is told there
+        tree.lock()
     return Agent(
         connect=make_connect(settings.libcman, calls),
         tree=tree,

@@ -10,9 +10,11 @@ import pytest
 
 from o2cbd.calls import CallBoard
 from o2cbd.clock import MonotonicClock
+from o2cbd.hold.semaphore import SysvHold
 from o2cbd.service.daemon import Ending
+from o2cbd.service.journal import Journal
 from o2cbd.service.locks import lock_runtime_dir
-from o2cbd.service.wiring import make_connect, run
+from o2cbd.service.wiring import make_agent, make_connect, run
 from o2cbd.settings import DaemonSettings, LogFormat, LogSettings, Paths
 
 Capture = pytest.CaptureFixture[str]
@@ -73,3 +75,16 @@ def test_library_is_tried_anew_until_it_loads(tmp_path: Path) -> None:
         with pytest.raises(OSError, match="cannot load libcman") as caught:
             connect()
         assert caught.value.errno == errno.ELIBACC
+
+
+def test_configfs_that_cannot_be_looked_at_is_no_crash(capfd: Capture) -> None:
+    """Whatever errno the first look at it gives, the agent is made, and waits and tells."""
+    clock = MonotonicClock()
+    settings = DaemonSettings(paths=Paths(configfs="/" + "x" * 300))
+    journal = Journal(2, settings.log, clock, format=LogFormat.JOURNAL)
+
+    agent = make_agent(settings, clock, CallBoard(clock), SysvHold, journal)
+
+    assert agent.exit_code is None
+    journal.finish()
+    assert capfd.readouterr().err == ""
