@@ -62,11 +62,11 @@ def test_without_a_quorum_provider_removals_wait_for_a_setting() -> None:
     assert 'quorum = "ignore"' in found.reason
 
 
-@pytest.mark.parametrize("quorum", [Quorum.INQUORATE, Quorum.UNKNOWN])
-def test_a_setting_lets_quorum_be_ignored(quorum: Quorum) -> None:
-    now = membership(1, quorum=quorum)
+def test_a_setting_takes_the_place_of_a_quorum_provider_and_never_of_quorum() -> None:
     rules = RemovalRules(quorum=QuorumRule.IGNORE)
-    assert gate(removal(entry(2)), permits(now, rules)) is None
+    unknown, lost = (membership(1, quorum=one) for one in (Quorum.UNKNOWN, Quorum.INQUORATE))
+    assert gate(removal(entry(2)), permits(unknown, rules)) is None
+    assert why(removal(entry(2)), permits(lost, rules)) is Why.INQUORATE
 
 
 def test_with_two_nodes_the_removal_of_a_lost_one_waits() -> None:
