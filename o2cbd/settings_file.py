@@ -10,7 +10,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any, NewType
+from typing import Any
 
 import attrs
 from cattrs import Converter
@@ -18,7 +18,6 @@ from cattrs.errors import ForbiddenExtraKeysError
 from cattrs.gen import make_dict_structure_fn, make_mapping_structure_fn
 
 from o2cbd import settings
-from o2cbd.core.model import DEFAULT_PORT
 from o2cbd.core.reports import Severity
 from o2cbd.core.rules import (
     SECOND_US,
@@ -32,12 +31,32 @@ from o2cbd.core.rules import (
     TwoNodeRule,
 )
 from o2cbd.settings import DaemonSettings, Problem, SettingsError, ValueProblem
+from o2cbd.settings_sections import (
+    TIMING,
+    Address,
+    ClusterName,
+    ClusterSection,
+    DeadThreshold,
+    FenceMethod,
+    File,
+    HeartbeatMode,
+    Level,
+    Micros,
+    Milliseconds,
+    Mode,
+    NodeSection,
+    Path,
+    Port,
+    StopGrace,
+    Text,
+)
 
 KERNEL_IDLE_TIMEOUT_MS = 30000
 KERNEL_KEEPALIVE_DELAY_MS = 2000
 """What a new cluster directory reads (seen on 6.1); they reset with each mkdir of the cluster."""
 
-MAX_MS = 2**32 - 1
+MAX_MS = 2**32 - 2
+"""The kernel answers ERANGE to 4294967295 (seen on 6.1)."""
 MIN_DEAD_THRESHOLD = 3
 """The kernel takes a write of 2 or less and silently ignores it."""
 MAX_DEAD_THRESHOLD = 2**31 - 1
@@ -46,148 +65,6 @@ MIN_SECONDS = 0.01
 MAX_SECONDS = 86400.0
 MAX_STOP_GRACE_SECONDS = 4.5
 """SIGTERM is done within 5 s."""
-
-Port = NewType("Port", int)
-Address = NewType("Address", str)
-ClusterName = NewType("ClusterName", str)
-Text = NewType("Text", str)
-Path = NewType("Path", str)
-Mode = NewType("Mode", int)
-Milliseconds = NewType("Milliseconds", int)
-DeadThreshold = NewType("DeadThreshold", int)
-Micros = NewType("Micros", int)
-"""Written in seconds."""
-StopGrace = NewType("StopGrace", int)
-"""Written in seconds."""
-
-
-class FenceMethod(enum.Enum):
-    """What the kernel does when it must fence itself."""
-
-    RESET = "reset"
-    PANIC = "panic"
-
-
-class HeartbeatMode(enum.Enum):
-    """Where the disk heartbeat is: one region a mount, or shared ones."""
-
-    LOCAL = "local"
-    GLOBAL = "global"
-
-
-class Level(enum.Enum):
-    """The least severe report that is written."""
-
-    ERROR = "error"
-    WARNING = "warning"
-    NOTICE = "notice"
-    INFO = "info"
-    DEBUG = "debug"
-
-
-@attrs.frozen(kw_only=True)
-class MembershipSection:
-    """`[membership]`."""
-
-    source: settings.Source = settings.Source.CMAN
-    libcman: Text | None = None
-
-
-@attrs.frozen(kw_only=True)
-class ClusterSection:
-    """`[cluster]`: the name to confirm, and attributes to keep at a value."""
-
-    name: ClusterName | None = None
-    idle_timeout_ms: Milliseconds | None = None
-    keepalive_delay_ms: Milliseconds | None = None
-    reconnect_delay_ms: Milliseconds | None = None
-    fence_method: FenceMethod | None = None
-    dead_threshold: DeadThreshold | None = None
-    heartbeat_mode: HeartbeatMode | None = None
-
-
-@attrs.frozen(kw_only=True)
-class TableSection:
-    """`[table]`."""
-
-    scope: Scope = Scope.MEMBERS
-    port: Port = Port(DEFAULT_PORT)
-
-
-@attrs.frozen(kw_only=True)
-class NodeSection:
-    """`[nodes.NAME]`."""
-
-    address: Address | None = None
-    port: Port | None = None
-
-
-@attrs.frozen(kw_only=True)
-class RemovalsSection:
-    """`[removals]`."""
-
-    quorum: QuorumRule = QuorumRule.REQUIRE
-    two_node: TwoNodeRule = TwoNodeRule.WAIT
-
-
-@attrs.frozen(kw_only=True)
-class HoldSection:
-    """`[hold]`."""
-
-    name: Text | None = None
-    mode: Mode = Mode(0)
-
-
-_PATHS = settings.Paths()
-_TIMING = Timing()
-_SERVICE_TIMING = settings.ServiceTiming()
-
-
-@attrs.frozen(kw_only=True)
-class PathsSection:
-    """`[paths]`."""
-
-    configfs: Path = Path(_PATHS.configfs)
-    mounts: Path = Path(_PATHS.mounts)
-    debugfs: Path = Path(_PATHS.debugfs)
-    runtime_dir: Path = Path(_PATHS.runtime_dir)
-
-
-@attrs.frozen(kw_only=True)
-class TimingSection:
-    """`[timing]`, in seconds."""
-
-    resync_s: Micros = Micros(_TIMING.resync_us)
-    retry_first_s: Micros = Micros(_TIMING.retry_first_us)
-    retry_max_s: Micros = Micros(_TIMING.retry_max_us)
-    pinned_retry_s: Micros = Micros(_TIMING.pinned_retry_us)
-    hold_retry_s: Micros = Micros(_TIMING.hold_retry_us)
-    hold_warn_s: Micros = Micros(_TIMING.hold_warn_us)
-    stuck_after_s: Micros = Micros(_SERVICE_TIMING.stuck_after_us)
-    stop_grace_s: StopGrace = StopGrace(_SERVICE_TIMING.stop_grace_us)
-
-
-@attrs.frozen(kw_only=True)
-class LogSection:
-    """`[log]`."""
-
-    format: settings.LogFormat = settings.LogFormat.AUTO
-    level: Level = Level.INFO
-
-
-@attrs.frozen(kw_only=True)
-class File:
-    """The whole file."""
-
-    membership: MembershipSection = MembershipSection()
-    cluster: ClusterSection = ClusterSection()
-    table: TableSection = TableSection()
-    nodes: dict[str, NodeSection] = attrs.field(factory=dict)
-    removals: RemovalsSection = RemovalsSection()
-    hold: HoldSection = HoldSection()
-    paths: PathsSection = PathsSection()
-    timing: TimingSection = TimingSection()
-    log: LogSection = LogSection()
 
 
 def load(path: str) -> DaemonSettings:
@@ -296,8 +173,8 @@ def _cross_problems(data: Mapping[str, object]) -> Iterator[Problem]:
         text = f"idle_timeout_ms ({idle}) must be over keepalive_delay_ms ({keepalive})"
         yield Problem(path=f"cluster.{path}", text=text)
     timing = _table(data, "timing")
-    first = timing.get("retry_first_s", _TIMING.retry_first_us / SECOND_US)
-    last = timing.get("retry_max_s", _TIMING.retry_max_us / SECOND_US)
+    first = timing.get("retry_first_s", TIMING.retry_first_us / SECOND_US)
+    last = timing.get("retry_max_s", TIMING.retry_max_us / SECOND_US)
     if _is_number(first) and _is_number(last) and first > last:
         text = f"retry_first_s ({first:g}) must not be over retry_max_s ({last:g})"
         yield Problem(path="timing.retry_first_s", text=text)
