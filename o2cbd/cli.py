@@ -22,6 +22,7 @@ _COMMANDS: Mapping[str, str] = {
     "check-config": "Check a settings file and touch nothing.",
     "hold": "Run a command while configfs is left alone.",
     "forget": "Vouch for a lost node being down, so that it may be removed.",
+    "dump": "Write down what happened lately, as a trace that can be drawn.",
     "wait": "Wait until the daemon is as asked.",
 }
 """With the line for the overview, so that it needs no import."""

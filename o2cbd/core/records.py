@@ -46,6 +46,47 @@ class Record:
         return json.dumps(row, sort_keys=True, ensure_ascii=True)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """What a trace is of: its first line."""
+
+    cluster: str
+    nodes: tuple[tuple[int, str], ...]
+    """Id and name of every node that has a lane, sorted by id."""
+    arm: str
+    """What ran: `sim`, `process` ..., or `daemon` for the flight recorder of one."""
+    seed: int | None = None
+    """The run's; None where nothing was drawn."""
+    rules: Mapping[str, str] = field(default_factory=dict)
+    """What the operator decided, as far as it matters for what is seen."""
+    options: Mapping[str, Value] = field(default_factory=dict)
+    """Whatever else a run needs to be repeated."""
+    utc: str | None = None
+    """RFC 3339: the moment at which `t_us` was 0; None in virtual time."""
+    lost: int = 0
+    """So many records before the first one were not kept."""
+
+    def as_json(self) -> str:
+        """Return the line as it stands in a trace file."""
+        row = {
+            "t_us": 0,
+            "seq": 0,
+            "host": 0,
+            "kind": "header",
+            "what": "trace",
+            "schema": SCHEMA,
+            "cluster": self.cluster,
+            "nodes": [{"id": node_id, "name": name} for node_id, name in self.nodes],
+            "arm": self.arm,
+            "seed": self.seed,
+            "rules": dict(self.rules),
+            "options": dict(self.options),
+            "utc": self.utc,
+            "lost": self.lost,
+        }
+        return json.dumps(row, sort_keys=True, ensure_ascii=True)
+
+
 def ranges(ids: Iterable[int]) -> str:
     """Spell ids in a short way: `1-3,7`; the empty text for none."""
     parts: list[str] = []

@@ -17,12 +17,14 @@ from typing import Protocol
 from o2cbd.calls import Call, CallBoard
 from o2cbd.clock import Clock, WallClock
 from o2cbd.core.model import Holder, Status
-from o2cbd.core.rules import SECOND_US
+from o2cbd.core.reports import Report
+from o2cbd.core.rules import SECOND_US, Rules
 from o2cbd.service import reports
 from o2cbd.service.agent_thread import AgentThread
 from o2cbd.service.control import BadRequestError, ControlServer, Reply, Request
 from o2cbd.service.journal import Journal
 from o2cbd.service.notify import Notifier
+from o2cbd.service.recorder import FlightRecorder
 from o2cbd.service.signals import SignalPipe
 from o2cbd.service.view import (
     NOT_BEGUN,
@@ -85,6 +87,8 @@ class Daemon:
         journal_fd: int,
         notifier: Notifier,
         make_hold: Callable[[str], HolderReader],
+        recorder: FlightRecorder,
+        rules: Rules,
     ) -> None:
         """Tie the parts together; nothing runs yet.
 
@@ -98,6 +102,8 @@ class Daemon:
             journal_fd: where it writes, to wait for.
             notifier: systemd.
             make_hold: gives a cluster's hold, to ask who has it while the agent has nothing to do.
+            recorder: what the agent fills; read here.
+            rules: the agent's, for the recorder's header.
         """
         self._thread = thread
         self._woken = woken
@@ -109,6 +115,8 @@ class Daemon:
         self._journal_watched = False
         self._notifier = notifier
         self._make_hold = make_hold
+        self._recorder = recorder
+        self._rules = rules
         self._holds: dict[str, HolderReader] = {}
         self._hold: Holder | None = None
         self._wall = WallClock(clock)
@@ -181,10 +189,14 @@ class Daemon:
         before, self._stuck = self._stuck, call
         if before is not None:
             since = self._wall.utc(before.since_us)
-            self._journal.tell(reports.CallReturned(call=before.name, since=since))
+            self._tell(reports.CallReturned(call=before.name, since=since))
         if call is not None:
             since = self._wall.utc(call.since_us)
-            self._journal.tell(reports.CallStuck(call=call.name, since=since))
+            self._tell(reports.CallStuck(call=call.name, since=since))
+
+    def _tell(self, report: Report) -> None:
+        self._journal.tell(report)
+        self._recorder.tell(report, self._clock.now_us())
 
     def _overlaid(self, hold: Holder | None) -> Status:
         overlay = Overlay(stopping=self._stop_due_us is not None, stuck=self._stuck, hold=hold)
@@ -233,9 +245,9 @@ class Daemon:
     def _take(self, signals: SignalPipe) -> None:
         for number in signals.take():
             if number == signal.SIGHUP:
-                self._journal.tell(reports.ReloadUnsupported())
+                self._tell(reports.ReloadUnsupported())
             elif self._stop_due_us is None:
-                self._journal.tell(reports.StopAsked(signal=number.name))
+                self._tell(reports.StopAsked(signal=number.name))
                 self._notifier.stopping()
                 self._stop_due_us = self._clock.now_us() + self._timing.stop_grace_us
                 self._thread.request_stop()
@@ -247,7 +259,7 @@ class Daemon:
             return None
         call = self._calls.current
         status = self._thread.status or NOT_BEGUN
-        self._journal.tell(
+        self._tell(
             reports.StoppedWhileStuck(
                 call="" if call is None else f"{call.name} since {self._wall.utc(call.since_us)}",
                 state=status.state.value,
@@ -265,7 +277,7 @@ class Daemon:
         abandoned = not self._thread.join(CRASH_PATIENCE_S)
         code = self._thread.exit_code
         if code is None:
-            self._journal.tell(reports.AgentCrashed())
+            self._tell(reports.AgentCrashed())
             code = EXIT_CRASHED
         return Ending(code=code, abandoned=abandoned)
 
@@ -281,6 +293,10 @@ class Daemon:
                 return plan_json(self._overlaid(self._look_for_hold()), (), self._wall)
             case "forget":
                 return self._forget(request.get("node"))
+            case "dump":
+                status = self._thread.status or NOT_BEGUN
+                lines = self._recorder.dump(status, self._rules, self._wall)
+                return {"schema": SCHEMA, "lines": lines}
             case other:
                 raise BadRequestError(f"unknown request {other!r}")
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from o2cbd import __version__
-from o2cbd.agent import Agent
+from o2cbd.agent import Agent, Observer
 from o2cbd.calls import CallBoard
 from o2cbd.clock import Clock, MonotonicClock
 from o2cbd.configfs.tree import OsNodeTree
@@ -26,6 +26,7 @@ from o2cbd.service.journal import Journal, choose_format
 from o2cbd.service.locked_tree import LockedTree
 from o2cbd.service.locks import AlreadyRunningError, Lock, lock_configfs, lock_runtime_dir
 from o2cbd.service.notify import Notifier
+from o2cbd.service.recorder import FlightRecorder
 from o2cbd.service.reports import AlreadyRunning, CannotServe, Started
 from o2cbd.service.wakeup import Wakeup
 from o2cbd.settings import DaemonSettings
@@ -72,13 +73,16 @@ def _refuse(journal: Journal, report: Report, code: int) -> Ending:
 def _serve(settings: DaemonSettings, clock: Clock, journal: Journal, fd: int) -> Ending:
     calls = CallBoard(clock)
     woken = Wakeup()
+    recorder = FlightRecorder()
     paths = settings.paths
 
     def make_hold(cluster: str) -> SysvHold:
         return SysvHold(settings.hold.name_for(cluster), settings.hold.mode)
 
     thread = AgentThread(
-        lambda: make_agent(settings, clock, calls, make_hold, journal), clock, woken
+        lambda: make_agent(settings, clock, calls, make_hold, journal, observer=recorder.note),
+        clock,
+        woken,
     )
     notifier = Notifier(os.environ)
     daemon = Daemon(
@@ -91,6 +95,8 @@ def _serve(settings: DaemonSettings, clock: Clock, journal: Journal, fd: int) ->
         journal_fd=fd,
         notifier=notifier,
         make_hold=make_hold,
+        recorder=recorder,
+        rules=settings.rules,
     )
     journal.tell(
         Started(version=__version__, configfs=paths.configfs, runtime_dir=paths.runtime_dir)
@@ -104,6 +110,8 @@ def make_agent(
     calls: CallBoard,
     make_hold: Callable[[str], SysvHold],
     journal: Journal,
+    *,
+    observer: Observer | None = None,
 ) -> Agent:
     """Make the agent over the real manager and the real configfs; call it in the agent's thread.
 
@@ -129,6 +137,7 @@ def make_agent(
         clock=clock,
         rules=settings.rules,
         journal=journal.tell,
+        observer=observer,
     )
 
 

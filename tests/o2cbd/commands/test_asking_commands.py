@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from o2cbd.cli import cli
 
-ASKING = [["status"], ["status", "--json"], ["forget", "beta"]]
+ASKING = [["status"], ["status", "--json"], ["forget", "beta"], ["dump"]]
 
 
 @pytest.mark.parametrize("words", ASKING)

@@ -21,11 +21,13 @@ from o2cbd.calls import CallBoard
 from o2cbd.clock import MonotonicClock
 from o2cbd.core.model import Status
 from o2cbd.core.reports import Report
+from o2cbd.core.rules import Rules
 from o2cbd.service.agent_thread import AgentThread
 from o2cbd.service.client import ControlClient
 from o2cbd.service.daemon import Daemon, Ending
 from o2cbd.service.journal import Journal
 from o2cbd.service.notify import Notifier
+from o2cbd.service.recorder import FlightRecorder
 from o2cbd.service.view import NOT_BEGUN
 from o2cbd.service.wakeup import Wakeup
 from o2cbd.settings import LogFormat, LogSettings, ServiceTiming
@@ -96,6 +98,7 @@ class House:
         self.clock = MonotonicClock()
         self.calls = CallBoard(self.clock)
         self.told: list[Report] = []
+        self.recorder = FlightRecorder()
         self.held_clusters: list[str] = []
         self.selector = CountingSelector()
         self.refuse: Exception | None = None
@@ -150,6 +153,8 @@ class House:
             journal_fd=fd,
             notifier=notifier,
             make_hold=self.make_hold,
+            recorder=self.recorder,
+            rules=Rules(),
         )
         daemon._selector.close()
         daemon._selector = self.selector

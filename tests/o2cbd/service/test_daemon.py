@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import signal
 from dataclasses import replace
@@ -475,3 +476,20 @@ def test_log_that_nobody_reads_stops_nobody(house: Any) -> None:
 
     assert (ending.code, state) == (0, "waiting")
     assert b"SIGHUP: settings cannot be reloaded" in line
+
+
+def test_a_dump_is_answered_while_a_call_is_stuck(house: Any) -> None:
+    """What happened is asked for most when nothing goes on."""
+    house.timing = FAST
+    house.block_in("cman_get_nodes")
+
+    def acts() -> dict[str, Any]:
+        house.until(lambda: "stuck" in house.codes)
+        return dict(house.ask({"request": "dump"}))
+
+    _ending, dumped = house.run(acts)
+
+    assert dumped["schema"] == 1
+    header, stuck = (json.loads(line) for line in dumped["lines"])
+    assert (header["kind"], header["arm"]) == ("header", "daemon")
+    assert (stuck["kind"], stuck["what"]) == ("report", "stuck")

@@ -1,0 +1,37 @@
+"""`o2cbd dump`."""
+
+from __future__ import annotations
+
+import click
+
+from o2cbd.commands.asking import ask
+from o2cbd.commands.common import (
+    EXIT_CANNOT_CREATE,
+    Failure,
+    absolute,
+    config_option,
+    runtime_dir_of,
+    runtime_dir_option,
+)
+
+
+@click.command("dump")
+@click.option("--output", metavar="F", callback=absolute, help="Write there (default: stdout).")
+@config_option
+@runtime_dir_option
+def command(output: str | None, config: str | None, runtime_dir: str | None) -> None:
+    """Write what the daemon saw and did lately; 69 when none runs.
+
+    The format is the simulator's trace, one JSON object a line: `fakecluster replay F` shows it,
+    `fakecluster replay F --html PAGE` draws it.
+    """
+    reply = ask(runtime_dir_of(runtime_dir, config), {"request": "dump"})
+    text = "".join(f"{line}\n" for line in reply["lines"])
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        with open(output, "w", encoding="ascii") as file:  # noqa: PTH123 - text stays text
+            file.write(text)
+    except OSError as error:
+        raise Failure(EXIT_CANNOT_CREATE, f"{output}: {error.strerror}") from None
