@@ -90,15 +90,16 @@ def _may_hold_zero(removal: Removal) -> bool:
 
 
 def _quorum_gate(permits: Permits) -> Gate | None:
-    if permits.rules.quorum is QuorumRule.IGNORE:
-        return None
     if permits.membership.quorum is Quorum.INQUORATE:
         return Gate(
             why=Why.INQUORATE,
             reason="this partition has no quorum: the other half may count on the same disk;"
             " done when quorum is back",
         )
-    if permits.membership.quorum is Quorum.UNKNOWN:
+    if (
+        permits.membership.quorum is Quorum.UNKNOWN
+        and permits.rules.quorum is not QuorumRule.IGNORE
+    ):
         return Gate(
             why=Why.QUORUM_UNKNOWN,
             reason="the manager has no quorum provider, so nothing proves that the others are"

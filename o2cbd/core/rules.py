@@ -21,10 +21,11 @@ class Scope(enum.Enum):
 
 
 class QuorumRule(enum.Enum):
-    """Whether removals need a quorate partition."""
+    """Whether removals need somebody who knows that this partition is quorate."""
 
     REQUIRE = "require"
     IGNORE = "ignore"
+    """Done where the manager has no quorum provider; never in an inquorate partition."""
 
 
 class TwoNodeRule(enum.Enum):

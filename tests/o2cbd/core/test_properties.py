@@ -169,8 +169,10 @@ def judge_step(bench: Bench, step: Step, kernel: PocketKernel) -> None:
             right = wanted_now is not None and is_right(entry, wanted_now)
             assert not right or (entry.local and not wanted_now.local), f"{entry} is right"
             assert not (entry.local and kernel.regions)
-            if bench.rules.removals.quorum is QuorumRule.REQUIRE and not entry.half_made:
-                assert now.quorum is Quorum.QUORATE, f"{entry} removed without quorum"
+            if not entry.half_made:
+                proved = now.quorum is Quorum.QUORATE
+                taken = bench.rules.removals.quorum is QuorumRule.IGNORE
+                assert proved or (taken and now.quorum is Quorum.UNKNOWN), f"{entry} and no quorum"
             lost = all(entry.num != one.id and name != one.name for one in now.members)
             if now.two_node and bench.rules.removals.two_node is TwoNodeRule.WAIT and lost:
                 forgotten = name in FORGOTTEN
@@ -204,9 +206,9 @@ def is_as_desired(bench: Bench) -> bool:
 
 def gated(now: Membership, its_rules: Rules) -> bool:
     removals = its_rules.removals
-    return (removals.quorum is QuorumRule.REQUIRE and now.quorum is not Quorum.QUORATE) or (
-        removals.two_node is TwoNodeRule.WAIT and now.two_node
-    )
+    unknown_waits = removals.quorum is QuorumRule.REQUIRE and now.quorum is Quorum.UNKNOWN
+    two_node_waits = removals.two_node is TwoNodeRule.WAIT and now.two_node
+    return now.quorum is Quorum.INQUORATE or unknown_waits or two_node_waits
 
 
 # --- properties of the tables --------------------------------------------------------------------
