@@ -192,7 +192,7 @@ def test_every_key_reaches_its_place() -> None:
         (
             "[cluster]\nreconnect_delay_ms = 0",
             "cluster.reconnect_delay_ms",
-            "0 is outside 1..4294967295",
+            "0 is outside 1..4294967294",
         ),
         ("[cluster]\ndead_threshold = 2", "cluster.dead_threshold", "2 is outside 3..2147483647"),
         (
