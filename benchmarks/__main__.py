@@ -1,0 +1,105 @@
+"""`python -m benchmarks first-fill|join|footprint|wakeups`."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from benchmarks import tables
+from benchmarks.filling import first_fill, one_more_join
+from benchmarks.footprint import footprint, machine
+from benchmarks.waking import RESYNC_S, wakeups
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    sizes = tuple(int(size) for size in text.split(","))
+    # One host is ours, one the bare loop's, and another one comes and goes.
+    if not all(3 <= size <= 255 for size in sizes):
+        raise argparse.ArgumentTypeError("a size is 3 to 255")
+    return sizes
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Measure o2cbd against the least that could be; see docs/benchmarks.md.",
+    )
+    commands = top.add_subparsers(dest="command", required=True)
+
+    def add(name: str, sizes: str, rounds: int | None, words: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=words, description=words)
+        command.add_argument(
+            "--members",
+            type=_sizes,
+            default=_sizes(sizes),
+            metavar="N[,N...]",
+            help=f"members of the cluster ({sizes})",
+        )
+        if rounds is not None:
+            command.add_argument(
+                "--rounds", type=int, default=rounds, metavar="N", help="(%(default)s)"
+            )
+        command.add_argument("--json", action="store_true", help="one JSON line a size")
+        return command
+
+    add("first-fill", "3,32,255", 11, "an empty configfs at a state change, against a bare loop")
+    add("join", "3,32,255", 21, "one more member, against one scandir, one reading and 13 calls")
+    add("footprint", "3,255", 9, "how soon a daemon is ready, and its memory")
+    span = add("wakeups", "3", None, "what an idle daemon wakes for")
+    span.add_argument(
+        "--span",
+        type=float,
+        default=2 * RESYNC_S + 5,
+        metavar="SECONDS",
+        help="how long to watch (%(default)s)",
+    )
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure and print; 0, whatever the figures are."""
+    arguments = parser().parse_args(argv)
+    measure: dict[
+        str, tuple[Callable[[int], Any], Callable[[Any], Sequence[str]], Sequence[str]]
+    ] = {
+        "first-fill": (
+            lambda size: first_fill(size, arguments.rounds),
+            tables.compared_row,
+            tables.COMPARED,
+        ),
+        "join": (
+            lambda size: one_more_join(size, arguments.rounds),
+            tables.compared_row,
+            tables.COMPARED,
+        ),
+        "footprint": (
+            lambda size: footprint(size, arguments.rounds),
+            tables.footprint_row,
+            tables.FOOTPRINT,
+        ),
+        "wakeups": (
+            lambda size: wakeups(size, arguments.span),
+            tables.idle_row,
+            tables.IDLE,
+        ),
+    }
+    run, row, heads = measure[arguments.command]
+    print(machine(), file=sys.stderr, flush=True)
+    rows = []
+    for size in arguments.members:
+        measured = run(size)
+        if arguments.json:
+            print(json.dumps(dataclasses.asdict(measured), sort_keys=True), flush=True)
+        rows.append(row(measured))
+    if not arguments.json:
+        print(tables.render(heads, rows))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,83 @@
+"""Figures as the rows of a Markdown table, ready for docs/benchmarks.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from benchmarks.filling import Measured
+from benchmarks.footprint import Footprint
+from benchmarks.waking import Idle
+
+COMPARED = (
+    "members",
+    "nodes written",
+    "o2cbd, ms",
+    "bare, ms",
+    "ratio",
+    "quartiles",
+    "at most",
+    "where, ms",
+)
+FOOTPRINT = (
+    "members",
+    "ready, s (fastest)",
+    "on a processor, s",
+    "imports",
+    "`python3 -c pass`, s",
+    "`python3 -I -S -c pass`, s",
+    "RssAnon, MiB",
+    "VmRSS, MiB",
+)
+IDLE = ("members", "span, s", "woke at, s", "switches in all", "resyncs due", "nothing else")
+
+
+def compared_row(measured: Measured) -> Sequence[str]:
+    """Render one comparison."""
+    compared = measured.compared
+    low, high = compared.quartiles
+    parts = ", ".join(
+        f"{name} {spent_ms:.1f}"
+        for name, spent_ms in sorted(measured.parts_ms.items(), key=lambda item: -item[1])
+    )
+    return (
+        str(measured.members),
+        str(measured.nodes),
+        f"{compared.ours_ms:.1f}",
+        f"{compared.bare_ms:.1f}",
+        f"{compared.ratio:.2f}",
+        f"{low:.2f}-{high:.2f}",
+        "-" if measured.target is None else f"{measured.target:g}",
+        parts,
+    )
+
+
+def footprint_row(found: Footprint) -> Sequence[str]:
+    """Render one footprint."""
+    return (
+        str(found.members),
+        f"{found.ready_s:.2f} ({found.fastest_s:.2f})",
+        f"{found.processor_s:.2f}",
+        f"{100 * found.import_share:.0f} %",
+        f"{found.pass_s:.3f}",
+        f"{found.bare_pass_s:.3f}",
+        f"{found.anon_kib / 1024:.1f}",
+        f"{found.rss_kib / 1024:.1f}",
+    )
+
+
+def idle_row(idle: Idle) -> Sequence[str]:
+    """Render one idle span."""
+    return (
+        str(idle.members),
+        f"{idle.span_s:g}",
+        ", ".join(f"{moment_s:.1f}" for moment_s in idle.bursts_s) or "never",
+        str(idle.switches),
+        str(idle.resyncs),
+        "yes" if idle.silent else "no",
+    )
+
+
+def render(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return the table as Markdown."""
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

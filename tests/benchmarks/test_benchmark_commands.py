@@ -1,0 +1,66 @@
+"""Every command of `python -m benchmarks` runs and prints its figures; none is judged here."""
+
+import json
+from typing import Any
+
+import pytest
+
+from benchmarks import waking
+from benchmarks.__main__ import main
+
+pytestmark = pytest.mark.process
+
+
+def figures(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, Any]:
+    """The one JSON line of a run with one size."""
+    assert main([*words, "--json"]) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    measured: dict[str, Any] = json.loads(line)
+    return measured
+
+
+def test_first_fill_compares_as_many_nodes_as_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    measured = figures(capsys, "first-fill", "--members", "3", "--rounds", "1")
+    (pair,) = measured["compared"]["pairs"]
+    assert (measured["members"], measured["nodes"]) == (3, 3)
+    assert min(pair["ours_s"], pair["bare_s"]) > 0
+    assert {"membership", "tables", "steps", "rest"} <= set(measured["parts_ms"])
+
+
+def test_join_compares_one_node(capsys: pytest.CaptureFixture[str]) -> None:
+    measured = figures(capsys, "join", "--members", "3", "--rounds", "1")
+    (pair,) = measured["compared"]["pairs"]
+    assert (measured["members"], measured["nodes"]) == (3, 1)
+    assert min(pair["ours_s"], pair["bare_s"]) > 0
+
+
+def test_footprint_says_how_soon_and_how_much(capsys: pytest.CaptureFixture[str]) -> None:
+    measured = figures(capsys, "footprint", "--members", "3", "--rounds", "1")
+    assert 0 < measured["bare_pass_s"] < measured["ready_s"]
+    assert 0 < measured["import_share"] <= 1
+    assert 0 < measured["anon_kib"] < measured["rss_kib"]
+
+
+def test_wakeups_sees_a_daemon_that_sleeps(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waking, "SETTLE_S", 0.1)
+    measured = figures(capsys, "wakeups", "--members", "3", "--span", "1")
+    assert (measured["members"], measured["span_s"], measured["resyncs"]) == (3, 1.0, 0)
+
+
+def test_a_table_for_people(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["join", "--members", "3", "--rounds", "1"]) == 0
+    heads, rule, row = capsys.readouterr().out.splitlines()
+    assert heads.startswith("| members | nodes written | o2cbd, ms | bare, ms | ratio |")
+    assert set(rule) == set("| -")
+    assert row.startswith("| 3 | 1 | ")
+    assert heads.count("|") == rule.count("|") == row.count("|")
+
+
+@pytest.mark.parametrize("size", ["2", "256", "x"])
+def test_a_cluster_has_3_to_255_members(size: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["join", "--members", size])
+    assert ended.value.code == 2
+    assert "--members" in capsys.readouterr().err
