@@ -431,6 +431,20 @@ def test_add_fails_is_retried_on_the_next_event() -> None:
     assert bench.kernel.journal == [add(2)]
 
 
+def test_pauses_begin_anew_for_a_node_that_left_and_joined() -> None:
+    bench = filled(1)
+    bench.kernel.refusals = [Refuse(step=add(2), errno=errno.EIO)]
+    for now in (membership(1, 2), membership(1), membership(1, 2)):
+        bench.manager.membership = now
+        notice(bench)
+        bench.run_for(15 * SECOND_US)
+    bench.manager.membership = membership(1)
+    notice(bench)
+    bench.manager.membership = membership(1, 2)
+    notice(bench)
+    assert bench.settle().deadline_us == bench.clock.now_us() + SECOND_US // 4
+
+
 def test_add_fails_is_retried_when_what_blocks_it_goes() -> None:
     """In the same pass: the add was refused, and then a removal succeeded."""
     bench = filled(1, 2)
