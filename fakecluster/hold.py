@@ -81,6 +81,11 @@ class FakeSemaphores:
         """Return the semaphore of this name."""
         return self._by_name.setdefault(name, FakeSemaphore())
 
+    def power_cycle(self) -> None:
+        """Lose all sets, as a boot does."""
+        for semaphore in self._by_name.values():
+            semaphore.remove_set()
+
     def process_ended(self, pid: int) -> None:
         """Undo everywhere what this process did."""
         for semaphore in self._by_name.values():

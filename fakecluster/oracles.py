@@ -1,84 +1,149 @@
-"""The judges of a simulated host: what must never happen, asked of the state and never of a log.
+"""The judge of a simulated host: what must never happen, asked of the state and never of a log.
 
-An oracle sees every changing call before the fake kernel applies it, and every answer to a shutdown
-question before the manager gets it. It knows the truth from the manager, the model and the
-semaphore; it does not ask the daemon.
+It sees every changing call of the daemon before the fake kernel applies it, every answer to a
+shutdown question before the manager gets it, and the state after each of the daemon's steps. It
+knows the truth from the manager, the model and the semaphore; it does not ask the daemon, except
+for what the daemon takes for true.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from fakecluster.blockers import quorum_blockers
 from fakecluster.configfs.journal import Call
-from fakecluster.configfs.kernel import NodeState
+from fakecluster.configfs.kernel import ClusterState, NodeState
 from fakecluster.configfs.model import ConfigfsModel
+from fakecluster.truth import ManagerView, Row, usable_cluster_name
+from o2cbd.core.model import Entry, Status, Why
+from o2cbd.core.rules import Rules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Truth:
     """What is so on a host at this moment, whatever its daemon believes."""
 
-    quorate: bool
-    two_node: bool
-    member_names: frozenset[str]
-    right: frozenset[tuple[str, int, str, int]]
-    """The entries (name, num, address, port) that should be there."""
+    view: ManagerView | None
+    """The manager's; None: it is no member of anything."""
+    rows: Mapping[str, Row]
+    """What should be in the kernel, by name."""
     holder: int | None
     """The pid of whoever holds the semaphore."""
-    daemon_pid: int
-    in_use: bool
-    """A region runs or a volume is mounted."""
+    in_use: str
+    """Why a shutdown must be refused now; empty: nothing speaks against it."""
 
 
 Finding = Callable[[str], None]
 """Told of each violation, in words."""
 
+_NODE_DEPTH = 4  # cluster/C/node/N
+_VALUE_DEPTH = 5  # cluster/C/node/N/num
+
 
 class SafetyOracle:
-    """Watches one host. `call` is a hook of its model's journal."""
+    """Watches one host. `call` is told of every changing call of its daemon."""
 
     def __init__(self, model: ConfigfsModel, truth: Callable[[], Truth], found: Finding) -> None:
         self._model = model
         self._truth = truth
         self._found = found
+        self._rules = Rules()
+        self._pid = 0
         self._open_questions = 0
+        self._poison_seen = 0
+        self._believed: tuple[Entry, ...] = ()
+        self._cluster: str | None = None
+        self.forgotten: set[str] = set()
+        """Of whom the operator said that they are down."""
         self.checked = 0
         """How many calls and answers were judged."""
 
+    def daemon_began(self, rules: Rules, pid: int) -> None:
+        """Note that another daemon runs from now on."""
+        self._rules = rules
+        self._pid = pid
+        self._cluster = None
+        self._believed = ()
+        self.forgotten.clear()
+
+    # --- changing calls -------------------------------------------------------------------------
+
     def call(self, call: Call) -> None:
-        """Judge one call before it is applied."""
-        if call.name not in {"mkdir", "rmdir"} and not call.name.startswith("write:"):
-            return
+        """Judge one changing call of the daemon's before it is applied."""
         self.checked += 1
         truth = self._truth()
-        if truth.holder not in {None, truth.daemon_pid}:
+        if truth.holder not in {None, self._pid}:
             self._found(f"{call.name} {call.path} while process {truth.holder} holds")
-        if call.name == "write:local" and call.data.strip() == b"0":
-            self._found(f"local=0 written to {call.path}")
         parts = call.path.strip("/").split("/")
-        if len(parts) == _NODE_DEPTH and parts[2] == "node":
-            self._judge_node(call, parts[3], truth)
-        if self._model.poisoned:
-            self._found(f"the kernel could crash: {self._model.poisoned[-1].what}")
+        cluster = parts[1] if len(parts) > 1 else ""
+        self._judge_place(call, cluster, truth)
+        if len(parts) >= _NODE_DEPTH and parts[2] == "node":
+            if len(parts) == _NODE_DEPTH and call.name == "mkdir":
+                if parts[3] not in truth.rows:
+                    self._found(f"node {parts[3]} is added and should not be in the table")
+            elif len(parts) == _NODE_DEPTH and call.name == "rmdir":
+                self._judge_removal(parts[3], truth)
+            elif len(parts) == _VALUE_DEPTH:
+                self._judge_value(call, parts[3], truth)
+        elif len(parts) > 2 and parts[2] == "heartbeat" and call.name in {"mkdir", "rmdir"}:
+            self._found(f"{call.name} {call.path}: regions are not the daemon's")
+        elif len(parts) == 2 and call.name == "rmdir":
+            self._judge_cluster_removal(call.path)
 
-    def _judge_node(self, call: Call, name: str, truth: Truth) -> None:
-        if call.name == "mkdir" and name not in {row[0] for row in truth.right}:
-            self._found(f"node {name} is added and should not be in the table")
-        if call.name != "rmdir":
+    def _judge_place(self, call: Call, cluster: str, truth: Truth) -> None:
+        view = truth.view
+        if view is None or view.own_name is None:
+            self._found(f"{call.name} {call.path} while this node is no member")
             return
+        if cluster != view.cluster or not usable_cluster_name(cluster):
+            self._found(f"{call.name} {call.path}, and the cluster is {view.cluster!r}")
+        if self._cluster not in {None, cluster}:
+            self._found(f"{call.name} {call.path} under a daemon of cluster {self._cluster!r}")
+        self._cluster = cluster
+
+    def _judge_cluster_removal(self, path: str) -> None:
+        kernel = self._model.kernel
+        if kernel.cluster is not None:
+            self._found(f"rmdir of the cluster {path}")
+
+    def _judge_value(self, call: Call, name: str, truth: Truth) -> None:
+        attribute = call.path.rsplit("/", 1)[1]
+        value = call.data.decode("ascii", "backslashreplace").strip()
+        if attribute == "local" and value == "0":
+            self._found(f"local=0 written to {call.path}")
+            return
+        if attribute == "ipv4_address" and value == "0.0.0.0":
+            self._found(f"0.0.0.0 written to {call.path}")
+            return
+        row = truth.rows.get(name)
+        wanted = {} if row is None else _values(row)
+        if value != wanted.get(attribute):
+            self._found(f"{attribute} of {name} is written as {value}, should be {wanted}")
+
+    def _judge_removal(self, name: str, truth: Truth) -> None:
         cluster = self._model.kernel.cluster
         node = None if cluster is None else cluster.nodes.get(name)
-        if cluster is None or node is None or node.num is None:
+        if cluster is None or node is None:
             return
-        if node.local and cluster.regions:
+        local = node.local or (truth.view is not None and name == truth.view.own_name)
+        if local and cluster.regions:
             self._found(f"rmdir of the local node {name} under a heartbeat region")
-        if _row(node) in truth.right:
+        if node.num is None or truth.view is None:
+            return
+        row = truth.rows.get(name)
+        if row is not None and row.fits(node) and (row.local or not node.local):
             self._found(f"rmdir of {name}, whose entry is right")
-        if not truth.quorate:
-            self._found(f"rmdir of {name} without quorum")
-        if truth.two_node and name not in truth.member_names:
-            self._found(f"rmdir of the lost node {name} where quorum proves nothing")
+        self._judge_quorum(node, truth.view)
+
+    def _judge_quorum(self, node: NodeState, view: ManagerView) -> None:
+        why = quorum_blockers(node, view, self._rules.removals, self.forgotten)
+        if Why.INQUORATE in why:
+            self._found(f"rmdir of {node.name} without quorum")
+        if Why.TWO_NODE in why:
+            self._found(f"rmdir of the lost node {node.name} where quorum proves nothing")
+
+    # --- the shutdown question ------------------------------------------------------------------
 
     def asked(self) -> None:
         """Note that the manager asked for a vote."""
@@ -90,21 +155,62 @@ class SafetyOracle:
         self._open_questions -= 1
         if self._open_questions < 0:
             self._found("a shutdown question was answered twice, or was never asked")
-        if yes and self._truth().in_use:
-            self._found("yes to a shutdown while OCFS2 is in use")
+        in_use = self._truth().in_use
+        if yes and in_use:
+            self._found(f"yes to a shutdown while {in_use}")
 
     def connection_ended(self) -> None:
         """Note that open questions went with the connection."""
         self._open_questions = 0
 
-    def at_rest(self) -> None:
+    # --- after each step ------------------------------------------------------------------------
+
+    def at_rest(self, status: Status | None = None) -> None:
         """Judge a moment at which the daemon has nothing left to do at once."""
         if self._open_questions > 0:
             self._found(f"{self._open_questions} shutdown questions are not answered")
+        if self._model.kernel.poison:
+            poison = self._model.poisoned
+            for each in poison[self._poison_seen :]:
+                self._found(f"the kernel could crash: {each.what}")
+            self._poison_seen = len(poison)
+        if status is not None and status.entries is not self._believed:
+            self._believed = status.entries
+            self._judge_beliefs(status.entries)
+        if self.forgotten and (view := self._truth().view) is not None:
+            self.forgotten -= view.member_names
+
+    def _judge_beliefs(self, entries: tuple[Entry, ...]) -> None:
+        """What the daemon calls complete must be so in the kernel; two must never claim one."""
+        cluster = self._model.kernel.cluster
+        if cluster is None:
+            return
+        for entry in entries:
+            node = cluster.nodes.get(entry.name)
+            if node is None or not entry.complete or not self._same(cluster, entry):
+                continue
+            if node.num is None:
+                self._found(f"{entry.name} is half made and taken for complete")
+        for what, values in (
+            ("num", [node.num for node in cluster.nodes.values() if node.num is not None]),
+            ("address", [n.address for n in cluster.nodes.values() if n.address is not None]),
+        ):
+            if len(set(values)) != len(values):
+                self._found(f"two nodes of one {what} in the kernel")
+
+    def _same(self, cluster: ClusterState, entry: Entry) -> bool:
+        item = self._model.find(f"/cluster/{cluster.name}/node/{entry.name}")
+        return item is not None and item.inode == entry.inode
+
+    def forget(self, name: str) -> None:
+        """Note that the operator vouches for a node being down."""
+        self.forgotten.add(name)
+
+    def poison_known(self) -> None:
+        """Note that what has poisoned the kernel so far was not the daemon."""
+        self._poison_seen = len(self._model.poisoned)
 
 
-_NODE_DEPTH = 4  # cluster/C/node/N
-
-
-def _row(node: NodeState) -> tuple[str, int, str, int]:
-    return (node.name, node.num or 0, node.address or "", node.port or 0)
+def _values(row: Row) -> dict[str, str]:
+    values = {"num": str(row.num), "ipv4_address": row.address, "ipv4_port": str(row.port)}
+    return {**values, "local": "1"} if row.local else values

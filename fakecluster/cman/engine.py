@@ -262,6 +262,10 @@ class Engine(Ground):
         self.trace(node_id, "reads fail", f"{errnos.errorcode.get(errno, errno)} {count}")
         host.read_errnos.extend([errno] * count)
 
+    def read_fails(self, node_id: int) -> bool:
+        """Tell whether the next reading of the node list will fail, see `fail_read`."""
+        return bool(self._host(node_id).read_errnos)
+
     def refuse(self, node_id: int, errno: int | None) -> None:
         """Refuse new connections with that errno (EACCES ...), None: take them again."""
         self._host(node_id).refusal = errno
@@ -330,6 +334,11 @@ class Engine(Ground):
             members=() if daemon is None else daemon.nodes.member_ids(),
             generation=0 if daemon is None else daemon.generation,
         )
+
+    @property
+    def configured(self) -> tuple[NodeConfig, ...]:
+        """The nodes of the current configuration, sorted by id."""
+        return self._file.nodes
 
     @property
     def ids(self) -> tuple[int, ...]:

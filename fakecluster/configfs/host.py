@@ -47,11 +47,21 @@ class FakeHost:
         Raises:
             Refusal: EADDRNOTAVAIL or EADDRINUSE.
         """
-        if address not in self._addresses and ipaddress.IPv4Address(address) not in _LOOPBACK:
-            raise Refusal(errno.EADDRNOTAVAIL)
-        if (address, port) in self._taken or ("0.0.0.0", port) in self._taken:
-            raise Refusal(errno.EADDRINUSE)
+        refusal = self._refusal(address, port)
+        if refusal is not None:
+            raise Refusal(refusal)
         self.listener = (address, port)
+
+    def can_listen(self, address: str, port: int) -> bool:
+        """Tell whether `listen` would succeed."""
+        return self._refusal(address, port) is None
+
+    def _refusal(self, address: str, port: int) -> int | None:
+        if address not in self._addresses and ipaddress.IPv4Address(address) not in _LOOPBACK:
+            return errno.EADDRNOTAVAIL
+        if (address, port) in self._taken or ("0.0.0.0", port) in self._taken:
+            return errno.EADDRINUSE
+        return None
 
     def stop_listening(self) -> None:
         """Close o2net's listener."""

@@ -118,7 +118,8 @@ class Journal:
         """Note also the calls that change nothing."""
         self._done: collections.deque[Done] = collections.deque()
         self._faults: list[Fault] = []
-        self._hooks: list[Hook] = []
+        self._hooks: tuple[Hook, ...] = ()
+        self._hooks_of_reads: tuple[Hook, ...] = ()
 
     def __iter__(self) -> Iterator[Done]:
         return iter(tuple(self._done))
@@ -133,7 +134,7 @@ class Journal:
 
     def wants(self, name: str) -> bool:
         """Return whether anybody cares about a call with this name."""
-        if self._hooks or self._faults or self.with_reads:
+        if self._hooks_of_reads or self._faults or self.with_reads:
             return True
         return name.partition(":")[0] not in READS
 
@@ -149,18 +150,32 @@ class Journal:
         """Arm a fault; the first armed that fits strikes."""
         self._faults.append(fault)
 
+    @property
+    def armed(self) -> bool:
+        """True while some call is still to fail."""
+        return any(fault.left != 0 for fault in self._faults)
+
     def disarm(self) -> None:
         """Take all faults away."""
         self._faults.clear()
 
-    def add_hook(self, hook: Hook) -> None:
-        """Tell this hook of every call from now on."""
-        self._hooks.append(hook)
+    def add_hook(self, hook: Hook, *, first: bool = False, reads: bool = True) -> None:
+        """Tell this hook of every call from now on.
+
+        Args:
+            hook: whom to tell.
+            first: before those that are there; else after them.
+            reads: also of the calls that change nothing.
+        """
+        self._hooks = (hook, *self._hooks) if first else (*self._hooks, hook)
+        if reads:
+            others = self._hooks_of_reads
+            self._hooks_of_reads = (hook, *others) if first else (*others, hook)
 
     def remove_hook(self, hook: Hook) -> None:
         """Tell it no more; nothing happens when it is not there."""
-        if hook in self._hooks:
-            self._hooks.remove(hook)
+        self._hooks = tuple(one for one in self._hooks if one != hook)
+        self._hooks_of_reads = tuple(one for one in self._hooks_of_reads if one != hook)
 
     def enter(self, call: Call) -> None:
         """Let hooks and faults have their say before the call is applied.
@@ -168,7 +183,8 @@ class Journal:
         Raises:
             OSError: a fault's errno, or whatever a hook raises.
         """
-        for hook in tuple(self._hooks):
+        is_read = call.name.partition(":")[0] in READS
+        for hook in self._hooks_of_reads if is_read else self._hooks:
             hook(call)
         for fault in self._faults:
             if fault.strikes(call):

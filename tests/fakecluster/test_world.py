@@ -106,10 +106,3 @@ def test_a_forced_shutdown_happens_against_the_answer() -> None:
     vote = world.hosts[1].status.vote if world.hosts[1].status else None
     assert vote is not None
     assert (vote.yes, vote.forced) == (False, True)
-
-
-def test_the_judge_sees_a_removal_that_somebody_else_makes() -> None:
-    world = _started()
-    world.hosts[1].model.rmdir("/cluster/o2/node/node2")
-
-    assert world.violations == ["node 1: rmdir of node2, whose entry is right"]

@@ -1,0 +1,97 @@
+"""What truly keeps a host's kernel from being as it should be, whatever the daemon says."""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+from typing import TYPE_CHECKING
+
+from fakecluster.configfs.kernel import ClusterState, NodeState
+from fakecluster.truth import ManagerView, Row
+from o2cbd.core.model import Why
+from o2cbd.core.rules import RemovalRules, TwoNodeRule
+
+if TYPE_CHECKING:
+    from fakecluster.host import SimHost
+
+
+def removal_blockers(
+    host: SimHost,
+    node: NodeState,
+    row: Row | None,
+    view: ManagerView,
+    forgotten: AbstractSet[str],
+) -> frozenset[Why]:
+    """Return why a node that must go may still be there; empty: nothing excuses it.
+
+    Args:
+        host: whose kernel it is.
+        node: the kernel's.
+        row: what should be under its name; None: nothing.
+        view: the manager's.
+        forgotten: of whom the operator vouched that they are down.
+    """
+    kernel = host.model.kernel
+    cluster = kernel.cluster
+    found: set[Why] = set()
+    if node.address == "0.0.0.0":
+        found.add(Why.UNSAFE)
+    if (node.local or node.name == view.own_name) and cluster is not None and cluster.regions:
+        found.add(Why.REGION)
+    if kernel.pinned(node) or (node.num is not None and node.num in kernel.live_nums):
+        found.add(Why.PINNED)
+    if row is not None and cluster is not None and add_blockers(row, cluster):
+        found.add(Why.REPLACEMENT_BLOCKED)
+    if row is None and cluster is not None and _replacement_is_blocked(host, node, cluster):
+        found.add(Why.REPLACEMENT_BLOCKED)
+    if node.num is not None:
+        found |= quorum_blockers(node, view, host.daemon.rules.removals, forgotten)
+    return frozenset(found)
+
+
+def _replacement_is_blocked(host: SimHost, node: NodeState, cluster: ClusterState) -> bool:
+    """True when a node that is not there yet has this one's num, and another is in its way too."""
+    for row in host.truth.rows.values():
+        if row.num == node.num and row.name not in cluster.nodes:
+            others = [one for one in cluster.nodes.values() if one is not node]
+            return any(one.num == row.num or one.address == row.address for one in others)
+    return False
+
+
+def quorum_blockers(
+    node: NodeState, view: ManagerView, rules: RemovalRules, forgotten: AbstractSet[str]
+) -> set[Why]:
+    """Return what of quorum forbids the removal of a complete node."""
+    found: set[Why] = set()
+    if not view.quorate:
+        found.add(Why.INQUORATE)
+    if not view.two_node or rules.two_node is TwoNodeRule.ALLOW:
+        return found
+    if node.local or node.name == view.own_name or node.name in forgotten:
+        return found
+    for each in view.listed:
+        if each.member and (node.num == each.id or node.name == each.name):
+            return found
+        if each.fenced and node.num == each.id:
+            return found
+    found.add(Why.TWO_NODE)
+    return found
+
+
+def add_blockers(row: Row, cluster: ClusterState) -> frozenset[Why]:
+    """Return why a node may still be missing: another one has its num or address."""
+    in_the_way = any(
+        one.name != row.name and (one.num == row.num or one.address == row.address)
+        for one in cluster.nodes.values()
+    )
+    return frozenset({Why.WAITS_FOR_REMOVAL}) if in_the_way else frozenset()
+
+
+def local_blockers(host: SimHost, row: Row) -> frozenset[Why]:
+    """Return why our own node may still not be local."""
+    cluster = host.model.kernel.cluster
+    if cluster is not None and any(one.local for one in cluster.nodes.values()):
+        return frozenset({Why.WAITS_FOR_REMOVAL})
+    machine = host.model.host
+    if not machine.can_listen(row.address, row.port):
+        return frozenset({Why.FAILED})
+    return frozenset()

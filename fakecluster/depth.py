@@ -1,0 +1,75 @@
+"""How deep the fakes of a simulated daemon stand."""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fakecluster.cman.engine import Engine
+from fakecluster.cman.source import engine_connect
+from fakecluster.configfs.model import ConfigfsModel
+from fakecluster.configfs.quick import QuickTree
+from fakecluster.hold import FakeHold
+from fakecluster.usage import FakeMountTable, FakeUsage
+from o2cbd.configfs.interface import NodeTree
+from o2cbd.membership.interface import Connect
+from o2cbd.usage.interface import UsageReader
+
+
+class Depth(enum.Enum):
+    """What of the daemon is real."""
+
+    INTERFACES = "interfaces"
+    """The agent and all above it: the fakes implement its interfaces. Fast."""
+    ADAPTERS = "adapters"
+    """The adapters too: the fakes stand below the cman source (libcman's function table) and below
+    the node tree and the usage reader (the calls of `os`)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a daemon runs: its host, as the fakes know it."""
+
+    node_id: int
+    engine: Engine
+    model: ConfigfsModel
+    mounts: FakeMountTable
+    make_hold: Callable[[str], FakeHold]
+    on_readable: Callable[[], None]
+    """Called when the manager has something to say."""
+    now_us: Callable[[], int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What an agent is made of, and how to step it."""
+
+    connect: Connect
+    tree: NodeTree
+    usage: UsageReader
+    on_stage: Callable[[], contextlib.AbstractContextManager[None]]
+    """Wraps every step: the daemon's calls of `os` find the fakes there."""
+    readable: Callable[[int | None], bool]
+    """True when poll(2) would return at once for this descriptor."""
+
+
+def parts_of(depth: Depth, place: Place) -> Parts:
+    """Return the parts for a daemon at a place."""
+    if depth is Depth.ADAPTERS:
+        # Imported here, since the shallow depth needs nothing of it.
+        from fakecluster.adapters import deep_parts  # noqa: PLC0415
+
+        return deep_parts(place)
+    return Parts(
+        connect=engine_connect(place.engine, place.node_id, on_readable=place.on_readable),
+        tree=QuickTree(place.model),
+        usage=FakeUsage(place.model, place.mounts, place.make_hold),
+        on_stage=contextlib.nullcontext,
+        readable=_never,
+    )
+
+
+def _never(_fd: int | None) -> bool:
+    return False  # nothing to poll: `on_readable` says when to look

@@ -1,0 +1,242 @@
+"""What should be in a host's kernel: worked out for the judges, apart from the daemon's own mind.
+
+Nothing of `o2cbd.core`'s policy or planner is used here. The manager is looked at from inside, so
+that looking uses up no fault and works while it is stopped.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from fakecluster.cman.answers import NodeEntry
+from fakecluster.cman.engine import Engine
+from fakecluster.configfs.kernel import NodeState
+from o2cbd.core.rules import Rules, Scope
+
+_MAX_NUM = 254
+_NAME_MAX_BYTES = 64
+_CLUSTER_NAME_MAX = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A node as it should stand in a kernel."""
+
+    name: str
+    num: int
+    address: str
+    port: int
+    local: bool = False
+
+    def fits(self, node: NodeState) -> bool:
+        """True when the kernel's node is this one, `local` aside."""
+        return (node.name, node.num, node.address, node.port) == (
+            self.name,
+            self.num,
+            self.address,
+            self.port,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """A node of the manager's, as one host's manager sees it."""
+
+    id: int
+    name: str
+    member: bool
+    addresses: tuple[str, ...]
+    fenced: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManagerView:
+    """What one host's manager holds for true at this moment."""
+
+    cluster: str
+    local_id: int
+    quorate: bool
+    two_node: bool
+    listed: tuple[Listed, ...]
+    """By id."""
+
+    @property
+    def member_names(self) -> frozenset[str]:
+        """The names of all members."""
+        return frozenset(each.name for each in self.listed if each.member)
+
+    @property
+    def own_name(self) -> str | None:
+        """Our own name; None where we are no member."""
+        names = (each.name for each in self.listed if each.member and each.id == self.local_id)
+        return next(names, None)
+
+
+class Looker:
+    """Looks into one host's manager; what has not changed since is not worked out again."""
+
+    def __init__(self, engine: Engine, node_id: int) -> None:
+        self._engine = engine
+        self._node_id = node_id
+        self._entries: tuple[NodeEntry, ...] | None = None
+        self._view: ManagerView | None = None
+        self._known: dict[int, tuple[NodeEntry, Listed]] = {}
+
+    def view(self) -> ManagerView | None:
+        """Return the manager's view; None while there is none, or it never was in a cluster."""
+        daemon = self._engine.daemon_of(self._node_id)
+        if daemon is None or not daemon.is_member:
+            return None
+        entries = daemon.nodes.entries()
+        before = self._view
+        two_node = daemon.config.two_node
+        if (
+            before is not None
+            and entries is self._entries
+            and not two_node
+            and (before.cluster, before.quorate, before.two_node)
+            == (self._engine.cluster, daemon.quorate, two_node)
+        ):
+            return before
+        self._entries = entries
+        self._view = ManagerView(
+            cluster=self._engine.cluster,
+            local_id=self._node_id,
+            quorate=daemon.quorate,
+            two_node=two_node,
+            listed=tuple(sorted(map(self._listed, entries), key=lambda each: (each.id, each.name))),
+        )
+        return self._view
+
+    def _listed(self, entry: NodeEntry) -> Listed:
+        known = self._known.get(entry.node_id)
+        daemon = self._engine.daemon_of(self._node_id)
+        if known is not None and known[0] is entry and not (daemon and daemon.fences):
+            return known[1]
+        peer = None if daemon is None else daemon.nodes.find(entry.node_id)
+        addresses = peer.addresses if peer is not None and entry.is_member else ()
+        fence = None if daemon is None else daemon.fences.get(entry.node_id)
+        listed = Listed(
+            id=entry.node_id,
+            name=entry.name,
+            member=entry.is_member,
+            addresses=addresses,
+            fenced=fence is not None and fence.fenced and not entry.is_member,
+        )
+        self._known[entry.node_id] = (entry, listed)
+        return listed
+
+
+class Expectation:
+    """What one host's kernel should hold, from the manager's view and the daemon's rules."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._view: ManagerView | None = None
+        self._claims: tuple[_Claim, ...] = ()
+        self._plain: Mapping[str, Row] | None = None
+
+    def rows(self, view: ManagerView, actual: Iterable[NodeState]) -> Mapping[str, Row]:
+        """Return the rows that should be there, by name.
+
+        Args:
+            view: the manager's.
+            actual: what is there. It matters only where several claim one thing: a live member
+                whose right entry is there keeps it, else the lowest id has it.
+        """
+        if view is not self._view:
+            self._view = view
+            self._claims = tuple(self._fitting(view))
+            rows = [claim.row for claim in self._claims]
+            self._plain = {row.name: row for row in rows} if _all_apart(rows) else None
+        if self._plain is not None:
+            return self._plain
+        return self._settled(actual)
+
+    def _fitting(self, view: ManagerView) -> Iterable[_Claim]:
+        everybody = self._rules.table.scope is Scope.CONFIGURED
+        for each in view.listed:
+            if not each.member and not everybody:
+                continue
+            override = self._rules.table.nodes.get(each.name)
+            chosen = None if override is None else override.address
+            address = chosen or _first_ipv4(each.addresses)
+            port = (None if override is None else override.port) or self._rules.table.port
+            if not 1 <= each.id <= _MAX_NUM or not usable_name(each.name):
+                continue
+            if address is None or not _usable_address(address):
+                continue
+            row = Row(
+                name=each.name,
+                num=each.id,
+                address=address,
+                port=port,
+                local=each.id == view.local_id,
+            )
+            yield _Claim(member=each.member, row=row)
+
+    def _settled(self, actual: Iterable[NodeState]) -> Mapping[str, Row]:
+        there = {node.name: node for node in actual}
+
+        def rank(claim: _Claim) -> tuple[bool, int]:
+            node = there.get(claim.row.name)
+            sits = claim.member and node is not None and claim.row.fits(node)
+            return (not sits, claim.row.num)
+
+        given: dict[str, Row] = {}
+        for claim in sorted(self._claims, key=rank):
+            row = claim.row
+            if all(
+                row.num != one.num and row.address != one.address and row.name != one.name
+                for one in given.values()
+            ):
+                given[row.name] = row
+        return given
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Claim:
+    member: bool
+    row: Row
+
+
+def _all_apart(rows: list[Row]) -> bool:
+    return all(
+        len(set(values)) == len(rows)
+        for values in (
+            [row.num for row in rows],
+            [row.address for row in rows],
+            [row.name for row in rows],
+        )
+    )
+
+
+def _first_ipv4(addresses: Iterable[str]) -> str | None:
+    for address in addresses:
+        if ipaddress.ip_address(address).version == 4:
+            return address
+    return None
+
+
+def _usable_address(address: str) -> bool:
+    try:
+        return int(ipaddress.IPv4Address(address)) != 0
+    except ValueError:
+        return False
+
+
+def usable_name(name: str) -> bool:
+    """True when a kernel's directory can have this name."""
+    if not 1 <= len(name.encode("utf-8", "surrogateescape")) <= _NAME_MAX_BYTES:
+        return False
+    if name in {".", ".."} or "/" in name:
+        return False
+    return all(unicodedata.category(char) != "Cc" for char in name)
+
+
+def usable_cluster_name(name: str) -> bool:
+    """True when OCFS2's tools can use this cluster name."""
+    return 1 <= len(name) <= _CLUSTER_NAME_MAX and name.isascii() and name.isalnum()
