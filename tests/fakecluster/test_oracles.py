@@ -1,4 +1,4 @@
-"""The judges: each finds the one thing that it is there for, and nothing else."""
+"""The judge of safety: it finds each thing that it is there for, and nothing else."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,18 +7,28 @@ import pytest
 
 from fakecluster.configfs.model import ConfigfsModel
 from fakecluster.oracles import SafetyOracle, Truth
+from fakecluster.truth import Listed, ManagerView, Row
+from o2cbd.core.model import Entry, Quorum, State, Status
+from o2cbd.core.rules import RemovalRules, Rules, TwoNodeRule
 
-NODE1 = ("node1", 1, "10.0.0.1", 7777)
-NODE2 = ("node2", 2, "10.0.0.2", 7777)
-GOOD = Truth(
+ROWS = {
+    f"node{num}": Row(
+        name=f"node{num}", num=num, address=f"10.0.0.{num}", port=7777, local=num == 1
+    )
+    for num in (1, 2)
+}
+VIEW = ManagerView(
+    cluster="c",
+    local_id=1,
     quorate=True,
     two_node=False,
-    member_names=frozenset({"node1", "node2"}),
-    right=frozenset({NODE1, NODE2}),
-    holder=None,
-    daemon_pid=100,
-    in_use=False,
+    listed=tuple(
+        Listed(id=row.num, name=row.name, member=True, addresses=(row.address,))
+        for row in ROWS.values()
+    ),
 )
+GOOD = Truth(view=VIEW, rows=ROWS, holder=None, in_use="")
+PID = 100
 
 
 class Bench:
@@ -27,13 +37,14 @@ class Bench:
     def __init__(self) -> None:
         self.truth = GOOD
         self.found: list[str] = []
-        self.model = ConfigfsModel(addresses=["10.0.0.1"])
+        self.model = ConfigfsModel(addresses=["10.0.0.1", "10.0.0.2"])
         self.oracle = SafetyOracle(self.model, lambda: self.truth, self.found.append)
+        self.oracle.daemon_began(Rules(), PID)
         self.model.mkdir("/cluster/c")
-        self.add(*NODE1)
+        for row in ROWS.values():
+            self.add(row.name, row.num, row.address, row.port)
         self.model.write_value("/cluster/c/node/node1/local", b"1")
-        self.add(*NODE2)
-        self.model.journal.add_hook(self.oracle.call)
+        self.model.journal.add_hook(self.oracle.call, reads=False)
 
     def add(self, name: str, num: int, address: str, port: int) -> None:
         """Make a node as a daemon does."""
@@ -43,18 +54,30 @@ class Bench:
         self.model.write_value(f"{where}/ipv4_address", address.encode())
         self.model.write_value(f"{where}/num", str(num).encode())
 
-    def lost(self, name: str) -> None:
+    def see(self, **changes: object) -> None:
+        """Let the manager's view be another one."""
+        self.truth = replace(self.truth, view=replace(VIEW, **changes))  # type: ignore[arg-type]
+
+    def lost(self, name: str, **changes: object) -> None:
         """Let a node be no member any more."""
-        self.truth = replace(
-            self.truth,
-            member_names=self.truth.member_names - {name},
-            right=frozenset(row for row in self.truth.right if row[0] != name),
+        listed = tuple(
+            replace(each, member=False) if each.name == name else each for each in VIEW.listed
         )
+        self.see(listed=listed, **changes)
+        rows = {key: row for key, row in self.truth.rows.items() if key != name}
+        self.truth = replace(self.truth, rows=rows)
+
+    def want(self, row: Row) -> None:
+        """Let there be one more row that should be there."""
+        self.truth = replace(self.truth, rows={**self.truth.rows, row.name: row})
 
 
 @pytest.fixture
 def bench() -> Bench:
     return Bench()
+
+
+NODE3 = Row(name="node3", num=3, address="10.0.0.3", port=7777)
 
 
 def _remove_lost(bench: Bench) -> None:
@@ -63,14 +86,65 @@ def _remove_lost(bench: Bench) -> None:
 
 
 def _add_member(bench: Bench) -> None:
-    row = ("node3", 3, "10.0.0.3", 7777)
-    bench.truth = replace(bench.truth, right=bench.truth.right | {row})
-    bench.add(*row)
+    bench.want(NODE3)
+    bench.add("node3", 3, "10.0.0.3", 7777)
 
 
-@pytest.mark.parametrize("act", [_remove_lost, _add_member])
+def _replace_member(bench: Bench) -> None:
+    bench.want(replace(ROWS["node2"], address="10.0.0.22"))
+    bench.model.rmdir("/cluster/c/node/node2")
+    bench.add("node2", 2, "10.0.0.22", 7777)
+
+
+def _remove_half_made_inquorate(bench: Bench) -> None:
+    bench.want(NODE3)
+    bench.model.mkdir("/cluster/c/node/node3")
+    bench.see(quorate=False)
+    bench.model.rmdir("/cluster/c/node/node3")
+
+
+def _remove_fenced_of_two(bench: Bench) -> None:
+    bench.lost("node2", two_node=True)
+    view = bench.truth.view
+    assert view is not None
+    fenced = tuple(replace(each, fenced=not each.member) for each in view.listed)
+    bench.truth = replace(bench.truth, view=replace(view, listed=fenced))
+    bench.model.rmdir("/cluster/c/node/node2")
+
+
+def _remove_forgotten_of_two(bench: Bench) -> None:
+    bench.oracle.forget("node2")
+    bench.lost("node2", two_node=True)
+    bench.model.rmdir("/cluster/c/node/node2")
+
+
+def _remove_of_two_where_allowed(bench: Bench) -> None:
+    bench.oracle.daemon_began(Rules(removals=RemovalRules(two_node=TwoNodeRule.ALLOW)), PID)
+    bench.lost("node2", two_node=True)
+    bench.model.rmdir("/cluster/c/node/node2")
+
+
+def _step_under_our_own_hold(bench: Bench) -> None:
+    bench.truth = replace(bench.truth, holder=PID)
+    _remove_lost(bench)
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        _remove_lost,
+        _add_member,
+        _replace_member,
+        _remove_half_made_inquorate,
+        _remove_fenced_of_two,
+        _remove_forgotten_of_two,
+        _remove_of_two_where_allowed,
+        _step_under_our_own_hold,
+    ],
+)
 def test_right_steps_are_not_blamed(bench: Bench, act: Callable[[Bench], None]) -> None:
     act(bench)
+    bench.oracle.at_rest()
 
     assert bench.found == []
     assert bench.oracle.checked > 0
@@ -81,13 +155,19 @@ def _remove_member(bench: Bench) -> None:
 
 
 def _remove_inquorate(bench: Bench) -> None:
-    bench.truth = replace(bench.truth, quorate=False)
-    _remove_lost(bench)
+    bench.lost("node2", quorate=False)
+    bench.model.rmdir("/cluster/c/node/node2")
 
 
-def _remove_two_node(bench: Bench) -> None:
-    bench.truth = replace(bench.truth, two_node=True)
-    _remove_lost(bench)
+def _remove_of_two(bench: Bench) -> None:
+    bench.lost("node2", two_node=True)
+    bench.model.rmdir("/cluster/c/node/node2")
+
+
+def _forget_a_node_that_returned_since(bench: Bench) -> None:
+    bench.oracle.forget("node2")
+    bench.oracle.at_rest()
+    _remove_of_two(bench)
 
 
 def _remove_while_held(bench: Bench) -> None:
@@ -96,24 +176,52 @@ def _remove_while_held(bench: Bench) -> None:
 
 
 def _remove_local_under_region(bench: Bench) -> None:
+    bench.model.journal.remove_hook(bench.oracle.call)
     bench.model.mkdir("/cluster/c/heartbeat/R")
-    bench.lost("node1")
+    bench.model.journal.add_hook(bench.oracle.call)
+    bench.want(replace(ROWS["node1"], address="10.0.0.11"))
     bench.model.rmdir("/cluster/c/node/node1")
 
 
+def _make_a_region(bench: Bench) -> None:
+    bench.model.mkdir("/cluster/c/heartbeat/R")
+
+
 def _add_stranger(bench: Bench) -> None:
-    bench.add("node9", 9, "10.0.0.9", 7777)
+    bench.model.mkdir("/cluster/c/node/node9")
+
+
+def _write_a_wrong_address(bench: Bench) -> None:
+    bench.want(NODE3)
+    bench.add("node3", 3, "10.0.0.33", 7777)
+
+
+def _make_a_peer_local(bench: Bench) -> None:
+    bench.model.rmdir("/cluster/c/node/node1")
+    bench.found.clear()
+    bench.model.write_value("/cluster/c/node/node2/local", b"1")
 
 
 def _stop_listening(bench: Bench) -> None:
     bench.model.write_value("/cluster/c/node/node1/local", b"0\n")
 
 
-def _poison(bench: Bench) -> None:
-    bench.truth = replace(bench.truth, right=bench.truth.right | {("node3", 3, "", 0)})
+def _write_zero(bench: Bench) -> None:
+    bench.want(NODE3)
     bench.model.mkdir("/cluster/c/node/node3")
     bench.model.write_value("/cluster/c/node/node3/ipv4_address", b"0.0.0.0")
-    bench.model.write_value("/cluster/c/node/node3/ipv4_port", b"7777")
+
+
+def _step_outside_of_the_cluster(bench: Bench) -> None:
+    bench.truth = replace(bench.truth, view=None)
+    bench.model.rmdir("/cluster/c/node/node2")
+
+
+def _follow_a_new_name(bench: Bench) -> None:
+    _add_member(bench)
+    bench.see(cluster="d")
+    bench.want(replace(NODE3, name="node4", num=4, address="10.0.0.4"))
+    bench.model.mkdir("/cluster/c/node/node4")
 
 
 @pytest.mark.parametrize(
@@ -121,12 +229,18 @@ def _poison(bench: Bench) -> None:
     [
         (_remove_member, "whose entry is right"),
         (_remove_inquorate, "without quorum"),
-        (_remove_two_node, "quorum proves nothing"),
+        (_remove_of_two, "quorum proves nothing"),
+        (_forget_a_node_that_returned_since, "quorum proves nothing"),
         (_remove_while_held, "while process 7 holds"),
         (_remove_local_under_region, "under a heartbeat region"),
+        (_make_a_region, "regions are not the daemon's"),
         (_add_stranger, "should not be in the table"),
+        (_write_a_wrong_address, "is written as 10.0.0.33"),
+        (_make_a_peer_local, "local of node2 is written as 1"),
         (_stop_listening, "local=0"),
-        (_poison, "could crash"),
+        (_write_zero, "0.0.0.0 written"),
+        (_step_outside_of_the_cluster, "while this node is no member"),
+        (_follow_a_new_name, "and the cluster is 'd'"),
     ],
 )
 def test_each_wrong_step_is_found(bench: Bench, act: Callable[[Bench], None], words: str) -> None:
@@ -134,6 +248,22 @@ def test_each_wrong_step_is_found(bench: Bench, act: Callable[[Bench], None], wo
 
     assert [text for text in bench.found if words in text] != []
     assert all(words in text for text in bench.found)
+
+
+def test_what_can_crash_a_kernel_is_found_once(bench: Bench) -> None:
+    bench.model.mkdir("/cluster/c/heartbeat/R")
+    bench.model.rmdir("/cluster/c/node/node1")
+    bench.found.clear()
+    bench.model.journal.remove_hook(bench.oracle.call)
+    bench.model.mkdir("/cluster/c/node/bad")
+    bench.model.write_value("/cluster/c/node/bad/ipv4_address", b"0.0.0.0")
+
+    bench.oracle.at_rest()
+    bench.oracle.at_rest()
+
+    poisonings = [f"the kernel could crash: {each.what}" for each in bench.model.poisoned]
+    assert poisonings != []
+    assert bench.found == poisonings
 
 
 def test_one_answer_a_question(bench: Bench) -> None:
@@ -162,8 +292,43 @@ def test_a_question_goes_with_its_connection(bench: Bench) -> None:
 
 
 def test_yes_while_in_use_is_found(bench: Bench) -> None:
-    bench.truth = replace(bench.truth, in_use=True)
+    bench.truth = replace(bench.truth, in_use="OCFS2 is mounted")
     bench.oracle.asked()
     bench.oracle.answered(yes=True)
 
-    assert bench.found == ["yes to a shutdown while OCFS2 is in use"]
+    assert bench.found == ["yes to a shutdown while OCFS2 is mounted"]
+
+
+def _status(*entries: Entry) -> Status:
+    return Status(
+        state=State.SYNCED,
+        reason="",
+        cluster="c",
+        quorum=Quorum.QUORATE,
+        members=(),
+        entries=entries,
+        pending=(),
+        left_out=(),
+        hold=None,
+        vote=None,
+        fingerprint="",
+        first_pass_done=True,
+    )
+
+
+def _entry(bench: Bench, name: str, *, num: int, address: str, port: int) -> Entry:
+    item = bench.model.find(f"/cluster/c/node/{name}")
+    assert item is not None
+    return Entry(name=name, inode=item.inode, num=num, address=address, port=port, local=num == 1)
+
+
+def test_a_half_made_node_taken_for_complete_is_found(bench: Bench) -> None:
+    bench.model.journal.remove_hook(bench.oracle.call)
+    bench.model.mkdir("/cluster/c/node/node3")
+    good = _entry(bench, "node2", num=2, address="10.0.0.2", port=7777)
+    half = _entry(bench, "node3", num=3, address="10.0.0.3", port=7777)
+
+    bench.oracle.at_rest(_status(good))
+    assert bench.found == []
+    bench.oracle.at_rest(_status(good, half))
+    assert bench.found == ["node3 is half made and taken for complete"]
