@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -55,7 +56,13 @@ def footprint(members: int, rounds: int) -> Footprint:
         options = ("--nodes", str(members), "--cluster", CLUSTER)
         with ServedChild(top / "c", *options) as served:
             node = served.node(1)
-            command, environment = list(node["command"]), node["env"]
+            command = list(node["command"])
+            # As a package installs it: with bytecode, which the warm-up round compiles.
+            environment = {
+                **node["env"],
+                "PYTHONPYCACHEPREFIX": str(top / "bytecode"),
+                "PYTHONDONTWRITEBYTECODE": "",
+            }
 
             def start(*python_options: str) -> RunningDaemon:
                 bare.empty(node["configfs"], CLUSTER)
@@ -64,17 +71,17 @@ def footprint(members: int, rounds: int) -> Footprint:
 
             passes, bare_passes, readies, processors, anon, rss = [], [], [], [], [], []
             for turn in range(rounds + 1):
-                pass_s = _timed([command[0], "-c", "pass"])
-                bare_pass_s = _timed([command[0], "-I", "-S", "-c", "pass"])
+                pass_s = _timed([command[0], "-c", "pass"], environment)
+                bare_pass_s = _timed([command[0], "-I", "-S", "-c", "pass"], environment)
                 with start() as daemon:
                     memory = memory_kib(daemon.pid)
-                    if turn:  # the first is the warm-up
+                    if turn:  # the first is the warm-up, which compiles
                         passes.append(pass_s)
                         bare_passes.append(bare_pass_s)
                         readies.append(daemon.ready_s)
                         processors.append(processor_s(daemon.pid))
-                    anon.append(memory["RssAnon"])
-                    rss.append(memory["VmRSS"])
+                        anon.append(memory["RssAnon"])
+                        rss.append(memory["VmRSS"])
                     daemon.stop()
             with start("-X", "importtime") as daemon:
                 share = _imports_s(daemon.log) / daemon.ready_s
@@ -93,9 +100,10 @@ def footprint(members: int, rounds: int) -> Footprint:
     )
 
 
-def _timed(command: Sequence[str]) -> float:
+def _timed(command: Sequence[str], environment: Mapping[str, str]) -> float:
+    variables = {**os.environ, **environment}
     begin = perf_counter()
-    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL, env=variables)
     return perf_counter() - begin
 
 
