@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fakecluster.cman.engine import Engine
 from fakecluster.cman.source import engine_connect
 from fakecluster.configfs.model import ConfigfsModel
-from fakecluster.configfs.quick import QuickTree
+from fakecluster.configfs.direct import DirectTree
 from fakecluster.hold import FakeHold
 from fakecluster.usage import FakeMountTable, FakeUsage
 from o2cbd.configfs.interface import NodeTree
@@ -64,7 +64,7 @@ def parts_of(depth: Depth, place: Place) -> Parts:
         return deep_parts(place)
     return Parts(
         connect=engine_connect(place.engine, place.node_id, on_readable=place.on_readable),
-        tree=QuickTree(place.model),
+        tree=DirectTree(place.model),
         usage=FakeUsage(place.model, place.mounts, place.make_hold),
         on_stage=contextlib.nullcontext,
         readable=_never,

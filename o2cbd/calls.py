@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from typing import NamedTuple
 
 from o2cbd.clock import Clock
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """An external call that is under way."""
+class Call(NamedTuple):
+    """An external call that is under way; a tuple, since a table takes hundreds."""
 
     name: str
     """As an operator knows it: `cman_get_nodes`, `rmdir`."""
@@ -28,6 +26,7 @@ class CallBoard:
         self._clock = clock
         self._call: Call | None = None
         self._count = 0
+        self._ending = _Ending(self)
 
     @property
     def current(self) -> Call | None:
@@ -39,12 +38,24 @@ class CallBoard:
         """How many calls have begun: it moves while the agent moves."""
         return self._count
 
-    @contextlib.contextmanager
-    def declare(self, name: str) -> Iterator[None]:
-        """Declare a call for the duration of the with block."""
+    def declare(self, name: str) -> AbstractContextManager[None]:
+        """Declare a call, from now to the end of the with block that this is given to."""
         self._count += 1
         self._call = Call(name=name, since_us=self._clock.now_us())
-        try:
-            yield
-        finally:
-            self._call = None
+        return self._ending
+
+    def clear(self) -> None:
+        """No call is under way any more."""
+        self._call = None
+
+
+class _Ending(AbstractContextManager[None]):
+    """Ends whatever is declared; one for all, since a table takes hundreds of calls."""
+
+    __slots__ = ("_board",)
+
+    def __init__(self, board: CallBoard) -> None:
+        self._board = board
+
+    def __exit__(self, *_: object) -> None:
+        self._board.clear()

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import posixpath
-from collections.abc import Iterator
-from types import ModuleType
 from typing import Any
-from unittest import mock
 
 from pyfakefs.fake_filesystem import FakeFilesystem, FakeOsModule
 
@@ -183,13 +179,3 @@ class ModelOsModule(FakeOsModule):
             dst_dir_fd=dst_dir_fd,
             follow_symlinks=follow_symlinks,
         )
-
-
-@contextlib.contextmanager
-def faked(filesystem: ModelFilesystem, *modules: ModuleType) -> Iterator[ModelOsModule]:
-    """Let these modules' `os` be the fake one within the with block."""
-    fake = ModelOsModule(filesystem)
-    with contextlib.ExitStack() as stack:
-        for module in modules:
-            stack.enter_context(mock.patch.object(module, "os", fake))
-        yield fake

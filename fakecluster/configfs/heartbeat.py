@@ -16,6 +16,11 @@ _START_BLOCK = 1
 _BLOCKS = 255
 
 
+def nums_line(nums: Iterable[int]) -> str:
+    """Return a node map as debugfs prints it: each num and a blank, then the end of the line."""
+    return "".join(f"{num} " for num in sorted(nums)) + "\n"
+
+
 class Heartbeat:
     """What mount.ocfs2, the disk and the network do to a kernel; no call of the daemon's.
 

@@ -15,6 +15,8 @@ from fakecluster.configfs.oddcalls import OddCalls
 from fakecluster.configfs.values import Refusal
 from fakecluster.configfs.variant import STORE_MAX_BYTES, KernelVariant
 
+_MAKES = os.O_CREAT | os.O_EXCL
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
@@ -134,16 +136,19 @@ class ConfigfsModel(OddCalls):
                 self._directories.room_for(path, caller)
                 raise Refusal(errno.EACCES) from None
             raise
-        if flags & os.O_CREAT and flags & os.O_EXCL:
+        if flags & _MAKES == _MAKES:
             raise Refusal(errno.EEXIST)
         if not isinstance(item, Attribute):
             raise Refusal(errno.EISDIR)
         if flags & os.O_DIRECTORY:
             raise Refusal(errno.ENOTDIR)
-        require(item.allows(caller, 4 * wants_read + 2 * wants_write), errno.EACCES)
-        # Root passes every mode check but this one, which configfs makes itself.
-        require(not wants_read or bool(item.mode & 0o444), errno.EACCES)
-        require(not wants_write or (item.writable and bool(item.mode & 0o222)), errno.EACCES)
+        # Root passes every mode check but the last two, which configfs makes itself.
+        if (
+            not item.allows(caller, 4 * wants_read + 2 * wants_write)
+            or (wants_read and not item.mode & 0o444)
+            or (wants_write and not (item.writable and item.mode & 0o222))
+        ):
+            raise Refusal(errno.EACCES)
         return Handle(item, can_read=wants_read, can_write=wants_write)
 
     def open_directory(self, path: str, caller: Caller = ROOT) -> Directory:

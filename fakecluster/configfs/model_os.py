@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import itertools
 import os
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
-from fakecluster.configfs.items import ROOT, Caller, Directory, DirEntry, Handle, Item
+from fakecluster.configfs.items import ROOT, Caller, Directory, DirEntry, Handle
 from fakecluster.configfs.model import ConfigfsModel, Status, status_of
 
 FIRST_FD = 1 << 20
@@ -23,16 +25,27 @@ NOT_ROOT = Caller(uid=65534, gid=65534)
 _PURE = frozenset({"path", "fspath", "fsencode", "fsdecode", "strerror", "PathLike", "stat_result"})
 _CONSTANTS = ("O_", "SEEK_", "EX_")
 
+_WRITES = os.O_WRONLY | os.O_RDWR
+
 PathText = str | bytes | os.PathLike[str]
+Shown = Callable[[], bytes]
+"""Makes a file's text whenever it is opened."""
 
 
-@dataclass(frozen=True, slots=True)
 class ScannedEntry:
     """One entry of `scandir`, as os.DirEntry."""
 
-    name: str
-    path: str
-    entry: DirEntry
+    __slots__ = ("_directory", "entry", "name")
+
+    def __init__(self, directory: str, entry: DirEntry) -> None:
+        self.name = entry.name
+        self.entry = entry
+        self._directory = directory
+
+    @property
+    def path(self) -> str:
+        """Its path, as far as that of the directory was given."""
+        return posixpath.join(self._directory, self.name)
 
     def inode(self) -> int:
         """Its inode, without a stat."""
@@ -81,17 +94,31 @@ class ModelOs:
 
     Each call becomes one call of the model, so that the model's journal is the list of the
     adapter's calls. Directory descriptors and paths relative to them work as on Linux. What lies
-    outside of `root` is not there.
+    outside of `root` is not there, but for the files that are `shown`.
     """
 
-    def __init__(self, model: ConfigfsModel, root: str = "/sys/kernel/config") -> None:
+    def __init__(
+        self,
+        model: ConfigfsModel,
+        root: str = "/sys/kernel/config",
+        *,
+        shown: Mapping[str, Shown] = MappingProxyType({}),
+    ) -> None:
+        """Stand on a model.
+
+        Args:
+            model: whose calls are made.
+            root: where its root is found.
+            shown: other files, by their whole path, that can be opened and read; no calls of the
+                model's.
+        """
         self.model = model
         self.root = root.rstrip("/")
         self.caller = ROOT
         """Who makes the calls."""
         self._numbers = itertools.count(FIRST_FD)
-        self._files: dict[int, _OpenFile] = {}
-        self._directories: dict[int, Directory] = {}
+        self._shown = shown
+        self._opened: dict[int, _OpenFile | Directory | io.BytesIO] = {}
 
     def __getattr__(self, name: str) -> Any:
         if name in _PURE or name.startswith(_CONSTANTS):
@@ -101,7 +128,7 @@ class ModelOs:
     @property
     def open_count(self) -> int:
         """How many descriptors are open."""
-        return len(self._files) + len(self._directories)
+        return len(self._opened)
 
     @contextlib.contextmanager
     def not_root(self) -> Iterator[None]:
@@ -144,10 +171,7 @@ class ModelOs:
         where = self._place(path)
         shown = "" if isinstance(path, int) else os.fsdecode(path)
         return Scan(
-            [
-                ScannedEntry(entry.name, posixpath.join(shown, entry.name), entry)
-                for entry in self.model.scandir(where, self.caller)
-            ]
+            [ScannedEntry(shown, entry) for entry in self.model.scandir(where, self.caller)]
         )
 
     # ---- files
@@ -161,32 +185,35 @@ class ModelOs:
         dir_fd: int | None = None,
     ) -> int:
         """Stand for os.open."""
-        where = self._path(path, dir_fd)
         number = next(self._numbers)
-        item = self.model.find(where)
-        wants_write = flags & os.O_ACCMODE != os.O_RDONLY
+        if path in self._shown:
+            self._opened[number] = io.BytesIO(self._shown[os.fsdecode(path)]())
+            return number
+        where = self._path(path, dir_fd)
         if flags & os.O_PATH:
             # It only names the place: no right is asked for and configfs hears nothing of it.
             found = self.model.lookup(where, self.caller)
             if not isinstance(found, Directory):
-                raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), where)
-            self._directories[number] = found
-        elif isinstance(item, Directory) and not wants_write:
-            self._directories[number] = self.model.open_directory(where, self.caller)
+                raise _error(errno.ENOTDIR, where)
+            self._opened[number] = found
+        elif flags & _WRITES or not isinstance(self.model.find(where), Directory):
+            self._opened[number] = _OpenFile(self.model.open(where, flags, self.caller))
         else:
-            self._files[number] = _OpenFile(self.model.open(where, flags, self.caller))
+            self._opened[number] = self.model.open_directory(where, self.caller)
         return number
 
     def close(self, fd: int) -> None:
         """Stand for os.close."""
-        if self._files.pop(fd, None) is None and self._directories.pop(fd, None) is None:
+        if self._opened.pop(fd, None) is None:
             raise _bad(fd)
 
     def read(self, fd: int, n: int) -> bytes:
         """Stand for os.read."""
-        if fd in self._directories:
-            raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), fd)
-        opened = self._file(fd)
+        opened = self._opened.get(fd)
+        if isinstance(opened, io.BytesIO):
+            return opened.read(n)
+        if not isinstance(opened, _OpenFile):
+            raise _bad(fd) if opened is None else _error(errno.EISDIR, fd)
         data = self.model.read(opened.handle, n, opened.position, pid=self.caller.pid)
         opened.position += len(data)
         return data
@@ -223,8 +250,9 @@ class ModelOs:
 
     def fstat(self, fd: int) -> os.stat_result:
         """Stand for os.fstat, which works for what has been removed, too."""
-        item: Item | None = self._directories.get(fd)
-        return _result(status_of(item or self._file(fd).handle.attribute))
+        opened = self._opened.get(fd)
+        item = opened if isinstance(opened, Directory) else self._file(fd).handle.attribute
+        return _result(status_of(item))
 
     # ---- the rest
 
@@ -257,13 +285,15 @@ class ModelOs:
     def _path(self, path: PathText, dir_fd: int | None = None) -> str:
         """Return the model's path of what a call means."""
         text = os.fsdecode(path)
-        if not text.startswith("/") and dir_fd is not None:
+        if dir_fd is not None and not text.startswith("/"):
             directory = self._directory(dir_fd)
             if directory.removed:
-                raise OSError(errno.ENOENT, os.strerror(errno.ENOENT), text)
+                raise _error(errno.ENOENT, text)
+            if "." not in text:  # nothing in it to be made plain, and most paths are such
+                return f"{directory.path}/{text}"
             return posixpath.normpath(posixpath.join(directory.path, text))
         if not self.owns(text):
-            raise OSError(errno.ENOENT, os.strerror(errno.ENOENT), text)
+            raise _error(errno.ENOENT, text)
         return posixpath.normpath(text)[len(self.root) :] or "/"
 
     def _place(self, path: PathText | int) -> str:
@@ -272,24 +302,28 @@ class ModelOs:
             return self._path(path)
         directory = self._directory(path)
         if directory.removed:
-            raise OSError(errno.ENOENT, os.strerror(errno.ENOENT), directory.path)
+            raise _error(errno.ENOENT, directory.path)
         return directory.path
 
     def _directory(self, fd: int) -> Directory:
-        if fd in self._files:
-            raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), fd)
-        if fd not in self._directories:
-            raise _bad(fd)
-        return self._directories[fd]
+        opened = self._opened.get(fd)
+        if isinstance(opened, Directory):
+            return opened
+        raise _bad(fd) if opened is None else _error(errno.ENOTDIR, fd)
 
     def _file(self, fd: int) -> _OpenFile:
-        if fd not in self._files:
+        opened = self._opened.get(fd)
+        if not isinstance(opened, _OpenFile):
             raise _bad(fd)
-        return self._files[fd]
+        return opened
 
 
 def _bad(fd: int) -> OSError:
-    return OSError(errno.EBADF, os.strerror(errno.EBADF), fd)
+    return _error(errno.EBADF, fd)
+
+
+def _error(number: int, where: str | int) -> OSError:
+    return OSError(number, os.strerror(number), where)
 
 
 def _result(status: Status) -> os.stat_result:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from fakecluster.configfs.heartbeat import nums_line
 from fakecluster.serve.layout import Places
 
 
@@ -34,8 +35,3 @@ class KernelFiles:
         fresh.write_text(text, encoding="utf-8")
         os.replace(fresh, path)  # noqa: PTH105 - the atomic one, by its name
         self._written[path] = text
-
-
-def nums_line(nums: Iterable[int]) -> str:
-    """Return a node map as debugfs prints it: each num and a blank, then the end of the line."""
-    return "".join(f"{num} " for num in sorted(nums)) + "\n"

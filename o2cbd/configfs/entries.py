@@ -6,8 +6,7 @@ import dataclasses
 import errno
 
 from o2cbd.calls import CallBoard
-from o2cbd.configfs import files
-from o2cbd.configfs.files import Listed
+from o2cbd.configfs.files import Files, Listed, closing
 from o2cbd.core.model import Entry
 
 Key = tuple[str, int]
@@ -18,7 +17,8 @@ and num, port and address can be written once only: so this names their values (
 class EntryReader:
     """Reads `node/`; a complete entry's write-once values are read once for each (name, inode)."""
 
-    def __init__(self, calls: CallBoard) -> None:
+    def __init__(self, files: Files, calls: CallBoard) -> None:
+        self._files = files
         self._calls = calls
         self._kept: dict[Key, Entry] = {}
 
@@ -38,7 +38,7 @@ class EntryReader:
             OSError: an entry that is there cannot be read. One that vanishes is left out.
         """
         with self._calls.declare("scandir node"):
-            found = [item for item in files.listing(node_fd) if item.is_dir]
+            found = [item for item in self._files.listing(node_fd) if item.is_dir]
         # Ours first: its `local` tells whether the others' must be read.
         found.sort(key=lambda item: (item.name != own, item.name))
         entries: list[Entry] = []
@@ -59,15 +59,15 @@ class EntryReader:
             return dataclasses.replace(kept, local=False) if kept.local else kept
         try:
             with self._calls.declare("open node"):
-                opened = files.open_walk(item.name, node_fd)
-            with files.closing(opened) as fd:
+                opened = self._files.open_walk(item.name, node_fd)
+            with closing(self._files, opened) as fd:
                 if kept is None:
                     return self._read_values(fd, item, with_local=with_local)
                 local = self._number(fd, "local") != 0
                 return kept if kept.local == local else dataclasses.replace(kept, local=local)
         except FileNotFoundError as error:
             with self._calls.declare("stat node"):
-                inode = files.inode_of(item.name, node_fd)
+                inode = self._files.inode_of(item.name, node_fd)
             if inode != item.inode:
                 return None  # gone, or gone and made anew: the next reading finds that one
             raise _at(error, where, item.name) from None
@@ -91,7 +91,7 @@ class EntryReader:
     def _text(self, fd: int, attribute: str) -> str:
         with self._calls.declare(f"read {attribute}"):
             try:
-                return files.read_value(attribute, fd)
+                return self._files.read_value(attribute, fd)
             except OSError as error:
                 error.filename = f"/{attribute}"
                 raise

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from o2cbd.calls import CallBoard
-from o2cbd.configfs import files, shape
+from o2cbd.configfs import shape
 from o2cbd.configfs.entries import EntryReader
-from o2cbd.configfs.files import Listed
+from o2cbd.configfs.files import Files, Listed, OsFiles, closing
 from o2cbd.configfs.interface import NotConfigfsError
 from o2cbd.configfs.refusals import check_name, refuse
 from o2cbd.core.model import (
@@ -24,7 +24,6 @@ from o2cbd.core.model import (
     Step,
     Tables,
 )
-from o2cbd.eintr import uninterrupted
 
 # Some 4.x kernels misnamed the file (mended in the kernel in 2017).
 _ALIASES = {"heartbeat/dead_threshold": "heartbeat/threshold"}
@@ -52,12 +51,23 @@ class OsNodeTree:
         configfs_path: str | os.PathLike[str],
         debugfs_path: str | os.PathLike[str],
         calls: CallBoard,
+        *,
+        files: Files | None = None,
     ) -> None:
+        """Stand on a kernel.
+
+        Args:
+            configfs_path: where configfs is, or is expected.
+            debugfs_path: where debugfs is, or is expected.
+            calls: where each call is declared.
+            files: the calls of a kernel; None: of this host's.
+        """
         self._top = os.path.join(os.fspath(configfs_path), "cluster")  # noqa: PTH118 - text stays text
         debugfs = os.fspath(debugfs_path)
         self._livenodes = os.path.join(debugfs, "o2hb", "livenodes")  # noqa: PTH118 - text stays text
         self._calls = calls
-        self._entries = EntryReader(calls)
+        self._files: Files = OsFiles() if files is None else files
+        self._entries = EntryReader(self._files, calls)
         self._open: _OpenCluster | None = None
 
     def read(
@@ -104,14 +114,14 @@ class OsNodeTree:
     def _let_go(self) -> None:
         opened, self._open = self._open, None
         if opened is not None:
-            files.close(opened.node_fd)
-            files.close(opened.fd)
+            self._files.close(opened.node_fd)
+            self._files.close(opened.fd)
 
     # ---- reading
 
     def _read(self, cluster: str, own: str | None, attributes: Sequence[str]) -> Tables:
-        clusters = []
-        with files.closing(self._open_top()) as top_fd:
+        files = self._files
+        with closing(files, self._open_top()) as top_fd:
             with self._calls.declare("scandir cluster"):
                 found = {item.name: item for item in files.listing(top_fd) if item.is_dir}
             clusters = sorted(found)
@@ -123,7 +133,7 @@ class OsNodeTree:
             return Tables(clusters=tuple(clusters), live_nums=self._read_live_nums())
         opened = self._open = inside
         where = f"{self._top}/{cluster}"
-        with files.closing(self._opened(files.open_list, "heartbeat", opened.fd, where)) as hb_fd:
+        with closing(files, self._opened(files.open_list, "heartbeat", opened.fd, where)) as hb_fd:
             with self._calls.declare("scandir heartbeat"):
                 heartbeat = files.listing(hb_fd)
             return Tables(
@@ -137,7 +147,7 @@ class OsNodeTree:
     def _open_top(self) -> int:
         try:
             with self._calls.declare("open cluster"):
-                return files.open_top(self._top)
+                return self._files.open_top(self._top)
         except FileNotFoundError:
             raise shape.absent(self._top) from None
         except NotADirectoryError:
@@ -150,7 +160,7 @@ class OsNodeTree:
             NotConfigfsError: it is there and is no cluster of a kernel's.
             OSError: it cannot be opened.
         """
-        where = f"{self._top}/{item.name}"
+        files, where = self._files, f"{self._top}/{item.name}"
         try:
             fd = self._opened(files.open_list, item.name, top_fd, self._top)
         except FileNotFoundError:
@@ -179,7 +189,7 @@ class OsNodeTree:
 
     def _inode_of(self, name: str, dir_fd: int) -> int | None:
         with self._calls.declare(f"stat {name}"):
-            return files.inode_of(name, dir_fd)
+            return self._files.inode_of(name, dir_fd)
 
     def _read_attributes(self, opened: _OpenCluster, names: Sequence[str]) -> dict[str, str]:
         values: dict[str, str] = {}
@@ -190,7 +200,7 @@ class OsNodeTree:
                     continue
                 try:
                     with self._calls.declare(f"read {file}"):
-                        values[name] = files.read_value(file, opened.fd)
+                        values[name] = self._files.read_value(file, opened.fd)
                 except FileNotFoundError:
                     continue  # not on this kernel
                 except OSError as error:
@@ -207,7 +217,7 @@ class OsNodeTree:
             file = f"{item.name}/pid"
             try:
                 with self._calls.declare("read pid"):
-                    text = files.read_value(file, heartbeat_fd)
+                    text = self._files.read_value(file, heartbeat_fd)
             except FileNotFoundError:
                 if self._inode_of(item.name, heartbeat_fd) != item.inode:
                     continue
@@ -222,7 +232,7 @@ class OsNodeTree:
     def _read_live_nums(self) -> frozenset[int] | None:
         try:
             with self._calls.declare("read livenodes"):
-                text = files.read_value(self._livenodes, None)
+                text = self._files.read_value(self._livenodes, None)
             return frozenset(int(num) for num in text.split())
         except (OSError, ValueError):
             return None  # debugfs is a help, not a need
@@ -234,7 +244,8 @@ class OsNodeTree:
         if self._open is not None and self._open.name == cluster:
             return self._open
         self._let_go()
-        with files.closing(self._open_top()) as top_fd:
+        files = self._files
+        with closing(files, self._open_top()) as top_fd:
             fd = self._opened(files.open_walk, cluster, top_fd, self._top)
         try:
             node_fd = self._opened(files.open_list, "node", fd, f"{self._top}/{cluster}")
@@ -245,14 +256,14 @@ class OsNodeTree:
         return self._open
 
     def _create_cluster(self, cluster: str) -> None:
-        where = f"{self._top}/{cluster}"
+        files, where = self._files, f"{self._top}/{cluster}"
         self._let_go()
-        with files.closing(self._open_top()) as top_fd:
-            self._call("mkdir", where, os.mkdir, cluster, dir_fd=top_fd)
+        with closing(files, self._open_top()) as top_fd:
+            self._call("mkdir", where, files.mkdir, cluster, top_fd)
             if self._has_shape(cluster, top_fd):
                 return
             try:
-                self._call("rmdir", where, os.rmdir, cluster, dir_fd=top_fd)
+                self._call("rmdir", where, files.rmdir, cluster, top_fd)
             except OSError as error:
                 code = errno.errorcode.get(error.errno or 0, str(error.errno))
                 text = f"{shape.ADVICE} (rmdir of what was made there: {code})"
@@ -260,8 +271,9 @@ class OsNodeTree:
             raise shape.foreign(where)
 
     def _has_shape(self, cluster: str, top_fd: int) -> bool:
+        files = self._files
         with (
-            files.closing(self._opened(files.open_list, cluster, top_fd, self._top)) as fd,
+            closing(files, self._opened(files.open_list, cluster, top_fd, self._top)) as fd,
             self._calls.declare("scandir cluster"),
         ):
             return shape.is_cluster(files.listing(fd))
@@ -279,45 +291,45 @@ class OsNodeTree:
             self._write(alias, opened.fd, value, alias)
 
     def _set_node_attribute(self, step: SetAttribute, name: str) -> None:
-        node_fd = self._inside(step.cluster).node_fd
+        files, node_fd = self._files, self._inside(step.cluster).node_fd
         where = f"node/{name}"
-        with files.closing(self._opened(files.open_walk, name, node_fd, "node")) as fd:
+        with closing(files, self._opened(files.open_walk, name, node_fd, "node")) as fd:
             self._write(step.attribute, fd, step.value, f"{where}/{step.attribute}")
 
     def _add_node(self, cluster: str, node: Node) -> None:
-        node_fd = self._inside(cluster).node_fd
+        files, node_fd = self._files, self._inside(cluster).node_fd
         where = f"node/{node.name}"
-        self._call("mkdir", where, os.mkdir, node.name, dir_fd=node_fd)
+        self._call("mkdir", where, files.mkdir, node.name, node_fd)
         try:
-            with files.closing(self._opened(files.open_walk, node.name, node_fd, "node")) as fd:
+            with closing(files, self._opened(files.open_walk, node.name, node_fd, "node")) as fd:
                 self._write("ipv4_port", fd, str(node.port), f"{where}/ipv4_port")
                 self._write("ipv4_address", fd, node.address, f"{where}/ipv4_address")
                 self._write("num", fd, str(node.num), f"{where}/num")
         except OSError as first:
             try:
-                self._call("rmdir", where, os.rmdir, node.name, dir_fd=node_fd)
+                self._call("rmdir", where, files.rmdir, node.name, node_fd)
             except OSError as error:
                 first.add_note(f"and the half-made node stays: {error}")
             raise
 
     def _remove_node(self, cluster: str, name: str) -> None:
         node_fd = self._inside(cluster).node_fd
-        self._call("rmdir", f"node/{name}", os.rmdir, name, dir_fd=node_fd)
+        self._call("rmdir", f"node/{name}", self._files.rmdir, name, node_fd)
 
     def _write(self, attribute: str, dir_fd: int, value: str, where: str) -> None:
         with self._calls.declare(f"write {attribute}"):
             try:
-                files.write_value(attribute, dir_fd, value)
+                self._files.write_value(attribute, dir_fd, value)
             except OSError as error:
                 error.filename = where
                 raise
 
     def _call(
-        self, name: str, where: str, call: Callable[..., None], target: str, *, dir_fd: int
+        self, name: str, where: str, call: Callable[[str, int], None], target: str, dir_fd: int
     ) -> None:
         with self._calls.declare(name):
             try:
-                uninterrupted(call, target, dir_fd=dir_fd)
+                call(target, dir_fd)
             except OSError as error:
                 error.filename = where
                 raise

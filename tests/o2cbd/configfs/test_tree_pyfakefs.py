@@ -17,7 +17,6 @@ from fakecluster.conformance.tree_drivers import ModelDriver
 from o2cbd.calls import CallBoard
 from o2cbd.clock import MonotonicClock
 from o2cbd.configfs import files
-from o2cbd.configfs import tree as tree_module
 from o2cbd.configfs.tree import OsNodeTree
 from o2cbd.core.model import AddNode, CreateCluster, Node, RemoveNode, SetAttribute
 
@@ -25,7 +24,7 @@ ROOT = "/sys/kernel/config"
 LIVENODES = "/sys/kernel/debug/o2hb/livenodes"
 
 Make = Callable[[KernelVariant], ModelDriver]
-CallNoted = tuple[str, str]
+CallNoted = tuple[str, ...]
 
 
 class NotingOs(ModelOsModule):
@@ -70,7 +69,7 @@ class NotingOs(ModelOsModule):
 
     def write(self, fd: int, contents: bytes) -> int:
         where = self._opened[fd]
-        self.calls.append((f"write:{posixpath.basename(where)}", where))
+        self.calls.append((f"write:{posixpath.basename(where)}", where, contents.decode()))
         return super().write(fd, contents)
 
 
@@ -81,8 +80,7 @@ class Place:
         self.model = ConfigfsModel(variant=variant)
         self.filesystem = ModelFilesystem(self.model, ROOT)
         self.os = NotingOs(self.filesystem)
-        for module in (files, tree_module):
-            monkeypatch.setattr(module, "os", self.os)
+        monkeypatch.setattr(files, "os", self.os)
         self.tree = OsNodeTree(ROOT, "/sys/kernel/debug", CallBoard(MonotonicClock()))
 
     def show_live(self, nums: Iterable[int]) -> None:
@@ -136,13 +134,18 @@ def test_the_models_journal_is_the_adapters_calls(monkeypatch: pytest.MonkeyPatc
         tree.do(AddNode(cluster="c1", node=node))
     tree.do(SetAttribute(cluster="c1", node="n1", attribute="local", value="1"))
     tree.do(SetAttribute(cluster="c1", node=None, attribute="idle_timeout_ms", value="20000"))
+    tree.do(SetAttribute(cluster="c1", node=None, attribute="fence_method", value="panic"))
     for fresh in (False, True):
         tree.read("c1", own="n1", attributes=("idle_timeout_ms",), fresh=fresh)
     tree.do(RemoveNode(cluster="c1", node="n2"))
     place.close()
-    journal = [(done.name, done.path) for done in place.model.journal]
+    journal = [
+        (done.name, done.path, *([done.data.decode()] if done.data else []))
+        for done in place.model.journal
+    ]
     assert len(journal) > 50
     assert place.os.calls == journal
+    assert ("write:fence_method", "/cluster/c1/fence_method", "panic\n") in journal
     assert {done.error for done in place.model.journal} == {""}
 
 
@@ -163,11 +166,11 @@ def test_the_calls_of_one_more_join_are_few(monkeypatch: pytest.MonkeyPatch) -> 
     tree.read("c1", own="n1", attributes=(), fresh=False)
     place.close()
     new = "/cluster/c1/node/n33"
-    written = ("ipv4_port", "ipv4_address", "num")
+    written = {"ipv4_port": "7777", "ipv4_address": "127.0.0.33", "num": "33"}
     read_back = ("ipv4_address", "ipv4_port", "num")
-    expected = [("mkdir", new)]
-    for name in written:
-        expected += [("open", f"{new}/{name}"), (f"write:{name}", f"{new}/{name}")]
+    expected: list[CallNoted] = [("mkdir", new)]
+    for name, value in written.items():
+        expected += [("open", f"{new}/{name}"), (f"write:{name}", f"{new}/{name}", value)]
     for path in ("/cluster", "/cluster/c1", "/cluster/c1/node", "/cluster/c1/heartbeat"):
         expected.append(("open", path))
     for path in ("/cluster", "/cluster/c1", "/cluster/c1/node", "/cluster/c1/heartbeat"):

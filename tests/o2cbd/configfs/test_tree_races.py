@@ -14,7 +14,7 @@ import pytest
 
 from o2cbd.calls import CallBoard
 from o2cbd.clock import MonotonicClock
-from o2cbd.configfs import files, tree
+from o2cbd.configfs import files
 from o2cbd.configfs.interface import NotConfigfsError
 from o2cbd.configfs.tree import OsNodeTree
 from o2cbd.core.model import CreateCluster, SetAttribute, Tables
@@ -111,7 +111,7 @@ def test_a_plain_directory_that_cannot_be_taken_away_is_told(
     def refuse(_path: str, *, dir_fd: int) -> None:
         raise OSError(errno.EBUSY, "busy")
 
-    monkeypatch.setattr(tree.os, "rmdir", refuse)
+    monkeypatch.setattr(files.os, "rmdir", refuse)
     with pytest.raises(NotConfigfsError, match="rmdir of what was made there: EBUSY") as caught:
         OsNodeTree(tmp_path, tmp_path, CallBoard(MonotonicClock())).do(CreateCluster(cluster="c1"))
     assert caught.value.errno == errno.ENODEV
@@ -126,16 +126,16 @@ def test_a_cluster_that_goes_while_it_is_looked_at_is_gone(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An emptied directory has no shape; that it is gone is the reason."""
-    listing = files.listing
+    listing = files.OsFiles.listing
     listed = []
 
-    def list_after(fd: int) -> list[files.Listed]:
+    def list_after(self: files.OsFiles, fd: int) -> list[files.Listed]:
         listed.append(fd)
         if len(listed) == 2:
             remove(place.cluster)
-        return listing(fd)
+        return listing(self, fd)
 
-    monkeypatch.setattr(files, "listing", list_after)
+    monkeypatch.setattr(files.OsFiles, "listing", list_after)
     assert place.read() == Tables(clusters=())
 
 
