@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from fakecluster.clock import Timeline
+from fakecluster.configfs.heartbeat import nums_line
 from fakecluster.configfs.model import ConfigfsModel
-from fakecluster.serve.kernelfiles import KernelFiles, nums_line
+from fakecluster.serve.kernelfiles import KernelFiles
 from fakecluster.serve.kernels import MOUNT_POINT, ServedKernels
 from fakecluster.serve.layout import Places
 from o2cbd.usage.mounts import ocfs2_mounts
