@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
-from typing import TYPE_CHECKING
 
 from fakecluster.configfs.kernel import ClusterState, NodeState
+from fakecluster.host import SimHost
+from fakecluster.quorum_blockers import quorum_blockers
 from fakecluster.truth import ManagerView, Row
 from o2cbd.core.model import Why
-from o2cbd.core.rules import RemovalRules, TwoNodeRule
-
-if TYPE_CHECKING:
-    from fakecluster.host import SimHost
 
 
 def removal_blockers(
@@ -55,26 +52,6 @@ def _replacement_is_blocked(host: SimHost, node: NodeState, cluster: ClusterStat
             others = [one for one in cluster.nodes.values() if one is not node]
             return any(one.num == row.num or one.address == row.address for one in others)
     return False
-
-
-def quorum_blockers(
-    node: NodeState, view: ManagerView, rules: RemovalRules, forgotten: AbstractSet[str]
-) -> set[Why]:
-    """Return what of quorum forbids the removal of a complete node."""
-    found: set[Why] = set()
-    if not view.quorate:
-        found.add(Why.INQUORATE)
-    if not view.two_node or rules.two_node is TwoNodeRule.ALLOW:
-        return found
-    if node.local or node.name == view.own_name or node.name in forgotten:
-        return found
-    for each in view.listed:
-        if each.member and (node.num == each.id or node.name == each.name):
-            return found
-        if each.fenced and node.num == each.id:
-            return found
-    found.add(Why.TWO_NODE)
-    return found
 
 
 def add_blockers(row: Row, cluster: ClusterState) -> frozenset[Why]:

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from fakecluster.blockers import quorum_blockers
 from fakecluster.configfs.journal import Call
 from fakecluster.configfs.kernel import ClusterState, NodeState
 from fakecluster.configfs.model import ConfigfsModel
+from fakecluster.quorum_blockers import quorum_blockers
 from fakecluster.truth import ManagerView, Row, usable_cluster_name
 from o2cbd.core.model import Entry, Status, Why
 from o2cbd.core.rules import Rules
