@@ -23,13 +23,13 @@ LiveChanged = Callable[[int, frozenset[int]], None]
 """Called with a host and the nums that it sees live from now on (empty: it does not look)."""
 
 
-def death_seen_after_us(dead_threshold: int) -> int:
+def death_seen_after_us(dead_threshold: int, interval_us: int = INTERVAL_US) -> int:
     """How long a dead host's slot is believed in, in microseconds.
 
     Seen on 6.1 from kill to drop: threshold 5, 10 s; 11, 21.5 s; 31, 64 s, which is
     (threshold - 1) intervals and 1 to 4 s; one interval is taken for that rest.
     """
-    return (dead_threshold - 1) * INTERVAL_US + INTERVAL_US
+    return (dead_threshold - 1) * interval_us + interval_us
 
 
 @dataclass(slots=True, kw_only=True)
@@ -42,9 +42,20 @@ class _Mounted:
 class SharedDisk:
     """One shared volume and the heartbeat on it. Hosts are numbered by their caller."""
 
-    def __init__(self, timeline: Timeline, changed: LiveChanged) -> None:
+    def __init__(
+        self, timeline: Timeline, changed: LiveChanged, *, interval_us: int = INTERVAL_US
+    ) -> None:
+        """Make a volume that nobody has mounted.
+
+        Args:
+            timeline: whose time it is.
+            changed: told of every change of what a host sees.
+            interval_us: how often slots are written and read; the kernel's two seconds, unless
+                somebody who waits in real time wants it shorter.
+        """
         self._timeline = timeline
         self._changed = changed
+        self._interval_us = interval_us
         self._hosts: dict[int, _Mounted] = {}
         self._deaths: dict[int, int] = {}
         """By num: how often a host with it died. A later death makes earlier timers void."""
@@ -97,7 +108,7 @@ class SharedDisk:
         for other, theirs in sorted(self._hosts.items()):
             self._timeline.schedule(
                 functools.partial(self._judge, other, gone.num, deaths),
-                after_us=death_seen_after_us(theirs.dead_threshold),
+                after_us=death_seen_after_us(theirs.dead_threshold, self._interval_us),
                 label=f"host {other} gives up num {gone.num}",
             )
 

@@ -10,6 +10,7 @@ from fakecluster.cman.constants import MAX_NODES
 from fakecluster.cman.standin import BuildError, standin_library
 from fakecluster.cman.timings import Timings
 from fakecluster.cman.topology import Topology, TopologyError
+from fakecluster.heartbeat import DEFAULT_DEAD_THRESHOLD, INTERVAL_US
 from fakecluster.listener import PathTooLongError
 from fakecluster.serve.cluster import ServeOptions
 from fakecluster.serve.layout import InUseError
@@ -42,12 +43,40 @@ _DEFAULTS = Timings()
 )
 @click.option("--no-configfs", is_flag=True, help="Mount no configfs.")
 @click.option(
+    "--configfs-of",
+    metavar="ID",
+    multiple=True,
+    type=int,
+    help="Mount the configfs of these nodes alone: a mount costs more than a node.",
+)
+@click.option(
+    "--down",
+    metavar="ID",
+    multiple=True,
+    type=int,
+    help="A node without power; `fakecluster ctl start` boots it.",
+)
+@click.option(
     "--libcman",
     help="The library to name in the commands.  [default: the stand-in, built if needed]",
 )
 @click.option("--token-ms", type=_MILLISECONDS, default=_DEFAULTS.token_ms, show_default=True)
 @click.option(
     "--consensus-ms", type=_MILLISECONDS, default=_DEFAULTS.consensus_ms, show_default=True
+)
+@click.option(
+    "--heartbeat-ms",
+    type=_MILLISECONDS,
+    default=INTERVAL_US // 1000,
+    show_default=True,
+    help="How often the disk heartbeat writes and reads.",
+)
+@click.option(
+    "--dead-threshold",
+    type=click.IntRange(min=3),
+    default=DEFAULT_DEAD_THRESHOLD,
+    show_default=True,
+    help="Every kernel's when it boots.",
 )
 @click.option(
     "--shutdown-timeout-ms",
@@ -61,9 +90,13 @@ def serve_command(  # noqa: PLR0917 - click passes all by name
     cluster: str | None,
     topology_file: Path | None,
     no_configfs: bool,  # noqa: FBT001 - click's calling convention
+    configfs_of: tuple[int, ...],
+    down: tuple[int, ...],
     libcman: str | None,
     token_ms: int,
     consensus_ms: int,
+    heartbeat_ms: int,
+    dead_threshold: int,
     shutdown_timeout_ms: int,
 ) -> int:
     """Serve a whole fake cluster: cman's sockets and a configfs a node.
@@ -72,6 +105,8 @@ def serve_command(  # noqa: PLR0917 - click passes all by name
     """
     try:
         topology = _topology(nodes, cluster, topology_file)
+        _check_ids(topology, "--configfs-of", configfs_of)
+        _check_ids(topology, "--down", down)
         options = ServeOptions(
             topology=topology,
             timings=Timings(
@@ -81,6 +116,10 @@ def serve_command(  # noqa: PLR0917 - click passes all by name
             ),
             libcman=libcman or _standin(),
             configfs=not no_configfs,
+            configfs_of=configfs_of,
+            down=down,
+            dead_threshold=dead_threshold,
+            heartbeat_interval_us=heartbeat_ms * 1000,
         )
         serve(options, directory, click.echo)
     except TopologyError as error:
@@ -102,6 +141,12 @@ def _topology(nodes: int | None, cluster: str | None, file: Path | None) -> Topo
     if cluster is not None:
         raise click.UsageError("the topology file says the cluster's name")
     return read_topology(file)
+
+
+def _check_ids(topology: Topology, option: str, ids: tuple[int, ...]) -> None:
+    for node_id in ids:
+        if node_id not in topology.ids:
+            raise click.UsageError(f"{option}: there is no node {node_id}")
 
 
 def _standin() -> str | None:

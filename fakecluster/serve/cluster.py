@@ -8,7 +8,7 @@ import site
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from fakecluster.cman.server import WireServer
 from fakecluster.cman.timings import Timings
 from fakecluster.cman.topology import NodeConfig, Topology
 from fakecluster.configfs.model import ConfigfsModel
+from fakecluster.heartbeat import DEFAULT_DEAD_THRESHOLD, INTERVAL_US
 from fakecluster.listener import check_path
 from fakecluster.poller import Poller
 from fakecluster.serve.arguments import BadRequestError
@@ -28,6 +29,7 @@ from fakecluster.serve.kernels import ServedKernels
 from fakecluster.serve.layout import Places, ServeDirectory
 from fakecluster.serve.mounts import Mounts
 from fakecluster.serve.processes import SOCKET_DIR_VARIABLE
+from fakecluster.truth import Looker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +41,15 @@ class ServeOptions:
     libcman: str | None
     """The library that daemons load; None: as their loader finds it."""
     configfs: bool = True
-    """Mount each node's configfs."""
+    """Mount the nodes' configfs."""
+    configfs_of: tuple[int, ...] = ()
+    """Only of these nodes; empty: of all."""
+    down: tuple[int, ...] = ()
+    """These nodes have no power until somebody starts them."""
+    dead_threshold: int = DEFAULT_DEAD_THRESHOLD
+    """Every kernel's when it boots, in intervals of the disk heartbeat."""
+    heartbeat_interval_us: int = INTERVAL_US
+    """How often the disk heartbeat writes and reads."""
 
 
 class ServedCluster:
@@ -63,7 +73,13 @@ class ServedCluster:
         for each in places.values():
             check_path(each.daemon_socket)
         self.wire = WireServer(poller, {i: each.directory for i, each in places.items()})
-        self.hosts = ServedKernels(timeline, cluster=topology.cluster, changed=self._render)
+        self.hosts = ServedKernels(
+            timeline,
+            cluster=topology.cluster,
+            changed=self._render,
+            dead_threshold=options.dead_threshold,
+            interval_us=options.heartbeat_interval_us,
+        )
         self._files: dict[int, KernelFiles] = {}
         try:
             for node in topology.nodes:
@@ -76,7 +92,9 @@ class ServedCluster:
                 watcher=self.wire,
             )
             self.wire.attach(self.engine)
-            for node_id in topology.ids:
+            for node_id in options.down:
+                self.hosts.power_off(self.node_id(str(node_id)))
+            for node_id in self._up:
                 self.engine.start(node_id)
         except BaseException:
             self.close()
@@ -84,9 +102,12 @@ class ServedCluster:
 
     @property
     def formed(self) -> bool:
-        """True when every node's cman serves and sees every node."""
-        ids = self._options.topology.ids
-        return all(self.engine.state(node_id).members == ids for node_id in ids)
+        """True when every cman that was started serves and sees every other."""
+        return all(self.engine.state(node_id).members == self._up for node_id in self._up)
+
+    @property
+    def _up(self) -> tuple[int, ...]:
+        return tuple(i for i in self._options.topology.ids if i not in self._options.down)
 
     def has(self, node_id: int) -> bool:
         """True when there is a host with this id."""
@@ -126,7 +147,8 @@ class ServedCluster:
             self._nodes[node.id] = node
             self._render(node.id)
             places.settings.write_text(self._settings(node.id), encoding="utf-8")
-            if self._options.configfs:
+            only = self._options.configfs_of
+            if self._options.configfs and (not only or node.id in only):
                 self._mounts.add(model, places.configfs)
             self.wire.add(node.id, places.directory)
         return self.describe(node.id)
@@ -139,6 +161,27 @@ class ServedCluster:
                 model.host.remove_address(gone)
             for address in addresses:
                 model.host.add_address(address)
+
+    def hide_mounts(self, node_id: int, *, hidden: bool) -> None:
+        """Let a host's mount table be unreadable, or readable again."""
+        files = self._files[node_id]
+        if hidden:
+            files.hide_mounts()
+        else:
+            files.show_mounts()
+            self._render(node_id)
+
+    def rename_node(self, node_id: int, name: str) -> None:
+        """Give a node another name in the manager's configuration, effective at once.
+
+        Raises:
+            TopologyError: it cannot have this name.
+        """
+        nodes = self.engine.configured
+        self.engine.reconfigure(
+            [replace(node, name=name) if node.id == node_id else node for node in nodes]
+        )
+        self._nodes[node_id] = replace(self._nodes[node_id], name=name)
 
     def forget_hold(self, node_id: int) -> None:
         """Take away the semaphore of a host that lost its memory."""
@@ -174,6 +217,11 @@ class ServedCluster:
             "cluster": self._options.topology.cluster,
             "nodes": [self._node_state(node_id) for node_id in self._nodes],
         }
+
+    def view(self, node_id: int) -> dict[str, Any] | None:
+        """Return what a node's manager holds for true; None while it is in no cluster."""
+        seen = Looker(self.engine, node_id).view()
+        return None if seen is None else asdict(seen)
 
     def close(self) -> None:
         """Unmount and close everything; the directory is the caller's to remove."""

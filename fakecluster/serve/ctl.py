@@ -76,6 +76,13 @@ def _state() -> int:
     return _do("state")
 
 
+@ctl_command.command("view")
+@_node
+def _view(node: str) -> int:
+    """Show what a node's cman holds for true: members, addresses, quorum."""
+    return _do("view", node=node)
+
+
 @ctl_command.command("journal")
 @_node
 def _journal(node: str) -> int:
@@ -116,9 +123,25 @@ def _partition(groups: str) -> int:
     return _do("partition", groups=groups)
 
 
+@ctl_command.command("cut")
+@click.argument("speaker")
+@click.argument("listener")
+def _cut(speaker: str, listener: str) -> int:
+    """Let LISTENER hear nothing from SPEAKER, one way."""
+    return _do("cut", speaker=speaker, listener=listener)
+
+
+@ctl_command.command("mend")
+@click.argument("speaker")
+@click.argument("listener")
+def _mend(speaker: str, listener: str) -> int:
+    """Undo one `cut`."""
+    return _do("mend", speaker=speaker, listener=listener)
+
+
 @ctl_command.command("heal")
 def _heal() -> int:
-    """Undo all partitions."""
+    """Undo all partitions and cuts."""
     return _do("heal")
 
 
@@ -189,6 +212,22 @@ def _address(node: str, addresses: tuple[str, ...], at_rejoin: bool) -> int:  # 
     return _do("address", node=node, addresses=list(addresses), at_rejoin=at_rejoin)
 
 
+@ctl_command.command("give-address")
+@_node
+@click.argument("address")
+def _give_address(node: str, address: str) -> int:
+    """Let a host have an address; its cman is not told."""
+    return _do("give-address", node=node, address=address)
+
+
+@ctl_command.command("take-address")
+@_node
+@click.argument("address")
+def _take_address(node: str, address: str) -> int:
+    """Let a host lose an address; its cman is not told."""
+    return _do("take-address", node=node, address=address)
+
+
 @ctl_command.command("add-node")
 @click.argument("node_id", metavar="ID", type=click.IntRange(min=1))
 @click.argument("addresses", metavar="[ADDRESS...]", nargs=-1)
@@ -215,6 +254,37 @@ def _add_node(
 def _remove_node(node: str, lagging: tuple[int, ...]) -> int:
     """Take a node out of the configuration; its host stays."""
     return _do("remove-node", node=node, lagging=list(lagging))
+
+
+@ctl_command.command("rename-node")
+@_node
+@click.argument("name")
+def _rename_node(node: str, name: str) -> int:
+    """Give a node another name in the configuration, effective at once."""
+    return _do("rename-node", node=node, name=name)
+
+
+@ctl_command.command("rename-cluster")
+@click.argument("name")
+def _rename_cluster(name: str) -> int:
+    """Let every cman report another cluster name from now on."""
+    return _do("rename-cluster", name=name)
+
+
+@ctl_command.command("fence")
+@_node
+@click.option("--by", required=True, metavar="NODE", help="Whose cman is told.")
+def _fence(node: str, by: str) -> int:
+    """Tell cman that a node was fenced, as fenced does after it did so."""
+    return _do("fence", node=node, by=by)
+
+
+@ctl_command.command("qdisk")
+@_node
+@click.option("--lost", is_flag=True, help="The poll fails.")
+def _qdisk(node: str, lost: bool) -> int:  # noqa: FBT001 - click's calling convention
+    """Let the quorum disk's daemon on a node poll."""
+    return _do("qdisk", node=node, lost=lost)
 
 
 @ctl_command.command("notice")
@@ -244,6 +314,34 @@ def _fail_read(node: str, errno: str, count: int) -> int:
 def _fault(node: str, call: str, errno: str, count: int) -> int:
     """Let the next such calls on a node's configfs fail: mkdir, rmdir, open, write:num ..."""
     return _do("fault", node=node, call=call, errno=errno, count=count)
+
+
+@ctl_command.command("mend-calls")
+@_node
+def _mend_calls(node: str) -> int:
+    """End all that `fault` began on a node."""
+    return _do("mend-calls", node=node)
+
+
+@ctl_command.command("hide-mounts")
+@_node
+def _hide_mounts(node: str) -> int:
+    """Make a node's mount table unreadable."""
+    return _do("hide-mounts", node=node)
+
+
+@ctl_command.command("show-mounts")
+@_node
+def _show_mounts(node: str) -> int:
+    """Undo `hide-mounts`."""
+    return _do("show-mounts", node=node)
+
+
+@ctl_command.command("remove-semaphore")
+@_node
+def _remove_semaphore(node: str) -> int:
+    """Remove a node's semaphore set; whoever holds it does not notice."""
+    return _do("remove-semaphore", node=node)
 
 
 @ctl_command.command("crash-daemon-at")

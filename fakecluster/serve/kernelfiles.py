@@ -18,14 +18,28 @@ class KernelFiles:
         self._live = places.debugfs / "o2hb" / "livenodes"
         self._connected = places.debugfs / "o2net" / "connected_nodes"
         self._written: dict[Path, str] = {}
+        self._mounts_hidden = False
 
     def write(
         self, *, mountinfo: str, live_nums: Iterable[int], connected_nums: Iterable[int]
     ) -> None:
         """Show these facts from now on."""
-        self._show(self._mounts, mountinfo)
+        if not self._mounts_hidden:
+            self._show(self._mounts, mountinfo)
         self._show(self._live, nums_line(live_nums))
         self._show(self._connected, nums_line(connected_nums))
+
+    def hide_mounts(self) -> None:
+        """Let the mount table be unreadable (ELOOP) from now on."""
+        self._mounts_hidden = True
+        fresh = self._mounts.with_name(f".{self._mounts.name}.new")
+        fresh.symlink_to(self._mounts.name)
+        os.replace(fresh, self._mounts)  # noqa: PTH105 - the atomic one, by its name
+
+    def show_mounts(self) -> None:
+        """End what `hide_mounts` began; the next `write` shows what is mounted."""
+        self._mounts_hidden = False
+        self._written.pop(self._mounts, None)
 
     def _show(self, path: Path, text: str) -> None:
         if self._written.get(path) == text:

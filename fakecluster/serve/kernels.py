@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from fakecluster.clock import Timeline
 from fakecluster.configfs.model import ConfigfsModel
-from fakecluster.heartbeat import SharedDisk
+from fakecluster.heartbeat import DEFAULT_DEAD_THRESHOLD, INTERVAL_US, SharedDisk
 
 MOUNT_POINT = "/mnt/shared"
 DEVICE = "/dev/vdb"
@@ -22,7 +22,13 @@ class ServedKernels:
     """Kernels by node id; power, mounts and the heartbeat across them, on the cluster's heap."""
 
     def __init__(
-        self, timeline: Timeline, *, cluster: str, changed: Callable[[int], None] | None = None
+        self,
+        timeline: Timeline,
+        *,
+        cluster: str,
+        changed: Callable[[int], None] | None = None,
+        dead_threshold: int = DEFAULT_DEAD_THRESHOLD,
+        interval_us: int = INTERVAL_US,
     ) -> None:
         """Make a cluster without hosts.
 
@@ -30,17 +36,21 @@ class ServedKernels:
             timeline: the cluster's heap.
             cluster: names the shared volume.
             changed: called with a host whose mounts, live map or peers are different now.
+            dead_threshold: every kernel's when it boots, in intervals of the disk heartbeat.
+            interval_us: how often the disk heartbeat writes and reads.
         """
         self.region = hashlib.sha256(cluster.encode()).hexdigest()[:32].upper()
         """The volume's heartbeat region: its UUID."""
         self._changed = changed
-        self._disk = SharedDisk(timeline, self._live_changed)
+        self._disk = SharedDisk(timeline, self._live_changed, interval_us=interval_us)
+        self._dead_threshold = dead_threshold
         self._models: dict[int, ConfigfsModel] = {}
         self._off: set[int] = set()
 
     def add(self, host: int, model: ConfigfsModel) -> None:
         """Put one more host there, powered on."""
         self._models[host] = model
+        model.kernel.dead_threshold = self._dead_threshold
 
     def model(self, host: int) -> ConfigfsModel:
         """Return a host's kernel. Raises KeyError for one that is not there."""
@@ -97,6 +107,7 @@ class ServedKernels:
         if host in self._off:
             self._off.discard(host)
             self._models[host].power_cycle()
+            self._models[host].kernel.dead_threshold = self._dead_threshold
             self._tell(host)
 
     def mountinfo(self, host: int) -> str:

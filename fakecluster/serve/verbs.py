@@ -11,10 +11,11 @@ from fakecluster.cman.client import Kind
 from fakecluster.cman.constants import ShutdownFlag
 from fakecluster.cman.engine import NoticeFault, OperationError
 from fakecluster.cman.errors import ManagerStuckError
-from fakecluster.cman.topology import NodeConfig, TopologyError, nodes_problems
+from fakecluster.cman.topology import TopologyError
 from fakecluster.configfs.journal import KillCaller
 from fakecluster.serve.arguments import Arguments, BadRequestError, groups_of, nth_call
 from fakecluster.serve.cluster import ServedCluster
+from fakecluster.serve.configuration import ConfigurationVerbs
 from fakecluster.serve.control import Reply, failure
 from fakecluster.serve.processes import kill_all, kill_one
 
@@ -23,11 +24,14 @@ Verb = Callable[[Arguments], Mapping[str, Any]]
 
 VERBS = (
     "state",
+    "view",
     "journal",
     "kill",
     "start",
     "leave",
     "partition",
+    "cut",
+    "mend",
     "heal",
     "cman-crash",
     "cman-stop",
@@ -38,11 +42,21 @@ VERBS = (
     "pin",
     "unpin",
     "address",
+    "give-address",
+    "take-address",
     "add-node",
     "remove-node",
+    "rename-node",
+    "rename-cluster",
+    "fence",
+    "qdisk",
     "notice",
     "fail-read",
     "fault",
+    "mend-calls",
+    "hide-mounts",
+    "show-mounts",
+    "remove-semaphore",
     "crash-daemon-at",
     "shutdown",
 )
@@ -58,11 +72,14 @@ class Verbs:
         self._hosts = cluster.hosts
         self._verbs: dict[str, Verb] = {
             "state": self._state,
+            "view": self._view,
             "journal": self._journal,
             "kill": self._kill,
             "start": self._start,
             "leave": self._leave,
             "partition": self._partition,
+            "cut": self._link(self._engine.cut),
+            "mend": self._link(self._engine.mend),
             "heal": self._heal,
             "cman-crash": self._cman(self._engine.crash),
             "cman-stop": self._cman(self._engine.stop),
@@ -72,12 +89,14 @@ class Verbs:
             "umount": self._umount,
             "pin": self._pin,
             "unpin": self._unpin,
-            "address": self._address,
-            "add-node": self._add_node,
-            "remove-node": self._remove_node,
+            **ConfigurationVerbs(cluster).verbs,
             "notice": self._notice,
             "fail-read": self._fail_read,
             "fault": self._fault,
+            "mend-calls": self._mend_calls,
+            "hide-mounts": partial(self._mounts, hidden=True),
+            "show-mounts": partial(self._mounts, hidden=False),
+            "remove-semaphore": self._remove_semaphore,
             "crash-daemon-at": self._crash_daemon_at,
         }
 
@@ -105,6 +124,9 @@ class Verbs:
 
     def _state(self, _: Arguments) -> Mapping[str, Any]:
         return {**_GOOD, **self._cluster.state()}
+
+    def _view(self, arguments: Arguments) -> Mapping[str, Any]:
+        return {**_GOOD, "view": self._cluster.view(self._node(arguments))}
 
     def _journal(self, arguments: Arguments) -> Mapping[str, Any]:
         journal = self._cluster.model(self._node(arguments)).journal
@@ -164,6 +186,14 @@ class Verbs:
         self._engine.partition(groups_of(arguments.text("groups")))
         return _GOOD
 
+    def _link(self, operation: Callable[[int, int], None]) -> Verb:
+        def verb(arguments: Arguments) -> Mapping[str, Any]:
+            ids = (self._cluster.node_id(arguments.text(key)) for key in ("speaker", "listener"))
+            operation(*ids)
+            return _GOOD
+
+        return verb
+
     def _heal(self, _: Arguments) -> Mapping[str, Any]:
         self._engine.heal()
         return _GOOD
@@ -184,36 +214,6 @@ class Verbs:
 
     def _unpin(self, arguments: Arguments) -> Mapping[str, Any]:
         self._cluster.model(self._node(arguments)).heartbeat.unpin(arguments.text("name"))
-        return _GOOD
-
-    # -- configuration
-
-    def _address(self, arguments: Arguments) -> Mapping[str, Any]:
-        node_id = self._node(arguments)
-        addresses = arguments.texts("addresses")
-        self._engine.set_address(node_id, addresses, now=not arguments.flag("at_rejoin"))
-        self._cluster.set_host_addresses(node_id, addresses)
-        return _GOOD
-
-    def _add_node(self, arguments: Arguments) -> Mapping[str, Any]:
-        node_id = arguments.number("id", least=1)
-        node = NodeConfig(
-            id=node_id,
-            name=arguments.text("name", f"node{node_id}"),
-            addresses=arguments.texts("addresses"),
-            votes=arguments.number("votes", 1),
-        )
-        problems = nodes_problems((node,))
-        if problems:
-            raise TopologyError(tuple(problems))
-        if node_id in self._engine.ids and self._cluster.has(node_id):
-            raise BadRequestError(f"node {node_id} is there already")
-        described = self._cluster.add_host(node)
-        self._engine.add_node(node, lagging=arguments.numbers("lagging"))
-        return {**_GOOD, "node": described}
-
-    def _remove_node(self, arguments: Arguments) -> Mapping[str, Any]:
-        self._engine.remove_node(self._node(arguments), lagging=arguments.numbers("lagging"))
         return _GOOD
 
     # -- faults
@@ -246,6 +246,18 @@ class Verbs:
             arguments.error("errno"),
             arguments.number("count", 1, least=1),
         )
+        return _GOOD
+
+    def _mend_calls(self, arguments: Arguments) -> Mapping[str, Any]:
+        self._cluster.model(self._node(arguments)).journal.disarm()
+        return _GOOD
+
+    def _mounts(self, arguments: Arguments, *, hidden: bool) -> Mapping[str, Any]:
+        self._cluster.hide_mounts(self._node(arguments), hidden=hidden)
+        return _GOOD
+
+    def _remove_semaphore(self, arguments: Arguments) -> Mapping[str, Any]:
+        self._cluster.forget_hold(self._node(arguments))
         return _GOOD
 
     def _crash_daemon_at(self, arguments: Arguments) -> Mapping[str, Any]:

@@ -12,11 +12,14 @@ from fakecluster.serve.verbs import VERBS
 
 CASES: dict[tuple[str, ...], dict[str, Any]] = {
     ("state",): {},
+    ("view", "1"): {"node": "1"},
     ("journal", "1"): {"node": "1"},
     ("kill", "n2"): {"node": "n2"},
     ("start", "2"): {"node": "2"},
     ("leave", "2", "--remove"): {"node": "2", "remove": True},
     ("partition", "1,2/3"): {"groups": "1,2/3"},
+    ("cut", "1", "2"): {"speaker": "1", "listener": "2"},
+    ("mend", "1", "2"): {"speaker": "1", "listener": "2"},
     ("heal",): {},
     ("cman-crash", "1"): {"node": "1"},
     ("cman-stop", "1"): {"node": "1"},
@@ -31,6 +34,8 @@ CASES: dict[tuple[str, ...], dict[str, Any]] = {
         "addresses": ["10.0.0.1", "10.0.0.2"],
         "at_rejoin": False,
     },
+    ("give-address", "1", "10.0.0.9"): {"node": "1", "address": "10.0.0.9"},
+    ("take-address", "1", "10.0.0.9"): {"node": "1", "address": "10.0.0.9"},
     ("add-node", "9", "10.0.0.9", "--name", "x", "--votes", "0", "--lagging", "1"): {
         "id": 9,
         "addresses": ["10.0.0.9"],
@@ -40,6 +45,10 @@ CASES: dict[tuple[str, ...], dict[str, Any]] = {
     },
     ("add-node", "9"): {"id": 9, "addresses": [], "votes": 1, "lagging": []},
     ("remove-node", "9", "--lagging", "1", "--lagging", "2"): {"node": "9", "lagging": [1, 2]},
+    ("rename-node", "1", "alpha"): {"node": "1", "name": "alpha"},
+    ("rename-cluster", "other"): {"name": "other"},
+    ("fence", "2", "--by", "1"): {"node": "2", "by": "1"},
+    ("qdisk", "1", "--lost"): {"node": "1", "lost": True},
     ("notice", "delay", "1", "--count", "2", "--delay-ms", "5"): {
         "fault": "delay",
         "node": "1",
@@ -53,6 +62,10 @@ CASES: dict[tuple[str, ...], dict[str, Any]] = {
         "errno": "EIO",
         "count": 3,
     },
+    ("mend-calls", "1"): {"node": "1"},
+    ("hide-mounts", "1"): {"node": "1"},
+    ("show-mounts", "1"): {"node": "1"},
+    ("remove-semaphore", "1"): {"node": "1"},
     ("crash-daemon-at", "1", "write:num:2"): {"node": "1", "call": "write:num:2"},
     ("shutdown", "1", "--force"): {"node": "1", "force": True, "remove": False},
 }

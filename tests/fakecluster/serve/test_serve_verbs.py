@@ -9,7 +9,7 @@ import pytest
 
 from fakecluster.clock import Timeline
 from fakecluster.cman.timings import Timings
-from fakecluster.cman.topology import Topology
+from fakecluster.cman.topology import QuorumDisk, Topology
 from fakecluster.poller import Poller
 from fakecluster.serve.cluster import ServedCluster, ServeOptions
 from fakecluster.serve.layout import ServeDirectory
@@ -22,12 +22,11 @@ SECOND_US = 1_000_000
 class Console:
     """Two nodes and their verbs."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, **options_given: Any) -> None:
         self.timeline = Timeline()
         self.home = ServeDirectory(directory)
-        options = ServeOptions(
-            topology=Topology.of(2), timings=Timings(), libcman=None, configfs=False
-        )
+        given = {"topology": Topology.of(2), **options_given}
+        options = ServeOptions(timings=Timings(), libcman=None, configfs=False, **given)
         self.cluster = ServedCluster(options, self.home, Poller(), self.timeline)
         self.verbs = Verbs(self.cluster)
         self.answers: list[Mapping[str, Any]] = []
@@ -207,3 +206,141 @@ def test_a_cluster_that_cannot_be_made_leaves_nothing_open(tmp_path: Path) -> No
         ServedCluster(options, home, Poller(), Timeline())
     home.remove()
     assert open_descriptors() == before
+
+
+def listed(console: Console, node: str) -> dict[int, tuple[str, bool]]:
+    """What a node's manager lists."""
+    view = console.say("view", node=node)["view"]
+    return {each["id"]: (each["name"], each["member"]) for each in view["listed"]}
+
+
+def test_a_view_is_what_the_nodes_manager_holds_for_true(console: Console) -> None:
+    console.say("partition", groups="1/2")
+    console.run(20)
+    assert listed(console, "1") == {1: ("node1", True), 2: ("node2", False)}
+    assert listed(console, "2") == {1: ("node1", False), 2: ("node2", True)}
+    assert console.say("view", node="1")["view"]["quorate"] is False
+    console.say("kill", node="1")
+    assert console.say("view", node="1")["view"] is None
+
+
+def test_one_cut_link_parts_two_nodes_and_mending_joins_them(console: Console) -> None:
+    console.say("cut", speaker="2", listener="1")
+    console.run(20)
+    assert listed(console, "1")[2] == ("node2", False)
+    console.say("mend", speaker="node2", listener="node1")
+    console.run(20)
+    assert listed(console, "1")[2] == ("node2", True)
+
+
+def test_a_renamed_node_is_known_by_its_new_name(console: Console) -> None:
+    console.say("rename-node", node="2", name="beta")
+    console.run(1)
+    assert listed(console, "1")[2] == ("beta", True)
+    assert console.say("leave", node="beta")["ok"] is True
+
+
+def test_a_renamed_cluster_is_reported_so(console: Console) -> None:
+    console.say("rename-cluster", name="other")
+    assert console.cluster.engine.connect(1).get_cluster().name == "other"
+    assert "cluster" in console.complaint("rename-cluster", name="x" * 99)
+
+
+def test_a_host_gets_and_loses_an_address_and_cman_is_not_told(console: Console) -> None:
+    console.say("give-address", node="1", address="10.9.0.1")
+    assert console.cluster.model(1).host.addresses == ("10.0.0.1", "10.9.0.1")
+    console.say("take-address", node="1", address="10.0.0.1")
+    assert console.cluster.model(1).host.addresses == ("10.9.0.1",)
+    assert console.cluster.engine.connect(2).get_node(1).address == "10.0.0.1"
+
+
+def test_a_fenced_node_is_known_as_fenced_everywhere(console: Console) -> None:
+    console.say("kill", node="2")
+    console.run(20)
+    console.say("fence", node="2", by="1")
+    console.run(1)
+    view = console.say("view", node="1")["view"]
+    assert [each["fenced"] for each in view["listed"]] == [False, True]
+
+
+def test_a_quorum_disk_is_lost_and_found() -> None:
+    with tempfile.TemporaryDirectory(prefix="fc-", dir="/tmp") as path:
+        console = Console(Path(path), topology=Topology.of(2, qdisk=QuorumDisk()))
+        assert listed(console, "1")[0] == ("/dev/qdisk0", True)
+        console.say("qdisk", node="1", lost=True)
+        assert listed(console, "1")[0] == ("/dev/qdisk0", False)
+        console.say("qdisk", node="1")
+        assert listed(console, "1")[0] == ("/dev/qdisk0", True)
+        console.cluster.close()
+        console.home.remove()
+
+
+def test_mended_calls_fail_no_more(console: Console) -> None:
+    model = console.cluster.model(1)
+    console.say("fault", node="1", call="mkdir", errno="EIO", count=9)
+    with pytest.raises(OSError, match="Input/output"):
+        model.mkdir("/cluster/o2")
+    console.say("mend-calls", node="1")
+    model.mkdir("/cluster/o2")
+    assert model.find("/cluster/o2") is not None
+
+
+def test_a_hidden_mount_table_cannot_be_read_until_it_is_shown(console: Console) -> None:
+    mounts = console.cluster.places(1).mounts
+    before = mounts.read_text()
+    console.say("hide-mounts", node="1")
+    with pytest.raises(OSError, match="symbolic links"):
+        mounts.read_text()
+    # What is rendered anew meanwhile stays hidden too.
+    console.say("kill", node="1")
+    assert mounts.is_symlink()
+    console.say("show-mounts", node="1")
+    assert mounts.read_text() == before
+
+
+def test_a_removed_semaphore_is_gone(console: Console) -> None:
+    name = console.cluster.places(1).settings.read_text().split('name = "')[1].split('"')[0]
+    sysv.make_or_find(sysv.key_of(name), 0o600)
+    console.say("remove-semaphore", node="1")
+    assert sysv.find(sysv.key_of(name)) is None
+
+
+def test_nodes_that_are_down_wait_for_their_start() -> None:
+    with tempfile.TemporaryDirectory(prefix="fc-", dir="/tmp") as path:
+        console = Console(Path(path), topology=Topology.of(3), down=(2,))
+        assert console.cluster.formed is True
+        assert listed(console, "1")[2] == ("node2", False)
+        assert console.cluster.hosts.powered(2) is False
+        console.say("start", node="2")
+        console.run(5)
+        assert listed(console, "1")[2] == ("node2", True)
+        console.cluster.close()
+        console.home.remove()
+
+
+def test_the_disk_heartbeat_is_as_quick_and_as_patient_as_asked(tmp_path: Path) -> None:
+    """A threshold of 4 and an interval of 0.1 s: a death is seen 0.4 s later."""
+    console = Console(tmp_path, dead_threshold=4, heartbeat_interval_us=100_000)
+    for num in (1, 2):
+        model = console.cluster.model(num)
+        model.mkdir("/cluster/o2")
+        for other in (1, 2):
+            node = f"/cluster/o2/node/node{other}"
+            model.mkdir(node)
+            model.write_value(f"{node}/ipv4_port", b"7777")
+            model.write_value(f"{node}/ipv4_address", b"10.0.0.%d" % other)
+            model.write_value(f"{node}/num", b"%d" % other)
+        model.write_value(f"/cluster/o2/node/node{num}/local", b"1")
+        console.say("mount", node=str(num))
+    console.say("kill", node="2")
+    live = console.cluster.model(1).heartbeat
+    assert live.live_nums == {1, 2}
+    console.timeline.run_until(console.timeline.now_us() + 399_000)
+    assert live.live_nums == {1, 2}
+    console.timeline.run_until(console.timeline.now_us() + 1000)
+    assert live.live_nums == {1}
+    # It is the kernel's at its next boot too.
+    console.say("start", node="2")
+    assert console.cluster.model(2).kernel.dead_threshold == 4
+    console.cluster.close()
+    console.home.remove()
