@@ -367,6 +367,18 @@ def test_a_stale_entry_is_removed_like_a_departed_node() -> None:
 # --- doing it ------------------------------------------------------------------------------------
 
 
+def test_in_sync_is_never_said_in_the_middle_and_told_anew_after_each_change() -> None:
+    """With the new fingerprint: that is what nodes are compared by."""
+    bench = filled(1)
+    seen: list[State] = []
+    bench.kernel.after = lambda _: seen.append(bench.status.state)
+    bench.manager.membership = membership(1, 2, 3)
+    notice(bench)
+    assert seen == [State.PENDING, State.PENDING]
+    told = reports.Synced(nodes=3, fingerprint=bench.status.fingerprint)
+    assert bench.heard(reports.Synced) == [told]
+
+
 def test_notices_that_arrive_together_cost_one_pass() -> None:
     bench = filled(1)
     readings = len(bench.kernel.readings)
