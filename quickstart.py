@@ -122,7 +122,7 @@ def environment(*wanted: str) -> str:
 def demo(arguments: list[str]) -> None:
     """Show five nodes going through join, death, partition and shutdown in virtual time."""
     fetch("run")
-    python = environment("--editable", ".[sim]")
+    python = environment("--editable", ".[sim,fuse]")
     os.execv(python, [python, "-m", "fakecluster", "demo", *arguments])
 
 

@@ -10,6 +10,8 @@ from fakecluster.configfs.model import ConfigfsModel
 if TYPE_CHECKING:
     from fakecluster.configfs.fuse import FuseMount
 
+WITHOUT = "; or serve with --no-configfs"
+
 
 class Mounts:
     """Mounted models; nobody in this process ever touches what is mounted."""
@@ -24,7 +26,14 @@ class Mounts:
             OSError: it cannot be mounted, or libfuse is not there.
         """
         # mfusepy is an extra, and loads libfuse when it is imported.
-        from fakecluster.configfs.fuse import FuseMount  # noqa: PLC0415 - needed only here
+        try:
+            from fakecluster.configfs.fuse import FuseMount  # noqa: PLC0415 - needed only here
+        except ModuleNotFoundError as error:
+            if error.name != "mfusepy":
+                raise
+            raise OSError(f"a configfs needs mfusepy: pip install 'o2cbd[fuse]'{WITHOUT}") from None
+        except OSError as error:
+            raise OSError(f"{error}: on Debian, apt-get install fuse3{WITHOUT}") from None
 
         mount_point.mkdir(exist_ok=True)
         mount = FuseMount(model, mount_point)
