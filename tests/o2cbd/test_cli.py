@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -18,8 +19,15 @@ COMMANDS = ["run", "status", "plan", "check-config", "hold", "forget", "wait"]
 
 
 def python(*words: str) -> subprocess.CompletedProcess[str]:
+    """Run Python as a user does: coverage that measures us must not be loaded there too."""
+    environment = {name: text for name, text in os.environ.items() if "COVERAGE" not in name}
     return subprocess.run(
-        [sys.executable, *words], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env=environment,
     )
 
 
