@@ -22,6 +22,9 @@ from o2cbd.membership.interface import Connect, ManagerGoneError, MembershipSour
 NO_DESCRIPTOR = -1
 """What `fileno` returns: there is nothing to poll, `on_readable` says when to look."""
 
+_Said = tuple[str, int, Quorum, bool]
+"""Cluster, local id, quorum, two_node: all of a reading but the nodes."""
+
 
 class EngineSource:
     """One connection, as a `MembershipSource`.
@@ -36,7 +39,11 @@ class EngineSource:
         self._on_readable = on_readable
         self._notices: list[Notice] = []
         self._lost = False
+        self._identity: tuple[str, int] | None = None
+        """The cluster's name and our id, read once, as the real source does."""
         self._known: dict[int, tuple[NodeEntry, Member]] = {}
+        self._last: tuple[tuple[NodeEntry, ...], _Said, Membership] | None = None
+        """The last reading: the same answers mean the same membership, and are no news."""
         self._client: Client = engine.connect(
             node_id, Kind.CLIENT, deliver=self._take, closed=self._wake
         )
@@ -59,24 +66,32 @@ class EngineSource:
         """See `MembershipSource`. The nodes are read first, so quorum is never older than they."""
         client = self._client
         with self._request():
-            cluster = client.get_cluster().name
-            local_id = client.get_node(US).node_id
+            if self._identity is None:
+                self._identity = (client.get_cluster().name, client.get_node(US).node_id)
+            cluster, local_id = self._identity
             entries = client.get_all_members()
             quorate = client.is_quorate()
             two_node = bool(client.get_extra_info().flags & ExtraFlag.TWO_NODE)
+            quorum = Quorum.QUORATE if quorate else Quorum.INQUORATE
+            said = (cluster, local_id, quorum, two_node)
+            last = self._last
+            if last is not None and last[0] is entries and last[1] == said and not two_node:
+                return last[2]
             members = [self._member(each) for each in entries if each.is_member]
             absentees = [
                 self._absentee(each, two_node=two_node) for each in entries if not each.is_member
             ]
-        return Membership(
+        membership = Membership(
             cluster=cluster,
             local_id=local_id,
-            quorum=Quorum.QUORATE if quorate else Quorum.INQUORATE,
+            quorum=quorum,
             two_node=two_node,
             # The manager lists the quorum disk last, with id 0.
-            members=tuple(sorted(members, key=lambda member: member.id)),
-            absentees=tuple(sorted(absentees, key=lambda absentee: absentee.id)),
+            members=tuple(sorted(members, key=_id_of)),
+            absentees=tuple(sorted(absentees, key=_id_of)),
         )
+        self._last = (entries, said, membership)
+        return membership
 
     def reply_shutdown(self, yes: bool) -> None:  # noqa: FBT001 - the answer itself
         """See `MembershipSource`; like libcman it never says whether the answer arrived."""
@@ -150,6 +165,10 @@ def engine_connect(
         return EngineSource(engine, node_id, on_readable)
 
     return connect
+
+
+def _id_of(one: Member | Absentee) -> int:
+    return one.id
 
 
 def _notice(notice: CmanNotice) -> Notice | None:

@@ -19,7 +19,7 @@ from fakecluster.cman.engine import Engine
 from fakecluster.cman.server import WireServer
 from fakecluster.cman.source import engine_connect
 from fakecluster.cman.topology import Topology
-from fakecluster.conformance.membership import LOCAL
+from fakecluster.conformance.membership_support import LOCAL
 from fakecluster.poller import READ, Poller
 from o2cbd.membership.interface import MembershipSource
 
@@ -96,6 +96,10 @@ class EngineDriver(ABC):
     def reconfigure(self) -> None:
         """See `MembershipDriver`."""
         self.do(self.engine.reconfigure)
+
+    def rename(self, name: str) -> None:
+        """See `MembershipDriver`."""
+        self.do(lambda: self.engine.rename_cluster(name))
 
     def fail_read(self, errno_: int) -> None:
         """See `MembershipDriver`."""
