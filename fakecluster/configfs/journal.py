@@ -8,6 +8,8 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from fakecluster.configfs.callnames import checked
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
@@ -45,6 +47,9 @@ READS = frozenset({"open", "scandir", "stat", "read"})
 Hook = Callable[[Call], None]
 """Told of every call before it is applied; what it raises keeps the call from being applied."""
 
+Listener = Callable[[Done], None]
+"""Told of every noted call after it was applied or refused; must not raise."""
+
 
 class Fault:
     """Makes the next calls of a kind fail with an errno, before they change anything."""
@@ -59,8 +64,11 @@ class Fault:
             number: the errno.
             count: how many calls fail; None: all, until it is taken away.
             path: only calls of this path, or below it.
+
+        Raises:
+            UnknownCallError: no call has this name.
         """
-        self.call = call
+        self.call = checked(call)
         self.errno = number
         self.left = count
         self.path = path
@@ -86,8 +94,11 @@ class KillCaller:
             call: as for `Fault`.
             nth: 1 for the next such call.
             kill: ends the process with this pid; may raise what unwinds a simulated caller.
+
+        Raises:
+            UnknownCallError: no call has this name.
         """
-        self._call = call
+        self._call = checked(call)
         self._left = nth
         self._kill = kill
 
@@ -117,6 +128,7 @@ class Journal:
         self.with_reads = False
         """Note also the calls that change nothing."""
         self._done: collections.deque[Done] = collections.deque()
+        self._listeners: tuple[Listener, ...] = ()
         self._faults: list[Fault] = []
         self._hooks: tuple[Hook, ...] = ()
         self._hooks_of_reads: tuple[Hook, ...] = ()
@@ -177,6 +189,10 @@ class Journal:
         self._hooks = tuple(one for one in self._hooks if one != hook)
         self._hooks_of_reads = tuple(one for one in self._hooks_of_reads if one != hook)
 
+    def listen(self, listener: Listener) -> None:
+        """Tell it of every call that is noted, with its result."""
+        self._listeners = (*self._listeners, listener)
+
     def enter(self, call: Call) -> None:
         """Let hooks and faults have their say before the call is applied.
 
@@ -195,4 +211,7 @@ class Journal:
         if not self.with_reads and call.name.partition(":")[0] in READS:
             return
         symbol = "" if error is None else errno.errorcode.get(error.errno or 0, str(error.errno))
-        self._done.append(Done(name=call.name, path=call.path, data=call.data, error=symbol))
+        done = Done(name=call.name, path=call.path, data=call.data, error=symbol)
+        self._done.append(done)
+        for listener in self._listeners:
+            listener(done)

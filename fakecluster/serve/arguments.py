@@ -6,6 +6,8 @@ import errno
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fakecluster.configfs.callnames import UnknownCallError, checked
+
 
 class BadRequestError(ValueError):
     """The request cannot be understood, or makes no sense now."""
@@ -52,6 +54,10 @@ class Arguments:
             raise BadRequestError(f"{key}: {value!r} is neither true nor false")
         return value
 
+    def call(self, key: str) -> str:
+        """Return the name of a call on a configfs. Raises BadRequestError."""
+        return _known_call(self.text(key))
+
     def error(self, key: str, default: str | None = None) -> int:
         """Return an errno, given as symbol or number. Raises BadRequestError."""
         return errno_of(self.text(key, default))
@@ -86,14 +92,21 @@ def nth_call(text: str) -> tuple[str, int]:
     """Return the call and the count of `rmdir:3`; without a count it is the next such call.
 
     Raises:
-        BadRequestError: it names no call.
+        BadRequestError: it names no call, or one that nobody ever makes.
     """
     call, _, count = text.rpartition(":")
     if not call or not (count.isascii() and count.isdigit()):
         call, count = text, "1"
     if not call or int(count) < 1:
         raise BadRequestError(f"{text!r} names no call like mkdir or write:num:2")
-    return call, int(count)
+    return _known_call(call), int(count)
+
+
+def _known_call(name: str) -> str:
+    try:
+        return checked(name)
+    except UnknownCallError as error:
+        raise BadRequestError(str(error)) from None
 
 
 def _is_list(value: object) -> bool:

@@ -242,7 +242,7 @@ class Verbs:
 
     def _fault(self, arguments: Arguments) -> Mapping[str, Any]:
         self._cluster.model(self._node(arguments)).fault(
-            arguments.text("call"),
+            arguments.call("call"),
             arguments.error("errno"),
             arguments.number("count", 1, least=1),
         )

@@ -102,7 +102,6 @@ def test_a_fault_strikes_once_and_changes_nothing(model: ConfigfsModel) -> None:
         ("scandir", {"scandir"}),
         ("stat", {"stat"}),
         ("rmdir", {"rmdir"}),
-        ("wri", set()),
     ],
 )
 def test_what_a_fault_means(model: ConfigfsModel, call: str, strikes: set[str]) -> None:

@@ -87,6 +87,8 @@ def test_an_unknown_verb_is_told_the_known_ones(console: Console) -> None:
         ("address", {"node": "1", "addresses": ["nowhere"]}, ""),
         ("fail-read", {"node": "1", "errno": "EFOO"}, "no errno"),
         ("crash-daemon-at", {"node": "1", "call": "x:0"}, "names no call"),
+        ("crash-daemon-at", {"node": "1", "call": "mkdri:2"}, "no call is named 'mkdri'; there"),
+        ("fault", {"node": "1", "call": "write:nmu", "errno": "EIO"}, "write:num"),
         ("mount", {"node": "1"}, "EINVAL"),
     ],
 )
