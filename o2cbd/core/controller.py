@@ -307,7 +307,7 @@ class Controller:
         return self._keep_back(told, held)
 
     def _keep_back(self, told: Iterable[reports.Report], held: Sequence[Pending]) -> Effects:
-        waits = self._waiting.now((*self._work.waiting, *held), self._work.done, self._now_us)
+        waits = self._waiting.now((*self._work.waiting, *held), self._now_us)
         self._end_pass(self._holders.retry_us(self._now_us))
         return _tell(*told, *waits)
 
@@ -329,6 +329,7 @@ class Controller:
         if isinstance(step, RemoveNode):
             self._ledger.removed(self._now_us)
         self._work.succeeded(step)
+        self._waiting.did(step)
         return [*_tell(reports.StepApplied(step=step)), *self._listen(Phase.CHECKING)]
 
     def _on_step_failed(self, event: events.StepFailed) -> Effects:
@@ -341,7 +342,7 @@ class Controller:
 
     def _settle(self, difference: Plan) -> Effects:
         """End a pass that went to its end: note what waits, and until when."""
-        told = self._waiting.now(difference.pending, self._work.done, self._now_us)
+        told = self._waiting.now(difference.pending, self._now_us)
         self._holders.nothing_waits()
         self._ledger.keep_only(self._waiting.steps)
         told.extend(self._view.settled(difference))

@@ -18,6 +18,7 @@ class Waiting:
 
     def __init__(self) -> None:
         self._pending: dict[Step, Pending] = {}
+        self._done: set[Step] = set()
 
     @property
     def pending(self) -> tuple[Pending, ...]:
@@ -29,9 +30,11 @@ class Waiting:
         """The steps that are pending."""
         return self._pending.keys()
 
-    def now(
-        self, pendings: Iterable[Pending], done: Collection[Step], now_us: int
-    ) -> list[reports.Report]:
+    def did(self, step: Step) -> None:
+        """Note that a step was done; a pass that a notice ends has no comparison to tell it."""
+        self._done.add(step)
+
+    def now(self, pendings: Iterable[Pending], now_us: int) -> list[reports.Report]:
         """Replace what is pending, keeping since when for what was so before."""
         before: Mapping[Step, Pending] = self._pending
         self._pending = {}
@@ -39,7 +42,9 @@ class Waiting:
             old = before.get(pending.step)
             since_us = now_us if old is None else old.since_us
             self._pending[pending.step] = replace(pending, since_us=since_us)
-        return pending_changes(before, self._pending, done)
+        told = pending_changes(before, self._pending, self._done)
+        self._done.clear()
+        return told
 
     def next_look_us(self, now_us: int, pinned_us: int, unannounced_us: int) -> int | None:
         """Return when to look again at what ends without a notice; None when nothing does.

@@ -20,7 +20,6 @@ class Work:
         self._plan = Plan(steps=(), pending=())
         self._todo: deque[Step] = deque()
         self._tried: dict[Step, Refusal] = {}
-        self._done: set[Step] = set()
         self._orphans: set[str] = set()
         """Nodes whose old entry this pass has removed, and whose add has not failed since."""
         self._broken: set[str] = set()
@@ -30,11 +29,6 @@ class Work:
     def tried(self) -> Mapping[Step, Refusal]:
         """Everything that this pass must not try again."""
         return self._tried
-
-    @property
-    def done(self) -> frozenset[Step]:
-        """Everything that this pass has done."""
-        return frozenset(self._done)
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -76,7 +70,6 @@ class Work:
             if replacing is not None:
                 self._orphans.add(replacing.node)
         self._tried[step] = Refusal(errno=None)
-        self._done.add(step)
 
     def failed(self, step: Step, number: int, detail: str) -> str | None:
         """Note a failure; what needed the step is dropped from the round.

@@ -931,6 +931,27 @@ def test_a_notice_between_two_steps_begins_the_pass_anew() -> None:
     assert bench.status.state is State.SYNCED
 
 
+def test_what_a_pass_did_before_a_notice_ended_it_is_not_told_as_dropped() -> None:
+    """n3 waited, is removed when quorum is back, and n4 joins at that moment."""
+    bench = filled(1, 2, 3)
+    bench.manager.membership = membership(1, 2, quorum=Quorum.INQUORATE)
+    notice(bench)
+    assert bench.pending[remove(3)].why is Why.INQUORATE
+    bench.manager.membership = membership(1, 2)
+
+    def joins(_: Step) -> None:
+        bench.kernel.after = None
+        bench.manager.membership = membership(1, 2, 4)
+        bench.manager.notices.append(NOTICE)
+
+    bench.kernel.after = joins
+    notice(bench)
+    assert bench.kernel.journal == [remove(3), add(4)]
+    assert [(one.pending.step, one.done) for one in bench.heard(reports.PendingEnded)] == [
+        (remove(3), True)
+    ]
+
+
 def test_an_entry_of_ours_with_0_0_0_0_written_into_it_is_never_removed() -> None:
     bench = Bench(membership(1, 2))
     bench.kernel.cluster = CLUSTER

@@ -19,8 +19,8 @@ def pending(why: Why, step: RemoveNode = STEP) -> Pending:
 
 def test_a_step_waits_since_it_first_did_whatever_the_reason_now() -> None:
     waiting = Waiting()
-    waiting.now([pending(Why.INQUORATE)], (), 5)
-    waiting.now([pending(Why.PINNED), pending(Why.PINNED, OTHER)], (), 9)
+    waiting.now([pending(Why.INQUORATE)], 5)
+    waiting.now([pending(Why.PINNED), pending(Why.PINNED, OTHER)], 9)
     assert [(one.step, one.why, one.since_us) for one in waiting.pending] == [
         (STEP, Why.PINNED, 5),
         (OTHER, Why.PINNED, 9),
@@ -30,14 +30,15 @@ def test_a_step_waits_since_it_first_did_whatever_the_reason_now() -> None:
 
 def test_what_waited_no_longer_and_waits_again_does_so_since_then() -> None:
     waiting = Waiting()
-    waiting.now([pending(Why.INQUORATE)], (), 5)
-    assert waiting.now([], {STEP}, 6) == [
+    waiting.now([pending(Why.INQUORATE)], 5)
+    waiting.did(STEP)
+    assert waiting.now([], 6) == [
         reports.PendingEnded(
             pending=Pending(step=STEP, why=Why.INQUORATE, reason="inquorate", since_us=5),
             done=True,
         )
     ]
-    waiting.now([pending(Why.INQUORATE)], (), 7)
+    waiting.now([pending(Why.INQUORATE)], 7)
     assert waiting.pending[0].since_us == 7
 
 
@@ -61,11 +62,11 @@ def test_what_waited_no_longer_and_waits_again_does_so_since_then() -> None:
 def test_what_may_end_unannounced_is_looked_at(why: Why, expected_us: int | None) -> None:
     """The rest ends with a notice, with an operator, or with something that waits itself."""
     waiting = Waiting()
-    waiting.now([pending(why)], (), 1000)
+    waiting.now([pending(why)], 1000)
     assert expected_us == waiting.next_look_us(1000, 500, 10000)
 
 
 def test_a_pin_is_looked_at_first() -> None:
     waiting = Waiting()
-    waiting.now([pending(Why.REGION), pending(Why.PINNED, OTHER)], (), 0)
+    waiting.now([pending(Why.REGION), pending(Why.PINNED, OTHER)], 0)
     assert waiting.next_look_us(0, 500, 10000) == 500

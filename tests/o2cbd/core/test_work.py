@@ -74,7 +74,6 @@ def test_what_was_done_is_not_done_twice_in_a_pass() -> None:
     work = Work()
     work.begin_round(plan(ADD2))
     work.succeeded(ADD2)
-    assert work.done == {ADD2}
     assert work.tried == {ADD2: Refusal(errno=None)}
 
 
@@ -83,7 +82,6 @@ def test_what_failed_is_not_tried_twice_in_a_pass() -> None:
     work.begin_round(plan(ADD2))
     assert work.failed(ADD2, errno.EIO, "node/n2") is None
     assert work.tried == {ADD2: Refusal(errno=errno.EIO, detail="node/n2")}
-    assert work.done == frozenset()
 
 
 def test_what_needs_a_failed_step_is_dropped_from_the_round() -> None:
