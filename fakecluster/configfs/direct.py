@@ -28,18 +28,17 @@ class DirectTree(OsNodeTree):
             model: the fake kernel.
             debugfs: whether the heartbeat's live map can be read.
         """
-        super().__init__(
-            "/", "/debug", CallBoard(_NoClock()), files=ModelFiles(model, debugfs=debugfs)
-        )
+        self.files = ModelFiles(model, debugfs=debugfs)
+        super().__init__("/", "/debug", CallBoard(_NoClock()), files=self.files)
 
 
 class ModelFiles:
     """The `Files` of a fake kernel; the calls that `OsFiles` would make there, one for one."""
 
     def __init__(self, model: ConfigfsModel, *, debugfs: bool = True) -> None:
-        """Stand on a model; `debugfs`: whether the heartbeat's live map can be read."""
         self._model = model
-        self._debugfs = debugfs
+        self.debugfs = debugfs
+        """Whether the heartbeat's live map can be read."""
         self._opened: dict[int, Directory] = {}
         self._next_fd = 0
 
@@ -86,7 +85,7 @@ class ModelFiles:
     def read_value(self, name: str, dir_fd: int | None) -> str:
         """See `Files.read_value`; the one path outside of the configfs is the live map's."""
         if dir_fd is None:
-            if not self._debugfs:
+            if not self.debugfs:
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
             return nums_line(self._model.heartbeat.live_nums).rstrip("\n")
         handle = uninterrupted(self._model.open, self._path(name, dir_fd))

@@ -1,6 +1,5 @@
-"""A host in a few lines: the daemon's interfaces in memory, for tests of its core and its agent.
+"""A host in a few lines: what stands below an agent, in the hands of a test of its decisions.
 
-The whole models of configfs and cman are elsewhere in this package. Here is only what a decision
-can depend on: that names, nums and addresses are unique, that values are written once and in order,
-and that pins keep a node where it is.
+The tables are the model of configfs under the real tree. Manager, semaphore and usage say what
+they are told to say.
 """

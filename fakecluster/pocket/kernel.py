@@ -1,35 +1,18 @@
-"""The node tables of one kernel, with the rules that a decision can depend on."""
+"""The node tables of one fake kernel, with the handles that a test of decisions wants."""
 
 from __future__ import annotations
 
-import errno
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 
+from fakecluster.configfs.direct import DirectTree
+from fakecluster.configfs.journal import Call
+from fakecluster.configfs.kernel import ClusterState, NodeState
+from fakecluster.configfs.model import ConfigfsModel
 from fakecluster.pocket.examples import address_of, name_of
-from o2cbd.core.model import (
-    UNSET_ADDRESS,
-    AddNode,
-    CreateCluster,
-    Entry,
-    Node,
-    Region,
-    RemoveNode,
-    SetAttribute,
-    Step,
-    Tables,
-)
+from o2cbd.core.model import UNSET_ADDRESS, Region, Step, Tables
 
-
-@dataclass(slots=True, kw_only=True)
-class PocketNode:
-    """A node directory; None: never written."""
-
-    inode: int
-    num: int | None = None
-    address: str | None = None
-    port: int | None = None
-    local: bool = False
+_EVERY_ADDRESS = frozenset(f"10.0.{net}.{number}" for net in (0, 9) for number in range(256))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -50,80 +33,46 @@ class Refuse:
         return True
 
 
-@dataclass(slots=True)
 class PocketKernel:
-    """The node tables of one kernel; a `NodeTree`."""
+    """The real node tree on the model of configfs; a `NodeTree`.
 
-    cluster: str | None = None
-    nodes: dict[str, PocketNode] = field(default_factory=dict)
-    attributes: dict[str, str] = field(default_factory=dict)
-    regions: tuple[Region, ...] = ()
-    pinned: set[str] = field(default_factory=set)
-    live_nums: frozenset[int] | None = None
-    addresses: Collection[str] | None = None
-    """The addresses of this host; None: every one."""
-    refusals: list[Refuse] = field(default_factory=list)
-    read_error: OSError | None = None
-    journal: list[Step] = field(default_factory=list)
-    """Every step that was done."""
-    readings: list[bool] = field(default_factory=list)
-    """For each reading whether it was fresh."""
-    crimes: list[str] = field(default_factory=list)
-    """What could have taken a real kernel down."""
-    after: Callable[[Step], None] | None = None
-    """Called when a step is done: what else happens at that moment."""
-    closed: bool = False
-    _inode: int = 1000
+    Steps can be refused and are noted whole, and somebody else's hand can write what no rule lets
+    through.
+    """
 
-    def put(self, name: str, **values: object) -> PocketNode:
-        """Make a node directory by somebody else's hand, whatever the rules."""
-        self._inode += 1
-        made = PocketNode(inode=self._inode, **values)  # type: ignore[arg-type]
-        self.nodes[name] = made
-        return made
+    def __init__(self) -> None:
+        self.model = ConfigfsModel(addresses=_EVERY_ADDRESS)
+        self.tree = DirectTree(self.model, debugfs=False)
+        self.refusals: list[Refuse] = []
+        self.read_error: OSError | None = None
+        self.journal: list[Step] = []
+        """Every step that was done."""
+        self.readings: list[bool] = []
+        """For each reading whether it was fresh."""
+        self.crimes: list[str] = []
+        """What could have taken a real kernel down, or was never to be tried."""
+        self.after: Callable[[Step], None] | None = None
+        """Called when a step is done: what else happens at that moment."""
+        self.closed = False
+        self.model.journal.add_hook(self._watch)
 
-    def put_right(self, number: int) -> PocketNode:
-        """Make the right entry of an example's node."""
-        return self.put(
-            name_of(number), num=number, address=address_of(number), port=7777, local=number == 1
-        )
+    # ---- the daemon's side
 
     def read(
         self, cluster: str, *, own: str | None, attributes: Sequence[str], fresh: bool
     ) -> Tables:
-        """Read everything."""
-        del own
+        """See `NodeTree.read`."""
         self.readings.append(fresh)
         if self.read_error is not None:
             raise self.read_error
-        clusters = () if self.cluster is None else (self.cluster,)
-        if cluster != self.cluster:
-            return Tables(clusters=clusters, live_nums=self.live_nums)
-        return Tables(
-            clusters=clusters,
-            entries=tuple(_entry(name, self.nodes[name]) for name in sorted(self.nodes)),
-            attributes={name: self.attributes[name] for name in attributes},
-            regions=self.regions,
-            live_nums=self.live_nums,
-        )
+        return self.tree.read(cluster, own=own, attributes=attributes, fresh=fresh)
 
     def do(self, step: Step) -> None:
-        """Do one step by the kernel's rules."""
+        """See `NodeTree.do`."""
         for refusal in self.refusals:
             if refusal.hits(step):
                 raise OSError(refusal.errno, "refused", refusal.detail)
-        match step:
-            case CreateCluster(cluster=name):
-                self._require(self.cluster is None, errno.ENOSPC)
-                self.cluster = name
-            case SetAttribute(node=None):
-                self.attributes[step.attribute] = step.value
-            case SetAttribute(node=str(name)):
-                self._set(name, step.attribute, step.value)
-            case AddNode(node=wanted):
-                self._add(wanted)
-            case RemoveNode(node=name):
-                self._remove(name)
+        self.tree.do(step)
         self.journal.append(step)
         if self.after is not None:
             self.after(step)
@@ -132,68 +81,134 @@ class PocketKernel:
         """Note that it was given back."""
         self.closed = True
 
-    def _add(self, wanted: Node) -> None:
-        self._require(wanted.name not in self.nodes, errno.EEXIST)
-        self.put(wanted.name)
-        try:
-            self._set(wanted.name, "ipv4_port", str(wanted.port))
-            self._set(wanted.name, "ipv4_address", wanted.address)
-            self._set(wanted.name, "num", str(wanted.num))
-        except OSError:
-            del self.nodes[wanted.name]
-            raise
+    def _watch(self, call: Call) -> None:
+        name = call.path.rpartition("/")[2]
+        match call.name:
+            case "rmdir" if name in self.nodes:
+                if self.nodes[name].local and self.regions:
+                    self.crimes.append(f"rmdir of the local node {name} under a region")
+                if self.nodes[name].address == UNSET_ADDRESS:
+                    self.crimes.append(f"rmdir of {name}, into which 0.0.0.0 was written")
+            case "write:local" if call.data != b"1":
+                self.crimes.append(f"{call.path}: {call.data!r} written")
+            case "write:ipv4_address" if call.data == UNSET_ADDRESS.encode():
+                self.crimes.append(f"{call.path}: 0.0.0.0 written")
+            case _:
+                pass
 
-    def _remove(self, name: str) -> None:
-        self._require(name in self.nodes, errno.ENOENT)
-        going = self.nodes[name]
-        if going.local and self.regions:
-            self.crimes.append(f"rmdir of the local node {name} under a region")
-        self._require(name not in self.pinned, errno.EBUSY)
-        if going.address == UNSET_ADDRESS:
-            self.crimes.append(f"rmdir of {name}, into which 0.0.0.0 was written")
-        del self.nodes[name]
+    # ---- what is there
 
-    def _set(self, name: str, attribute: str, value: str) -> None:
-        self._require(name in self.nodes, errno.ENOENT)
-        target = self.nodes[name]
-        others = self.nodes.values()
-        match attribute:
-            case "ipv4_port":
-                self._require(target.port is None, errno.EBUSY)
-                target.port = int(value)
-            case "ipv4_address":
-                if value == UNSET_ADDRESS:
-                    self.crimes.append(f"0.0.0.0 written into {name}")
-                self._require(all(one.address != value for one in others), errno.EEXIST)
-                self._require(target.address is None, errno.EBUSY)
-                target.address = value
-            case "num":
-                self._require(None not in {target.address, target.port}, errno.EINVAL)
-                self._require(all(one.num != int(value) for one in others), errno.EEXIST)
-                self._require(target.num is None, errno.EBUSY)
-                target.num = int(value)
-            case "local":
-                if value != "1":
-                    self.crimes.append(f"local={value} written into {name}")
-                self._require(target.num is not None, errno.EINVAL)
-                taken = any(one.local and one is not target for one in others)
-                self._require(not taken, errno.EBUSY)
-                here = self.addresses is None or target.address in self.addresses
-                self._require(here, errno.EADDRNOTAVAIL)
-                target.local = True
+    @property
+    def _state(self) -> ClusterState | None:
+        return self.model.kernel.cluster
 
-    @staticmethod
-    def _require(condition: bool, number: int) -> None:  # noqa: FBT001 - reads as a sentence
-        if not condition:
-            raise OSError(number, errno.errorcode[number])
+    @property
+    def cluster(self) -> str | None:
+        """The name of the cluster that is there."""
+        return None if self._state is None else self._state.name
 
+    @property
+    def nodes(self) -> Mapping[str, NodeState]:
+        """What the kernel knows of each node, by name."""
+        return {} if self._state is None else self._state.nodes
 
-def _entry(name: str, found: PocketNode) -> Entry:
-    return Entry(
-        name=name,
-        inode=found.inode,
-        num=found.num or 0,
-        address=found.address or UNSET_ADDRESS,
-        port=found.port or 0,
-        local=found.local,
-    )
+    def inode_of(self, name: str) -> int:
+        """Return the inode of a node's directory."""
+        return self.model.stat(self._path(name)).inode
+
+    def attribute(self, name: str) -> str:
+        """Return the value of an attribute of the cluster."""
+        return self.model.read_value(f"/cluster/{self.cluster}/{name}").decode().strip()
+
+    def _path(self, name: str) -> str:
+        return f"/cluster/{self.cluster}/node/{name}"
+
+    # ---- somebody else's hand
+
+    def make_cluster(self, name: str) -> None:
+        """Make a cluster where none is."""
+        if self.cluster != name:
+            self.model.mkdir(f"/cluster/{name}")
+
+    def write(self, name: str, attribute: str, value: str) -> None:
+        """Write into a node, by the kernel's rules."""
+        self.model.write_value(f"{self._path(name)}/{attribute}", value.encode())
+
+    def put(
+        self,
+        name: str,
+        *,
+        num: int | None = None,
+        address: str | None = None,
+        port: int | None = None,
+        local: bool = False,
+    ) -> None:
+        """Let a node be there, whatever the rules; None: never written."""
+        if name not in self.nodes:
+            self.model.mkdir(self._path(name))
+        state = self.nodes[name]
+        state.num, state.address, state.port, state.local = num, address, port, local
+        if local and self._state is not None:
+            self._state.local_claimed = True
+
+    def put_right(self, number: int) -> None:
+        """Let the right entry of an example's node be there."""
+        self.put(
+            name_of(number), num=number, address=address_of(number), port=7777, local=number == 1
+        )
+
+    def take_away(self, name: str) -> None:
+        """Take a node away."""
+        self.model.rmdir(self._path(name))
+
+    def lose_tables(self) -> None:
+        """Let nothing be there any more, as after an `rmmod` and a `modprobe`; pins stay."""
+        pins = self.pinned
+        self.model.power_cycle()
+        self.pinned = pins
+
+    # ---- what keeps the daemon waiting
+
+    @property
+    def pinned(self) -> set[str]:
+        """The names of the nodes that cannot be removed."""
+        return self.model.kernel.pins
+
+    @pinned.setter
+    def pinned(self, names: set[str]) -> None:
+        self.model.kernel.pins = names
+
+    @property
+    def regions(self) -> tuple[Region, ...]:
+        """The cluster's heartbeat regions; they can be set where a cluster is."""
+        found = [] if self._state is None else self._state.regions.values()
+        return tuple(Region(name=one.name, pid=one.pid) for one in found)
+
+    @regions.setter
+    def regions(self, wanted: Sequence[Region]) -> None:
+        for region in self.regions:
+            self.model.heartbeat.stop(region.name)
+        for region in wanted:
+            self.model.mkdir(f"/cluster/{self.cluster}/heartbeat/{region.name}")
+            if self._state is not None:
+                self._state.regions[region.name].pid = region.pid
+
+    @property
+    def live_nums(self) -> frozenset[int] | None:
+        """The nums that debugfs shows alive; None: debugfs is not there."""
+        return self.model.heartbeat.live_nums if self.tree.files.debugfs else None
+
+    @live_nums.setter
+    def live_nums(self, nums: frozenset[int] | None) -> None:
+        self.tree.files.debugfs = nums is not None
+        self.model.heartbeat.see(nums or ())
+
+    def set_addresses(self, addresses: Collection[str] | None) -> None:
+        """Give the host these addresses; None: every one that examples use."""
+        wanted = _EVERY_ADDRESS if addresses is None else addresses
+        host = self.model.host
+        for address in {*host.addresses, *wanted}:
+            if address in wanted:
+                host.add_address(address)
+            else:
+                host.remove_address(address)

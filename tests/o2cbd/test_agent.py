@@ -161,7 +161,7 @@ def test_a_cluster_that_cannot_be_made_says_what_to_do() -> None:
     bench = Bench(membership(1))
 
     def refuse(_: object) -> None:
-        bench.kernel.cluster = None
+        bench.kernel.lose_tables()
         raise NotConfigfsError(errno.ENODEV, "mount configfs", "/sys/x/alpha")
 
     bench.kernel.after = refuse
@@ -176,7 +176,7 @@ def test_a_failed_step_says_where() -> None:
 
     def fail(_: object) -> None:
         bench.kernel.after = None
-        bench.kernel.cluster = None
+        bench.kernel.lose_tables()
         raise OSError(errno.EIO, "broken", "cluster/alpha")
 
     bench.kernel.after = fail

@@ -89,7 +89,7 @@ def test_start_wait_goes_on_with_back_off_and_says_once_what_it_waits_for() -> N
 def test_start_adopt_touches_no_right_entry() -> None:
     """Mounted file systems stand on them."""
     bench = Bench(membership(1, 2, 3))
-    bench.kernel.cluster = CLUSTER
+    bench.kernel.make_cluster(CLUSTER)
     for number in (1, 2):
         bench.kernel.put_right(number)
     bench.settle()
@@ -100,12 +100,13 @@ def test_kill_9_is_healed_by_the_next_start_wherever_it_came() -> None:
     """The table is as any prefix of the writes left it; right entries keep their directory."""
     for port, address in ((None, None), (7777, None), (7777, "10.0.0.2")):
         bench = Bench(membership(1, 2))
-        bench.kernel.cluster = CLUSTER
-        inode = bench.kernel.put_right(1).inode
+        bench.kernel.make_cluster(CLUSTER)
+        bench.kernel.put_right(1)
+        inode = bench.kernel.inode_of("n1")
         bench.kernel.put("n2", port=port, address=address)
         bench.settle()
         assert bench.status.state is State.SYNCED
-        assert bench.kernel.nodes["n1"].inode == inode
+        assert bench.kernel.inode_of("n1") == inode
         assert bench.kernel.nodes["n2"].num == 2
 
 
@@ -156,7 +157,7 @@ def test_a_directory_in_the_place_of_configfs_blocks_with_what_to_do() -> None:
 
 def test_a_foreign_cluster_is_not_touched_and_ours_waits_for_its_end() -> None:
     bench = Bench(membership(1))
-    bench.kernel.cluster = "beta"
+    bench.kernel.make_cluster("beta")
     bench.kernel.put_right(1)
     bench.settle()
     assert bench.kernel.journal == []
@@ -164,8 +165,7 @@ def test_a_foreign_cluster_is_not_touched_and_ours_waits_for_its_end() -> None:
     pending = bench.pending[CREATE]
     assert (pending.why, pending.errno) == (Why.FOREIGN_CLUSTER, errno.ENOSPC)
     assert "beta" in pending.reason
-    bench.kernel.cluster = None
-    bench.kernel.nodes.clear()
+    bench.kernel.lose_tables()
     bench.run_for(10 * SECOND_US)
     assert bench.status.state is State.SYNCED
 
@@ -355,7 +355,7 @@ def test_a_new_incarnation_under_a_hold_is_noticed_too() -> None:
 
 def test_a_stale_entry_is_removed_like_a_departed_node() -> None:
     bench = Bench(membership(1, quorum=Quorum.INQUORATE))
-    bench.kernel.cluster = CLUSTER
+    bench.kernel.make_cluster(CLUSTER)
     bench.kernel.put("stale", num=9, address="10.0.0.9", port=7777)
     bench.settle()
     assert "stale" in bench.kernel.nodes
@@ -389,7 +389,7 @@ def test_notices_that_arrive_together_cost_one_pass() -> None:
 
 def test_a_full_resync_every_30_s_finds_what_nobody_announced_and_reads_all_anew() -> None:
     bench = filled(1, 2)
-    del bench.kernel.nodes["n2"]
+    bench.kernel.take_away("n2")
     bench.run_for(RESYNC_US - SECOND_US)
     assert bench.kernel.journal == []
     bench.run_for(2 * SECOND_US)
@@ -487,12 +487,12 @@ def test_add_waits_for_the_removal_that_frees_its_address() -> None:
 
 def test_local_retry_goes_on_while_the_address_is_not_there_and_peers_are_added() -> None:
     bench = Bench(membership(1, 2))
-    bench.kernel.addresses = []
+    bench.kernel.set_addresses([])
     bench.settle()
     assert set(bench.kernel.nodes) == {"n1", "n2"}
     assert bench.pending[LOCAL].errno == errno.EADDRNOTAVAIL
     bench.run_for(60 * SECOND_US)
-    bench.kernel.addresses = ["10.0.0.1"]
+    bench.kernel.set_addresses(["10.0.0.1"])
     bench.run_for(SECOND_US)
     assert bench.status.state is State.SYNCED
     assert bench.kernel.nodes["n1"].local
@@ -501,7 +501,7 @@ def test_local_retry_goes_on_while_the_address_is_not_there_and_peers_are_added(
 
 def test_local_wrong_is_replaced_once_the_region_is_gone() -> None:
     bench = Bench(membership(1, 2))
-    bench.kernel.cluster = CLUSTER
+    bench.kernel.make_cluster(CLUSTER)
     bench.kernel.put("n2", num=2, address="10.0.0.2", port=7777, local=True)
     bench.kernel.regions = (REGION,)
     bench.settle()
@@ -688,13 +688,11 @@ def test_every_errno_is_kept_and_shown() -> None:
 def test_attributes_of_the_cluster_come_before_its_nodes_and_are_kept() -> None:
     rules = Rules(attributes={"fence_method": "panic"})
     bench = Bench(membership(1), rules)
-    bench.kernel.attributes["fence_method"] = "reset"
     bench.settle()
     step = SetAttribute(cluster=CLUSTER, node=None, attribute="fence_method", value="panic")
     assert bench.kernel.journal == [CREATE, step, add(1), LOCAL]
-    bench.kernel.attributes["fence_method"] = "reset"
     bench.run_for(RESYNC_US)
-    assert bench.kernel.attributes["fence_method"] == "panic"
+    assert bench.kernel.attribute("fence_method") == "panic"
 
 
 def test_somebody_who_undoes_every_step_does_not_keep_us_busy() -> None:
@@ -954,12 +952,12 @@ def test_what_a_pass_did_before_a_notice_ended_it_is_not_told_as_dropped() -> No
 
 def test_an_entry_of_ours_with_0_0_0_0_written_into_it_is_never_removed() -> None:
     bench = Bench(membership(1, 2))
-    bench.kernel.cluster = CLUSTER
+    bench.kernel.make_cluster(CLUSTER)
     bench.kernel.put("n2", port=7777, address="0.0.0.0")
     bench.settle()
     bench.run_for(2 * RESYNC_US)
     assert bench.kernel.crimes == []
     assert bench.pending[remove(2)].why is Why.UNSAFE
     assert bench.status.entries[1] == entry(
-        2, inode=bench.kernel.nodes["n2"].inode, num=0, address="0.0.0.0"
+        2, inode=bench.kernel.inode_of("n2"), num=0, address="0.0.0.0"
     )

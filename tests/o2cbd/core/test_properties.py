@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fakecluster.configfs.direct import DirectTree
 from fakecluster.pocket.bench import Bench
 from fakecluster.pocket.examples import CLUSTER, absentee, member, membership
 from fakecluster.pocket.kernel import PocketKernel, Refuse
@@ -66,7 +67,7 @@ writes = st.lists(
 
 def scribble(kernel: PocketKernel, done: list[Written]) -> None:
     """Let somebody write into the tables before the daemon comes."""
-    kernel.cluster = CLUSTER
+    kernel.make_cluster(CLUSTER)
     for one in done:
         number = NAMES.index(one.name) + 1
         if one.attribute == "right":
@@ -77,9 +78,8 @@ def scribble(kernel: PocketKernel, done: list[Written]) -> None:
         if one.name not in kernel.nodes:
             kernel.put(one.name)
         for attribute, value in steps:
-            step = SetAttribute(cluster=CLUSTER, node=one.name, attribute=attribute, value=value)
             try:
-                kernel.do(step)
+                kernel.write(one.name, attribute, value)
             except OSError:
                 break
     kernel.journal.clear()
@@ -126,16 +126,17 @@ rules = st.builds(
 # --- the judge -----------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
 class JudgedKernel(PocketKernel):
     """Judges each step before it is done."""
 
-    judge: Callable[[Step, PocketKernel], None] | None = None
+    def __init__(self) -> None:
+        super().__init__()
+        self.judge: Callable[[Step, PocketKernel], None] | None = None
 
     def do(self, step: Step) -> None:
         if self.judge is not None:
             self.judge(step, self)
-        PocketKernel.do(self, step)
+        super().do(step)
 
 
 def desired_of(bench: Bench, kernel: PocketKernel) -> dict[str, Node]:
@@ -144,8 +145,8 @@ def desired_of(bench: Bench, kernel: PocketKernel) -> dict[str, Node]:
 
 
 def entries_of(kernel: PocketKernel) -> tuple[Entry, ...]:
-    quiet = replace(kernel, readings=[], read_error=None, cluster=CLUSTER, attributes={})
-    return quiet.read(CLUSTER, own=None, attributes=(), fresh=True).entries
+    """Read past the daemon's own readings, whatever they meet."""
+    return DirectTree(kernel.model).read(CLUSTER, own=None, attributes=(), fresh=True).entries
 
 
 def judge_step(bench: Bench, step: Step, kernel: PocketKernel) -> None:
@@ -188,7 +189,7 @@ FORGOTTEN: set[str] = set()
 def bench_on(now: Membership, its_rules: Rules, done: list[Written]) -> Bench:
     FORGOTTEN.clear()
     bench = Bench(now, its_rules)
-    kernel = JudgedKernel(judge=None)
+    kernel = JudgedKernel()
     scribble(kernel, done)
     kernel.judge = lambda step, at: judge_step(bench, step, at)
     bench.kernel = kernel
@@ -381,7 +382,8 @@ def pins(name: str) -> Action:
 
 
 def mounts(bench: Bench) -> None:
-    bench.kernel.regions = () if bench.kernel.regions else (REGION,)
+    if bench.kernel.cluster is not None:
+        bench.kernel.regions = () if bench.kernel.regions else (REGION,)
     bench.usage.usage = Usage(regions=bench.kernel.regions)
 
 
@@ -394,17 +396,16 @@ def forgets(name: str) -> Action:
 
 
 def loses_its_address(bench: Bench) -> None:
-    bench.kernel.addresses = ()
+    bench.kernel.set_addresses(())
 
 
 def gets_its_address(bench: Bench) -> None:
-    bench.kernel.addresses = None
+    bench.kernel.set_addresses(None)
 
 
 def loses_its_tables(bench: Bench) -> None:
     if not bench.kernel.regions:
-        bench.kernel.nodes.clear()
-        bench.kernel.cluster = None
+        bench.kernel.lose_tables()
 
 
 def killed(bench: Bench) -> None:
