@@ -55,7 +55,10 @@ def plan_here(settings: DaemonSettings) -> dict[str, Any]:
     calls = CallBoard(clock)
     reading = _with_patience(lambda: _read(settings, calls), calls)
     status, steps = compare(reading.membership, reading.tables, reading.problem, settings.rules)
-    return plan_json(status, steps, WallClock(clock))
+    # Nobody has seen before what waits: it does since now.
+    now_us = clock.now_us()
+    pending = tuple(replace(one, since_us=now_us) for one in status.pending)
+    return plan_json(replace(status, pending=pending), steps, WallClock(clock))
 
 
 def compare(

@@ -63,7 +63,8 @@ def load(path: str = DEFAULT_LIBRARY) -> LibcmanTable:
     try:
         lib = ffi.dlopen(path)
     except OSError as error:
-        raise OSError(errno.ELIBACC, f"cannot load libcman: {error}", path) from error
+        detail = f"cannot load libcman, cman's library (install it or give its path): {error}"
+        raise OSError(errno.ELIBACC, detail, path) from error
     for name in _FUNCTIONS:
         try:
             getattr(lib, name)

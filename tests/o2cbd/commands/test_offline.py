@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
 from typing import Any
 
@@ -25,6 +26,7 @@ from o2cbd.core.model import (
     Tables,
 )
 from o2cbd.core.rules import Rules
+from o2cbd.settings import DaemonSettings
 
 ALPHA = Member(id=1, name="alpha", incarnation=1, addresses=("10.0.0.1",))
 BETA = Member(id=2, name="beta", incarnation=1, addresses=("10.0.0.2",))
@@ -79,6 +81,16 @@ def test_problem_keeps_everything_from_being_planned() -> None:
     """What a daemon would wait for is the answer."""
     status, steps = offline.compare(membership(), None, "no member", Rules())
     assert (status.state, status.reason, steps) == (State.WAITING, "no member", ())
+
+
+def test_what_waits_does_so_since_the_command_has_looked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not since the machine was booted."""
+    tables = Tables(clusters=("other",))
+    reading = offline._Reading(membership=membership(ALPHA), tables=tables, problem="")
+    monkeypatch.setattr(offline, "_read", lambda _settings, _calls: reading)
+    before = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=1)
+    (waits,) = offline.plan_here(DaemonSettings())["pending"]
+    assert before <= dt.datetime.fromisoformat(waits["since"]) <= dt.datetime.now(dt.UTC)
 
 
 @pytest.mark.parametrize(
