@@ -5,11 +5,11 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 
 from o2cbd.calls import CallBoard
 from o2cbd.configfs import shape
+from o2cbd.configfs.directories import Directories, OpenCluster
 from o2cbd.configfs.entries import EntryReader
 from o2cbd.configfs.files import Files, Listed, OsFiles, closing
 from o2cbd.configfs.interface import NotConfigfsError
@@ -29,21 +29,13 @@ from o2cbd.core.model import (
 _ALIASES = {"heartbeat/dead_threshold": "heartbeat/threshold"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _OpenCluster:
-    """Our cluster's directories, open from one reading to the next."""
-
-    name: str
-    fd: int
-    node_fd: int
-
-
 class OsNodeTree:
     """The tables below `<configfs>/cluster`, read and changed by path and descriptor.
 
-    The directories that a reading opened serve the steps after it, and are opened anew by the next
-    reading and after any error. The filename of an error is a whole path from `read` and for the
-    cluster directory itself; for a step inside the cluster it is relative to the cluster.
+    The directories that a reading opened serve the steps after it and the reading right after
+    those, if they are still what they were. Every other reading opens them anew, and so does one
+    after any error. The filename of an error is a whole path from `read` and for the cluster
+    directory itself; for a step inside the cluster it is relative to the cluster.
     """
 
     def __init__(
@@ -68,14 +60,18 @@ class OsNodeTree:
         self._calls = calls
         self._files: Files = OsFiles() if files is None else files
         self._entries = EntryReader(self._files, calls)
-        self._open: _OpenCluster | None = None
+        self._directories = Directories(self._top, self._files, calls)
+        self._stepped = False
+        """A step was done since the last reading."""
 
     def read(
         self, cluster: str, *, own: str | None, attributes: Sequence[str], fresh: bool
     ) -> Tables:
         """Read back the actual state, see `NodeTree.read`."""
         check_name(cluster)
-        self._let_go()
+        if fresh or not self._stepped:
+            self._directories.let_go()
+        self._stepped = False
         if fresh:
             self._entries.forget()
         try:
@@ -102,96 +98,36 @@ class OsNodeTree:
         except OSError:
             self._forget()
             raise
+        self._stepped = True
 
     def close(self) -> None:
         """Give back the open directories."""
-        self._let_go()
+        self._directories.let_go()
 
     def _forget(self) -> None:
-        self._let_go()
+        self._directories.let_go()
         self._entries.forget()
-
-    def _let_go(self) -> None:
-        opened, self._open = self._open, None
-        if opened is not None:
-            self._files.close(opened.node_fd)
-            self._files.close(opened.fd)
 
     # ---- reading
 
     def _read(self, cluster: str, own: str | None, attributes: Sequence[str]) -> Tables:
-        files = self._files
-        with closing(files, self._open_top()) as top_fd:
-            with self._calls.declare("scandir cluster"):
-                found = {item.name: item for item in files.listing(top_fd) if item.is_dir}
-            clusters = sorted(found)
-            if cluster not in found:
-                return Tables(clusters=tuple(clusters), live_nums=self._read_live_nums())
-            inside = self._open_cluster(top_fd, found[cluster])
-        if inside is None:  # it went away while we looked
-            clusters.remove(cluster)
-            return Tables(clusters=tuple(clusters), live_nums=self._read_live_nums())
-        opened = self._open = inside
+        directories = self._directories
+        clusters = directories.look_again(cluster) or directories.look(cluster)
+        opened = directories.opened
+        if opened is None:
+            return Tables(clusters=clusters, live_nums=self._read_live_nums())
         where = f"{self._top}/{cluster}"
-        with closing(files, self._opened(files.open_list, "heartbeat", opened.fd, where)) as hb_fd:
-            with self._calls.declare("scandir heartbeat"):
-                heartbeat = files.listing(hb_fd)
-            return Tables(
-                clusters=tuple(clusters),
-                entries=self._entries.read(opened.node_fd, f"{where}/node", own),
-                attributes=MappingProxyType(self._read_attributes(opened, attributes)),
-                regions=self._read_regions(hb_fd, heartbeat, f"{where}/heartbeat"),
-                live_nums=self._read_live_nums(),
-            )
+        with self._calls.declare("scandir heartbeat"):
+            heartbeat = self._files.listing(opened.heartbeat_fd)
+        return Tables(
+            clusters=clusters,
+            entries=self._entries.read(opened.node_fd, f"{where}/node", own),
+            attributes=MappingProxyType(self._read_attributes(opened, attributes)),
+            regions=self._read_regions(opened.heartbeat_fd, heartbeat, f"{where}/heartbeat"),
+            live_nums=self._read_live_nums(),
+        )
 
-    def _open_top(self) -> int:
-        try:
-            with self._calls.declare("open cluster"):
-                return self._files.open_top(self._top)
-        except FileNotFoundError:
-            raise shape.absent(self._top) from None
-        except NotADirectoryError:
-            raise shape.foreign(self._top) from None
-
-    def _open_cluster(self, top_fd: int, item: Listed) -> _OpenCluster | None:
-        """Open our cluster if it has the right shape; None when it is gone meanwhile.
-
-        Raises:
-            NotConfigfsError: it is there and is no cluster of a kernel's.
-            OSError: it cannot be opened.
-        """
-        files, where = self._files, f"{self._top}/{item.name}"
-        try:
-            fd = self._opened(files.open_list, item.name, top_fd, self._top)
-        except FileNotFoundError:
-            return None
-        try:
-            with self._calls.declare("scandir cluster"):
-                found = files.listing(fd)
-            if shape.is_cluster(found):
-                node_fd = self._opened(files.open_list, "node", fd, where)
-                return _OpenCluster(name=item.name, fd=fd, node_fd=node_fd)
-        except BaseException:
-            files.close(fd)
-            raise
-        files.close(fd)
-        if self._inode_of(item.name, top_fd) != item.inode:
-            return None
-        raise shape.foreign(where)
-
-    def _opened(self, opener: Callable[[str, int], int], name: str, dir_fd: int, where: str) -> int:
-        with self._calls.declare(f"open {name}"):
-            try:
-                return opener(name, dir_fd)
-            except OSError as error:
-                error.filename = f"{where}/{name}"
-                raise
-
-    def _inode_of(self, name: str, dir_fd: int) -> int | None:
-        with self._calls.declare(f"stat {name}"):
-            return self._files.inode_of(name, dir_fd)
-
-    def _read_attributes(self, opened: _OpenCluster, names: Sequence[str]) -> dict[str, str]:
+    def _read_attributes(self, opened: OpenCluster, names: Sequence[str]) -> dict[str, str]:
         values: dict[str, str] = {}
         for name in names:
             check_name(name.removeprefix("heartbeat/"))
@@ -219,7 +155,7 @@ class OsNodeTree:
                 with self._calls.declare("read pid"):
                     text = self._files.read_value(file, heartbeat_fd)
             except FileNotFoundError:
-                if self._inode_of(item.name, heartbeat_fd) != item.inode:
+                if self._directories.inode_of(item.name, heartbeat_fd) != item.inode:
                     continue
                 text = ""  # a kernel without this file
             except OSError as error:
@@ -239,26 +175,10 @@ class OsNodeTree:
 
     # ---- steps
 
-    def _inside(self, cluster: str) -> _OpenCluster:
-        """Return our cluster's open directories, opening them where no reading has."""
-        if self._open is not None and self._open.name == cluster:
-            return self._open
-        self._let_go()
-        files = self._files
-        with closing(files, self._open_top()) as top_fd:
-            fd = self._opened(files.open_walk, cluster, top_fd, self._top)
-        try:
-            node_fd = self._opened(files.open_list, "node", fd, f"{self._top}/{cluster}")
-        except BaseException:
-            files.close(fd)
-            raise
-        self._open = _OpenCluster(name=cluster, fd=fd, node_fd=node_fd)
-        return self._open
-
     def _create_cluster(self, cluster: str) -> None:
         files, where = self._files, f"{self._top}/{cluster}"
-        self._let_go()
-        with closing(files, self._open_top()) as top_fd:
+        self._directories.let_go()
+        with closing(files, self._directories.open_top()) as top_fd:
             self._call("mkdir", where, files.mkdir, cluster, top_fd)
             if self._has_shape(cluster, top_fd):
                 return
@@ -273,35 +193,41 @@ class OsNodeTree:
     def _has_shape(self, cluster: str, top_fd: int) -> bool:
         files = self._files
         with (
-            closing(files, self._opened(files.open_list, cluster, top_fd, self._top)) as fd,
+            closing(
+                files, self._directories.open_below(files.open_list, cluster, top_fd, self._top)
+            ) as fd,
             self._calls.declare("scandir cluster"),
         ):
             return shape.is_cluster(files.listing(fd))
 
     def _set_cluster_attribute(self, step: SetAttribute) -> None:
-        opened = self._inside(step.cluster)
+        opened = self._directories.inside(step.cluster)
         # The kernel takes a fence method only with a newline.
         value = f"{step.value}\n" if step.attribute == "fence_method" else step.value
         try:
             self._write(step.attribute, opened.fd, value, step.attribute)
         except FileNotFoundError:
             alias = _ALIASES.get(step.attribute)
-            if alias is None or self._inode_of(alias, opened.fd) is None:
+            if alias is None or self._directories.inode_of(alias, opened.fd) is None:
                 raise
             self._write(alias, opened.fd, value, alias)
 
     def _set_node_attribute(self, step: SetAttribute, name: str) -> None:
-        files, node_fd = self._files, self._inside(step.cluster).node_fd
+        files, node_fd = self._files, self._directories.inside(step.cluster).node_fd
         where = f"node/{name}"
-        with closing(files, self._opened(files.open_walk, name, node_fd, "node")) as fd:
+        with closing(
+            files, self._directories.open_below(files.open_walk, name, node_fd, "node")
+        ) as fd:
             self._write(step.attribute, fd, step.value, f"{where}/{step.attribute}")
 
     def _add_node(self, cluster: str, node: Node) -> None:
-        files, node_fd = self._files, self._inside(cluster).node_fd
+        files, node_fd = self._files, self._directories.inside(cluster).node_fd
         where = f"node/{node.name}"
         self._call("mkdir", where, files.mkdir, node.name, node_fd)
         try:
-            with closing(files, self._opened(files.open_walk, node.name, node_fd, "node")) as fd:
+            with closing(
+                files, self._directories.open_below(files.open_walk, node.name, node_fd, "node")
+            ) as fd:
                 self._write("ipv4_port", fd, str(node.port), f"{where}/ipv4_port")
                 self._write("ipv4_address", fd, node.address, f"{where}/ipv4_address")
                 self._write("num", fd, str(node.num), f"{where}/num")
@@ -313,7 +239,7 @@ class OsNodeTree:
             raise
 
     def _remove_node(self, cluster: str, name: str) -> None:
-        node_fd = self._inside(cluster).node_fd
+        node_fd = self._directories.inside(cluster).node_fd
         self._call("rmdir", f"node/{name}", self._files.rmdir, name, node_fd)
 
     def _write(self, attribute: str, dir_fd: int, value: str, where: str) -> None:

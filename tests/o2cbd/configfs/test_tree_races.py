@@ -259,9 +259,9 @@ def test_every_call_that_may_block_is_declared(
 def test_directories_stay_open_for_the_steps_and_are_given_back(place: Place) -> None:
     before = open_fds()
     place.read()
-    assert open_fds() == before + 2
+    assert open_fds() == before + 4
     place.read()
-    assert open_fds() == before + 2
+    assert open_fds() == before + 4
     with pytest.raises(FileNotFoundError):
         place.tree.do(SetAttribute(cluster="c1", node="ghost", attribute="local", value="1"))
     assert open_fds() == before
