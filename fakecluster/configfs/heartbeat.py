@@ -78,7 +78,8 @@ class Heartbeat:
             cluster = self._kernel.cluster
             local = None if cluster is None else cluster.local_node
             if cluster is None or local is None or local.num is None:
-                raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), region)
+                detail = "no local node in this kernel's table, so no heartbeat region"
+                raise OSError(errno.EINVAL, detail, region)
             if region not in cluster.regions:
                 try:
                     self._directories.make_region(region)

@@ -21,15 +21,14 @@ EX_TEMPFAIL = 75
 @click.option(
     "--dir",
     "directory",
-    required=True,
     type=click.Path(file_okay=False, path_type=Path),
-    help="The directory that `fakecluster serve` was given.",
+    help="The directory that `fakecluster serve` was given.  [required]",
 )
 @click.option(
     "--timeout", type=click.FloatRange(min=0.1), default=DEFAULT_TIMEOUT_S, show_default=True
 )
 @click.pass_context
-def ctl_command(context: click.Context, directory: Path, timeout: float) -> None:
+def ctl_command(context: click.Context, directory: Path | None, timeout: float) -> None:
     """Do something to a cluster that `fakecluster serve` runs.
 
     A node is given by its id or its name. Prints the answer as one JSON line. Exit: 0 done,
@@ -40,7 +39,11 @@ def ctl_command(context: click.Context, directory: Path, timeout: float) -> None
 
 def _do(verb: str, **arguments: Any) -> int:
     """Ask; print the answer; return the exit code."""
-    directory, timeout = click.get_current_context().obj
+    context = click.get_current_context()
+    directory, timeout = context.obj
+    if directory is None:
+        # Not click's to ask for: it would, before it shows the help of a verb.
+        raise click.UsageError("Missing option '--dir'.", context.parent)
     given = {key: value for key, value in arguments.items() if value is not None}
     try:
         answer = ask(directory, verb, given, timeout_s=timeout)

@@ -72,16 +72,16 @@ class ServedKernels:
                 or no local node in the kernel's table.
         """
         if not self.powered(host):
-            raise _failure(errno.ENODEV)
+            raise OSError(errno.ENODEV, "this host has no power: start it first")
         if self.mounted(host):
-            raise _failure(errno.EBUSY)
+            raise OSError(errno.EBUSY, "the volume is mounted here already")
         model = self._models[host]
         with model.lock:
             model.heartbeat.start(self.region, pid=_FIRST_PID + sorted(self._models).index(host))
             cluster = model.kernel.cluster
             local = None if cluster is None else cluster.local_node
             if local is None or local.num is None:
-                raise _failure(errno.EINVAL)
+                raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
             num, dead_threshold = local.num, model.kernel.dead_threshold
         self._disk.mount(host, num=num, dead_threshold=dead_threshold)
 
@@ -92,7 +92,7 @@ class ServedKernels:
             OSError: EINVAL: it is not mounted.
         """
         if not self.mounted(host):
-            raise _failure(errno.EINVAL)
+            raise OSError(errno.EINVAL, "the volume is not mounted here")
         self._models[host].heartbeat.stop(self.region)
         self._disk.umount(host)
 
@@ -134,7 +134,3 @@ class ServedKernels:
     def _tell(self, host: int) -> None:
         if self._changed is not None:
             self._changed(host)
-
-
-def _failure(number: int) -> OSError:
-    return OSError(number, os.strerror(number))

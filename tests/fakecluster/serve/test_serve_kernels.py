@@ -94,21 +94,24 @@ def test_power_on_boots_an_empty_kernel(hosts: Hosts) -> None:
 @pytest.mark.parametrize(
     ("prepare", "expected"),
     [
-        (lambda kernels: kernels.power_off(1), errno.ENODEV),
-        (lambda kernels: kernels.mount(1), errno.EBUSY),
-        (lambda kernels: kernels.model(1).power_cycle(), errno.EINVAL),
+        (lambda kernels: kernels.power_off(1), (errno.ENODEV, "no power")),
+        (lambda kernels: kernels.mount(1), (errno.EBUSY, "mounted here already")),
+        (lambda kernels: kernels.model(1).power_cycle(), (errno.EINVAL, "no local node")),
     ],
 )
-def test_a_mount_that_cannot_be(hosts: Hosts, prepare: object, expected: int) -> None:
+def test_a_mount_that_cannot_be(
+    hosts: Hosts, prepare: object, expected: tuple[int, str]
+) -> None:
     assert callable(prepare)
     prepare(hosts.kernels)
-    with pytest.raises(OSError, match=r".") as caught:
+    number, words = expected
+    with pytest.raises(OSError, match=words) as caught:
         hosts.kernels.mount(1)
-    assert caught.value.errno == expected
+    assert caught.value.errno == number
 
 
 def test_a_umount_of_what_is_not_mounted(hosts: Hosts) -> None:
-    with pytest.raises(OSError, match=r".") as caught:
+    with pytest.raises(OSError, match="not mounted here") as caught:
         hosts.kernels.umount(1)
     assert caught.value.errno == errno.EINVAL
 
