@@ -99,9 +99,7 @@ def test_power_on_boots_an_empty_kernel(hosts: Hosts) -> None:
         (lambda kernels: kernels.model(1).power_cycle(), (errno.EINVAL, "no local node")),
     ],
 )
-def test_a_mount_that_cannot_be(
-    hosts: Hosts, prepare: object, expected: tuple[int, str]
-) -> None:
+def test_a_mount_that_cannot_be(hosts: Hosts, prepare: object, expected: tuple[int, str]) -> None:
     assert callable(prepare)
     prepare(hosts.kernels)
     number, words = expected
