@@ -291,6 +291,8 @@ class ServedCluster:
 
     def _command(self, places: Places) -> list[str]:
         return [
+            "env",
+            *(f"{name}={value}" for name, value in self._environment(places).items()),
             sys.executable,
             "-m",
             "o2cbd",

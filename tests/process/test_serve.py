@@ -128,8 +128,9 @@ def test_one_line_says_what_is_where(start: Start, directory: Path) -> None:
         "debugfs": f"{home}/debug",
     }
     assert node["env"]["CMAN_SOCKET_DIR"] == home
-    assert node["command"][:4] == [sys.executable, "-m", "o2cbd", "run"]
-    assert node["command"][4:] == [
+    environment = [f"{name}={value}" for name, value in node["env"].items()]
+    assert node["command"] == [
+        "env", *environment, sys.executable, "-m", "o2cbd", "run",
         "--config", f"{home}/o2cbd.toml",
         "--membership", "cman",
         "--libcman", line["libcman"],
