@@ -1,0 +1,1 @@
+"""Scenarios drawn from a seed, run by the thousand."""

@@ -1,0 +1,55 @@
+"""What an episode draws from: the cluster's nodes, their names, and times."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fakecluster.cman.topology import Topology
+from fakecluster.explore.draw import Draw
+from fakecluster.scenario.model import Arg, Deed
+
+LONGEST_US = 30_000_000
+"""The longest a fault of an episode lasts."""
+
+
+class Cast:
+    """The cluster as one episode sees it; notes what is done."""
+
+    def __init__(self, draw: Draw, topology: Topology, at_us: int, deeds: list[Deed]) -> None:
+        self.draw = draw
+        self.topology = topology
+        self._at_us = at_us
+        self._deeds = deeds
+
+    def node(self) -> int:
+        """Return the id of some node."""
+        return self.draw.pick(self.topology.ids)
+
+    def nodes(self) -> Sequence[int]:
+        """Return the ids of some nodes, in some order."""
+        return self.draw.some(self.topology.ids)
+
+    def name(self) -> str:
+        """Return the name of some node."""
+        return self.draw.pick(self.topology.nodes).name
+
+    def address(self) -> str:
+        """Return an IPv4 address: a free one, or one that some node was configured with."""
+        known = [one for node in self.topology.nodes for one in node.addresses if ":" not in one]
+        if known and self.draw.chance(3):
+            return self.draw.pick(known)
+        return f"10.9.0.{self.draw.between(1, 9)}"
+
+    def later(self, longest_us: int = LONGEST_US) -> Cast:
+        """Return the same cast some time later."""
+        at_us = self._at_us + self.draw.span_us(longest_us)
+        return Cast(self.draw, self.topology, at_us, self._deeds)
+
+    def do(self, verb: str, **args: Arg) -> None:
+        """Note a deed."""
+        self._deeds.append(Deed(at_us=self._at_us, verb=verb, args=args))
+
+    def maybe(self, verb: str, **args: Arg) -> None:
+        """Note a deed, or leave it undone until the end, one time in five."""
+        if not self.draw.chance(5):
+            self.do(verb, **args)

@@ -1,0 +1,330 @@
+"""What goes wrong, in episodes: a fault, what follows it, and mostly its end.
+
+A swarm takes some of the kinds and leaves the others out, so that what one kind hides another run
+shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from fakecluster.explore.cast import Cast
+from fakecluster.explore.settings import draw_rules
+from fakecluster.explore.topologies import ODD_NAMES
+
+Episode = Callable[[Cast], None]
+
+_CALLS = ("mkdir", "rmdir", "write:num", "write:ipv4_port", "write:ipv4_address", "write:local")
+_READS = ("scandir", "open", "read", "read:num", "read:local")
+_ERRNOS = ("EBUSY", "EEXIST", "EIO", "EINTR", "ENOSPC", "EINVAL", "EACCES", "ENOENT", "ENOMEM")
+_READ_ERRNOS = ("EIO", "EINTR", "EACCES", "ENOENT", "ENOMEM", "ENODEV")
+_MANAGER_ERRNOS = ("EIO", "EINVAL", "ENOMEM", "ENOENT", "EAGAIN")
+
+
+def _power(cast: Cast) -> None:
+    node = cast.node()
+    cast.do("kill", node=node)
+    cast.later().maybe("start", node=node)
+
+
+def _two_deaths(cast: Cast) -> None:
+    for node in cast.nodes()[:2]:
+        cast.do("kill", node=node)
+        cast.later().maybe("start", node=node)
+
+
+def _leave(cast: Cast) -> None:
+    node = cast.node()
+    cast.do("leave", node=node, removed=cast.draw.chance(3))
+    cast.later().maybe("cman-start", node=node)
+
+
+def _cman_crash(cast: Cast) -> None:
+    node = cast.node()
+    cast.do("cman-crash", node=node)
+    cast.later().maybe("cman-start", node=node)
+
+
+def _cman_stop(cast: Cast) -> None:
+    node = cast.node()
+    cast.do("cman-stop", node=node)
+    if cast.draw.chance(4):
+        cast.later().do("daemon-sigterm", node=node)
+        cast.later().maybe("daemon-start", node=node)
+    cast.later().maybe("cman-cont", node=node)
+
+
+def _daemon(cast: Cast) -> None:
+    node = cast.node()
+    if cast.draw.chance(2):
+        cast.do("daemon-restart", node=node)
+        return
+    cast.do(cast.draw.pick(("daemon-kill", "daemon-sigterm")), node=node)
+    cast.later().maybe("daemon-start", node=node)
+
+
+def _crash(cast: Cast) -> None:
+    """The daemon dies inside a call, which some change of the cluster makes come soon."""
+    node = cast.node()
+    call = cast.draw.pick((*_CALLS, *_READS, "any", "change", "change", "change"))
+    cast.do("crash-daemon-at", node=node, call=call, nth=1 + cast.draw.span_us(40))
+    _power(cast.later(5_000_000))
+    for _ in range(cast.draw.between(1, 3)):
+        cast.later().maybe("daemon-start", node=node)
+
+
+def _partition(cast: Cast) -> None:
+    groups: list[list[int]] = [[] for _ in range(cast.draw.between(2, 3))]
+    for node in cast.topology.ids:
+        cast.draw.pick(groups).append(node)
+    text = "/".join(",".join(map(str, group)) for group in groups if group)
+    cast.do("partition", groups=text)
+    cast.later().maybe("heal")
+
+
+def _isolate(cast: Cast) -> None:
+    cast.do("isolate", node=cast.node())
+    cast.later().maybe("heal")
+
+
+def _ring(cast: Cast) -> None:
+    cast.do("ring")
+    cast.later().maybe("heal")
+
+
+def _one_way(cast: Cast) -> None:
+    """Links are cut one by one and mended in another order."""
+    for _ in range(cast.draw.between(1, 4)):
+        speaker, listener = cast.node(), cast.node()
+        if speaker != listener:
+            cast.later(5_000_000).do("cut", speaker=speaker, listener=listener)
+            cast.later().maybe("mend", speaker=speaker, listener=listener)
+
+
+def _mount(cast: Cast) -> None:
+    for node in cast.nodes():
+        cast.later(2_000_000).do("mount", node=node)
+        cast.later().maybe("umount", node=node)
+
+
+def _pin(cast: Cast) -> None:
+    node, name = cast.node(), cast.name()
+    cast.do("pin", node=node, name=name)
+    _power(cast.later(2_000_000))
+    cast.later().maybe("unpin", node=node, name=name)
+
+
+def _address(cast: Cast) -> None:
+    node = cast.node()
+    cast.do(
+        "address",
+        node=node,
+        addresses=(cast.address(),),
+        now=cast.draw.chance(2),
+        host=cast.draw.chance(4, times=3),
+    )
+
+
+def _swap(cast: Cast) -> None:
+    """Two nodes change places."""
+    first, second = cast.draw.pick(cast.topology.nodes), cast.draw.pick(cast.topology.nodes)
+    if not first.addresses or not second.addresses:
+        return
+    cast.do("address", node=first.id, addresses=second.addresses)
+    cast.later(3_000_000).do("address", node=second.id, addresses=first.addresses)
+
+
+def _interface(cast: Cast) -> None:
+    node = cast.draw.pick(cast.topology.nodes)
+    if node.addresses:
+        cast.do("take-address", node=node.id, address=node.addresses[0])
+        cast.do("daemon-restart", node=node.id)
+        cast.later().maybe("give-address", node=node.id, address=node.addresses[0])
+
+
+def _port(cast: Cast) -> None:
+    node, port = cast.node(), cast.draw.pick((7777, 7777, 7000))
+    cast.do("take-port", node=node, port=port)
+    _power(cast.later(2_000_000))
+    cast.later().maybe("free-port", node=node, port=port)
+
+
+def _configuration(cast: Cast) -> None:
+    new = cast.draw.between(9, 12) if cast.draw.chance(5, times=4) else 260
+    name = f"new{new}" if cast.draw.chance(4, times=3) else cast.name()
+    cast.do("add-node", id=new, name=name, addresses=(cast.address(),))
+    cast.later(5_000_000).maybe("start", node=new)
+    if cast.draw.chance(2):
+        cast.later().do("remove-node", node=cast.draw.pick((new, cast.node())))
+
+
+def _rename(cast: Cast) -> None:
+    name = cast.draw.pick((*ODD_NAMES, "other", "another", cast.name(), cast.name()))
+    cast.do("rename-node", node=cast.node(), name=name)
+
+
+def _rename_cluster(cast: Cast) -> None:
+    cast.do("rename-cluster", name=cast.draw.pick(("o3", "not alnum", "x" * 15)))
+    cast.later().maybe("rename-cluster", name="o2")
+
+
+def _notice(cast: Cast) -> None:
+    cast.do(
+        "notice",
+        node=cast.node(),
+        fault=cast.draw.pick(("drop", "dup", "delay", "coalesce")),
+        count=cast.draw.between(1, 4),
+        delay_us=cast.draw.span_us(3_000_000),
+    )
+    _power(cast.later(1_000_000))
+
+
+def _fail_read(cast: Cast) -> None:
+    node, errno = cast.node(), cast.draw.pick(_MANAGER_ERRNOS)
+    cast.do("fail-read", node=node, errno=errno, count=cast.draw.between(1, 3))
+    _power(cast.later(1_000_000))
+
+
+def _fault(cast: Cast) -> None:
+    node = cast.node()
+    if cast.draw.chance(3):
+        call, errno = cast.draw.pick(_READS), cast.draw.pick(_READ_ERRNOS)
+    else:
+        call, errno = cast.draw.pick(_CALLS), cast.draw.pick(_ERRNOS)
+    if cast.draw.chance(3) and errno != "EINTR":  # a call that is interrupted for ever never ends
+        cast.do("fault", node=node, call=call, errno=errno)
+        cast.later().maybe("mend-calls", node=node)
+    else:
+        count = cast.draw.between(1, 5)
+        cast.do("fault", node=node, call=call, errno=errno, count=count)
+    _power(cast.later(2_000_000))
+
+
+def _no_configfs(cast: Cast) -> None:
+    node = cast.node()
+    cast.do("unmount-configfs", node=node)
+    cast.later().maybe("mount-configfs", node=node)
+
+
+def _mount_table(cast: Cast) -> None:
+    node = cast.node()
+    cast.do("mounts-unreadable", node=node, errno=cast.draw.pick(("EACCES", "ENOENT", "EIO")))
+    cast.later().do("shutdown", node=node)
+    cast.later().maybe("mounts-unreadable", node=node)
+
+
+def _stranger(cast: Cast) -> None:
+    """Somebody else's cluster, or a node of ours that somebody else made."""
+    node = cast.node()
+    if cast.draw.chance(4):
+        cast.do("place-cluster", node=node, name="other")
+        cast.later().maybe("drop-cluster", node=node, name="other")
+        return
+    name = cast.draw.pick((cast.name(), "stale"))
+    kept: dict[str, int | str] = {"port": 7777} if cast.draw.chance(4, times=3) else {}
+    if kept and cast.draw.chance(3, times=2):
+        kept["address"] = cast.address()
+        if cast.draw.chance(3, times=2):
+            kept["num"] = cast.draw.pick((cast.node() % 255, cast.draw.between(20, 254)))
+    cast.do("place-node", node=node, name=name, **kept)
+    if cast.draw.chance(3):
+        cast.later().do("drop-node", node=node, name=name)
+
+
+def _dropped(cast: Cast) -> None:
+    cast.do("drop-node", node=cast.node(), name=cast.name())
+
+
+def _hold(cast: Cast) -> None:
+    node = cast.node()
+    cast.do("hold", node=node)
+    _power(cast.later(2_000_000))
+    verb = cast.draw.pick(("release", "kill-holder", "remove-semaphore"))
+    cast.later(90_000_000).maybe(verb, node=node)
+
+
+def _semaphore(cast: Cast) -> None:
+    node = cast.node()
+    cast.do("semaphore-unusable", node=node, errno=cast.draw.pick(("EACCES", "ENOSPC")))
+    _power(cast.later(2_000_000))
+    cast.later().maybe("semaphore-unusable", node=node)
+
+
+def _rules(cast: Cast) -> None:
+    node = cast.node()
+    cast.do("set-rules", node=node, rules=draw_rules(cast.draw, cast.topology))
+    cast.later(3_000_000).do("daemon-restart", node=node)
+
+
+def _forget(cast: Cast) -> None:
+    victim = cast.draw.pick(cast.topology.nodes)
+    if cast.draw.chance(2):
+        cast.do("kill", node=victim.id)
+    cast.later().do("forget", node=cast.node(), name=victim.name)
+
+
+def _fence(cast: Cast) -> None:
+    victim = cast.node()
+    cast.do("kill", node=victim)
+    cast.later(10_000_000).do("fence", node=victim, by=cast.node())
+    cast.later().maybe("start", node=victim)
+
+
+def _qdisk(cast: Cast) -> None:
+    node = cast.node()
+    cast.do("qdisk", node=node, available=cast.draw.chance(2))
+    cast.later().do("qdisk", node=node, available=True)
+
+
+def _shutdown(cast: Cast) -> None:
+    node = cast.node()
+    cast.do("shutdown", node=node, forced=cast.draw.chance(4), removed=cast.draw.chance(4))
+    if cast.draw.chance(3):
+        cast.later(6_000_000).do("shutdown", node=node)
+    cast.later().maybe("start", node=node)
+
+
+KINDS: Final[Mapping[str, Episode]] = MappingProxyType(
+    {
+        "power": _power,
+        "two-deaths": _two_deaths,
+        "leave": _leave,
+        "cman-crash": _cman_crash,
+        "cman-stop": _cman_stop,
+        "daemon": _daemon,
+        "crash": _crash,
+        "partition": _partition,
+        "isolate": _isolate,
+        "ring": _ring,
+        "one-way": _one_way,
+        "mount": _mount,
+        "pin": _pin,
+        "address": _address,
+        "swap": _swap,
+        "interface": _interface,
+        "port": _port,
+        "configuration": _configuration,
+        "rename": _rename,
+        "rename-cluster": _rename_cluster,
+        "notice": _notice,
+        "fail-read": _fail_read,
+        "fault": _fault,
+        "no-configfs": _no_configfs,
+        "mount-table": _mount_table,
+        "stranger": _stranger,
+        "dropped": _dropped,
+        "hold": _hold,
+        "semaphore": _semaphore,
+        "rules": _rules,
+        "forget": _forget,
+        "fence": _fence,
+        "qdisk": _qdisk,
+        "shutdown": _shutdown,
+    }
+)
+"""Every kind of episode by its name."""
+
+RARE_KINDS: Final = frozenset({"rename-cluster", "no-configfs", "ring"})
+"""What drowns everything else when it comes often."""

@@ -1,0 +1,80 @@
+"""A scenario from a seed: the cluster, the settings, a subset of all that can go wrong, times."""
+
+from __future__ import annotations
+
+from fakecluster.cman.topology import Topology
+from fakecluster.explore.cast import Cast
+from fakecluster.explore.draw import Draw
+from fakecluster.explore.episodes import KINDS, RARE_KINDS
+from fakecluster.explore.settings import draw_rules
+from fakecluster.explore.topologies import draw_dead_threshold, draw_timings, draw_topology
+from fakecluster.scenario.model import SECOND_US, Deed, Scenario
+
+_RARE_ONE_IN = 8
+_FEW_NODES = 8
+
+
+def draw_scenario(seed: int) -> Scenario:
+    """Return the scenario of a seed: always the same one."""
+    topology = draw_topology(seed)
+    deeds = [*_beginning(Draw(seed, "beginning"), topology), *_middle(seed, topology)]
+    # Sorted by time alone: what is done at one moment keeps its order.
+    deeds.sort(key=lambda deed: deed.at_us)
+    ending = Draw(seed, "ending")
+    everybody = ending.chance(4, times=3)
+    revived = topology.ids if everybody else ending.some(topology.ids, least=0)
+    return Scenario(
+        title=f"seed {seed}",
+        seed=seed,
+        topology=topology,
+        timings=draw_timings(seed),
+        rules=draw_rules(Draw(seed, "rules"), topology),
+        dead_threshold=draw_dead_threshold(seed),
+        deeds=tuple(deeds),
+        end_us=deeds[-1].at_us + ending.span_us(20 * SECOND_US),
+        revive=tuple(sorted(revived)),
+    )
+
+
+def draw_kinds(seed: int) -> tuple[str, ...]:
+    """Return the kinds of episodes that a seed uses, sorted; at least one."""
+    draw = Draw(seed, "kinds")
+    out_of = draw.pick((2, 4, 8))
+    kinds = sorted(KINDS)
+    found = [
+        kind
+        for kind in kinds
+        if draw.chance(out_of) and (kind not in RARE_KINDS or draw.chance(_RARE_ONE_IN))
+    ]
+    return tuple(found) or (draw.pick(kinds),)
+
+
+def _beginning(draw: Draw, topology: Topology) -> list[Deed]:
+    """Start the hosts: all at once, one after the other, daemons before managers, some never."""
+    deeds: list[Deed] = []
+    at_us = 0
+    gap_us = draw.weighted(((3, 0), (2, 1_000_000), (1, 10_000_000)))
+    for node_id in draw.some(topology.ids, least=max(1, len(topology.ids) - 1)):
+        cast = Cast(draw, topology, at_us, deeds)
+        if draw.chance(6):
+            cast.do("boot", node=node_id)
+            cast.do("daemon-start", node=node_id)
+            cast.later(5 * SECOND_US).do("cman-start", node=node_id)
+        else:
+            cast.do("start", node=node_id)
+        at_us += draw.span_us(gap_us) if gap_us else 0
+    return deeds
+
+
+def _middle(seed: int, topology: Topology) -> list[Deed]:
+    draw = Draw(seed, "episodes")
+    kinds = draw_kinds(seed)
+    few = len(topology.ids) <= _FEW_NODES
+    count = draw.weighted(((2, 1), (4, 3), (3, 6), (1, 12))) if few else draw.between(1, 3)
+    deeds: list[Deed] = []
+    # Mostly after the start has settled, else into it.
+    at_us = 8 * SECOND_US if draw.chance(4, times=3) else 0
+    for _ in range(count):
+        at_us += draw.span_us(16 * SECOND_US)
+        KINDS[draw.pick(kinds)](Cast(draw, topology, at_us, deeds))
+    return deeds

@@ -1,0 +1,1 @@
+"""Scenarios as data: what a cluster is, what is done to it and when, and how that is run."""

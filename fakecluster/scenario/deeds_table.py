@@ -1,0 +1,70 @@
+"""One deed of a scenario file, checked against its verb."""
+
+from __future__ import annotations
+
+import difflib
+from types import MappingProxyType
+from typing import Any
+
+from fakecluster.cman.notices import NoticeFault
+from fakecluster.cman.topology import address_problems
+from fakecluster.scenario.model import Arg, Deed
+from fakecluster.scenario.rules_table import RULES_KEYS, read_rules
+from fakecluster.scenario.verbs import VERBS, Kind, groups_of, number_of
+from fakecluster.toml_table import TomlTable
+
+
+def read_deed(row: dict[str, Any], where: str, problems: list[str]) -> Deed | None:
+    """Read a deed; None and a note among the problems when it cannot be."""
+    verb = row.get("do")
+    known = VERBS.get(verb) if isinstance(verb, str) else None
+    if known is None or not isinstance(verb, str):
+        near = difflib.get_close_matches(str(verb), VERBS, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        problems.append(f"{where}do: there is no verb {verb!r}{hint}")
+        return None
+    before = len(problems)
+    table = TomlTable(row, where, ("at_us", "do", *known.takes), problems)
+    at_us = table.count("at_us", 0)
+    args: dict[str, Arg] = {}
+    for name, kind in known.takes.items():
+        if name in table:
+            args[name] = _value(table, name, kind)
+        elif name in known.needs:
+            table.complain(name, f"is missing ({kind.value})")
+    if len(problems) > before:
+        return None
+    return Deed(at_us=at_us, verb=verb, args=MappingProxyType(args))
+
+
+def _value(table: TomlTable, name: str, kind: Kind) -> Arg:  # noqa: PLR0911 - one arm a kind
+    match kind:
+        case Kind.NODE | Kind.COUNT:
+            return table.count(name, 1, least=1)
+        case Kind.NUMBER:
+            return table.count(name, 0)
+        case Kind.FLAG:
+            return table.flag(name, default=False)
+        case Kind.ADDRESSES:
+            addresses = table.texts(name)
+            table.problems += address_problems(addresses, table.where.rstrip("."))
+            return addresses
+        case Kind.RULES:
+            return read_rules(table.table(name, RULES_KEYS))
+        case Kind.FAULT:
+            return table.word(name, "drop", [fault.value for fault in NoticeFault])
+        case Kind.ERRNO:
+            return _checked(table, name, number_of, kind)
+        case Kind.GROUPS:
+            return _checked(table, name, groups_of, kind)
+        case _:
+            return table.text(name, "")
+
+
+def _checked(table: TomlTable, name: str, read: Any, kind: Kind) -> str:
+    text = table.text(name, "")
+    try:
+        read(text)
+    except (KeyError, ValueError):
+        table.complain(name, f"{text!r} is not {kind.value}")
+    return text

@@ -1,0 +1,191 @@
+"""Scenario files: TOML, read whole or refused whole, written in one canonical way.
+
+The schema is docs/scenarios.md's.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from fakecluster.cman.timings import Timings
+from fakecluster.cman.topology import Topology, TopologyError
+from fakecluster.depth import Depth
+from fakecluster.scenario.deeds_table import read_deed
+from fakecluster.scenario.model import Deed, Scenario, ScenarioError
+from fakecluster.scenario.rules_table import RULES_KEYS, read_rules, rules_fields
+from fakecluster.scenario.spelling import inline, spelled
+from fakecluster.serve.topology_file import topology_from
+from fakecluster.toml_table import TomlTable
+
+SCHEMA = 1
+TIMINGS = ("token_ms", "consensus_ms", "shutdown_timeout_ms")
+"""The clocks of the manager that a scenario can set."""
+
+_TOP = (
+    *("schema", "title", "seed", "depth", "dead_threshold", "end_us", "revive"),
+    *("topology", "timings", "rules", "story"),
+)
+
+
+def read_scenario(path: Path) -> Scenario:
+    """Read a scenario file.
+
+    Raises:
+        ScenarioError: with everything that is wrong, each with its key path.
+        OSError: it cannot be read.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ScenarioError((str(error),)) from error
+    return parse_scenario(text)
+
+
+def parse_scenario(text: str) -> Scenario:
+    """Read a scenario's text.
+
+    Raises:
+        ScenarioError: with everything that is wrong, each with its key path.
+    """
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ScenarioError((str(error),)) from error
+    top = TomlTable(data, "", _TOP)
+    if top.number("schema", None) != SCHEMA:
+        top.complain("schema", f"is not {SCHEMA}")
+    topology = _topology(top)
+    deeds = _deeds(top, topology)
+    last_us = deeds[-1].at_us if deeds else 0
+    scenario = Scenario(
+        title=top.text("title", ""),
+        seed=top.count("seed", 0),
+        depth=Depth(top.word("depth", Depth.INTERFACES.value, [one.value for one in Depth])),
+        dead_threshold=top.count("dead_threshold", 5, least=2),
+        end_us=top.count("end_us", last_us, least=last_us),
+        revive=top.numbers("revive"),
+        topology=topology,
+        timings=_timings(top),
+        rules=read_rules(top.table("rules", RULES_KEYS)),
+        deeds=deeds,
+    )
+    known = _known(topology, deeds)
+    for node_id in scenario.revive:
+        if node_id not in known:
+            top.complain("revive", f"there is no node {node_id}")
+    if top.problems:
+        raise ScenarioError(tuple(top.problems))
+    return scenario
+
+
+def _topology(top: TomlTable) -> Topology:
+    try:
+        return topology_from(top.mapping("topology"))
+    except TopologyError as error:
+        top.problems += [f"topology.{problem}" for problem in error.problems]
+        return Topology(cluster="o2", nodes=())
+
+
+def _timings(top: TomlTable) -> Timings:
+    table = top.table("timings", TIMINGS)
+    if table is None:
+        return Timings()
+    usual = Timings()
+    token_ms, consensus_ms, shutdown_ms = (
+        table.count(name, getattr(usual, name), least=1) for name in TIMINGS
+    )
+    return Timings(token_ms=token_ms, consensus_ms=consensus_ms, shutdown_timeout_ms=shutdown_ms)
+
+
+def _deeds(top: TomlTable, topology: Topology) -> tuple[Deed, ...]:
+    story = top.table("story", ("deeds",))
+    if story is None:
+        return ()
+    found: list[Deed] = []
+    for index, row in enumerate(story.rows("deeds")):
+        deed = read_deed(row, f"story.deeds[{index}].", top.problems)
+        if deed is None:
+            continue
+        if found and deed.at_us < found[-1].at_us:
+            top.complain(f"story.deeds[{index}].at_us", "is before the deed above it")
+        found.append(deed)
+    known = _known(topology, found)
+    for index, deed in enumerate(found):
+        for name in ("node", "by", "speaker", "listener"):
+            node_id = deed.args.get(name)
+            if node_id is not None and node_id not in known:
+                top.complain(f"story.deeds[{index}].{name}", f"there is no node {node_id}")
+    return tuple(found)
+
+
+def _known(topology: Topology, deeds: tuple[Deed, ...] | list[Deed]) -> set[object]:
+    added = {deed.args["id"] for deed in deeds if deed.verb == "add-node"}
+    return {*topology.ids, *added}
+
+
+# --- writing ------------------------------------------------------------------------------------
+
+
+def scenario_text(scenario: Scenario) -> str:
+    """Return the one text of a scenario; what is as usual is left out."""
+    usual = Scenario(topology=scenario.topology, deeds=(), end_us=0)
+    top: dict[str, Any] = {"schema": SCHEMA}
+    for name in ("title", "seed", "dead_threshold", "revive"):
+        if getattr(scenario, name) != getattr(usual, name):
+            top[name] = getattr(scenario, name)
+    if scenario.depth is not usual.depth:
+        top["depth"] = scenario.depth.value
+    top["end_us"] = scenario.end_us
+    lines = _lines({key: top[key] for key in _TOP if key in top})
+    lines += ["", "[topology]", *_topology_lines(scenario.topology)]
+    timings = {
+        name: getattr(scenario.timings, name)
+        for name in TIMINGS
+        if getattr(scenario.timings, name) != getattr(usual.timings, name)
+    }
+    if timings:
+        lines += ["", "[timings]", *_lines(timings)]
+    rules = rules_fields(scenario.rules)
+    if rules:
+        lines += ["", "[rules]", *_lines(rules)]
+    deeds = (
+        {"at_us": deed.at_us, "do": deed.verb, **_spelled_args(deed)} for deed in scenario.deeds
+    )
+    lines += ["", "[story]", *_array("deeds", [inline(deed) for deed in deeds])]
+    return "\n".join(lines) + "\n"
+
+
+def _spelled_args(deed: Deed) -> dict[str, Any]:
+    args: dict[str, Any] = dict(deed.args)
+    if "rules" in args:
+        args["rules"] = rules_fields(args["rules"])
+    return args
+
+
+def _topology_lines(topology: Topology) -> list[str]:
+    usual = Topology(cluster=topology.cluster, nodes=())
+    plain = ("number", "two_node", "expected_votes", "config_version")
+    fields: dict[str, Any] = {"cluster": topology.cluster}
+    for name in plain:
+        if getattr(topology, name) != getattr(usual, name):
+            fields[name] = getattr(topology, name)
+    if topology.qdisk is not None:
+        disk = topology.qdisk
+        fields["qdisk"] = {"name": disk.name, "votes": disk.votes, "polled": disk.polled}
+    nodes: list[str] = []
+    for node in topology.nodes:
+        row: dict[str, Any] = {"id": node.id, "name": node.name, "addresses": node.addresses}
+        if node.votes != 1:
+            row["votes"] = node.votes
+        nodes.append(inline(row))
+    return [*_lines(fields), *_array("nodes", nodes)]
+
+
+def _lines(fields: dict[str, Any]) -> list[str]:
+    return [f"{name} = {spelled(value)}" for name, value in fields.items()]
+
+
+def _array(name: str, rows: list[str]) -> list[str]:
+    return [f"{name} = [", *(f"  {row}," for row in rows), "]"]

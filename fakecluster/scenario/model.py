@@ -1,0 +1,68 @@
+"""A scenario: a cluster, the operator's settings, and what is done when. Frozen values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from fakecluster.cman.timings import Timings
+from fakecluster.cman.topology import Topology
+from fakecluster.depth import Depth
+from o2cbd.core.rules import Rules
+
+SECOND_US = 1_000_000
+
+Arg = int | str | bool | tuple[str, ...] | tuple[int, ...] | Rules
+"""What an argument of a verb can be."""
+
+
+class ScenarioError(ValueError):
+    """A scenario that cannot be; `problems` has all of it, each with its key path."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deed:
+    """Something that is done to the cluster at one moment."""
+
+    at_us: int
+    """Virtual time; deeds of one moment are done in their order."""
+    verb: str
+    """A key of `fakecluster.scenario.verbs.VERBS`."""
+    args: Mapping[str, Arg] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def node(self) -> int | None:
+        """The node it is done to; None: the whole cluster."""
+        value = self.args.get("node", self.args.get("id"))
+        return value if isinstance(value, int) else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """Everything that a run needs.
+
+    The deeds are done first. Then all faults end and the nodes of `revive` are started where they
+    are not up; then the world has to come to rest, and is judged.
+    """
+
+    topology: Topology
+    deeds: tuple[Deed, ...]
+    """Sorted by time."""
+    end_us: int
+    """When the faults end; not before the last deed."""
+    revive: tuple[int, ...] = ()
+    """Ids of the nodes that are started then; the others stay as they are, except that a daemon
+    is started wherever there is power."""
+    title: str = ""
+    seed: int = 0
+    """Of the manager's draws."""
+    timings: Timings = field(default_factory=Timings)
+    rules: Rules = field(default_factory=Rules)
+    dead_threshold: int = 5
+    """The disk heartbeat's, in intervals of two seconds."""
+    depth: Depth = Depth.INTERFACES
