@@ -23,6 +23,7 @@ from fakecluster.configfs.journal import KillCaller
 from fakecluster.configfs.model import ConfigfsModel
 from fakecluster.conformance.configfs_operator import OsOperator
 from fakecluster.conformance.configfs_row import Op
+from fakecluster.conformance.refusal import refusal
 
 pytestmark = pytest.mark.process
 
@@ -51,14 +52,6 @@ def top(model: ConfigfsModel, mount: Mount) -> Path:
     path = mount(model)
     (path / "cluster" / "c").mkdir()
     return path / "cluster" / "c"
-
-
-def refusal(call: Callable[[], object]) -> str:
-    try:
-        call()
-    except OSError as error:
-        return errno.errorcode[error.errno or 0]
-    return "ok"
 
 
 def names(where: Path | int) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import errno
 import os
 import subprocess
 import sys
@@ -17,6 +16,7 @@ import pytest
 from fakecluster.configfs import mounts
 from fakecluster.configfs.fuse import FuseMount
 from fakecluster.configfs.model import ConfigfsModel
+from fakecluster.conformance.refusal import refusal
 
 pytestmark = pytest.mark.process
 
@@ -54,14 +54,6 @@ with FuseMount(model, top):
     os.rmdir(node)
     print(os.listdir(os.path.dirname(node)))
 """
-
-
-def refusal(call: Callable[[], object]) -> str:
-    try:
-        call()
-    except OSError as error:
-        return errno.errorcode[error.errno or 0]
-    return "ok"
 
 
 def names(where: Path | int) -> list[str]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
 
 import pytest
 
 from fakecluster.configfs.directories import Presence
 from fakecluster.configfs.model import ConfigfsModel
+from fakecluster.conformance.refusal import refusal
 
 C = "/cluster/c"
 
@@ -25,14 +25,6 @@ def get(model: ConfigfsModel, path: str) -> str:
 def add(model: ConfigfsModel, node: str, num: int, address: str = "") -> None:
     model.mkdir(f"{C}/node/{node}")
     put(model, node, ipv4_port=7777, ipv4_address=address or f"10.77.1.{num}", num=num)
-
-
-def refusal(call: Callable[[], object]) -> str:
-    try:
-        call()
-    except OSError as error:
-        return errno.errorcode[error.errno or 0]
-    return "ok"
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from fakecluster.configfs.variant import (
     VARIANTS,
     KernelVariant,
 )
+from fakecluster.conformance.refusal import refusal
 
 C = "/cluster/c"
 OLD = [KERNEL_A, KERNEL_B]
@@ -47,14 +48,6 @@ def add(model: ConfigfsModel, node: str, num: int, *, local: bool = False) -> No
     values = {"ipv4_port": 7777, "ipv4_address": f"127.0.0.{num + 1}", "num": num}
     for attribute, value in (values | ({"local": 1} if local else {})).items():
         assert put(model, node, attribute, str(value)) == "ok"
-
-
-def refusal(call: object, *args: object) -> str:
-    try:
-        call(*args)  # type: ignore[operator]
-    except OSError as error:
-        return errno.errorcode[error.errno or 0]
-    return "ok"
 
 
 def test_every_variant_is_named() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 import threading
@@ -13,6 +12,7 @@ import pytest
 from fakecluster.configfs.items import Caller
 from fakecluster.configfs.model import ConfigfsModel
 from fakecluster.configfs.values import ENDLESS_MS, Refusal, address, number
+from fakecluster.conformance.refusal import refusal
 
 C = "/cluster/c"
 A = f"{C}/node/a"
@@ -25,14 +25,6 @@ def made(model: ConfigfsModel) -> ConfigfsModel:
     model.mkdir(C)
     model.mkdir(A)
     return model
-
-
-def refusal(call: Callable[[], object]) -> str:
-    try:
-        call()
-    except OSError as error:
-        return errno.errorcode[error.errno or 0]
-    return "ok"
 
 
 def test_errors_name_the_path(made: ConfigfsModel) -> None:
