@@ -8,11 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from fakecluster.cman.engine import Engine
-from fakecluster.cman.source import engine_connect
 from fakecluster.configfs.model import ConfigfsModel
-from fakecluster.configfs.direct import DirectTree
 from fakecluster.hold import FakeHold
-from fakecluster.usage import FakeMountTable, FakeUsage
+from fakecluster.usage import FakeMountTable
 from o2cbd.configfs.interface import NodeTree
 from o2cbd.membership.interface import Connect
 from o2cbd.usage.interface import UsageReader
@@ -53,23 +51,3 @@ class Parts:
     """Wraps every step: the daemon's calls of `os` find the fakes there."""
     readable: Callable[[int | None], bool]
     """True when poll(2) would return at once for this descriptor."""
-
-
-def parts_of(depth: Depth, place: Place) -> Parts:
-    """Return the parts for a daemon at a place."""
-    if depth is Depth.ADAPTERS:
-        # Imported here, since the shallow depth needs nothing of it.
-        from fakecluster.adapters import deep_parts  # noqa: PLC0415
-
-        return deep_parts(place)
-    return Parts(
-        connect=engine_connect(place.engine, place.node_id, on_readable=place.on_readable),
-        tree=DirectTree(place.model),
-        usage=FakeUsage(place.model, place.mounts, place.make_hold),
-        on_stage=contextlib.nullcontext,
-        readable=_never,
-    )
-
-
-def _never(_fd: int | None) -> bool:
-    return False  # nothing to poll: `on_readable` says when to look

@@ -7,20 +7,24 @@ from collections.abc import Callable
 from fakecluster.clock import Timeline
 from fakecluster.cman.engine import Engine
 from fakecluster.cman.topology import NodeConfig
-from fakecluster.configfs.journal import Call
+from fakecluster.configfs.journal import READS, Call, Done
 from fakecluster.configfs.model import ConfigfsModel
 from fakecluster.depth import Depth
 from fakecluster.hold import FakeHold, FakeSemaphores
-from fakecluster.oracles import SafetyOracle, Truth
+from fakecluster.host_truth import HostTruth
+from fakecluster.oracles import SafetyOracle
 from fakecluster.probes import Probes
 from fakecluster.sim_daemon import DaemonHost, SimDaemon
 from fakecluster.trace import Trace
-from fakecluster.truth import Expectation, Looker, ManagerView
+from fakecluster.truth import ManagerView
 from fakecluster.usage import FakeMount, FakeMountTable
-from o2cbd.agent import Agent
+from o2cbd.agent import Agent, Observer
+from o2cbd.core.effects import Effect
+from o2cbd.core.events import Event
 from o2cbd.core.model import Status
-from o2cbd.core.reports import Report
+from o2cbd.core.records import Value
 from o2cbd.core.rules import Rules
+from o2cbd.core.scribe import Scribe
 
 REGION = "0123456789ABCDEF0123456789ABCDEF"
 MOUNT_POINT = "/mnt/shared"
@@ -53,11 +57,17 @@ class SimHost:
         self._engine = engine
         self._trace = trace
         self._probes = probes
-        self._looker = Looker(engine, node.id)
-        self._expectation = Expectation(rules)
-        self._expected_of = rules
-        self.oracle = SafetyOracle(self.model, self._truth, lambda text: found(self.id, text))
-        self.model.journal.add_hook(self._note_call, reads=False)
+        self.truth = HostTruth(
+            node_id=node.id,
+            engine=engine,
+            model=self.model,
+            mounts=self.mounts,
+            semaphores=self.semaphores,
+            daemon=lambda: (self.daemon.rules, self.daemon.pid),
+        )
+        self.oracle = SafetyOracle(self.model, self.truth, lambda text: found(self.id, text))
+        self.model.journal.add_hook(self._judge_call, reads=False)
+        self.model.journal.listen(self._note_call)
         self.daemon = SimDaemon(
             DaemonHost(
                 node_id=node.id,
@@ -67,7 +77,9 @@ class SimHost:
                 mounts=self.mounts,
                 semaphores=self.semaphores,
                 oracle=self.oracle,
-                told=self._note_report,
+                told=probes.told,
+                lived=lambda what: trace.add(node.id, "daemon", what),
+                observer=self._new_observer,
                 rested=self._rested,
             ),
             rules=rules,
@@ -145,51 +157,17 @@ class SimHost:
     @property
     def view(self) -> ManagerView | None:
         """What the host's manager holds for true; None while it is no member."""
-        return self._looker.view()
-
-    @property
-    def truth(self) -> Truth:
-        """What is so on this host now, whatever its daemon believes."""
-        return self._truth()
-
-    def _truth(self) -> Truth:
-        view = self._looker.view()
-        rules = self.daemon.rules
-        if rules is not self._expected_of:
-            self._expectation, self._expected_of = Expectation(rules), rules
-        cluster = self.model.kernel.cluster
-        actual = () if cluster is None else cluster.nodes.values()
-        return Truth(
-            view=view,
-            rows={} if view is None else self._expectation.rows(view, actual),
-            holder=self.holder,
-            in_use=self._in_use(),
-        )
+        return self.truth.view
 
     @property
     def held_by_others(self) -> bool:
         """True while the daemon cannot take the semaphore."""
-        semaphore = self.semaphores.of(f"o2cb.{self._engine.cluster}")
-        return semaphore.unusable_errno is not None or self.holder not in {None, self.daemon.pid}
+        return self.truth.held_by_others
 
     @property
     def faulted(self) -> bool:
         """True while calls to configfs or readings of the manager are to fail."""
         return self.model.journal.armed or self._engine.read_fails(self.id)
-
-    @property
-    def holder(self) -> int | None:
-        """The pid of whoever holds the cluster's semaphore."""
-        return self.semaphores.of(f"o2cb.{self._engine.cluster}").holder
-
-    def _in_use(self) -> str:
-        if self.model.heartbeat.runs:
-            return "a heartbeat region runs"
-        if self.mounted:
-            return "OCFS2 is mounted"
-        if self.holder not in {None, self.daemon.pid}:
-            return "somebody holds the semaphore"
-        return ""
 
     # --- what is noted and judged ---------------------------------------------------------------
 
@@ -199,19 +177,29 @@ class SimHost:
         if status is not None:
             self._probes.rested(status)
 
-    def _note_report(self, report: Report) -> None:
-        self._probes.told(report)
-        if self._trace.heard:
-            self._trace.add(self.id, "report", report.code, text=report.text)
-        else:
-            self._trace.skip()
+    def _new_observer(self) -> Observer:
+        """Return what writes the next daemon's life into the trace; each daemon begins anew."""
+        trace = self._trace
 
-    def _note_call(self, call: Call) -> None:
+        def emit(_now_us: int, kind: str, what: str, detail: dict[str, Value]) -> None:
+            trace.add(self.id, kind, what, **detail)
+
+        scribe = Scribe(emit)
+
+        def observe(item: Event | Effect, status: Status, now_us: int) -> None:
+            if trace.heard:
+                scribe.note(item, status, now_us)
+
+        return observe
+
+    def _judge_call(self, call: Call) -> None:
         if self.daemon.stepping:
             self.oracle.call(call)
         self._probes.called(call)
-        if self._trace.heard:
-            value = call.data.decode("ascii", "backslashreplace")
-            self._trace.add(self.id, "call", call.name, path=call.path, value=value)
-        else:
-            self._trace.skip()
+
+    def _note_call(self, done: Done) -> None:
+        if self._trace.heard and done.name.partition(":")[0] not in READS:
+            value = done.data.decode("ascii", "backslashreplace")
+            self._trace.add(
+                self.id, "call", done.name, path=done.path, value=value, errno=done.error
+            )

@@ -97,7 +97,7 @@ def _of_member(host: SimHost, view: ManagerView, status: Status) -> Iterator[str
         return
     rows = host.truth.rows
     differences = [*_differences(host, cluster, rows, view)]
-    if differences and host.held_by_others:
+    if differences and host.truth.held_by_others:
         yield from _kept_by_holder(host, status, differences[0].what)
         return
     for one in differences:
@@ -108,7 +108,7 @@ def _of_member(host: SimHost, view: ManagerView, status: Status) -> Iterator[str
 
 def _of_knowledge(host: SimHost, view: ManagerView, status: Status) -> Iterator[str]:
     """What the daemon knows of the manager must be what the manager says."""
-    members = [(each.id, each.name) for each in view.listed if each.member]
+    members = sorted((each.id, each.name) for each in view.listed if each.member)
     known = [(each.id, each.name) for each in status.members]
     if members != known:
         yield f"its manager has the members {members}, it knows {known}"
@@ -124,7 +124,7 @@ def _of_knowledge(host: SimHost, view: ManagerView, status: Status) -> Iterator[
 
 
 def _kept_by_holder(host: SimHost, status: Status, what: str) -> Iterator[str]:
-    if not host.held_by_others:
+    if not host.truth.held_by_others:
         yield f"{what}, and nothing keeps that so"
     elif all(one.why is not Why.HELD for one in status.pending):
         yield f"{what}, somebody holds, and it does not say so"

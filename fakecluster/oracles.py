@@ -8,8 +8,8 @@ for what the daemon takes for true.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
 
 from fakecluster.configfs.journal import Call
 from fakecluster.configfs.kernel import ClusterState, NodeState
@@ -20,18 +20,28 @@ from o2cbd.core.model import Entry, Status, Why
 from o2cbd.core.rules import Rules
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Truth:
+class Truth(Protocol):
     """What is so on a host at this moment, whatever its daemon believes."""
 
-    view: ManagerView | None
-    """The manager's; None: it is no member of anything."""
-    rows: Mapping[str, Row]
-    """What should be in the kernel, by name."""
-    holder: int | None
-    """The pid of whoever holds the semaphore."""
-    in_use: str
-    """Why a shutdown must be refused now; empty: nothing speaks against it."""
+    @property
+    def view(self) -> ManagerView | None:
+        """The manager's; None: it is no member of anything."""
+        ...
+
+    @property
+    def rows(self) -> Mapping[str, Row]:
+        """What should be in the kernel, by name."""
+        ...
+
+    @property
+    def holder(self) -> int | None:
+        """The pid of whoever holds the semaphore."""
+        ...
+
+    @property
+    def in_use(self) -> str:
+        """Why a shutdown must be refused now; empty: nothing speaks against it."""
+        ...
 
 
 Finding = Callable[[str], None]
@@ -44,7 +54,7 @@ _VALUE_DEPTH = 5  # cluster/C/node/N/num
 class SafetyOracle:
     """Watches one host. `call` is told of every changing call of its daemon."""
 
-    def __init__(self, model: ConfigfsModel, truth: Callable[[], Truth], found: Finding) -> None:
+    def __init__(self, model: ConfigfsModel, truth: Truth, found: Finding) -> None:
         self._model = model
         self._truth = truth
         self._found = found
@@ -72,7 +82,7 @@ class SafetyOracle:
     def call(self, call: Call) -> None:
         """Judge one changing call of the daemon's before it is applied."""
         self.checked += 1
-        truth = self._truth()
+        truth = self._truth
         if truth.holder not in {None, self._pid}:
             self._found(f"{call.name} {call.path} while process {truth.holder} holds")
         parts = call.path.strip("/").split("/")
@@ -155,7 +165,7 @@ class SafetyOracle:
         self._open_questions -= 1
         if self._open_questions < 0:
             self._found("a shutdown question was answered twice, or was never asked")
-        in_use = self._truth().in_use
+        in_use = self._truth.in_use
         if yes and in_use:
             self._found(f"yes to a shutdown while {in_use}")
 
@@ -175,12 +185,14 @@ class SafetyOracle:
                 self._found(f"the kernel could crash: {each.what}")
             self._poison_seen = len(poison)
         if status is not None and status.entries is not self._believed:
+            known = {entry.name: entry for entry in self._believed}
+            new = [entry for entry in status.entries if known.get(entry.name) is not entry]
             self._believed = status.entries
-            self._judge_beliefs(status.entries)
-        if self.forgotten and (view := self._truth().view) is not None:
+            self._judge_beliefs(new)
+        if self.forgotten and (view := self._truth.view) is not None:
             self.forgotten -= view.member_names
 
-    def _judge_beliefs(self, entries: tuple[Entry, ...]) -> None:
+    def _judge_beliefs(self, entries: Iterable[Entry]) -> None:
         """What the daemon calls complete must be so in the kernel; two must never claim one."""
         cluster = self._model.kernel.cluster
         if cluster is None:

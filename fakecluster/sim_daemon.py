@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from fakecluster.clock import Handle, Timeline
 from fakecluster.cman.engine import Engine, Sockets
 from fakecluster.configfs.model import ConfigfsModel
-from fakecluster.depth import Depth, Parts, Place, parts_of
+from fakecluster.depth import Depth, Parts, Place
 from fakecluster.hold import FakeHold, FakeSemaphores
 from fakecluster.oracles import SafetyOracle
+from fakecluster.parts import parts_of
 from fakecluster.usage import FakeMountTable
 from fakecluster.watched import WatchedSource
-from o2cbd.agent import Agent
+from o2cbd.agent import Agent, Observer
 from o2cbd.core.model import State, Status
 from o2cbd.core.reports import Report
 from o2cbd.core.rules import Rules
@@ -41,6 +42,10 @@ class DaemonHost:
     oracle: SafetyOracle
     told: Callable[[Report], None]
     """Takes each report."""
+    lived: Callable[[str], None]
+    """Told of `start` and `killed`."""
+    observer: Callable[[], Observer]
+    """Gives each new daemon's agent whom to show what it sees and does."""
     rested: Callable[[], None]
     """Called after each step of the agent."""
 
@@ -93,6 +98,7 @@ class SimDaemon:
         self.exit_code = None
         self.rules = self.next_rules
         host.oracle.daemon_began(self.rules, self.pid)
+        host.lived("start")
         self._due_us, self._fd, self._readable = 0, None, False
         place = Place(
             node_id=host.node_id,
@@ -112,6 +118,7 @@ class SimDaemon:
             clock=host.timeline.clock,
             rules=self.rules,
             journal=host.told,
+            observer=host.observer(),
         )
         self.wake()
 
@@ -120,6 +127,8 @@ class SimDaemon:
         for handle in (self._wake, self._grace):
             if handle is not None:
                 handle.cancel()
+        if self.agent is not None and self.agent.exit_code is None:
+            self._host.lived("killed")
         self.agent = None
         self.stuck_since_us = None
         if self._source is not None:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import ipaddress
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fakecluster.cman.answers import NodeEntry
+from fakecluster.cman.daemon import Daemon
 from fakecluster.cman.engine import Engine
 from fakecluster.configfs.kernel import NodeState
 from o2cbd.core.rules import Rules, Scope
@@ -61,18 +62,20 @@ class ManagerView:
     quorate: bool
     two_node: bool
     listed: tuple[Listed, ...]
-    """By id."""
+    """By id, the quorum disk last."""
+
+    own_name: str | None = field(init=False)
+    """Our own name; None where we are no member."""
+
+    def __post_init__(self) -> None:
+        """Look ourselves up, once."""
+        names = (each.name for each in self.listed if each.member and each.id == self.local_id)
+        object.__setattr__(self, "own_name", next(names, None))
 
     @property
     def member_names(self) -> frozenset[str]:
         """The names of all members."""
         return frozenset(each.name for each in self.listed if each.member)
-
-    @property
-    def own_name(self) -> str | None:
-        """Our own name; None where we are no member."""
-        names = (each.name for each in self.listed if each.member and each.id == self.local_id)
-        return next(names, None)
 
 
 class Looker:
@@ -91,41 +94,41 @@ class Looker:
         if daemon is None or not daemon.is_member:
             return None
         entries = daemon.nodes.entries()
-        before = self._view
-        two_node = daemon.config.two_node
+        view = self._view
         if (
-            before is not None
-            and entries is self._entries
-            and not two_node
-            and (before.cluster, before.quorate, before.two_node)
-            == (self._engine.cluster, daemon.quorate, two_node)
+            view is None
+            or entries is not self._entries
+            or view.quorate is not daemon.quorate
+            or view.two_node is not daemon.config.two_node
+            or view.cluster != self._engine.cluster
+            or daemon.fences
         ):
-            return before
-        self._entries = entries
-        self._view = ManagerView(
-            cluster=self._engine.cluster,
-            local_id=self._node_id,
-            quorate=daemon.quorate,
-            two_node=two_node,
-            listed=tuple(sorted(map(self._listed, entries), key=lambda each: (each.id, each.name))),
-        )
-        return self._view
+            self._entries = entries
+            view = self._view = ManagerView(
+                cluster=self._engine.cluster,
+                local_id=self._node_id,
+                quorate=daemon.quorate,
+                two_node=daemon.config.two_node,
+                listed=tuple(self._listed(entry, daemon) for entry in entries),
+            )
+        return view
 
-    def _listed(self, entry: NodeEntry) -> Listed:
+    def _listed(self, entry: NodeEntry, daemon: Daemon) -> Listed:
         known = self._known.get(entry.node_id)
-        daemon = self._engine.daemon_of(self._node_id)
-        if known is not None and known[0] is entry and not (daemon and daemon.fences):
+        if known is not None and known[0] is entry and not daemon.fences:
             return known[1]
-        peer = None if daemon is None else daemon.nodes.find(entry.node_id)
-        addresses = peer.addresses if peer is not None and entry.is_member else ()
-        fence = None if daemon is None else daemon.fences.get(entry.node_id)
+        member = entry.is_member
+        peer = daemon.nodes.find(entry.node_id)
+        fence = daemon.fences.get(entry.node_id)
         listed = Listed(
             id=entry.node_id,
             name=entry.name,
-            member=entry.is_member,
-            addresses=addresses,
-            fenced=fence is not None and fence.fenced and not entry.is_member,
+            member=member,
+            addresses=peer.addresses if peer is not None and member else (),
+            fenced=fence is not None and fence.fenced and not member,
         )
+        if known is not None and known[1] == listed:
+            listed = known[1]
         self._known[entry.node_id] = (entry, listed)
         return listed
 
@@ -134,10 +137,11 @@ class Expectation:
     """What one host's kernel should hold, from the manager's view and the daemon's rules."""
 
     def __init__(self, rules: Rules) -> None:
-        self._rules = rules
+        self.rules = rules
         self._view: ManagerView | None = None
         self._claims: tuple[_Claim, ...] = ()
         self._plain: Mapping[str, Row] | None = None
+        self._known: dict[int, tuple[Listed, _Claim | None]] = {}
 
     def rows(self, view: ManagerView, actual: Iterable[NodeState]) -> Mapping[str, Row]:
         """Return the rows that should be there, by name.
@@ -157,26 +161,30 @@ class Expectation:
         return self._settled(actual)
 
     def _fitting(self, view: ManagerView) -> Iterable[_Claim]:
-        everybody = self._rules.table.scope is Scope.CONFIGURED
+        everybody = self.rules.table.scope is Scope.CONFIGURED
+        before, self._known = self._known, {}
         for each in view.listed:
             if not each.member and not everybody:
                 continue
-            override = self._rules.table.nodes.get(each.name)
-            chosen = None if override is None else override.address
-            address = chosen or _first_ipv4(each.addresses)
-            port = (None if override is None else override.port) or self._rules.table.port
-            if not 1 <= each.id <= _MAX_NUM or not usable_name(each.name):
-                continue
-            if address is None or not _usable_address(address):
-                continue
-            row = Row(
-                name=each.name,
-                num=each.id,
-                address=address,
-                port=port,
-                local=each.id == view.local_id,
-            )
-            yield _Claim(member=each.member, row=row)
+            local = each.id == view.local_id
+            known = before.get(each.id)
+            if known is None or known[0] is not each:
+                known = (each, self._claim(each, local=local))
+            self._known[each.id] = known
+            if known[1] is not None:
+                yield known[1]
+
+    def _claim(self, each: Listed, *, local: bool) -> _Claim | None:
+        override = self.rules.table.nodes.get(each.name)
+        chosen = None if override is None else override.address
+        address = chosen or _first_ipv4(each.addresses)
+        port = (None if override is None else override.port) or self.rules.table.port
+        if not 1 <= each.id <= _MAX_NUM or not usable_name(each.name):
+            return None
+        if address is None or not _usable_address(address):
+            return None
+        row = Row(name=each.name, num=each.id, address=address, port=port, local=local)
+        return _Claim(member=each.member, row=row)
 
     def _settled(self, actual: Iterable[NodeState]) -> Mapping[str, Row]:
         there = {node.name: node for node in actual}

@@ -28,6 +28,8 @@ class Peer:
     """It told us itself that it leaves."""
     entry: NodeEntry | None = None
     """Its entry while it is a member; what does not change is not built again."""
+    absent: NodeEntry | None = None
+    """Its last entry as a non-member."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,10 +224,24 @@ class NodeList:
     def entry(self, peer: Peer, *, stale: str = "") -> NodeEntry:
         """Return one node; `stale` is the address that it shows while it is no member."""
         if peer.state is not NodeState.MEMBER:
-            return self._build(peer, stale)
+            return self._absent(peer, stale)
         if peer.entry is None:
             peer.entry = self._build(peer, peer.addresses[0] if peer.addresses else "")
         return peer.entry
+
+    def _absent(self, peer: Peer, stale: str) -> NodeEntry:
+        known = peer.absent
+        if (
+            known is None
+            or known.address != stale
+            or known.state is not peer.state
+            or known.name != peer.name
+            or known.votes != peer.votes
+            or known.incarnation != peer.incarnation
+            or known.leave_reason is not peer.leave_reason
+        ):
+            known = peer.absent = self._build(peer, stale)
+        return known
 
     def _build(self, peer: Peer, address: str) -> NodeEntry:
         return NodeEntry(

@@ -42,6 +42,7 @@ class EngineSource:
         self._identity: tuple[str, int] | None = None
         """The cluster's name and our id, read once, as the real source does."""
         self._known: dict[int, tuple[NodeEntry, Member]] = {}
+        self._absent: dict[int, tuple[NodeEntry, Absentee]] = {}
         self._last: tuple[tuple[NodeEntry, ...], _Said, Membership] | None = None
         """The last reading: the same answers mean the same membership, and are no news."""
         self._client: Client = engine.connect(
@@ -124,9 +125,16 @@ class EngineSource:
         return tuple(dict.fromkeys(self._client.get_node_addrs(entry.node_id)))
 
     def _absentee(self, entry: NodeEntry, *, two_node: bool) -> Absentee:
-        asked = two_node and entry.node_id != QDISK_LISTED_ID
-        fenced = asked and self._client.get_fence_info(entry.node_id).fenced
-        return Absentee(id=entry.node_id, name=entry.name, fenced=fenced)
+        if two_node and entry.node_id != QDISK_LISTED_ID:
+            fenced = self._client.get_fence_info(entry.node_id).fenced
+            return Absentee(id=entry.node_id, name=entry.name, fenced=fenced)
+        known = self._absent.get(entry.node_id)
+        if known is None or known[0] is not entry:
+            known = self._absent[entry.node_id] = (
+                entry,
+                Absentee(id=entry.node_id, name=entry.name),
+            )
+        return known[1]
 
     def _take(self, delivery: Delivery) -> None:
         if isinstance(delivery, CmanNotice):

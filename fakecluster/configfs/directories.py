@@ -54,6 +54,9 @@ def split(path: str) -> tuple[str, str]:
 class Directories:
     """Everything that has a path; raises `Refusal`, knows no locks and no journal."""
 
+    changes: int = 0
+    """How often something may have changed that a reading shows; counted by who changes it."""
+
     def __init__(
         self, kernel: Kernel, *, owner_uid: int = 0, now_ns: Callable[[], int] = lambda: 0
     ) -> None:

@@ -14,6 +14,8 @@ def membership_changes(before: Membership | None, now: Membership) -> list[repor
     Incarnations are compared only while our own stayed: it changes when our manager was
     restarted, and then every other one does too, with nobody having left.
     """
+    if before == now:
+        return []
     told: list[reports.Report] = []
     if before is None or before.quorum is not now.quorum:
         told.append(reports.QuorumChanged(quorum=now.quorum.value))

@@ -98,6 +98,14 @@ class _Round:
         self._nodes = {node.name: node for node in wanted.desired.nodes}
         self._refused = wanted.refused
         self._pending: list[Pending] = []
+        self._well = frozenset(self._find_well())
+
+    def _find_well(self) -> Iterable[str]:
+        """Find the entries that stay as they are: nearly all of them, nearly always."""
+        for name, entry in self._entries.items():
+            node = self._nodes.get(name)
+            if node is not None and is_right(entry, node) and (node.local or not entry.local):
+                yield name
 
     def plan(self) -> Plan:
         attributes = self._attributes()
@@ -105,10 +113,14 @@ class _Round:
         needs = {removal.name: self._needs(removal) for removal in removals}
         doable = in_order(self._doable(removals, needs), needs)
         going = {removal.name for removal in removals}
+        rising = [
+            node
+            for node in self._nodes.values()
+            if node.name not in going and (node.local or node.name not in self._well)
+        ]
         adds: list[Step] = []
-        for node in sorted(self._nodes.values(), key=lambda one: (not one.local, one.num)):
-            if node.name not in going:
-                adds.extend(self._raise_up(node))
+        for node in sorted(rising, key=lambda one: (not one.local, one.num)):
+            adds.extend(self._raise_up(node))
         return Plan(
             steps=(*attributes, *map(self._remove, doable), *adds),
             pending=tuple(self._pending),
@@ -145,13 +157,14 @@ class _Round:
         An entry that is only half made has no replacement: nobody knew the node by it, and its
         removal takes nothing away that must come back.
         """
+        unwell = [entry for name, entry in self._entries.items() if name not in self._well]
+        if not unwell:
+            return []
         unseen = {node.num: node for node in self._nodes.values() if node.name not in self._entries}
         found: list[Removal] = []
-        for entry in self._entries.values():
+        for entry in unwell:
             node = self._nodes.get(entry.name)
-            if node is not None and (
-                self._is_well(entry, node) or self._completion(entry, node) is not None
-            ):
+            if node is not None and self._completion(entry, node) is not None:
                 continue
             replacement = unseen.get(entry.num) if node is None else node
             found.append(
@@ -163,10 +176,6 @@ class _Round:
                 )
             )
         return found
-
-    @staticmethod
-    def _is_well(entry: Entry, node: Node) -> bool:
-        return is_right(entry, node) and (node.local or not entry.local)
 
     def _completion(self, entry: Entry, node: Node) -> list[Step] | None:
         """Return the writes that make a half-made entry whole; None where that cannot be."""

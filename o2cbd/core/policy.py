@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -31,6 +30,61 @@ class _Candidate:
     """A live member whose right entry is there already."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Made:
+    """What became of one that the manager lists."""
+
+    listed: Member | Absentee
+    problem: str
+    node: Node | None
+
+
+class Table:
+    """Makes the desired table from one reading of the manager after the other.
+
+    It remembers what became of whom: members are many, and nearly all are as they were a reading
+    ago, the very same values.
+    """
+
+    def __init__(self, rules: TableRules) -> None:
+        """Go by these rules: scope, ports, overrides."""
+        self._rules = rules
+        self._local_id: int | None = None
+        self._made: dict[int, _Made] = {}
+
+    def desired(self, membership: Membership, actual: Sequence[Entry] = ()) -> Desired:
+        """See `desired_table`."""
+        if membership.local_id != self._local_id:
+            self._local_id = membership.local_id
+            self._made = {}
+        left_out: list[LeftOut] = []
+        fitting: list[tuple[Member | Absentee, Node]] = []
+        before, self._made = self._made, {}
+        for listed in _in_scope(membership, self._rules.scope):
+            made = before.get(listed.id)
+            if made is None or made.listed is not listed:
+                made = self._make(listed)
+            self._made[listed.id] = made
+            if made.node is None:
+                left_out.append(LeftOut(id=listed.id, name=listed.name, reason=made.problem))
+            else:
+                fitting.append((listed, made.node))
+        kept = [node for _, node in fitting]
+        if not _all_differ(kept):
+            kept, clashing = _without_duplicates(_candidates(fitting, actual))
+            left_out.extend(clashing)
+        return Desired(
+            nodes=tuple(sorted(kept, key=_num_of)),
+            left_out=tuple(sorted(left_out, key=lambda left: (left.id, left.name))),
+        )
+
+    def _make(self, listed: Member | Absentee) -> _Made:
+        override = self._rules.nodes.get(listed.name, _NO_OVERRIDE)
+        local = listed.id == self._local_id
+        problem, node = _node_of(listed, self._rules.port, override, local=local)
+        return _Made(listed=listed, problem=problem, node=node)
+
+
 def desired_table(
     membership: Membership, rules: TableRules, actual: Sequence[Entry] = ()
 ) -> Desired:
@@ -42,32 +96,23 @@ def desired_table(
         actual: the entries that are there. They matter in one case: among nodes that claim one
             num, address or name, a live member with a right entry keeps it; else the lowest id.
     """
-    left_out: list[LeftOut] = []
-    fitting: list[tuple[Member | Absentee, Node]] = []
-    for listed in _in_scope(membership, rules.scope):
-        override = rules.nodes.get(listed.name, _NO_OVERRIDE)
-        problem, node = _node_of(listed, listed.id == membership.local_id, rules.port, override)
-        if node is None:
-            left_out.append(LeftOut(id=listed.id, name=listed.name, reason=problem))
-        else:
-            fitting.append((listed, node))
-    kept = [node for _, node in fitting]
-    if not _all_differ(kept):
-        kept, clashing = _without_duplicates(_candidates(fitting, actual))
-        left_out.extend(clashing)
-    return Desired(
-        nodes=tuple(sorted(kept, key=lambda node: node.num)),
-        left_out=tuple(sorted(left_out, key=lambda left: (left.id, left.name))),
-    )
+    return Table(rules).desired(membership, actual)
+
+
+def _num_of(node: Node) -> int:
+    return node.num
 
 
 def is_right(entry: Entry | None, node: Node) -> bool:
     """True when the entry is complete and says of the node what it should; `local` aside."""
+    # Each apart: every pass asks it of every entry.
     return (
         entry is not None
+        and entry.num == node.num
+        and entry.address == node.address
+        and entry.port == node.port
+        and entry.name == node.name
         and entry.complete
-        and (entry.name, entry.num, entry.address, entry.port)
-        == (node.name, node.num, node.address, node.port)
     )
 
 
@@ -77,13 +122,8 @@ def _in_scope(membership: Membership, scope: Scope) -> Iterable[Member | Absente
         yield from membership.absentees
 
 
-# Members are many, and nearly all are as they were a pass ago.
-@functools.lru_cache(maxsize=1024)
 def _node_of(
-    listed: Member | Absentee,
-    local: bool,  # noqa: FBT001 - the cache takes it so
-    port: int,
-    override: NodeOverride,
+    listed: Member | Absentee, port: int, override: NodeOverride, *, local: bool
 ) -> tuple[str, Node | None]:
     """Return ("", the node), or (the reason why there is none, None)."""
     if listed.id == 0:

@@ -21,7 +21,7 @@ from o2cbd.core.model import (
 )
 from o2cbd.core.names import cluster_name_problem
 from o2cbd.core.planner import Plan, Wanted, plan
-from o2cbd.core.policy import Desired, desired_table
+from o2cbd.core.policy import Desired, Table
 from o2cbd.core.refusal import NOT_CONFIGFS_ERRNO, Refusal
 from o2cbd.core.removals import Permits
 from o2cbd.core.rules import Rules
@@ -32,12 +32,14 @@ class View:
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
+        self._table = Table(rules.table)
         self._cluster: str | None = None
         self._membership: Membership | None = None
         self._entries: tuple[Entry, ...] = ()
         self._fingerprint = fingerprint(())
         self._desired = Desired(nodes=(), left_out=())
         self._forgotten: set[str] = set()
+        self._compared: tuple[Membership, Tables, Plan] | None = None
         self._blocked = "the cluster manager was not reached yet"
         self._synced = False
         self._first_pass_done = False
@@ -126,11 +128,26 @@ class View:
             LookupError: the membership was not read yet.
         """
         membership = self._read_membership()
+        plain = not refused and not self._forgotten
+        before, self._compared = self._compared, None
+        if plain and before is not None and before[:2] == (membership, tables):
+            # Most passes are resyncs that find what the last one found.
+            self._compared = before
+            return before[2]
+        found = self._compare(membership, tables, refused)
+        if plain or not (found.steps or found.pending):
+            # Where there is no difference, refusals and an operator's word have no say.
+            self._compared = (membership, tables, found)
+        return found
+
+    def _compare(
+        self, membership: Membership, tables: Tables, refused: Mapping[Step, Refusal]
+    ) -> Plan:
         if tables.entries != self._entries:
             self._entries = tables.entries
             self._fingerprint = fingerprint(tables.entries)
         self._forgotten &= {entry.name for entry in tables.entries}
-        self._desired = desired_table(membership, self._rules.table, tables.entries)
+        self._desired = self._table.desired(membership, tables.entries)
         permits = Permits(
             rules=self._rules.removals,
             membership=membership,

@@ -1,12 +1,12 @@
 """The judge of safety: it finds each thing that it is there for, and nothing else."""
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 import pytest
 
 from fakecluster.configfs.model import ConfigfsModel
-from fakecluster.oracles import SafetyOracle, Truth
+from fakecluster.oracles import SafetyOracle
 from fakecluster.truth import Listed, ManagerView, Row
 from o2cbd.core.model import Entry, Quorum, State, Status
 from o2cbd.core.rules import RemovalRules, Rules, TwoNodeRule
@@ -27,24 +27,52 @@ VIEW = ManagerView(
         for row in ROWS.values()
     ),
 )
-GOOD = Truth(view=VIEW, rows=ROWS, holder=None, in_use="")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """A truth that a test tells."""
+
+    view: ManagerView | None
+    rows: Mapping[str, Row]
+    holder: int | None
+    in_use: str
+
+
+GOOD = Told(view=VIEW, rows=ROWS, holder=None, in_use="")
 PID = 100
 
 
 class Bench:
-    """A model with a judge, whose truth a test sets."""
+    """A model with a judge, and the truth as a test sets it: a `Truth` itself."""
 
     def __init__(self) -> None:
         self.truth = GOOD
         self.found: list[str] = []
         self.model = ConfigfsModel(addresses=["10.0.0.1", "10.0.0.2"])
-        self.oracle = SafetyOracle(self.model, lambda: self.truth, self.found.append)
+        self.oracle = SafetyOracle(self.model, self, self.found.append)
         self.oracle.daemon_began(Rules(), PID)
         self.model.mkdir("/cluster/c")
         for row in ROWS.values():
             self.add(row.name, row.num, row.address, row.port)
         self.model.write_value("/cluster/c/node/node1/local", b"1")
         self.model.journal.add_hook(self.oracle.call, reads=False)
+
+    @property
+    def view(self) -> ManagerView | None:
+        return self.truth.view
+
+    @property
+    def rows(self) -> Mapping[str, Row]:
+        return self.truth.rows
+
+    @property
+    def holder(self) -> int | None:
+        return self.truth.holder
+
+    @property
+    def in_use(self) -> str:
+        return self.truth.in_use
 
     def add(self, name: str, num: int, address: str, port: int) -> None:
         """Make a node as a daemon does."""
