@@ -80,7 +80,7 @@ class Ground:
         self._file = Configuration.first(topology)
         self._network = Network()
         self._totem = Totem(timeline, self._network, self.timings, self._install, rng)
-        self._post = Post(timeline, self._network, self._totem)
+        self._post = Post(timeline, self._network, self._totem, self.sent)
         self._hosts: dict[int, Host] = {}
         for node in topology.nodes:
             self._add_host(node)
@@ -161,6 +161,21 @@ class Ground:
         if self._trace is not None:
             self._trace(
                 Trace(time_us=self.timeline.now_us(), node_id=node_id, what=what, detail=detail)
+            )
+
+    def sent(self, node_id: int, to: Iterable[int], after_us: int, what: str = "message") -> None:
+        """Log that a message is under way."""
+        others = tuple(each for each in to if each != node_id)
+        if self._trace is not None and others:
+            now_us = self.timeline.now_us()
+            self._trace(
+                Trace(
+                    time_us=now_us,
+                    node_id=node_id,
+                    what=what,
+                    to=others,
+                    arrives_us=now_us + after_us,
+                )
             )
 
     # -- what the engine needs

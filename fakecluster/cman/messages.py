@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,6 +12,9 @@ from fakecluster.cman.network import Network
 from fakecluster.cman.totem import Ring, Totem
 
 Act = Callable[[Daemon], None]
+
+Sent = Callable[[int, Sequence[int], int], None]
+"""Hears of each message: its sender, whom it reaches, and how long it takes in microseconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -25,8 +28,9 @@ class _Letter:
 class Post:
     """Totem repeats what was not received: while the ring lives, a broken link only delays."""
 
-    def __init__(self, timeline: Timeline, network: Network, totem: Totem) -> None:
+    def __init__(self, timeline: Timeline, network: Network, totem: Totem, sent: Sent) -> None:
         self._timeline = timeline
+        self._sent = sent
         self._network = network
         self._totem = totem
         self._waiting: list[_Letter] = []
@@ -52,6 +56,7 @@ class Post:
                 receiver.run(partial(act, receiver))
 
         if reached:
+            self._sent(sender_id, [each.node_id for each in reached], after_us)
             label = f"node {sender_id}: message"
             self._timeline.schedule(arrive, after_us=after_us, label=label)
 
@@ -63,6 +68,7 @@ class Post:
             if any(self._totem.ring_of(node_id) is not letter.ring for node_id in ends):
                 continue
             if self._network.linked(*ends):
+                self._sent(letter.sender_id, [letter.receiver.node_id], 0)
                 letter.receiver.run(partial(letter.act, letter.receiver))
             else:
                 self._waiting.append(letter)

@@ -45,6 +45,10 @@ class Trace:
     """0: the network or the whole cluster."""
     what: str
     detail: str = ""
+    to: tuple[int, ...] = ()
+    """Of a message: the other nodes that get it."""
+    arrives_us: int = 0
+    """Of a message: when."""
 
 
 class Watcher:

@@ -35,6 +35,12 @@ class RingFollower:
         if transition.joined:
             for node_id in transition.joined:
                 self._awaited[node_id] = transition.seq
+            process.world.sent(
+                process.node_id,
+                transition.joined,
+                process.timings.transition_us,
+                "announcement",
+            )
             process.after(
                 process.timings.transition_us,
                 lambda: self._welcome(transition.joined, transition.seq),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from fakecluster.clock import Timeline
@@ -88,6 +88,10 @@ class Surroundings(Protocol):
 
     def send_to(self, sender_id: int, node_id: int, act: Act, *, after_us: int) -> None:
         """Let `act` happen in one daemon, if a message of the sender's reaches it."""
+        ...
+
+    def sent(self, node_id: int, to: Iterable[int], after_us: int, what: str = "message") -> None:
+        """Log that a message is under way."""
         ...
 
     def first_transition(self, node_id: int) -> None:

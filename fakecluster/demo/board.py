@@ -13,6 +13,7 @@ from rich.text import Text
 
 from fakecluster.demo.story import SECOND_US
 from fakecluster.host import SimHost
+from fakecluster.report.words import words
 from fakecluster.trace import Line
 from fakecluster.world import World
 from o2cbd.core.model import Quorum, State, Status
@@ -27,7 +28,15 @@ _STATE_STYLES = {
     State.STUCK: "red",
     State.STOPPING: "dim",
 }
-_KIND_STYLES = {"verb": "bold magenta", "call": "blue", "report": "", "check": "bold red"}
+_KIND_STYLES = {
+    "verb": "bold magenta",
+    "step": "blue",
+    "pending": "yellow",
+    "hold": "yellow",
+    "vote": "bold cyan",
+    "check": "bold red",
+}
+_SHOWN_KINDS = frozenset({*_KIND_STYLES, "report"})
 
 
 class Board:
@@ -42,7 +51,7 @@ class Board:
 
     def note(self, line: Line) -> None:
         """Take a line of the trace; a sink. Single calls and the manager's inside are left out."""
-        if line.kind not in {"cman", "call"}:
+        if is_shown(line):
             self._events.append(line)
 
     def render(self) -> RenderableType:
@@ -80,27 +89,19 @@ class Board:
         return Panel(Group(*lines), title="events", title_align="left", border_style="dim")
 
 
+def is_shown(line: Line) -> bool:
+    """True for what a spectator follows: not for single calls and the manager's inside."""
+    return line.kind in _SHOWN_KINDS
+
+
 def event_text(line: Line) -> Text:
     """Return one event as one line, cut to the terminal."""
     who = f"node{line.host}" if line.host else "cluster"
     text = Text(overflow="ellipsis", no_wrap=True)
     text.append(f"{line.t_us / SECOND_US:7.3f}  ", style="dim")
     text.append(f"{who:<8}", style="bold")
-    text.append(event_words(line), style=_KIND_STYLES.get(line.kind, ""))
+    text.append(words(line), style=_KIND_STYLES.get(line.kind, ""))
     return text
-
-
-def event_words(line: Line) -> str:
-    """Say what happened, in the words of its kind."""
-    detail = line.detail
-    if line.kind in {"report", "check"}:
-        return str(detail.get("text", line.what))
-    if line.kind == "call":
-        value = detail.get("value")
-        shown = f" = {value}" if value else ""
-        return f"{line.what.partition(':')[0]} {detail.get('path', '')}{shown}"
-    words = [str(value) for value in detail.values() if value not in {False, ""}]
-    return f"== {' '.join([line.what, *words])}"
 
 
 def _row(world: World, host: SimHost) -> tuple[RenderableType, ...]:

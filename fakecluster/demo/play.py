@@ -13,9 +13,13 @@ from typing import TextIO
 from rich.console import Console
 from rich.live import Live
 
-from fakecluster.demo.board import Board, event_words
+from fakecluster.demo.board import Board, is_shown
 from fakecluster.demo.story import NODES, SECOND_US, Act, acts, in_sync, new_world
+from fakecluster.report.page import write_page
+from fakecluster.report.words import words
+from fakecluster.sim_trace import header_of
 from fakecluster.trace import Line
+from fakecluster.trace_file import TraceWriter, end_line
 from fakecluster.world import World
 
 PACE = 1.25
@@ -107,22 +111,36 @@ class Player:
         return condition()
 
 
-def run(*, as_json: bool, trace: TextIO | None, fast: bool, seed: int, out: TextIO) -> Verdict:
+def run(
+    *,
+    as_json: bool,
+    trace: TextIO | None,
+    fast: bool,
+    seed: int,
+    out: TextIO,
+    html: TextIO | None = None,
+) -> Verdict:
     """Play the demo.
 
     Args:
         as_json: print nothing but the verdict, as JSON.
-        trace: where the trace goes, one JSON object a line.
+        trace: where the trace goes.
         fast: do not pace.
         seed: of the manager's draws.
         out: a terminal gets the live table, anything else one line an event.
+        html: where the timeline goes.
     """
     world = new_world(seed)
     story = tuple(acts())
     board = Board(world, len(story))
     world.trace.listen(board.note)
-    if trace is not None:
-        world.trace.listen(lambda line: _write(trace, line))
+    written = [] if trace is None else [TraceWriter(trace, header_of(world))]
+    for writer in written:
+        world.trace.listen(writer)
+    drawn: list[Line] = []
+    header = header_of(world)
+    if html is not None:
+        world.trace.listen(drawn.append)
     console = Console(file=out)
     live: AbstractContextManager[Live | None] = nullcontext(None)
     if not as_json and console.is_terminal:
@@ -133,6 +151,12 @@ def run(*, as_json: bool, trace: TextIO | None, fast: bool, seed: int, out: Text
         verdict = Player(world, board, _pacer(world, board, shown, fast=fast)).play(story)
         if shown is not None:
             shown.update(board.render(), refresh=True)
+    outcome = "safety" if verdict.violations else "good" if verdict.good else "liveness"
+    for writer in written:
+        writer.end(outcome, world.now_us())
+    if html is not None:
+        drawn.append(end_line(outcome, world.now_us(), verdict.events, len(verdict.violations)))
+        write_page(html, header, drawn)
     if as_json:
         print(verdict.as_json(), file=out)
     else:
@@ -155,14 +179,10 @@ def _pacer(world: World, board: Board, live: Live | None, *, fast: bool) -> Call
     return frame
 
 
-def _write(trace: TextIO, line: Line) -> None:
-    print(line.as_json(), file=trace)
-
-
 def _print_line(out: TextIO, line: Line) -> None:
-    if line.kind != "cman":
+    if is_shown(line):
         who = f"node{line.host}" if line.host else "cluster"
-        print(f"{line.t_us / SECOND_US:8.3f}  {who:<8}{event_words(line)}", file=out)
+        print(f"{line.t_us / SECOND_US:8.3f}  {who:<8}{words(line)}", file=out)
 
 
 def _print_verdict(console: Console, verdict: Verdict) -> None:

@@ -25,6 +25,7 @@ from o2cbd.core.model import (
     node_of,
 )
 from o2cbd.core.records import Value, ranges
+from o2cbd.core.rules import Rules
 
 Emit = Callable[[int, str, str, dict[str, Value]], None]
 """Takes the time in microseconds, the kind, what happened, and the fields."""
@@ -272,3 +273,13 @@ def in_use(usage: Usage) -> str:
     if usage.unreadable:
         said.append(f"{len(usage.unreadable)} fact(s) cannot be read")
     return "; ".join(said)
+
+
+def rules_told(rules: Rules) -> dict[str, str]:
+    """Return what the operator decided that can be seen in a trace."""
+    return {
+        "scope": rules.table.scope.value,
+        "port": str(rules.table.port),
+        "quorum": rules.removals.quorum.value,
+        "two_node": rules.removals.two_node.value,
+    }

@@ -15,7 +15,7 @@ from o2cbd.core.model import Status
 from o2cbd.core.records import Header, Record, Value
 from o2cbd.core.reports import Report
 from o2cbd.core.rules import Rules
-from o2cbd.core.scribe import Scribe
+from o2cbd.core.scribe import Scribe, rules_told
 
 CAPACITY = 2000
 """So many records are kept: hours of a cluster at rest, minutes of one in trouble."""
@@ -72,13 +72,3 @@ class FlightRecorder:
                 for t_us, seq, kind, what, fields in kept
             ),
         ]
-
-
-def rules_told(rules: Rules) -> dict[str, str]:
-    """Return what the operator decided that can be seen in a trace."""
-    return {
-        "scope": rules.table.scope.value,
-        "port": str(rules.table.port),
-        "quorum": rules.removals.quorum.value,
-        "two_node": rules.removals.two_node.value,
-    }

@@ -12,6 +12,7 @@ from fakecluster.demo.board import Board
 from fakecluster.demo.play import Player, run
 from fakecluster.demo.story import SECOND_US, Act, acts, new_world
 from fakecluster.trace import Line
+from fakecluster.trace_file import check_trace, parse_trace
 
 
 def test_every_check_of_the_story_holds() -> None:
@@ -31,14 +32,24 @@ def test_the_same_seed_gives_the_same_trace_and_another_seed_a_good_one() -> Non
     assert traces[0].getvalue() != traces[2].getvalue()
 
 
-def test_a_trace_is_json_lines_in_order() -> None:
+def test_a_trace_keeps_to_the_schema_and_says_how_it_ended() -> None:
     trace = io.StringIO()
     verdict = run(as_json=True, trace=trace, fast=True, seed=0, out=io.StringIO())
 
-    rows = [json.loads(line) for line in trace.getvalue().splitlines()]
-    assert len(rows) == verdict.events
-    assert [row["seq"] for row in rows] == list(range(1, len(rows) + 1))
-    assert [row["t_us"] for row in rows] == sorted(row["t_us"] for row in rows)
+    assert check_trace(trace.getvalue().splitlines()) == []
+    read = parse_trace(trace.getvalue())
+    assert len(read.lines) == verdict.events + 1
+    assert (read.lines[-1].kind, read.lines[-1].what) == ("end", "good")
+
+
+def test_the_timeline_is_written_beside_the_verdict() -> None:
+    html = io.StringIO()
+    verdict = run(as_json=True, trace=None, fast=True, seed=0, out=io.StringIO(), html=html)
+
+    assert html.getvalue().startswith("<!doctype html>")
+    told = json.loads(html.getvalue().split('type="application/json">')[1].split("</script>")[0])
+    assert len(told["events"]) == verdict.events + 1
+    assert (told["outcome"], told["violations"]) == ("good", 0)
 
 
 def test_a_check_that_does_not_hold_makes_the_verdict_bad() -> None:

@@ -1,0 +1,1 @@
+"""Pictures of a trace: the terminal grid and the timeline."""

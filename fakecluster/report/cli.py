@@ -1,0 +1,103 @@
+"""Showing a trace file: as a grid in the terminal, as a timeline in a page."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TextIO
+
+import click
+
+from fakecluster.report.grid import grid
+from fakecluster.report.page import write_page
+from fakecluster.trace_file import TraceFile, TraceFileError, read_trace
+from fakecluster.trace_schema import SHAPES
+
+
+class ShowError(click.ClickException):
+    """Ends the command with words, and sysexits' EX_DATAERR: the file is no trace."""
+
+    exit_code = 65
+
+
+class UnreadableError(ShowError):
+    """EX_NOINPUT: the file cannot be read."""
+
+    exit_code = 66
+
+
+class UnwritableError(ShowError):
+    """EX_CANTCREAT: the page cannot be written."""
+
+    exit_code = 73
+
+
+def load(path: str) -> TraceFile:
+    """Read a trace file.
+
+    Raises:
+        ShowError: it cannot be read, or is none.
+    """
+    try:
+        return read_trace(path)
+    except OSError as error:
+        raise UnreadableError(f"{path}: {error.strerror}") from None
+    except TraceFileError as error:
+        raise ShowError(f"{path} is no trace:\n{error}") from None
+
+
+def show_trace(
+    path: str, *, html: str | None, kinds: Iterable[str] = (), out: TextIO | None = None
+) -> None:
+    """Print a trace file as a grid, or draw it.
+
+    Args:
+        path: the trace file.
+        html: where the page goes; None: print the grid.
+        kinds: print only these; none: everything but messages, calls and notices.
+        out: where the grid goes; None: stdout.
+
+    Raises:
+        ShowError: the trace cannot be read, or the page not written.
+    """
+    trace = load(path)
+    if html is not None:
+        try:
+            with Path(html).open("w", encoding="utf-8") as file:
+                write_page(file, trace.header, trace.lines)
+        except OSError as error:
+            raise UnwritableError(f"{html}: {error.strerror}") from None
+        return
+    wanted = frozenset(kinds)
+    _print(grid(trace.header, trace.lines, wanted or None), out or sys.stdout)
+    if trace.cut:
+        click.echo(f"{path}: the last line is cut and was left out", err=True)
+
+
+def _print(lines: Iterable[str], out: TextIO) -> None:
+    try:
+        for line in lines:
+            print(line, file=out)
+        out.flush()
+    except BrokenPipeError:
+        # The reader has seen enough; the interpreter's own last flush must not complain either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
+
+
+@click.command("replay")
+@click.argument("trace")
+@click.option("--html", metavar="F", help="Draw the timeline there instead of printing the grid.")
+@click.option(
+    "--kind",
+    "kinds",
+    multiple=True,
+    metavar="KIND",
+    type=click.Choice(sorted(SHAPES)),
+    help="Print only these kinds (may be given several times).",
+)
+def replay_command(*, trace: str, html: str | None, kinds: tuple[str, ...]) -> int:
+    """Show a TRACE file: of a simulated cluster, or of `o2cbd dump`."""
+    show_trace(trace, html=html, kinds=kinds)
+    return 0

@@ -1,0 +1,65 @@
+"""The timeline as one HTML file that needs nothing else: no network, no other file.
+
+What a trace holds may be hostile (node names come from elsewhere): texts go into the page as JSON
+whose angle brackets and ampersands are escaped, and the script only ever sets text. The page's
+policy lets run this one script and no other.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import importlib.resources
+import json
+import re
+from collections.abc import Sequence
+from typing import TextIO
+
+from fakecluster.report.timeline import as_data, timeline_of
+from fakecluster.trace import Line
+from o2cbd.core.records import Header
+
+_PARTS = ("model.js", "paint.js", "list.js", "page.js")
+"""The script, in this order."""
+
+
+def write_page(out: TextIO, header: Header, lines: Sequence[Line]) -> None:
+    """Write the timeline of a trace."""
+    out.write(page_of(header, lines))
+
+
+def page_of(header: Header, lines: Sequence[Line]) -> str:
+    """Return the page; the same trace gives the same bytes."""
+    data = json.dumps(
+        as_data(timeline_of(header, lines)),
+        sort_keys=True,
+        separators=(",", ":"),
+        ensure_ascii=True,
+    )
+    # What could end the element, or begin a comment in it, is spelled otherwise in JSON.
+    for char in "<>&":
+        data = data.replace(char, f"\\u{ord(char):04x}")
+    style, script = _part("page.css"), "".join(_part(name) for name in _PARTS)
+    script = f'(function () {{\n"use strict";\n{script}}})();\n'
+    policy = (
+        "default-src 'none'; base-uri 'none'; form-action 'none';"
+        f" style-src {_source(style)}; script-src {_source(script)}"
+    )
+    parts = {
+        "policy": policy,
+        "title": html.escape(f"{header.cluster or 'cluster'}: timeline"),
+        "style": style,
+        "data": data,
+        "script": script,
+    }
+    return re.sub(r"@(\w+)@", lambda mark: parts[mark[1]], _part("page.html"))
+
+
+def _source(text: str) -> str:
+    digest = hashlib.sha256(text.encode("utf-8")).digest()
+    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
+
+
+def _part(name: str) -> str:
+    return importlib.resources.files("fakecluster.report").joinpath(name).read_text("utf-8")
