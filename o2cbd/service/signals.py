@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 from collections.abc import Iterable
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Self
 
 
@@ -25,12 +25,7 @@ class SignalPipe:
             self._before[number] = signal.signal(number, _nothing)
         return self
 
-    def __exit__(
-        self,
-        _kind: type[BaseException] | None,
-        _error: BaseException | None,
-        _traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)  # type: ignore[arg-type] # what signal() gave
         signal.set_wakeup_fd(self._wakeup_before)

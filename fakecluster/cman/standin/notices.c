@@ -49,18 +49,23 @@ int cman_get_fd(cman_handle_t handle)
     return h->data.first != NULL || h->events.first != NULL ? h->zero_fd : h->socket_fd;
 }
 
-int cman_start_notification(cman_handle_t handle, cman_callback_t callback)
+/* Asks cman to tell us something, or to stop. `wanted` says whether a callback was given. */
+static int ask(struct handle *h, bool wanted, uint32_t command, const void *body, size_t length)
 {
-    struct handle *h = live_handle(handle);
-    int result;
-
     if (h == NULL)
         return -1;
-    if (callback == NULL) {
+    if (!wanted) {
         errno = EINVAL;
         return -1;
     }
-    result = request(h, WIRE_NOTIFY, NULL, 0, NULL, 0, NULL);
+    return request(h, command, body, length, NULL, 0, NULL);
+}
+
+int cman_start_notification(cman_handle_t handle, cman_callback_t callback)
+{
+    struct handle *h = live_handle(handle);
+    int result = ask(h, callback != NULL, WIRE_NOTIFY, NULL, 0);
+
     if (result == 0)
         h->on_event = callback;
     return result;
@@ -69,11 +74,8 @@ int cman_start_notification(cman_handle_t handle, cman_callback_t callback)
 int cman_stop_notification(cman_handle_t handle)
 {
     struct handle *h = live_handle(handle);
-    int result;
+    int result = ask(h, true, WIRE_REMOVENOTIFY, NULL, 0);
 
-    if (h == NULL)
-        return -1;
-    result = request(h, WIRE_REMOVENOTIFY, NULL, 0, NULL, 0, NULL);
     if (result == 0)
         h->on_event = NULL;
     return result;
@@ -82,15 +84,8 @@ int cman_stop_notification(cman_handle_t handle)
 int cman_start_confchg(cman_handle_t handle, cman_confchgcallback_t callback)
 {
     struct handle *h = live_handle(handle);
-    int result;
+    int result = ask(h, callback != NULL, WIRE_START_CONFCHG, NULL, 0);
 
-    if (h == NULL)
-        return -1;
-    if (callback == NULL) {
-        errno = EINVAL;
-        return -1;
-    }
-    result = request(h, WIRE_START_CONFCHG, NULL, 0, NULL, 0, NULL);
     if (result == 0)
         h->on_confchg = callback;
     return result;
@@ -99,11 +94,8 @@ int cman_start_confchg(cman_handle_t handle, cman_confchgcallback_t callback)
 int cman_stop_confchg(cman_handle_t handle)
 {
     struct handle *h = live_handle(handle);
-    int result;
+    int result = ask(h, true, WIRE_STOP_CONFCHG, NULL, 0);
 
-    if (h == NULL)
-        return -1;
-    result = request(h, WIRE_STOP_CONFCHG, NULL, 0, NULL, 0, NULL);
     if (result == 0)
         h->on_confchg = NULL;
     return result;
@@ -113,15 +105,8 @@ int cman_start_recv_data(cman_handle_t handle, cman_datacallback_t callback, uin
 {
     struct handle *h = live_handle(handle);
     const int wanted = port;
-    int result;
+    int result = ask(h, callback != NULL, WIRE_BIND, &wanted, sizeof(wanted));
 
-    if (h == NULL)
-        return -1;
-    if (callback == NULL) {
-        errno = EINVAL;
-        return -1;
-    }
-    result = request(h, WIRE_BIND, &wanted, sizeof(wanted), NULL, 0, NULL);
     if (result == 0)
         h->on_data = callback;
     return result;
