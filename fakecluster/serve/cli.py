@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import shlex
+import sys
+from functools import partial
 from pathlib import Path
 
 import click
@@ -121,7 +125,7 @@ def serve_command(  # noqa: PLR0917 - click passes all by name
             dead_threshold=dead_threshold,
             heartbeat_interval_us=heartbeat_ms * 1000,
         )
-        serve(options, directory, click.echo)
+        serve(options, directory, partial(announce, to_a_person=sys.stderr.isatty()))
     except TopologyError as error:
         return _fail("\n".join(error.problems), EX_USAGE)
     except PathTooLongError as error:
@@ -131,6 +135,15 @@ def serve_command(  # noqa: PLR0917 - click passes all by name
     except OSError as error:
         return _fail(str(error), EX_CANTCREAT)
     return 0
+
+
+def announce(line: str, *, to_a_person: bool) -> None:
+    """Print the JSON line, and for a person the commands in it as a shell takes them."""
+    click.echo(line)
+    if to_a_person:
+        click.echo("All is up. The daemons, each for a terminal of its own:", err=True)
+        for node in json.loads(line)["nodes"]:
+            click.echo(f"  {shlex.join(node['command'])}", err=True)
 
 
 def _topology(nodes: int | None, cluster: str | None, file: Path | None) -> Topology:
