@@ -11,6 +11,7 @@ from fakecluster.cman.answers import FenceInfo
 from fakecluster.cman.client import Client, Kind
 from fakecluster.cman.constants import ShutdownFlag
 from fakecluster.cman.engine import OperationError
+from fakecluster.cman.errors import ManagerStuckError
 from fakecluster.cman.topology import NodeConfig
 from fakecluster.ground import WorldGround
 from o2cbd.core.rules import Rules
@@ -280,9 +281,14 @@ class WorldVerbs(WorldGround):
     # --- the shutdown question ------------------------------------------------------------------
 
     def shutdown(self, node_id: int, *, forced: bool = False, removed: bool = False) -> None:
-        """Ask for a shutdown as an administrator does; see `shutdown_result`."""
+        """Ask for a shutdown as an administrator does; see `shutdown_result`.
+
+        Raises:
+            OSError: there is no manager, it is in its start, or a question is open already.
+            ManagerStuckError: the manager is stopped; whoever asks it waits.
+        """
         self._verb(node_id, "shutdown", forced=forced, removed=removed)
-        self._shutdowns[node_id] = None
+        before = dict(self._shutdowns)
 
         def ended(status: int) -> None:
             if self._shutdowns[node_id] is None:
@@ -293,7 +299,13 @@ class WorldVerbs(WorldGround):
 
         admin: Client = self.engine.connect(node_id, Kind.ADMIN, closed=closed)
         flags = ShutdownFlag.ANYWAY * forced | ShutdownFlag.REMOVED * removed
-        admin.try_shutdown(flags, ended)
+        self._shutdowns[node_id] = None
+        try:
+            admin.try_shutdown(flags, ended)
+        except (OSError, ManagerStuckError):
+            # It was not asked: what an earlier question came to still stands.
+            self._shutdowns = before
+            raise
 
     def shutdown_result(self, node_id: int) -> int | None:
         """Return the errno of the host's last shutdown request, 0 for granted, None: not yet."""

@@ -166,8 +166,16 @@ def _rename(cast: Cast) -> None:
 
 
 def _rename_cluster(cast: Cast) -> None:
-    cast.do("rename-cluster", name=cast.draw.pick(("o3", "not alnum", "x" * 15)))
-    cast.later().maybe("rename-cluster", name="o2")
+    """All managers are stopped, renamed and started: their name is fixed while they run."""
+    for name in (cast.draw.pick(("o3", "not alnum", "x" * 15)), "o2"):
+        for node in cast.topology.ids:
+            cast.do("cman-crash", node=node)
+        cast.do("rename-cluster", name=name)
+        for node in cast.topology.ids:
+            cast.do("cman-start", node=node)
+        if cast.draw.chance(2):
+            return
+        cast = cast.later()
 
 
 def _notice(cast: Cast) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fakecluster.cman.errors import ManagerStuckError
 from fakecluster.cman.outside import OperationError
 from fakecluster.cman.topology import TopologyError
 from fakecluster.scenario.model import Deed, Scenario
@@ -117,7 +118,6 @@ class Runner:
             world.run_for(scenario.end_us - world.now_us())
         if world.violations:
             return Outcome.SAFETY, tuple(world.violations)
-        world.end_faults()
         findings = self._rest()
         if world.violations:
             return Outcome.SAFETY, tuple(world.violations)
@@ -127,7 +127,7 @@ class Runner:
         self._done += 1
         try:
             VERBS[deed.verb].does(self._world, deed.args)
-        except (OperationError, TopologyError, OSError):
+        except (OperationError, TopologyError, ManagerStuckError, OSError):
             self._refused += 1
 
     def _rest(self) -> list[str]:
@@ -136,6 +136,7 @@ class Runner:
         for node_id in self._scenario.revive:
             if node_id in self._world.hosts:
                 self._world.start(node_id, daemon=False)
+        self._world.end_faults()
         for _ in range(_RESTARTS_MAX):
             for host in self._world.hosts.values():
                 if host.powered:
