@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fakecluster.configfs.model import ConfigfsModel
 from fakecluster.configfs.model_os import ModelOs
-from fakecluster.configfs.row_host import ModelHost
 from fakecluster.conformance.configfs_operator import OsOperator
 from fakecluster.conformance.configfs_row import CAPABILITIES as ALL_CAPABILITIES
+from fakecluster.conformance.row_host import ModelHost
 from integration.stages import ADDRESSES, OWN
 
 CAPABILITIES = frozenset(ALL_CAPABILITIES) - {"inotify", "statfs"}

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from fakecluster.cman.rawclient import HungUpError, RawClient
 from fakecluster.cman.records import NodeRecord, encode_ints, sockaddr_text
+from fakecluster.cman.rigs.rawclient import HungUpError, RawClient
 from fakecluster.cman.wire import Command, Event
 from fakecluster.configfs.mounts import our_mounts
 from fakecluster.serve.ask import NoServerError, ask
@@ -525,7 +525,7 @@ def test_the_caller_dies_inside_its_second_call(start: Start) -> None:
 
 SUBSCRIBER = """
 import pathlib, sys
-from fakecluster.cman.rawclient import RawClient
+from fakecluster.cman.rigs.rawclient import RawClient
 client = RawClient(pathlib.Path(sys.argv[1]), timeout_s=60)
 client.ask(1)
 print("subscribed", flush=True)

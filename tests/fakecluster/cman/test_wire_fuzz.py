@@ -6,14 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from fakecluster.clock import Timeline
 from fakecluster.cman import encode
 from fakecluster.cman.answers import Delivery
 from fakecluster.cman.client import Kind
-from fakecluster.cman.engine import Engine
-from fakecluster.cman.fuzz import Attack, attacks
-from fakecluster.cman.rawclient import RawClient
-from fakecluster.cman.server import SOCKET_NAMES, WireServer
+from fakecluster.cman.rigs.fuzz import Attack, attacks
+from fakecluster.cman.rigs.served import Served
 from fakecluster.cman.topology import Topology
 from fakecluster.cman.wire import (
     REPLY_BIT,
@@ -25,50 +22,23 @@ from fakecluster.cman.wire import (
     Request,
     RequestReader,
 )
-from fakecluster.poller import Poller
 
 SECOND_US = 1_000_000
 SEEDS = range(6)
 ATTACKS_A_SEED = 60
 
 
-class Besieged:
+class Besieged(Served):
     """Three nodes; node 1 is attacked while node 3 comes and goes."""
 
     def __init__(self, root: Path) -> None:
-        topology = Topology.of(3)
-        self.root = root
-        self.poller = Poller()
-        self.timeline = Timeline()
-        for node_id in topology.ids:
-            (root / str(node_id)).mkdir()
-        self.wire = WireServer(self.poller, {i: root / str(i) for i in topology.ids})
-        self.engine = Engine(topology, self.timeline, watcher=self.wire)
-        self.wire.attach(self.engine)
-        for node_id in topology.ids:
-            self.engine.start(node_id)
-        self.run(2 * SECOND_US)
-
-    def run(self, duration_us: int) -> None:
-        self.turn()
-        self.timeline.run_until(self.timeline.now_us() + duration_us)
-        self.turn()
-
-    def turn(self) -> None:
-        for _ in range(4):
-            self.poller.wait(0)
-
-    def connect(self, kind: Kind = Kind.CLIENT, node_id: int = 1) -> RawClient:
-        client = RawClient(
-            self.root / str(node_id) / SOCKET_NAMES[kind], timeout_s=5, serve=self.turn
-        )
-        self.turn()
-        return client
+        super().__init__(root, Topology.of(3))
+        self.start()
 
     def attack(self, attack: Attack, kind: Kind) -> bytes:
         """Send it piece by piece; return everything that was answered."""
         answered = b""
-        with self.connect(kind) as hostile:
+        with self.client(kind=kind) as hostile:
             for piece in attack.pieces:
                 try:
                     hostile.sock.sendall(piece)
@@ -89,7 +59,7 @@ def besieged(tmp_path: Path) -> Iterator[Besieged]:
     """A cluster that is up."""
     made = Besieged(tmp_path)
     yield made
-    made.wire.close()
+    made.close()
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -135,7 +105,7 @@ def test_a_well_behaved_client_sees_every_event(besieged: Besieged, seed: int) -
     witness: list[Delivery] = []
     besieged.engine.connect(1, deliver=witness.append).start_notification()
     heard: list[Message] = []
-    with besieged.connect() as watcher:
+    with besieged.client() as watcher:
         watcher.ask(Command.NOTIFY)
         for number, attack in enumerate(attacks(seed, ATTACKS_A_SEED)):
             if number % 5 == 0:
@@ -166,16 +136,16 @@ def test_hostile_admins_may_do_what_admins_may_and_nothing_more(
             if not besieged.engine.state(node_id).running:
                 besieged.engine.start(node_id)
         besieged.run(20 * SECOND_US)
-        with besieged.connect(node_id=2) as client:
+        with besieged.client(2) as client:
             assert client.ask(Command.ISACTIVE).status in {0, 1}
 
 
 def test_a_flood_of_connections_ends_with_their_ends(besieged: Besieged) -> None:
     """A hundred clients that say half a header and go."""
     for _ in range(100):
-        with besieged.connect() as hostile:
+        with besieged.client() as hostile:
             hostile.sock.sendall(b"NAMC\x03\x00")
     besieged.turn()
-    with besieged.connect() as client:
+    with besieged.client() as client:
         assert client.ask(Command.GET_JOINCOUNT).status == 1
         assert client.ask(0x5555).status == -errno.EINVAL

@@ -9,10 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fakecluster.clock import Timeline
-from fakecluster.cman.client import Kind
-from fakecluster.cman.engine import Engine, Sockets
-from fakecluster.cman.rawclient import HungUpError, RawClient
+from fakecluster.cman.engine import Sockets
 from fakecluster.cman.records import (
     AddressesRecord,
     ClusterRecord,
@@ -26,8 +23,9 @@ from fakecluster.cman.records import (
     sockaddr,
     sockaddr_text,
 )
-from fakecluster.cman.server import SOCKET_NAMES, WireServer
-from fakecluster.cman.timings import Timings
+from fakecluster.cman.rigs.rawclient import HungUpError, RawClient
+from fakecluster.cman.rigs.served import Served
+from fakecluster.cman.server import WireServer
 from fakecluster.cman.topology import NodeConfig, QuorumDisk, Topology
 from fakecluster.cman.wire import (
     ADMIN_BIT,
@@ -47,63 +45,6 @@ from fakecluster.poller import Poller
 
 SECOND_US = 1_000_000
 EPOCH_S = 1_700_000_000
-
-
-class Served:
-    """Three nodes and their sockets; time moves when a test says so."""
-
-    def __init__(self, root: Path, topology: Topology) -> None:
-        self.root = root
-        self.poller = Poller()
-        self.timeline = Timeline()
-        self.topology = topology
-        for node in topology.nodes:
-            self.directory(node.id).mkdir()
-        self.wire = WireServer(self.poller, {i: self.directory(i) for i in topology.ids})
-        self.engine = Engine(topology, self.timeline, timings=Timings(), watcher=self.wire)
-        self.wire.attach(self.engine)
-        self.clients: list[RawClient] = []
-
-    def directory(self, node_id: int) -> Path:
-        return self.root / f"n{node_id}"
-
-    def start(self) -> None:
-        for node_id in self.topology.ids:
-            self.engine.start(node_id)
-        self.run(2 * SECOND_US)
-
-    def run(self, duration_us: int) -> None:
-        """Let time pass, serving what is ready before and after."""
-        self.turn()
-        self.timeline.run_until(self.timeline.now_us() + duration_us)
-        self.turn()
-
-    def turn(self) -> None:
-        """Serve until nothing is left to do now."""
-        for _ in range(4):
-            self.poller.wait(0)
-
-    def client(self, node_id: int = 1, kind: Kind = Kind.CLIENT) -> RawClient:
-        made = RawClient(self.directory(node_id) / SOCKET_NAMES[kind], timeout_s=5, serve=self.turn)
-        self.clients.append(made)
-        self.turn()
-        return made
-
-    def admin(self, node_id: int = 1) -> RawClient:
-        return self.client(node_id, Kind.ADMIN)
-
-    def connect_error(self, node_id: int = 1) -> int | None:
-        """The errno of a connect now, None when it is taken."""
-        try:
-            self.client(node_id)
-        except OSError as error:
-            return error.errno
-        return None
-
-    def close(self) -> None:
-        for each in self.clients:
-            each.close()
-        self.wire.close()
 
 
 @pytest.fixture

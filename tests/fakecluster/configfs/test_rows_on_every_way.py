@@ -12,9 +12,9 @@ from fakecluster.configfs.fakefs import ModelFilesystem, ModelOsModule
 from fakecluster.configfs.fuse import EXCEPTIONS, FuseMount
 from fakecluster.configfs.model import ConfigfsModel
 from fakecluster.configfs.model_os import ModelOs
-from fakecluster.configfs.row_host import ModelHost
 from fakecluster.conformance.configfs_operator import Operator, OsOperator
 from fakecluster.conformance.configfs_rows import CAPABILITIES, ROWS, Row, run_row
+from fakecluster.conformance.row_host import ModelHost
 
 CONFIGFS = "/sys/kernel/config"
 LACKS = {

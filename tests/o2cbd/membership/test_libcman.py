@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from fakecluster.cman.scripted import Conversation, Script, event, reply, request, scripted
+from fakecluster.cman.rigs.scripted import Conversation, Script, event, reply, request, scripted
 from fakecluster.cman.standin import standin_library
 from o2cbd.calls import CallBoard
 from o2cbd.core.events import ConfigChange, ManagerLost, ShutdownAsked, StateChange

@@ -10,7 +10,7 @@ import pytest
 from fakecluster.cman.answers import FenceInfo, PortData, Version
 from fakecluster.cman.constants import US, ExtraFlag, NodeState, Reason
 from fakecluster.cman.errors import CmanError
-from fakecluster.cman.rig import Rig
+from fakecluster.cman.rigs.rig import Rig
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 
 from fakecluster.cman.constants import Reason
 from fakecluster.cman.engine import NoticeFault, OperationError
-from fakecluster.cman.rig import SECOND_US, Recorder, Rig
+from fakecluster.cman.rigs.rig import SECOND_US, Recorder, Rig
 
 
 @pytest.fixture

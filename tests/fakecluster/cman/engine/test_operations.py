@@ -8,7 +8,7 @@ import pytest
 
 from fakecluster.clock import Timeline
 from fakecluster.cman.engine import Engine, OperationError, Sockets, Watcher
-from fakecluster.cman.rig import Rig
+from fakecluster.cman.rigs.rig import Rig
 from fakecluster.cman.timings import Profile
 from fakecluster.cman.topology import NodeConfig, Topology, TopologyError
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from fakecluster.cman.answers import Delivery
 from fakecluster.cman.engine import OperationError
 from fakecluster.cman.errors import CmanError
-from fakecluster.cman.rig import SECOND_US, Recorder, Rig
+from fakecluster.cman.rigs.rig import SECOND_US, Recorder, Rig
 from fakecluster.cman.timings import Profile
 
 NODES = (1, 2, 3, 4)

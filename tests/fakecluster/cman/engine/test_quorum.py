@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from fakecluster.cman.constants import ExtraFlag
 from fakecluster.cman.errors import CmanError
 from fakecluster.cman.quorum import Tally, quorum_for
-from fakecluster.cman.rig import Recorder, Rig
+from fakecluster.cman.rigs.rig import Recorder, Rig
 from fakecluster.cman.timings import Profile
 from fakecluster.cman.topology import NodeConfig, QuorumDisk, Topology
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fakecluster.cman.engine import Sockets
-from fakecluster.cman.rig import SECOND_US, Recorder, Rig
+from fakecluster.cman.rigs.rig import SECOND_US, Recorder, Rig
 from fakecluster.cman.timings import Timings
 
 DETECTION_US = 8_500_000

@@ -6,7 +6,7 @@ import errno
 
 import pytest
 
-from fakecluster.cman.rig import Rig
+from fakecluster.cman.rigs.rig import Rig
 from fakecluster.cman.source import NO_DESCRIPTOR, engine_connect
 from fakecluster.cman.topology import NodeConfig, QuorumDisk, Topology
 from o2cbd.core.events import StateChange

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from cffi import FFI
 
-from fakecluster.cman.scripted import Script, scripted
+from fakecluster.cman.rigs.scripted import Script, scripted
 from fakecluster.cman.standin import standin_library
 
 TYPES = """

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from fakecluster.cman.scripted import Conversation
+from fakecluster.cman.rigs.scripted import Conversation
 
 OPENERS = [("cman_init", "cman_client"), ("cman_admin_init", "cman_admin")]
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from fakecluster.cman.scripted import Conversation, event, message, reply, request
+from fakecluster.cman.rigs.scripted import Conversation, event, message, reply, request
 
 ONE, ALL, BLOCKING = 0, 1, 2
 IGNORE_REPLY, IGNORE_DATA, IGNORE_EVENT = 4, 8, 16

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fakecluster.cman.scripted import Conversation, reply, request
+from fakecluster.cman.rigs.scripted import Conversation, reply, request
 
 # What is asked with plain numbers: function, arguments, command, body of the request.
 NUMBERS: list[tuple[str, tuple[Any, ...], int, bytes]] = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fakecluster.cman.answers import Notice, Version
 from fakecluster.cman.constants import Reason
-from fakecluster.cman.rig import SECOND_US, Recorder, Rig
+from fakecluster.cman.rigs.rig import SECOND_US, Recorder, Rig
 from fakecluster.cman.timings import Profile
 from fakecluster.cman.topology import NodeConfig
 

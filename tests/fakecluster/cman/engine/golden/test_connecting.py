@@ -9,7 +9,7 @@ import pytest
 from fakecluster.cman.constants import US
 from fakecluster.cman.engine import Sockets
 from fakecluster.cman.errors import CmanError, ConnectionGoneError
-from fakecluster.cman.rig import QUIET_US, Rig
+from fakecluster.cman.rigs.rig import QUIET_US, Rig
 from fakecluster.cman.timings import Profile, Timings
 
 

@@ -9,7 +9,7 @@ import pytest
 from fakecluster.cman.answers import Delivery, Notice
 from fakecluster.cman.client import Client
 from fakecluster.cman.errors import CmanError, ConnectionGoneError, ManagerStuckError
-from fakecluster.cman.rig import Rig
+from fakecluster.cman.rigs.rig import Rig
 from fakecluster.cman.timings import Profile
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from fakecluster.cman.constants import LeaveReason, NodeState
 from fakecluster.cman.engine import Sockets
-from fakecluster.cman.rig import SECOND_US, Recorder, Rig
+from fakecluster.cman.rigs.rig import SECOND_US, Recorder, Rig
 from fakecluster.cman.source import engine_connect
 from fakecluster.cman.timings import Profile
 from fakecluster.cman.topology import Topology

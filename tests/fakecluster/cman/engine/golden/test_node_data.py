@@ -11,7 +11,7 @@ from fakecluster.cman.answers import ClusterInfo, NodeEntry, Version
 from fakecluster.cman.client import Client
 from fakecluster.cman.constants import QDISK_QUERY_ID, US, NodeState
 from fakecluster.cman.errors import CmanError
-from fakecluster.cman.rig import Rig
+from fakecluster.cman.rigs.rig import Rig
 from fakecluster.cman.timings import Profile
 from fakecluster.cman.topology import NodeConfig, QuorumDisk, Topology
 

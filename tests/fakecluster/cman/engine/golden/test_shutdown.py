@@ -9,7 +9,7 @@ import pytest
 from fakecluster.cman.constants import Reason
 from fakecluster.cman.engine import Sockets
 from fakecluster.cman.errors import CmanError
-from fakecluster.cman.rig import SECOND_US, Rig
+from fakecluster.cman.rigs.rig import SECOND_US, Rig
 from fakecluster.cman.timings import Profile
 
 AT_ONCE_US = 20_000
