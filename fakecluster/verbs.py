@@ -12,8 +12,10 @@ from fakecluster.cman.client import Client, Kind
 from fakecluster.cman.constants import ShutdownFlag
 from fakecluster.cman.engine import OperationError
 from fakecluster.cman.errors import ManagerStuckError
+from fakecluster.cman.network import Slowness
 from fakecluster.cman.topology import NodeConfig
 from fakecluster.ground import WorldGround
+from fakecluster.streams import rng_for
 from o2cbd.core.rules import Rules
 
 
@@ -138,6 +140,23 @@ class WorldVerbs(WorldGround):
         """Undo all partitions and cuts."""
         self._verb(0, "heal")
         self.engine.heal()
+
+    def slow_network(self, *, delay_us: int = 0, jitter_us: int = 0, loss_percent: int = 0) -> None:
+        """Let everything between nodes take longer, nothing at all: as fast as it was.
+
+        Args:
+            delay_us: always so much more.
+            jitter_us: and at most so much more on top, drawn.
+            loss_percent: how many of a hundred messages are lost and sent again.
+        """
+        self._verb(0, "slow-network", delay_us=delay_us, jitter_us=jitter_us, loss=loss_percent)
+        slow = Slowness(
+            delay_us=delay_us,
+            jitter_us=jitter_us,
+            loss_percent=loss_percent,
+            rng=rng_for(self.seed, "network"),
+        )
+        self.engine.slow_network(slow if delay_us or jitter_us or loss_percent else None)
 
     # --- the shared volume and the kernel -------------------------------------------------------
 

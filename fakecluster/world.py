@@ -56,6 +56,7 @@ class World(WorldFaults):
         go. What is powered off, dead, pinned or unmounted stays so.
         """
         self.heal()
+        self.slow_network()
         for node_id, host in self.hosts.items():
             if self.engine.is_stopped(node_id):
                 self.cman_cont(node_id)

@@ -9,6 +9,7 @@ from functools import partial
 from fakecluster.cman.client import Client, Closed, Deliver, Kind
 from fakecluster.cman.daemon import Daemon
 from fakecluster.cman.ground import Ground, Host
+from fakecluster.cman.network import Slowness
 from fakecluster.cman.notices import NoticeFault
 from fakecluster.cman.outside import HostState, OperationError, Sockets, Trace, Watcher
 from fakecluster.cman.topology import NodeConfig, Topology, TopologyError, address_problems
@@ -152,6 +153,16 @@ class Engine(Ground):
         self._network.heal()
         self.trace(0, "heal")
         self._links_changed()
+
+    def slow_network(self, slowness: Slowness | None) -> None:
+        """Let messages and news of rings take longer, in their order; None: no more."""
+        self._network.slowness = slowness
+        text = (
+            "fast"
+            if slowness is None
+            else f"{slowness.delay_us}+{slowness.jitter_us} us, {slowness.loss_percent} % lost"
+        )
+        self.trace(0, "network", text)
 
     # -- configuration
 

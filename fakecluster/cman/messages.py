@@ -34,6 +34,8 @@ class Post:
         self._network = network
         self._totem = totem
         self._waiting: list[_Letter] = []
+        self._last_us: int | None = None
+        """When the last message arrives; None while the network never was slow."""
 
     def send(self, sender_id: int, receivers: Iterable[Daemon], act: Act, *, after_us: int) -> None:
         """Let `act` happen in each receiver that is in the sender's ring, or is the sender."""
@@ -56,9 +58,23 @@ class Post:
                 receiver.run(partial(act, receiver))
 
         if reached:
+            after_us = self._in_order_us(after_us)
             self._sent(sender_id, [each.node_id for each in reached], after_us)
             label = f"node {sender_id}: message"
             self._timeline.schedule(arrive, after_us=after_us, label=label)
+
+    def _in_order_us(self, after_us: int) -> int:
+        """Slow the way down as the network is, and let no message overtake another on a slow one.
+
+        Totem delivers everything in one order.
+        """
+        added_us = self._network.latency_us()
+        if not added_us and self._last_us is None:
+            return after_us
+        now_us = self._timeline.now_us()
+        at_us = max(now_us + after_us + added_us, self._last_us or 0)
+        self._last_us = at_us
+        return at_us - now_us
 
     def retry(self) -> None:
         """See what can be delivered; called after every change of the links."""

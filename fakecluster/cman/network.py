@@ -2,13 +2,42 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+_REPEAT_US = 50_000
+"""When totem sends again what was lost."""
+_REPEATS_MAX = 20
+"""What is lost so often is not lost again: the token would be, and that is a partition."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slowness:
+    """What a network adds to the way of everything."""
+
+    delay_us: int
+    jitter_us: int
+    """At most so much more, drawn evenly."""
+    loss_percent: int
+    """How many of a hundred are lost and sent again."""
+    rng: random.Random
+
+    def draw_us(self) -> int:
+        """Draw one way's addition."""
+        added_us = self.delay_us + self.rng.randrange(self.jitter_us + 1)
+        for _ in range(_REPEATS_MAX):
+            if self.rng.randrange(100) >= self.loss_percent:
+                break
+            added_us += _REPEAT_US
+        return added_us
 
 
 class Network:
-    """Links between nodes: whole until partitioned or cut."""
+    """Links between nodes: whole and fast until told otherwise."""
 
     def __init__(self) -> None:
+        self.slowness: Slowness | None = None
         self._group: dict[int, int] = {}
         self._partitioned = False
         self._cuts: set[tuple[int, int]] = set()
@@ -17,6 +46,10 @@ class Network:
     def whole(self) -> bool:
         """True while everybody hears everybody."""
         return not self._partitioned and not self._cuts
+
+    def latency_us(self) -> int:
+        """Draw what the way of one message or one ring's news takes more."""
+        return 0 if self.slowness is None else self.slowness.draw_us()
 
     def partition(self, groups: Sequence[Sequence[int]]) -> None:
         """Let only the nodes within a group hear each other; those not named are a group too.

@@ -303,6 +303,7 @@ class Totem:
         skew_us = self._timings.hop_us * position
         if self._rng is not None:
             skew_us += self._rng.randrange(self._timings.hop_us * 4 + 1)
+        skew_us += self._network.latency_us()
         at_us = max(self._timeline.now_us() + skew_us, process.last_install_us)
         process.last_install_us = at_us
         node_id, boot = process.node_id, process.boot
