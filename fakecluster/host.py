@@ -81,6 +81,7 @@ class SimHost:
                 lived=lambda what: trace.add(node.id, "daemon", what),
                 observer=self._new_observer,
                 rested=self._rested,
+                connected=self.truth.connected,
             ),
             rules=rules,
             depth=depth,
@@ -158,6 +159,11 @@ class SimHost:
     def view(self) -> ManagerView | None:
         """What the host's manager holds for true; None while it is no member."""
         return self.truth.view
+
+    @property
+    def holder(self) -> int | None:
+        """The pid of whoever holds the cluster's semaphore."""
+        return self.truth.holder
 
     @property
     def held_by_others(self) -> bool:

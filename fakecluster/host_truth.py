@@ -40,6 +40,10 @@ class HostTruth:
         self._cluster = ""
         self._semaphore: FakeSemaphore | None = None
 
+    def connected(self) -> None:
+        """Note that the daemon has connected to its manager just now."""
+        self._looker.cluster = self._engine.cluster
+
     @property
     def view(self) -> ManagerView | None:
         """What the manager holds for true; None while it is no member of anything."""
@@ -60,8 +64,8 @@ class HostTruth:
     @property
     def semaphore(self) -> FakeSemaphore:
         """The cluster's."""
-        if self._semaphore is None or self._cluster != self._engine.cluster:
-            self._cluster = self._engine.cluster
+        if self._semaphore is None or self._cluster != self._looker.cluster:
+            self._cluster = self._looker.cluster
             self._semaphore = self._semaphores.of(f"o2cb.{self._cluster}")
         return self._semaphore
 

@@ -48,6 +48,8 @@ class DaemonHost:
     """Gives each new daemon's agent whom to show what it sees and does."""
     rested: Callable[[], None]
     """Called after each step of the agent."""
+    connected: Callable[[], None]
+    """Called when it has connected to the manager."""
 
 
 class SimDaemon:
@@ -256,4 +258,5 @@ class SimDaemon:
             raise RuntimeError("a daemon that does not run connects")
         source = WatchedSource(self._parts.connect(), self._host.oracle)
         self._source = source
+        self._host.connected()
         return source

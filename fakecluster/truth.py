@@ -82,6 +82,8 @@ class Looker:
     """Looks into one host's manager; what has not changed since is not worked out again."""
 
     def __init__(self, engine: Engine, node_id: int) -> None:
+        self.cluster = engine.cluster
+        """The cluster's name as the daemon's connection found it; it cannot change under one."""
         self._engine = engine
         self._node_id = node_id
         self._entries: tuple[NodeEntry, ...] | None = None
@@ -100,12 +102,12 @@ class Looker:
             or entries is not self._entries
             or view.quorate is not daemon.quorate
             or view.two_node is not daemon.config.two_node
-            or view.cluster != self._engine.cluster
+            or view.cluster != self.cluster
             or daemon.fences
         ):
             self._entries = entries
             view = self._view = ManagerView(
-                cluster=self._engine.cluster,
+                cluster=self.cluster,
                 local_id=self._node_id,
                 quorate=daemon.quorate,
                 two_node=daemon.config.two_node,
