@@ -76,6 +76,9 @@ def first_fill(members: int, rounds: int) -> Measured:
         def floor() -> float:
             lab.empty(BARE)
             table = bare.make_cluster(lab.configfs(BARE), CLUSTER)
+            # The same before it, so that neither finds the machine's caches warmer.
+            lab.let_last_leave()
+            lab.let_last_join()
             return bare.fill(table, nodes)
 
         compared = interleave(rounds, ours, floor)

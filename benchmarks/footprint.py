@@ -56,7 +56,9 @@ def footprint(members: int, rounds: int) -> Footprint:
         options = ("--nodes", str(members), "--cluster", CLUSTER)
         with ServedChild(top / "c", *options) as served:
             node = served.node(1)
-            command = list(node["command"])
+            # From the interpreter on: what stands before it sets the environment.
+            announced = list(node["command"])
+            command = announced[announced.index(sys.executable) :]
             # As a package installs it: with bytecode, which the warm-up round compiles.
             environment = {
                 **node["env"],
