@@ -16,6 +16,7 @@ from fakecluster.host import SimHost
 from fakecluster.probes import Probes
 from fakecluster.streams import rng_for
 from fakecluster.trace import Trace
+from o2cbd.core.records import ranges
 from o2cbd.core.rules import Rules
 
 _SETTLE_STEPS_MAX = 1_000_000
@@ -51,7 +52,7 @@ class WorldGround:
         self.probes = Probes()
         self.violations: list[str] = []
         """What the safety oracles found; empty in a good world."""
-        self._rules = rules or Rules()
+        self.rules = rules or Rules()
         self._dead_threshold = dead_threshold
         self._shutdowns: dict[int, int | None] = {}
         self._holds: dict[tuple[int, int], FakeHold] = {}
@@ -124,7 +125,7 @@ class WorldGround:
             timeline=self.timeline,
             trace=self.trace,
             probes=self.probes,
-            rules=self._rules,
+            rules=self.rules,
             dead_threshold=self._dead_threshold,
             depth=self.depth,
             found=self._violation,
@@ -138,6 +139,15 @@ class WorldGround:
         self.trace.add(host, "check", "violation", text=text)
 
     def _on_cman(self, event: CmanTrace) -> None:
+        if event.to:
+            self.trace.add(
+                event.node_id,
+                "message",
+                event.what,
+                to=ranges(event.to) if self.trace.heard else "",
+                arrives_us=event.arrives_us,
+            )
+            return
         self.trace.add(event.node_id, "cman", event.what, detail=event.detail)
 
     def _on_live_changed(self, node_id: int, nums: frozenset[int]) -> None:
