@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import deque
 from collections.abc import Callable
 
 from fakecluster.cman.answers import FenceInfo, Notice, PortData
 from fakecluster.cman.client_end import ClientEnd
 from fakecluster.cman.config_reader import ConfigurationReader
 from fakecluster.cman.constants import LeaveReason, Reason
-from fakecluster.cman.notices import NoticeFaults
-from fakecluster.cman.process import Process
+from fakecluster.cman.process import Birth, Process
 from fakecluster.cman.ring_follower import RingFollower
 from fakecluster.cman.shutdown import ShutdownDesk
 from fakecluster.cman.surroundings import Surroundings
@@ -20,19 +18,8 @@ from fakecluster.cman.surroundings import Surroundings
 class Daemon(Process):
     """A process with everything that it does."""
 
-    def __init__(
-        self,
-        world: Surroundings,
-        node_id: int,
-        boot: int,
-        *,
-        addresses: tuple[str, ...],
-        faults: NoticeFaults,
-        read_errnos: deque[int],
-    ) -> None:
-        super().__init__(
-            world, node_id, boot, addresses=addresses, faults=faults, read_errnos=read_errnos
-        )
+    def __init__(self, world: Surroundings, birth: Birth) -> None:
+        super().__init__(world, birth)
         self.ports: dict[int, ClientEnd] = {}
         self.desk = ShutdownDesk(self, leave=self.leave, crash=self.crash)
         self.reader = ConfigurationReader(self)

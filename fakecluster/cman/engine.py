@@ -40,14 +40,7 @@ class Engine(Ground):
         if host.daemon is not None:
             raise OperationError(f"node {node_id} runs already")
         host.boot += 1
-        daemon = host.daemon = Daemon(
-            self,
-            node_id,
-            host.boot,
-            addresses=host.addresses,
-            faults=host.notices,
-            read_errnos=host.read_errnos,
-        )
+        daemon = host.daemon = Daemon(self, host.birth())
         self.trace(node_id, "start")
         self._set_sockets(host, Sockets.ABSENT)
 
@@ -311,14 +304,7 @@ class Engine(Ground):
         return client
 
     def _connect_to_the_dying(self, host: Host, kind: Kind, closed: Closed | None) -> Client:
-        ghost = Daemon(
-            self,
-            host.node_id,
-            host.boot,
-            addresses=(),
-            faults=host.notices,
-            read_errnos=host.read_errnos,
-        )
+        ghost = Daemon(self, host.birth())
         ghost.alive = False
         client = Client(ghost, kind, None, closed)
         self.timeline.schedule(client.dropped, after_us=0, label="dropped by the dying listener")

@@ -15,6 +15,7 @@ from fakecluster.cman.messages import Post
 from fakecluster.cman.network import Network
 from fakecluster.cman.notices import NoticeFaults
 from fakecluster.cman.outside import OperationError, Sockets, Trace, Watcher
+from fakecluster.cman.process import Birth
 from fakecluster.cman.timings import Profile, Timings
 from fakecluster.cman.topology import NodeConfig, Topology, TopologyError, merged, nodes_problems
 from fakecluster.cman.totem import Totem, Transition
@@ -34,6 +35,16 @@ class Host:
     sockets: Sockets = Sockets.ABSENT
     refusal: int | None = None
     read_errnos: deque[int] = field(default_factory=deque)
+
+    def birth(self) -> Birth:
+        """Return what its next process is born with."""
+        return Birth(
+            node_id=self.node_id,
+            boot=self.boot,
+            addresses=self.addresses,
+            faults=self.notices,
+            read_errnos=self.read_errnos,
+        )
 
 
 class Ground:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from fakecluster.cman.answers import FenceInfo, Notice
 from fakecluster.cman.client_end import ClientEnd
@@ -18,28 +19,32 @@ from fakecluster.cman.surroundings import Surroundings
 _FAULTY_KINDS = (Reason.STATE_CHANGE, Reason.CONFIG_UPDATE)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Birth:
+    """What a process is born with."""
+
+    node_id: int
+    boot: int
+    """Which of the node's processes it is."""
+    addresses: tuple[str, ...]
+    faults: NoticeFaults
+    read_errnos: deque[int]
+    """What the next readings of the node list fail with."""
+
+
 class Process:
     """When it has ended nothing in it happens any more."""
 
-    def __init__(
-        self,
-        world: Surroundings,
-        node_id: int,
-        boot: int,
-        *,
-        addresses: tuple[str, ...],
-        faults: NoticeFaults,
-        read_errnos: deque[int],
-    ) -> None:
+    def __init__(self, world: Surroundings, birth: Birth) -> None:
         self.world = world
         self.timings = world.timings
-        self.node_id = node_id
-        self.boot = boot
-        self.addresses = addresses
-        self.config = world.file_of(node_id)
+        self.node_id = birth.node_id
+        self.boot = birth.boot
+        self.addresses = birth.addresses
+        self.config = world.file_of(birth.node_id)
         self.announcement = self._announce()
         """What a joiner tells the others of itself."""
-        self.nodes = NodeList(node_id, self.config.nodes)
+        self.nodes = NodeList(birth.node_id, self.config.nodes)
         self.clients: dict[ClientEnd, None] = {}
         """In the order in which they connected."""
         self.fences: dict[int, FenceInfo] = {}
@@ -51,9 +56,8 @@ class Process:
         self.quorum = 0
         self.dirty = False
         self.generation = 0
-        self.read_errnos = read_errnos
-        """What the next readings of the node list fail with."""
-        self._faults = faults
+        self.read_errnos = birth.read_errnos
+        self._faults = birth.faults
         self._deferred: list[Callable[[], None]] = []
         if self.config.qdisk is not None:
             self.register_disk(self.config.qdisk.name, self.config.qdisk.votes)
