@@ -10,11 +10,10 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any, Self, TypeVar
 
+from fakecluster.arms.cluster import Row
 from fakecluster.serve.child import ServedChild
 from o2cbd.service.client import ControlClient, NoDaemonError
 
@@ -27,16 +26,6 @@ QUICK = ("--token-ms", "400", "--consensus-ms", "500", "--shutdown-timeout-ms", 
 """A cluster that notices a death in about a second."""
 
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One node as a mount shows it."""
-
-    num: int
-    address: str
-    port: int
-    local: bool
 
 
 class NotInTimeError(AssertionError):
@@ -114,12 +103,7 @@ class ProcessCluster:
         self.served.start()
         return self
 
-    def __exit__(
-        self,
-        _kind: type[BaseException] | None,
-        _error: BaseException | None,
-        _trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         with ExitStack() as stack:
             stack.callback(self.served.stop)
             daemons = (daemon.process for daemon in self.daemons.values())

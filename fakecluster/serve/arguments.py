@@ -19,6 +19,10 @@ class Arguments:
     def __init__(self, fields: Mapping[str, Any]) -> None:
         self._fields = fields
 
+    def has(self, key: str) -> bool:
+        """Return whether it was given."""
+        return self._fields.get(key) is not None
+
     def number(self, key: str, default: int | None = None, *, least: int = 0) -> int:
         """Return a whole number. Raises BadRequestError when it is missing or none."""
         value = self._fields.get(key, default)

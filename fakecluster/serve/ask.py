@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import select
 import socket
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from fakecluster.listener import check_path
 from fakecluster.serve.control import SCHEMA, SOCKET_NAME
@@ -38,25 +39,69 @@ def ask(
         NoServerError: there is none.
         TimeoutError: it did not answer in time.
     """
-    path = directory / SOCKET_NAME
-    check_path(path)
-    line = json.dumps({"schema": SCHEMA, "verb": verb, **arguments}).encode() + b"\n"
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
-        sock.settimeout(timeout_s)
+    with Asked(directory, verb, arguments, timeout_s=timeout_s) as asked:
+        return asked.wait()
+
+
+class Asked:
+    """A request that was sent; its answer may come much later. A context manager.
+
+    Raises:
+        NoServerError: there is no server.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        verb: str,
+        arguments: Mapping[str, Any],
+        *,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+    ) -> None:
+        """Send it; the arguments are those of `ask`."""
+        self._path = directory / SOCKET_NAME
+        check_path(self._path)
+        line = json.dumps({"schema": SCHEMA, "verb": verb, **arguments}).encode() + b"\n"
+        self._received = b""
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.settimeout(timeout_s)
         try:
-            sock.connect(str(path))
-        except (FileNotFoundError, ConnectionRefusedError) as error:
-            raise NoServerError(error.errno, "no fakecluster serves here", str(path)) from error
-        sock.sendall(line)
-        return _answer(sock, path)
+            self._socket.connect(str(self._path))
+            self._socket.sendall(line)
+        except OSError as error:
+            self._socket.close()
+            if isinstance(error, FileNotFoundError | ConnectionRefusedError):
+                text = "no fakecluster serves here"
+                raise NoServerError(error.errno, text, str(self._path)) from error
+            raise
 
+    def __enter__(self) -> Self:
+        return self
 
-def _answer(sock: socket.socket, path: Path) -> dict[str, Any]:
-    received = b""
-    while not received.endswith(b"\n"):
-        data = sock.recv(_CHUNK_BYTES)
-        if not data:
-            raise NoServerError(None, "the server ended before it answered", str(path))
-        received += data
-    answer: dict[str, Any] = json.loads(received)
-    return answer
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Wait no more."""
+        self._socket.close()
+
+    def wait(self) -> dict[str, Any]:
+        """Return the answer once it is there.
+
+        Raises:
+            NoServerError: the server went away before.
+            TimeoutError: it did not come in time.
+        """
+        while not self._received.endswith(b"\n"):
+            data = self._socket.recv(_CHUNK_BYTES)
+            if not data:
+                raise NoServerError(None, "the server ended before it answered", str(self._path))
+            self._received += data
+        answer: dict[str, Any] = json.loads(self._received)
+        return answer
+
+    def answered(self) -> bool:
+        """Return whether `wait` would return, or raise, at once or very soon."""
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        return self._received.endswith(b"\n") or bool(poll.poll(0))

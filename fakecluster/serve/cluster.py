@@ -211,11 +211,11 @@ class ServedCluster:
             "nodes": [self.describe(node_id) for node_id in self._nodes],
         }
 
-    def state(self) -> dict[str, Any]:
-        """Return the whole cluster as the outside sees it."""
+    def state(self, node_ids: Sequence[int] | None = None) -> dict[str, Any]:
+        """Return the whole cluster, or these nodes of it, as the outside sees it."""
         return {
             "cluster": self._options.topology.cluster,
-            "nodes": [self._node_state(node_id) for node_id in self._nodes],
+            "nodes": [self._node_state(i) for i in (self._nodes if node_ids is None else node_ids)],
         }
 
     def view(self, node_id: int) -> dict[str, Any] | None:
@@ -266,8 +266,10 @@ class ServedCluster:
                         "address": node.address,
                         "port": node.port,
                         "local": node.local,
+                        "inode": _inode(model, f"/cluster/{cluster.name}/node/{node.name}"),
                     }
                     for node in sorted(table, key=lambda node: node.name)
+                    if cluster is not None
                 ],
                 "poison": [{"path": each.path, "what": each.what} for each in model.poisoned],
             }
@@ -311,3 +313,8 @@ class ServedCluster:
             "--runtime-dir",
             str(places.runtime),
         ]
+
+
+def _inode(model: ConfigfsModel, path: str) -> int | None:
+    item = model.find(path)
+    return None if item is None else item.inode

@@ -74,9 +74,10 @@ _lagging = click.option(
 
 
 @ctl_command.command("state")
-def _state() -> int:
-    """Show the whole cluster."""
-    return _do("state")
+@click.argument("node", metavar="[NODE]", required=False)
+def _state(node: str | None) -> int:
+    """Show the whole cluster, or one node of it."""
+    return _do("state", node=node)
 
 
 @ctl_command.command("view")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from fakecluster.cman.topology import (
     Topology,
     TopologyError,
 )
+from fakecluster.toml_table import TomlTable
 
 _TOP = ("cluster", "number", "two_node", "expected_votes", "config_version", "nodes", "qdisk")
 _NODE = ("id", "name", "addresses", "votes")
@@ -39,7 +41,7 @@ def topology_from(data: dict[str, Any]) -> Topology:
     Raises:
         TopologyError: with everything that is wrong, each with its key path.
     """
-    top = _Table(data, "", _TOP)
+    top = TomlTable(data, "", _TOP)
     nodes = tuple(_node(each) for each in top.tables("nodes", _NODE))
     qdisk_table = top.table("qdisk", _QDISK)
     expected = top.number("expected_votes", None)
@@ -57,7 +59,23 @@ def topology_from(data: dict[str, Any]) -> Topology:
     return topology.checked()
 
 
-def _node(table: _Table) -> NodeConfig:
+def topology_text(topology: Topology) -> str:
+    """Write a topology as `read_topology` reads it."""
+    lines = [f"{key} = {_toml(getattr(topology, key))}" for key in _TOP[:5]]
+    lines = [line for line in lines if not line.endswith(" = null")]
+    if topology.qdisk is not None:
+        lines += ["[qdisk]", *(f"{key} = {_toml(getattr(topology.qdisk, key))}" for key in _QDISK)]
+    for node in topology.nodes:
+        lines += ["[[nodes]]", *(f"{key} = {_toml(getattr(node, key))}" for key in _NODE)]
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: object) -> str:
+    """Write a text, number, truth value or list of texts: all that TOML and JSON spell alike."""
+    return json.dumps(value)
+
+
+def _node(table: TomlTable) -> NodeConfig:
     node_id = table.number("id", 0)
     return NodeConfig(
         id=node_id or 0,
@@ -67,7 +85,7 @@ def _node(table: _Table) -> NodeConfig:
     )
 
 
-def _qdisk(table: _Table) -> QuorumDisk:
+def _qdisk(table: TomlTable) -> QuorumDisk:
     return QuorumDisk(
         name=table.text("name", "/dev/qdisk0"),
         votes=_given(table.number("votes", 1)),
@@ -77,71 +95,3 @@ def _qdisk(table: _Table) -> QuorumDisk:
 
 def _given(number: int | None) -> int:
     return -1 if number is None else number
-
-
-class _Table:
-    """One TOML table whose problems are collected, not raised."""
-
-    def __init__(
-        self,
-        data: dict[str, Any],
-        where: str,
-        keys: tuple[str, ...],
-        problems: list[str] | None = None,
-    ) -> None:
-        self._data = data
-        self._where = where
-        self.problems: list[str] = [] if problems is None else problems
-        for key in data:
-            if key not in keys:
-                self._complain(key, f"unknown; known are {', '.join(keys)}")
-
-    def number(self, key: str, default: int | None) -> int | None:
-        value = self._data.get(key, default)
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
-            self._complain(key, f"{value!r} is no whole number")
-            return default
-        return value
-
-    def text(self, key: str, default: str) -> str:
-        value = self._data.get(key, default)
-        if not isinstance(value, str):
-            self._complain(key, f"{value!r} is no text")
-            return default
-        return value
-
-    def flag(self, key: str, *, default: bool) -> bool:
-        value = self._data.get(key, default)
-        if not isinstance(value, bool):
-            self._complain(key, f"{value!r} is neither true nor false")
-            return default
-        return value
-
-    def texts(self, key: str) -> tuple[str, ...]:
-        value = self._data.get(key, [])
-        if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-            self._complain(key, f"{value!r} is no list of texts")
-            return ()
-        return tuple(value)
-
-    def table(self, key: str, keys: tuple[str, ...]) -> _Table | None:
-        value = self._data.get(key)
-        if value is None:
-            return None
-        if not isinstance(value, dict):
-            self._complain(key, f"{value!r} is no table")
-            return None
-        return _Table(value, f"{self._where}{key}.", keys, self.problems)
-
-    def tables(self, key: str, keys: tuple[str, ...]) -> list[_Table]:
-        value = self._data.get(key, [])
-        if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
-            self._complain(key, "is no array of tables")
-            return []
-        return [
-            _Table(each, f"{self._where}{key}[{index}].", keys, self.problems)
-            for index, each in enumerate(value)
-        ]
-
-    def _complain(self, key: str, what: str) -> None:
-        self.problems.append(f"{self._where}{key}: {what}")

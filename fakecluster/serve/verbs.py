@@ -122,8 +122,9 @@ class Verbs:
 
     # -- looking
 
-    def _state(self, _: Arguments) -> Mapping[str, Any]:
-        return {**_GOOD, **self._cluster.state()}
+    def _state(self, arguments: Arguments) -> Mapping[str, Any]:
+        only = [self._node(arguments)] if arguments.has("node") else None
+        return {**_GOOD, **self._cluster.state(only)}
 
     def _view(self, arguments: Arguments) -> Mapping[str, Any]:
         return {**_GOOD, "view": self._cluster.view(self._node(arguments))}

@@ -141,10 +141,15 @@ def pending_json(pending: Pending, wall: WallClock) -> dict[str, object]:
     }
 
 
+def step_name(step: Step) -> str:
+    """Return the word for this kind of step."""
+    return _STEP_NAMES[type(step)]
+
+
 def step_json(step: Step) -> dict[str, object]:
     """Give out a step: what is done, to whom, and how it reads."""
     given: dict[str, object] = {
-        "step": _STEP_NAMES[type(step)],
+        "step": step_name(step),
         "node": node_of(step),
         "text": describe(step),
     }

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from fakecluster.arms.process import DEADLINE_S, ProcessCluster, Row, release
+from fakecluster.arms.cluster import Row
+from fakecluster.arms.process import DEADLINE_S, ProcessCluster, release
 
 pytestmark = pytest.mark.process
 

@@ -12,6 +12,7 @@ from fakecluster.serve.verbs import VERBS
 
 CASES: dict[tuple[str, ...], dict[str, Any]] = {
     ("state",): {},
+    ("state", "1"): {"node": "1"},
     ("view", "1"): {"node": "1"},
     ("journal", "1"): {"node": "1"},
     ("kill", "n2"): {"node": "n2"},

@@ -1,11 +1,12 @@
 """A topology file: read whole, refused whole."""
 
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from fakecluster.cman.topology import NodeConfig, QuorumDisk, Topology, TopologyError
-from fakecluster.serve.topology_file import read_topology
+from fakecluster.serve.topology_file import read_topology, topology_from, topology_text
 
 FULL = """
 cluster = "web"
@@ -97,3 +98,23 @@ def test_nodes_that_are_no_tables_are_refused(tmp_path: Path) -> None:
     (tmp_path / "t.toml").write_text("nodes = [1]")
     with pytest.raises(TopologyError, match="array of tables"):
         read_topology(tmp_path / "t.toml")
+
+
+@pytest.mark.parametrize(
+    "topology",
+    [
+        Topology.of(3),
+        Topology.of(2, cluster="x", two_node=True, qdisk=QuorumDisk(votes=3, polled=False)),
+        Topology(
+            cluster="odd",
+            nodes=(
+                NodeConfig(id=300, name='a "b" \u00e9', addresses=("::1", "10.0.0.1"), votes=0),
+            ),
+            number=7,
+            expected_votes=9,
+            config_version=4,
+        ),
+    ],
+)
+def test_what_is_written_reads_back(topology: Topology) -> None:
+    assert topology_from(tomllib.loads(topology_text(topology))) == topology

@@ -346,3 +346,15 @@ def test_the_disk_heartbeat_is_as_quick_and_as_patient_as_asked(tmp_path: Path) 
     assert console.cluster.model(2).kernel.dead_threshold == 4
     console.cluster.close()
     console.home.remove()
+
+
+def test_the_state_of_one_node_is_that_of_the_whole_cluster(console: Console) -> None:
+    model = console.cluster.model(2)
+    model.mkdir("/cluster/o2")
+    model.mkdir("/cluster/o2/node/half")
+    one = console.say("state", node="node2")
+    assert one["nodes"] == console.say("state")["nodes"][1:]
+    row = one["nodes"][0]["table"][0]
+    item = model.find("/cluster/o2/node/half")
+    assert item is not None
+    assert (row["name"], row["num"], row["inode"]) == ("half", None, item.inode)

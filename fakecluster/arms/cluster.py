@@ -1,0 +1,431 @@
+"""The driver that every arm of the scenario suite is: what can be done to a cluster and seen of it.
+
+A scenario never says how: it names hosts by their node ids, does a verb, and asks for what should
+be so. The verbs are those of `fakecluster ctl`, and what an operator does to a daemon.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from fakecluster.cman.notices import NoticeFault
+from fakecluster.cman.topology import NodeConfig, Topology
+from o2cbd.core.model import State, Why
+
+
+class Span(enum.Enum):
+    """How long something may take, or must last, in a cluster's terms; each arm has its own clock.
+
+    A scenario that needs a number of seconds says something about an arm, not about the cluster.
+    """
+
+    SOON = "soon"
+    """A death is noticed, a step is tried again a few times."""
+    LATER = "later"
+    """The disk heartbeat gives a node up, a resync comes round."""
+    A_MOMENT = "a moment"
+    """For lasting: a few looks at whatever is waited for."""
+    A_WHILE = "a while"
+    """For lasting: some resyncs."""
+
+
+class Capability(enum.Enum):
+    """What not every arm can do. A scenario names what it needs; an arm what it lacks, and why."""
+
+    ANY_ID = "node ids up to 32 bits"
+    QUORUM_DISK = "a quorum disk"
+    TWO_NODE = "two_node"
+    IPV6_ONLY = "a node without an IPv4 address"
+    RENAMING = "names that change under a running cluster"
+    STOPPED_MANAGER = "a manager that hangs"
+    FAILING_READS = "readings of the manager that fail"
+    NOTICE_FAULTS = "notices that are lost, late or doubled"
+    CALL_FAULTS = "configfs calls that fail, and a daemon killed inside one"
+    UNREADABLE_MOUNTS = "a mount table that cannot be read"
+    MANY_NODES = "255 nodes"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterSpec:
+    """The cluster that a scenario begins with: managers up and of one mind, daemons not started."""
+
+    topology: Topology
+    down: tuple[int, ...] = ()
+    """Nodes whose hosts have no power at first."""
+    daemons_on: tuple[int, ...] | None = None
+    """Hosts with a kernel and a daemon, the others have a manager alone; None: all."""
+    settings: str = ""
+    """TOML for every daemon's settings file."""
+    settings_of: Mapping[int, str] = field(default_factory=dict)
+    """TOML for one host's alone, after the common one."""
+    options: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    """More words for one host's `o2cbd run`."""
+    dead_threshold: int = 5
+    """Of the disk heartbeat."""
+    seldom_resync: bool = False
+    """No resync comes round while a scenario runs: only notices tell of changes."""
+
+    @property
+    def hosts(self) -> tuple[int, ...]:
+        """The hosts that have a kernel and a daemon."""
+        return self.topology.ids if self.daemons_on is None else self.daemons_on
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One node as a kernel's table has it."""
+
+    num: int
+    address: str
+    port: int
+    local: bool
+
+    def __str__(self) -> str:
+        return f"{self.num} {self.address}:{self.port}{' local' if self.local else ''}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A step that a daemon says is pending."""
+
+    step: str
+    """`create-cluster`, `set-attribute`, `add-node` or `remove-node`."""
+    node: str | None
+    why: Why
+    errno: str
+    """Its symbol, empty without one."""
+    reason: str
+
+    def __str__(self) -> str:
+        errno = f" {self.errno}" if self.errno else ""
+        return f"{self.step} {self.node or ''} [{self.why.value}{errno}]: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vote:
+    """What a daemon last answered to a shutdown question."""
+
+    yes: bool
+    reason: str
+    forced: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A call that changed a kernel's configfs, or tried to."""
+
+    name: str
+    """`mkdir`, `rmdir`, `write:num` ..."""
+    path: str
+    value: str = ""
+    errno: str = ""
+
+
+class Question(Protocol):
+    """A shutdown that was asked for."""
+
+    @property
+    def outcome(self) -> str | None:
+        """`allowed`, or the errno's symbol with which it was refused; None: not decided yet."""
+        ...
+
+
+class Cluster(Protocol):
+    """A cluster under test.
+
+    Verbs take effect at once where nothing says otherwise; what the daemons make of it comes later,
+    and is waited for with `eventually` and its kin in `ClusterWords`. A verb that makes no sense
+    now raises, so that a scenario cannot pass by doing nothing.
+    """
+
+    arm: str
+    missing: Mapping[Capability, str]
+    """What this arm cannot do, with the reason."""
+    spec: ClusterSpec
+
+    # --- time -----------------------------------------------------------------------------------
+
+    def wait(self, condition: Callable[[], bool], within: Span) -> bool:
+        """Let time pass until the condition holds; False: it did not in that time."""
+        ...
+
+    def watch(self, condition: Callable[[], bool], during: Span) -> bool:
+        """Let that much time pass; False: the condition did not hold throughout."""
+        ...
+
+    # --- hosts and their managers ---------------------------------------------------------------
+
+    def start(self, host: int, *, daemon: bool = True) -> None:
+        """Boot a host that has no power, and start its manager and daemon where they are not."""
+        ...
+
+    def kill(self, host: int) -> None:
+        """Cut a host's power: everything on it ends, its tables are empty when it boots."""
+        ...
+
+    def leave(self, host: int, *, removed: bool = False) -> None:
+        """Let a node leave cleanly, nobody is asked; its host stays up."""
+        ...
+
+    def cman_start(self, host: int) -> None:
+        """Start the manager of a host that is on."""
+        ...
+
+    def cman_crash(self, host: int) -> None:
+        """Kill the manager alone."""
+        ...
+
+    def cman_stop(self, host: int) -> None:
+        """Let the manager hang: it takes requests and answers none."""
+        ...
+
+    def cman_cont(self, host: int) -> None:
+        """Let it go on."""
+        ...
+
+    def fence(self, host: int, *, by: int) -> None:
+        """Tell `by`'s manager that a node was fenced."""
+        ...
+
+    def qdisk(self, host: int, *, available: bool) -> None:
+        """Let the quorum disk's daemon on a host poll with that result."""
+        ...
+
+    # --- the network ----------------------------------------------------------------------------
+
+    def partition(self, *groups: Sequence[int]) -> None:
+        """Let only nodes of one group hear each other; the disk heartbeat goes on."""
+        ...
+
+    def cut(self, speaker: int, listener: int) -> None:
+        """Let a listener hear nothing from a speaker, one way."""
+        ...
+
+    def heal(self) -> None:
+        """Undo all of that."""
+        ...
+
+    # --- the kernels ----------------------------------------------------------------------------
+
+    def mount(self, host: int) -> None:
+        """Mount the shared volume: a heartbeat region with a thread."""
+        ...
+
+    def umount(self, host: int) -> None:
+        """Unmount it."""
+        ...
+
+    def pin(self, host: int, node: str) -> None:
+        """Let a kernel refuse to let go of a node."""
+        ...
+
+    def unpin(self, host: int, node: str) -> None:
+        """End that."""
+        ...
+
+    def give_address(self, host: int, address: str) -> None:
+        """Let a host have an address; its manager is not told."""
+        ...
+
+    def take_address(self, host: int, address: str) -> None:
+        """Let a host lose one; its manager is not told."""
+        ...
+
+    def place_cluster(self, host: int, name: str | None = None) -> None:
+        """Make a cluster in a kernel by hand; None: of our name."""
+        ...
+
+    def place_node(
+        self,
+        host: int,
+        name: str,
+        *,
+        num: int | None = None,
+        address: str | None = None,
+        port: int | None = None,
+        local: bool = False,
+    ) -> None:
+        """Make a node in our cluster of a kernel by hand; what is None is not written."""
+        ...
+
+    def drop_cluster(self, host: int, name: str) -> None:
+        """Take an empty cluster out of a kernel by hand."""
+        ...
+
+    def drop_node(self, host: int, name: str) -> None:
+        """Take a node out of a kernel by hand."""
+        ...
+
+    # --- the configuration ----------------------------------------------------------------------
+
+    def address(self, node: int, *addresses: str) -> None:
+        """Give a node other addresses, its host and all managers too."""
+        ...
+
+    def add_node(self, node: NodeConfig) -> None:
+        """Put a node into the configuration; its host is there, without power."""
+        ...
+
+    def remove_node(self, node: int) -> None:
+        """Take a node out of the configuration; its host stays as it is."""
+        ...
+
+    def rename_node(self, node: int, name: str) -> None:
+        """Give a node another name in the configuration, effective at once."""
+        ...
+
+    def rename_cluster(self, name: str) -> None:
+        """Let every manager report another cluster name."""
+        ...
+
+    # --- the semaphore --------------------------------------------------------------------------
+
+    def hold(self, host: int) -> None:
+        """Let somebody else of the host take the semaphore; it is taken when this returns."""
+        ...
+
+    def release(self, host: int) -> None:
+        """Let it give the semaphore back."""
+        ...
+
+    def kill_holder(self, host: int) -> None:
+        """Kill that process."""
+        ...
+
+    def remove_semaphore(self, host: int) -> None:
+        """Remove the set under its holder."""
+        ...
+
+    # --- the daemon -----------------------------------------------------------------------------
+
+    def daemon_start(self, host: int) -> None:
+        """Start a host's daemon."""
+        ...
+
+    def daemon_kill(self, host: int) -> None:
+        """SIGKILL it."""
+        ...
+
+    def daemon_term(self, host: int) -> None:
+        """SIGTERM it; see `daemon_exit`."""
+        ...
+
+    def daemon_exit(self, host: int) -> int | None:
+        """Return the exit code of a daemon that ran and does not; negative for a signal's."""
+        ...
+
+    def forget(self, host: int, node: str) -> None:
+        """`o2cbd forget NODE`."""
+        ...
+
+    def unseen(self, host: int) -> AbstractContextManager[None]:
+        """What is done inside happens before the host's daemon gets to see any of it."""
+        ...
+
+    # --- faults ---------------------------------------------------------------------------------
+
+    def notice(self, host: int, fault: NoticeFault, *, count: int = 1) -> None:
+        """Lose, double, delay or coalesce the next notices of a host's manager."""
+        ...
+
+    def fail_read(self, host: int, errno: int, *, count: int = 1) -> None:
+        """Let the next readings of a host's membership fail."""
+        ...
+
+    def fault(self, host: int, call: str, errno: int, *, count: int = 1) -> None:
+        """Let the next configfs calls of a kind fail: `mkdir`, `rmdir`, `write:num` ..."""
+        ...
+
+    def mend_calls(self, host: int) -> None:
+        """End that."""
+        ...
+
+    def crash_daemon_at(self, host: int, call: str, nth: int = 1) -> None:
+        """Let the daemon be killed inside its nth such call from now on, which is not applied."""
+        ...
+
+    def hide_mounts(self, host: int) -> None:
+        """Let the mount table be unreadable."""
+        ...
+
+    def show_mounts(self, host: int) -> None:
+        """End that."""
+        ...
+
+    # --- the shutdown question ------------------------------------------------------------------
+
+    def shutdown(self, host: int, *, force: bool = False, remove: bool = False) -> Question:
+        """Ask the manager for a shutdown as an administrator does."""
+        ...
+
+    # --- looking --------------------------------------------------------------------------------
+
+    def table(self, host: int) -> Mapping[str, Row]:
+        """Return our cluster's nodes in a kernel, by name; empty where there is no cluster."""
+        ...
+
+    def inodes(self, host: int) -> Mapping[str, int]:
+        """Return each entry's inode: another one means that it was made anew."""
+        ...
+
+    def clusters(self, host: int) -> tuple[str, ...]:
+        """Return the names of all clusters in a kernel."""
+        ...
+
+    def attribute(self, host: int, name: str) -> str:
+        """Return an attribute of our cluster in a kernel."""
+        ...
+
+    def calls(self, host: int) -> tuple[Call, ...]:
+        """Return all changing calls that a kernel has seen, whoever made them."""
+        ...
+
+    def state(self, host: int) -> State | None:
+        """Return what the daemon says of itself; None: there is none."""
+        ...
+
+    def reason(self, host: int) -> str:
+        """Return why, in the daemon's words."""
+        ...
+
+    def quorate(self, host: int) -> bool | None:
+        """Return what the daemon knows of quorum."""
+        ...
+
+    def incarnations(self, host: int) -> Mapping[int, int]:
+        """Return the members that the daemon knows, by id, each with its incarnation."""
+        ...
+
+    def pending(self, host: int) -> tuple[Waiting, ...]:
+        """Return what the daemon says that it waits with."""
+        ...
+
+    def left_out(self, host: int) -> Mapping[int, str]:
+        """Return the nodes that the daemon leaves out, by id, each with its reason."""
+        ...
+
+    def held(self, host: int) -> bool:
+        """Return whether the daemon knows that somebody else holds."""
+        ...
+
+    def vote(self, host: int) -> Vote | None:
+        """Return the daemon's last answer to a shutdown question."""
+        ...
+
+    def fingerprint(self, host: int) -> str:
+        """Return the daemon's fingerprint of its table; empty: there is no daemon."""
+        ...
+
+    # --- judging --------------------------------------------------------------------------------
+
+    def findings(self) -> tuple[str, ...]:
+        """Let the cluster come to rest, and return all that the arm's oracles find wrong."""
+        ...
+
+    def last_events(self) -> tuple[str, ...]:
+        """Return the last things that happened, a line each."""
+        ...

@@ -1,0 +1,31 @@
+"""What a spec tells a host's daemon, as that reads its settings file and command line."""
+
+from __future__ import annotations
+
+import tomllib
+
+from fakecluster.arms.cluster import ClusterSpec
+from o2cbd.commands import run
+from o2cbd.core.rules import Rules
+from o2cbd.settings_file import from_data
+
+
+def settings_text(spec: ClusterSpec, host: int) -> str:
+    """Return the TOML that a spec adds to a host's settings file."""
+    return "\n".join(text for text in (spec.settings, spec.settings_of.get(host, "")) if text)
+
+
+def rules_of(spec: ClusterSpec, host: int) -> Rules:
+    """Return the rules that a host's daemon makes of its file and its command line.
+
+    Raises:
+        SettingsError: the daemon would refuse the file.
+        click.UsageError: the daemon would refuse the command line.
+    """
+    settings = from_data(tomllib.loads(settings_text(spec, host)), origin=f"host {host}")
+    words = list(spec.options.get(host, ()))
+    given = run.command.make_context("o2cbd run", words).params
+    overridden = run.overridden(
+        settings, libcman=None, paths={}, cluster=given["cluster"], port=given["port"]
+    )
+    return overridden.rules

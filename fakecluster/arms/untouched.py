@@ -1,0 +1,55 @@
+"""An oracle that needs nothing but eyes: a right entry is never made anew.
+
+At each rest it notes every entry with its inode. An entry that has the same values at the next
+rest, whose node was not away meanwhile, must be the very same directory.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fakecluster.arms.cluster import Cluster, Row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    row: Row
+    incarnation: int
+    """The member's, as this host's manager counts: another one, and it was away."""
+    inode: int
+
+
+class UntouchedOracle:
+    """Compares each rest of a host with the one before."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._seen: dict[int, dict[str, _Seen]] = {}
+        self.findings: list[str] = []
+        """What was made anew without need."""
+
+    def rests(self, host: int) -> None:
+        """Look at a host whose table is as it should be."""
+        inodes = self._cluster.inodes(host)
+        incarnations = self._cluster.incarnations(host)
+        now = {
+            name: _Seen(row=row, incarnation=incarnations[row.num], inode=inodes[name])
+            for name, row in self._cluster.table(host).items()
+            if row.num in incarnations and name in inodes
+        }
+        before = self._seen.get(host, {})
+        for name, seen in now.items():
+            was = before.get(name)
+            if was is None or was.inode == seen.inode:
+                continue
+            if (was.row, was.incarnation) == (seen.row, seen.incarnation):
+                self.findings.append(f"host {host}: the right entry {name} was made anew")
+        self._seen[host] = now
+
+    def boots(self, host: int) -> None:
+        """Note that a host has lost its tables."""
+        self._seen.pop(host, None)
+
+    def handled(self, host: int, name: str) -> None:
+        """Note that somebody has changed an entry by hand."""
+        self._seen.get(host, {}).pop(name, None)
