@@ -93,13 +93,14 @@ class EngineHandle:
 
     @contextmanager
     def _request(self, call: str) -> Iterator[Client]:
-        """Ask: what came before the answer is read first, and set aside."""
-        self._set_aside.extend(self._on_socket)
-        self._on_socket.clear()
+        """Ask: what came before the answer, or while it was made, is read first and set aside."""
         try:
             yield self.client
         except EngineError as error:
             raise CmanError(error.code, call) from None
+        finally:
+            self._set_aside.extend(self._on_socket)
+            self._on_socket.clear()
 
     def finish(self) -> None:
         """Close the connection."""

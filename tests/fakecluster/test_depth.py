@@ -1,0 +1,99 @@
+"""The real adapters in virtual time: what happens is what happens without them, byte for byte."""
+
+import errno
+from collections.abc import Callable
+
+import pytest
+
+from fakecluster.cman.engine import NoticeFault
+from fakecluster.cman.topology import NodeConfig, QuorumDisk, Topology
+from fakecluster.demo.story import DEAD_THRESHOLD, NODES, TIMINGS, acts, in_sync
+from fakecluster.depth import Depth
+from fakecluster.faults import ANY_CHANGE
+from fakecluster.world import World
+
+SECOND_US = 1_000_000
+
+
+def _world(topology: Topology, depth: Depth) -> tuple[World, list[str]]:
+    world = World(topology, timings=TIMINGS, dead_threshold=DEAD_THRESHOLD, depth=depth, seed=7)
+    lines: list[str] = []
+    world.trace.listen(lambda line: lines.append(line.as_json()))
+    return world, lines
+
+
+def _story(depth: Depth) -> list[str]:
+    world, lines = _world(Topology.of(NODES, cluster="demo"), depth)
+    for act in acts():
+        act.do(world)
+        assert world.run_until(lambda act=act: act.expect(world), within_us=act.within_us)  # type: ignore[misc]
+        world.run_for(act.linger_us)
+    assert world.run_until(lambda: in_sync(world), within_us=5 * SECOND_US)
+    assert world.violations == []
+    return lines
+
+
+def _troubled(depth: Depth) -> list[str]:
+    """A history with a bit of everything that goes through the adapters."""
+    extra = NodeConfig(id=300, name="big", addresses=("10.0.1.44",))
+    six = NodeConfig(id=7, name="six", addresses=("fd00::7", "10.0.0.77"))
+    base = Topology.of(3, qdisk=QuorumDisk(votes=2))
+    topology = Topology(cluster="o2", nodes=(*base.nodes, six, extra), qdisk=base.qdisk).checked()
+    world, lines = _world(topology, depth)
+    world.place_node(2, "old", num=9, address="10.9.9.9", port=7777)
+    world.crash_daemon_at(1, ANY_CHANGE, 9)
+    for node_id in topology.ids:
+        world.start(node_id)
+    world.run_for(5 * SECOND_US)
+    world.daemon_start(1)
+    world.notice(2, NoticeFault.DUPLICATE, count=3)
+    world.fail_read(3, errno.EIO, count=2)
+    world.mount(2)
+    world.shutdown(2)
+    world.run_for(5 * SECOND_US)
+    world.mounts_unreadable(3, errno.EIO)
+    world.shutdown(3)
+    world.cman_stop(1)
+    world.run_for(50 * SECOND_US)
+    world.cman_cont(1)
+    world.fault(2, "rmdir", errno.EBUSY, count=3)
+    world.kill(7)
+    world.hold(3)
+    world.run_for(20 * SECOND_US)
+    world.release(3)
+    world.cman_crash(3)
+    world.run_for(5 * SECOND_US)
+    world.cman_start(3)
+    world.umount(2)
+    assert world.settle() == []
+    world.daemon_sigterm(2)
+    world.run_for(SECOND_US)
+    assert world.violations == []
+    return lines
+
+
+@pytest.mark.parametrize("history", [_story, _troubled])
+def test_both_depths_give_one_trace(history: Callable[[Depth], list[str]]) -> None:
+    shallow, deep = history(Depth.INTERFACES), history(Depth.ADAPTERS)
+
+    assert len(shallow) > 100
+    assert deep == shallow
+
+
+@pytest.mark.parametrize("depth", Depth)
+def test_a_question_that_came_while_it_connected_is_answered(depth: Depth) -> None:
+    """The library sets it aside, and then no socket wakes anybody for it."""
+    world, _ = _world(Topology.of(1), depth)
+    world.start(1, daemon=False)
+    world.run_for(5 * SECOND_US)
+    silent = world.engine.connect(1)
+    silent.start_notification()
+    world.shutdown(1)
+    world.daemon_start(1)
+    world.run_for(SECOND_US)
+
+    status = world.host(1).status
+    assert status is not None
+    assert status.vote is not None
+    assert status.vote.yes
+    assert world.violations == []
