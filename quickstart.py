@@ -34,6 +34,7 @@ python3 quickstart.py test [options]    set up and run all tests and checks (opt
 SIGNS = {
     "run": ("ensurepip", "venv"),
     "test": ("fusermount3", "cc", "stdio.h"),
+    "browser": ("chromium",),
     "vm": ("mmdebstrap", "qemu-system-x86_64", "mke2fs", "setpriv"),
 }
 
@@ -128,7 +129,7 @@ def demo(arguments: list[str]) -> None:
 
 def test(arguments: list[str]) -> None:
     """Run the tests and checks, on every Python that is here."""
-    fetch("run", "test")
+    fetch("run", "test", "browser")
     python = environment("tox>=4.23")
     os.execv(python, [python, "-m", "tox", "run", *arguments])
 

@@ -106,13 +106,13 @@ def test_what_lies_in_sbin_is_found_by_a_user_too(
     assert not module.is_here("no-such-tool")
 
 
-@pytest.mark.parametrize("section", ["run", "test", "vm"])
+@pytest.mark.parametrize("section", ["run", "test", "browser", "vm"])
 def test_each_section_has_packages_and_signs(section: str) -> None:
     """debian-packages.txt and the signs say the same headings."""
     module = load_quickstart()
     assert module.packages(section)
     assert module.SIGNS[section]
-    assert set(module.SIGNS) == {"run", "test", "vm"}
+    assert set(module.SIGNS) == {"run", "test", "browser", "vm"}
 
 
 @pytest.mark.parametrize(
