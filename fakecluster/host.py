@@ -7,7 +7,6 @@ from collections.abc import Callable
 from fakecluster.clock import Timeline
 from fakecluster.cman.engine import Engine
 from fakecluster.cman.topology import NodeConfig
-from fakecluster.configfs.journal import READS, Call, Done
 from fakecluster.configfs.model import ConfigfsModel
 from fakecluster.depth import Depth
 from fakecluster.hold import FakeHold, FakeSemaphores
@@ -18,13 +17,10 @@ from fakecluster.sim_daemon import DaemonHost, SimDaemon
 from fakecluster.trace import Trace
 from fakecluster.truth import ManagerView
 from fakecluster.usage import FakeMount, FakeMountTable
-from o2cbd.agent import Agent, Observer
-from o2cbd.core.effects import Effect
-from o2cbd.core.events import Event
+from fakecluster.witness import Witness
+from o2cbd.agent import Agent
 from o2cbd.core.model import Status
-from o2cbd.core.records import Value
 from o2cbd.core.rules import Rules
-from o2cbd.core.scribe import Scribe
 
 REGION = "0123456789ABCDEF0123456789ABCDEF"
 MOUNT_POINT = "/mnt/shared"
@@ -55,8 +51,6 @@ class SimHost:
         self.semaphores = FakeSemaphores()
         self.dead_threshold = dead_threshold
         self._engine = engine
-        self._trace = trace
-        self._probes = probes
         self.truth = HostTruth(
             node_id=node.id,
             engine=engine,
@@ -66,8 +60,15 @@ class SimHost:
             daemon=lambda: (self.daemon.rules, self.daemon.pid),
         )
         self.oracle = SafetyOracle(self.model, self.truth, lambda text: found(self.id, text))
-        self.model.journal.add_hook(self._judge_call, reads=False)
-        self.model.journal.listen(self._note_call)
+        witness = Witness(
+            node_id=node.id,
+            trace=trace,
+            probes=probes,
+            oracle=self.oracle,
+            stepping=lambda: self.daemon.stepping,
+        )
+        self.model.journal.add_hook(witness.called, reads=False)
+        self.model.journal.listen(witness.done)
         self.daemon = SimDaemon(
             DaemonHost(
                 node_id=node.id,
@@ -77,10 +78,10 @@ class SimHost:
                 mounts=self.mounts,
                 semaphores=self.semaphores,
                 oracle=self.oracle,
-                told=probes.told,
-                lived=lambda what: trace.add(node.id, "daemon", what),
-                observer=self._new_observer,
-                rested=self._rested,
+                told=witness.told,
+                lived=witness.lived,
+                observer=witness.observer,
+                rested=witness.rested,
                 connected=self.truth.connected,
             ),
             rules=rules,
@@ -174,38 +175,3 @@ class SimHost:
     def faulted(self) -> bool:
         """True while calls to configfs or readings of the manager are to fail."""
         return self.model.journal.armed or self._engine.read_fails(self.id)
-
-    # --- what is noted and judged ---------------------------------------------------------------
-
-    def _rested(self) -> None:
-        status = None if self.agent is None else self.agent.status
-        self.oracle.at_rest(status)
-        if status is not None:
-            self._probes.rested(status)
-
-    def _new_observer(self) -> Observer:
-        """Return what writes the next daemon's life into the trace; each daemon begins anew."""
-        trace = self._trace
-
-        def emit(_now_us: int, kind: str, what: str, detail: dict[str, Value]) -> None:
-            trace.add(self.id, kind, what, **detail)
-
-        scribe = Scribe(emit)
-
-        def observe(item: Event | Effect, status: Status, now_us: int) -> None:
-            if trace.heard:
-                scribe.note(item, status, now_us)
-
-        return observe
-
-    def _judge_call(self, call: Call) -> None:
-        if self.daemon.stepping:
-            self.oracle.call(call)
-        self._probes.called(call)
-
-    def _note_call(self, done: Done) -> None:
-        if self._trace.heard and done.name.partition(":")[0] not in READS:
-            value = done.data.decode("ascii", "backslashreplace")
-            self._trace.add(
-                self.id, "call", done.name, path=done.path, value=value, errno=done.error
-            )

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from fakecluster.configfs.journal import Call
 from o2cbd.core import reports
 from o2cbd.core.model import (
     AddNode,
@@ -61,7 +60,7 @@ PROBES: Final[Mapping[str, str]] = {
     **{f"state-{state.value}": f"a daemon rested in state {state.value}" for state in State},
     **{f"pending-{why.value}": f"a step waited: {why.value}" for why in Why},
     "daemon-crashed-in-call": "a daemon was killed inside a call",
-    "call-failed": "a configfs call failed on demand",
+    "call-failed": "a changing call of a daemon's to configfs was refused",
 }
 """Every probe by its name, and what it stands for."""
 
@@ -133,9 +132,6 @@ class Probes:
         if status is not self._last:
             self._last = status
             self.hit(f"state-{status.state.value}")
-
-    def called(self, call: Call) -> None:
-        """See a changing call to configfs."""
 
 
 def _probe_of(report: reports.Report) -> str | None:  # noqa: PLR0911 - one arm a report

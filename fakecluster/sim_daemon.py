@@ -46,7 +46,7 @@ class DaemonHost:
     """Told of `start` and `killed`."""
     observer: Callable[[], Observer]
     """Gives each new daemon's agent whom to show what it sees and does."""
-    rested: Callable[[], None]
+    rested: Callable[[Status], None]
     """Called after each step of the agent."""
     connected: Callable[[], None]
     """Called when it has connected to the manager."""
@@ -234,7 +234,7 @@ class SimDaemon:
             self._end(agent.exit_code)
             return
         self._due_us, self._fd = wait.deadline_us, wait.fd
-        self._host.rested()
+        self._host.rested(agent.status)
         if self._polls(wait.fd):
             self.wake()
         elif wait.deadline_us is not None:
