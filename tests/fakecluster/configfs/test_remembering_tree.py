@@ -1,0 +1,87 @@
+"""A tree that remembers reads what a tree without a memory reads, whatever happened between."""
+
+import errno
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fakecluster.configfs.direct import DirectTree
+from fakecluster.configfs.directories import Presence
+from fakecluster.configfs.model import ConfigfsModel
+from fakecluster.configfs.remembering import RememberingTree
+from fakecluster.conformance import node_tree, node_tree_faults
+from fakecluster.conformance.tree_drivers import ModelDriver
+from o2cbd.core.model import AddNode, CreateCluster, Node, RemoveNode, Tables
+
+
+@pytest.mark.parametrize(
+    "check", [*node_tree.CHECKS, *node_tree_faults.CHECKS], ids=lambda check: check.__name__
+)
+def test_conforms(check: Callable[[ModelDriver], None]) -> None:
+    model = ConfigfsModel()
+    tree = RememberingTree(DirectTree(model), model)
+    check(ModelDriver(model, tree, model.heartbeat.see))
+
+
+def _read(tree: RememberingTree | DirectTree, *, fresh: bool) -> Tables | str:
+    try:
+        return tree.read("c", own="n1", attributes=("idle_timeout_ms",), fresh=fresh)
+    except OSError as error:
+        return errno.errorcode[error.errno or 0]
+
+
+REGION = "R" * 32
+ACTS: dict[str, Callable[[ConfigfsModel, RememberingTree], object]] = {
+    "create": lambda model, tree: tree.do(CreateCluster(cluster="c")),
+    "add1": lambda model, tree: tree.do(
+        AddNode(cluster="c", node=Node(name="n1", num=1, address="10.0.0.1", port=7777))
+    ),
+    "add2": lambda model, tree: tree.do(
+        AddNode(cluster="c", node=Node(name="n2", num=2, address="10.0.0.2", port=7777))
+    ),
+    "remove2": lambda model, tree: tree.do(RemoveNode(cluster="c", node="n2")),
+    "local": lambda model, tree: model.write_value("/cluster/c/node/n1/local", b"1"),
+    "half": lambda model, tree: model.mkdir("/cluster/c/node/n3"),
+    "finish": lambda model, tree: model.write_value("/cluster/c/node/n3/ipv4_port", b"1"),
+    "idle": lambda model, tree: model.write_value("/cluster/c/idle_timeout_ms", b"12345"),
+    "start": lambda model, tree: model.heartbeat.start(REGION, pid=7),
+    "stop": lambda model, tree: model.heartbeat.stop(REGION),
+    "live": lambda model, tree: model.heartbeat.see([1, 2]),
+    "boot": lambda model, tree: model.power_cycle(),
+    "unmount": lambda model, tree: setattr(model, "presence", Presence.EMPTY),
+    "mount": lambda model, tree: setattr(model, "presence", Presence.O2CB),
+    "fault": lambda model, tree: model.fault("read:num", errno.EIO, 1),
+}
+
+
+@given(st.lists(st.tuples(st.sampled_from(sorted(ACTS)), st.booleans()), max_size=12))
+def test_it_reads_what_is_there(history: list[tuple[str, bool]]) -> None:
+    model = ConfigfsModel(addresses=["10.0.0.1"])
+    tree = RememberingTree(DirectTree(model), model)
+    for name, fresh in [("create", True), *history]:
+        try:
+            ACTS[name](model, tree)
+        except OSError as error:
+            assert error.errno is not None  # noqa: PT017 - what it is depends on the history
+        faulted = model.journal.armed
+        seen = _read(tree, fresh=fresh)
+        if not faulted:
+            assert seen == _read(DirectTree(model), fresh=True)
+            assert _read(tree, fresh=fresh) == seen
+
+
+def test_where_nothing_changed_nothing_is_called() -> None:
+    model = ConfigfsModel()
+    tree = RememberingTree(DirectTree(model), model)
+    tree.do(CreateCluster(cluster="c"))
+    first = _read(tree, fresh=True)
+    model.journal.with_reads = True
+    assert _read(tree, fresh=True) == first
+    watched = len(model.journal)
+    model.journal.with_reads = False
+
+    assert watched > 5
+    assert _read(tree, fresh=True) == first
+    assert len(model.journal) == watched
