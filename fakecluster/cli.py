@@ -12,7 +12,8 @@ _COMMANDS = {
     "serve": ("fakecluster.serve.cli", "serve_command"),
     "ctl": ("fakecluster.serve.ctl", "ctl_command"),
     "demo": ("fakecluster.demo.cli", "demo_command"),
-    "replay": ("fakecluster.report.cli", "replay_command"),
+    "run": ("fakecluster.explore.command", "run_command"),
+    "replay": ("fakecluster.explore.command", "replay_command"),
 }
 """Where each command lives; imported when it is asked for."""
 

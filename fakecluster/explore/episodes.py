@@ -106,14 +106,19 @@ def _one_way(cast: Cast) -> None:
 def _mount(cast: Cast) -> None:
     for node in cast.nodes():
         cast.later(2_000_000).do("mount", node=node)
+        if cast.draw.chance(4):  # what its own entry must not follow while it is in use
+            cast.later(5_000_000).do("address", node=node, addresses=(cast.address(),))
         cast.later().maybe("umount", node=node)
 
 
 def _pin(cast: Cast) -> None:
-    node, name = cast.node(), cast.name()
-    cast.do("pin", node=node, name=name)
-    _power(cast.later(2_000_000))
-    cast.later().maybe("unpin", node=node, name=name)
+    node, victim = cast.node(), cast.draw.pick(cast.topology.nodes)
+    cast.do("pin", node=node, name=victim.name)
+    gone = cast.later(2_000_000)
+    gone.do("kill", node=victim.id)
+    if cast.draw.chance(2):
+        gone.later().do("start", node=victim.id)
+    gone.later().maybe("unpin", node=node, name=victim.name)
 
 
 def _address(cast: Cast) -> None:

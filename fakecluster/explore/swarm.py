@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fakecluster.cman.topology import Topology
+from fakecluster.depth import Depth
 from fakecluster.explore.cast import Cast
 from fakecluster.explore.draw import Draw
 from fakecluster.explore.episodes import KINDS, RARE_KINDS
@@ -30,6 +31,7 @@ def draw_scenario(seed: int) -> Scenario:
         timings=draw_timings(seed),
         rules=draw_rules(Draw(seed, "rules"), topology),
         dead_threshold=draw_dead_threshold(seed),
+        depth=Draw(seed, "depth").weighted(((7, Depth.INTERFACES), (1, Depth.ADAPTERS))),
         deeds=tuple(deeds),
         end_us=deeds[-1].at_us + ending.span_us(20 * SECOND_US),
         revive=tuple(sorted(revived)),

@@ -86,6 +86,10 @@ def _no_address(_draw: Draw, nodes: list[NodeConfig], index: int) -> NodeConfig:
     return replace(nodes[index], addresses=())
 
 
+def _zero_address(_draw: Draw, nodes: list[NodeConfig], index: int) -> NodeConfig:
+    return replace(nodes[index], addresses=("0.0.0.0",))
+
+
 def _address_of_another(draw: Draw, nodes: list[NodeConfig], index: int) -> NodeConfig:
     return replace(nodes[index], addresses=draw.pick(nodes).addresses)
 
@@ -108,6 +112,7 @@ ODDITIES: tuple[Oddity, ...] = (
     _ipv6_first,
     _two_addresses,
     _no_address,
+    _zero_address,
     _address_of_another,
     _odd_name,
     _name_of_another,

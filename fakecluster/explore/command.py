@@ -1,0 +1,107 @@
+"""The commands `fakecluster run` and `fakecluster replay`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fakecluster.explore.wishes import Wishes
+
+
+@click.command("run")
+@click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False))
+@click.option("--seed", type=click.IntRange(0), help="Draw the scenario from this seed.")
+@click.option("--count", type=click.IntRange(1), help="So many seeds, from --seed (or 0) on.")
+@click.option("--jobs", type=click.IntRange(0), default=0, help="Processes; 0: one a core.")
+@click.option("--trace", type=click.Path(dir_okay=False), help="Write everything there.")
+@click.option("--html", type=click.Path(dir_okay=False), help="Draw the timeline there.")
+@click.option("--save", type=click.Path(dir_okay=False), help="Write the scenario there.")
+@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
+@click.option("--hash", "hashed", is_flag=True, help="Print one sha256 over all traces.")
+@click.option(
+    "--shrink/--no-shrink",
+    default=None,
+    help="Cut the first failure down to a smaller scenario file; seeds: yes, a FILE: no.",
+)
+@click.option("--probes", "need_probes", is_flag=True, help="Fail when a probe was never hit.")
+@click.option("--planted", metavar="BUG", help="With this bug planted into the daemon.")
+def run_command(
+    *,
+    file: str | None,
+    seed: int | None,
+    count: int | None,
+    jobs: int,
+    trace: str | None,
+    html: str | None,
+    save: str | None,
+    as_json: bool,
+    hashed: bool,
+    shrink: bool | None,
+    need_probes: bool,
+    planted: str | None,
+) -> int:
+    """Run a scenario FILE, or what a seed draws, and judge it.
+
+    Exits with 0 when all is well, 127 after a crash, 128 when the world did not come to rest, 129
+    when something was done that must never be done.
+    """
+    if (file is None) == (seed is None and count is None):
+        raise click.UsageError("give either a FILE or --seed and --count")
+    if count is not None and (trace or html or save):
+        raise click.UsageError("--trace, --html and --save are for one run, not for --count")
+    _plant(planted)
+    wishes = Wishes(
+        trace=trace,
+        html=html,
+        save=save,
+        as_json=as_json,
+        hashed=hashed,
+        shrink=shrink,
+        planted=planted,
+        need_probes=need_probes,
+        jobs=jobs,
+    )
+    # What runs a cluster is imported late: a bug must be planted before, and help must be quick.
+    if count is not None:
+        from fakecluster.explore.tell_many import run_many  # noqa: PLC0415
+
+        return run_many(range(seed or 0, (seed or 0) + count), wishes)
+    from fakecluster.explore import tell_one  # noqa: PLC0415
+
+    if file is not None:
+        return tell_one.run_file(Path(file), wishes)
+    return tell_one.replay_seed(seed or 0, wishes)
+
+
+def _plant(bug: str | None) -> None:
+    if bug is None:
+        return
+    from fakecluster.planted.plant import UnknownBugError, plant  # noqa: PLC0415 - rarely wanted
+
+    try:
+        plant(bug)
+    except UnknownBugError as error:
+        raise click.UsageError(str(error)) from None
+
+
+@click.command("replay")
+@click.argument("target", metavar="TRACE|SEED|SCENARIO")
+@click.option("--html", metavar="F", help="Draw the timeline there instead of printing the grid.")
+@click.option("--kind", "kinds", multiple=True, help="Print only this kind (several times).")
+def replay_command(*, target: str, html: str | None, kinds: tuple[str, ...]) -> int:
+    """Show what happened: a TRACE file as it is, a SEED or a SCENARIO file (.toml) by running it.
+
+    A trace is one of a simulated cluster, or of `o2cbd dump`.
+    """
+    if not target.isdecimal() and not target.endswith(".toml"):
+        from fakecluster.report.cli import show_trace  # noqa: PLC0415 - nothing is run
+
+        show_trace(target, html=html, kinds=kinds)
+        return 0
+    from fakecluster.explore import tell_one  # noqa: PLC0415 - see above
+
+    wishes = Wishes(html=html, grid=html is None, kinds=kinds, shrink=False)
+    if target.isdecimal():
+        return tell_one.replay_seed(int(target), wishes)
+    return tell_one.run_file(Path(target), wishes)

@@ -1,0 +1,197 @@
+"""One run and what is told of it: the verdict, the line that repeats it, trace, timeline, file."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TextIO
+
+import click
+
+from fakecluster.explore.shrink import shrunk
+from fakecluster.explore.swarm import draw_scenario
+from fakecluster.explore.wishes import Wishes
+from fakecluster.report.grid import grid
+from fakecluster.report.page import write_page
+from fakecluster.scenario.file import read_scenario, scenario_text
+from fakecluster.scenario.model import SECOND_US, Scenario, ScenarioError
+from fakecluster.scenario.run import Outcome, Result, run
+from fakecluster.sim_trace import header_of
+from fakecluster.trace import Line, Sink
+from fakecluster.trace_file import TraceWriter, end_line
+from fakecluster.trace_hash import TraceHash
+from fakecluster.world import World
+from o2cbd.core.records import Header
+
+FINDINGS_SHOWN = 8
+
+
+class BadScenarioError(click.ClickException):
+    """The file is no scenario: sysexits' EX_DATAERR."""
+
+    exit_code = 65
+
+
+class NoFileError(click.ClickException):
+    """A file cannot be written: sysexits' EX_CANTCREAT."""
+
+    exit_code = 73
+
+
+def replay_seed(seed: int, wishes: Wishes | None = None) -> int:
+    """Run what a seed draws and tell of it; returns the exit code."""
+    wishes = wishes or Wishes()
+    again = f"fakecluster run --seed {seed}{wishes.suffix}"
+    small = Path(f"seed-{seed}.toml") if wishes.shrink is not False else None
+    return _run_and_tell(draw_scenario(seed), again, small, wishes)
+
+
+def run_file(path: Path, wishes: Wishes | None = None) -> int:
+    """Run a scenario file and tell of it; returns the exit code.
+
+    Raises:
+        BadScenarioError: it is none.
+    """
+    wishes = wishes or Wishes()
+    try:
+        scenario = read_scenario(path)
+    except OSError as error:
+        raise BadScenarioError(f"{path}: {error.strerror}") from None
+    except ScenarioError as error:
+        problems = "".join(f"\n  {problem}" for problem in error.problems)
+        raise BadScenarioError(f"{path} is no scenario:{problems}") from None
+    small = path.with_suffix(".small.toml") if wishes.shrink else None
+    return _run_and_tell(scenario, f"fakecluster run {path}{wishes.suffix}", small, wishes)
+
+
+def _run_and_tell(scenario: Scenario, again: str, small: Path | None, wishes: Wishes) -> int:
+    if wishes.save is not None:
+        _write(wishes.save, scenario_text(scenario))
+    recorder = _Recorder(wishes)
+    with recorder:
+        result = run(scenario, listen=recorder.listen)
+        recorder.end(result)
+    written = None
+    if result.outcome is not Outcome.GOOD and small is not None:
+        written = save_shrunk(scenario, result.outcome, small)
+    if wishes.as_json:
+        click.echo(_as_json(scenario, result, again, recorder.digest))
+        return result.outcome.code
+    if recorder.digest:
+        click.echo(recorder.digest)
+        return result.outcome.code
+    for line in told(scenario.title, result, again):
+        click.echo(line)
+    if written is not None:
+        click.echo(f"  cut down:  fakecluster run {written}{wishes.suffix}")
+    return result.outcome.code
+
+
+def save_shrunk(scenario: Scenario, outcome: Outcome, path: Path) -> Path:
+    """Cut a failing scenario down and write it; returns where it is."""
+    _write(str(path), scenario_text(shrunk(scenario, outcome)))
+    return path
+
+
+def told(title: str, result: Result, again: str) -> list[str]:
+    """Return what is told of a run to a person, line by line."""
+    made = f"{result.deeds} deeds ({result.refused} made no sense), {result.lines} lines"
+    seconds = result.virtual_us // SECOND_US
+    lines = [f"{title or 'scenario'}: {result.outcome.value}, {made} in {seconds} virtual seconds"]
+    if result.outcome is Outcome.GOOD:
+        return lines
+    lines += [f"  {finding}" for finding in result.findings[:FINDINGS_SHOWN]]
+    if len(result.findings) > FINDINGS_SHOWN:
+        lines.append(f"  and {len(result.findings) - FINDINGS_SHOWN} more")
+    return [*lines, f"  again:     {again}"]
+
+
+def _as_json(scenario: Scenario, result: Result, again: str, digest: str) -> str:
+    row = {
+        "schema": 1,
+        "title": scenario.title,
+        "seed": scenario.seed,
+        "outcome": result.outcome.value,
+        "code": result.outcome.code,
+        "findings": list(result.findings),
+        "again": again,
+        "events": result.lines,
+        "virtual_us": result.virtual_us,
+        "deeds": result.deeds,
+        "refused": result.refused,
+        "probes": dict(result.probes),
+        **({"hash": digest} if digest else {}),
+    }
+    return json.dumps(row, sort_keys=True)
+
+
+def _write(path: str, text: str) -> None:
+    with _written(path) as file:
+        file.write(text)
+
+
+@contextlib.contextmanager
+def _written(path: str) -> Iterator[TextIO]:
+    try:
+        file = Path(path).open("w", encoding="utf-8")  # noqa: SIM115 - closed below
+    except OSError as error:
+        raise NoFileError(f"{path}: {error.strerror}") from None
+    with file:
+        yield file
+
+
+class _Recorder:
+    """Listens to a run for whoever wants its trace, timeline, grid or hash."""
+
+    def __init__(self, wishes: Wishes) -> None:
+        self._wishes = wishes
+        self._files = contextlib.ExitStack()
+        self._lines: list[Line] = []
+        self._header: Header | None = None
+        self._writer: TraceWriter | None = None
+        self._hash = TraceHash()
+
+    def __enter__(self) -> None:
+        """Nothing is open yet."""
+
+    def __exit__(self, *_exception: object) -> None:
+        """Close what was opened."""
+        self._files.close()
+
+    @property
+    def digest(self) -> str:
+        """Of the trace; empty where nobody wants it."""
+        return self._hash.hexdigest() if self._wishes.hashed else ""
+
+    def listen(self, world: World) -> Sequence[Sink]:
+        """Say who hears the world's trace."""
+        wishes, sinks = self._wishes, list[Sink]()
+        self._header = header_of(world)
+        if wishes.trace is not None:
+            out = self._files.enter_context(_written(wishes.trace))
+            self._writer = TraceWriter(out, self._header)
+            sinks.append(self._writer)
+        if wishes.html is not None or wishes.grid:
+            sinks.append(self._lines.append)
+        if wishes.hashed:
+            sinks.append(self._hash)
+        return sinks
+
+    def end(self, result: Result) -> None:
+        """Write down what was heard."""
+        outcome = result.outcome.value
+        if self._writer is not None:
+            self._writer.end(outcome, result.virtual_us)
+        if self._header is None or not self._lines:
+            return
+        count = sum(line.kind == "check" for line in self._lines)
+        self._lines.append(end_line(outcome, result.virtual_us, result.lines, count))
+        if self._wishes.html is not None:
+            with _written(self._wishes.html) as page:
+                write_page(page, self._header, self._lines)
+        if self._wishes.grid:
+            for text in grid(self._header, self._lines, frozenset(self._wishes.kinds) or None):
+                print(text, file=sys.stdout)

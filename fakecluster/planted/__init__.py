@@ -1,0 +1,1 @@
+"""Known bugs, planted into the daemon on purpose: what does not catch them proves nothing."""
