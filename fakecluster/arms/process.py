@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any, Self, TypeVar
 
-from fakecluster.arms.cluster import Row
+from fakecluster.arms.values import Row
 from fakecluster.serve.child import ServedChild
 from o2cbd.service.client import ControlClient, NoDaemonError
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 
-from fakecluster.arms.cluster import ClusterSpec
+from fakecluster.arms.values import ClusterSpec
 from o2cbd.commands import run
 from o2cbd.core.rules import Rules
 from o2cbd.settings_file import from_data

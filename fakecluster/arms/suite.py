@@ -6,7 +6,7 @@ from typing import Any, Final, Protocol
 
 import pytest
 
-from fakecluster.arms.cluster import Capability, ClusterSpec
+from fakecluster.arms.values import Capability, ClusterSpec
 from fakecluster.arms.words import ClusterWords
 from fakecluster.cman.topology import Topology
 

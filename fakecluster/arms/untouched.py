@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fakecluster.arms.cluster import Cluster, Row
+from fakecluster.arms.cluster import Cluster
+from fakecluster.arms.values import Row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
-from fakecluster.arms.cluster import Cluster, Question, Span, Waiting
+from fakecluster.arms.cluster import Cluster, Question
 from fakecluster.arms.untouched import UntouchedOracle
+from fakecluster.arms.values import Span, Waiting
 from o2cbd.core.model import State, Why
 from o2cbd.core.records import ranges
 

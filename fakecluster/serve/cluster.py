@@ -221,7 +221,15 @@ class ServedCluster:
     def view(self, node_id: int) -> dict[str, Any] | None:
         """Return what a node's manager holds for true; None while it is in no cluster."""
         seen = Looker(self.engine, node_id).view()
-        return None if seen is None else asdict(seen)
+        if seen is None:
+            return None
+        return {
+            "cluster": seen.cluster,
+            "local_id": seen.local_id,
+            "quorate": seen.quorate,
+            "two_node": seen.two_node,
+            "listed": [asdict(each) for each in seen.listed],
+        }
 
     def close(self) -> None:
         """Unmount and close everything; the directory is the caller's to remove."""

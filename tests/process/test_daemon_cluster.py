@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from fakecluster.arms.cluster import Row
 from fakecluster.arms.process import DEADLINE_S, ProcessCluster, release
+from fakecluster.arms.values import Row
 
 pytestmark = pytest.mark.process
 

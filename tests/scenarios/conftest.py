@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from fakecluster.arms.cluster import Capability, ClusterSpec
 from fakecluster.arms.sim import SimCluster
 from fakecluster.arms.suite import ARMS, MakeCluster, spec_of
+from fakecluster.arms.values import Capability, ClusterSpec
 from fakecluster.arms.words import ClusterWords
 from fakecluster.cman.topology import Topology
 from fakecluster.depth import Depth
@@ -39,7 +39,6 @@ def _sim(config: pytest.Config) -> Boot:
 def _process(_config: pytest.Config) -> Boot:
     # Imported here: it needs libfuse and a C compiler, which `sim` does not.
     from fakecluster.arms.process_arm import ProcessArm  # noqa: PLC0415
-
     from fakecluster.configfs.mounts import our_mounts  # noqa: PLC0415
 
     def boot(spec: ClusterSpec, stack: ExitStack) -> ClusterWords:

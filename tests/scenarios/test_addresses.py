@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fakecluster.arms.cluster import Capability, Row, Span
 from fakecluster.arms.suite import MakeCluster, needs
+from fakecluster.arms.values import Capability, Row, Span
 from fakecluster.cman.topology import NodeConfig, QuorumDisk, Topology
 from o2cbd.core.model import State, Why
 

@@ -6,8 +6,8 @@ import signal
 
 import pytest
 
-from fakecluster.arms.cluster import Capability, Span
 from fakecluster.arms.suite import MakeCluster, needs
+from fakecluster.arms.values import Capability, Span
 from o2cbd.core.model import State, Why
 
 ADDS = [

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import errno
 
-from fakecluster.arms.cluster import Capability, Span
 from fakecluster.arms.suite import MakeCluster, needs
+from fakecluster.arms.values import Capability, Span
 from o2cbd.core.model import State, Why
 
 

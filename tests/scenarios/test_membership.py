@@ -6,8 +6,8 @@ import errno
 
 import pytest
 
-from fakecluster.arms.cluster import Capability, Span
 from fakecluster.arms.suite import MakeCluster, needs
+from fakecluster.arms.values import Capability, Span
 from fakecluster.cman.notices import NoticeFault
 from fakecluster.cman.topology import NodeConfig
 from o2cbd.core.model import State

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fakecluster.arms.cluster import Capability, Span
 from fakecluster.arms.suite import MakeCluster, needs
+from fakecluster.arms.values import Capability, Span
 from o2cbd.core.model import State
 
 MANY = 255

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fakecluster.arms.cluster import Capability
 from fakecluster.arms.suite import MakeCluster, needs
+from fakecluster.arms.values import Capability
 from fakecluster.arms.words import ClusterWords
 from o2cbd.core.model import State
 

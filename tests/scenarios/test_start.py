@@ -6,8 +6,8 @@ import itertools
 
 import pytest
 
-from fakecluster.arms.cluster import Capability, Row, Span
 from fakecluster.arms.suite import MakeCluster, needs
+from fakecluster.arms.values import Capability, Row, Span
 from o2cbd.core.model import State, Why
 
 

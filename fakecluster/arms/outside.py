@@ -1,0 +1,102 @@
+"""Judges a cluster from outside: what can be seen without a hook in a kernel or an agent.
+
+No kernel was brought near a crash; every table is what the manager and the settings say; what
+differs is told as pending. The expectation is the simulator's own (`fakecluster.truth`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from fakecluster.arms.cluster import Cluster
+from fakecluster.arms.rules import rules_of
+from fakecluster.configfs.kernel import NodeState
+from fakecluster.truth import Expectation, Listed, ManagerView
+from o2cbd.core.model import UNSET_ADDRESS, State
+
+_RESTING = frozenset({State.LOST, State.STUCK, State.WAITING, State.STOPPING})
+"""In these nothing is to be done, so nothing is expected of the table."""
+
+Look = Callable[[int], Mapping[str, Any]]
+
+
+class Outside:
+    """The judge; may be asked again and again."""
+
+    def __init__(
+        self, cluster: Cluster, host_state: Look, view: Callable[[int], Mapping[str, Any] | None]
+    ) -> None:
+        """Tie it.
+
+        Args:
+            cluster: which.
+            host_state: `fakecluster ctl state` of a host.
+            view: `fakecluster ctl view` of a host.
+        """
+        self._cluster = cluster
+        self._host_state = host_state
+        self._view = view
+
+    def content(self) -> bool:
+        """Return whether there is nothing to find fault with."""
+        return next(self._all(), None) is None
+
+    def findings(self) -> tuple[str, ...]:
+        """Return everything that is not as it should be."""
+        return tuple(self._all())
+
+    def _all(self) -> Iterator[str]:
+        for host in self._cluster.spec.hosts:
+            seen = self._host_state(host)
+            for each in seen["poison"]:
+                yield f"host {host}: the kernel could crash: {each['what']} at {each['path']}"
+            for call in self._cluster.calls(host):
+                written = (call.path.rsplit("/", 1)[-1], call.value.strip())
+                if written in {("local", "0"), ("ipv4_address", UNSET_ADDRESS)}:
+                    yield f"host {host}: {written[1]} was written to {call.path}"
+            yield from self._of_table(host, seen)
+
+    def _of_table(self, host: int, seen: Mapping[str, Any]) -> Iterator[str]:
+        state = self._cluster.state(host)
+        if state is None:
+            return  # whoever ended it is answerable
+        if not seen["running"] or seen["stopped"]:
+            if state not in _RESTING:
+                yield f"host {host}: its manager is away, and it says {state.value}"
+            return
+        if state in _RESTING:
+            if state is not State.WAITING or not self._cluster.reason(host):
+                yield f"host {host}: its manager runs, and it is {state.value}"
+            return
+        view = self._view(host)
+        different = set() if view is None else self._differences(host, seen, _view_of(view))
+        pending = {waiting.node for waiting in self._cluster.pending(host)}
+        if None not in pending:  # else the cluster itself waits, and all nodes with it
+            for name in sorted(different - pending):
+                yield f"host {host}: {name} is not as it should be, and nothing is pending"
+        if different and state is State.SYNCED:
+            yield f"host {host}: {', '.join(sorted(different))} differ, and it says synced"
+
+    def _differences(self, host: int, seen: Mapping[str, Any], view: ManagerView) -> set[str]:
+        """Return the names of all nodes that should be there, or not, or be otherwise."""
+        actual = {each["name"]: _node_of(each) for each in seen["table"]}
+        rules = rules_of(self._cluster.spec, host)
+        rows = Expectation(rules).rows(view, actual.values())
+        different = set(rows) ^ set(actual)
+        for name in set(rows) & set(actual):
+            row, node = rows[name], actual[name]
+            if not row.fits(node) or row.local != node.local:
+                different.add(name)
+        return different
+
+
+def _view_of(view: Mapping[str, Any]) -> ManagerView:
+    """Make a view of what `fakecluster ctl view` answers."""
+    listed = (Listed(**{**each, "addresses": tuple(each["addresses"])}) for each in view["listed"])
+    return ManagerView(**{**view, "listed": tuple(listed)})
+
+
+def _node_of(entry: Mapping[str, Any]) -> NodeState:
+    keys = ("name", "num", "address", "port", "local")
+    return NodeState(**{key: entry[key] for key in keys})

@@ -1,0 +1,146 @@
+"""What can be seen of a served cluster and its daemons."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fakecluster.arms.process import ProcessCluster
+from fakecluster.arms.values import Call, Row, Vote, Waiting
+from fakecluster.arms.words import ClusterWords
+from o2cbd.core.model import UNSET_ADDRESS, State, Why
+
+
+class ProcessLooks(ClusterWords):
+    """The looking half of the `process` arm."""
+
+    processes: ProcessCluster
+
+    # --- what the arm itself needs --------------------------------------------------------------
+
+    def process_of(self, host: int) -> subprocess.Popen[bytes] | None:
+        """Return a host's last daemon."""
+        daemon = self.processes.daemons.get(host)
+        return None if daemon is None else daemon.process
+
+    def runs(self, host: int) -> bool:
+        """Return whether a host's daemon runs."""
+        process = self.process_of(host)
+        return process is not None and process.poll() is None
+
+    def by_hand(self, host: int, cluster: str | None = None) -> Path:
+        """Return where an administrator finds a cluster; None: ours."""
+        name = self.spec.topology.cluster if cluster is None else cluster
+        return Path(self.processes.served.node(host)["configfs"], "cluster", name)
+
+    def view(self, host: int) -> Mapping[str, Any] | None:
+        """Return what a host's manager holds for true; None: there is none."""
+        view: Mapping[str, Any] | None = self.processes.ctl("view", node=host)["view"]
+        return view
+
+    # --- looking --------------------------------------------------------------------------------
+
+    def daemon_exit(self, host: int) -> int | None:
+        """See `Cluster.daemon_exit`."""
+        process = self.process_of(host)
+        return None if process is None else process.poll()
+
+    def host_state(self, host: int) -> Mapping[str, Any]:
+        """Return what the server knows of a host; no call on its mount, so no fault sees it."""
+        found: Mapping[str, Any] = self.processes.ctl("state", node=host)["nodes"][0]
+        return found
+
+    def _entries(self, host: int) -> list[Mapping[str, Any]]:
+        seen = self.host_state(host)
+        ours = seen["cluster"] == self.spec.topology.cluster
+        entries: list[Mapping[str, Any]] = seen["table"] if ours else []
+        return entries
+
+    def table(self, host: int) -> dict[str, Row]:
+        """See `Cluster.table`."""
+        return {
+            each["name"]: Row(
+                num=each["num"] or 0,
+                address=each["address"] or UNSET_ADDRESS,
+                port=each["port"] or 0,
+                local=each["local"],
+            )
+            for each in self._entries(host)
+        }
+
+    def inodes(self, host: int) -> dict[str, int]:
+        """See `Cluster.inodes`."""
+        return {each["name"]: each["inode"] for each in self._entries(host)}
+
+    def clusters(self, host: int) -> tuple[str, ...]:
+        """See `Cluster.clusters`."""
+        name = self.host_state(host)["cluster"]
+        return () if name is None else (name,)
+
+    def attribute(self, host: int, name: str) -> str:
+        """See `Cluster.attribute`."""
+        return (self.by_hand(host) / name).read_text().strip()
+
+    def calls(self, host: int) -> tuple[Call, ...]:
+        """See `Cluster.calls`."""
+        return tuple(
+            Call(name=done["name"], path=done["path"], value=done["data"], errno=done["error"])
+            for done in self.processes.ctl("journal", node=host)["calls"]
+        )
+
+    def _status(self, host: int) -> Mapping[str, Any] | None:
+        return self.processes.status(host) if self.runs(host) else None
+
+    def state(self, host: int) -> State | None:
+        """See `Cluster.state`."""
+        status = self._status(host)
+        return None if status is None else State(status["state"])
+
+    def reason(self, host: int) -> str:
+        """See `Cluster.reason`."""
+        return str((self._status(host) or {"reason": ""})["reason"])
+
+    def quorate(self, host: int) -> bool | None:
+        """See `Cluster.quorate`."""
+        quorate: bool | None = (self._status(host) or {"quorate": None})["quorate"]
+        return quorate
+
+    def incarnations(self, host: int) -> dict[int, int]:
+        """See `Cluster.incarnations`."""
+        members = (self._status(host) or {"members": []})["members"]
+        return {each["id"]: each["incarnation"] for each in members}
+
+    def pending(self, host: int) -> tuple[Waiting, ...]:
+        """See `Cluster.pending`."""
+        return tuple(
+            Waiting(
+                step=each["step"],
+                node=each["node"],
+                why=Why(each["why"]),
+                errno=each["errno"] or "",
+                reason=each["reason"],
+            )
+            for each in (self._status(host) or {"pending": []})["pending"]
+        )
+
+    def left_out(self, host: int) -> dict[int, str]:
+        """See `Cluster.left_out`."""
+        left = (self._status(host) or {"left_out": []})["left_out"]
+        return {each["id"]: each["reason"] for each in left}
+
+    def held(self, host: int) -> bool:
+        """See `Cluster.held`."""
+        return (self._status(host) or {"hold": None})["hold"] is not None
+
+    def vote(self, host: int) -> Vote | None:
+        """See `Cluster.vote`."""
+        vote = (self._status(host) or {"vote": None})["vote"]
+        if vote is None:
+            return None
+        return Vote(yes=vote["answer"] == "yes", reason=vote["reason"], forced=vote["forced"])
+
+    def fingerprint(self, host: int) -> str:
+        """See `Cluster.fingerprint`."""
+        return str((self._status(host) or {"fingerprint": ""})["fingerprint"])

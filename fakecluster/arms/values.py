@@ -1,0 +1,118 @@
+"""The small values that scenarios and arms speak in."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from fakecluster.cman.topology import Topology
+from o2cbd.core.model import Why
+
+
+class Span(enum.Enum):
+    """How long something may take, or must last, in a cluster's terms; each arm has its own clock.
+
+    A scenario that needs a number of seconds says something about an arm, not about the cluster.
+    """
+
+    SOON = "soon"
+    """A death is noticed, a step is tried again a few times."""
+    LATER = "later"
+    """The disk heartbeat gives a node up, a resync comes round."""
+    A_MOMENT = "a moment"
+    """For lasting: a few looks at whatever is waited for."""
+    A_WHILE = "a while"
+    """For lasting: some resyncs."""
+
+
+class Capability(enum.Enum):
+    """What not every arm can do. A scenario names what it needs; an arm what it lacks, and why."""
+
+    ANY_ID = "node ids up to 32 bits"
+    QUORUM_DISK = "a quorum disk"
+    TWO_NODE = "two_node"
+    IPV6_ONLY = "a node without an IPv4 address"
+    RENAMING = "names that change under a running cluster"
+    STOPPED_MANAGER = "a manager that hangs"
+    FAILING_READS = "readings of the manager that fail"
+    NOTICE_FAULTS = "notices that are lost, late or doubled"
+    CALL_FAULTS = "configfs calls that fail, and a daemon killed inside one"
+    UNREADABLE_MOUNTS = "a mount table that cannot be read"
+    MANY_NODES = "255 nodes"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterSpec:
+    """The cluster that a scenario begins with: managers up and of one mind, daemons not started."""
+
+    topology: Topology
+    down: tuple[int, ...] = ()
+    """Nodes whose hosts have no power at first."""
+    daemons_on: tuple[int, ...] | None = None
+    """Hosts with a kernel and a daemon, the others have a manager alone; None: all."""
+    settings: str = ""
+    """TOML for every daemon's settings file."""
+    settings_of: Mapping[int, str] = field(default_factory=dict)
+    """TOML for one host's alone, after the common one."""
+    options: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    """More words for one host's `o2cbd run`."""
+    dead_threshold: int = 5
+    """Of the disk heartbeat."""
+    seldom_resync: bool = False
+    """No resync comes round while a scenario runs: only notices tell of changes."""
+
+    @property
+    def hosts(self) -> tuple[int, ...]:
+        """The hosts that have a kernel and a daemon."""
+        return self.topology.ids if self.daemons_on is None else self.daemons_on
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One node as a kernel's table has it."""
+
+    num: int
+    address: str
+    port: int
+    local: bool
+
+    def __str__(self) -> str:
+        return f"{self.num} {self.address}:{self.port}{' local' if self.local else ''}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A step that a daemon says is pending."""
+
+    step: str
+    """`create-cluster`, `set-attribute`, `add-node` or `remove-node`."""
+    node: str | None
+    why: Why
+    errno: str
+    """Its symbol, empty without one."""
+    reason: str
+
+    def __str__(self) -> str:
+        errno = f" {self.errno}" if self.errno else ""
+        return f"{self.step} {self.node or ''} [{self.why.value}{errno}]: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vote:
+    """What a daemon last answered to a shutdown question."""
+
+    yes: bool
+    reason: str
+    forced: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A call that changed a kernel's configfs, or tried to."""
+
+    name: str
+    """`mkdir`, `rmdir`, `write:num` ..."""
+    path: str
+    value: str = ""
+    errno: str = ""
