@@ -161,8 +161,8 @@ BUGS: Final[Mapping[str, Bug]] = MappingProxyType(
                     "        from o2cbd.core.model import RemoveNode\n"
                     "        for entry in self.status.entries:\n"
                     "            with contextlib.suppress(OSError):\n"
-                    "                step = RemoveNode(cluster=self.status.cluster, node=entry.name)\n"
-                    "                self._tree.do(step)\n"
+                    "                cluster = self.status.cluster\n"
+                    "                self._tree.do(RemoveNode(cluster=cluster, node=entry.name))\n"
                 ),
             ),
         ),
@@ -197,7 +197,8 @@ BUGS: Final[Mapping[str, Bug]] = MappingProxyType(
                 "        permits = Permits(",
                 (
                     "        back = getattr(self, '_rejoined', set())\n"
-                    "        left = tuple(one for one in self._desired.nodes if one.name not in back)\n"
+                    "        nodes = self._desired.nodes\n"
+                    "        left = tuple(one for one in nodes if one.name not in back)\n"
                     "        self._rejoined = set()\n"
                     "        self._desired = Desired(nodes=left, left_out=self._desired.left_out)\n"
                     "        permits = Permits("
