@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
@@ -144,11 +145,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(json.dumps(digests(given.seeds), indent=1, sort_keys=True))
         return 0
     pythons = interpreters()
+    places = [(version, hash_seed) for version in pythons for hash_seed in HASH_SEEDS]
     tables = {}
-    for version, path in pythons.items():
-        for hash_seed in HASH_SEEDS:
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        runs = [
+            pool.submit(digests_under, pythons[version], hash_seed, given.seeds)
+            for version, hash_seed in places
+        ]
+        for (version, hash_seed), run in zip(places, runs, strict=True):
             where = f"Python {version}, hash seed {hash_seed}"
-            tables[where] = digests_under(path, hash_seed, given.seeds)
+            tables[where] = run.result()
             whole = sha256_of(json.dumps(tables[where], sort_keys=True))
             print(f"{where}: {len(tables[where])} digests, {whole[:16]}", flush=True)
     for version in PYTHONS:
