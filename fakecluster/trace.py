@@ -36,10 +36,6 @@ class Trace:
         """True when somebody listens: only then is a line worth making."""
         return bool(self._sinks)
 
-    def skip(self) -> None:
-        """Count a line that nobody would hear."""
-        self._seq += 1
-
     def listen(self, sink: Sink) -> None:
         """Hand every line from now on to this sink too."""
         self._sinks.append(sink)
