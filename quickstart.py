@@ -79,8 +79,8 @@ def fetch(*sections: str) -> None:
     names = [name for section in sections if missing(section) for name in packages(section)]
     line = f"apt-get install --no-install-recommends {' '.join(names)}"
     if not may_install():
-        say(f"not on this machine: {', '.join(lacking)}. As root on Debian 12:\n\n    {line}\n")
-        say("then type this again")
+        told = f"not on this machine: {', '.join(lacking)}. As root on Debian 12:"
+        say(f"{told}\n\n    {line}\n\nThen type this again.")
         raise SystemExit(EXIT_UNAVAILABLE)
     say(f"not on this machine: {', '.join(lacking)}; so: {line}")
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "DEBCONF_NOWARNINGS": "yes"}
