@@ -73,7 +73,7 @@ def parse_scenario(text: str) -> Scenario:
     )
     known = _known(topology, deeds)
     for node_id in scenario.revive:
-        if node_id not in known:
+        if topology.nodes and node_id not in known:
             top.complain("revive", f"there is no node {node_id}")
     if top.problems:
         raise ScenarioError(tuple(top.problems))
@@ -112,6 +112,8 @@ def _deeds(top: TomlTable, topology: Topology) -> tuple[Deed, ...]:
             top.complain(f"story.deeds[{index}].at_us", "is before the deed above it")
         found.append(deed)
     known = _known(topology, found)
+    if not topology.nodes:
+        return tuple(found)  # its own problems are told already
     for index, deed in enumerate(found):
         for name in ("node", "by", "speaker", "listener"):
             node_id = deed.args.get(name)

@@ -54,8 +54,8 @@ def _override(table: TomlTable) -> tuple[str, NodeOverride]:
     if not name:
         table.complain("name", "is missing")
     address = table.text("address", "") or None
-    if address is not None:
-        table.problems += address_problems((address,), table.where.rstrip("."))
+    if address is not None and address_problems((address,), ""):
+        table.complain("address", f"{address!r} is no numeric address")
     return name, NodeOverride(address=address, port=_port(table))
 
 

@@ -1,0 +1,272 @@
+"""A scenario file: read whole or refused whole, written in one way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fakecluster.cman.timings import Timings
+from fakecluster.cman.topology import NodeConfig, QuorumDisk, Topology
+from fakecluster.depth import Depth
+from fakecluster.explore.swarm import draw_scenario
+from fakecluster.scenario.file import parse_scenario, read_scenario, scenario_text
+from fakecluster.scenario.model import Deed, Scenario, ScenarioError
+from fakecluster.scenario.verbs import VERBS, Kind
+from o2cbd.core.rules import (
+    NodeOverride,
+    QuorumRule,
+    RemovalRules,
+    Rules,
+    Scope,
+    TableRules,
+    TwoNodeRule,
+)
+
+FULL = """\
+schema = 1
+title = "all that a file can say"
+seed = 7
+depth = "adapters"
+dead_threshold = 11
+end_us = 9_000_000
+revive = [1, 300]
+
+[topology]
+cluster = "web"
+number = 9
+two_node = true
+expected_votes = 1
+config_version = 2
+qdisk = { name = "/dev/sdq", votes = 2, polled = false }
+nodes = [
+  { id = 1, name = "a", addresses = ["10.0.0.1", "fd00::1"] },
+  { id = 300, name = "tab\\there", addresses = [], votes = 0 },
+]
+
+[timings]
+token_ms = 1_000
+consensus_ms = 1_200
+shutdown_timeout_ms = 700
+
+[rules]
+cluster = "web"
+scope = "configured"
+port = 7_000
+quorum = "ignore"
+two_node = "allow"
+attributes = { fence_method = "panic", "heartbeat/dead_threshold" = "7" }
+nodes = [{ name = "a", address = "10.1.0.1", port = 7_100 }]
+
+[story]
+deeds = [
+  { at_us = 0, do = "start", node = 1 },
+  { at_us = 5_000, do = "notice", node = 1, fault = "delay", count = 2, delay_us = 9 },
+  { at_us = 5_000, do = "set-rules", node = 1, rules = { scope = "configured" } },
+  { at_us = 6_000_000, do = "fault", node = 1, call = "mkdir", errno = "EIO" },
+]
+"""
+
+KEYS = (
+    *("schema", "title", "seed", "depth", "dead_threshold", "end_us", "revive"),
+    *("topology", "timings", "rules", "story"),
+)
+
+SMALL = """\
+schema = 1
+end_us = 5
+[topology]
+nodes = [{ id = 1, addresses = ["10.0.0.1"] }, { id = 2, addresses = ["10.0.0.2"] }]
+[story]
+deeds = [DEEDS]
+"""
+
+
+def full() -> Scenario:
+    configured = Rules(table=TableRules(scope=Scope.CONFIGURED))
+    return Scenario(
+        title="all that a file can say",
+        seed=7,
+        depth=Depth.ADAPTERS,
+        dead_threshold=11,
+        end_us=9_000_000,
+        revive=(1, 300),
+        topology=Topology(
+            cluster="web",
+            number=9,
+            two_node=True,
+            expected_votes=1,
+            config_version=2,
+            qdisk=QuorumDisk(name="/dev/sdq", votes=2, polled=False),
+            nodes=(
+                NodeConfig(id=1, name="a", addresses=("10.0.0.1", "fd00::1")),
+                NodeConfig(id=300, name="tab\there", addresses=(), votes=0),
+            ),
+        ),
+        timings=Timings(token_ms=1000, consensus_ms=1200, shutdown_timeout_ms=700),
+        rules=Rules(
+            cluster="web",
+            table=TableRules(
+                scope=Scope.CONFIGURED,
+                port=7000,
+                nodes={"a": NodeOverride(address="10.1.0.1", port=7100)},
+            ),
+            removals=RemovalRules(quorum=QuorumRule.IGNORE, two_node=TwoNodeRule.ALLOW),
+            attributes={"fence_method": "panic", "heartbeat/dead_threshold": "7"},
+        ),
+        deeds=(
+            Deed(at_us=0, verb="start", args={"node": 1}),
+            Deed(
+                at_us=5000,
+                verb="notice",
+                args={"node": 1, "fault": "delay", "count": 2, "delay_us": 9},
+            ),
+            Deed(at_us=5000, verb="set-rules", args={"node": 1, "rules": configured}),
+            Deed(at_us=6_000_000, verb="fault", args={"node": 1, "call": "mkdir", "errno": "EIO"}),
+        ),
+    )
+
+
+def problems(text: str) -> tuple[str, ...]:
+    with pytest.raises(ScenarioError) as caught:
+        parse_scenario(text)
+    return caught.value.problems
+
+
+def deeds(*rows: str) -> str:
+    return SMALL.replace("DEEDS", ", ".join(f"{{ {row} }}" for row in rows))
+
+
+def test_a_full_file_reads_as_what_it_says() -> None:
+    assert parse_scenario(FULL) == full()
+
+
+def test_what_is_written_is_the_one_text() -> None:
+    assert scenario_text(full()) == FULL
+
+
+def test_what_is_as_usual_is_not_written() -> None:
+    scenario = parse_scenario(deeds())
+    assert scenario_text(scenario) == (
+        "schema = 1\n"
+        "end_us = 5\n"
+        "\n"
+        "[topology]\n"
+        'cluster = "o2"\n'
+        "nodes = [\n"
+        '  { id = 1, name = "node1", addresses = ["10.0.0.1"] },\n'
+        '  { id = 2, name = "node2", addresses = ["10.0.0.2"] },\n'
+        "]\n"
+        "\n"
+        "[story]\n"
+        "deeds = [\n"
+        "]\n"
+    )
+
+
+@pytest.mark.parametrize("seed", range(0, 400, 8))
+def test_what_a_seed_draws_reads_back(seed: int) -> None:
+    scenario = draw_scenario(seed)
+    assert parse_scenario(scenario_text(scenario)) == scenario
+
+
+def test_everything_that_is_wrong_is_told_at_once() -> None:
+    text = """
+schema = 2
+seed = -1
+depth = "deep"
+end_us = 3
+revive = [4]
+colour = "red"
+[topology]
+nodes = [{ id = 0, addresses = ["10.0.0.1"] }, { id = 1, addresses = ["x"] }]
+[timings]
+token_ms = 0
+[rules]
+scope = "all"
+port = 0
+nodes = [{ address = "x" }]
+attributes = { a = 1 }
+[story]
+deeds = [
+  { at_us = 4, do = "kil", node = 1 },
+  { at_us = 4, do = "kill", node = 1 },
+  { at_us = 3, do = "kill", node = 9 },
+  { at_us = 5, do = "fault", node = 1, errno = "EWHAT" },
+  { at_us = 5, do = "partition", groups = "1;2" },
+  { at_us = 5, do = "notice", node = 1, fault = "eat", count = 0 },
+]
+"""
+    assert problems(text) == (
+        f"colour: unknown; known are {', '.join(KEYS)}",
+        "schema: is not 1",
+        "topology.nodes[0].id: 0 is not 1..4294967295",
+        "topology.nodes[1].addresses[0]: 'x' is no numeric address",
+        "story.deeds[0].do: there is no verb 'kil'; did you mean kill?",
+        "story.deeds[2].at_us: is before the deed above it",
+        "story.deeds[3].call: is missing (text)",
+        "story.deeds[3].errno: 'EWHAT' is not the symbol of an errno",
+        "story.deeds[4].groups: '1;2' is not nodes and groups, like \"1,2/3\"",
+        "story.deeds[5].fault: 'eat' is none of drop, dup, delay, coalesce",
+        "story.deeds[5].count: 0 is less than 1",
+        "seed: -1 is less than 0",
+        "depth: 'deep' is none of interfaces, adapters",
+        "timings.token_ms: 0 is less than 1",
+        "rules.attributes: not all values are texts",
+        "rules.scope: 'all' is none of members, configured",
+        "rules.port: 0 is not 1..65535",
+        "rules.nodes[0].name: is missing",
+        "rules.nodes[0].address: 'x' is no numeric address",
+    )
+
+
+def test_deeds_and_revived_nodes_must_be_of_nodes_that_there_are() -> None:
+    row = 'at_us = 0, do = "fence", node = 1, by = 3'
+    assert problems(deeds(row)) == ("story.deeds[0].by: there is no node 3",)
+    text = deeds().replace("end_us = 5", "end_us = 5\nrevive = [1, 3]")
+    assert problems(text) == ("revive: there is no node 3",)
+
+
+def test_a_node_that_a_deed_adds_is_one() -> None:
+    added = 'at_us = 0, do = "add-node", id = 9, name = "new"'
+    scenario = parse_scenario(deeds(added, 'at_us = 1, do = "start", node = 9'))
+    assert [deed.node for deed in scenario.deeds] == [9, 9]
+
+
+def test_the_end_is_not_before_the_last_deed() -> None:
+    assert problems(deeds('at_us = 6, do = "heal"')) == ("end_us: 5 is less than 6",)
+
+
+def test_no_toml_and_no_text_are_refused(tmp_path: Path) -> None:
+    assert len(problems("= =")) == 1
+    (tmp_path / "s.toml").write_bytes(b"\xff")
+    with pytest.raises(ScenarioError):
+        read_scenario(tmp_path / "s.toml")
+
+
+EXAMPLES = {
+    Kind.NODE: "1",
+    Kind.TEXT: '"x"',
+    Kind.COUNT: "1",
+    Kind.NUMBER: "0",
+    Kind.FLAG: "true",
+    Kind.ERRNO: '"EIO"',
+    Kind.FAULT: '"dup"',
+    Kind.ADDRESSES: '["10.0.0.1"]',
+    Kind.GROUPS: '"1/2"',
+    Kind.RULES: '{ scope = "configured" }',
+}
+
+
+@pytest.mark.parametrize("name", sorted(VERBS))
+def test_every_verb_reads_and_needs_what_it_says(name: str) -> None:
+    verb = VERBS[name]
+    fields = [f"{field} = {EXAMPLES[kind]}" for field, kind in verb.takes.items()]
+    row = ", ".join(["at_us = 0", f'do = "{name}"', *fields])
+    read = parse_scenario(deeds(row)).deeds[0]
+    assert (read.verb, set(read.args)) == (name, set(verb.takes))
+    bare = f'at_us = 0, do = "{name}"'
+    if verb.needs:
+        assert len(problems(deeds(bare))) == len(verb.needs)
+    else:
+        assert parse_scenario(deeds(bare)).deeds[0].args == {}

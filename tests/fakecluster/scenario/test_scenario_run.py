@@ -1,0 +1,149 @@
+"""Running a scenario: deeds at their times, faults end, the verdict."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from fakecluster.cman.topology import Topology
+from fakecluster.scenario.model import Arg, Deed, Scenario
+from fakecluster.scenario.run import Outcome, Runner, run, world_of
+from fakecluster.scenario.verbs import VERBS, Verb
+from fakecluster.trace import Line
+
+SECOND_US = 1_000_000
+
+
+def deed(at_us: int, verb: str, **args: Arg) -> Deed:
+    return Deed(at_us=at_us, verb=verb, args=args)
+
+
+def scenario(*more: Deed, nodes: int = 3, end_us: int = 20 * SECOND_US) -> Scenario:
+    topology = Topology.of(nodes)
+    starts = (deed(0, "start", node=node_id) for node_id in topology.ids)
+    return Scenario(topology=topology, deeds=(*starts, *more), end_us=end_us)
+
+
+def test_a_cluster_that_only_starts_is_good() -> None:
+    result = run(scenario())
+
+    assert (result.outcome, result.findings) == (Outcome.GOOD, ())
+    assert (result.deeds, result.refused) == (3, 0)
+    assert result.probes["node-added"] == 9
+
+
+def test_the_same_scenario_gives_the_same_again() -> None:
+    one = scenario(deed(9 * SECOND_US, "kill", node=2))
+    assert run(one) == run(one)
+
+
+def test_deeds_are_done_at_their_times() -> None:
+    heard: list[Line] = []
+    run(scenario(deed(9_000_001, "kill", node=2)), listen=lambda _world: [heard.append])
+
+    killed = [line.t_us for line in heard if (line.kind, line.what) == ("verb", "kill")]
+    assert killed == [9_000_001]
+
+
+def test_what_makes_no_sense_is_counted_and_let_pass() -> None:
+    again = deed(1, "cman-start", node=1)
+    nobody = deed(2, "start", node=9)
+    ill = deed(3, "address", node=1, addresses=("no address",))
+    unmounted = deed(0, "mount", node=1)  # the kernel has no cluster yet
+
+    result = run(scenario(unmounted, again, nobody, ill))
+
+    assert (result.outcome, result.deeds, result.refused) == (Outcome.GOOD, 7, 4)
+
+
+def test_faults_end_before_the_world_is_judged() -> None:
+    stopped = scenario(
+        deed(9 * SECOND_US, "partition", groups="1/2,3"),
+        deed(9 * SECOND_US, "cman-stop", node=2),
+        deed(9 * SECOND_US, "fault", node=3, call="mkdir", errno="EIO"),
+        deed(10 * SECOND_US, "hold", node=3),
+    )
+    runner = Runner(world_of(stopped), stopped)
+    world = runner._world
+
+    assert runner.run().outcome is Outcome.GOOD
+    assert [world.table(node_id) for node_id in (1, 2, 3)] == [("node1", "node2", "node3")] * 3
+
+
+def test_the_dead_are_revived_only_where_that_is_asked_for() -> None:
+    dead = scenario(deed(9 * SECOND_US, "kill", node=2), deed(9 * SECOND_US, "daemon-kill", node=3))
+    runner = Runner(world_of(dead), dead)
+    assert runner.run().outcome is Outcome.GOOD
+    assert runner._world.table(1) == ("node1", "node3")
+    assert runner._world.hosts[3].daemon.runs
+
+    dead = replace(dead, revive=(2,))
+    runner = Runner(world_of(dead), dead)
+    assert runner.run().outcome is Outcome.GOOD
+    assert runner._world.table(1) == ("node1", "node2", "node3")
+
+
+def test_a_crash_that_is_still_armed_may_come_after_the_end() -> None:
+    late = scenario(
+        deed(9 * SECOND_US, "daemon-kill", node=1),
+        deed(9 * SECOND_US, "kill", node=3),
+        deed(10 * SECOND_US, "crash-daemon-at", node=1, call="rmdir"),
+        end_us=10 * SECOND_US,
+    )
+    runner = Runner(world_of(late), late)
+
+    assert runner.run().outcome is Outcome.GOOD
+    assert (runner._world.hosts[1].daemon.starts, runner._world.table(1)) == (
+        3,
+        ("node1", "node2"),
+    )
+
+
+@pytest.fixture
+def planted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give `heal` other meanings, to see how failures are told."""
+
+    def does(world: object, _args: object) -> None:
+        world._violation(2, "seen")  # type: ignore[attr-defined]
+
+    monkeypatch.setattr(
+        "fakecluster.scenario.run.VERBS", {**VERBS, "heal": Verb(about="", does=does)}
+    )
+
+
+@pytest.mark.usefixtures("planted")
+def test_a_violation_ends_the_run() -> None:
+    result = run(scenario(deed(1, "heal"), deed(2, "heal")))
+
+    assert (result.outcome, result.findings) == (Outcome.SAFETY, ("node 2: seen",))
+    assert result.deeds == 4
+
+
+def test_an_exception_is_a_crash_and_says_where() -> None:
+    bad = scenario(deed(1, "notice", node=1, fault="no such fault"))
+    result = run(bad)
+
+    assert result.outcome is Outcome.CRASH
+    assert result.findings[0].startswith("ValueError: 'no such fault' is not a valid NoticeFault")
+    assert "enum.py" in result.findings[0]
+
+
+def test_a_world_that_stays_wrong_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fakecluster.world.World.settle", lambda _world: ["node 1: is wrong"])
+    result = run(scenario())
+
+    assert (result.outcome, result.findings) == (Outcome.LIVENESS, ("node 1: is wrong",))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "code"),
+    [
+        (Outcome.GOOD, 0),
+        (Outcome.CRASH, 127),
+        (Outcome.LIVENESS, 128),
+        (Outcome.SAFETY, 129),
+    ],
+)
+def test_each_class_has_its_exit_code(outcome: Outcome, code: int) -> None:
+    assert outcome.code == code
