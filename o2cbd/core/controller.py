@@ -287,7 +287,7 @@ class Controller:
             return [*told, *self._let_go(), *self._settle(difference)]
         self._view.differs()
         if self._holding:
-            return [*told, *self._next_step()]
+            return [*told, *self._listen(Phase.CHECKING)]
         self._phase = Phase.TAKING_HOLD
         return [*told, effects.TakeHold(cluster=self._view.cluster or "")]
 
@@ -295,7 +295,7 @@ class Controller:
 
     def _on_hold_taken(self) -> Effects:
         self._holding = True
-        return [*_tell(*self._holders.taken()), *self._next_step()]
+        return [*_tell(*self._holders.taken()), *self._listen(Phase.CHECKING)]
 
     def _on_hold_refused(self, event: events.HoldRefused) -> Effects:
         told, held = self._holders.refused(event.pid, self._work.steps, self._now_us)

@@ -54,11 +54,11 @@ reading-membership | MembershipReadFailed |                      | idle         
 reading-membership | ManagerLost          |                      | away               | Disconnect Tell
 reading-tables     | TablesRead           | it differs           | taking-hold        | TakeHold
 reading-tables     | TablesRead           | it is right          | idle               | Tell
-reading-tables     | TablesRead           | holding, it differs  | stepping           | DoStep
+reading-tables     | TablesRead           | holding, it differs  | checking           | Dispatch
 reading-tables     | TablesRead           | holding, it is right | idle               | ReleaseHold Tell
 reading-tables     | TablesReadFailed     |                      | idle               | Tell
 reading-tables     | TablesReadFailed     | holding              | idle               | ReleaseHold Tell
-taking-hold        | HoldTaken            |                      | stepping           | DoStep
+taking-hold        | HoldTaken            |                      | checking           | Dispatch
 taking-hold        | HoldRefused          |                      | idle               | Tell
 taking-hold        | HoldFailed           |                      | idle               | Tell
 stepping           | StepDone             |                      | checking           | Tell Dispatch
@@ -166,11 +166,11 @@ READING_MEMBERSHIP = [*LISTENING, events.Dispatched()]
 READING_TABLES = [*READING_MEMBERSHIP, EVENTS["MembershipRead"]]
 IDLE = [*READING_TABLES, SPECIAL["TablesRead", "it is right"]]
 TAKING_HOLD = [*READING_TABLES, EVENTS["TablesRead"]]
-STEPPING = [*TAKING_HOLD, events.HoldTaken()]
+STEPPING = [*TAKING_HOLD, events.HoldTaken(), events.Dispatched()]
 CHECKING = [*STEPPING, done(REMOVE2)]
 LAST_STEP = [*CHECKING, events.Dispatched(), done(ADD3)]
 HOLDING = [*LAST_STEP, events.Dispatched()]
-STEPPING_AGAIN = [*HOLDING, events.TablesRead(tables=tables(1, 3))]
+STEPPING_AGAIN = [*HOLDING, events.TablesRead(tables=tables(1, 3)), events.Dispatched()]
 
 WAYS: dict[tuple[Phase, str], list[events.Event]] = {
     (Phase.AWAY, "attempt due"): [],
