@@ -42,9 +42,7 @@ class WallClock:
         measured = self._measure()
         if abs(measured - self._offset_us) > WALL_JUMP_US:
             self._offset_us = measured
-        moment = dt.datetime.fromtimestamp(
-            (moment_us + self._offset_us) // 1000 / 1000, tz=dt.UTC
-        )
+        moment = dt.datetime.fromtimestamp((moment_us + self._offset_us) // 1000 / 1000, tz=dt.UTC)
         return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
     def _measure(self) -> int:
