@@ -12,6 +12,7 @@ from typing import TextIO
 
 from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 
 from fakecluster.demo.board import Board, is_shown
 from fakecluster.demo.story import NODES, SECOND_US, Act, acts, in_sync, new_world
@@ -187,9 +188,9 @@ def _print_line(out: TextIO, line: Line) -> None:
 
 def _print_verdict(console: Console, verdict: Verdict) -> None:
     for title in verdict.failed:
-        console.print(f"[red]did not hold:[/] {title}", highlight=False)
+        console.print(f"[red]did not hold:[/] {escape(title)}", highlight=False, soft_wrap=True)
     for text in verdict.violations:
-        console.print(f"[red]violation:[/] {text}", highlight=False)
+        console.print(f"[red]violation:[/] {escape(text)}", highlight=False, soft_wrap=True)
     style, word = ("green", "good") if verdict.good else ("red", "BAD")
     console.print(
         f"[bold {style}]{word}[/]: {verdict.held} of {verdict.checks} checks held,"
@@ -197,5 +198,6 @@ def _print_verdict(console: Console, verdict: Verdict) -> None:
         f" in {verdict.virtual_us / SECOND_US:.1f} virtual seconds,"
         f" {'all in sync' if verdict.converged else 'NOT in sync at the end'}",
         highlight=False,
+        soft_wrap=True,
     )
     sys.stdout.flush()
