@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from o2cbd.cli import main
+from o2cbd.start import main
 
 main()

@@ -25,7 +25,7 @@ from o2cbd.service.control import BadRequestError, ControlServer, Reply, Request
 from o2cbd.service.journal import Journal
 from o2cbd.service.notify import Notifier
 from o2cbd.service.recorder import FlightRecorder
-from o2cbd.service.signals import SignalPipe
+from o2cbd.service.signals import CAUGHT, SignalPipe
 from o2cbd.service.view import (
     NOT_BEGUN,
     SCHEMA,
@@ -135,10 +135,9 @@ class Daemon:
         Raises:
             OSError: the control socket cannot be made; nothing was started.
         """
-        caught = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
         self._server = ControlServer(socket_path, self._answer, self._clock, self._selector)
         try:
-            with SignalPipe(caught) as signals:
+            with SignalPipe(CAUGHT) as signals:
                 self._selector.register(
                     signals, selectors.EVENT_READ, lambda _events: self._take(signals)
                 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -36,13 +35,14 @@ EXIT_NO_PERMISSION = 77
 
 RUNTIME_DIR_MODE = 0o755
 
+STDERR_FD = 2
+
 
 def run(settings: DaemonSettings) -> Ending:
     """Run the daemon in the foreground until it ends."""
     clock = MonotonicClock()
-    fd = sys.stderr.fileno()
     chosen = choose_format(settings.log.format, os.environ)
-    journal = Journal(fd, settings.log, clock, format=chosen)
+    journal = Journal(STDERR_FD, settings.log, clock, format=chosen)
     try:
         lock = _prepare(settings.paths.runtime_dir)
     except AlreadyRunningError as error:
@@ -52,7 +52,7 @@ def run(settings: DaemonSettings) -> Ending:
     except OSError as error:
         return _refuse(journal, CannotServe(detail=str(error)), EXIT_CANNOT_CREATE)
     try:
-        return _serve(settings, clock, journal, fd)
+        return _serve(settings, clock, journal)
     except OSError as error:
         return _refuse(journal, CannotServe(detail=str(error)), EXIT_CANNOT_CREATE)
     finally:
@@ -70,7 +70,7 @@ def _refuse(journal: Journal, report: Report, code: int) -> Ending:
     return Ending(code=code)
 
 
-def _serve(settings: DaemonSettings, clock: Clock, journal: Journal, fd: int) -> Ending:
+def _serve(settings: DaemonSettings, clock: Clock, journal: Journal) -> Ending:
     calls = CallBoard(clock)
     woken = Wakeup()
     recorder = FlightRecorder()
@@ -92,7 +92,7 @@ def _serve(settings: DaemonSettings, clock: Clock, journal: Journal, fd: int) ->
         clock=clock,
         timing=settings.timing,
         journal=journal,
-        journal_fd=fd,
+        journal_fd=STDERR_FD,
         notifier=notifier,
         make_hold=make_hold,
         recorder=recorder,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -156,3 +158,50 @@ def test_directory_that_is_no_configfs_is_named(make_cluster: Any) -> None:
     cluster.wait_log(1, "modprobe ocfs2_nodemanager")
 
     assert list((plain / "cluster").iterdir()) == []
+
+
+def test_early_sigterm_ends_with_0_and_touches_nothing(make_cluster: Any) -> None:
+    """sigterm: one that comes while the daemon still loads its parts waits until it can end."""
+    cluster = make_cluster()
+    cluster.ctl("cman-stop", node=1)
+    daemon = cluster.run(1, "--libcman", "/nonexistent/libcman.so.3")
+    blocked = f"/proc/{daemon.process.pid}/status"
+
+    def keeps_signals() -> bool:
+        lines = Path(blocked).read_text().splitlines()
+        mask = next(line.split()[1] for line in lines if line.startswith("SigBlk"))
+        return bool(int(mask, 16) >> (signal.SIGTERM - 1) & 1 or daemon.log)
+
+    cluster.wait_for("the daemon keeps its signals for later", keeps_signals)
+
+    assert daemon.stop(timeout_s=20) == 0
+    assert not cluster.cluster_directory(1).exists()
+
+
+def test_sigterm_ends_a_daemon_that_inherited_it_blocked(make_cluster: Any) -> None:
+    """sigterm: never ignored, whatever the process was started with."""
+    cluster = make_cluster()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    try:
+        daemon = cluster.run(1)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    cluster.wait_nodes(1, [1, 2, 3])
+
+    assert daemon.stop(timeout_s=5) == 0
+
+
+def test_daemon_without_standard_descriptors_keeps_the_tables_true(make_cluster: Any) -> None:
+    """Nothing of its own gets stderr's number, so that nothing is written into it."""
+    cluster = make_cluster()
+    node = cluster.served.node(1)
+    closed = ["sh", "-c", 'exec "$@" 0<&- 1>&- 2>&-', "sh", *node["command"]]
+    with subprocess.Popen(closed, env={**os.environ, **node["env"]}) as process:
+        try:
+            cluster.wait_nodes(1, [1, 2, 3])
+            files = [Path(f"/proc/{process.pid}/fd/{fd}").readlink() for fd in (0, 1, 2)]
+        finally:
+            process.terminate()
+
+    assert [str(file) for file in files] == ["/dev/null"] * 3
+    assert process.returncode == 0

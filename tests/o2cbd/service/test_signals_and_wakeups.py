@@ -47,3 +47,17 @@ def test_full_counter_is_a_wake_up_as_any() -> None:
     wakeup.set()
     assert readable(wakeup)
     wakeup.close()
+
+
+def test_a_signal_that_came_while_it_was_blocked_is_taken_and_the_mask_put_back() -> None:
+    """The process may have been started with its signals blocked, or block them for its start."""
+    number = signal.SIGHUP
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [number])
+    try:
+        os.kill(os.getpid(), number)
+        with SignalPipe([number]) as pipe:
+            assert select.select([pipe], [], [], 20)[0] == [pipe]
+            assert pipe.take() == (number,)
+        assert number in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
