@@ -48,7 +48,9 @@ class ControlClient:
         except OSError as error:
             self._socket.close()
             if error.errno in _ABSENT:
-                raise NoDaemonError(f"no o2cbd answers at {path}") from None
+                raise NoDaemonError(
+                    f"no o2cbd answers at {path}: start it, or say where it is with --runtime-dir"
+                ) from None
             raise
 
     def __enter__(self) -> Self:
