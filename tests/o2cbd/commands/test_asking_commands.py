@@ -24,8 +24,10 @@ def test_no_daemon_is_69(o2cbd: Any, tmp_path: Path, words: list[str]) -> None:
     shown = o2cbd(*words)
     assert (shown.exit_code, shown.output) == (
         69,
-        f"o2cbd: no o2cbd answers at {tmp_path}/control.sock: start it, or say where it is with"
-        " --runtime-dir\n",
+        (
+            f"o2cbd: no o2cbd answers at {tmp_path}/control.sock: start it, or say where it is with"
+            " --runtime-dir\n"
+        ),
     )
 
 
