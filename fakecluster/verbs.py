@@ -310,7 +310,7 @@ class WorldVerbs(WorldGround):
         before = dict(self._shutdowns)
 
         def ended(status: int) -> None:
-            if self._shutdowns[node_id] is None:
+            if node_id in self._shutdowns and self._shutdowns[node_id] is None:
                 self._shutdowns[node_id] = -status
 
         def closed() -> None:
@@ -323,6 +323,7 @@ class WorldVerbs(WorldGround):
             admin.try_shutdown(flags, ended)
         except (OSError, ManagerStuckError):
             # It was not asked: what an earlier question came to still stands.
+            admin.disconnect()
             self._shutdowns = before
             raise
 

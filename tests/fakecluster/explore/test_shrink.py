@@ -1,0 +1,107 @@
+"""Cutting a failing scenario down."""
+
+from __future__ import annotations
+
+from fakecluster.cman.topology import Topology
+from fakecluster.explore.shrink import RUNS_MAX, shrunk
+from fakecluster.explore.swarm import draw_scenario
+from fakecluster.scenario.model import Arg, Deed, Scenario
+from fakecluster.scenario.run import Outcome
+
+
+def kills(scenario: Scenario) -> int:
+    return sum(one.verb == "kill" for one in scenario.deeds)
+
+
+def many_deeds() -> Scenario:
+    """Draw a long scenario on several nodes with several kills."""
+    drawn = map(draw_scenario, range(1000))
+    return next(
+        one
+        for one in drawn
+        if kills(one) > 1 and len(one.deeds) > 15 and len(one.topology.nodes) > 2
+    )
+
+
+def deed(at_us: int, verb: str, **args: Arg) -> Deed:
+    return Deed(at_us=at_us, verb=verb, args=args)
+
+
+def test_only_what_the_failure_needs_is_left() -> None:
+    scenario = many_deeds()
+
+    def judge(candidate: Scenario) -> Outcome:
+        return Outcome.SAFETY if kills(candidate) else Outcome.GOOD
+
+    small = shrunk(scenario, Outcome.SAFETY, judge)
+
+    assert [one.verb for one in small.deeds] == ["kill"]
+    assert len(small.topology.nodes) == 1
+    assert (small.deeds[0].at_us, small.end_us) == (0, 0)
+    assert small.revive == ()
+    assert (small.seed, small.dead_threshold) == (0, 5)
+    assert small.title == f"{scenario.title}, cut down"
+
+
+def test_another_outcome_is_no_cut() -> None:
+    """Without its second kill it fails otherwise: both stay."""
+    topology = Topology.of(2)
+    pair = (deed(1_500_000, "kill", node=1), deed(2_600_000, "kill", node=2))
+    scenario = Scenario(topology=topology, deeds=pair, end_us=9_000_000, revive=(1, 2))
+
+    def judge(candidate: Scenario) -> Outcome:
+        return (Outcome.GOOD, Outcome.CRASH, Outcome.LIVENESS)[kills(candidate)]
+
+    small = shrunk(scenario, Outcome.LIVENESS, judge)
+
+    assert [one.verb for one in small.deeds] == ["kill", "kill"]
+    assert small.end_us == 0
+
+
+def test_times_that_matter_stay_and_get_round() -> None:
+    scenario = Scenario(
+        topology=Topology.of(1), deeds=(deed(7_345_678, "heal"),), end_us=20_000_000
+    )
+
+    def judge(candidate: Scenario) -> Outcome:
+        late = any(one.at_us >= 5_000_000 for one in candidate.deeds)
+        return Outcome.CRASH if late else Outcome.GOOD
+
+    small = shrunk(scenario, Outcome.CRASH, judge)
+
+    assert (small.deeds[0].at_us, small.end_us) == (7_000_000, 7_000_000)
+
+
+def test_a_node_goes_with_all_that_is_done_to_it() -> None:
+    scenario = Scenario(
+        topology=Topology.of(3),
+        deeds=(
+            deed(0, "start", node=1),
+            deed(0, "cut", speaker=2, listener=3),
+            deed(0, "partition", groups="1/3"),
+            deed(0, "fence", node=1, by=2),
+        ),
+        end_us=0,
+    )
+    seen: list[Scenario] = []
+
+    def judge(candidate: Scenario) -> Outcome:
+        seen.append(candidate)
+        return Outcome.GOOD
+
+    assert shrunk(scenario, Outcome.CRASH, judge).deeds == scenario.deeds
+    without_three = next(one for one in seen if one.topology.ids == (1, 2))
+    assert [one.verb for one in without_three.deeds] == ["start", "fence"]
+
+
+def test_it_ends_after_so_many_runs() -> None:
+    runs = 0
+
+    def judge(_candidate: Scenario) -> Outcome:
+        nonlocal runs
+        runs += 1
+        # Whether a cut holds changes all the time, so that there would always be one more to try.
+        return Outcome.CRASH if runs % 2 else Outcome.GOOD
+
+    shrunk(many_deeds(), Outcome.CRASH, judge)
+    assert 0 < runs <= RUNS_MAX
