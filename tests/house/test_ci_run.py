@@ -1,0 +1,110 @@
+"""`.ci/run`: what it takes from the README, what it prints, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+README = """\
+```sh
+exit 9
+```
+```sh
+sh the-tests.sh
+```
+"""
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A tree with the script, and scripts in place of all that takes long."""
+    (tmp_path / ".ci").mkdir()
+    shutil.copy(ROOT / ".ci" / "run", tmp_path / ".ci" / "run")
+    (tmp_path / "README.md").write_text(README)
+    (tmp_path / "the-tests.sh").write_text("echo SKIPPED [1] b: why; echo SKIPPED [2] a: why\n")
+    (tmp_path / "quickstart.py").write_text("def missing(_section): return []\n")
+    program(tmp_path / ".venv/bin/tox", "echo tox $*")
+    smoke_ends_with(tmp_path, 0)
+    return tmp_path
+
+
+def program(path: Path, line: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{line}\n")
+    path.chmod(0o755)
+
+
+def smoke_ends_with(checkout: Path, code: int) -> None:
+    program(checkout / ".tox/vm-smoke/bin/python", f"echo ran $*; exit {code}")
+
+
+def ci(checkout: Path, **variables: str) -> tuple[int, list[str]]:
+    environment = {name: text for name, text in os.environ.items() if name[:5] != "O2CBD"}
+    done = subprocess.run(
+        ["bash", str(checkout / ".ci" / "run")],
+        cwd="/",
+        env={**environment, **variables},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout.splitlines()
+
+
+def test_the_second_command_of_the_readme_runs_then_the_skips_then_the_kernel(
+    checkout: Path,
+) -> None:
+    assert ci(checkout) == (
+        0,
+        [
+            ".ci/run: sh the-tests.sh",
+            "SKIPPED [1] b: why",
+            "SKIPPED [2] a: why",
+            ".ci/run: skipped tests:",
+            "SKIPPED [1] b: why",
+            "SKIPPED [2] a: why",
+            "tox run -q -e vm-smoke --notest",
+            "ran -m integration smoke",
+        ],
+    )
+
+
+def test_without_skips_it_says_so(checkout: Path) -> None:
+    (checkout / "the-tests.sh").write_text("echo 1 passed\n")
+    assert ci(checkout)[1][2:4] == [".ci/run: skipped tests:", "  none"]
+
+
+def test_failed_tests_end_it_with_their_code_and_their_skips(checkout: Path) -> None:
+    (checkout / "the-tests.sh").write_text("echo SKIPPED [1] a; exit 3\n")
+    code, lines = ci(checkout, O2CBD_CI_WITHOUT_VM="1")
+    assert code == 3
+    assert lines[-2:] == [".ci/run: skipped tests:", "SKIPPED [1] a"]
+
+
+@pytest.mark.parametrize("code", [1, 2, 77, 137])
+def test_a_kernel_that_differs_or_could_not_run_fails_it(checkout: Path, code: int) -> None:
+    smoke_ends_with(checkout, code)
+    assert ci(checkout)[0] == code
+
+
+def test_where_no_guest_can_run_it_may_be_left_out_and_says_so_last(checkout: Path) -> None:
+    smoke_ends_with(checkout, 77)
+    code, lines = ci(checkout, O2CBD_CI_WITHOUT_VM="1")
+    assert (code, lines[-1]) == (0, ".ci/run: vm-smoke NOT RUN")
+
+
+def test_a_difference_is_never_left_out(checkout: Path) -> None:
+    smoke_ends_with(checkout, 1)
+    assert ci(checkout, O2CBD_CI_WITHOUT_VM="1")[0] == 1
+
+
+def test_without_a_second_block_there_is_nothing_to_trust(checkout: Path) -> None:
+    (checkout / "README.md").write_text("```sh\nexit 0\n```\n")
+    assert ci(checkout)[0] == 1
