@@ -317,6 +317,10 @@ class Cluster(Protocol):
         """Let the cluster come to rest, and return all that the arm's oracles find wrong."""
         ...
 
+    def seen_wrong(self) -> tuple[str, ...]:
+        """Return what the arm's oracles have found wrong so far; no time passes."""
+        ...
+
     def last_events(self) -> tuple[str, ...]:
         """Return the last things that happened, a line each."""
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import tomllib
 
 from fakecluster.arms.values import ClusterSpec
@@ -22,9 +23,13 @@ def rules_of(spec: ClusterSpec, host: int) -> Rules:
         SettingsError: the daemon would refuse the file.
         click.UsageError: the daemon would refuse the command line.
     """
-    settings = from_data(tomllib.loads(settings_text(spec, host)), origin=f"host {host}")
-    words = list(spec.options.get(host, ()))
-    given = run.command.make_context("o2cbd run", words).params
+    return _rules(settings_text(spec, host), tuple(spec.options.get(host, ())))
+
+
+@functools.cache
+def _rules(text: str, words: tuple[str, ...]) -> Rules:
+    settings = from_data(tomllib.loads(text), origin="the scenario's settings")
+    given = run.command.make_context("o2cbd run", list(words)).params
     overridden = run.overridden(
         settings, libcman=None, paths={}, cluster=given["cluster"], port=given["port"]
     )

@@ -11,11 +11,12 @@ from typing import Final
 from fakecluster.arms.rules import rules_of
 from fakecluster.arms.sim_looks import SimLooks
 from fakecluster.arms.untouched import UntouchedOracle
-from fakecluster.arms.values import Capability, ClusterSpec, Span
+from fakecluster.arms.values import MISSING, ClusterSpec, Span
 from fakecluster.cman.notices import NoticeFault
 from fakecluster.cman.timings import Timings
 from fakecluster.cman.topology import NodeConfig
 from fakecluster.depth import Depth
+from fakecluster.report.words import words
 from fakecluster.trace import Line
 from fakecluster.world import World
 from o2cbd.core.reports import symbol
@@ -38,7 +39,7 @@ class SimCluster(SimLooks):
     """One world, driven by the suite's words."""
 
     arm = "sim"
-    missing: Mapping[Capability, str] = {}
+    missing = MISSING["sim"]
 
     def __init__(self, spec: ClusterSpec, *, depth: Depth = Depth.INTERFACES) -> None:
         """Boot it: managers up and of one mind, no daemon yet.
@@ -289,7 +290,11 @@ class SimCluster(SimLooks):
     def findings(self) -> tuple[str, ...]:
         """See `Cluster.findings`: safety after every event until now, and liveness."""
         late = self.world.settle()
-        return (*self.world.violations, *late, *self.untouched_oracle.findings)
+        return (*self.seen_wrong(), *late)
+
+    def seen_wrong(self) -> tuple[str, ...]:
+        """See `Cluster.seen_wrong`: safety after every event until now."""
+        return (*self.world.violations, *self.untouched_oracle.findings)
 
     def last_events(self) -> tuple[str, ...]:
         """See `Cluster.last_events`."""
@@ -312,7 +317,4 @@ class SimQuestion:
 
 def _event_text(line: Line) -> str:
     where = f"host {line.host}" if line.host else "cluster"
-    detail = " ".join(f"{key}={value}" for key, value in line.detail.items() if value is not None)
-    return (
-        f"{line.t_us / _SECOND_US:12.6f} {where:>9}  {line.kind:<7} {line.what} {detail}".rstrip()
-    )
+    return f"{line.t_us / _SECOND_US:11.6f}  {where:<9} {words(line)}"

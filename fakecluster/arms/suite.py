@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 import pytest
 
 from fakecluster.arms.values import Capability, ClusterSpec
 from fakecluster.arms.words import ClusterWords
 from fakecluster.cman.topology import Topology
-
-ARMS: Final = ("sim", "process")
-"""Every arm that there is, by its word for `--arm`."""
 
 
 class MakeCluster(Protocol):

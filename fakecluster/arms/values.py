@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from fakecluster.cman.topology import Topology
 from o2cbd.core.model import Why
@@ -40,6 +41,13 @@ class Capability(enum.Enum):
     CALL_FAULTS = "configfs calls that fail, and a daemon killed inside one"
     UNREADABLE_MOUNTS = "a mount table that cannot be read"
     MANY_NODES = "255 nodes"
+
+
+ARMS: Final = ("sim", "process")
+"""Every arm that there is, by its word for `--arm`."""
+
+MISSING: Final[Mapping[str, Mapping[Capability, str]]] = {"sim": {}, "process": {}}
+"""By arm: what it cannot do, with the reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,6 @@ has and says, the last things that happened, and the line that runs it again.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
@@ -26,6 +25,8 @@ class ClusterWords(Cluster, Protocol):
     """A cluster under test, and the words for what is expected of it."""
 
     untouched_oracle: UntouchedOracle
+    scenario: str = ""
+    """How pytest calls the scenario; the suite sets it."""
 
     # --- expecting ------------------------------------------------------------------------------
 
@@ -38,7 +39,7 @@ class ClusterWords(Cluster, Protocol):
             NotSoError: it was not in that time.
         """
         if not self.wait(condition, within):
-            self._fail(f"{within.value}: {what}")
+            self._fail(f"{within.value} that {what}")
 
     def stays(
         self, what: str, condition: Callable[[], bool], *, during: Span = Span.A_WHILE
@@ -49,7 +50,7 @@ class ClusterWords(Cluster, Protocol):
             NotSoError: it was not.
         """
         if not self.watch(condition, during):
-            self._fail(f"for {during.value}: {what}")
+            self._fail(f"for {during.value} that {what}")
 
     def check(self, what: str, condition: object) -> None:
         """Expect something now.
@@ -58,7 +59,7 @@ class ClusterWords(Cluster, Protocol):
             NotSoError: it is not so.
         """
         if not condition:
-            self._fail(f"now: {what}")
+            self._fail(f"now that {what}")
 
     # --- the whole cluster ----------------------------------------------------------------------
 
@@ -179,7 +180,7 @@ class ClusterWords(Cluster, Protocol):
         """
         found = self.findings()
         if found:
-            self._fail("no oracle finds anything, but:\n    " + "\n    ".join(found))
+            self._fail("no oracle to find anything, but:\n  " + "\n  ".join(found))
 
     def _fail(self, expected: str) -> None:
         raise NotSoError(self.describe(expected))
@@ -189,9 +190,13 @@ class ClusterWords(Cluster, Protocol):
         parts = [f"expected {expected}", "there is:"]
         for host in self.spec.hosts:
             parts += self._host_lines(host)
+        wrong = self.seen_wrong()
+        if wrong:
+            parts += ["the oracles saw:", *(f"  {each}" for each in wrong)]
         parts.append("the last events:")
         parts += [f"  {line}" for line in self.last_events()]
-        parts.append(f"run it again: {replay_line(self.arm)}")
+        test = self.scenario or "tests/scenarios"
+        parts.append(f"run it again: pytest '{test}' --arm {self.arm}")
         return "\n".join(parts)
 
     def _host_lines(self, host: int) -> Iterator[str]:
@@ -211,9 +216,3 @@ class ClusterWords(Cluster, Protocol):
             yield f"    waits: {waiting}"
         for node, reason in self.left_out(host).items():
             yield f"    leaves out: {node}: {reason}"
-
-
-def replay_line(arm: str) -> str:
-    """Return the command that runs the present test again, on the same arm."""
-    test, _, _ = os.environ.get("PYTEST_CURRENT_TEST", "tests/scenarios").rpartition(" (")
-    return f"pytest '{test or 'tests/scenarios'}' --arm {arm}"

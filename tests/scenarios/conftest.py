@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from fakecluster.arms.sim import SimCluster
-from fakecluster.arms.suite import ARMS, MakeCluster, spec_of
-from fakecluster.arms.values import Capability, ClusterSpec
+from fakecluster.arms.suite import MakeCluster, spec_of
+from fakecluster.arms.values import ARMS, MISSING, ClusterSpec
 from fakecluster.arms.words import ClusterWords
 from fakecluster.cman.topology import Topology
 from fakecluster.depth import Depth
@@ -55,8 +55,6 @@ def _process(_config: pytest.Config) -> Boot:
 
 
 BOOTS: Mapping[str, Callable[[pytest.Config], Boot]] = {"sim": _sim, "process": _process}
-MISSING: Mapping[str, Mapping[Capability, str]] = {"sim": {}, "process": {}}
-"""By arm: what it cannot do, with the reason."""
 
 
 def arm_of(config: pytest.Config) -> str:
@@ -93,6 +91,7 @@ def make(request: pytest.FixtureRequest) -> Iterator[MakeCluster]:
 
         def make(nodes: int | Topology = 3, **spec: Any) -> ClusterWords:
             cluster = boot(spec_of(nodes, **spec), stack)
+            cluster.scenario = request.node.nodeid
             made.append(cluster)
             return cluster
 

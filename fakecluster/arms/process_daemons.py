@@ -1,0 +1,145 @@
+"""What lives on served hosts: daemons, holders, and questions to the manager."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from fakecluster.arms.process import DEADLINE_S, release
+from fakecluster.arms.process_looks import ProcessLooks
+from fakecluster.serve.ask import Asked
+from o2cbd.clock import MonotonicClock
+
+_VERBS_KEPT: Final = 20
+
+
+class ProcessDaemons(ProcessLooks):
+    """The middle of the `process` arm."""
+
+    holders: dict[int, subprocess.Popen[bytes]]
+    """Who holds the semaphore, by host."""
+    verbs: collections.deque[str]
+    """What the scenario did last, a line each."""
+    _questions: list[Asked]
+    _begin_s: float
+
+    def begin(self) -> None:
+        """Begin with nobody there."""
+        self.holders = {}
+        self.verbs = collections.deque(maxlen=_VERBS_KEPT)
+        self._questions = []
+        self._begin_s = now_s()
+
+    def close_questions(self) -> None:
+        """Wait for no decision any more."""
+        for question in self._questions:
+            question.close()
+
+    def do(self, verb: str, **arguments: Any) -> Mapping[str, Any]:
+        """Do a verb of `fakecluster ctl`, and note it."""
+        self.note(verb, **arguments)
+        return self.processes.ctl(verb, **arguments)
+
+    def note(self, what: str, **arguments: object) -> None:
+        """Note what the scenario did, for the story of a failure."""
+        said = " ".join(f"{key}={value}" for key, value in arguments.items() if value is not None)
+        after_s = now_s() - self._begin_s
+        self.verbs.append(f"{after_s:9.3f}  {what} {said}".rstrip())
+
+    # --- the semaphore --------------------------------------------------------------------------
+
+    def hold(self, host: int) -> None:
+        """See `Cluster.hold`: `o2cbd hold`, whose command says when it runs."""
+        self.note("hold", node=host)
+        holder = self.processes.o2cbd_beside(host, "hold", "--", "sh", "-c", "echo; exec cat")
+        self.holders[host] = holder
+        if holder.stdout is None or holder.stdout.readline() != b"\n":
+            raise AssertionError(f"the semaphore of host {host} could not be taken")
+
+    def release(self, host: int) -> None:
+        """See `Cluster.release`."""
+        self.note("release", node=host)
+        release(self.holders.pop(host))
+
+    def kill_holder(self, host: int) -> None:
+        """See `Cluster.kill_holder`."""
+        self.note("kill-holder", node=host)
+        holder = self.holders.pop(host)
+        holder.kill()
+        holder.wait(DEADLINE_S)
+
+    def remove_semaphore(self, host: int) -> None:
+        """See `Cluster.remove_semaphore`."""
+        self.do("remove-semaphore", node=host)
+
+    # --- the daemon -----------------------------------------------------------------------------
+
+    def daemon_start(self, host: int) -> None:
+        """See `Cluster.daemon_start`."""
+        self.note("daemon-start", node=host)
+        self.processes.run(host, *self.spec.options.get(host, ()))
+
+    def _signal(self, host: int, number: signal.Signals) -> None:
+        self.note(number.name, node=host)
+        self.processes.daemons[host].process.send_signal(number)
+
+    def daemon_kill(self, host: int) -> None:
+        """See `Cluster.daemon_kill`."""
+        self._signal(host, signal.SIGKILL)
+
+    def daemon_term(self, host: int) -> None:
+        """See `Cluster.daemon_term`."""
+        self._signal(host, signal.SIGTERM)
+
+    def forget(self, host: int, node: str) -> None:
+        """See `Cluster.forget`."""
+        self.note("forget", node=host, name=node)
+        done = self.processes.o2cbd(host, "forget", node)
+        if done.returncode:
+            raise AssertionError(f"o2cbd forget {node}: {done.stderr}")
+
+    @contextlib.contextmanager
+    def unseen(self, host: int) -> Iterator[None]:
+        """See `Cluster.unseen`: the daemon's process is stopped meanwhile."""
+        self._signal(host, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._signal(host, signal.SIGCONT)
+
+    # --- the shutdown question ------------------------------------------------------------------
+
+    def shutdown(self, host: int, *, force: bool = False, remove: bool = False) -> ProcessQuestion:
+        """See `Cluster.shutdown`."""
+        self.note("shutdown", node=host, force=force, remove=remove)
+        arguments = {"node": str(host), "force": force, "remove": remove}
+        asked = Asked(self.processes.served.directory, "shutdown", arguments)
+        self._questions.append(asked)
+        return ProcessQuestion(asked)
+
+
+class ProcessQuestion:
+    """A shutdown that was asked of a served cluster."""
+
+    def __init__(self, asked: Asked) -> None:
+        self._asked = asked
+        self._outcome: str | None = None
+
+    @property
+    def outcome(self) -> str | None:
+        """See `Question.outcome`."""
+        if self._outcome is None and self._asked.answered():
+            answer = self._asked.wait()
+            if not answer["ok"]:
+                raise AssertionError(f"shutdown: {answer['error']}")
+            self._outcome = "allowed" if answer["allowed"] else answer["errno"]
+        return self._outcome
+
+
+def now_s() -> float:
+    """Return the time in seconds; only differences mean anything."""
+    return MonotonicClock().now_us() / 1_000_000
