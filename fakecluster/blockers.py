@@ -40,7 +40,9 @@ def removal_blockers(
         found.add(Why.REPLACEMENT_BLOCKED)
     if row is None and cluster is not None and _replacement_is_blocked(host, node, cluster):
         found.add(Why.REPLACEMENT_BLOCKED)
-    if node.num is not None:
+    # One without a num reads as num 0 once it has the rest: nobody can tell that from a node that
+    # has it, and whoever removes it may wait for quorum.
+    if node.num is not None or (node.port and node.address):
         found |= quorum_blockers(node, view, host.daemon.rules.removals, forgotten)
     return frozenset(found)
 

@@ -8,13 +8,14 @@ done before, only from what is read back.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from o2cbd.core import effects, events, reports
 from o2cbd.core.changes import left_out_changes, membership_changes
 from o2cbd.core.connection import Connection
 from o2cbd.core.holders import Holders
 from o2cbd.core.ledger import Ledger, pause_us
-from o2cbd.core.model import Membership, Pending, RemoveNode, Status, Step, Tables
+from o2cbd.core.model import Membership, Pending, RemoveNode, Status, Step, Tables, Usage
 from o2cbd.core.phase import LEGAL, Phase, UnexpectedEventError
 from o2cbd.core.planner import Plan
 from o2cbd.core.rules import Rules
@@ -203,13 +204,20 @@ class Controller:
             left = vote(event.usage)
             told = reports.Stopping(in_use="" if left.yes else left.reason)
             return [*_tell(told), effects.Disconnect(), effects.Exit(code=0)]
-        given = self._question.answer(event.usage)
+        given = self._question.answer(self._with_what_is_unknown(event.usage))
         told_vote = reports.Voted(yes=given.yes, reason=given.reason, forced=given.forced)
         return [
             effects.ReplyShutdown(yes=given.yes),
             *_tell(told_vote),
             *self._listen(self._interrupted),
         ]
+
+    def _with_what_is_unknown(self, usage: Usage) -> Usage:
+        """Say that nobody could be asked who holds: the semaphore goes by the cluster's name."""
+        if self._view.membership is not None:
+            return usage
+        unknown = "who holds: the cluster's name is not known yet"
+        return replace(usage, unreadable=(*usage.unreadable, unknown))
 
     # --- the pass: what should be ---------------------------------------------------------------
 

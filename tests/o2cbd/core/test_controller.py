@@ -897,13 +897,29 @@ def test_a_question_and_the_death_in_one_dispatch_is_no_answer() -> None:
     assert bench.status.state is State.LOST
 
 
-def test_before_the_cluster_is_known_any_cluster_counts_for_the_vote() -> None:
+def test_before_the_cluster_is_known_nobody_can_say_who_holds_and_the_vote_is_no() -> None:
+    """Any cluster counts then, but the semaphore goes by the cluster's name."""
     bench = Bench()
-    bench.manager.read_errors = [OSError(errno.ENOENT, "no transition yet")]
+    bench.manager.read_errors = [OSError(errno.ENOMEM, "no reading yet")] * 2
     bench.manager.notices.append(ASKED)
     bench.step()
     assert bench.usage.asked == [None]
-    assert bench.manager.replies == [True]
+    assert bench.manager.replies == [False]
+    reason = "cannot read who holds: the cluster's name is not known yet"
+    assert bench.heard(reports.Voted)[0].reason == reason
+    bench.run_for(SECOND_US)
+    bench.manager.notices.append(ASKED)
+    bench.settle()
+    assert bench.manager.replies == [False, True]
+
+
+def test_an_end_before_the_cluster_is_known_is_no_end_in_use() -> None:
+    bench = Bench()
+    bench.manager.read_errors = [OSError(errno.ENOMEM, "no reading yet")]
+    bench.step()
+    bench.agent.stop()
+    bench.settle()
+    assert [told.in_use for told in bench.heard(reports.Stopping)] == [""]
 
 
 def test_a_manager_that_dies_between_two_steps_is_lost_and_the_hold_given_back() -> None:
