@@ -15,7 +15,7 @@ from o2cbd.configfs.interface import NodeTree, NotConfigfsError
 from o2cbd.core import effects, events
 from o2cbd.core.controller import Controller
 from o2cbd.core.model import Status, Step
-from o2cbd.core.reports import Report
+from o2cbd.core.reports import Report, symbol
 from o2cbd.core.rules import Rules
 from o2cbd.hold.interface import Hold
 from o2cbd.membership.interface import Connect, ManagerGoneError, MembershipSource
@@ -163,7 +163,7 @@ class Agent:
         try:
             self._source = self._connect()
         except OSError as error:
-            return events.ConnectFailed(errno=error.errno or 0, detail=str(error))
+            return events.ConnectFailed(errno=error.errno or 0, detail=_what_and_errno(error))
         return events.Connected()
 
     def _do_disconnect(self) -> None:
@@ -207,7 +207,7 @@ class Agent:
                 fresh=wanted.fresh,
             )
         except NotConfigfsError as error:
-            return events.TablesReadFailed(errno=error.errno or 0, detail=_what(error))
+            return events.TablesReadFailed(errno=error.errno or 0, detail=_where_and_what(error))
         except OSError as error:
             where = f" at {error.filename}" if error.filename else ""
             detail = f"configfs cannot be read{where}"
@@ -219,7 +219,7 @@ class Agent:
             self._tree.do(step)
         except OSError as error:
             where = error.filename or ""
-            detail = _what(error) if isinstance(error, NotConfigfsError) else str(where)
+            detail = _where_and_what(error) if isinstance(error, NotConfigfsError) else str(where)
             return events.StepFailed(step=step, errno=error.errno or 0, detail=detail)
         return events.StepDone(step=step)
 
@@ -239,5 +239,13 @@ class Agent:
 
 
 def _what(error: OSError) -> str:
-    """Return what an error says for the operator, without its errno."""
     return error.strerror or str(error)
+
+
+def _what_and_errno(error: OSError) -> str:
+    return _what(error) if error.errno is None else f"{_what(error)} ({symbol(error.errno)})"
+
+
+def _where_and_what(error: OSError) -> str:
+    """Return what an error says for the operator, without its errno, which is told beside it."""
+    return f"{error.filename}: {_what(error)}" if error.filename else _what(error)

@@ -13,6 +13,7 @@ from o2cbd.commands.common import (
     EXIT_USAGE,
     Failure,
 )
+from o2cbd.errors import said
 from o2cbd.service.client import ControlClient, NoDaemonError, RefusedError
 
 
@@ -26,11 +27,11 @@ def exit_codes() -> Iterator[None]:
     except RefusedError as error:
         raise Failure(EXIT_USAGE, str(error)) from None
     except PermissionError as error:
-        raise Failure(EXIT_NO_PERMISSION, f"control socket: {error.strerror}") from None
-    except TimeoutError:
-        raise Failure(EXIT_TRY_AGAIN, "o2cbd does not answer at its control socket") from None
+        raise Failure(EXIT_NO_PERMISSION, f"the control socket is root's: {said(error)}") from None
+    except TimeoutError as error:
+        raise Failure(EXIT_TRY_AGAIN, f"o2cbd is there and does not answer: {error}") from None
     except OSError as error:
-        raise Failure(EXIT_UNAVAILABLE, f"control socket: {error}") from None
+        raise Failure(EXIT_UNAVAILABLE, f"the control socket: {said(error)}") from None
 
 
 def ask(runtime_dir: str, request: Mapping[str, object]) -> dict[str, Any]:

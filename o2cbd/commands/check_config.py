@@ -6,7 +6,7 @@ import os
 
 import click
 
-from o2cbd.commands.common import load_settings
+from o2cbd.commands.common import load_settings, say
 from o2cbd.settings import DEFAULT_FILE
 
 
@@ -19,6 +19,6 @@ def command(file: str | None) -> None:
     """
     load_settings(file)
     if file is None and not os.path.lexists(DEFAULT_FILE):
-        click.echo(f"{DEFAULT_FILE} is not there: the defaults are used")
+        say(f"{DEFAULT_FILE} is not there: the defaults are used")
     else:
-        click.echo(f"{file or DEFAULT_FILE}: good")
+        say(f"{file or DEFAULT_FILE}: good")

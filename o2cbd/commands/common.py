@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
+from o2cbd.errors import said
 from o2cbd.settings import (
     DEFAULT_FILE,
     DaemonSettings,
@@ -25,6 +27,13 @@ EXIT_TRY_AGAIN = 75
 """The time was over."""
 EXIT_NO_PERMISSION = 77
 EXIT_BAD_SETTINGS = 78
+EXIT_READER_GONE = 141
+"""As a shell shows the end by SIGPIPE: who read our output has left."""
+
+MAX_SECONDS = 1e9
+"""Longer than any machine runs, and short enough for every clock."""
+
+STDOUT_FD = 1
 
 _F = TypeVar("_F", bound=Callable[..., object])
 
@@ -40,6 +49,39 @@ class Failure(click.ClickException):
         """Write the words."""
         for line in self.message.splitlines():
             click.echo(f"o2cbd: {printable(line)}", file=file or sys.stderr)
+
+
+class Seconds(click.FloatRange):
+    """A length of time; `nan` and `inf` are none."""
+
+    def __init__(self) -> None:
+        super().__init__(0, MAX_SECONDS)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the number, or refuse what is written as wrong usage."""
+        seconds = float(super().convert(value, param, ctx))
+        if math.isnan(seconds):
+            self.fail(f"{value!r} is no number of seconds.", param, ctx)
+        return seconds
+
+
+def say(text: str, *, newline: bool = True) -> None:
+    """Write to stdout.
+
+    Raises:
+        click.exceptions.Exit: nobody reads it any more.
+        Failure: it cannot be written.
+    """
+    try:
+        click.echo(text, nl=newline)
+    except OSError as error:
+        # Else the end of the process tries again to write what is left, and fails loudly.
+        os.dup2(os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC), STDOUT_FD)
+        if isinstance(error, BrokenPipeError):
+            raise click.exceptions.Exit(EXIT_READER_GONE) from None
+        raise Failure(EXIT_CANNOT_CREATE, f"cannot write the output: {said(error)}") from None
 
 
 def printable(text: str) -> str:
@@ -99,9 +141,9 @@ def load_settings(config: str | None) -> DaemonSettings:
     try:
         return settings_file.load(path)
     except PermissionError as error:
-        raise Failure(EXIT_NO_PERMISSION, f"{path}: {error.strerror}") from None
+        raise Failure(EXIT_NO_PERMISSION, said(error)) from None
     except OSError as error:
-        raise Failure(EXIT_BAD_SETTINGS, f"{path}: {error.strerror}") from None
+        raise Failure(EXIT_BAD_SETTINGS, said(error)) from None
     except SettingsError as error:
         raise Failure(EXIT_BAD_SETTINGS, str(error)) from None
 

@@ -12,7 +12,9 @@ from o2cbd.commands.common import (
     config_option,
     runtime_dir_of,
     runtime_dir_option,
+    say,
 )
+from o2cbd.errors import said
 
 
 @click.command("dump")
@@ -28,10 +30,10 @@ def command(output: str | None, config: str | None, runtime_dir: str | None) -> 
     reply = ask(runtime_dir_of(runtime_dir, config), {"request": "dump"})
     text = "".join(f"{line}\n" for line in reply["lines"])
     if output is None:
-        click.echo(text, nl=False)
+        say(text, newline=False)
         return
     try:
         with open(output, "w", encoding="ascii") as file:  # noqa: PTH123 - text stays text
             file.write(text)
     except OSError as error:
-        raise Failure(EXIT_CANNOT_CREATE, f"{output}: {error.strerror}") from None
+        raise Failure(EXIT_CANNOT_CREATE, said(error)) from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from o2cbd.commands.asking import ask
-from o2cbd.commands.common import config_option, printable, runtime_dir_of, runtime_dir_option
+from o2cbd.commands.common import config_option, printable, runtime_dir_of, runtime_dir_option, say
 
 
 @click.command("forget")
@@ -19,4 +19,4 @@ def command(node: str, config: str | None, runtime_dir: str | None) -> None:
     disk and destroy it.
     """
     ask(runtime_dir_of(runtime_dir, config), {"request": "forget", "node": node})
-    click.echo(printable(f"o2cbd takes node {node} for down"))
+    say(printable(f"o2cbd takes node {node} for down"))

@@ -12,15 +12,19 @@ from o2cbd.commands.common import (
     EXIT_TRY_AGAIN,
     EXIT_UNAVAILABLE,
     Failure,
+    Seconds,
     cluster_name,
     config_option,
     load_settings,
     runtime_dir_option,
 )
-from o2cbd.hold.semaphore import HeldError, exec_with_hold
+from o2cbd.errors import said
+from o2cbd.hold.semaphore import CannotRunError, HeldError, exec_with_hold
 from o2cbd.service.client import ControlClient, NoDaemonError, RefusedError
 from o2cbd.settings import DaemonSettings
 
+EXIT_CANNOT_RUN = 126
+"""As env(1) and the shells have it for a command that is there and cannot be run."""
 EXIT_NOT_FOUND = 127
 """As env(1) and the shells have it for a command that is not there."""
 
@@ -28,7 +32,7 @@ EXIT_NOT_FOUND = 127
 @click.command("hold", context_settings={"allow_interspersed_args": False})
 @click.option(
     "--timeout",
-    type=click.FloatRange(0),
+    type=Seconds(),
     metavar="S",
     help="Give up after so many seconds, with 75 (default: wait for ever).",
 )
@@ -53,12 +57,14 @@ def command(
         raise Failure(EXIT_NOT_FOUND, f"{argv[0]}: command not found")
     try:
         exec_with_hold(name, settings.hold.mode, timeout, argv)
+    except CannotRunError as error:
+        raise Failure(EXIT_CANNOT_RUN, f"{argv[0]}: {error}; nothing is held any more") from None
     except HeldError as error:
         raise Failure(EXIT_TRY_AGAIN, f"the time is over: {error}") from None
     except PermissionError as error:
-        raise Failure(EXIT_NO_PERMISSION, f"cannot hold {name}: {error}") from None
+        raise Failure(EXIT_NO_PERMISSION, f"cannot hold {name}: {said(error)}") from None
     except OSError as error:
-        raise Failure(EXIT_CANNOT_CREATE, f"cannot hold {name}: {error}") from None
+        raise Failure(EXIT_CANNOT_CREATE, f"cannot hold {name}: {said(error)}") from None
 
 
 def _hold_name(settings: DaemonSettings, cluster: str | None, runtime_dir: str) -> str:

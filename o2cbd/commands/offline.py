@@ -28,7 +28,8 @@ from o2cbd.core.planner import Plan, Wanted, plan
 from o2cbd.core.policy import desired_table
 from o2cbd.core.removals import Permits
 from o2cbd.core.rules import Rules
-from o2cbd.membership.cman import CmanSource
+from o2cbd.errors import said
+from o2cbd.membership.cman import CmanSource, open_cman
 from o2cbd.membership.libcman import DEFAULT_LIBRARY, load
 from o2cbd.service.view import NOT_BEGUN, plan_json
 from o2cbd.settings import DaemonSettings
@@ -118,14 +119,14 @@ def _read(settings: DaemonSettings, calls: CallBoard) -> _Reading:
 def _read_membership(settings: DaemonSettings, calls: CallBoard) -> Membership:
     """Read it over a connection that never subscribes: who subscribes is asked to vote."""
     try:
-        source = CmanSource(load(settings.libcman or DEFAULT_LIBRARY).init(), calls)
+        source = CmanSource(open_cman(load(settings.libcman or DEFAULT_LIBRARY), calls), calls)
         try:
             return source.snapshot()
         finally:
             source.close()
     except OSError as error:
         code = EXIT_NO_PERMISSION if error.errno == errno.EACCES else EXIT_UNAVAILABLE
-        raise Failure(code, f"the cluster manager cannot be read: {error}") from None
+        raise Failure(code, f"the cluster manager cannot be read: {said(error)}") from None
 
 
 def _problem(membership: Membership, rules: Rules) -> str:
@@ -154,7 +155,7 @@ def _read_tables(tree: NodeTree, membership: Membership, rules: Rules) -> Tables
         )
     except OSError as error:
         code = EXIT_NO_PERMISSION if error.errno == errno.EACCES else EXIT_UNAVAILABLE
-        raise Failure(code, f"configfs cannot be read: {error}") from None
+        raise Failure(code, f"configfs cannot be read: {said(error)}") from None
     finally:
         tree.close()
 

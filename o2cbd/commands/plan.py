@@ -15,6 +15,7 @@ from o2cbd.commands.common import (
     load_settings,
     printable,
     runtime_dir_option,
+    say,
 )
 from o2cbd.commands.layout import facts, left_out, pending
 from o2cbd.commands.run import library, overridden
@@ -52,10 +53,10 @@ def command(
     )
     reply = _plan(settings)
     if as_json:
-        click.echo(json.dumps(reply))
+        say(json.dumps(reply))
     else:
         for line in render(reply):
-            click.echo(printable(line))
+            say(printable(line))
 
 
 def _plan(settings: DaemonSettings) -> dict[str, Any]:

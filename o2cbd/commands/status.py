@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from o2cbd.commands.asking import ask
-from o2cbd.commands.common import config_option, printable, runtime_dir_of, runtime_dir_option
+from o2cbd.commands.common import config_option, printable, runtime_dir_of, runtime_dir_option, say
 from o2cbd.commands.layout import facts, left_out, pending, table
 
 
@@ -21,10 +21,10 @@ def command(*, as_json: bool, config: str | None, runtime_dir: str | None) -> No
     """Show what the daemon knows and does; 69 when none runs."""
     reply = ask(runtime_dir_of(runtime_dir, config), {"request": "status"})
     if as_json:
-        click.echo(json.dumps(reply))
+        say(json.dumps(reply))
     else:
         for line in render(reply):
-            click.echo(printable(line))
+            say(printable(line))
 
 
 def render(status: dict[str, Any]) -> Iterator[str]:

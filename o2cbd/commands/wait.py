@@ -16,6 +16,7 @@ from o2cbd.commands.common import (
     EXIT_UNAVAILABLE,
     EXIT_USAGE,
     Failure,
+    Seconds,
     config_option,
     runtime_dir_of,
     runtime_dir_option,
@@ -58,14 +59,14 @@ class Wanted:
 @click.option("--nodes", type=click.IntRange(1), help="Until so many nodes are in the table.")
 @click.option(
     "--settle",
-    type=click.FloatRange(0),
+    type=Seconds(),
     default=0.0,
     metavar="S",
     help="Until all that was so for so many seconds, without any change.",
 )
 @click.option(
     "--timeout",
-    type=click.FloatRange(0),
+    type=Seconds(),
     required=True,
     metavar="S",
     help="Give up after so many seconds, with 75.",

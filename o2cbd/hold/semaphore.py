@@ -116,6 +116,10 @@ class SysvHold:
             return  # the process's end gives it back
 
 
+class CannotRunError(Exception):
+    """The command could not be run; nothing is held any more."""
+
+
 def _anew(attempt: Callable[[], _R]) -> _R:
     """Try again while the set that was just looked up turns out to be removed."""
     for _ in range(_LOOKUPS_MAX - 1):
@@ -148,7 +152,8 @@ def exec_with_hold(
 
     Raises:
         HeldError: somebody still holds at the end of the time.
-        OSError: the semaphore cannot be used, or the command not run; nothing is held then.
+        CannotRunError: the command could not be run.
+        OSError: the semaphore cannot be used.
     """
     hold = SysvHold(name, mode)
     timeout_us = None if timeout_s is None else round(timeout_s * 1_000_000)
@@ -161,6 +166,8 @@ def exec_with_hold(
     handlers = {number: signal.signal(number, signal.SIG_DFL) for number in _IGNORED_BY_PYTHON}
     try:
         os.execvp(argv[0], list(argv))
+    except OSError as error:
+        raise CannotRunError(error.strerror or str(error)) from None
     finally:  # only reached when exec failed
         for number, handler in handlers.items():
             signal.signal(number, handler)

@@ -34,6 +34,13 @@ READ_ATTEMPTS: Final = 5
 """Each with twice the head-room of the one before."""
 
 
+_NO_CONNECTION: Final = {
+    errno.ENOENT: "cman is not running: its socket cman_client is not there",
+    errno.ECONNREFUSED: "cman is not running: it left its socket, and nobody listens",
+    errno.EACCES: "cman's socket may be opened by root only",
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Event:
     """All that the C callback leaves behind."""
@@ -255,15 +262,31 @@ def connect_cman(table: LibcmanTable, calls: CallBoard) -> MembershipSource:
         OSError: with the library's errno: ENOENT (cman is not running), ECONNREFUSED (it crashed),
             EACCES (not root), EHOSTDOWN or ECONNRESET (it died while we connected).
     """
-    with calls.declare("cman_init"):
-        handle = table.init()
-    source = CmanSource(handle, calls)
+    source = CmanSource(open_cman(table, calls), calls)
     try:
         source.subscribe()
-    except BaseException:
+    except BaseException as error:
         source.close()
+        if isinstance(error, ManagerGoneError):
+            raise ManagerGoneError(error.errno, "cman ended while it was connected to") from error
         raise
     return source
+
+
+def open_cman(table: LibcmanTable, calls: CallBoard) -> LibcmanHandle:
+    """Open a connection that is told nothing.
+
+    Raises:
+        OSError: with the library's errno, and what it means for the operator.
+    """
+    try:
+        with calls.declare("cman_init"):
+            return table.init()
+    except OSError as error:
+        meaning = _NO_CONNECTION.get(error.errno or 0)
+        if meaning is None:
+            raise
+        raise OSError(error.errno, meaning) from error
 
 
 def _notices(event: _Event) -> tuple[Notice, ...]:

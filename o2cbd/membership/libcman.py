@@ -69,7 +69,7 @@ def load(path: str = DEFAULT_LIBRARY) -> LibcmanTable:
         try:
             getattr(lib, name)
         except (AttributeError, ffi.error) as error:
-            raise OSError(errno.ELIBACC, f"not a libcman 3: {error}", path) from error
+            raise OSError(errno.ELIBACC, f"{path} is not a libcman 3: {error}", path) from error
     return _Table(lib)
 
 

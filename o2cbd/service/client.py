@@ -47,6 +47,8 @@ class ControlClient:
             self._socket.connect(path)
         except OSError as error:
             self._socket.close()
+            if error.filename is None:
+                error.filename = path
             if error.errno in _ABSENT:
                 raise NoDaemonError(
                     f"no o2cbd answers at {path}: start it, or say where it is with --runtime-dir"

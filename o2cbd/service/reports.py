@@ -32,7 +32,7 @@ class AlreadyRunning(Report):
 
     @property
     def text(self) -> str:
-        return self.detail
+        return f"{self.detail}: another o2cbd runs here; this one ends and has changed nothing"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

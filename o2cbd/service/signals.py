@@ -10,8 +10,8 @@ from types import FrameType
 from typing import Self
 
 CAUGHT = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-"""What the daemon answers to; blocked from the first instruction of `o2cbd run` on, so that an early
-one ends it as a late one does."""
+"""What the daemon answers to; blocked from the first instruction of `o2cbd run` on, so that an
+early one ends it as a late one does."""
 
 
 class SignalPipe:

@@ -13,6 +13,7 @@ from o2cbd.calls import CallBoard
 from o2cbd.clock import Clock, MonotonicClock
 from o2cbd.configfs.tree import OsNodeTree
 from o2cbd.core.reports import Report
+from o2cbd.errors import said
 from o2cbd.hold.semaphore import SysvHold
 from o2cbd.membership.cman import connect_cman
 from o2cbd.membership.interface import Connect, MembershipSource
@@ -48,13 +49,13 @@ def run(settings: DaemonSettings) -> Ending:
     except AlreadyRunningError as error:
         return _refuse(journal, AlreadyRunning(detail=str(error)), EXIT_CANNOT_CREATE)
     except PermissionError as error:
-        return _refuse(journal, CannotServe(detail=str(error)), EXIT_NO_PERMISSION)
+        return _refuse(journal, CannotServe(detail=said(error)), EXIT_NO_PERMISSION)
     except OSError as error:
-        return _refuse(journal, CannotServe(detail=str(error)), EXIT_CANNOT_CREATE)
+        return _refuse(journal, CannotServe(detail=said(error)), EXIT_CANNOT_CREATE)
     try:
         return _serve(settings, clock, journal)
     except OSError as error:
-        return _refuse(journal, CannotServe(detail=str(error)), EXIT_CANNOT_CREATE)
+        return _refuse(journal, CannotServe(detail=said(error)), EXIT_CANNOT_CREATE)
     finally:
         lock.release()
 

@@ -66,25 +66,33 @@ def test_daemon_that_does_not_answer_is_75(
     release.set()
     assert (shown.exit_code, shown.output) == (
         75,
-        "o2cbd: o2cbd does not answer at its control socket\n",
+        "o2cbd: o2cbd is there and does not answer: timed out\n",
     )
 
 
-def test_socket_that_may_not_be_asked_is_77(o2cbd: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Permission has a code of its own."""
+def test_socket_that_may_not_be_asked_is_77(
+    o2cbd: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Permission has a code of its own, and it is said of which path."""
 
     def refuse(*_arguments: object) -> None:
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("socket.socket.connect", refuse)
     shown = o2cbd("status")
-    assert (shown.exit_code, shown.output) == (77, "o2cbd: control socket: Permission denied\n")
+    where = tmp_path / "control.sock"
+    told = f"o2cbd: the control socket is root's: {where}: Permission denied (EACCES)\n"
+    assert (shown.exit_code, shown.output) == (77, told)
 
 
 def test_runtime_directory_that_is_too_long_is_told(tmp_path: Path) -> None:
     """A socket path is never cut."""
-    shown = CliRunner().invoke(cli, ["status", "--runtime-dir", str(tmp_path / ("d" * 120))])
-    assert (shown.exit_code, shown.output) == (69, "o2cbd: control socket: AF_UNIX path too long\n")
+    deep = tmp_path / ("d" * 120)
+    shown = CliRunner().invoke(cli, ["status", "--runtime-dir", str(deep)])
+    assert (shown.exit_code, shown.output) == (
+        69,
+        f"o2cbd: the control socket: {deep}/control.sock: AF_UNIX path too long\n",
+    )
 
 
 def test_runtime_directory_comes_from_the_settings(daemon: Any, tmp_path: Path) -> None:

@@ -33,4 +33,7 @@ def test_a_file_that_cannot_be_made_is_73(o2cbd: Any, tmp_path: Path) -> None:
     path = tmp_path / "no" / "trace"
     shown = o2cbd("dump", "--output", str(path))
 
-    assert (shown.exit_code, shown.output) == (73, f"o2cbd: {path}: No such file or directory\n")
+    assert (shown.exit_code, shown.output) == (
+        73,
+        f"o2cbd: {path}: No such file or directory (ENOENT)\n",
+    )

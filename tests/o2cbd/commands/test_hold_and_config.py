@@ -16,7 +16,7 @@ from o2cbd.cli import cli
 from o2cbd.commands import hold
 from o2cbd.commands.run import overridden
 from o2cbd.core.rules import Rules, TableRules
-from o2cbd.hold.semaphore import HeldError
+from o2cbd.hold.semaphore import CannotRunError, HeldError
 from o2cbd.settings import DaemonSettings, Paths
 
 
@@ -91,9 +91,18 @@ def test_command_that_is_not_there_is_127_and_holds_nothing(o2cbd: Any, held: An
 @pytest.mark.parametrize(
     ("error", "code", "words"),
     [
+        (CannotRunError("Exec format error"), 126, "true: Exec format error; nothing is held"),
         (HeldError(12), 75, "the time is over: held by process 12"),
-        (PermissionError(13, "Permission denied"), 77, "cannot hold o2cb.c: [Errno 13]"),
-        (OSError(28, "No space left on device"), 73, "cannot hold o2cb.c: [Errno 28]"),
+        (
+            PermissionError(13, "Permission denied"),
+            77,
+            "cannot hold o2cb.c: Permission denied (EACCES)",
+        ),
+        (
+            OSError(28, "No space left on device"),
+            73,
+            "cannot hold o2cb.c: No space left on device (ENOSPC)",
+        ),
     ],
 )
 def test_failed_hold_has_its_code(
@@ -165,7 +174,7 @@ def test_bad_settings_are_78_before_anything_is_done(tmp_path: Path, command: st
     shown = CliRunner().invoke(cli, [command, "--config", str(absent), *more])
     assert (shown.exit_code, shown.output) == (
         78,
-        f"o2cbd: {absent}: No such file or directory\n",
+        f"o2cbd: {absent}: No such file or directory (ENOENT)\n",
     )
     assert sorted(tmp_path.iterdir()) == [bad]
 
@@ -174,11 +183,11 @@ def test_unreadable_settings_are_77(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     """Permission is not a mistake of the file's."""
 
     def refuse(_path: str) -> None:
-        raise PermissionError(13, "Permission denied")
+        raise PermissionError(13, "Permission denied", "/x.toml")
 
     monkeypatch.setattr("o2cbd.settings_file.load", refuse)
     shown = CliRunner().invoke(cli, ["check-config", "/x.toml"])
-    assert (shown.exit_code, shown.output) == (77, "o2cbd: /x.toml: Permission denied\n")
+    assert (shown.exit_code, shown.output) == (77, "o2cbd: /x.toml: Permission denied (EACCES)\n")
 
 
 def test_options_override_the_file() -> None:

@@ -255,7 +255,7 @@ def test_waiting_ends_when_the_holder_dies(driver: Driver, run_python: Run) -> N
 
 
 def test_a_command_that_cannot_run_holds_nothing(driver: Driver) -> None:
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(semaphore.CannotRunError, match="No such file"):
         semaphore.exec_with_hold(driver.name, 0o600, 0, ["/nonexistent/command"])
     assert driver.other_tries() is True
     assert signal.getsignal(signal.SIGPIPE) is signal.SIG_IGN

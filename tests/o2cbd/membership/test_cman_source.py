@@ -45,11 +45,21 @@ def names(membership: Membership) -> list[str]:
 # -- connecting
 
 
-@pytest.mark.parametrize("error", [errno.ENOENT, errno.ECONNREFUSED, errno.EACCES])
-def test_a_refused_connection_has_the_librarys_errno(error: int) -> None:
+@pytest.mark.parametrize(
+    ("error", "meaning"),
+    [
+        (errno.ENOENT, "cman is not running: its socket cman_client is not there"),
+        (errno.ECONNREFUSED, "cman is not running: it left its socket"),
+        (errno.EACCES, "root only"),
+        (errno.EMFILE, "cman_init: Too many open files"),
+    ],
+)
+def test_a_refused_connection_has_the_librarys_errno_and_what_it_means(
+    error: int, meaning: str
+) -> None:
     cman = FakeCman()
     cman.fail("cman_init", error)
-    with pytest.raises(OSError, match="cman_init") as raised:
+    with pytest.raises(OSError, match=meaning) as raised:
         connect(cman)
     assert raised.value.errno == error
 
@@ -58,7 +68,7 @@ def test_a_refused_connection_has_the_librarys_errno(error: int) -> None:
 def test_a_dying_listener_accepts_and_the_next_call_fails(error: int) -> None:
     cman = FakeCman()
     cman.die(error)
-    with pytest.raises(ManagerGoneError, match="cman_start_notification") as raised:
+    with pytest.raises(ManagerGoneError, match="ended while it was connected to") as raised:
         connect(cman)
     assert raised.value.errno == error
     assert cman.finished == 1

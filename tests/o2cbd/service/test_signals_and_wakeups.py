@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import signal
+import threading
 
 from o2cbd.service.signals import SignalPipe
 from o2cbd.service.wakeup import Wakeup
@@ -54,7 +55,7 @@ def test_a_signal_that_came_while_it_was_blocked_is_taken_and_the_mask_put_back(
     number = signal.SIGHUP
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [number])
     try:
-        os.kill(os.getpid(), number)
+        signal.pthread_kill(threading.get_ident(), number)
         with SignalPipe([number]) as pipe:
             assert select.select([pipe], [], [], 20)[0] == [pipe]
             assert pipe.take() == (number,)

@@ -31,7 +31,8 @@ def test_runtime_directory_that_cannot_be_made_is_73(tmp_path: Path, capfd: Capt
     """A file is in its place."""
     (tmp_path / "run").write_text("")
     assert run(settings_of(tmp_path / "run")) == Ending(code=73)
-    assert capfd.readouterr().err.startswith("<3>cannot start: [Errno 17] File exists")
+    told = f"<3>cannot start: {tmp_path}/run: File exists (EEXIST)\n"
+    assert capfd.readouterr().err == told
 
 
 def test_runtime_directory_without_permission_is_77(
@@ -44,9 +45,7 @@ def test_runtime_directory_without_permission_is_77(
 
     monkeypatch.setattr(os, "makedirs", refuse)
     assert run(settings_of(tmp_path)) == Ending(code=77)
-    assert capfd.readouterr().err == (
-        "<3>cannot start: [Errno 13] Permission denied: '/run/o2cbd'\n"
-    )
+    assert capfd.readouterr().err == ("<3>cannot start: /run/o2cbd: Permission denied (EACCES)\n")
 
 
 def test_locked_runtime_directory_is_73_and_names_the_holder(
@@ -56,7 +55,10 @@ def test_locked_runtime_directory_is_73_and_names_the_holder(
     lock = lock_runtime_dir(tmp_path)
     assert run(settings_of(tmp_path)) == Ending(code=73)
     lock.release()
-    assert capfd.readouterr().err == f"<3>{tmp_path}/lock is locked by process {os.getpid()}\n"
+    assert capfd.readouterr().err == (
+        f"<3>{tmp_path}/lock is locked by process {os.getpid()}: another o2cbd runs here; this one"
+        " ends and has changed nothing\n"
+    )
     assert not (tmp_path / "control.sock").exists()
 
 
