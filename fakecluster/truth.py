@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from fakecluster.cman.answers import NodeEntry
+from fakecluster.cman.constants import NodeState as CmanState
 from fakecluster.cman.daemon import Daemon
 from fakecluster.cman.engine import Engine
 from fakecluster.configfs.kernel import NodeState
@@ -111,28 +112,40 @@ class Looker:
                 local_id=self._node_id,
                 quorate=daemon.quorate,
                 two_node=daemon.config.two_node,
-                listed=tuple(self._listed(entry, daemon) for entry in entries),
+                listed=self._listed(entries, daemon),
             )
         return view
 
-    def _listed(self, entry: NodeEntry, daemon: Daemon) -> Listed:
-        known = self._known.get(entry.node_id)
-        if known is not None and known[0] is entry and not daemon.fences:
-            return known[1]
-        member = entry.is_member
-        peer = daemon.nodes.find(entry.node_id)
-        fence = daemon.fences.get(entry.node_id)
-        listed = Listed(
-            id=entry.node_id,
-            name=entry.name,
-            member=member,
-            addresses=peer.addresses if peer is not None and member else (),
-            fenced=fence is not None and fence.fenced and not member,
-        )
-        if known is not None and known[1] == listed:
-            listed = known[1]
-        self._known[entry.node_id] = (entry, listed)
-        return listed
+    def _listed(self, entries: tuple[NodeEntry, ...], daemon: Daemon) -> tuple[Listed, ...]:
+        known, fences = self._known, daemon.fences
+        found: list[Listed] = []
+        for entry in entries:
+            before = known.get(entry.node_id)
+            if before is None or before[0] is not entry or fences:
+                before = known[entry.node_id] = (entry, _look(entry, daemon, before))
+            found.append(before[1])
+        return tuple(found)
+
+
+def _look(entry: NodeEntry, daemon: Daemon, before: tuple[NodeEntry, Listed] | None) -> Listed:
+    """Look at one node; what says the same as before stays the same value."""
+    member = entry.state is CmanState.MEMBER
+    last = None if before is None else before[1]
+    peer = daemon.nodes.find(entry.node_id) if member else None
+    fence = None if member else daemon.fences.get(entry.node_id)
+    addresses = () if peer is None else peer.addresses
+    fenced = fence is not None and fence.fenced
+    if (
+        last is not None
+        and last.member is member
+        and last.name == entry.name
+        and last.addresses == addresses
+        and last.fenced is fenced
+    ):
+        return last
+    return Listed(
+        id=entry.node_id, name=entry.name, member=member, addresses=addresses, fenced=fenced
+    )
 
 
 class Expectation:
@@ -141,7 +154,7 @@ class Expectation:
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
         self._view: ManagerView | None = None
-        self._claims: tuple[_Claim, ...] = ()
+        self._claims: list[_Claim] = []
         self._plain: Mapping[str, Row] | None = None
         self._known: dict[int, tuple[Listed, _Claim | None]] = {}
 
@@ -155,26 +168,27 @@ class Expectation:
         """
         if view is not self._view:
             self._view = view
-            self._claims = tuple(self._fitting(view))
+            self._claims = self._fitting(view)
             rows = [claim.row for claim in self._claims]
             self._plain = {row.name: row for row in rows} if _all_apart(rows) else None
         if self._plain is not None:
             return self._plain
         return self._settled(actual)
 
-    def _fitting(self, view: ManagerView) -> Iterable[_Claim]:
+    def _fitting(self, view: ManagerView) -> list[_Claim]:
         everybody = self.rules.table.scope is Scope.CONFIGURED
         before, self._known = self._known, {}
+        found: list[_Claim] = []
         for each in view.listed:
-            if not each.member and not everybody:
+            if not (each.member or everybody):
                 continue
-            local = each.id == view.local_id
             known = before.get(each.id)
             if known is None or known[0] is not each:
-                known = (each, self._claim(each, local=local))
+                known = (each, self._claim(each, local=each.id == view.local_id))
             self._known[each.id] = known
             if known[1] is not None:
-                yield known[1]
+                found.append(known[1])
+        return found
 
     def _claim(self, each: Listed, *, local: bool) -> _Claim | None:
         override = self.rules.table.nodes.get(each.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from dataclasses import dataclass
 
@@ -28,8 +29,6 @@ class Peer:
     """It told us itself that it leaves."""
     entry: NodeEntry | None = None
     """Its entry while it is a member; what does not change is not built again."""
-    absent: NodeEntry | None = None
-    """Its last entry as a non-member."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +48,12 @@ class Disk:
     name: str
     votes: int
     available: bool = False
+
+
+@functools.lru_cache(maxsize=1024)
+def _never_seen(node_id: int, name: str, votes: int, stale: str) -> NodeEntry:
+    """Return a node that never joined, which every observer sees alike."""
+    return NodeEntry(node_id=node_id, name=name, state=NodeState.DEAD, votes=votes, address=stale)
 
 
 class NodeList:
@@ -213,7 +218,9 @@ class NodeList:
             entries: list[NodeEntry] = []
             stale = ""
             for peer in self.peers():
-                entry = self.entry(peer, stale=stale)
+                entry = peer.entry
+                if entry is None or peer.state is not NodeState.MEMBER:
+                    entry = self.entry(peer, stale=stale)
                 stale = entry.address
                 entries.append(entry)
             if self.disk is not None:
@@ -230,18 +237,9 @@ class NodeList:
         return peer.entry
 
     def _absent(self, peer: Peer, stale: str) -> NodeEntry:
-        known = peer.absent
-        if (
-            known is None
-            or known.address != stale
-            or known.state is not peer.state
-            or known.name != peer.name
-            or known.votes != peer.votes
-            or known.incarnation != peer.incarnation
-            or known.leave_reason is not peer.leave_reason
-        ):
-            known = peer.absent = self._build(peer, stale)
-        return known
+        if not peer.incarnation and peer.state is NodeState.DEAD and not peer.leave_reason:
+            return _never_seen(peer.node_id, peer.name, peer.votes, stale)
+        return self._build(peer, stale)
 
     def _build(self, peer: Peer, address: str) -> NodeEntry:
         return NodeEntry(

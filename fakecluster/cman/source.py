@@ -12,7 +12,14 @@ from contextlib import contextmanager
 from fakecluster.cman.answers import Delivery, NodeEntry
 from fakecluster.cman.answers import Notice as CmanNotice
 from fakecluster.cman.client import Client, Kind
-from fakecluster.cman.constants import QDISK_LISTED_ID, US, ExtraFlag, Reason, ShutdownFlag
+from fakecluster.cman.constants import (
+    QDISK_LISTED_ID,
+    US,
+    ExtraFlag,
+    NodeState,
+    Reason,
+    ShutdownFlag,
+)
 from fakecluster.cman.engine import Engine
 from fakecluster.cman.errors import CmanError, ConnectionGoneError
 from o2cbd.core.events import ConfigChange, ManagerLost, Notice, ShutdownAsked, StateChange
@@ -42,7 +49,7 @@ class EngineSource:
         self._identity: tuple[str, int] | None = None
         """The cluster's name and our id, read once, as the real source does."""
         self._known: dict[int, tuple[NodeEntry, Member]] = {}
-        self._absent: dict[int, tuple[NodeEntry, Absentee]] = {}
+        self._absent: dict[int, Absentee] = {}
         self._last: tuple[tuple[NodeEntry, ...], _Said, Membership] | None = None
         """The last reading: the same answers mean the same membership, and are no news."""
         self._client: Client = engine.connect(
@@ -78,10 +85,13 @@ class EngineSource:
             last = self._last
             if last is not None and last[0] is entries and last[1] == said and not two_node:
                 return last[2]
-            members = [self._member(each) for each in entries if each.is_member]
-            absentees = [
-                self._absentee(each, two_node=two_node) for each in entries if not each.is_member
-            ]
+            members: list[Member] = []
+            absentees: list[Absentee] = []
+            for each in entries:
+                if each.state is NodeState.MEMBER:
+                    members.append(self._member(each))
+                else:
+                    absentees.append(self._absentee(each, two_node=two_node))
         membership = Membership(
             cluster=cluster,
             local_id=local_id,
@@ -129,12 +139,9 @@ class EngineSource:
             fenced = self._client.get_fence_info(entry.node_id).fenced
             return Absentee(id=entry.node_id, name=entry.name, fenced=fenced)
         known = self._absent.get(entry.node_id)
-        if known is None or known[0] is not entry:
-            known = self._absent[entry.node_id] = (
-                entry,
-                Absentee(id=entry.node_id, name=entry.name),
-            )
-        return known[1]
+        if known is None or known.name != entry.name:
+            known = self._absent[entry.node_id] = Absentee(id=entry.node_id, name=entry.name)
+        return known
 
     def _take(self, delivery: Delivery) -> None:
         if isinstance(delivery, CmanNotice):

@@ -51,9 +51,14 @@ class Table:
         self._rules = rules
         self._local_id: int | None = None
         self._made: dict[int, _Made] = {}
+        self._last: tuple[Membership, Desired] | None = None
 
     def desired(self, membership: Membership, actual: Sequence[Entry] = ()) -> Desired:
         """See `desired_table`."""
+        last = self._last
+        if last is not None and last[0] is membership:
+            return last[1]
+        self._last = None
         if membership.local_id != self._local_id:
             self._local_id = membership.local_id
             self._made = {}
@@ -70,13 +75,17 @@ class Table:
             else:
                 fitting.append((listed, made.node))
         kept = [node for _, node in fitting]
-        if not _all_differ(kept):
+        plain = _all_differ(kept)
+        if not plain:
             kept, clashing = _without_duplicates(_candidates(fitting, actual))
             left_out.extend(clashing)
-        return Desired(
+        desired = Desired(
             nodes=tuple(sorted(kept, key=_num_of)),
             left_out=tuple(sorted(left_out, key=lambda left: (left.id, left.name))),
         )
+        if plain:  # then what is there has no say in it
+            self._last = (membership, desired)
+        return desired
 
     def _make(self, listed: Member | Absentee) -> _Made:
         override = self._rules.nodes.get(listed.name, _NO_OVERRIDE)

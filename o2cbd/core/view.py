@@ -35,6 +35,7 @@ class View:
         self._table = Table(rules.table)
         self._cluster: str | None = None
         self._membership: Membership | None = None
+        self._own_name: str | None = None
         self._entries: tuple[Entry, ...] = ()
         self._fingerprint = fingerprint(())
         self._desired = Desired(nodes=(), left_out=())
@@ -68,8 +69,8 @@ class View:
         Raises:
             LookupError: the membership was not read yet.
         """
-        now = self._read_membership()
-        return next((one.name for one in now.members if one.id == now.local_id), None)
+        self._read_membership()
+        return self._own_name
 
     def take(self, membership: Membership) -> reports.WrongCluster | None:
         """Take a reading in.
@@ -77,8 +78,12 @@ class View:
         Returns:
             What to tell before the end, when the very first name is not the operator's.
         """
+        if membership is not self._membership:
+            own = (one.name for one in membership.members if one.id == membership.local_id)
+            self._own_name = next(own, None)
         self._membership = membership
-        self._forgotten -= {member.name for member in membership.members}
+        if self._forgotten:
+            self._forgotten -= {member.name for member in membership.members}
         if self._cluster is not None:
             return None
         confirmed = self._rules.cluster
