@@ -1,4 +1,4 @@
-"""`python -m benchmarks first-fill|join|footprint|wakeups`."""
+"""`python -m benchmarks first-fill|join|footprint|simulate|wakeups`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 from benchmarks import tables
 from benchmarks.filling import first_fill, one_more_join
 from benchmarks.footprint import footprint, machine
+from benchmarks.simulating import simulate
 from benchmarks.waking import RESYNC_S, wakeups
 
 
@@ -50,6 +51,7 @@ def parser() -> argparse.ArgumentParser:
     add("first-fill", "3,32,255", 11, "an empty configfs at a state change, against a bare loop")
     add("join", "3,32,255", 21, "one more member, against one scandir, one reading and 13 calls")
     add("footprint", "3,255", 9, "how soon a daemon is ready, and its memory")
+    add("simulate", "3,32,64,128,255", None, "a cluster in virtual time against the clock")
     span = add("wakeups", "3", None, "what an idle daemon wakes for")
     span.add_argument(
         "--span",
@@ -82,6 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             tables.footprint_row,
             tables.FOOTPRINT,
         ),
+        "simulate": (simulate, tables.simulated_row, tables.SIMULATED),
         "wakeups": (
             lambda size: wakeups(size, arguments.span),
             tables.idle_row,

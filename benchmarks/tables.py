@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from benchmarks.filling import Measured
 from benchmarks.footprint import Footprint
+from benchmarks.simulating import Simulated
 from benchmarks.waking import Idle
 
 COMPARED = (
@@ -29,6 +30,18 @@ FOOTPRINT = (
     "VmRSS, MiB",
 )
 IDLE = ("members", "span, s", "woke at, s", "switches in all", "resyncs due", "nothing else")
+
+SIMULATED = (
+    "members",
+    "history",
+    "simulated, s",
+    "on a processor, s",
+    "times real",
+    "manager alone, s",
+    "a host and change, us",
+    "where, %",
+    "a loop's turn, ns",
+)
 
 
 def compared_row(measured: Measured) -> Sequence[str]:
@@ -81,3 +94,19 @@ def render(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return the table as Markdown."""
     lines = [heads, ["---"] * len(heads), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def simulated_row(measured: Simulated) -> Sequence[str]:
+    """Render one simulated history."""
+    where = sorted(measured.where.items(), key=lambda item: -item[1])
+    return (
+        str(measured.members),
+        measured.history,
+        f"{measured.simulated_s:.0f}",
+        f"{measured.processor_s:.2f}",
+        f"{measured.speed:.0f}",
+        f"{measured.floor_s:.2f}",
+        f"{measured.host_change_us:.0f}",
+        ", ".join(f"{name} {share * 100:.0f}" for name, share in where),
+        f"{measured.spin_ns:.0f}",
+    )

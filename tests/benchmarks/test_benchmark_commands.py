@@ -49,6 +49,17 @@ def test_wakeups_sees_a_daemon_that_sleeps(
     assert (measured["members"], measured["span_s"], measured["resyncs"]) == (3, 1.0, 0)
 
 
+@pytest.mark.parametrize(("members", "changes"), [(3, 60), (5, 15)])
+def test_simulate_says_how_fast_and_where_the_time_goes(
+    capsys: pytest.CaptureFixture[str], members: int, changes: int
+) -> None:
+    measured = figures(capsys, "simulate", "--members", str(members))
+    assert (measured["members"], measured["host_changes"]) == (members, changes)
+    assert 0 < measured["floor_s"] < measured["processor_s"] < measured["simulated_s"]
+    assert {"agent", "tree", "manager", "judges"} <= set(measured["where"])
+    assert sum(measured["where"].values()) == pytest.approx(1)
+
+
 def test_a_table_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["join", "--members", "3", "--rounds", "1"]) == 0
     heads, rule, row = capsys.readouterr().out.splitlines()
