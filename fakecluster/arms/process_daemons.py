@@ -119,6 +119,9 @@ class ProcessDaemons(ProcessLooks):
         arguments = {"node": str(host), "force": force, "remove": remove}
         asked = Asked(self.processes.served.directory, "shutdown", arguments)
         self._questions.append(asked)
+        # Whoever is answered twice after it knows that the server has dealt with it by then.
+        for _ in range(2):
+            self.host_state(host)
         return ProcessQuestion(asked)
 
 

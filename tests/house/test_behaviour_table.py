@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from fakecluster.arms.page import SUITE, scenarios
 from o2cbd.core.phase import LEGAL, Phase
 
 ROOT = Path(__file__).parents[2]
 LATER = "*later*"
-NO_SCENARIO_YET = "—"
+NO_SCENARIO = "—"
 
 # Every row that is due.
 ROWS = """
@@ -26,6 +27,12 @@ quorum-unknown hold errno fingerprint
 vote-once vote-facts vote-forced vote-no-teardown vote-again
 semaphore-key semaphore-mutex semaphore-look semaphore-removed semaphore-unusable semaphore-command
 semaphore-names
+"""
+
+# Every row that one host alone shows best, so that it has no scenario.
+ROWS_OF_ONE_HOST = """
+one-pass not-configfs second-instance quorum-unknown
+semaphore-key semaphore-mutex semaphore-unusable semaphore-names
 """
 
 # Every row that waits, by name: nothing else may.
@@ -96,11 +103,21 @@ def test_each_test_of_the_table_exists(row: str, test_id: str) -> None:
     assert name in defined_in(path), f"{row}: {path} has no test {name}"
 
 
-def test_each_scenario_of_the_table_exists() -> None:
-    named = {name: row[0].strip("`") for name, row in DESIGN.items() if row[0] != NO_SCENARIO_YET}
-    for name, test_id in named.items():
-        path, _, test = test_id.partition("::")
-        assert test in defined_in(path), f"{name}: {test_id}"
+def test_each_scenario_of_the_table_is_one_and_names_its_row() -> None:
+    rows = {
+        f"{SUITE}/test_{each.file}.py::test_{each.name.replace(' ', '_')}": each.rows.split(", ")
+        for each in scenarios(ROOT / SUITE)
+    }
+    named = {name: row[0].strip("`") for name, row in DESIGN.items() if row[0] != NO_SCENARIO}
+    assert {name: test_id for name, test_id in named.items() if test_id not in rows} == {}
+    assert {
+        name: rows[test_id] for name, test_id in named.items() if name not in rows[test_id]
+    } == {}
+
+
+def test_only_rows_without_hosts_have_no_scenario() -> None:
+    without = {name for name, row in DESIGN.items() if row[0] == NO_SCENARIO}
+    assert without == {*ROWS_LATER.split(), *ROWS_OF_ONE_HOST.split()}
 
 
 def test_the_pages_drawing_of_the_phases_is_true() -> None:

@@ -23,7 +23,7 @@ def test_hold_taken_and_released(make: MakeCluster) -> None:
 
 
 def test_only_the_difference_that_is_left_is_applied(make: MakeCluster) -> None:
-    """hold: who left and came back under the hold costs no step at all."""
+    """hold, semaphore-look: who left and came back under the hold costs no step at all."""
     cluster = make(3)
     cluster.up()
     before = cluster.calls(1)
@@ -40,7 +40,7 @@ def test_only_the_difference_that_is_left_is_applied(make: MakeCluster) -> None:
 
 
 def test_killed_holder_holds_no_more(make: MakeCluster) -> None:
-    """hold: the kernel gives a dead process's semaphore back."""
+    """hold, semaphore-command: the kernel gives a dead process's semaphore back."""
     cluster = make(3)
     cluster.up()
     cluster.hold(1)

@@ -182,7 +182,7 @@ def test_notices_that_are_not_as_they_should_be(make: MakeCluster, fault: Notice
 
 @needs(Capability.NOTICE_FAULTS)
 def test_two_hosts_with_different_views(make: MakeCluster) -> None:
-    """level-triggered: one host has not heard of a death yet; each follows its own manager."""
+    """level-triggered, fingerprint: one host has not heard of a death; each follows its manager."""
     cluster = make(4, seldom_resync=True)
     cluster.up()
     cluster.notice(2, NoticeFault.DROP, count=3)

@@ -139,7 +139,7 @@ def test_asked_while_a_removal_is_pinned(make: MakeCluster) -> None:
 
 
 def test_asked_everywhere_at_once(make: MakeCluster) -> None:
-    """vote-facts: each host answers for itself alone."""
+    """vote-facts, vote-once: each host answers for itself alone."""
     cluster = make(3)
     cluster.up()
     cluster.mount(2)
