@@ -23,11 +23,13 @@ MAX_WAITING = 1000
 """Lines kept for a reader that does not read."""
 
 MAX_LINE_CHARS = 2000
-"""A text is cut here, so that a line stays under PIPE_BUF: poll promises that so much can be
-written without blocking."""
+"""A text is cut here."""
 
-LAST_FLUSH_MS = 200
-"""How long the end waits for a reader that does not read."""
+MAX_LINE_BYTES = select.PIPE_BUF
+"""And a line here, its end included: poll promises that so much can be written without blocking."""
+
+LAST_FLUSH_MS = 500
+"""How long the end waits, in all, for a reader that does not read or is slow."""
 
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
 
@@ -52,7 +54,11 @@ def render_json(report: Report, time: str) -> str:
         "text": report.text[:MAX_LINE_CHARS],
     }
     line = json.dumps({**item, "data": data}, sort_keys=True)
-    return line if len(line) <= MAX_LINE_CHARS else json.dumps(item, sort_keys=True)
+    if len(line) < MAX_LINE_BYTES:
+        return line
+    while len(line := json.dumps(item, sort_keys=True)) >= MAX_LINE_BYTES:
+        item["text"] = item["text"][: len(item["text"]) * 3 // 4]
+    return line
 
 
 def _one_line(text: str) -> str:
@@ -122,7 +128,11 @@ class Journal:
 
     def _flush(self, patience_ms: int) -> None:
         self._render_told()
-        while self._lines and self._write_one(patience_ms):
+        end_us = self._clock.now_us() + patience_ms * 1000
+        left_ms = patience_ms
+        while self._lines and left_ms >= 0 and self._write_one(left_ms):
+            if patience_ms:
+                left_ms = (end_us - self._clock.now_us()) // 1000
             if self._lost and not self._lines:
                 self._append(self._clock.now_us(), ReportsLost(count=self._lost))
                 self._lost = 0
@@ -135,8 +145,10 @@ class Journal:
         if len(self._lines) >= MAX_WAITING:
             self._lost += 1
             return
-        line = self._render(report, self._wall.utc(moment_us))
-        self._lines.append(line.encode("utf-8", "backslashreplace") + b"\n")
+        line = self._render(report, self._wall.utc(moment_us)).encode("utf-8", "backslashreplace")
+        if len(line) >= MAX_LINE_BYTES:  # never in the middle of a character
+            line = line[: MAX_LINE_BYTES - 1].decode("utf-8", "ignore").encode()
+        self._lines.append(line + b"\n")
 
     def _write_one(self, patience_ms: int) -> bool:
         """Write the oldest line; False when the reader does not take it now."""

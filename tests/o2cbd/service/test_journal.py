@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -226,3 +227,36 @@ def test_every_value_of_a_report_has_a_json_form() -> None:
         }
     }
     assert plain(MappingProxyType({1: frozenset({2, 1})})) == {"1": ["1", "2"]}
+
+
+@pytest.mark.parametrize("chosen", [LogFormat.JOURNAL, LogFormat.CONSOLE, LogFormat.JSON])
+@pytest.mark.parametrize("char", ["x", "\u672c", "\U0001f40d", "\udcff"])
+def test_no_line_is_longer_than_poll_promises_room_for(
+    pipe: tuple[int, int], chosen: LogFormat, char: str
+) -> None:
+    """A name of wide or odd characters must not make the write block, nor break the JSON."""
+    (line,) = written(pipe, chosen, Said(words=char * 5000))
+    assert len(line.encode()) < select.PIPE_BUF
+    if chosen is LogFormat.JSON:
+        assert json.loads(line)["text"][:100] == char * 100
+
+
+class HastyClock:
+    """Each look at it takes a tenth of a second."""
+
+    def __init__(self) -> None:
+        self.now = 0
+
+    def now_us(self) -> int:
+        self.now += 100_000
+        return self.now
+
+
+def test_end_has_one_patience_for_all_lines(pipe: tuple[int, int]) -> None:
+    """A reader that takes a line now and then may not keep the daemon from its end."""
+    journal = Journal(pipe[1], LogSettings(), HastyClock(), format=LogFormat.JOURNAL)
+    for number in range(100):
+        journal.tell(Said(words=str(number)))
+    journal.finish()
+    assert os.read(pipe[0], 1_000_000).decode().splitlines() == [f"<4>{n}" for n in range(6)]
+    assert journal.blocked
