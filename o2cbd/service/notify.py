@@ -5,7 +5,6 @@ The protocol is one datagram of `NAME=value` lines; see sd_notify(3).
 
 from __future__ import annotations
 
-import contextlib
 import os
 import socket
 from collections.abc import Mapping
@@ -31,12 +30,11 @@ class Notifier:
     def status(self, text: str) -> None:
         """Show this line in `systemctl status`; the same line again is not sent."""
         line = " ".join(text.split())[:MAX_STATUS_CHARS]
-        if line != self._status:
+        if line != self._status and self._send(f"STATUS={line}"):
             self._status = line
-            self._send(f"STATUS={line}")
 
     def ready(self) -> None:
-        """Say, once, that the first pass is complete."""
+        """Say, once, that the first pass is complete; again while systemd could not take it."""
         self._send_once("READY=1")
 
     def stopping(self) -> None:
@@ -54,16 +52,18 @@ class Notifier:
             self._socket = None
 
     def _send_once(self, message: str) -> None:
-        if message not in self._told:
+        if message not in self._told and self._send(message):
             self._told.add(message)
-            self._send(message)
 
-    def _send(self, message: str) -> None:
+    def _send(self, message: str) -> bool:
+        """Send; False when it could not be, which changes nothing of what the daemon does."""
         if self._socket is None:
-            return
-        # A service manager that does not listen changes nothing of what the daemon does.
-        with contextlib.suppress(OSError):
+            return True
+        try:
             self._socket.sendto(message.encode("utf-8", "backslashreplace"), self._address)
+        except OSError:
+            return False
+        return True
 
 
 def _watchdog_interval_us(environment: Mapping[str, str]) -> int | None:

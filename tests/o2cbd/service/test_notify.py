@@ -81,3 +81,19 @@ def test_watchdog_is_fed_at_half_of_its_time(usec: str, pid: str, interval_us: i
     """As systemd recommends, and only where it means this process."""
     environment = {"WATCHDOG_USEC": usec, "WATCHDOG_PID": pid.replace("ours", str(os.getpid()))}
     assert Notifier(environment).watchdog_interval_us == interval_us
+
+
+def test_what_systemd_could_not_take_is_told_again(systemd: Any) -> None:
+    """A READY that is lost would have the daemon killed at the end of its start time."""
+    notifier = Notifier({"NOTIFY_SOCKET": str(systemd.path)})
+    sent = 0
+    while notifier._send("noise"):
+        sent += 1
+    notifier.ready()
+    notifier.status("all is well")
+    assert systemd.rest() == ["noise"] * sent
+    notifier.ready()
+    notifier.status("all is well")
+    notifier.ready()
+    notifier.close()
+    assert systemd.rest() == ["READY=1", "STATUS=all is well"]
