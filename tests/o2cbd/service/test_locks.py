@@ -151,3 +151,18 @@ def test_a_holder_that_cannot_be_found_is_unknown(
         lock_configfs(place)
     assert again.value.pid == 0
     lock.release()
+
+
+def test_a_full_disk_keeps_nobody_from_locking(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pid in the file is for people; the lock is the kernel's."""
+
+    def refuse(*_arguments: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "pwrite", refuse)
+    lock = lock_runtime_dir(tmp_path)
+    with pytest.raises(AlreadyRunningError):
+        lock_runtime_dir(tmp_path)
+    lock.release()
