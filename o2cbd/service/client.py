@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import socket
+import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -17,6 +18,10 @@ REPLY_TIMEOUT_S = 5.0
 MAX_REPLY_BYTES = 16 * 1024 * 1024
 
 _ABSENT = frozenset({errno.ENOENT, errno.ECONNREFUSED, errno.ENOTDIR})
+
+
+def _timeval(seconds: float) -> bytes:
+    return struct.pack("@ll", *divmod(round(seconds * 1_000_000), 1_000_000))
 
 
 class NoDaemonError(Exception):
@@ -43,8 +48,14 @@ class ControlClient:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._received = b""
         try:
-            self._socket.settimeout(REPLY_TIMEOUT_S)
+            # Not by settimeout: then many who connect at once would not be waited for.
+            self._socket.setsockopt(
+                socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(REPLY_TIMEOUT_S)
+            )
             self._socket.connect(path)
+        except BlockingIOError:
+            self._socket.close()
+            raise TimeoutError("timed out") from None
         except OSError as error:
             self._socket.close()
             if error.filename is None:

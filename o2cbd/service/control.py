@@ -6,6 +6,7 @@ It never blocks and has a limit for everything that a client can make grow.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import selectors
@@ -44,6 +45,8 @@ class BadRequestError(Exception):
 @dataclass(eq=False, slots=True, kw_only=True)
 class _Client:
     socket: socket.socket
+    heard_us: int
+    """When it came, or completed a request last."""
     deadline_us: int
     received: bytearray = field(default_factory=bytearray)
     unsent: bytearray = field(default_factory=bytearray)
@@ -80,6 +83,7 @@ class ControlServer:
             finally:
                 os.umask(mask)
             self._listener.listen(MAX_CLIENTS)
+            self._identity = _identity(path)
         except BaseException:
             self._listener.close()
             raise
@@ -115,17 +119,22 @@ class ControlServer:
             self._selector.unregister(self._listener)
             self._listener.close()
             with contextlib.suppress(OSError):
-                self._path.unlink()
+                # The directory may have been taken away, and be another daemon's now.
+                if _identity(self._path) == self._identity:
+                    self._path.unlink()
 
     def _accept(self, _events: int) -> None:
         try:
             connection, _address = self._listener.accept()
-        except OSError:
-            return  # it went away again, or no descriptor is left: nobody to tell
+        except OSError as error:
+            if error.errno in {errno.EMFILE, errno.ENFILE}:
+                self._drop_most_silent()
+            return  # else it went away again
         connection.settimeout(0)
         if len(self._clients) >= MAX_CLIENTS:
-            self._drop(min(self._clients, key=lambda client: client.deadline_us))
-        client = _Client(socket=connection, deadline_us=self._clock.now_us() + PATIENCE_US)
+            self._drop_most_silent()
+        now_us = self._clock.now_us()
+        client = _Client(socket=connection, heard_us=now_us, deadline_us=now_us + PATIENCE_US)
         self._clients.append(client)
         self._selector.register(
             connection, selectors.EVENT_READ, lambda events: self._serve(client, events)
@@ -168,7 +177,8 @@ class ControlServer:
             self._watch(client)
 
     def _take(self, client: _Client, line: bytes) -> None:
-        client.deadline_us = self._clock.now_us() + PATIENCE_US
+        client.heard_us = self._clock.now_us()
+        client.deadline_us = client.heard_us + PATIENCE_US
         try:
             request = json.loads(line)
         except (ValueError, RecursionError):
@@ -211,11 +221,21 @@ class ControlServer:
         wanted = selectors.EVENT_WRITE if client.unsent else selectors.EVENT_READ
         self._selector.modify(client.socket, wanted, lambda seen: self._serve(client, seen))
 
+    def _drop_most_silent(self) -> None:
+        """Make room for one more; who waits for a change and said so lately stays."""
+        if self._clients:
+            self._drop(min(self._clients, key=lambda client: client.heard_us))
+
     def _drop(self, client: _Client) -> None:
         if client in self._clients:
             self._clients.remove(client)
             self._selector.unregister(client.socket)
             client.socket.close()
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_dev, found.st_ino
 
 
 def _error(text: str) -> dict[str, object]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from o2cbd.cli import cli
+from o2cbd.service.client import ControlClient
 
 ASKING = [["status"], ["status", "--json"], ["forget", "beta"], ["dump"]]
 
@@ -268,3 +271,34 @@ def test_closed_stdout_is_no_traceback(tmp_path: Path) -> None:
     )  # fmt: skip
     os.close(writer)
     assert "Traceback" not in shown.stderr
+
+
+def test_a_crowd_at_the_socket_is_waited_for(tmp_path: Path) -> None:
+    """The daemon takes them one after another; a full queue is no absence."""
+    path = tmp_path / "control.sock"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen(0)
+        with socket.socket(socket.AF_UNIX) as first:
+            first.connect(str(path))
+            with ThreadPoolExecutor(1) as pool:
+                second = pool.submit(ControlClient, str(tmp_path))
+                taken, _ = listener.accept()
+                second.result(20).__exit__(None, None, None)
+                taken.close()
+
+
+def test_a_crowd_that_does_not_move_is_75(
+    o2cbd: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("o2cbd.service.client.REPLY_TIMEOUT_S", 0.05)
+    path = tmp_path / "control.sock"
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as first:
+        listener.bind(str(path))
+        listener.listen(0)
+        first.connect(str(path))
+        shown = o2cbd("status")
+    assert (shown.exit_code, shown.output) == (
+        75,
+        "o2cbd: o2cbd is there and does not answer: timed out\n",
+    )

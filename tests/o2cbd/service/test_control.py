@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import selectors
 import socket
@@ -315,3 +316,55 @@ def test_wake_up_for_nothing_is_harmless(served: Served) -> None:
     with served.client() as client:
         served.server._serve(served.server._clients[0], selectors.EVENT_READ)
         assert served.exchange(client, ASK) == b'{"serial":0}\n'
+
+
+def test_a_client_that_waits_for_a_change_is_not_the_most_silent(served: Served) -> None:
+    """Its time may be over sooner than that of those who say nothing at all."""
+    silent = [served.client() for _ in range(MAX_CLIENTS - 1)]
+    served.clock.now += 1_000_000
+    waiter = served.client()
+    waiter.sendall(b'{"request":"serial","after":0,"within_s":1}\n')
+    served.pump()
+    newcomer = served.client()
+    assert silent[0].recv(10) == b""
+    served.serial = 1
+    served.server.changed()
+    served.pump()
+    assert json.loads(waiter.recv(100)) == {"serial": 1}
+    assert served.clients == MAX_CLIENTS
+    for client in (*silent, waiter, newcomer):
+        client.close()
+
+
+def test_without_a_descriptor_the_most_silent_client_makes_room(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the newcomer would wake the daemon for ever, and nobody new could ask."""
+    silent = served.client()
+    accept = socket.socket.accept
+    failures = [OSError(errno.EMFILE, "Too many open files")]
+
+    def fail_once(listener: socket.socket) -> object:
+        if failures:
+            raise failures.pop()
+        return accept(listener)
+
+    monkeypatch.setattr(socket.socket, "accept", fail_once)
+    newcomer = served.client()
+    assert silent.recv(10) == b""
+    assert json.loads(served.exchange(newcomer, b'{"request":"serial"}\n')) == {"serial": 0}
+    silent.close()
+    newcomer.close()
+
+
+def test_another_daemons_socket_is_left_alone_at_the_end(tmp_path: Path) -> None:
+    """The runtime directory was taken away and made anew by somebody else."""
+    served = Served(tmp_path)
+    served.path.unlink()
+    other = Served(tmp_path)
+    served.server.close()
+    assert served.path.exists()
+    other.server.close()
+    assert not served.path.exists()
+    for one in (served, other):
+        one.selector.close()
