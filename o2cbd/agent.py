@@ -15,7 +15,7 @@ from o2cbd.configfs.interface import NodeTree, NotConfigfsError
 from o2cbd.core import effects, events
 from o2cbd.core.controller import Controller
 from o2cbd.core.model import Status, Step
-from o2cbd.core.reports import Report, symbol
+from o2cbd.core.reports import AnswerLost, Report, symbol
 from o2cbd.core.rules import Rules
 from o2cbd.hold.interface import Hold
 from o2cbd.membership.interface import Connect, ManagerGoneError, MembershipSource
@@ -73,6 +73,7 @@ class Agent:
         self._source: MembershipSource | None = None
         self._requests: deque[events.Event] = deque()
         self._exit_code: int | None = None
+        self._unheard: int | None = None
 
     @property
     def status(self) -> Status:
@@ -101,8 +102,14 @@ class Agent:
         self._work_off([*self._take_requests(), events.Woken()])
         if self._exit_code is not None:
             return Wait(fd=None, deadline_us=None)
-        fd = None if self._source is None else self._source.fileno()
-        return Wait(fd=fd, deadline_us=self._controller.deadline_us)
+        if self._source is None:
+            return Wait(fd=None, deadline_us=self._controller.deadline_us)
+        try:
+            return Wait(fd=self._source.fileno(), deadline_us=self._controller.deadline_us)
+        except OSError as error:
+            # Without a descriptor nothing would ever be heard of this connection again.
+            self._unheard = error.errno or errno.EBADF
+            return Wait(fd=None, deadline_us=self._clock.now_us())
 
     def _take_requests(self) -> list[events.Event]:
         taken: list[events.Event] = []
@@ -172,7 +179,10 @@ class Agent:
             self._source = None
 
     def _do_dispatch(self) -> Sequence[events.Event]:
-        notices = () if self._source is None else self._source.dispatch()
+        notices: Sequence[events.Event] = () if self._source is None else self._source.dispatch()
+        unheard, self._unheard = self._unheard, None
+        if unheard is not None:
+            notices = (*notices, events.ManagerLost(errno=unheard))
         return (*self._take_requests(), *notices, events.Dispatched())
 
     def _connected(self) -> MembershipSource:
@@ -194,6 +204,10 @@ class Agent:
             self._connected().reply_shutdown(yes)
         except ManagerGoneError as error:
             return (events.ManagerLost(errno=error.errno or 0),)
+        except OSError as error:
+            # Not sent again, since two answers count as two; and the connection is kept, since its
+            # end counts as a yes and a missing answer as a no.
+            self._journal(AnswerLost(yes=yes, errno=error.errno or 0))
         return ()
 
     # --- configfs -------------------------------------------------------------------------------

@@ -375,6 +375,24 @@ class Voted(Report):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerLost(Report):
+    """The answer to the shutdown question could not be sent."""
+
+    code = "answer-lost"
+    severity = Severity.ERROR
+    yes: bool
+    errno: int
+
+    @property
+    def text(self) -> str:
+        return (
+            f"the answer to the shutdown question, {'yes' if self.yes else 'no'}, could not be sent"
+            f" ({symbol(self.errno)}): it is not sent again, and the manager takes its absence for"
+            " a no"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Synced(Report):
     """The tables are as they should be, after they were not."""
 

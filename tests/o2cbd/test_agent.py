@@ -223,3 +223,39 @@ def test_the_end_gives_everything_back_and_stays_the_end() -> None:
     assert bench.step() == Wait(fd=None, deadline_us=None)
     assert (bench.manager.open, bench.hold.closed, bench.kernel.closed) == (0, True, True)
     assert bench.step() == Wait(fd=None, deadline_us=None)
+
+
+def test_a_connection_without_a_descriptor_is_a_lost_manager() -> None:
+    """Nothing would ever be heard of it again, and asking again and again would never end."""
+    bench = Bench(membership(1))
+
+    class Dumb(PocketSource):
+        def fileno(self) -> int:
+            raise OSError(errno.EINVAL, "no descriptor")
+
+    agent = agent_on(bench, connect=lambda: (bench.manager.connect(), Dumb(bench.manager))[1])
+    assert agent.step() == Wait(fd=None, deadline_us=bench.clock.now_us())
+    wait = agent.step()
+    assert (agent.status.state, bench.manager.open, wait.fd) == (State.LOST, 0, None)
+    assert wait.deadline_us is not None
+    assert wait.deadline_us > bench.clock.now_us()
+    assert bench.heard(reports.ManagerGone) == [reports.ManagerGone(errno=errno.EINVAL)]
+
+
+def test_an_answer_that_cannot_be_sent_is_told_and_the_connection_kept() -> None:
+    """A missing answer counts as no, an ended connection as yes, two answers as two."""
+    bench = Bench(membership(1))
+    tries: list[bool] = []
+
+    class Refusing(PocketSource):
+        def reply_shutdown(self, yes: bool) -> None:
+            tries.append(yes)
+            raise OSError(errno.EINVAL, "no")
+
+    agent = agent_on(bench, connect=lambda: (bench.manager.connect(), Refusing(bench.manager))[1])
+    bench.usage.usage = Usage(mounts=("/mnt",))
+    bench.manager.notices.append(ASKED)
+    agent.step()
+    agent.step()
+    assert (tries, bench.manager.open, agent.status.state) == ([False], 1, State.SYNCED)
+    assert bench.heard(reports.AnswerLost) == [reports.AnswerLost(yes=False, errno=errno.EINVAL)]

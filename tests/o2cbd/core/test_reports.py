@@ -24,6 +24,14 @@ PENDING = Pending(step=REMOVE, why=Why.PINNED, reason="rmdir gives EBUSY", errno
 
 TOLD: list[tuple[Report, Severity, str]] = [
     (
+        reports.AnswerLost(yes=False, errno=errno.EINVAL),
+        Severity.ERROR,
+        (
+            "the answer to the shutdown question, no, could not be sent (EINVAL): it is not sent"
+            " again, and the manager takes its absence for a no"
+        ),
+    ),
+    (
         reports.ManagerAwaited(errno=errno.ENOENT, detail="no socket at /var/run/cman_client"),
         Severity.WARNING,
         (
