@@ -10,20 +10,14 @@ from fakecluster.arms.suite import MakeCluster, needs
 from fakecluster.arms.values import Capability, Span
 from o2cbd.core.model import State, Why
 
+VALUES = ("write:ipv4_port", "write:ipv4_address", "write:num")
 ADDS = [
     ("mkdir", 1),  # the cluster
-    ("mkdir", 2),  # our own node
-    ("write:ipv4_port", 1),
-    ("write:ipv4_address", 1),
-    ("write:num", 1),
     ("write:local", 1),
-    ("mkdir", 3),  # the first peer
-    ("write:ipv4_port", 2),
-    ("write:ipv4_address", 2),
-    ("write:num", 2),
-    ("mkdir", 4),  # the last one
-    ("write:num", 3),
+    *(("mkdir", node + 1) for node in (1, 2, 3)),
+    *((call, node) for node in (1, 2, 3) for call in VALUES),
 ]
+"""Every changing call of a first start with two peers; our own node is the first of three."""
 
 
 @needs(Capability.CALL_FAULTS)

@@ -12,14 +12,17 @@ MANY = 255
 @needs(Capability.MANY_NODES)
 def test_255_nodes_joining(make: MakeCluster) -> None:
     """scope-members, left-out: ids 1 to 254 fill the table; for the last there is no num."""
-    cluster = make(MANY, daemons_on=(1, 254))
-    for host in (1, 254):
-        cluster.daemon_start(host)
+    cluster = make(MANY, daemons_on=(1, 254), down=tuple(range(2, MANY + 1)))
+    cluster.daemon_start(1)
+    cluster.in_sync(1, nodes=(1,))
+
+    for host in range(2, MANY + 1):
+        cluster.start(host, daemon=host == 254)
 
     for host in (1, 254):
-        cluster.is_in(host, State.SYNCED, within=Span.LATER)
         cluster.leaves_out(host, MANY, "id 255 is no o2cb number")
-    cluster.in_sync(1, 254, nodes=range(1, MANY))
+        cluster.is_in(host, State.SYNCED, within=Span.LATER)
+    cluster.in_sync(1, 254, nodes=range(1, MANY), within=Span.LATER)
 
     assert cluster.fingerprint(1) == cluster.fingerprint(254)
 
