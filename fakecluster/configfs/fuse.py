@@ -56,7 +56,8 @@ class FuseMount:
         if not self._settled.wait(START_TIMEOUT_S):
             raise TimeoutError(f"{self.path}: the kernel asked nothing")
         if self._ended.is_set():
-            raise OSError(f"cannot mount {self.path}: {self._failure}")
+            need = "fuse3 must be installed, and /dev/fuse open to this user"
+            raise OSError(f"cannot mount {self.path} with FUSE ({need}): {self._failure}")
 
     def stop(self) -> None:
         """Unmount it, busy or not, and end its thread; may be called again.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import re
 import shutil
@@ -62,9 +63,12 @@ def unmount(path: str) -> None:
             number = ctypes.get_errno()
             raise OSError(number, os.strerror(number), path)
         return
-    for mounted in our_mounts(path):
+    here = [mounted for mounted in our_mounts(path) if mounted.path == place(path)]
+    if not here:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), path)
+    for mounted in here:
         abort = Path(f"/sys/fs/fuse/connections/{mounted.device}/abort")
-        if mounted.path == place(path) and os.access(abort, os.W_OK):
+        if os.access(abort, os.W_OK):
             abort.write_text("1", encoding="ascii")
     helper = shutil.which("fusermount3") or shutil.which("fusermount")
     if helper is None:
@@ -77,7 +81,7 @@ def unmount(path: str) -> None:
         check=False,
     )
     if done.returncode != 0:
-        raise OSError(done.returncode, done.stderr.strip(), path)
+        raise OSError(errno.EPERM, done.stderr.strip(), path)
 
 
 def detach_stale(below: str | os.PathLike[str]) -> list[str]:

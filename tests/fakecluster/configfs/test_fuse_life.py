@@ -23,10 +23,10 @@ pytestmark = pytest.mark.process
 Mount = Callable[[ConfigfsModel], Path]
 
 SERVER = """
-import sys, threading
+import os, sys, threading
 from fakecluster.configfs.fuse import FuseMount
 from fakecluster.configfs.model import ConfigfsModel
-FuseMount(ConfigfsModel(), sys.argv[1]).start()
+FuseMount(ConfigfsModel(owner_uid=os.getuid()), sys.argv[1]).start()
 print("up", flush=True)
 threading.Event().wait()
 """
@@ -37,7 +37,7 @@ import mfusepy
 from fakecluster.configfs.fuse import FuseMount
 from fakecluster.configfs.model import ConfigfsModel
 top = sys.argv[1]
-model = ConfigfsModel()
+model = ConfigfsModel(owner_uid=os.getuid())
 with FuseMount(model, top):
     node = f"{top}/cluster/c/node/a"
     os.mkdir(f"{top}/cluster/c")
@@ -62,12 +62,13 @@ def names(where: Path | int) -> list[str]:
 
 
 def test_two_mounts_of_two_models(mount: Mount) -> None:
-    first, second = mount(ConfigfsModel()), mount(ConfigfsModel())
+    first, second = (mount(ConfigfsModel(owner_uid=os.getuid())) for _ in range(2))
     (first / "cluster" / "c").mkdir()
     assert list((second / "cluster").iterdir()) == []
 
 
-def test_two_mounts_of_one_model(model: ConfigfsModel, mount: Mount) -> None:
+def test_two_mounts_of_one_model(mount: Mount) -> None:
+    model = ConfigfsModel(owner_uid=os.getuid())
     first, second = mount(model), mount(model)
     (first / "cluster" / "c").mkdir()
     assert [each.name for each in (second / "cluster").iterdir()] == ["c"]
@@ -79,7 +80,7 @@ def test_many_mounts_end_with_their_threads(tmp_path: Path) -> None:
     for index in range(8):
         path = tmp_path / str(index)
         path.mkdir()
-        many.append(FuseMount(ConfigfsModel(), path))
+        many.append(FuseMount(ConfigfsModel(owner_uid=os.getuid()), path))
         many[-1].start()
     assert threading.active_count() == before + 8
     assert len(mounts.our_mounts(tmp_path)) == 8
@@ -91,7 +92,7 @@ def test_many_mounts_end_with_their_threads(tmp_path: Path) -> None:
 
 def test_stop_is_done_under_open_handles(tmp_path: Path) -> None:
     """A busy mount goes at once; who still has it open gets an error, and no wait."""
-    with FuseMount(ConfigfsModel(), tmp_path):
+    with FuseMount(ConfigfsModel(owner_uid=os.getuid()), tmp_path):
         fd = os.open(tmp_path / "cluster", os.O_RDONLY)
     assert list(tmp_path.iterdir()) == []
     assert refusal(lambda: names(fd)) != "ok"
@@ -99,7 +100,7 @@ def test_stop_is_done_under_open_handles(tmp_path: Path) -> None:
 
 
 def test_stop_twice_and_start_again(tmp_path: Path) -> None:
-    mounted = FuseMount(ConfigfsModel(), tmp_path)
+    mounted = FuseMount(ConfigfsModel(owner_uid=os.getuid()), tmp_path)
     mounted.stop()
     for _ in range(2):
         mounted.start()
@@ -110,7 +111,7 @@ def test_stop_twice_and_start_again(tmp_path: Path) -> None:
 
 def test_unmounted_by_somebody_else(tmp_path: Path) -> None:
     """The thread ends by itself, and stop has nothing to complain about."""
-    mounted = FuseMount(ConfigfsModel(), tmp_path)
+    mounted = FuseMount(ConfigfsModel(owner_uid=os.getuid()), tmp_path)
     mounted.start()
     mounts.unmount(str(tmp_path))
     mounted.stop()
@@ -119,7 +120,7 @@ def test_unmounted_by_somebody_else(tmp_path: Path) -> None:
 
 def test_no_directory_to_mount_at(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(OSError, match="cannot mount"):
-        FuseMount(ConfigfsModel(), tmp_path / "none").start()
+        FuseMount(ConfigfsModel(owner_uid=os.getuid()), tmp_path / "none").start()
     assert "none" in capfd.readouterr().err
 
 
@@ -159,7 +160,7 @@ def test_a_killed_servers_mount_is_detached(killed_server: Path) -> None:
 
 
 def test_a_killed_servers_mount_is_replaced(killed_server: Path) -> None:
-    with FuseMount(ConfigfsModel(), killed_server):
+    with FuseMount(ConfigfsModel(owner_uid=os.getuid()), killed_server):
         assert names(killed_server) == ["cluster"]
     assert mounts.our_mounts(killed_server) == []
 

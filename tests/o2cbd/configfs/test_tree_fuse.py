@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     trees: list[OsNodeTree] = []
 
     def mounted(variant: KernelVariant) -> tuple[ConfigfsModel, OsNodeTree]:
-        model = ConfigfsModel(variant=variant)
+        model = ConfigfsModel(variant=variant, owner_uid=os.getuid())
         mount = FuseMount(model, mount_point)
         mount.start()
         mounts.append(mount)

@@ -26,7 +26,7 @@ except AlreadyRunningError as error:
 def test_a_mount_is_locked_across_processes(tmp_path: Path) -> None:
     mount_point = tmp_path / "config"
     mount_point.mkdir()
-    with FuseMount(ConfigfsModel(), mount_point):
+    with FuseMount(ConfigfsModel(owner_uid=os.getuid()), mount_point):
         lock = lock_configfs(mount_point)
         process = subprocess.Popen(
             [sys.executable, "-c", _SECOND, str(mount_point)], stdout=subprocess.PIPE, text=True
@@ -42,7 +42,7 @@ def test_the_lock_outlives_the_node_tables(tmp_path: Path) -> None:
     """Clusters that come and go do not loosen it."""
     mount_point = tmp_path / "config"
     mount_point.mkdir()
-    with FuseMount(ConfigfsModel(), mount_point):
+    with FuseMount(ConfigfsModel(owner_uid=os.getuid()), mount_point):
         lock = lock_configfs(mount_point)
         (mount_point / "cluster" / "c1").mkdir()
         (mount_point / "cluster" / "c1").rmdir()
