@@ -83,6 +83,7 @@ class SimHost:
                 observer=witness.observer,
                 rested=witness.rested,
                 connected=self.truth.connected,
+                stood=lambda: probes.hit("state-stuck"),
             ),
             rules=rules,
             depth=depth,

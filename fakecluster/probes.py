@@ -57,8 +57,17 @@ PROBES: Final[Mapping[str, str]] = {
     "stopped": "a daemon was asked to end and did",
     "stopped-in-use": "a daemon ended while OCFS2 was in use",
     "state-stuck": "a daemon stood still in a call to a stopped manager",
-    **{f"state-{state.value}": f"a daemon rested in state {state.value}" for state in State},
-    **{f"pending-{why.value}": f"a step waited: {why.value}" for why in Why},
+    **{
+        f"state-{state.value}": f"a daemon rested in state {state.value}"
+        for state in State
+        if state not in {State.STOPPING, State.STUCK}
+    },
+    # A hold is told of as such, and cman always says whether there is quorum.
+    **{
+        f"pending-{why.value}": f"a step waited: {why.value}"
+        for why in Why
+        if why not in {Why.HELD, Why.QUORUM_UNKNOWN}
+    },
     "daemon-crashed-in-call": "a daemon was killed inside a call",
     "call-failed": "a changing call of a daemon's to configfs was refused",
 }
@@ -66,16 +75,15 @@ PROBES: Final[Mapping[str, str]] = {
 
 RARE: Final = frozenset(
     {
-        "state-lost",
-        "pending-unsafe",
         "pending-ignored",
-        "pending-quorum-unknown",
+        "pending-replacement-blocked",
+        "pending-unsafe",
         "replacement-failed",
-        "hold-unusable",
+        "stopped-in-use",
         "wrong-cluster",
     }
 )
-"""Not to be expected of a short run; `pending-quorum-unknown` never with cman."""
+"""Not to be expected of a short run."""
 
 _SIMPLE: Final[Mapping[type[reports.Report], str]] = {
     reports.ReplacementFailed: "replacement-failed",

@@ -50,6 +50,8 @@ class DaemonHost:
     """Called after each step of the agent."""
     connected: Callable[[], None]
     """Called when it has connected to the manager."""
+    stood: Callable[[], None]
+    """Called when it begins to stand still in a call to the manager."""
 
 
 class SimDaemon:
@@ -218,6 +220,7 @@ class SimDaemon:
         if self._blocks():
             if self.stuck_since_us is None:
                 self.stuck_since_us = self._host.timeline.now_us()
+                self._host.stood()
             return
         self.stuck_since_us = None
         self._readable = False

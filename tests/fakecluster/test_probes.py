@@ -16,10 +16,12 @@ def test_every_probe_says_what_it_stands_for_and_every_rare_one_is_a_probe() -> 
     assert set(PROBES) >= RARE
 
 
-def test_every_state_and_every_reason_has_a_probe() -> None:
-    expected = {f"state-{state.value}" for state in State} | {f"pending-{why.value}" for why in Why}
+def test_every_state_and_every_reason_that_can_be_has_a_probe() -> None:
+    states = {f"state-{state.value}" for state in State} - {"state-stopping"}
+    reasons = {f"pending-{why.value}" for why in Why} - {"pending-held", "pending-quorum-unknown"}
 
-    assert set(PROBES) >= expected
+    assert {name for name in PROBES if name.startswith("state-")} == states
+    assert {name for name in PROBES if name.startswith("pending-")} == reasons | {"pending-ended"}
 
 
 def test_hits_are_counted_and_the_rest_is_named() -> None:
@@ -82,6 +84,16 @@ def test_an_adoption_is_seen() -> None:
     world.run_for(5 * SECOND_US)
 
     assert world.probes.hits["adopted"] == 1
+
+
+def test_a_daemon_that_stands_still_is_seen() -> None:
+    world = _world()
+    world.start(1)
+    world.run_for(5 * SECOND_US)
+    world.cman_stop(1)
+    world.run_for(40 * SECOND_US)
+
+    assert world.probes.hits["state-stuck"] == 1
 
 
 def test_a_failed_call_and_a_daemon_that_dies_in_one_are_seen() -> None:
