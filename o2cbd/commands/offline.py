@@ -19,16 +19,20 @@ from o2cbd.commands.common import (
     EXIT_UNAVAILABLE,
     Failure,
 )
+from o2cbd.commands.foresight import after
 from o2cbd.configfs.interface import NodeTree
 from o2cbd.configfs.tree import OsNodeTree
 from o2cbd.core.fingerprint import fingerprint
-from o2cbd.core.model import CreateCluster, Membership, State, Status, Step, Tables
+from o2cbd.core.model import Holder, Membership, Pending, State, Status, Step, Tables, Why
 from o2cbd.core.names import cluster_name_problem
 from o2cbd.core.planner import Plan, Wanted, plan
 from o2cbd.core.policy import desired_table
 from o2cbd.core.removals import Permits
+from o2cbd.core.reports import process
 from o2cbd.core.rules import Rules
+from o2cbd.core.work import ROUNDS_MAX
 from o2cbd.errors import said
+from o2cbd.hold.semaphore import SysvHold
 from o2cbd.membership.cman import CmanSource, open_cman
 from o2cbd.membership.libcman import DEFAULT_LIBRARY, load
 from o2cbd.service.view import NOT_BEGUN, plan_json
@@ -44,6 +48,8 @@ class _Reading:
     tables: Tables | None
     """None: nothing may be done, so they were not read."""
     problem: str
+    holder: int | None = None
+    """The pid of somebody who holds the semaphore (0: unknown)."""
 
 
 def plan_here(settings: DaemonSettings) -> dict[str, Any]:
@@ -58,6 +64,8 @@ def plan_here(settings: DaemonSettings) -> dict[str, Any]:
     status, steps = compare(reading.membership, reading.tables, reading.problem, settings.rules)
     # Nobody has seen before what waits: it does since now.
     now_us = clock.now_us()
+    if reading.holder is not None:
+        status, steps = kept_back(status, steps, Holder(pid=reading.holder, since_us=now_us))
     pending = tuple(replace(one, since_us=now_us) for one in status.pending)
     return plan_json(replace(status, pending=pending), steps, WallClock(clock))
 
@@ -84,15 +92,16 @@ def compare(
             )
         )
 
+    steps: list[Step] = []
     found = next_round(tables)
-    steps = found.steps
-    if any(isinstance(step, CreateCluster) for step in steps):
-        # Everything else follows from an empty cluster.
-        made = Tables(
-            clusters=(membership.cluster,), attributes=dict.fromkeys(rules.attributes, "")
-        )
-        found = next_round(made)
-        steps = (*steps, *found.steps)
+    foreseen = tables
+    for _ in range(ROUNDS_MAX):
+        news = [step for step in found.steps if step not in steps]
+        if not news:
+            break
+        steps += news
+        foreseen = after(foreseen, news, rules.attributes)
+        found = next_round(foreseen)
     state = State.PENDING if steps or found.pending else State.SYNCED
     return replace(
         known,
@@ -102,7 +111,21 @@ def compare(
         pending=found.pending,
         left_out=desired.left_out,
         fingerprint=fingerprint(tables.entries),
-    ), steps
+    ), tuple(steps)
+
+
+def kept_back(
+    status: Status, steps: tuple[Step, ...], holder: Holder
+) -> tuple[Status, tuple[Step, ...]]:
+    """Let everything wait for the release of the semaphore."""
+    if not steps:
+        return replace(status, hold=holder), ()
+    reason = f"{process(holder.pid)} holds the semaphore; done when it is released"
+    held = tuple(Pending(step=step, why=Why.HELD, reason=reason) for step in steps)
+    return (
+        replace(status, state=State.HELD, hold=holder, pending=(*status.pending, *held)),
+        (),
+    )
 
 
 def _read(settings: DaemonSettings, calls: CallBoard) -> _Reading:
@@ -112,7 +135,10 @@ def _read(settings: DaemonSettings, calls: CallBoard) -> _Reading:
         return _Reading(membership=membership, tables=None, problem=problem)
     tree = OsNodeTree(settings.paths.configfs, settings.paths.debugfs, calls)
     return _Reading(
-        membership=membership, tables=_read_tables(tree, membership, settings.rules), problem=""
+        membership=membership,
+        tables=_read_tables(tree, membership, settings.rules),
+        problem="",
+        holder=_read_holder(settings, membership.cluster),
     )
 
 
@@ -158,6 +184,14 @@ def _read_tables(tree: NodeTree, membership: Membership, rules: Rules) -> Tables
         raise Failure(code, f"configfs cannot be read: {said(error)}") from None
     finally:
         tree.close()
+
+
+def _read_holder(settings: DaemonSettings, cluster: str) -> int | None:
+    try:
+        return SysvHold(settings.hold.name_for(cluster)).holder()
+    except OSError as error:
+        code = EXIT_NO_PERMISSION if error.errno == errno.EACCES else EXIT_UNAVAILABLE
+        raise Failure(code, f"the semaphore cannot be read: {said(error)}") from None
 
 
 def _with_patience(read: Callable[[], _Reading], calls: CallBoard) -> _Reading:

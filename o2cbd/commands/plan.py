@@ -84,10 +84,23 @@ def render(plan: dict[str, Any]) -> Iterator[str]:
     )
     yield ""
     if plan["steps"]:
-        yield f"Would be done now ({len(plan['steps'])}):"
+        yield f"{'Being done' if plan['daemon'] else 'Would be done'} now ({len(plan['steps'])}):"
         for step in plan["steps"]:
             yield f"  {step['text']}"
     else:
-        yield "Nothing would be done now."
+        yield _nothing(plan)
     yield from pending(plan["pending"])
     yield from left_out(plan["left_out"])
+
+
+def _nothing(plan: dict[str, Any]) -> str:
+    """Say why there is no step; a daemon at rest has done all that can be done."""
+    state, hold = plan["state"], plan.get("hold")
+    if state == "synced":
+        return "Nothing is to be done: the tables are as they should be."
+    if state == "held":
+        who = f"process {hold['pid']}" if hold is not None and hold["pid"] else "somebody"
+        return f"Nothing is done while {who} holds the semaphore."
+    if state == "pending":
+        return "Nothing can be done now: all that is wanted waits."
+    return f"Nothing is done while {state}; what is to be done is not known before that ends."

@@ -160,6 +160,7 @@ class Controller:
         if self._phase in {Phase.AWAY, Phase.ENDED}:
             return []
         self._phase = Phase.AWAY
+        self._work = Work()
         self._question.drop()
         symbol = reports.symbol(event.errno)
         self._view.block(f"the connection to the cluster manager died ({symbol})")
@@ -316,6 +317,7 @@ class Controller:
 
     def _keep_back(self, told: Iterable[reports.Report], held: Sequence[Pending]) -> Effects:
         waits = self._waiting.now((*self._work.waiting, *held), self._now_us)
+        self._work = Work()
         self._end_pass(self._holders.retry_us(self._now_us))
         return _tell(*told, *waits)
 
@@ -386,6 +388,7 @@ class Controller:
 
     def _leave(self) -> Effects:
         self._phase = Phase.LEAVING
+        self._work = Work()
         return [effects.ReadUsage(cluster=self._view.cluster)]
 
     # --- what is told ---------------------------------------------------------------------------
@@ -397,6 +400,7 @@ class Controller:
             pending=self._waiting.pending,
             hold=self._holders.holder,
             vote=self._question.last,
+            steps=self._work.left,
         )
 
 

@@ -312,6 +312,7 @@ class Status:
     entries: tuple[Entry, ...]
     """Of the last good reading of configfs."""
     pending: tuple[Pending, ...]
+    """What is wanted and cannot be done, as of the last pass that went to its end or was held."""
     left_out: tuple[LeftOut, ...]
     hold: Holder | None
     vote: Vote | None
@@ -320,3 +321,5 @@ class Status:
     first_pass_done: bool
     """True once a pass has run to its end; what READY waits for."""
     local_id: int | None = None
+    steps: tuple[Step, ...] = ()
+    """What can be done and is not yet, in order, the step under way first; empty at rest."""

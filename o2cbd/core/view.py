@@ -205,6 +205,7 @@ class View:
         pending: tuple[Pending, ...],
         hold: Holder | None,
         vote: Vote | None,
+        steps: tuple[Step, ...],
     ) -> Status:
         """Put together what may be known outside."""
         membership = self._membership
@@ -220,6 +221,7 @@ class View:
             left_out=self._desired.left_out,
             hold=hold,
             vote=vote,
+            steps=steps,
             fingerprint=self._fingerprint,
             first_pass_done=self._first_pass_done,
         )

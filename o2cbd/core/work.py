@@ -19,6 +19,7 @@ class Work:
     def __init__(self) -> None:
         self._plan = Plan(steps=(), pending=())
         self._todo: deque[Step] = deque()
+        self._current: Step | None = None
         self._tried: dict[Step, Refusal] = {}
         self._orphans: set[str] = set()
         """Nodes whose old entry this pass has removed, and whose add has not failed since."""
@@ -36,17 +37,23 @@ class Work:
         return self._plan.steps
 
     @property
+    def left(self) -> tuple[Step, ...]:
+        """The steps that are not done yet, the one under way first."""
+        now = () if self._current is None else (self._current,)
+        return (*now, *(one for one in self._todo if node_of(one) not in self._broken))
+
+    @property
     def waiting(self) -> tuple[Pending, ...]:
         """What the round's plan could not do."""
         return self._plan.pending
 
     def begin_round(self, plan: Plan) -> bool:
         """Take a new plan; False when the pass has had its rounds, or nothing is to do."""
+        self._todo = deque(plan.steps)
         if not plan.steps or self._rounds >= ROUNDS_MAX:
             return False
         self._rounds += 1
         self._plan = plan
-        self._todo = deque(plan.steps)
         self._broken.clear()
         return True
 
@@ -55,11 +62,13 @@ class Work:
         while self._todo:
             step = self._todo.popleft()
             if node_of(step) not in self._broken:
+                self._current = step
                 return step
         return None
 
     def succeeded(self, step: Step) -> None:
         """Note a success; what failed before a removal may have waited for that, and is free."""
+        self._current = None
         if isinstance(step, RemoveNode):
             self._tried = {
                 one: refusal
@@ -78,6 +87,7 @@ class Work:
             The name of the node when the step is the add for which this pass has removed an entry:
             it gets one second chance in the next round. Else None.
         """
+        self._current = None
         node = node_of(step)
         if node is not None:
             self._broken.add(node)

@@ -289,7 +289,8 @@ class Daemon:
                     return None
                 return {**self._status_json(), "serial": self._serial}
             case "plan":
-                return plan_json(self._overlaid(self._look_for_hold()), (), self._wall)
+                status = self._overlaid(self._look_for_hold())
+                return plan_json(status, status.steps, self._wall)
             case "forget":
                 return self._forget(request.get("node"))
             case "dump":

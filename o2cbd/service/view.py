@@ -173,11 +173,13 @@ def node_json(node: Node) -> dict[str, object]:
 
 def plan_json(status: Status, steps: tuple[Step, ...], wall: WallClock) -> dict[str, object]:
     """Give out what would be done now, and why the rest would not."""
+    hold = status.hold
     return {
         "schema": SCHEMA,
         "state": status.state.value,
         "reason": status.reason,
         "cluster": status.cluster,
+        "hold": None if hold is None else {"pid": hold.pid, "since": wall.utc(hold.since_us)},
         "steps": [step_json(step) for step in steps],
         "pending": [pending_json(pending, wall) for pending in status.pending],
         "left_out": [

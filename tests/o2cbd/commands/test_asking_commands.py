@@ -220,7 +220,7 @@ def test_plan_asks_the_daemon(o2cbd: Any, daemon: Any) -> None:
         "Cluster: prod",
         "Read by: the running daemon",
         "",
-        "Would be done now (1):",
+        "Being done now (1):",
         "  add node x",
     ]
     assert [request["request"] for request in daemon.asked] == ["plan", "plan"]
@@ -234,7 +234,7 @@ def test_plan_with_nothing_to_do_says_so(o2cbd: Any, daemon: Any) -> None:
         "Cluster: not known",
         "Read by: the running daemon",
         "",
-        "Nothing would be done now.",
+        "Nothing can be done now: all that is wanted waits.",
     ]
 
 
@@ -302,3 +302,24 @@ def test_a_crowd_that_does_not_move_is_75(
         75,
         "o2cbd: o2cbd is there and does not answer: timed out\n",
     )
+
+
+@pytest.mark.parametrize(
+    ("state", "hold", "line"),
+    [
+        ("synced", None, "Nothing is to be done: the tables are as they should be."),
+        ("held", {"pid": 7, "since": "T"}, "Nothing is done while process 7 holds the semaphore."),
+        ("held", {"pid": 0, "since": "T"}, "Nothing is done while somebody holds the semaphore."),
+        (
+            "stuck",
+            None,
+            "Nothing is done while stuck; what is to be done is not known before that ends.",
+        ),
+    ],
+)
+def test_a_plan_without_steps_says_why(
+    o2cbd: Any, daemon: Any, state: str, hold: Any, line: str
+) -> None:
+    """Each state has its own reason; nobody reads "nothing" as "all is well"."""
+    daemon.answer = lambda _request: {**PLAN, "steps": [], "state": state, "hold": hold}
+    assert o2cbd("plan").output.splitlines()[-1] == line

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import errno
 import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from o2cbd.core.model import (
     AddNode,
     CreateCluster,
     Entry,
+    Holder,
     Member,
     Membership,
     Node,
@@ -149,3 +152,63 @@ def test_failure_of_the_reader_is_the_commands() -> None:
 
     with pytest.raises(Failure, match="no manager"):
         offline._with_patience(fail, CallBoard(MonotonicClock()))
+
+
+def test_a_replacement_is_planned_to_its_end() -> None:
+    """The add that follows a removal is a part of it, and what it waited for is no pending."""
+    moved = replace(BETA, addresses=("10.0.0.3",))
+    gamma = Entry(name="gamma", inode=3, num=3, address="10.0.0.3", port=7777, local=False)
+    tables = Tables(clusters=("prod",), entries=(ALPHA_ENTRY, BETA_ENTRY, gamma))
+    status, steps = offline.compare(membership(ALPHA, moved), tables, "", Rules())
+    assert steps == (
+        RemoveNode(cluster="prod", node="gamma"),
+        RemoveNode(cluster="prod", node="beta"),
+        AddNode(cluster="prod", node=Node(name="beta", num=2, address="10.0.0.3", port=7777)),
+    )
+    assert (status.state, status.pending) == (State.PENDING, ())
+
+
+def test_half_made_entry_is_planned_to_its_end() -> None:
+    """Each value that is missing is written."""
+    half = Entry(name="beta", inode=2, num=0, address="0.0.0.0", port=0, local=False)
+    tables = Tables(clusters=("prod",), entries=(ALPHA_ENTRY, half))
+    _, steps = offline.compare(membership(ALPHA, BETA), tables, "", Rules())
+    assert [(one.attribute, one.value) for one in steps if isinstance(one, SetAttribute)] == [
+        ("ipv4_port", "7777"),
+        ("ipv4_address", "10.0.0.2"),
+        ("num", "2"),
+    ]
+    assert len(steps) == 3
+
+
+def test_what_somebody_holds_back_is_pending_and_names_him(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A daemon would do nothing now, and so says the plan."""
+    tables = Tables(clusters=("prod",), entries=(ALPHA_ENTRY, BETA_ENTRY))
+    reading = offline._Reading(membership=membership(ALPHA), tables=tables, problem="", holder=77)
+    monkeypatch.setattr(offline, "_read", lambda _settings, _calls: reading)
+    plan = offline.plan_here(DaemonSettings())
+    (waits,) = plan["pending"]
+    assert (plan["state"], plan["steps"], plan["hold"]["pid"]) == ("held", [], 77)
+    assert (waits["step"], waits["node"], waits["why"]) == ("remove-node", "beta", "held")
+    assert waits["reason"] == "process 77 holds the semaphore; done when it is released"
+
+
+def test_who_holds_where_nothing_is_to_be_done_changes_nothing() -> None:
+    holder = Holder(pid=7, since_us=1)
+    tables = Tables(clusters=("prod",), entries=(ALPHA_ENTRY, BETA_ENTRY))
+    status, steps = offline.compare(membership(ALPHA, BETA), tables, "", Rules())
+    kept, none = offline.kept_back(status, steps, holder)
+    assert (kept.state, kept.hold, kept.pending, none) == (State.SYNCED, holder, (), ())
+
+
+@pytest.mark.parametrize(("number", "code"), [(errno.EACCES, 77), (errno.EINVAL, 69)])
+def test_semaphore_that_cannot_be_read_ends_the_command(
+    monkeypatch: pytest.MonkeyPatch, number: int, code: int
+) -> None:
+    def refuse(_hold: object) -> None:
+        raise OSError(number, "no")
+
+    monkeypatch.setattr("o2cbd.hold.semaphore.SysvHold.holder", refuse)
+    with pytest.raises(Failure, match="the semaphore cannot be read: no") as caught:
+        offline._read_holder(DaemonSettings(), "prod")
+    assert caught.value.code == code

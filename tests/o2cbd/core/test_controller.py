@@ -1061,3 +1061,42 @@ def test_a_question_during_the_reading_of_the_tables_is_answered_before_a_step()
     assert (bench.manager.replies, bench.kernel.journal) == ([True], [remove(3)])
     order = [type(one) for one in bench.told]
     assert order.index(reports.Voted) < order.index(reports.StepApplied)
+
+
+# --- what is still to be done --------------------------------------------------------------------
+
+
+def test_the_status_shows_the_steps_that_are_left_while_they_are_done() -> None:
+    """For who asks while a step is slow, or stuck."""
+    bench = Bench(membership(1, 2))
+    seen: list[tuple[Step, ...]] = []
+    bench.kernel.after = lambda _step: seen.append(bench.status.steps)
+    bench.settle()
+    assert seen == [(CREATE,), (add(1), LOCAL, add(2)), (LOCAL, add(2)), (add(2),)]
+    assert bench.status.steps == ()
+
+
+def test_no_step_is_left_that_waits_for_a_release_a_manager_or_nothing_any_more() -> None:
+    held = filled(1, 2)
+    held.hold.held_by = 7
+    held.manager.membership = membership(1)
+    notice(held)
+    assert (held.status.steps, list(held.pending)) == ((), [remove(2)])
+    lost = Bench(membership(1, 2))
+
+    def die(_step: Step) -> None:
+        lost.manager.notices.append(ManagerLost(errno=errno.EHOSTDOWN))
+        lost.manager.connect_error = OSError(errno.ECONNREFUSED, "nobody listens")
+
+    lost.kernel.after = die
+    lost.settle()
+    assert (lost.kernel.journal, lost.status.state, lost.status.steps) == (
+        [CREATE],
+        State.LOST,
+        (),
+    )
+    stopped = Bench(membership(1, 2, 3))
+    stopped.kernel.make_cluster(CLUSTER)
+    stopped.kernel.after = lambda _step: stopped.agent.stop()
+    stopped.settle()
+    assert (stopped.kernel.journal, stopped.status.steps) == ([add(1)], ())

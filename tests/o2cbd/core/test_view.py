@@ -21,7 +21,7 @@ def settled(view: View, now: Membership, *entries: int) -> None:
 
 def status(view: View, *, stopping: bool = False, lost: bool = False, held: bool = False) -> Status:
     hold = Holder(pid=7, since_us=1) if held else None
-    return view.status(stopping=stopping, lost=lost, pending=(), hold=hold, vote=None)
+    return view.status(stopping=stopping, lost=lost, pending=(), hold=hold, vote=None, steps=())
 
 
 @pytest.mark.parametrize("call", ["no_step", "compare", "own_name"])

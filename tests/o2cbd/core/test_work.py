@@ -154,3 +154,30 @@ def test_when_an_entry_stays_the_replacements_that_needed_it_gone_are_not_begun(
     assert work.next() == REMOVE4
     work.failed(REMOVE4, errno.EBUSY, "")
     assert drain(work) == [REMOVE5, ADD1]
+
+
+def test_what_is_left_begins_with_the_step_under_way() -> None:
+    """And a node whose step failed is left alone for the round."""
+    work = Work()
+    assert work.left == ()
+    work.begin_round(plan(ADD2, ADD1, LOCAL, ADD3))
+    assert work.left == (ADD2, ADD1, LOCAL, ADD3)
+    assert work.next() == ADD2
+    assert work.left == (ADD2, ADD1, LOCAL, ADD3)
+    work.succeeded(ADD2)
+    assert work.next() == ADD1
+    work.failed(ADD1, errno.EIO, "")
+    assert work.left == (ADD3,)
+    work.next()
+    work.succeeded(ADD3)
+    assert work.left == ()
+
+
+def test_what_a_pass_had_no_round_for_is_left() -> None:
+    work = Work()
+    for _ in range(ROUNDS_MAX):
+        work.begin_round(plan(ADD2))
+        drain(work)
+        work.succeeded(ADD2)
+    assert not work.begin_round(plan(ADD3))
+    assert work.left == (ADD3,)

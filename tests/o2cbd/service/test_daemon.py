@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from o2cbd.core.model import (
+    CreateCluster,
     Entry,
     Holder,
     Member,
@@ -267,6 +268,20 @@ def test_unreadable_hold_hides_no_status(house: Any) -> None:
     _, status = house.run(acts)
 
     assert (status["state"], status["hold"]) == ("synced", None)
+
+
+def test_plan_tells_what_is_being_done_and_who_holds(house: Any) -> None:
+    """The steps of the running pass, in order, the one under way first."""
+    steps = (CreateCluster(cluster="prod"), RemoveNode(cluster="prod", node="beta"))
+    house.hold.pid = 77
+
+    def acts() -> Any:
+        house.publish(cluster="prod", steps=steps)
+        return house.ask({"request": "plan"})
+
+    _, plan = house.run(acts)
+    assert [item["text"] for item in plan["steps"]] == ["create cluster prod", "remove node beta"]
+    assert plan["hold"]["pid"] == 77
 
 
 def test_plan_tells_what_waits(house: Any) -> None:
