@@ -41,18 +41,27 @@ class SimCluster(SimLooks):
     arm = "sim"
     missing = MISSING["sim"]
 
-    def __init__(self, spec: ClusterSpec, *, depth: Depth = Depth.INTERFACES) -> None:
+    def __init__(
+        self,
+        spec: ClusterSpec,
+        *,
+        depth: Depth = Depth.INTERFACES,
+        made: Callable[[World], None] | None = None,
+    ) -> None:
         """Boot it: managers up and of one mind, no daemon yet.
 
         Args:
             spec: what to boot.
             depth: what of the daemons is real.
+            made: called with the world before anything has happened in it.
         """
         self.spec = spec
         self.untouched_oracle = UntouchedOracle(self)
         self.world = World(
             spec.topology, timings=_TIMINGS, dead_threshold=spec.dead_threshold, depth=depth
         )
+        if made is not None:
+            made(self.world)
         self._events: collections.deque[Line] = collections.deque(maxlen=_EVENTS_KEPT)
         self.world.trace.listen(self._events.append)
         for host in spec.hosts:

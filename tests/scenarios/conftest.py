@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -16,9 +17,13 @@ from fakecluster.arms.values import ARMS, MISSING, ClusterSpec
 from fakecluster.arms.words import ClusterWords
 from fakecluster.cman.topology import Topology
 from fakecluster.depth import Depth
+from fakecluster.sim_trace import header_of
+from fakecluster.trace_file import TraceWriter
+from fakecluster.world import World
 
-Boot = Callable[[ClusterSpec, ExitStack], ClusterWords]
+Boot = Callable[[ClusterSpec, ExitStack, pytest.Item], ClusterWords]
 CLUSTERS = pytest.StashKey[list[ClusterWords]]()
+REACHED_ITS_END = pytest.StashKey[bool]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -29,11 +34,39 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=Depth.INTERFACES.value,
         help="what of a simulated daemon is real (arm sim)",
     )
+    parser.addoption(
+        "--trace-dir",
+        type=Path,
+        metavar="DIR",
+        help="write each scenario's trace there, for `fakecluster replay` (arm sim)",
+    )
 
 
 def _sim(config: pytest.Config) -> Boot:
     depth = Depth(config.getoption("--depth", Depth.INTERFACES.value))
-    return lambda spec, _stack: SimCluster(spec, depth=depth)
+    traces: Path | None = config.getoption("--trace-dir", None)
+
+    def boot(spec: ClusterSpec, stack: ExitStack, item: pytest.Item) -> ClusterWords:
+        if traces is None:
+            return SimCluster(spec, depth=depth)
+        traces.mkdir(parents=True, exist_ok=True)
+        name = re.sub(r"[^\w]+", "-", item.nodeid.rpartition("/")[2]).strip("-")
+        out = stack.enter_context((traces / f"{name}.jsonl").open("w", encoding="utf-8"))
+
+        def write(world: World) -> None:
+            writer = TraceWriter(out, header_of(world))
+            world.trace.listen(writer)
+            stack.callback(lambda: writer.end(_outcome(world, item), world.now_us()))
+
+        return SimCluster(spec, depth=depth, made=write)
+
+    return boot
+
+
+def _outcome(world: World, item: pytest.Item) -> str:
+    if world.violations:
+        return "safety"
+    return "good" if item.stash.get(REACHED_ITS_END, False) else "liveness"
 
 
 def _process(_config: pytest.Config) -> Boot:
@@ -41,7 +74,7 @@ def _process(_config: pytest.Config) -> Boot:
     from fakecluster.arms.process_arm import ProcessArm  # noqa: PLC0415
     from fakecluster.configfs.mounts import our_mounts  # noqa: PLC0415
 
-    def boot(spec: ClusterSpec, stack: ExitStack) -> ClusterWords:
+    def boot(spec: ClusterSpec, stack: ExitStack, _item: pytest.Item) -> ClusterWords:
         # AF_UNIX takes 107 bytes, so the path is a short one.
         name = stack.enter_context(tempfile.TemporaryDirectory(prefix="sc-", dir="/tmp"))
 
@@ -90,7 +123,7 @@ def make(request: pytest.FixtureRequest) -> Iterator[MakeCluster]:
     with ExitStack() as stack:
 
         def make(nodes: int | Topology = 3, **spec: Any) -> ClusterWords:
-            cluster = boot(spec_of(nodes, **spec), stack)
+            cluster = boot(spec_of(nodes, **spec), stack, request.node)
             cluster.scenario = request.node.nodeid
             made.append(cluster)
             return cluster
@@ -104,3 +137,4 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     yield
     for cluster in item.stash.get(CLUSTERS, []):
         cluster.judge()
+    item.stash[REACHED_ITS_END] = True

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from fakecluster.trace_file import read_trace
+
 ROOT = Path(__file__).parents[3]
 SCENARIOS = """
 import pytest
@@ -48,7 +50,7 @@ def test_the_suite_judges_at_the_end_and_skips_with_a_reason(tmp_path: Path) -> 
         [
             sys.executable, "-m", "pytest", "-c", str(ROOT / "pyproject.toml"),
             "--rootdir", str(tmp_path), "-p", "no:cacheprovider", "-p", "no:randomly",
-            "--arm", "sim", str(suite),
+            "--arm", "sim", "--trace-dir", str(tmp_path / "traces"), str(suite),
         ],
         capture_output=True, text=True, check=False, cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -59,4 +61,10 @@ def test_the_suite_judges_at_the_end_and_skips_with_a_reason(tmp_path: Path) -> 
     assert "the table is empty" in done.stdout
     assert "to find anything, but:\nE         node 1: nobody asks" not in done.stdout
     assert "sim: node ids up to 32 bits: ids are small here" in done.stdout
+    ends = {path.stem: read_trace(path).lines[-1].what for path in (tmp_path / "traces").iterdir()}
+    assert ends == {
+        "test_some-py-test_good": "good",
+        "test_some-py-test_violation": "safety",
+        "test_some-py-test_broken_before_its_end": "safety",
+    }
     assert "run it again: pytest 'suite/test_some.py::test_violation' --arm sim" in done.stdout
