@@ -76,7 +76,7 @@ def told(found: Mapping[Run, str]) -> Iterable[str]:
 
 def main(arguments: Sequence[str]) -> int:
     """Ask, tell and compare."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--count", type=int, default=200, help="so many seeds, from 0 on")
     parser.add_argument("files", nargs="*", help="scenario files")
     options = parser.parse_args(arguments)
