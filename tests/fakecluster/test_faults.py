@@ -68,6 +68,37 @@ def test_a_delayed_notice_comes_later() -> None:
     assert mine - others == 30
 
 
+def test_doubled_notices_are_heard_twice_and_change_nothing() -> None:
+    world = _started()
+    heard: list[object] = []
+    client = world.engine.connect(1, deliver=heard.append)
+    client.start_notification()
+    others, mine = _notices(world, 1, NoticeFault.DUPLICATE, count=2)
+
+    assert mine == others
+    assert len(heard) >= 2
+    assert heard[0] == heard[1]
+    assert world.settle() == []
+    assert world.violations == []
+
+
+def test_coalesced_notices_come_at_one_instant() -> None:
+    world = _started()
+    heard_us: list[int] = []
+    client = world.engine.connect(1, deliver=lambda _: heard_us.append(world.now_us()))
+    client.start_notification()
+    world.notice(1, NoticeFault.COALESCE, count=3, delay_us=60 * SECOND_US)
+    for node_id in (3, 2):
+        world.leave(node_id)
+        world.run_for(5 * SECOND_US)
+    world.start(2)
+    world.run_for(10 * SECOND_US)
+
+    assert len(heard_us) >= 3
+    assert len(set(heard_us[:3])) == 1
+    assert heard_us[0] > 5 * SECOND_US
+
+
 def test_a_failed_read_is_repeated_and_the_last_view_is_kept() -> None:
     world = _started()
     world.fail_read(1, errno.EIO, count=2)
