@@ -43,10 +43,11 @@ class Wait:
 
 
 class Agent:
-    """One daemon's mind and hands; every method is called from one thread.
+    """One daemon's mind and hands; lives in one thread.
 
-    Call `step` again and again, waiting in between as it says. `forget` and `stop` take effect
-    in the next `step`.
+    Call `step` again and again, waiting in between as it says. `forget` and `stop` may be called
+    from any thread. They take effect in the next `step`, and in one that is under way before its
+    next change of configfs.
     """
 
     def __init__(

@@ -5,6 +5,7 @@ The agent, its source, tree and hold are made, used and closed in this thread on
 
 from __future__ import annotations
 
+import contextlib
 import select
 import signal
 import threading
@@ -144,7 +145,18 @@ class AgentThread:
 
     def _request(self, request: Callable[[Mind], None]) -> None:
         self._requests.append(request)
+        self._hand_over()
         self._to_agent.set()
+
+    def _hand_over(self) -> None:
+        """Give the agent what is asked of it: by the main thread at once, since a step may be long.
+
+        By the agent's own thread, too: what was asked for before there was an agent.
+        """
+        agent = self._agent
+        while agent is not None and self._requests:
+            with contextlib.suppress(IndexError):  # the other thread was faster
+                self._requests.popleft()(agent)
 
     # ---- in the thread
 
@@ -163,8 +175,7 @@ class AgentThread:
         steps = 0
         while agent.exit_code is None:
             self._to_agent.clear()
-            while self._requests:
-                self._requests.popleft()(agent)
+            self._hand_over()
             steps += 1
             now_us = self._clock.now_us()
             self._activity = Activity(steps=steps, since_us=now_us, waiting=False)

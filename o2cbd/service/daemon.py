@@ -257,6 +257,8 @@ class Daemon:
         if self._stop_due_us is None or now_us < self._stop_due_us:
             return None
         call = self._calls.current
+        if call is not None and now_us - call.since_us < self._timing.stop_grace_us:
+            call = None
         status = self._thread.status or NOT_BEGUN
         self._tell(
             reports.StoppedWhileStuck(

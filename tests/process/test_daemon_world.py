@@ -205,3 +205,17 @@ def test_daemon_without_standard_descriptors_keeps_the_tables_true(make_cluster:
 
     assert [str(file) for file in files] == ["/dev/null"] * 3
     assert process.returncode == 0
+
+
+def test_sigterm_during_the_first_fill_ends_it_there(make_cluster: Any) -> None:
+    """sigterm: no node is added after it, and none is left half made."""
+    cluster = make_cluster(nodes=200)
+    daemon = cluster.run(1)
+    cluster.wait_log(1, "done: add node node3 ")
+    assert daemon.stop(timeout_s=20) == 0
+
+    told = daemon.log.partition("SIGTERM: stopping")[2]
+    assert told.count("done: ") <= 2  # the step under way, and one that was begun meanwhile
+    assert told.endswith("stopping, the tables stay\n")
+    assert len(cluster.table(1)) < 200
+    assert all(row.num for row in cluster.table(1).values())

@@ -49,11 +49,9 @@ class ScriptedMind:
         self.script: Callable[[ScriptedMind], None] = lambda _mind: None
 
     def forget(self, node: str) -> None:
-        self.threads.add(threading.get_ident())
         self.forgotten.append(node)
 
     def stop(self) -> None:
-        self.threads.add(threading.get_ident())
         self.stops += 1
 
     def step(self) -> Wait:

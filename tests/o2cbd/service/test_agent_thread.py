@@ -72,10 +72,45 @@ def test_stack_is_large_for_this_thread_only(
     assert STACK_BYTES >= 8 * 1024 * 1024
 
 
-def test_requests_are_handed_over_in_the_thread_and_in_order(
+def test_requests_reach_an_agent_that_is_inside_a_step(house: Any, started: AgentThread) -> None:
+    """A first fill is one step, and a stop must not wait for its end."""
+    seen: list[tuple[list[str], int]] = []
+
+    def work(mind: Any) -> None:
+        if not seen:
+            house.until(lambda: mind.stops)
+            seen.append((list(mind.forgotten), mind.stops))
+
+    house.mind.script = work
+    started.start()
+    house.until(lambda: house.mind.steps)
+    started.request_forget("a")
+    started.request_stop()
+    assert started.join(20)
+
+    assert (seen, started.exit_code) == ([(["a"], 1)], 0)
+
+
+def test_requests_before_there_is_an_agent_are_kept(house: Any, started: AgentThread) -> None:
+    """SIGTERM may come while it is made."""
+    make, asked = house.make_agent, threading.Event()
+
+    def make_late() -> Any:
+        assert asked.wait(20)
+        return make()
+
+    started._make_agent = make_late
+    started.start()
+    started.request_stop()
+    asked.set()
+    assert started.join(20)
+    assert (house.mind.stops, started.exit_code) == (1, 0)
+
+
+def test_requests_come_in_order_and_the_agent_lives_in_its_own_thread(
     house: Any, started: AgentThread
 ) -> None:
-    """The agent is made, asked and stopped in one thread, which is not the caller's."""
+    """The agent is made and driven in one thread, which is not the caller's."""
     started.start()
     started.request_forget("a")
     started.request_forget("b")
