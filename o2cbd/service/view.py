@@ -80,6 +80,8 @@ def overlaid(status: Status, overlay: Overlay, wall: WallClock) -> Status:
         return replace(status, state=State.STUCK, reason=reason)
     if hold is not None and status.state in {State.PENDING, State.SYNCED}:
         return replace(status, state=State.HELD)
+    if status.state is State.PENDING and status.steps and not status.reason:
+        return replace(status, reason=f"{_count(len(status.steps), 'step')} under way")
     return status
 
 

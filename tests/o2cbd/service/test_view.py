@@ -220,3 +220,12 @@ def test_moment_keeps_its_name_until_the_wall_clock_is_set(
 
     assert (first, again) == ("2023-11-14T22:13:20.000Z",) * 2
     assert later == "2023-11-14T23:13:20.000Z"
+
+
+def test_work_under_way_is_said() -> None:
+    """A first fill is neither in sync nor does anything wait."""
+    remove = RemoveNode(cluster="prod", node="beta")
+    busy = replace(NOT_BEGUN, state=State.PENDING, reason="", steps=(remove, remove))
+    assert overlaid(busy, Overlay(), WALL).reason == "2 steps under way"
+    told = replace(busy, reason="r")
+    assert overlaid(told, Overlay(), WALL).reason == "r"
