@@ -16,6 +16,7 @@ STANDARD_MODES = ("r", "w", "w")
 def main() -> None:
     """Run the command line and exit."""
     prepare(sys.argv[1:])
+    speak_utf8()
     # Only now, since it takes a third of a second in which a signal may come.
     from o2cbd.cli import main as run  # noqa: PLC0415
 
@@ -48,3 +49,13 @@ def open_standard_descriptors() -> None:
         name = ("stdin", "stdout", "stderr")[fd]
         if getattr(sys, name) is None:
             setattr(sys, name, open(fd, mode, closefd=False))  # noqa: SIM115 - for the process's life
+
+
+def speak_utf8() -> None:
+    """Start anew where names of files are not UTF-8.
+
+    In such a locale a node's name would reach configfs as other bytes than the cluster manager has,
+    or not at all.
+    """
+    if sys.getfilesystemencoding() != "utf-8" and sys.executable:
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])

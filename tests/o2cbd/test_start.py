@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -82,3 +83,22 @@ def test_a_signal_in_the_first_moments_is_no_death_by_signal() -> None:
     )
     assert ended.returncode == 73
     assert "cannot start" in ended.stderr
+
+
+def test_names_are_utf_8_in_every_locale(tmp_path: Path) -> None:
+    """A name is the cluster manager's bytes, whatever LANG was when the daemon was started."""
+    environment = {
+        "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PATH": os.environ["PATH"]
+    }  # fmt: skip
+    program = tmp_path / "program.py"
+    program.write_text(
+        f"import sys; sys.path.insert(0, {str(Path.cwd())!r})\n"
+        "print(sys.getfilesystemencoding(), sys.argv[1:], flush=True)\n"
+        "from o2cbd import start\n"
+        "start.speak_utf8()\n"
+    )
+    shown = subprocess.run(
+        [sys.executable, str(program), "a", "b c"],
+        env=environment, capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    assert shown.stdout.splitlines() == ["ascii ['a', 'b c']", "utf-8 ['a', 'b c']"]

@@ -407,6 +407,30 @@ def test_watchdog_is_fed_in_a_declared_call(house: Any, systemd: Any) -> None:
     assert messages == ["WATCHDOG=1"] * 3
 
 
+def test_watchdog_is_fed_while_one_long_step_makes_calls(house: Any, systemd: Any) -> None:
+    """A first fill is hundreds of calls in one step; between two of them none is declared."""
+    house.environment = {"NOTIFY_SOCKET": str(systemd.path), "WATCHDOG_USEC": "400000"}
+
+    def work(_mind: Any) -> None:
+        while not house.release.wait(0.01):
+            with house.calls.declare("mkdir"):
+                pass
+
+    house.mind.script = work
+
+    def acts() -> list[str]:
+        house.until(lambda: house.mind.steps == 1)
+        systemd.rest()
+        systemd.socket.settimeout(20)
+        messages = [systemd.next() for _ in range(4)]
+        house.release.set()
+        return messages
+
+    _, messages = house.run(acts)
+
+    assert messages == ["WATCHDOG=1"] * 4
+
+
 def test_watchdog_starves_while_the_agent_hangs_in_nothing(house: Any, systemd: Any) -> None:
     """An agent that is in no declared call and does not move is not covered up."""
     house.environment = {"NOTIFY_SOCKET": str(systemd.path), "WATCHDOG_USEC": "40000"}

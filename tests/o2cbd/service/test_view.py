@@ -21,6 +21,7 @@ from o2cbd.core.model import (
     Node,
     Pending,
     Quorum,
+    RemoveNode,
     SetAttribute,
     State,
     Vote,
