@@ -42,8 +42,11 @@ class Cast:
 
     def later(self, longest_us: int = LONGEST_US) -> Cast:
         """Return the same cast some time later."""
-        at_us = self._at_us + self.draw.span_us(longest_us)
-        return Cast(self.draw, self.topology, at_us, self._deeds)
+        return self.after(self.draw.span_us(longest_us))
+
+    def after(self, span_us: int) -> Cast:
+        """Return the same cast so much later."""
+        return Cast(self.draw, self.topology, self._at_us + span_us, self._deeds)
 
     def do(self, verb: str, **args: Arg) -> None:
         """Note a deed."""

@@ -103,11 +103,24 @@ def _one_way(cast: Cast) -> None:
             cast.later().maybe("mend", speaker=speaker, listener=listener)
 
 
+def _slow(cast: Cast) -> None:
+    cast.do(
+        "slow-network",
+        delay_us=cast.draw.span_us(400_000),
+        jitter_us=cast.draw.span_us(400_000),
+        loss_percent=cast.draw.below(40),
+    )
+    _power(cast.later(5_000_000))
+    cast.later().maybe("slow-network")
+
+
 def _mount(cast: Cast) -> None:
     for node in cast.nodes():
         cast.later(2_000_000).do("mount", node=node)
         if cast.draw.chance(4):  # what its own entry must not follow while it is in use
             cast.later(5_000_000).do("address", node=node, addresses=(cast.address(),))
+        if cast.draw.chance(8):
+            cast.later().do("daemon-sigterm", node=node)
         cast.later().maybe("umount", node=node)
 
 
@@ -255,7 +268,10 @@ def _hold(cast: Cast) -> None:
     cast.do("hold", node=node)
     _power(cast.later(2_000_000))
     verb = cast.draw.pick(("release", "kill-holder", "remove-semaphore"))
-    cast.later(90_000_000).maybe(verb, node=node)
+    if cast.draw.chance(4):  # so long that it is warned of
+        cast.after(75_000_000).do(verb, node=node)
+    else:
+        cast.later().maybe(verb, node=node)
 
 
 def _semaphore(cast: Cast) -> None:
@@ -312,6 +328,7 @@ KINDS: Final[Mapping[str, Episode]] = MappingProxyType(
         "isolate": _isolate,
         "ring": _ring,
         "one-way": _one_way,
+        "slow": _slow,
         "mount": _mount,
         "pin": _pin,
         "address": _address,

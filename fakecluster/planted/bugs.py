@@ -100,7 +100,7 @@ BUGS: Final[Mapping[str, Bug]] = MappingProxyType(
                 _VIEW,
                 "        permits = Permits(",
                 (
-                    "        if not self._first_pass_done:\n"
+                    "        if tables.entries and not self._first_pass_done:\n"
                     "            self._desired = Desired(nodes=(), left_out=())\n"
                     "        permits = Permits("
                 ),
@@ -179,7 +179,7 @@ BUGS: Final[Mapping[str, Bug]] = MappingProxyType(
             "a node that came back unseen loses its right entry and gets it anew",
             (
                 _VIEW,
-                "        self._membership = membership\n        self._forgotten -=",
+                "        self._membership = membership\n",
                 (
                     "        was = {} if self._membership is None else {\n"
                     "            one.id: one.incarnation for one in self._membership.members\n"
@@ -189,7 +189,7 @@ BUGS: Final[Mapping[str, Bug]] = MappingProxyType(
                     "            for one in membership.members\n"
                     "            if was.get(one.id, one.incarnation) != one.incarnation\n"
                     "        }\n"
-                    "        self._membership = membership\n        self._forgotten -="
+                    "        self._membership = membership\n"
                 ),
             ),
             (
@@ -215,11 +215,8 @@ BUGS: Final[Mapping[str, Bug]] = MappingProxyType(
         ),
         "local-removed-under-region": _bug(
             "the local node is removed under a heartbeat region",
-            (
-                _REMOVALS,
-                "if removal.local and permits.tables.regions:",
-                "if removal.local and removal is None:",
-            ),
+            (_REMOVALS, "if removal.local and permits.tables.regions:", "if removal is None:"),
+            (_REMOVALS, "if live_nums is None or", "if entry.local or live_nums is None or"),
             original=False,
         ),
         "newcomer-evicts": _bug(

@@ -43,6 +43,8 @@ def _value(table: TomlTable, name: str, kind: Kind) -> Arg:  # noqa: PLR0911 - o
             return table.count(name, 1, least=1)
         case Kind.NUMBER:
             return table.count(name, 0)
+        case Kind.PERCENT:
+            return min(table.count(name, 0), 100)
         case Kind.FLAG:
             return table.flag(name, default=False)
         case Kind.ADDRESSES:

@@ -22,6 +22,7 @@ class Kind(enum.Enum):
     TEXT = "text"
     COUNT = "a whole number from 1"
     NUMBER = "a whole number from 0"
+    PERCENT = "a whole number from 0 to 100"
     FLAG = "true or false"
     ERRNO = "the symbol of an errno"
     FAULT = f"one of {', '.join(fault.value for fault in NoticeFault)}"
@@ -159,6 +160,11 @@ VERBS: Final[Mapping[str, Verb]] = MappingProxyType(
         ),
         "ring": Verb(about="each hears only its neighbours by id", does=lambda w, _a: w.ring()),
         "heal": Verb(about="undo all partitions and cuts", does=lambda w, _a: w.heal()),
+        "slow-network": Verb(
+            about="everything between nodes takes longer; with nothing given as fast as it was",
+            does=lambda w, a: w.slow_network(**a),
+            may={"delay_us": Kind.NUMBER, "jitter_us": Kind.NUMBER, "loss_percent": Kind.PERCENT},
+        ),
         # --- the shared volume and the kernel
         "mount": _on("mount the shared volume", lambda w, a: w.mount(a["node"])),
         "umount": _on("unmount it", lambda w, a: w.umount(a["node"])),

@@ -249,6 +249,7 @@ EXAMPLES = {
     Kind.TEXT: '"x"',
     Kind.COUNT: "1",
     Kind.NUMBER: "0",
+    Kind.PERCENT: "100",
     Kind.FLAG: "true",
     Kind.ERRNO: '"EIO"',
     Kind.FAULT: '"dup"',
