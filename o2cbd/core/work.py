@@ -40,6 +40,8 @@ class Work:
     def left(self) -> tuple[Step, ...]:
         """The steps that are not done yet, the one under way first."""
         now = () if self._current is None else (self._current,)
+        if not self._broken:  # nearly always; and it is asked for at every event
+            return (*now, *self._todo)
         return (*now, *(one for one in self._todo if node_of(one) not in self._broken))
 
     @property
