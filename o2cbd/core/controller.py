@@ -236,8 +236,8 @@ class Controller:
 
     def _on_membership_failed(self, event: events.MembershipReadFailed) -> Effects:
         self._unread_memberships += 1
-        symbol = reports.symbol(event.errno)
-        self._view.block(f"the membership cannot be read ({symbol}), it is tried again")
+        why = reports.unread(event.errno)
+        self._view.block(f"the membership cannot be read ({why}), it is tried again")
         self._end_pass(self._now_us + pause_us(self._unread_memberships, self._timing))
         if self._unread_memberships > 1:
             return []

@@ -25,6 +25,12 @@ def symbol(number: int | None) -> str:
     return "" if number is None else errno.errorcode.get(number, str(number))
 
 
+def unread(number: int) -> str:
+    """Return why a reading of the manager failed; ENOENT has a meaning of its own."""
+    hint = ": the manager has not formed its first membership yet"
+    return f"{symbol(number)}{hint if number == errno.ENOENT else ''}"
+
+
 def spell(name: str) -> str:
     """Return a node's name so that it cannot be taken for anything but a name."""
     return name if name.isprintable() and name and not name.isspace() else ascii(name)
@@ -126,7 +132,7 @@ class MembershipUnreadable(Report):
     @property
     def text(self) -> str:
         return (
-            f"reading the membership failed ({symbol(self.errno)}): the last good view is kept,"
+            f"reading the membership failed ({unread(self.errno)}): the last good view is kept,"
             " nothing is done until it can be read again"
         )
 

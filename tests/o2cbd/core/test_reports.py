@@ -58,6 +58,14 @@ TOLD: list[tuple[Report, Severity, str]] = [
         ),
     ),
     (
+        reports.MembershipUnreadable(errno=errno.ENOENT),
+        Severity.WARNING,
+        (
+            "reading the membership failed (ENOENT: the manager has not formed its first membership"
+            " yet): the last good view is kept, nothing is done until it can be read again"
+        ),
+    ),
+    (
         reports.MembershipUnreadable(errno=errno.EINVAL),
         Severity.WARNING,
         (
