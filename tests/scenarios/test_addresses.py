@@ -119,6 +119,17 @@ def test_ipv6_only_node_is_left_out(make: MakeCluster) -> None:
     cluster.leaves_out(1, 3, "IPv4")
 
 
+def test_node_with_the_address_0_0_0_0_is_left_out(make: MakeCluster) -> None:
+    """never, left-out: a kernel that gets 0.0.0.0 can crash at the next rmdir."""
+    cluster = make(cluster_of(node(1), node(2), node(3, "0.0.0.0")))
+    for host in (1, 2, 3):
+        cluster.daemon_start(host)
+
+    cluster.in_sync(1, 2, 3, nodes=(1, 2))
+
+    cluster.leaves_out(1, 3, "0.0.0.0")
+
+
 def test_first_ipv4_address_counts(make: MakeCluster) -> None:
     """address: of several the first IPv4 one, wherever it stands."""
     cluster = make(cluster_of(node(1), node(2, "2001:db8::2", "10.0.0.2", "10.1.0.2")))
