@@ -87,11 +87,15 @@ class EngineSource:
                 return last[2]
             members: list[Member] = []
             absentees: list[Absentee] = []
+            known = self._known
             for each in entries:
-                if each.state is NodeState.MEMBER:
-                    members.append(self._member(each))
-                else:
+                if each.state is not NodeState.MEMBER:
                     absentees.append(self._absentee(each, two_node=two_node))
+                    continue
+                before = known.get(each.node_id)
+                members.append(
+                    before[1] if before is not None and before[0] is each else self._member(each)
+                )
         membership = Membership(
             cluster=cluster,
             local_id=local_id,
@@ -114,9 +118,6 @@ class EngineSource:
         self._client.disconnect()
 
     def _member(self, entry: NodeEntry) -> Member:
-        known = self._known.get(entry.node_id)
-        if known is not None and known[0] is entry:
-            return known[1]
         member = Member(
             id=entry.node_id,
             name=entry.name,

@@ -19,7 +19,7 @@ from o2cbd.core.model import (
     Step,
     Why,
 )
-from o2cbd.core.policy import Desired, is_right
+from o2cbd.core.policy import Desired
 from o2cbd.core.refusal import Refusal, explain
 from o2cbd.core.removals import Permits, Removal, followable, gate, in_order, owners
 from o2cbd.core.reports import spell
@@ -101,10 +101,21 @@ class _Round:
         self._well = frozenset(self._find_well())
 
     def _find_well(self) -> Iterable[str]:
-        """Find the entries that stay as they are: nearly all of them, nearly always."""
+        """Find the entries that stay as they are: nearly all of them, nearly always.
+
+        A wanted node's num, address and port are none that an unset attribute reads as, so an
+        entry that has them is complete.
+        """
+        nodes = self._nodes
         for name, entry in self._entries.items():
-            node = self._nodes.get(name)
-            if node is not None and is_right(entry, node) and (node.local or not entry.local):
+            node = nodes.get(name)
+            if (
+                node is not None
+                and entry.num == node.num
+                and entry.address == node.address
+                and entry.port == node.port
+                and (node.local or not entry.local)
+            ):
                 yield name
 
     def plan(self) -> Plan:
