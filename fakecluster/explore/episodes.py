@@ -309,6 +309,9 @@ def _qdisk(cast: Cast) -> None:
 
 def _shutdown(cast: Cast) -> None:
     node = cast.node()
+    if cast.draw.chance(3):
+        cast.do(cast.draw.pick(("mount", "hold")), node=node)
+        cast = cast.later(2_000_000)
     cast.do("shutdown", node=node, forced=cast.draw.chance(4), removed=cast.draw.chance(4))
     if cast.draw.chance(3):
         cast.later(6_000_000).do("shutdown", node=node)
