@@ -95,5 +95,4 @@ def test_a_question_that_came_while_it_connected_is_answered(depth: Depth) -> No
     status = world.host(1).status
     assert status is not None
     assert status.vote is not None
-    assert world.open_shutdowns == ()
     assert world.violations == []
