@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from o2cbd.core.records import Record, ids_of, ranges
+from o2cbd.core.records import SCHEMA, Header, Record, ids_of, ranges
 
 
 def test_a_record_is_one_json_object_with_sorted_keys() -> None:
@@ -35,6 +35,36 @@ def test_a_line_is_ascii_whatever_a_name_holds() -> None:
 
     assert record.as_json().isascii()
     assert "\n" not in record.as_json()
+
+
+def test_a_header_is_a_record_before_all_others() -> None:
+    header = Header(
+        cluster="web",
+        nodes=((1, "a"), (2, "é")),
+        arm="sim",
+        seed=7,
+        rules={"port": "7777"},
+        options={"nodes": 2},
+    )
+
+    line = header.as_json()
+    assert line.isascii()
+    assert json.loads(line) == {
+        "t_us": 0,
+        "seq": 0,
+        "host": 0,
+        "kind": "header",
+        "what": "trace",
+        "schema": SCHEMA,
+        "cluster": "web",
+        "nodes": [{"id": 1, "name": "a"}, {"id": 2, "name": "é"}],
+        "arm": "sim",
+        "seed": 7,
+        "rules": {"port": "7777"},
+        "options": {"nodes": 2},
+        "utc": None,
+        "lost": 0,
+    }
 
 
 @pytest.mark.parametrize(
