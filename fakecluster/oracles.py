@@ -218,6 +218,10 @@ class SafetyOracle:
         """Note that the operator vouches for a node being down."""
         self.forgotten.add(name)
 
+    def not_forgotten(self, name: str) -> None:
+        """Note that the operator's word was not taken, and the operator was told so."""
+        self.forgotten.discard(name)
+
     def poison_known(self) -> None:
         """Note that what has poisoned the kernel so far was not the daemon."""
         self._poison_seen = len(self._model.poisoned)

@@ -51,6 +51,8 @@ class Witness:
         elif isinstance(report, reports.Synced) and self._untouched:
             self._untouched = False
             self._probes.hit("adopted")
+        elif isinstance(report, reports.ForgetRefused):
+            self._oracle.not_forgotten(report.node)
 
     def rested(self, status: Status) -> None:
         """See the daemon at rest after a step."""

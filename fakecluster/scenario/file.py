@@ -16,6 +16,7 @@ from fakecluster.scenario.deeds_table import read_deed
 from fakecluster.scenario.model import Deed, Scenario, ScenarioError
 from fakecluster.scenario.rules_table import RULES_KEYS, read_rules, rules_fields
 from fakecluster.scenario.spelling import inline, spelled
+from fakecluster.scenario.verbs import VERBS
 from fakecluster.serve.topology_file import topology_from
 from fakecluster.toml_table import TomlTable
 
@@ -160,7 +161,9 @@ def scenario_text(scenario: Scenario) -> str:
 
 
 def _spelled_args(deed: Deed) -> dict[str, Any]:
-    args: dict[str, Any] = dict(deed.args)
+    args: dict[str, Any] = {
+        name: deed.args[name] for name in VERBS[deed.verb].takes if name in deed.args
+    }
     if "rules" in args:
         args["rules"] = rules_fields(args["rules"])
     return args

@@ -170,6 +170,11 @@ def test_what_a_seed_draws_reads_back(seed: int) -> None:
     assert parse_scenario(scenario_text(scenario)) == scenario
 
 
+def test_what_a_verb_takes_is_written_in_the_verbs_order() -> None:
+    text = scenario_text(parse_scenario(deeds('errno = "EIO", node = 1, do = "fail-read"')))
+    assert '{ at_us = 0, do = "fail-read", node = 1, errno = "EIO" },' in text
+
+
 def test_everything_that_is_wrong_is_told_at_once() -> None:
     text = """
 schema = 2
