@@ -134,12 +134,19 @@ class WorldFaults(WorldVerbs):
         self._verb(node_id, "place-node", name=name, num=num, address=address, port=port)
         where = f"/cluster/{cluster.name}/node/{name}"
         model.mkdir(where)
-        values = {"ipv4_port": port, "ipv4_address": address, "num": num}
-        for attribute, value in values.items():
-            if value is not None:
-                model.write_value(f"{where}/{attribute}", str(value).encode())
-        if local:
-            model.write_value(f"{where}/local", b"1")
+        values = {
+            "ipv4_port": port,
+            "ipv4_address": address,
+            "num": num,
+            "local": 1 if local else None,
+        }
+        try:
+            for attribute, value in values.items():
+                if value is not None:
+                    model.write_value(f"{where}/{attribute}", str(value).encode())
+        finally:
+            # Whatever it may do to the kernel, it was not the daemon.
+            self.host(node_id).oracle.poison_known()
 
     def drop_node(self, node_id: int, name: str) -> None:
         """Take a node out of a host's kernel, behind the daemon's back."""

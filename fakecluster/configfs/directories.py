@@ -140,7 +140,7 @@ class Directories:
         parent = self.directory(parent_path, caller)
         if len(os.fsencode(name)) > NAME_MAX_BYTES:
             raise Refusal(errno.ENAMETOOLONG)
-        if name in parent.children or not name:
+        if name in parent.children or name in {"", ".", ".."}:
             raise Refusal(errno.EEXIST)
         if not parent.allows(caller, 3):
             raise Refusal(errno.EACCES)

@@ -49,6 +49,12 @@ def test_walking(made: ConfigfsModel, path: str, answer: str) -> None:
     assert refusal(lambda: made.mkdir(f"{path}/y")) == answer
 
 
+@pytest.mark.parametrize("name", [".", ".."])
+def test_what_every_directory_has_cannot_be_made(made: ConfigfsModel, name: str) -> None:
+    assert refusal(lambda: made.mkdir(f"{C}/node/{name}")) == "EEXIST"
+    assert [entry.name for entry in made.scandir(f"{C}/node")] == ["a"]
+
+
 def test_undecodable_names_are_kept(made: ConfigfsModel) -> None:
     name = os.fsdecode(b"n\xff")
     made.mkdir(f"{C}/node/{name}")
