@@ -16,7 +16,7 @@ from fakecluster.probes import PROBES, RARE
 from fakecluster.scenario.run import Outcome, Result, run
 from fakecluster.trace_hash import TraceHash
 
-CHUNK = 20
+CHUNK = 10
 """So many seeds are given to a process at a time."""
 _IN_PROCESS_MAX = 2 * CHUNK
 """For so few it is not worth starting processes."""
