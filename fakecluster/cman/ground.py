@@ -139,7 +139,7 @@ class Ground:
         if qdisk is not None and qdisk.polled:
             daemon.after(
                 self.timings.quorum_disk_us,
-                lambda: daemon.poll_disk(available=True),
+                daemon.first_poll_of_disk,
                 "first poll of the quorum disk",
             )
 

@@ -48,6 +48,8 @@ class Disk:
     name: str
     votes: int
     available: bool = False
+    polled: bool = False
+    """Its state is the result of a poll."""
 
 
 @functools.lru_cache(maxsize=1024)

@@ -147,11 +147,20 @@ class Process:
     def poll_disk(self, *, available: bool) -> None:
         """Take the result of a poll; a change is told to the clients of this node only."""
         disk = self.nodes.disk
-        if disk is not None and disk.available != available:
+        if disk is None:
+            return
+        disk.polled = True
+        if disk.available != available:
             disk.available = available
             self.nodes.touch()
             self.trace("quorum disk", "available" if available else "lost")
             self.recalculate()
+
+    def first_poll_of_disk(self) -> None:
+        """Find the disk, unless its daemon has said already how it is."""
+        disk = self.nodes.disk
+        if disk is not None and not disk.polled:
+            self.poll_disk(available=True)
 
     # -- configuration
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from fakecluster.cman.constants import ExtraFlag
 from fakecluster.cman.errors import CmanError
 from fakecluster.cman.quorum import Tally, quorum_for
-from fakecluster.cman.rigs.rig import Recorder, Rig
+from fakecluster.cman.rigs.rig import SECOND_US, Recorder, Rig
 from fakecluster.cman.timings import Profile
 from fakecluster.cman.topology import NodeConfig, QuorumDisk, Topology
 
@@ -93,6 +93,20 @@ def test_the_quorum_disk_votes_where_it_is_polled() -> None:
     rig.engine.partition([[1], [2]])
     rig.run()
     assert (one.client.is_quorate(), two.client.is_quorate()) == (True, False)
+
+
+def test_a_disk_that_is_said_to_be_lost_before_its_first_poll_stays_lost() -> None:
+    rig = Rig(Topology.of(2, qdisk=QuorumDisk()))
+    for node_id in (1, 2):
+        rig.engine.start(node_id)
+    rig.run(SECOND_US // 2)
+    seen = rig.listen(1)
+    rig.engine.qdisk(1, available=False)
+    rig.run()
+    assert not seen.entry(0).is_member
+
+    rig.engine.qdisk(1, available=True)
+    assert seen.entry(0).is_member
 
 
 def test_a_removed_node_lowers_the_quorum_and_its_return_raises_it() -> None:
