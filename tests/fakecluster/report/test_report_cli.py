@@ -86,7 +86,7 @@ def test_a_cut_trace_is_shown_and_said_to_be_cut(path: Path) -> None:
     shown = replay(path)
 
     assert shown.exit_code == 0
-    assert "the last line is cut" in shown.stderr
+    assert "the last line is cut" in shown.output
 
 
 def test_a_reader_who_has_seen_enough_is_no_failure(path: Path) -> None:
