@@ -190,11 +190,11 @@ def choose_acceleration(
     """
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):
         return "tcg"
-    note = cache / "acceleration.json"
+    note = cache / "accelerations.json"
     key = _machine_key(image)
     known: dict[str, str] = {}
     with contextlib.suppress(OSError, ValueError):
-        known = json.loads(note.read_text("utf-8"))["found"]
+        known = json.loads(note.read_text("utf-8"))
     if key in known:
         return known[key]
     say(f"guest: trying hardware virtualisation, for {_KVM_TIMEOUT_S} s at most")
@@ -205,5 +205,5 @@ def choose_acceleration(
     except GuestError as error:
         say(f"guest: /dev/kvm is there and runs no guest ({error}); emulating")
         found = "tcg"
-    note.write_text(json.dumps({"found": known | {key: found}}), "utf-8")
+    note.write_text(json.dumps(known | {key: found}), "utf-8")
     return found

@@ -262,7 +262,7 @@ def test_what_was_learnt_of_a_machine_is_not_tried_again(
     answers = [guests.choose_acceleration(IMAGE, boot, tmp_path, said.append) for _ in range(2)]
     assert answers == ["tcg", "tcg"]
     assert [machine.acceleration for machine in boots] == ["kvm"]
-    (found,) = json.loads((tmp_path / "acceleration.json").read_text())["found"].values()
+    (found,) = json.loads((tmp_path / "accelerations.json").read_text()).values()
     assert found == "tcg"
 
 
