@@ -166,9 +166,7 @@ class Conversation:
         Raises:
             GuestError: the guest takes no command.
         """
-        call = Call(
-            f"`{command.argv[0]}` to end", time.monotonic() + command.timeout_s + _GRACE_S
-        )
+        call = Call(f"`{command.argv[0]}` to end", time.monotonic() + command.timeout_s + _GRACE_S)
         with self._lock:
             number = next(self._numbers)
             self._enter(number, call)

@@ -19,7 +19,7 @@ from integration.image import Image, Progress
 from integration.payload import DIRECTORY
 from integration.qemu import Drive, Machine, Running, Wiring, open_file, running
 
-BOOT_TIMEOUT_S = 240
+BOOT_TIMEOUT_S = 600
 _KVM_TIMEOUT_S = 25
 _PUT_TIMEOUT_S = 120
 _SCRATCH_MIB = 256
@@ -85,9 +85,7 @@ class Guest:
             GuestError: the guest takes no command.
         """
         return self._conversation.spawn(
-            Command(
-                argv=argv, timeout_s=timeout_s, env=env or {}, stdin=stdin, cwd=self._directory
-            )
+            Command(argv=argv, timeout_s=timeout_s, env=env or {}, stdin=stdin, cwd=self._directory)
         )
 
     def run(

@@ -21,7 +21,7 @@ from integration.initrd import initrd
 from integration.recipe import text_digest
 from integration.sources import Source, debian_sources
 
-_KEPT = 3
+_KEPT = 4
 _FACTS = "facts.json"
 _SHARED_MAKERS = ("build.py", "image.py", "initrd.py", "recipe.py")
 """The modules whose text decides what every image looks like."""
@@ -117,9 +117,10 @@ def image(cache: Path, recipe: Recipe, say: Progress, *, anew: bool = False) -> 
     Raises:
         CannotRunError: the packages cannot be had, or a tool is missing.
     """
-    with lock(cache, say):
-        sources = debian_sources(cache)
-        name = f"{recipe.name}-image-{recipe.digest(sources[0].codename)}"
+    cache.mkdir(parents=True, exist_ok=True)
+    sources = debian_sources(cache)
+    name = f"{recipe.name}-image-{recipe.digest(sources[0].codename)}"
+    with lock(cache, name, say):
         found = None if anew else load(cache / name)
         if found is not None:
             say(f"image: {name}, from the cache ({found.kernel_release})")
@@ -129,34 +130,36 @@ def image(cache: Path, recipe: Recipe, say: Progress, *, anew: bool = False) -> 
 
 
 @contextlib.contextmanager
-def lock(cache: Path, say: Progress) -> Iterator[None]:
-    """One builder at a time; what a killed one left is taken away."""
-    cache.mkdir(parents=True, exist_ok=True)
-    with (cache / "lock").open("w") as file:
+def lock(cache: Path, name: str, say: Progress) -> Iterator[None]:
+    """One builder of a name at a time; what a killed one left is taken away."""
+    locks = cache / "locks"
+    locks.mkdir(parents=True, exist_ok=True)
+    with (locks / name).open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say("image: another run is building, waiting for it")
+            say(f"image: another run is making {name}, waiting for it")
             fcntl.flock(file, fcntl.LOCK_EX)
-        for left in cache.glob("building-*"):
+        for left in cache.glob(f"making-{name}-*"):
             shutil.rmtree(left)
         yield
 
 
 @contextlib.contextmanager
-def building(cache: Path, name: str, kind: str) -> Iterator[Path]:
+def making(cache: Path, name: str) -> Iterator[Path]:
     """A directory that takes its name in the cache when it is complete; only under `lock`.
 
-    Of each kind the ones that were used last are kept; one that a guest runs from lives on until
-    that ends.
+    Of each kind (a name without its hash) the ones that were used last are kept; one that a guest
+    runs from lives on until that ends.
     """
-    with tempfile.TemporaryDirectory(prefix="building-", dir=cache) as work:
+    with tempfile.TemporaryDirectory(prefix=f"making-{name}-", dir=cache) as work:
         result = Path(work) / "result"
         result.mkdir()
         yield result
         if (cache / name).exists():
             shutil.rmtree(cache / name)
         result.rename(cache / name)
+    kind = name.rpartition("-")[0]
     found = sorted(cache.glob(f"{kind}-*"), key=lambda path: path.stat().st_mtime, reverse=True)
     for old in found[_KEPT:]:
         shutil.rmtree(old)
@@ -166,7 +169,7 @@ def _build(
     cache: Path, recipe: Recipe, name: str, sources: Sequence[Source], say: Progress
 ) -> Image:
     began = time.monotonic()
-    with building(cache, name, f"{recipe.name}-image") as result:
+    with making(cache, name) as result:
         root = result.parent / "root"
         say(f"image: fetching Debian {sources[0].codename} packages for the {recipe.name} image")
         recipe.unpack(root, sources)

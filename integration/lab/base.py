@@ -15,7 +15,7 @@ from typing import IO
 
 from integration.errors import CannotRunError, GuestError
 from integration.guest import BOOT_TIMEOUT_S, Guest, choose_acceleration
-from integration.image import Progress, building, image, load_facts, lock, note_facts
+from integration.image import Progress, image, load_facts, lock, making, note_facts
 from integration.lab.cluster_image import CLUSTER_IMAGE
 from integration.lab.disks import make_overlay, nameless_overlay, shared_disk
 from integration.lab.host import Disks, Host
@@ -125,23 +125,19 @@ def installed(base: Base, packages: Sequence[Path], cache: Path, say: Progress) 
     except OSError as error:
         raise CannotRunError(f"no package to install: {error}") from error
     name = f"installed-{recipe_digest([base.identity, *digests])}"
-    with lock(cache, say):
+    with lock(cache, name, say):
         if load_facts(cache / name) is None:
             _install(base, packages, cache, name, say)
         facts = load_facts(cache / name)
     if facts is None:
         raise CannotRunError(f"{cache / name} vanished while it was made")
-    return replace(
-        base, disk=cache / name / DISK, disk_format="qcow2", identity=facts["identity"]
-    )
+    return replace(base, disk=cache / name / DISK, disk_format="qcow2", identity=facts["identity"])
 
 
-def _install(
-    base: Base, packages: Sequence[Path], cache: Path, name: str, say: Progress
-) -> None:
+def _install(base: Base, packages: Sequence[Path], cache: Path, name: str, say: Progress) -> None:
     began = time.monotonic()
     say(f"image: installing {', '.join(path.name for path in packages)} in a guest")
-    with building(cache, name, "installed") as result, contextlib.ExitStack() as stack:
+    with making(cache, name) as result, contextlib.ExitStack() as stack:
         root = stack.enter_context((result / DISK).open("w+b"))
         make_overlay(root, base.disk, base.disk_format)
         archive = stack.enter_context(

@@ -24,7 +24,7 @@ PACKAGES = Path(__file__).with_name("guest-packages.txt")
 _AGENT = (channel, guest_agent)
 """The modules of the checkout that are in the image."""
 
-_MODULES = (*GUEST_MODULES, "autofs4", "fuse", "virtio_net")
+_MODULES = (*GUEST_MODULES, "autofs4", "virtio_net")
 
 _KERNEL_HOOK = """\
 export APT_CONFIG="$MMDEBSTRAP_APT_CONFIG"

@@ -57,6 +57,20 @@ systemctl restart guest-network.service
 sync
 """
 
+_COLDPLUG = """\
+[Service]
+# Disks, cards and ports alone: a hundred consoles take an emulated CPU half a minute.
+ExecStart=
+ExecStart=udevadm trigger --action=add -s block -s net -s virtio -s virtio-ports -s misc
+"""
+
+_PATIENCE = """\
+[Manager]
+DefaultTimeoutStartSec=600
+DefaultTimeoutStopSec=300
+DefaultDeviceTimeoutSec=600
+"""
+
 FILES = {
     "etc/fstab": "",
     "etc/hostname": "guest\n",
@@ -66,10 +80,12 @@ FILES = {
     "etc/resolv.conf": "",
     "etc/apt/sources.list": "",
     "etc/systemd/journald.conf.d/guest.conf": (
-        "[Journal]\nStorage=persistent\nSystemMaxUse=32M\nSyncIntervalSec=5s\n"
+        "[Journal]\nStorage=persistent\nSystemMaxUse=32M\nSyncIntervalSec=5s\nAudit=no\n"
     ),
+    "etc/systemd/system.conf.d/guest.conf": _PATIENCE,
     "etc/systemd/system/guest-agent.service": _AGENT_UNIT,
     "etc/systemd/system/guest-network.service": _NETWORK_UNIT,
+    "etc/systemd/system/systemd-udev-trigger.service.d/guest.conf": _COLDPLUG,
 }
 PROGRAMS = {
     IDENTITY_PROGRAM.removeprefix("/"): _IDENTITY,
@@ -95,11 +111,18 @@ MASKED = (
     "e2scrub_all.timer",
     "e2scrub_reap.service",
     "fstrim.timer",
+    "getty-static.service",
     "getty@tty1.service",
     "hwclock.service",
     "ldconfig.service",
+    "modprobe@dm_mod.service",
+    "modprobe@drm.service",
+    "modprobe@efi_pstore.service",
+    "modprobe@fuse.service",
+    "modprobe@loop.service",
     "proc-sys-fs-binfmt_misc.automount",
     "serial-getty@ttyS0.service",
+    "sys-fs-fuse-connections.mount",
     "sys-kernel-tracing.mount",
     "systemd-binfmt.service",
     "systemd-firstboot.service",
@@ -109,9 +132,11 @@ MASKED = (
     "systemd-pcrphase-sysinit.service",
     "systemd-pcrphase.service",
     "systemd-pstore.service",
+    "systemd-sysusers.service",
     "systemd-update-done.service",
     "systemd-update-utmp-runlevel.service",
     "systemd-update-utmp.service",
+    "systemd-user-sessions.service",
 )
 """Units that a guest of an hour's life has no use for, and an emulated CPU feels."""
 

@@ -192,9 +192,7 @@ class Host:
         try:
             self._parts()[0].process.wait(timeout_s)
         except subprocess.TimeoutExpired:
-            raise GuestError(
-                f"{self.identity.name} still runs after {timeout_s:.0f} s"
-            ) from None
+            raise GuestError(f"{self.identity.name} still runs after {timeout_s:.0f} s") from None
 
     def console_text(self) -> str:
         """All that its console and its qemu have said, over all its boots."""

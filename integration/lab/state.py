@@ -10,7 +10,7 @@ from pathlib import Path
 
 from integration.errors import CannotRunError, GuestError
 from integration.guest import BOOT_TIMEOUT_S
-from integration.image import Progress, building, load_facts, lock, note_facts
+from integration.image import Progress, load_facts, lock, making, note_facts
 from integration.lab.base import DISK, Base, alone, settle
 from integration.lab.disks import make_overlay, shared_disk
 from integration.lab.monitor import Monitor
@@ -53,7 +53,7 @@ def saved_state(base: Base, cache: Path, say: Progress) -> SavedState:
     ).stdout
     words = [base.identity, version, base.machine.acceleration, str(base.machine.memory_mib)]
     name = f"state-{text_digest(words, [Path(__file__).parent / maker for maker in _MAKERS])}"
-    with lock(cache, say):
+    with lock(cache, name, say):
         if load_facts(cache / name) is None:
             _make(base, cache, name, say)
         if load_facts(cache / name) is None:
@@ -65,7 +65,7 @@ def _make(base: Base, cache: Path, name: str, say: Progress) -> None:
     say("state: booting a guest to save it")
     began = time.monotonic()
     with (
-        building(cache, name, "state") as result,
+        making(cache, name) as result,
         (result / DISK).open("w+b") as root,
         shared_disk() as shared,
     ):

@@ -191,7 +191,7 @@ def test_an_answer_to_another_question_is_an_error(tmp_path: Path) -> None:
 def test_nonsense_from_the_guest_is_an_error(tmp_path: Path) -> None:
     with mute(tmp_path) as (guest, theirs):
         theirs.sendall(b"nonsense\n")
-        with pytest.raises(GuestError, match="not JSON.* while waiting for its agent to be ready"):
+        with pytest.raises(GuestError, match=r"not JSON.* while waiting for its agent to be ready"):
             guest.wait_ready(20)
 
 
