@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from integration import build
 from integration.errors import CannotRunError
@@ -23,6 +23,7 @@ from integration.sources import Source, debian_sources
 
 _KEPT = 4
 _FACTS = "facts.json"
+_MAKING = "making-"
 _SHARED_MAKERS = ("build.py", "image.py", "initrd.py", "recipe.py")
 """The modules whose text decides what every image looks like."""
 
@@ -131,18 +132,27 @@ def image(cache: Path, recipe: Recipe, say: Progress, *, anew: bool = False) -> 
 
 @contextlib.contextmanager
 def lock(cache: Path, name: str, say: Progress) -> Iterator[None]:
-    """One builder of a name at a time; what a killed one left is taken away."""
+    """One builder of a name at a time; what killed ones left of any name is taken away."""
     locks = cache / "locks"
     locks.mkdir(parents=True, exist_ok=True)
     with (locks / name).open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _locked(file):
             say(f"image: another run is making {name}, waiting for it")
             fcntl.flock(file, fcntl.LOCK_EX)
-        for left in cache.glob(f"making-{name}-*"):
-            shutil.rmtree(left)
+        for left in cache.glob(f"{_MAKING}*"):
+            whose = left.name.removeprefix(_MAKING).rpartition("-")[0]
+            with (locks / whose).open("w") as theirs:
+                if whose == name or _locked(theirs):
+                    shutil.rmtree(left)
         yield
+
+
+def _locked(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 @contextlib.contextmanager
@@ -152,7 +162,7 @@ def making(cache: Path, name: str) -> Iterator[Path]:
     Of each kind (a name without its hash) the ones that were used last are kept; one that a guest
     runs from lives on until that ends.
     """
-    with tempfile.TemporaryDirectory(prefix=f"making-{name}-", dir=cache) as work:
+    with tempfile.TemporaryDirectory(prefix=f"{_MAKING}{name}-", dir=cache) as work:
         result = Path(work) / "result"
         result.mkdir()
         yield result

@@ -82,9 +82,9 @@ def start_corosync(guest: Guest, configuration: str) -> None:
 
 def parse_quorumtool(text: str) -> Membership:
     """Read `corosync-quorumtool -s`."""
-    ids = re.findall(r"^\s+(0x[0-9a-f]{8})\s+\d+\s", text, re.MULTILINE)
+    ids = re.findall(r"^\s+(0x[0-9a-f]+|\d+)\s+\d+\s", text, re.MULTILINE)
     quorate = re.search(r"^Quorate:\s+Yes", text, re.MULTILINE) is not None
-    return Membership(members=tuple(sorted(int(word, 16) for word in ids)), quorate=quorate)
+    return Membership(members=tuple(sorted(int(word, 0) for word in ids)), quorate=quorate)
 
 
 def membership(guest: Guest) -> Membership:

@@ -153,8 +153,10 @@ def furnish_units(root: Path) -> None:
             (units / target / name).symlink_to(f"/etc/systemd/system/{name}")
     for name in MASKED:
         (units / name).symlink_to("/dev/null")
-    for name in OFF:
-        for link in (*units.glob(f"*.wants/{name}.service"), *root.glob(f"etc/rc?.d/S??{name}")):
+    # By listing: a pattern without wildcards does not find a link that leads nowhere here.
+    links = (*units.glob("*.wants/*"), *root.glob("etc/rc?.d/S*"))
+    for link in links:
+        if link.name.removesuffix(".service") in OFF or link.name[len("S01") :] in OFF:
             link.unlink()
     for name in REMOVED:
         (root / name).unlink()
