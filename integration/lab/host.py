@@ -174,11 +174,16 @@ class Host:
             time.sleep(_LOOK_AGAIN_S)
         self.monitor.order("cont")
 
-    def kill(self) -> None:
-        """Cut the power. Does nothing when it is off."""
+    def cut_power(self) -> None:
+        """End its qemu, and with it whoever waits for an answer; `kill` tidies up after it."""
         if self._on is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._on[0].process.pid, signal.SIGKILL)
+
+    def kill(self) -> None:
+        """Cut the power. Does nothing when it is off."""
+        self.cut_power()
+        if self._on is not None:
             self._on[0].process.wait(_KILL_WAIT_S)
         self._on = None
         self._power.close()

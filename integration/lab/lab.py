@@ -37,6 +37,8 @@ class Lab:
         """Hold machines that are plugged in; `started` makes them."""
         self.network = network
         """Who hears whom: `partition`, `cut`, `heal`."""
+        self.guests: Mapping[int, Guest] = _Guests(hosts)
+        """Who takes commands; a machine that is booted again is a new guest."""
         self._hosts = hosts
 
     @classmethod
@@ -100,11 +102,6 @@ class Lab:
     def hosts(self) -> list[int]:
         """The numbers of all machines, on or off."""
         return list(self._hosts)
-
-    @property
-    def guests(self) -> dict[int, Guest]:
-        """Who takes commands now; a machine that is booted again is a new guest."""
-        return {number: host.guest for number, host in self._hosts.items() if host.alive()}
 
     def identity(self, number: int) -> Identity:
         """The name and the addresses of a machine."""
@@ -175,7 +172,12 @@ class Lab:
         """
         with ThreadPoolExecutor(max_workers=len(self._hosts)) as pool:
             running = {number: pool.submit(work, number) for number in self._hosts}
-            return {number: future.result() for number, future in running.items()}
+            try:
+                return {number: future.result() for number, future in running.items()}
+            except (KeyboardInterrupt, SystemExit):
+                for host in self._hosts.values():
+                    host.cut_power()  # or the pool would wait for answers
+                raise
 
     def _clone(self, number: int, state: SavedState) -> None:
         host = self._hosts[number]
@@ -187,6 +189,22 @@ class Lab:
             timeout_s=_IDENTITY_TIMEOUT_S,
             stdin=os.urandom(_SEED_DIGITS // 2).hex(),
         )
+
+
+class _Guests(Mapping[int, Guest]):
+    """The guests of machines that are on; asking for another's is a GuestError."""
+
+    def __init__(self, hosts: Mapping[int, Host]) -> None:
+        self._hosts = hosts
+
+    def __getitem__(self, number: int) -> Guest:
+        return self._hosts[number].guest
+
+    def __iter__(self) -> Iterator[int]:
+        return (number for number, host in self._hosts.items() if host.alive())
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,6 +23,7 @@ class Monitor:
         """Give orders by a client that is connected."""
         self._loop = loop
         self._client = client
+        self._lock = threading.Lock()
 
     def order(self, command: str, **arguments: Any) -> Any:
         """Give an order and wait for its answer; what it returns.
@@ -29,11 +31,12 @@ class Monitor:
         Raises:
             GuestError: qemu refused, or does not answer.
         """
-        call = self._client.execute(command, arguments or None)
-        try:
-            return self._loop.run_until_complete(asyncio.wait_for(call, _ORDER_TIMEOUT_S))
-        except (QMPError, TimeoutError) as error:
-            raise GuestError(f"qemu was told to {command}: {error!r}") from error
+        with self._lock:
+            call = self._client.execute(command, arguments or None)
+            try:
+                return self._loop.run_until_complete(asyncio.wait_for(call, _ORDER_TIMEOUT_S))
+            except (QMPError, TimeoutError) as error:
+                raise GuestError(f"qemu was told to {command}: {error!r}") from error
 
 
 def monitor_arguments(fd: int) -> tuple[str, ...]:

@@ -13,15 +13,16 @@ from integration.guest import BOOT_TIMEOUT_S
 from integration.image import Progress, load_facts, lock, making, note_facts
 from integration.lab.base import DISK, Base, alone, settle
 from integration.lab.disks import make_overlay, shared_disk
+from integration.lab.host import Plugs, cluster_wiring
 from integration.lab.monitor import Monitor
 from integration.packages import program
+from integration.qemu import command_line
 from integration.recipe import text_digest
 
 _MEMORY = "memory"
 _SAVE_TIMEOUT_S = 300
 _LOOK_AGAIN_S = 0.1
-_MAKERS = ("host.py", "state.py", "../qemu.py")
-"""The modules whose text decides what machine a state belongs to."""
+_NO_PLUGS = Plugs(root_fd=0, shared_fd=0, cable_fd=0, monitor_fd=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,17 +49,22 @@ def saved_state(base: Base, cache: Path, say: Progress) -> SavedState:
         GuestError: it does not come up.
         CannotRunError: this machine lacks something.
     """
-    version = subprocess.run(
-        [program("qemu-system-x86_64"), "--version"], check=True, capture_output=True, text=True
-    ).stdout
-    words = [base.identity, version, base.machine.acceleration, str(base.machine.memory_mib)]
-    name = f"state-{text_digest(words, [Path(__file__).parent / maker for maker in _MAKERS])}"
+    name = f"state-{_digest(base)}"
     with lock(cache, name, say):
         if load_facts(cache / name) is None:
             _make(base, cache, name, say)
         if load_facts(cache / name) is None:
             raise CannotRunError(f"{cache / name} vanished while it was made")
     return SavedState(directory=cache / name)
+
+
+def _digest(base: Base) -> str:
+    """Changes with all that a memory depends on: the disk, the machine as qemu is told, qemu."""
+    qemu = program("qemu-system-x86_64")
+    version = subprocess.run([qemu, "--version"], check=True, capture_output=True, text=True)
+    wiring = cluster_wiring(_NO_PLUGS, "")
+    machine = command_line(base.machine, wiring, qemu=qemu, channel_fd=0)
+    return text_digest([base.identity, version.stdout, *machine], [Path(__file__)])
 
 
 def _make(base: Base, cache: Path, name: str, say: Progress) -> None:
