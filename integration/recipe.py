@@ -26,7 +26,6 @@ PRUNED = (
     "boot",
     "usr/include",
     "usr/lib/klibc*",
-    "usr/lib/locale",
     "usr/lib/python3.*/ensurepip",
     "usr/lib/python3.*/idlelib",
     "usr/lib/python3.*/lib2to3",

@@ -26,6 +26,7 @@ _FILES = {
     "etc/hosts": "127.0.0.1 localhost\n",
 }
 _ALSO_PRUNED = (
+    "usr/lib/locale",
     "usr/lib/udev",
     "usr/lib/x86_64-linux-gnu/perl*",
     "usr/share/perl*",

@@ -26,7 +26,8 @@ _AGENT = (channel, guest_agent)
 
 _MODULES = (*GUEST_MODULES, "autofs4", "virtio_net")
 
-_KERNEL_HOOK = """\
+_HOOK = """\
+chroot "$1" systemctl disable {off}
 export APT_CONFIG="$MMDEBSTRAP_APT_CONFIG"
 package=$(apt-cache depends linux-image-amd64 | sed -n 's/^ *Depends: //p' | head -n 1)
 mkdir "$1/kernel"
@@ -49,7 +50,7 @@ def _require_root() -> None:
 
 
 def _unpack(root: Path, sources: Sequence[Source]) -> None:
-    hook = build.write_hook(root.parent / "kernel-hook", _KERNEL_HOOK)
+    hook = build.write_hook(root.parent / "hook", _HOOK.format(off=" ".join(guest_files.OFF)))
     options = (
         "--variant=apt",
         "--mode=root",

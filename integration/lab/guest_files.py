@@ -99,7 +99,7 @@ WANTED = {
 }
 """Units of ours that are on."""
 
-OFF = ("corosync", "dbus", "o2cb", "ocfs2")
+OFF = ("corosync", "o2cb", "ocfs2")
 """Services that packages switch on and the harness starts when it wants them."""
 
 MASKED = (
@@ -145,7 +145,7 @@ REMOVED = ("etc/corosync/corosync.conf",)
 
 
 def furnish_units(root: Path) -> None:
-    """Switch units on and off, by the links that systemctl would make."""
+    """Switch our units on and others off, by the links that systemctl would make."""
     units = root / "etc/systemd/system"
     for target, names in WANTED.items():
         (units / target).mkdir(exist_ok=True)
@@ -153,10 +153,5 @@ def furnish_units(root: Path) -> None:
             (units / target / name).symlink_to(f"/etc/systemd/system/{name}")
     for name in MASKED:
         (units / name).symlink_to("/dev/null")
-    # By listing: a pattern without wildcards does not find a link that leads nowhere here.
-    links = (*units.glob("*.wants/*"), *root.glob("etc/rc?.d/S*"))
-    for link in links:
-        if link.name.removesuffix(".service") in OFF or link.name[len("S01") :] in OFF:
-            link.unlink()
     for name in REMOVED:
         (root / name).unlink()

@@ -87,24 +87,15 @@ def test_the_guests_programs_are_shell(name: str) -> None:
     subprocess.run(["sh", "-n"], input=text, text=True, check=True)
 
 
-def furnish(root: Path) -> None:
-    for wants in ("multi-user", "sysinit"):
-        (root / f"etc/systemd/system/{wants}.target.wants").mkdir(parents=True)
-    (root / "etc/corosync").mkdir()
-    (root / "etc/corosync/corosync.conf").write_text("sample")
-    (root / "etc/systemd/system/multi-user.target.wants/corosync.service").symlink_to("/x")
-    (root / "etc/systemd/system/multi-user.target.wants/other.service").symlink_to("/x")
-    (root / "etc/rc2.d").mkdir()
-    (root / "etc/rc2.d/S01o2cb").symlink_to("/x")
-    guest_files.furnish_units(root)
-
-
-def test_units_of_the_harness_are_on_and_those_of_the_cluster_off(tmp_path: Path) -> None:
-    furnish(tmp_path)
+def test_units_of_the_harness_are_on_and_others_off(tmp_path: Path) -> None:
     units = tmp_path / "etc/systemd/system"
+    for wants in ("multi-user", "sysinit"):
+        (units / f"{wants}.target.wants").mkdir(parents=True)
+    (tmp_path / "etc/corosync").mkdir()
+    (tmp_path / "etc/corosync/corosync.conf").write_text("sample")
+    guest_files.furnish_units(tmp_path)
     on = {path.name for path in units.glob("*.wants/*")}
-    assert on == {"guest-agent.service", "guest-network.service", "other.service"}
-    assert list((tmp_path / "etc/rc2.d").iterdir()) == []
+    assert on == {"guest-agent.service", "guest-network.service"}
     assert list((tmp_path / "etc/corosync").iterdir()) == []
     assert (units / "apt-daily.timer").readlink() == Path("/dev/null")
 
