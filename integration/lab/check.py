@@ -1,4 +1,4 @@
-"""The lab's check of itself: three clones, a partition, a power cut, a volume on all."""
+"""The lab's check of itself: clones, a partition, a pause, a power cut, a volume on all."""
 
 from __future__ import annotations
 
@@ -61,6 +61,10 @@ def _membership(lab: Lab, say: Progress) -> None:
     _await(lab, {1: (1, 2), 2: (1, 2), 3: (3,)}, "partition 1,2/3", say)
     lab.network.heal()
     _await(lab, together, "healed", say)
+    lab.pause(2)
+    _await(lab, {1: (1, 3), 3: (1, 3)}, "2 stands still", say)
+    lab.resume(2)
+    _await(lab, together, "2 goes on", say)
     lab.guests[3].put("/root/kept", "before the power cut\n")
     lab.guests[3].check(["sync"], timeout_s=_TIMEOUT_S)
     lab.kill(3)
