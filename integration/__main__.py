@@ -1,4 +1,4 @@
-"""`python -m integration`: build the guest image, run the smoke."""
+"""`python -m integration`: build the guest images, run the smoke, start a lab of guests."""
 
 from __future__ import annotations
 
@@ -12,12 +12,17 @@ from typing import NoReturn
 
 from integration.errors import CannotRunError, GuestError
 from integration.image import image
+from integration.lab import command as lab
+from integration.lab.cluster_image import CLUSTER_IMAGE
 from integration.recipe import CACHE_VARIABLE, cache_directory
 from integration.smoke import Options, json_line, smoke
+from integration.smoke_image import SMOKE_IMAGE
 
 EXIT_GOOD = 0
 EXIT_DIFFERENCE = 1
 EXIT_CANNOT_RUN = 77
+
+IMAGES = {recipe.name: recipe for recipe in (SMOKE_IMAGE, CLUSTER_IMAGE)}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -29,8 +34,15 @@ def parser() -> argparse.ArgumentParser:
         "Exit: 0 all ran and agreed, 1 a difference, 77 this machine lacks something.",
     )
     commands = top.add_subparsers(dest="command", required=True)
-    build = commands.add_parser("image", help="build the guest image, or find it in the cache")
+    build = commands.add_parser("image", help="build the guest images, or find them in the cache")
+    build.add_argument(
+        "kinds",
+        nargs="*",
+        choices=[[], *IMAGES],
+        help="smoke: one kernel and its tables; cluster: systemd, corosync, apt (default: both)",
+    )
     build.add_argument("--anew", action="store_true", help="build even if there is one")
+    lab.add_arguments(commands.add_parser("lab", help="a cluster of guests, and a prompt to it"))
     run = commands.add_parser("smoke", help="hold a real kernel against the fake, and follow it")
     run.add_argument("--json", action="store_true", help="end with a summary as one JSON line")
     run.add_argument("--seed", default=Options().seed, help="of the random sequences of calls")
@@ -61,7 +73,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     cache = cache_directory(os.environ)
     try:
         if arguments.command == "image":
-            print(image(cache, say, anew=arguments.anew).directory)
+            for kind in arguments.kinds or IMAGES:
+                print(image(cache, IMAGES[kind], say, anew=arguments.anew).directory)
+            return EXIT_GOOD
+        if arguments.command == "lab":
+            lab.run(arguments, cache, say)
             return EXIT_GOOD
         options = Options(seed=arguments.seed, sequences=arguments.sequences)
         verdict = smoke(cache, options, say)

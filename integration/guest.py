@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import json
 import os
 import platform
 import re
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
 
-from integration.channel import ChannelError, Lines, encode
+from integration.conversation import Call, Command, Conversation, Result
 from integration.errors import GuestError
 from integration.image import Image, Progress
 from integration.payload import DIRECTORY
-from integration.qemu import Machine, Running, running
+from integration.qemu import Drive, Machine, Running, Wiring, open_file, running
 
-BOOT_TIMEOUT_S = 240
+BOOT_TIMEOUT_S = 600
 _KVM_TIMEOUT_S = 25
-_GRACE_S = 15
-"""How much later than the guest's agent we lose patience with a command."""
-_PIECE = 1 << 16
+_PUT_TIMEOUT_S = 120
+_SCRATCH_MIB = 256
 
 _ALARMS = re.compile(
     r"Oops|BUG:|kernel BUG|general protection|Kernel panic|Call Trace|unable to handle|WARNING: CPU"
@@ -36,29 +34,22 @@ def alarms(console: str) -> list[str]:
     return [line.strip() for line in console.splitlines() if _ALARMS.search(line)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
-    """How a command in the guest ended."""
-
-    rc: int
-    """124 when its time was up, 127 when it could not be started."""
-    out: str
-    err: str
-    timed_out: bool = False
-
-
-@dataclass(slots=True, kw_only=True)
 class Guest:
-    """The host's end of the command channel."""
+    """One guest: its qemu, and the host's end of its command channel."""
 
-    machine: Machine
-    qemu: Running
-    kernel: str = ""
-    """The kernel's own release text."""
-    boot_s: float = 0.0
-    _lines: Lines = field(default_factory=Lines)
-    _queue: list[dict[str, Any]] = field(default_factory=list)
-    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    def __init__(self, qemu: Running, directory: str = "/") -> None:
+        """Speak with the guest of a qemu.
+
+        Args:
+            qemu: the running process.
+            directory: where its commands run.
+        """
+        self.qemu = qemu
+        self.kernel = ""
+        """The kernel's own release text, once it is ready."""
+        self.boot_s = 0.0
+        self._directory = directory
+        self._conversation = Conversation(qemu.channel)
 
     def console_text(self) -> str:
         """All that the console has shown so far."""
@@ -71,9 +62,31 @@ class Guest:
             GuestError: the guest ended or nothing came in time.
         """
         began = time.monotonic()
-        message = self._receive(began + timeout_s, "its agent to be ready")
-        self.kernel = message["ready"]["kernel"]
+        self.kernel = self._conversation.ready(timeout_s)["kernel"]
         self.boot_s = time.monotonic() - began
+
+    def spawn(
+        self,
+        argv: Sequence[str],
+        *,
+        timeout_s: float,
+        env: Mapping[str, str] | None = None,
+        stdin: str = "",
+    ) -> Call:
+        """Start a command and do not wait for its end.
+
+        Args:
+            argv: the program and its arguments; no shell.
+            timeout_s: after this time the command is killed in the guest.
+            env: added to the agent's environment.
+            stdin: its standard input.
+
+        Raises:
+            GuestError: the guest takes no command.
+        """
+        return self._conversation.spawn(
+            Command(argv=argv, timeout_s=timeout_s, env=env or {}, stdin=stdin, cwd=self._directory)
+        )
 
     def run(
         self,
@@ -81,100 +94,79 @@ class Guest:
         *,
         timeout_s: float,
         env: Mapping[str, str] | None = None,
+        stdin: str = "",
         on_line: Callable[[str], None] | None = None,
     ) -> Result:
         """Run a command and wait for its end.
 
         Args:
-            argv: the program and its arguments; no shell.
-            timeout_s: after this time the command is killed in the guest.
-            env: added to the agent's environment.
+            argv: as for `spawn`, with the three below.
+            timeout_s: as there.
+            env: as there.
+            stdin: as there.
             on_line: takes each line of its output as it comes; it is in the result as well.
 
         Raises:
             GuestError: the guest ended, or did not answer even after the time was up.
         """
-        number = next(self._numbers)
-        request = {
-            "id": number,
-            "argv": list(argv),
-            "env": dict(env or {}),
-            "cwd": DIRECTORY,
-            "timeout_s": timeout_s,
-        }
-        try:
-            self.qemu.channel.sendall(encode(request))
-        except OSError as error:
-            raise GuestError(f"the guest takes no command: {error}") from None
-        deadline = time.monotonic() + timeout_s + _GRACE_S
-        out: list[str] = []
-        while True:
-            message = self._receive(deadline, f"`{argv[0]}` to end")
-            if message.get("id") != number:
-                raise GuestError(f"an answer to no question of ours: {message}")
-            if "line" not in message:
-                return Result(
-                    rc=message["rc"],
-                    out="\n".join(out),
-                    err=message["err"],
-                    timed_out=message["timed_out"],
-                )
-            out.append(message["line"])
-            if on_line is not None:
-                on_line(message["line"])
+        return self.spawn(argv, timeout_s=timeout_s, env=env, stdin=stdin).result(on_line)
 
-    def check(self, argv: Sequence[str], *, timeout_s: float) -> str:
+    def check(self, argv: Sequence[str], *, timeout_s: float, stdin: str = "") -> str:
         """Run a command that must succeed; its output.
 
         Raises:
             GuestError: it did not.
         """
-        result = self.run(argv, timeout_s=timeout_s)
+        result = self.run(argv, timeout_s=timeout_s, stdin=stdin)
         if result.rc != 0:
             text = result.err.strip() or result.out.strip()
             raise GuestError(f"in the guest, `{' '.join(argv)}` ended with {result.rc}: {text}")
         return result.out
 
-    def _receive(self, deadline: float, what: str) -> dict[str, Any]:
-        """The next message.
+    def put(self, path: str, text: str, mode: int = 0o644) -> None:
+        """Write a file, and the directories that it needs.
 
         Raises:
-            GuestError: the guest ended, spoke nonsense, or the deadline passed.
+            GuestError: the guest could not.
         """
-        while not self._queue:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise GuestError(f"waited in vain for {what}")
-            self.qemu.channel.settimeout(left)
-            try:
-                data = self.qemu.channel.recv(_PIECE)
-            except TimeoutError:
-                continue
-            except OSError as error:
-                raise GuestError(f"the channel broke while waiting for {what}: {error}") from None
-            if not data:
-                raise GuestError(f"the guest ended while waiting for {what}")
-            try:
-                self._queue += self._lines.feed(data)
-            except ChannelError as error:
-                raise GuestError(f"waiting for {what}: {error}") from None
-        return self._queue.pop(0)
+        argv = ["install", "-D", "-m", f"{mode:o}", "/dev/stdin", path]
+        self.check(argv, timeout_s=_PUT_TIMEOUT_S, stdin=text)
+
+
+@contextlib.contextmanager
+def speaking(qemu: Running, directory: str, name: str) -> Iterator[Guest]:
+    """The guest of a running qemu; a failure in the block carries the console's end as a note."""
+    guest = Guest(qemu, directory)
+    try:
+        yield guest
+    except (GuestError, OSError, ValueError) as error:
+        tail = "\n".join(guest.console_text().splitlines()[-40:])
+        error.add_note(f"--- the console of {name}, its end ---\n{tail}\n---")
+        raise
 
 
 @contextlib.contextmanager
 def started(machine: Machine, payload_fd: int, name: str = "the guest") -> Iterator[Guest]:
-    """A guest that was just switched on; it ends with the block.
+    """A guest of the smoke that was just switched on; it ends with the block.
 
-    A failure inside the block carries the end of the console as a note.
+    Its disks are its root (vda, a snapshot whose file has no name), the payload (vdb) and an empty
+    one (vdc).
     """
-    with running(machine, payload_fd) as qemu:
-        guest = Guest(machine=machine, qemu=qemu)
-        try:
+    with tempfile.TemporaryFile() as console, tempfile.TemporaryFile() as scratch:
+        scratch.truncate(_SCRATCH_MIB << 20)
+        wiring = Wiring(
+            drives=(
+                Drive(file=str(machine.image.disk), options="snapshot=on,cache=unsafe"),
+                Drive(file=open_file(payload_fd), options="readonly=on"),
+                Drive(file=open_file(scratch.fileno())),
+            ),
+            fds=(payload_fd, scratch.fileno()),
+        )
+        with (
+            running(machine, wiring, console) as qemu,
+            speaking(qemu, DIRECTORY, name) as guest,
+        ):
             yield guest
-        except (GuestError, OSError, ValueError) as error:
-            tail = "\n".join(guest.console_text().splitlines()[-40:])
-            error.add_note(f"--- the console of {name}, its end ---\n{tail}\n---")
-            raise
 
 
 def _machine_key(image: Image) -> str:
@@ -184,26 +176,32 @@ def _machine_key(image: Image) -> str:
     return f"{platform.release()} / {cpu} / {image.directory.name}"
 
 
-def choose_acceleration(image: Image, payload_fd: int, cache: Path, say: Progress) -> str:
-    """`kvm` where a guest really boots with it, else `tcg`; learnt once a machine.
+def choose_acceleration(
+    image: Image,
+    boot: Callable[[Machine], AbstractContextManager[Guest]],
+    cache: Path,
+    say: Progress,
+) -> str:
+    """`kvm` where a guest really boots with it, else `tcg`; learnt once a machine and image.
 
     /dev/kvm may exist and open, and still run no guest: only a boot tells.
     """
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):
         return "tcg"
-    note = cache / "acceleration.json"
+    note = cache / "accelerations.json"
     key = _machine_key(image)
+    known: dict[str, str] = {}
     with contextlib.suppress(OSError, ValueError):
         known = json.loads(note.read_text("utf-8"))
-        if known["machine"] == key:
-            return str(known["acceleration"])
+    if key in known:
+        return known[key]
     say(f"guest: trying hardware virtualisation, for {_KVM_TIMEOUT_S} s at most")
     try:
-        with started(Machine(image=image, acceleration="kvm"), payload_fd) as guest:
+        with boot(Machine(image=image, acceleration="kvm")) as guest:
             guest.wait_ready(_KVM_TIMEOUT_S)
             found = "kvm"
     except GuestError as error:
         say(f"guest: /dev/kvm is there and runs no guest ({error}); emulating")
         found = "tcg"
-    note.write_text(json.dumps({"machine": key, "acceleration": found}), "utf-8")
+    note.write_text(json.dumps(known | {key: found}), "utf-8")
     return found

@@ -1,4 +1,4 @@
-"""The guest's end of the command channel: runs one command after the other.
+"""The guest's end of the command channel: runs commands, each as it is asked.
 
 Standard library only: it runs in the guest.
 """
@@ -12,6 +12,8 @@ import selectors
 import signal
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -34,15 +36,7 @@ def run_command(request: dict[str, Any], send: Send) -> None:
     """
     number = request["id"]
     try:
-        child = subprocess.Popen(
-            request["argv"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=os.environ | request.get("env", {}),
-            cwd=request.get("cwd"),
-            start_new_session=True,
-        )
+        child = _start(request)
     except OSError as error:
         send({"id": number, "rc": 127, "err": str(error), "timed_out": False})
         return
@@ -56,6 +50,21 @@ def run_command(request: dict[str, Any], send: Send) -> None:
     rc = TIMED_OUT_RC if timed_out else child.returncode
     text = err.decode(errors="replace")
     send({"id": number, "rc": rc, "err": text, "timed_out": timed_out})
+
+
+def _start(request: dict[str, Any]) -> subprocess.Popen[bytes]:
+    with tempfile.TemporaryFile() as stdin:
+        stdin.write(request.get("stdin", "").encode())
+        stdin.seek(0)
+        return subprocess.Popen(
+            request["argv"],
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=os.environ | request.get("env", {}),
+            cwd=request.get("cwd"),
+            start_new_session=True,
+        )
 
 
 def _pump(
@@ -107,18 +116,20 @@ def find_port(base: Path = Path("/sys/class/virtio-ports"), wait_s: float = _POR
 
 
 def serve(fd: int) -> None:
-    """Answer requests until the channel ends."""
+    """Answer requests until the channel ends; each has a thread, so that none waits for another."""
+    one_at_a_time = threading.Lock()
 
     def send(message: dict[str, Any]) -> None:
         data = encode(message)
-        while data:
-            data = data[os.write(fd, data) :]
+        with one_at_a_time:
+            while data:
+                data = data[os.write(fd, data) :]
 
     send({"ready": {"kernel": platform.release(), "python": platform.python_version()}})
     lines = Lines()
     while data := os.read(fd, _PIECE):
         for request in lines.feed(data):
-            run_command(request, send)
+            threading.Thread(target=run_command, args=(request, send), daemon=True).start()
 
 
 def main() -> int:

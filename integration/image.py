@@ -1,9 +1,4 @@
-"""The guest image: built from Debian packages without running any of their scripts.
-
-Packages are unpacked and not configured (mmdebstrap's `extract`), so that the build needs neither
-root nor a chroot; the few things that scripts would have made are made here. A few programs of the
-guest (kmod, python3) are run on the host through the guest's own dynamic linker.
-"""
+"""Guest images: built from Debian packages by a recipe, and kept in a cache under its hash."""
 
 from __future__ import annotations
 
@@ -12,33 +7,58 @@ import fcntl
 import json
 import os
 import shutil
-import subprocess
 import tempfile
 import time
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import IO, Any
 
-from integration import initrd, recipe
+from integration import build
 from integration.errors import CannotRunError
-from integration.modules import load_order, parse_dependencies
-from integration.packages import guest_packages, program
-from integration.sources import Source, apt_settings, debian_sources
+from integration.initrd import initrd
+from integration.recipe import text_digest
+from integration.sources import Source, debian_sources
 
-_BUILD_TIMEOUT_S = 900
-_DISK_MIB = 512
-_KEPT_IMAGES = 3
-_LIBRARIES = "usr/lib/x86_64-linux-gnu"
-_MERGED = {"bin": "usr/bin", "sbin": "usr/sbin", "lib": "usr/lib", "lib64": "usr/lib64"}
-_EMPTY = ("dev", "proc", "sys", "run", "tmp", "root", "var/tmp")
-_FILES = {
-    "etc/passwd": "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n",
-    "etc/group": "root:x:0:\nnogroup:x:65534:\n",
-    "etc/hosts": "127.0.0.1 localhost\n",
-}
+_KEPT = 4
+_FACTS = "facts.json"
+_MAKING = "making-"
+_SHARED_MAKERS = ("build.py", "image.py", "initrd.py", "recipe.py")
+"""The modules whose text decides what every image looks like."""
 
 Progress = Callable[[str], None]
 """Takes one line for the one who waits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """What makes one kind of image differ from another."""
+
+    name: str
+    makers: tuple[Path, ...]
+    """The files whose text decides what this kind looks like."""
+    unpack: Callable[[Path, Sequence[Source]], None]
+    """Makes the root directory, the kernel's `boot/vmlinuz-*` and modules in it."""
+    furnish: Callable[[Path], None]
+    """Makes what packages do not bring, after what nobody reads was deleted."""
+    require: Callable[[], None] = lambda: None
+    """Raises CannotRunError where this machine cannot build it."""
+    modules: tuple[str, ...]
+    """What the guest loads itself, by modprobe."""
+    pruned: tuple[str, ...]
+    """Patterns below the root, of what nothing in the guest reads."""
+    start: str
+    """What the initrd hands over to."""
+    disk_mib: int
+    disk_options: tuple[str, ...]
+    """For mke2fs."""
+
+    def digest(self, codename: str) -> str:
+        """The hash of all that decides what is made of a Debian release."""
+        here = Path(__file__)
+        makers = [here.with_name(name) for name in _SHARED_MAKERS]
+        return text_digest([codename, self.name], [*makers, *self.makers])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +67,8 @@ class Image:
 
     directory: Path
     kernel_release: str
-    python: str
-    """The guest's Python, as `3.11`."""
+    identity: str
+    """Another one for each build, of the same recipe too."""
 
     @property
     def kernel(self) -> Path:
@@ -62,208 +82,119 @@ class Image:
 
     @property
     def disk(self) -> Path:
-        """The raw ext4 root disk; never written to, guests write to a snapshot."""
+        """The raw ext4 root disk; never written to, guests write to a snapshot or an overlay."""
         return self.directory / "root.ext4"
 
 
 def load(directory: Path) -> Image | None:
     """The image of a directory; None when it is not there or not finished."""
-    try:
-        facts = json.loads((directory / "image.json").read_text("utf-8"))
-    except FileNotFoundError:
+    facts = load_facts(directory)
+    if facts is None:
         return None
     return Image(
-        directory=directory, kernel_release=facts["kernel_release"], python=facts["python"]
+        directory=directory, kernel_release=facts["kernel_release"], identity=facts["identity"]
     )
 
 
-def image(cache: Path, say: Progress, *, anew: bool = False) -> Image:
+def load_facts(directory: Path) -> dict[str, Any] | None:
+    """What was noted of a directory in the cache; None when there is none. Marks it as used."""
+    try:
+        facts: dict[str, Any] = json.loads((directory / _FACTS).read_text("utf-8"))
+    except FileNotFoundError:
+        return None
+    os.utime(directory)
+    return facts
+
+
+def note_facts(directory: Path, **facts: Any) -> None:
+    """Note facts of what was built, and an identity that only this build has."""
+    identity = {"identity": uuid.uuid4().hex}
+    (directory / _FACTS).write_text(json.dumps(facts | identity, indent=1), "utf-8")
+
+
+def image(cache: Path, recipe: Recipe, say: Progress, *, anew: bool = False) -> Image:
     """The image of today's recipe, out of the cache or built now.
 
     Raises:
         CannotRunError: the packages cannot be had, or a tool is missing.
     """
     cache.mkdir(parents=True, exist_ok=True)
-    with _lock(cache, say):
-        sources = debian_sources(cache)
-        name = f"image-{recipe.image_digest(sources[0].codename)}"
+    sources = debian_sources(cache)
+    name = f"{recipe.name}-image-{recipe.digest(sources[0].codename)}"
+    with lock(cache, name, say):
         found = None if anew else load(cache / name)
         if found is not None:
-            os.utime(found.directory)
             say(f"image: {name}, from the cache ({found.kernel_release})")
             return found
-        return _build(cache, name, sources, say)
+        recipe.require()
+        return _build(cache, recipe, name, sources, say)
 
 
 @contextlib.contextmanager
-def _lock(cache: Path, say: Progress) -> Iterator[None]:
-    """One builder at a time; what a killed one left is taken away."""
-    with (cache / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say("image: another run is building, waiting for it")
+def lock(cache: Path, name: str, say: Progress) -> Iterator[None]:
+    """One builder of a name at a time; what killed ones left of any name is taken away."""
+    locks = cache / "locks"
+    locks.mkdir(parents=True, exist_ok=True)
+    with (locks / name).open("w") as file:
+        if not _locked(file):
+            say(f"image: another run is making {name}, waiting for it")
             fcntl.flock(file, fcntl.LOCK_EX)
-        for left in cache.glob("building-*"):
-            shutil.rmtree(left)
+        for left in cache.glob(f"{_MAKING}*"):
+            whose = left.name.removeprefix(_MAKING).rpartition("-")[0]
+            with (locks / whose).open("w") as theirs:
+                if whose == name or _locked(theirs):
+                    shutil.rmtree(left)
         yield
 
 
-def _build(cache: Path, name: str, sources: Sequence[Source], say: Progress) -> Image:
-    began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="building-", dir=cache) as work_name:
-        work = Path(work_name)
-        root, result = work / "root", work / "result"
+def _locked(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def making(cache: Path, name: str) -> Iterator[Path]:
+    """A directory that takes its name in the cache when it is complete; only under `lock`.
+
+    Of each kind (a name without its hash) the ones that were used last are kept; one that a guest
+    runs from lives on until that ends.
+    """
+    with tempfile.TemporaryDirectory(prefix=f"{_MAKING}{name}-", dir=cache) as work:
+        result = Path(work) / "result"
         result.mkdir()
-        say(f"image: fetching and unpacking Debian {sources[0].codename} packages")
-        _unpack(work, root, sources)
-        release = next((root / "usr/lib/modules").iterdir()).name
-        say(f"image: kernel {release}, keeping its o2cb modules")
-        order = _keep_modules(root, release)
-        busybox = root / "usr/bin/busybox"
-        (result / "initrd.gz").write_bytes(initrd.initrd(busybox, order))
-        shutil.copyfile(root / f"boot/vmlinuz-{release}", result / "vmlinuz")
-        _prune(root)
-        _furnish(root)
-        python = _compile(root)
-        _make_disk(root, result / "root.ext4")
-        facts = {"kernel_release": release, "python": python, "sources": [*map(asdict, sources)]}
-        (result / "image.json").write_text(json.dumps(facts, indent=1), "utf-8")
-        final = cache / name
-        if final.exists():
-            shutil.rmtree(final)
-        result.rename(final)
-        _forget_old(cache)
-    say(f"image: {name} built in {time.monotonic() - began:.0f} s")
-    built = load(final)
-    if built is None:
-        raise CannotRunError(f"{final} vanished while it was made")
-    return built
-
-
-def _forget_old(cache: Path) -> None:
-    """Keep the images that were used last; one that a guest runs from lives on until it ends."""
-    images = sorted(cache.glob("image-*"), key=lambda path: path.stat().st_mtime, reverse=True)
-    for old in images[_KEPT_IMAGES:]:
+        yield result
+        if (cache / name).exists():
+            shutil.rmtree(cache / name)
+        result.rename(cache / name)
+    kind = name.rpartition("-")[0]
+    found = sorted(cache.glob(f"{kind}-*"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for old in found[_KEPT:]:
         shutil.rmtree(old)
 
 
-def _run(argv: Sequence[str | Path], what: str, **environment: str) -> str:
-    """Run a tool of the build; its output is shown only when it fails."""
-    words = [str(word) for word in argv]
-    try:
-        done = subprocess.run(
-            ["setpriv", "--pdeathsig", "TERM", *words],
-            check=False,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=_BUILD_TIMEOUT_S,
-            env=os.environ | environment,
-            text=True,
-        )
-    except subprocess.TimeoutExpired:
-        raise CannotRunError(f"{what} did not end within {_BUILD_TIMEOUT_S} s") from None
-    if done.returncode != 0:
-        tail = "\n".join(done.stdout.splitlines()[-15:])
-        raise CannotRunError(f"{what} failed ({words[0]} ended with {done.returncode}):\n{tail}")
-    return done.stdout
-
-
-def _unpack(work: Path, root: Path, sources: Sequence[Source]) -> None:
-    lists, settings, merge = work / "sources.list", work / "apt.conf", work / "merge"
-    lists.write_text("".join(f"{source.line}\n" for source in sources), "utf-8")
-    settings.write_text('APT::Install-Recommends "false";\n' + apt_settings(), "utf-8")
-    links = "".join(
-        f'mkdir -p "$1/{target}" && ln -s {target} "$1/{link}"\n'
-        for link, target in _MERGED.items()
-    )
-    merge.write_text(f"#!/bin/sh\nset -e\n{links}", "utf-8")
-    merge.chmod(0o755)
-    mode = "root" if os.geteuid() == 0 else "chrootless"
-    _run(
-        [
-            program("mmdebstrap"),
-            "--variant=extract",
-            f"--mode={mode}",
-            "--format=directory",
-            "--architectures=amd64",
-            f"--include={','.join(guest_packages())}",
-            f"--aptopt={settings}",
-            f"--setup-hook={merge}",
-            sources[0].codename,
-            root,
-            lists,
-        ],
-        "fetching and unpacking the guest's packages",
-    )
-
-
-def _guest_program(root: Path, name: str, argv0: str) -> list[str | Path]:
-    """The beginning of a command that runs a program of the guest on this host."""
-    libraries = root / _LIBRARIES
-    linker = libraries / "ld-linux-x86-64.so.2"
-    return [linker, "--argv0", argv0, "--library-path", libraries, root / "usr/bin" / name]
-
-
-def _keep_modules(root: Path, release: str) -> list[Path]:
-    """Delete every kernel module that the guest does not need; return the initrd's in order."""
-    tree = root / "usr/lib/modules" / release
-    depmod = [*_guest_program(root, "kmod", "depmod"), "-b", root, release]
-    _run(depmod, "listing kernel modules")
-    dependencies = parse_dependencies((tree / "modules.dep").read_text("utf-8"))
-    first = load_order(dependencies, recipe.ROOT_MODULES)
-    kept = set(first) | set(load_order(dependencies, recipe.GUEST_MODULES))
-    if not any("ocfs2_nodemanager" in path for path in kept):
-        raise CannotRunError(f"kernel {release} has no o2cb (ocfs2_nodemanager)")
-    for path in dependencies:
-        if path not in kept:
-            (tree / path).unlink()
-    _run(depmod, "listing kernel modules")
-    return [tree / path for path in first]
-
-
-def _prune(root: Path) -> None:
-    for pattern in recipe.PRUNED:
-        for path in root.glob(pattern):
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                path.unlink()
-
-
-def _furnish(root: Path) -> None:
-    """Make what the packages' scripts would have made, as far as the guest needs it."""
-    for name in _EMPTY:
-        (root / name).mkdir(parents=True, exist_ok=True)
-    for name, text in _FILES.items():
-        (root / name).write_text(text, "utf-8")
-    (root / "etc/mtab").unlink(missing_ok=True)
-    (root / "etc/mtab").symlink_to("/proc/mounts")
-    start = root / "usr/sbin/guest-init"
-    start.write_text(initrd.GUEST_INIT, "utf-8")
-    start.chmod(0o755)
-
-
-def _compile(root: Path) -> str:
-    """Compile the guest's Python modules with its own Python: an emulated CPU is slow at it."""
-    libraries = sorted((root / "usr/lib").glob("python3*"))
-    python = next(path.name for path in libraries if "." in path.name)
-    _run(
-        [
-            *_guest_program(root, python, python),
-            "-m", "compileall", "-q", "-j2", "--invalidation-mode", "unchecked-hash",
-            "-s", root, "-p", "/", *libraries,
-        ],
-        "compiling the guest's Python modules",
-        PYTHONHOME=str(root / "usr"),
-    )  # fmt: skip
-    return python.removeprefix("python")
-
-
-def _make_disk(root: Path, disk: Path) -> None:
-    _run(
-        [program("mke2fs"), "-q", "-F", "-t", "ext4", "-O", "^has_journal", "-m", "0",
-         "-E", "root_owner=0:0", "-d", root, disk, f"{_DISK_MIB}M"],
-        "making the root disk",
-    )  # fmt: skip
+def _build(
+    cache: Path, recipe: Recipe, name: str, sources: Sequence[Source], say: Progress
+) -> Image:
+    began = time.monotonic()
+    with making(cache, name) as result:
+        root = result.parent / "root"
+        say(f"image: fetching Debian {sources[0].codename} packages for the {recipe.name} image")
+        recipe.unpack(root, sources)
+        release = next((root / "usr/lib/modules").iterdir()).name
+        say(f"image: kernel {release}, keeping its o2cb modules")
+        order = build.keep_modules(root, release, recipe.modules)
+        busybox = root / "usr/bin/busybox"
+        (result / "initrd.gz").write_bytes(initrd(busybox, order, recipe.start))
+        shutil.copyfile(root / f"boot/vmlinuz-{release}", result / "vmlinuz")
+        build.prune(root, recipe.pruned)
+        recipe.furnish(root)
+        build.make_disk(root, result / "root.ext4", recipe.disk_mib, recipe.disk_options)
+        note_facts(result, kernel_release=release, sources=[*map(asdict, sources)])
+    say(f"image: {name} built in {time.monotonic() - began:.0f} s")
+    built = load(cache / name)
+    if built is None:
+        raise CannotRunError(f"{cache / name} vanished while it was made")
+    return built

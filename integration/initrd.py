@@ -22,7 +22,7 @@ tries=0
 until [ -b /dev/vda ] || [ $tries -ge 100 ]; do tries=$((tries + 1)); sleep 0.1; done
 mount -t ext4 /dev/vda /root || {{ echo "no root file system"; poweroff -f; }}
 for path in proc sys dev; do mount --move /$path /root/$path; done
-exec switch_root /root /sbin/guest-init
+exec switch_root /root {start}
 """
 
 GUEST_INIT = """\
@@ -69,12 +69,13 @@ def archive(members: Sequence[Member]) -> bytes:
     return b"".join(records)
 
 
-def initrd(busybox: Path, modules: Sequence[Path]) -> bytes:
+def initrd(busybox: Path, modules: Sequence[Path], start: str) -> bytes:
     """The compressed initial RAM disk.
 
     Args:
         busybox: a static one.
         modules: in the order in which they are loaded.
+        start: the program of the root disk that it hands over to.
     """
     names = " ".join(module.stem for module in modules)
     directories = ("bin", "dev", "proc", "sys", "root", "modules")
@@ -82,7 +83,8 @@ def initrd(busybox: Path, modules: Sequence[Path]) -> bytes:
     members = [Member(path=name, mode=_DIRECTORY) for name in directories]
     members.append(Member(path="bin/busybox", mode=_PROGRAM, data=busybox.read_bytes()))
     members += [Member(path=f"bin/{name}", mode=0o120777, data=b"busybox") for name in applets]
-    members.append(Member(path="init", mode=_PROGRAM, data=INIT.format(modules=names).encode()))
+    init = INIT.format(modules=names, start=start)
+    members.append(Member(path="init", mode=_PROGRAM, data=init.encode()))
     members += [
         Member(path=f"modules/{module.name}", mode=_FILE, data=module.read_bytes())
         for module in modules

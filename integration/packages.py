@@ -25,6 +25,7 @@ class Tool:
 TOOLS = (
     Tool(program="mmdebstrap", package="mmdebstrap"),
     Tool(program="mke2fs", package="e2fsprogs"),
+    Tool(program="qemu-img", package="qemu-utils"),
     Tool(program="qemu-system-x86_64", package="qemu-system-x86"),
     Tool(program="setpriv", package="util-linux"),
 )
@@ -56,9 +57,9 @@ def host_packages(section: str) -> list[str]:
     return parse_packages(HOST_PACKAGES.read_text("utf-8"))[section]
 
 
-def guest_packages() -> list[str]:
-    """Every package that the guest image is made of."""
-    sections = parse_packages(GUEST_PACKAGES.read_text("utf-8"))
+def guest_packages(path: Path = GUEST_PACKAGES) -> list[str]:
+    """Every package that a guest image is made of, by its list."""
+    sections = parse_packages(path.read_text("utf-8"))
     return [package for names in sections.values() for package in names]
 
 

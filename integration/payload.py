@@ -6,7 +6,7 @@ import io
 import os
 import tarfile
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from integration.packages import CHECKOUT
@@ -27,16 +27,21 @@ def project_files(checkout: Path = CHECKOUT) -> Iterator[tuple[str, Path]]:
                 yield str(path.relative_to(checkout)), path
 
 
-def pack(extra: Mapping[str, Path], checkout: Path = CHECKOUT) -> int:
-    """An open file descriptor of the archive; the file has no name, so nothing is left behind.
+def project_payload(extra: Mapping[str, Path], checkout: Path = CHECKOUT) -> int:
+    """An open file descriptor of the project's packages as an archive.
 
     Args:
         extra: more files, name in the guest -> path here.
         checkout: where the project's packages are.
     """
+    return pack([*project_files(checkout), *sorted(extra.items())])
+
+
+def pack(files: Iterable[tuple[str, Path]]) -> int:
+    """An open file descriptor of an archive; the file has no name, so nothing is left behind."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
-        for name, path in (*project_files(checkout), *sorted(extra.items())):
+        for name, path in files:
             info = tarfile.TarInfo(name)
             info.size = path.stat().st_size
             info.mode = 0o755 if os.access(path, os.X_OK) else 0o644

@@ -7,8 +7,7 @@ import os
 import signal
 import socket
 import subprocess
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO
 
@@ -16,7 +15,7 @@ from integration.channel import PORT_NAME
 from integration.image import Image
 from integration.packages import require_tools
 
-_END_WAIT_S = 10
+_END_WAIT_S = 60
 
 KERNEL_ARGUMENTS = (
     "console=ttyS0",
@@ -37,26 +36,57 @@ ACCELERATIONS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """What a guest is made of."""
+    """What a guest is made of, whatever it is used for."""
 
     image: Image
     acceleration: str
     """`kvm` or `tcg`."""
     memory_mib: int = 256
-    scratch_mib: int = 256
-    """An empty third disk, for a volume."""
+    kernel_arguments: tuple[str, ...] = ()
+    """More of them."""
 
 
-def command_line(
-    machine: Machine, *, qemu: str, channel_fd: int, payload_fd: int, scratch_fd: int
-) -> list[str]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drive:
+    """One disk, in the order vda, vdb, ..."""
+
+    file: str
+    """A path, or `open_file` of a descriptor that qemu is given."""
+    disk_format: str = "raw"
+    options: str = "cache=unsafe"
+    """Of qemu's -drive. cache=unsafe: what the guest flushes reaches the host's kernel, and so
+    outlives qemu, but is not waited for on the host's disk."""
+    device_options: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wiring:
+    """What differs from one qemu to the next: its disks, and descriptors that it inherits."""
+
+    drives: Sequence[Drive]
+    more: Sequence[str] = ()
+    """More arguments."""
+    fds: Sequence[int] = ()
+    """The descriptors that drives and arguments name."""
+
+
+def open_file(fd: int) -> str:
+    """The path by which a qemu that inherits a descriptor opens its file, named or not."""
+    return f"/dev/fd/{fd}"
+
+
+def command_line(machine: Machine, wiring: Wiring, *, qemu: str, channel_fd: int) -> list[str]:
     """The command line of qemu.
 
-    The guest's disks are its root (vda, a snapshot whose file has no name), the payload (vdb) and
-    an empty one (vdc). The console goes to standard
-    output; the command channel is a socket that we hold the other end of.
+    The console goes to standard output; the command channel is a socket that we hold the other
+    end of.
     """
     image = machine.image
+    drives: list[str] = []
+    for number, drive in enumerate(wiring.drives):
+        word = f"if=none,id=disk{number},format={drive.disk_format},file={drive.file}"
+        drives += ["-drive", f"{word},{drive.options}"]
+        drives += ["-device", f"virtio-blk-pci,drive=disk{number}{drive.device_options}"]
     return [
         qemu,
         "-nodefaults", "-no-user-config", "-no-reboot",
@@ -64,19 +94,15 @@ def command_line(
         *ACCELERATIONS[machine.acceleration],
         "-smp", "1", "-m", str(machine.memory_mib),
         "-kernel", str(image.kernel), "-initrd", str(image.initrd),
-        "-append", " ".join(KERNEL_ARGUMENTS),
+        "-append", " ".join((*KERNEL_ARGUMENTS, *machine.kernel_arguments)),
         "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
-        "-drive", f"if=none,id=root,format=raw,file={image.disk},snapshot=on,cache=unsafe",
-        "-device", "virtio-blk-pci,drive=root",
-        "-drive", f"if=none,id=payload,format=raw,file=/dev/fd/{payload_fd},readonly=on",
-        "-device", "virtio-blk-pci,drive=payload",
-        "-drive", f"if=none,id=scratch,format=raw,file=/dev/fd/{scratch_fd},cache=unsafe",
-        "-device", "virtio-blk-pci,drive=scratch",
+        *drives,
         "-device", "virtio-serial-pci",
         "-chardev", f"socket,id=channel,fd={channel_fd}",
         "-device", f"virtserialport,chardev=channel,name={PORT_NAME}",
         "-object", "rng-random,id=rng,filename=/dev/urandom",
         "-device", "virtio-rng-pci,rng=rng",
+        *wiring.more,
     ]  # fmt: skip
 
 
@@ -96,37 +122,33 @@ class Running:
 
 
 @contextlib.contextmanager
-def running(machine: Machine, payload_fd: int) -> Iterator[Running]:
+def running(machine: Machine, wiring: Wiring, console: IO[bytes]) -> Iterator[Running]:
     """Start qemu, and end it with the block.
 
     It dies with this process too (a parent-death signal), even when that is killed.
+
+    Args:
+        machine: what is started.
+        wiring: its disks, and what it inherits.
+        console: the file that takes what the guest's console and qemu say; must be readable.
 
     Raises:
         CannotRunError: qemu is not installed.
     """
     tools = require_tools()
-    with (
-        tempfile.TemporaryFile() as console,
-        tempfile.TemporaryFile() as scratch,
-        contextlib.ExitStack() as stack,
-    ):
-        scratch.truncate(machine.scratch_mib << 20)
-        ours, theirs = socket.socketpair()
+    ours, theirs = socket.socketpair()
+    with contextlib.ExitStack() as stack:
         stack.enter_context(ours)
         with theirs:
             argv = command_line(
-                machine,
-                qemu=tools["qemu-system-x86_64"],
-                channel_fd=theirs.fileno(),
-                payload_fd=payload_fd,
-                scratch_fd=scratch.fileno(),
+                machine, wiring, qemu=tools["qemu-system-x86_64"], channel_fd=theirs.fileno()
             )
             process = subprocess.Popen(
                 [tools["setpriv"], "--pdeathsig", "KILL", *argv],
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=subprocess.STDOUT,
-                pass_fds=(theirs.fileno(), payload_fd, scratch.fileno()),
+                pass_fds=(theirs.fileno(), *wiring.fds),
                 process_group=0,
             )
         stack.callback(_end, process)

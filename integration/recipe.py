@@ -1,4 +1,4 @@
-"""What the guest image is made of, and the name that stands for it in the cache."""
+"""What guest images are made of, and the names that stand for them in the cache."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
-
-from integration.packages import GUEST_PACKAGES
 
 CACHE_VARIABLE = "O2CBD_VM_CACHE"
 
@@ -22,21 +20,18 @@ GUEST_MODULES = (
     "ocfs2_dlm",
     "ocfs2",
 )
-"""What the guest loads itself, by modprobe."""
+"""What any guest loads itself, by modprobe."""
 
 PRUNED = (
     "boot",
     "usr/include",
     "usr/lib/klibc*",
-    "usr/lib/locale",
     "usr/lib/python3.*/ensurepip",
     "usr/lib/python3.*/idlelib",
     "usr/lib/python3.*/lib2to3",
     "usr/lib/python3.*/pydoc_data",
     "usr/lib/python3.*/test",
-    "usr/lib/udev",
     "usr/lib/x86_64-linux-gnu/gconv",
-    "usr/lib/x86_64-linux-gnu/perl*",
     "usr/share/bash-completion",
     "usr/share/doc",
     "usr/share/info",
@@ -44,14 +39,8 @@ PRUNED = (
     "usr/share/lintian",
     "usr/share/locale",
     "usr/share/man",
-    "usr/share/perl*",
-    "var/lib/apt",
-    "var/cache",
 )
-"""Patterns below the root, of what nothing in the guest reads."""
-
-_MAKERS = ("recipe.py", "image.py", "initrd.py")
-"""The modules whose text decides what the image looks like."""
+"""Patterns below the root, of what nothing in any guest reads."""
 
 
 def cache_directory(environment: os._Environ[str] | dict[str, str]) -> Path:
@@ -72,11 +61,10 @@ def recipe_digest(parts: Sequence[str]) -> str:
     return digest.hexdigest()[:16]
 
 
-def image_digest(codename: str) -> str:
-    """The name of the image that today's code and package list make from a Debian release.
+def text_digest(words: Sequence[str], files: Sequence[Path]) -> str:
+    """The digest of words and of what files say.
 
-    New versions of packages do not change it: an image is kept until `python -m integration
-    image --anew`.
+    Of a guest image: new versions of packages do not change it, so an image is kept until
+    `python -m integration image --anew`.
     """
-    texts = [Path(__file__).with_name(name).read_text("utf-8") for name in _MAKERS]
-    return recipe_digest([codename, GUEST_PACKAGES.read_text("utf-8"), *texts])
+    return recipe_digest([*words, *(path.read_text("utf-8") for path in files)])

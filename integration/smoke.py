@@ -7,6 +7,7 @@ runs the rows that mount, the other all else.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import time
@@ -38,6 +39,7 @@ from integration.guest import Guest
 from integration.image import Progress, image
 from integration.packages import require_tools
 from integration.qemu import Machine
+from integration.smoke_image import SMOKE_IMAGE
 from integration.stages import ADDRESSES, OWN
 
 STANDIN = "lib/libcman.so.3"
@@ -162,11 +164,12 @@ def smoke(cache: Path, options: Options, say: Progress) -> Verdict:
     began = time.monotonic()
     require_tools()
     library = standin()
-    found = image(cache, say)
+    found = image(cache, SMOKE_IMAGE, say)
     with contextlib.ExitStack() as stack:
-        payload_fd = payload.pack({STANDIN: library})
+        payload_fd = payload.project_payload({STANDIN: library})
         stack.callback(os.close, payload_fd)
-        acceleration = guests.choose_acceleration(found, payload_fd, cache, say)
+        boot = functools.partial(guests.started, payload_fd=payload_fd)
+        acceleration = guests.choose_acceleration(found, boot, cache, say)
         machine = Machine(image=found, acceleration=acceleration)
         # Guests end before the threads are waited for: their channels' end frees the threads.
         pool = stack.enter_context(ThreadPoolExecutor(max_workers=2))

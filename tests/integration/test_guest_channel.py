@@ -18,7 +18,15 @@ from integration import guest_agent, payload
 from integration.channel import LINE_LIMIT_BYTES, ChannelError, Lines, encode
 from integration.errors import GuestError
 from integration.image import Image
-from integration.qemu import ACCELERATIONS, Machine, Running, command_line
+from integration.qemu import (
+    ACCELERATIONS,
+    Drive,
+    Machine,
+    Running,
+    Wiring,
+    command_line,
+    open_file,
+)
 
 
 def test_messages_survive_any_cut() -> None:
@@ -35,10 +43,11 @@ def test_nonsense_on_the_channel_is_an_error(line: bytes) -> None:
         Lines().feed(line)
 
 
-def ask(argv: list[str], timeout_s: float = 20) -> list[dict[str, object]]:
+def ask(argv: list[str], timeout_s: float = 20, **more: str) -> list[dict[str, object]]:
     """What the agent sends for one command."""
     sent: list[dict[str, object]] = []
-    guest_agent.run_command({"id": 7, "argv": argv, "timeout_s": timeout_s}, sent.append)
+    request = {"id": 7, "argv": argv, "timeout_s": timeout_s} | more
+    guest_agent.run_command(request, sent.append)
     return sent
 
 
@@ -48,6 +57,11 @@ def test_the_agent_sends_lines_as_they_come_and_then_the_end() -> None:
         {"id": 7, "line": "c"},
         {"id": 7, "rc": 3, "err": "b\n", "timed_out": False},
     ]
+
+
+def test_a_command_gets_its_standard_input_and_else_none() -> None:
+    assert ask(["cat"], stdin="a\nb")[:2] == [{"id": 7, "line": "a"}, {"id": 7, "line": "b"}]
+    assert len(ask(["cat"])) == 1
 
 
 def test_a_command_that_is_not_there_is_127() -> None:
@@ -80,7 +94,7 @@ def test_a_port_that_does_not_come_is_an_error(tmp_path: Path) -> None:
         guest_agent.find_port(tmp_path, wait_s=0)
 
 
-IMAGE = Image(directory=Path("/images/x"), kernel_release="6.1.0", python="3.11")
+IMAGE = Image(directory=Path("/images/x"), kernel_release="6.1.0", identity="1")
 
 
 @contextlib.contextmanager
@@ -93,16 +107,15 @@ def answering(tmp_path: Path) -> Iterator[guests.Guest]:
     with ours, theirs, console.open("rb") as file:
         thread.start()
         qemu = Running(process=None, channel=ours, console=file)  # type: ignore[arg-type]
-        yield guests.Guest(machine=Machine(image=IMAGE, acceleration="tcg"), qemu=qemu)
+        yield guests.Guest(qemu, str(tmp_path))
         ours.shutdown(socket.SHUT_RDWR)
         thread.join(10)
     assert not thread.is_alive()
 
 
 @pytest.fixture
-def guest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[guests.Guest]:
-    """One, ready, whose commands run in a directory that exists here."""
-    monkeypatch.setattr(guests, "DIRECTORY", str(tmp_path))
+def guest(tmp_path: Path) -> Iterator[guests.Guest]:
+    """One that is ready."""
     with answering(tmp_path) as one:
         one.wait_ready(20)
         yield one
@@ -123,6 +136,23 @@ def test_the_environment_of_a_command_can_be_added_to(guest: guests.Guest) -> No
     assert result.out == "this"
 
 
+def test_a_long_command_lets_others_pass(guest: guests.Guest, tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    long = guest.spawn(["cat", str(fifo)], timeout_s=60)
+    assert guest.check(["echo", "short"], timeout_s=60) == "short"
+    assert long.poll() is None
+    guest.check(["sh", "-c", f"echo late > {fifo}"], timeout_s=60)
+    assert long.result() == guests.Result(rc=0, out="late", err="")
+    assert long.poll() == long.result()
+
+
+def test_a_file_is_put_with_its_directories_and_mode(guest: guests.Guest, tmp_path: Path) -> None:
+    guest.put(str(tmp_path / "a/b"), "é\n", mode=0o750)
+    assert (tmp_path / "a/b").read_text() == "é\n"
+    assert (tmp_path / "a/b").stat().st_mode & 0o777 == 0o750
+
+
 def test_a_checked_command_that_fails_says_what_it_said(guest: guests.Guest) -> None:
     with pytest.raises(GuestError, match="`sh -c echo no >&2; exit 4` ended with 4: no"):
         guest.check(["sh", "-c", "echo no >&2; exit 4"], timeout_s=20)
@@ -134,7 +164,7 @@ def mute(tmp_path: Path) -> Iterator[tuple[guests.Guest, socket.socket]]:
     ours, theirs = socket.socketpair()
     with ours, theirs, (tmp_path / "console").open("w+b") as console:
         qemu = Running(process=None, channel=ours, console=console)  # type: ignore[arg-type]
-        yield guests.Guest(machine=Machine(image=IMAGE, acceleration="tcg"), qemu=qemu), theirs
+        yield guests.Guest(qemu), theirs
 
 
 def test_a_guest_that_ends_is_an_error_and_no_hang(tmp_path: Path) -> None:
@@ -161,7 +191,7 @@ def test_an_answer_to_another_question_is_an_error(tmp_path: Path) -> None:
 def test_nonsense_from_the_guest_is_an_error(tmp_path: Path) -> None:
     with mute(tmp_path) as (guest, theirs):
         theirs.sendall(b"nonsense\n")
-        with pytest.raises(GuestError, match="its agent to be ready: not JSON"):
+        with pytest.raises(GuestError, match=r"not JSON.* while waiting for its agent to be ready"):
             guest.wait_ready(20)
 
 
@@ -187,15 +217,15 @@ def test_a_console_with_ordinary_lines_raises_no_alarm() -> None:
 
 def test_the_emulated_machine_has_the_settings_that_were_seen_to_work() -> None:
     machine = Machine(image=IMAGE, acceleration="tcg")
-    line = command_line(machine, qemu="qemu", channel_fd=4, payload_fd=5, scratch_fd=6)
+    wiring = Wiring(drives=[Drive(file="/x", disk_format="qcow2"), Drive(file=open_file(5))])
+    line = command_line(machine, wiring, qemu="qemu", channel_fd=4)
     text = " ".join(line)
     assert "-accel tcg,thread=multi,tb-size=96 -cpu max" in text
     assert "-m 256" in text
     assert "panic=-1 mitigations=off random.trust_cpu=on tsc=reliable no_timer_check" in text
-    assert "file=/images/x/root.ext4,snapshot=on,cache=unsafe" in text
+    assert "if=none,id=disk0,format=qcow2,file=/x,cache=unsafe" in text
+    assert "if=none,id=disk1,format=raw,file=/dev/fd/5,cache=unsafe" in text
     assert "socket,id=channel,fd=4" in text
-    assert "file=/dev/fd/5,readonly=on" in text
-    assert "file=/dev/fd/6,cache=unsafe" in text
     assert "-netdev" not in text
 
 
@@ -203,12 +233,18 @@ def test_each_acceleration_names_its_cpu() -> None:
     assert {name: args[-1] for name, args in ACCELERATIONS.items()} == {"kvm": "host", "tcg": "max"}
 
 
+@contextlib.contextmanager
+def no_boot(_machine: Machine) -> Iterator[guests.Guest]:
+    raise GuestError("dead")
+    yield
+
+
 def test_the_acceleration_is_emulation_where_there_is_no_device(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "access", lambda _path, _mode: False)
     said: list[str] = []
-    assert guests.choose_acceleration(IMAGE, -1, tmp_path, said.append) == "tcg"
+    assert guests.choose_acceleration(IMAGE, no_boot, tmp_path, said.append) == "tcg"
     assert said == []
 
 
@@ -218,18 +254,16 @@ def test_what_was_learnt_of_a_machine_is_not_tried_again(
     monkeypatch.setattr(os, "access", lambda _path, _mode: True)
     boots: list[Machine] = []
 
-    @contextlib.contextmanager
-    def no_boot(machine: Machine, _fd: int) -> Iterator[None]:
+    def boot(machine: Machine) -> contextlib.AbstractContextManager[guests.Guest]:
         boots.append(machine)
-        raise GuestError("dead")
-        yield
+        return no_boot(machine)
 
-    monkeypatch.setattr(guests, "started", no_boot)
     said: list[str] = []
-    answers = [guests.choose_acceleration(IMAGE, -1, tmp_path, said.append) for _ in range(2)]
+    answers = [guests.choose_acceleration(IMAGE, boot, tmp_path, said.append) for _ in range(2)]
     assert answers == ["tcg", "tcg"]
     assert [machine.acceleration for machine in boots] == ["kvm"]
-    assert json.loads((tmp_path / "acceleration.json").read_text())["acceleration"] == "tcg"
+    (found,) = json.loads((tmp_path / "accelerations.json").read_text()).values()
+    assert found == "tcg"
 
 
 def test_the_payload_is_a_tar_of_the_project_and_what_is_added(tmp_path: Path) -> None:
@@ -239,7 +273,7 @@ def test_the_payload_is_a_tar_of_the_project_and_what_is_added(tmp_path: Path) -
         (tmp_path / tree / "__pycache__" / "a.pyc").write_text("no")
     extra = tmp_path / "lib.so"
     extra.write_text("lib")
-    fd = payload.pack({"lib/lib.so": extra}, checkout=tmp_path)
+    fd = payload.project_payload({"lib/lib.so": extra}, checkout=tmp_path)
     os.lseek(fd, 0, os.SEEK_SET)
     with os.fdopen(fd, "rb") as file, tarfile.open(fileobj=file) as tar:
         assert tar.getnames() == [

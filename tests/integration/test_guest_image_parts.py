@@ -10,7 +10,9 @@ import pytest
 
 from integration import initrd, packages, recipe, sources
 from integration.errors import CannotRunError
+from integration.lab.cluster_image import CLUSTER_IMAGE, PACKAGES
 from integration.modules import load_order, module_name, parse_dependencies
+from integration.smoke_image import SMOKE_IMAGE
 
 
 def test_a_package_list_has_sections_and_comments() -> None:
@@ -23,22 +25,23 @@ def test_every_tool_of_the_run_is_in_the_host_list() -> None:
 
 
 def test_no_package_is_listed_twice() -> None:
-    for text in (packages.HOST_PACKAGES.read_text(), packages.GUEST_PACKAGES.read_text()):
-        names = list(itertools.chain(*packages.parse_packages(text).values()))
+    for path in (packages.HOST_PACKAGES, packages.GUEST_PACKAGES, PACKAGES):
+        names = list(itertools.chain(*packages.parse_packages(path.read_text()).values()))
         assert len(names) == len(set(names))
 
 
 def test_what_the_daemon_needs_is_in_the_guest() -> None:
-    guest = packages.guest_packages()
-    assert {"linux-image-amd64", "python3-cffi", "python3-attr", "busybox-static"} <= set(guest)
+    needed = {"python3-cffi", "python3-attr", "python3-cattr", "python3-click", "busybox-static"}
+    for path in (packages.GUEST_PACKAGES, PACKAGES):
+        assert needed <= set(packages.guest_packages(path))
 
 
 def test_missing_tools_are_named_with_the_command_that_installs_them() -> None:
     missing = packages.lacking(find={"mke2fs": "/x", "setpriv": "/x"}.get)
     assert packages.lacking_text(missing) == (
-        "not installed: mmdebstrap, qemu-system-x86_64. As root: "
+        "not installed: mmdebstrap, qemu-img, qemu-system-x86_64. As root: "
         "apt-get update && apt-get install --no-install-recommends --yes "
-        "mmdebstrap qemu-system-x86"
+        "mmdebstrap qemu-system-x86 qemu-utils"
     )
 
 
@@ -56,7 +59,12 @@ def test_the_digest_changes_with_each_part_and_with_their_borders() -> None:
 
 
 def test_the_digest_changes_with_the_release() -> None:
-    assert recipe.image_digest("bookworm") != recipe.image_digest("trixie")
+    digests = {
+        kind.digest(codename)
+        for kind in (SMOKE_IMAGE, CLUSTER_IMAGE)
+        for codename in ("bookworm", "trixie")
+    }
+    assert len(digests) == 4
 
 
 @pytest.mark.parametrize(
@@ -144,14 +152,15 @@ def test_the_initrd_holds_busybox_the_modules_in_order_and_a_start(tmp_path: Pat
     modules = [tmp_path / "one.ko", tmp_path / "two.ko"]
     for module in modules:
         module.write_bytes(module.name.encode())
-    found = unpack(gzip.decompress(initrd.initrd(tmp_path / "busybox", modules)))
+    found = unpack(gzip.decompress(initrd.initrd(tmp_path / "busybox", modules, "/sbin/start")))
     assert found["bin/busybox"] == (0o100755, b"ELF")
     assert found["bin/sh"] == (0o120777, b"busybox")
     assert found["modules/two.ko"] == (0o100644, b"two.ko")
     assert b"for module in one two; do" in found["init"][1]
+    assert found["init"][1].endswith(b"exec switch_root /root /sbin/start\n")
 
 
 def test_the_initrd_is_the_same_bytes_each_time(tmp_path: Path) -> None:
     (tmp_path / "busybox").write_bytes(b"ELF")
-    first, second = (initrd.initrd(tmp_path / "busybox", []) for _ in range(2))
+    first, second = (initrd.initrd(tmp_path / "busybox", [], "/x") for _ in range(2))
     assert first == second

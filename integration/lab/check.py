@@ -1,0 +1,91 @@
+"""The lab's check of itself: clones, a partition, a pause, a power cut, a volume on all."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from integration.errors import GuestError
+from integration.guest import alarms
+from integration.image import Progress
+from integration.lab.base import Base
+from integration.lab.corosync import Membership, corosync_conf, membership, start_corosync
+from integration.lab.lab import SHARED_DEVICE, Lab
+from integration.lab.volume import CLUSTER, format_volume, mount_volume, write_tables
+from integration.lab.waiting import wait_until
+
+_TIMEOUT_S = 300
+_MOUNT = "/mnt"
+
+
+def check(base: Base, cache: Path, directory: Path, say: Progress) -> None:
+    """Do all of it, and say how long each took.
+
+    Raises:
+        GuestError: something is not as it should be.
+        CannotRunError: this machine lacks something.
+    """
+    began = time.monotonic()
+    with Lab.started(base, cache=cache, directory=directory, say=say) as lab:
+        say(f"check: three clones answer after {time.monotonic() - began:.1f} s")
+        _membership(lab, say)
+        _volume(lab, say)
+        memory = ", ".join(f"{lab.memory_kib(number) >> 10}" for number in lab.hosts)
+        say(f"check: the machines take {memory} MiB")
+        complaints = [line for number in lab.hosts for line in alarms(lab.console(number))]
+        if complaints:
+            raise GuestError(f"a kernel complained: {complaints}")
+    say(f"check: all as it should be, {time.monotonic() - began:.0f} s")
+
+
+def _await(lab: Lab, expected: Mapping[int, tuple[int, ...]], what: str, say: Progress) -> None:
+    """Wait until each machine sees the members that it should, and says whether it has quorum."""
+
+    def seen() -> bool:
+        return all(
+            membership(lab.guests[number])
+            == Membership(members=members, quorate=len(members) > len(lab.hosts) // 2)
+            for number, members in expected.items()
+        )
+
+    say(f"check: {what}: seen after {wait_until(seen, _TIMEOUT_S, what):.1f} s")
+
+
+def _membership(lab: Lab, say: Progress) -> None:
+    configuration = corosync_conf([lab.identity(number) for number in lab.hosts], name=CLUSTER)
+    lab.each(lambda number: start_corosync(lab.guests[number], configuration))
+    together = dict.fromkeys((1, 2, 3), (1, 2, 3))
+    _await(lab, together, "three members", say)
+    lab.network.partition((1, 2), (3,))
+    _await(lab, {1: (1, 2), 2: (1, 2), 3: (3,)}, "partition 1,2/3", say)
+    lab.network.heal()
+    _await(lab, together, "healed", say)
+    lab.pause(2)
+    _await(lab, {1: (1, 3), 3: (1, 3)}, "2 stands still", say)
+    lab.resume(2)
+    _await(lab, together, "2 goes on", say)
+    lab.guests[3].put("/root/kept", "before the power cut\n")
+    lab.guests[3].check(["sync"], timeout_s=_TIMEOUT_S)
+    lab.kill(3)
+    _await(lab, {1: (1, 2), 2: (1, 2)}, "power cut of 3", say)
+    began = time.monotonic()
+    kept = lab.boot(3).check(["cat", "/root/kept", "/etc/hostname"], timeout_s=_TIMEOUT_S)
+    say(f"check: 3 is booted again after {time.monotonic() - began:.1f} s")
+    if kept.split("\n") != ["before the power cut", "node3"]:
+        raise GuestError(f"the disk of 3 is not as it was: {kept}")
+    _await(lab, together, "3 is back", say)
+
+
+def _volume(lab: Lab, say: Progress) -> None:
+    began = time.monotonic()
+    identities = [lab.identity(number) for number in lab.hosts]
+    lab.each(lambda number: write_tables(lab.guests[number], lab.identity(number), identities))
+    format_volume(lab.guests[1], SHARED_DEVICE)
+    lab.each(lambda number: mount_volume(lab.guests[number], SHARED_DEVICE, _MOUNT))
+    say(f"check: a volume mounted on three after {time.monotonic() - began:.1f} s")
+    lab.guests[1].put(f"{_MOUNT}/greeting", "from 1\n")
+    heard = lab.guests[2].check(["cat", f"{_MOUNT}/greeting"], timeout_s=_TIMEOUT_S)
+    if heard != "from 1":
+        raise GuestError(f"written on 1 and read on 2: {heard!r}")
+    lab.each(lambda number: lab.guests[number].check(["umount", _MOUNT], timeout_s=_TIMEOUT_S))

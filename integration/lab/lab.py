@@ -1,0 +1,213 @@
+"""A cluster of guests, and what can happen to it."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import IO, TypeVar
+
+from integration.errors import GuestError
+from integration.guest import BOOT_TIMEOUT_S, Guest
+from integration.image import Progress
+from integration.lab.base import Base
+from integration.lab.disks import SHARED_MIB, nameless_overlay, shared_disk
+from integration.lab.host import Disks, Host
+from integration.lab.identity import DEFAULT_NETWORK, Identity, identity_command
+from integration.lab.state import SavedState, saved_state
+from integration.lab.switch import Switch
+
+SHARED_DEVICE = "/dev/vdb"
+"""The shared disk, in each guest."""
+
+T = TypeVar("T")
+
+_IDENTITY_TIMEOUT_S = 120
+_SEED_DIGITS = 512
+
+
+class Lab:
+    """Guests that share a network and a disk; numbered, and named `node<number>`."""
+
+    def __init__(self, hosts: Mapping[int, Host], network: Switch) -> None:
+        """Hold machines that are plugged in; `started` makes them."""
+        self.network = network
+        """Who hears whom: `partition`, `cut`, `heal`."""
+        self.guests: Mapping[int, Guest] = _Guests(hosts)
+        """Who takes commands; a machine that is booted again is a new guest."""
+        self._hosts = hosts
+
+    @classmethod
+    @contextlib.contextmanager
+    def started(
+        cls,
+        base: Base,
+        *,
+        cache: Path,
+        directory: Path,
+        say: Progress,
+        hosts: Sequence[int] = (1, 2, 3),
+        network: ipaddress.IPv4Network = DEFAULT_NETWORK,
+    ) -> Iterator[Lab]:
+        """Clone machines from the base's saved state, and end them with the block.
+
+        Args:
+            base: what they start from.
+            cache: where the saved state is kept, or put when it has to be made.
+            directory: takes `node<number>.console` of each.
+            say: takes progress.
+            hosts: their numbers, 1 to 254.
+            network: where the machine with number n has the nth address.
+
+        Raises:
+            GuestError: a guest did not come up.
+            CannotRunError: this machine lacks something.
+        """
+        state = saved_state(base, cache, say)
+        directory.mkdir(parents=True, exist_ok=True)
+        identities = [Identity(number=number, network=network) for number in hosts]
+        with contextlib.ExitStack() as stack:
+            # Outlives the machines: their parent-death signal is this thread's end.
+            starter = stack.enter_context(ThreadPoolExecutor(max_workers=1))
+            switch = stack.enter_context(Switch.running())
+            shared = stack.enter_context(shared_disk(SHARED_MIB))
+            machines: dict[int, Host] = {}
+            for identity in identities:
+                disks = Disks(
+                    root=stack.enter_context(nameless_overlay(state.disk, "qcow2")),
+                    shared=shared,
+                )
+                console = stack.enter_context(_console(directory, identity))
+                machines[identity.number] = Host(
+                    identity,
+                    base.machine,
+                    disks,
+                    console,
+                    lambda start: starter.submit(start).result(),
+                )
+                stack.callback(machines[identity.number].kill)
+            lab = cls(machines, switch)
+            try:
+                lab.each(lambda number: lab._clone(number, state))
+                yield lab
+            except GuestError as error:
+                error.add_note(f"the consoles of all machines are in {directory}")
+                raise
+
+    @property
+    def hosts(self) -> list[int]:
+        """The numbers of all machines, on or off."""
+        return list(self._hosts)
+
+    def identity(self, number: int) -> Identity:
+        """The name and the addresses of a machine."""
+        return self._hosts[number].identity
+
+    def alive(self, number: int) -> bool:
+        """Whether a machine runs, or stands paused; one that fenced itself has ended."""
+        return self._hosts[number].alive()
+
+    def wait_end(self, number: int, timeout_s: float) -> None:
+        """Wait until a machine has ended by itself: switched off, rebooted, fenced, panicked.
+
+        Raises:
+            GuestError: it has not, or was not on.
+        """
+        self._hosts[number].wait_end(timeout_s)
+
+    def kill(self, number: int) -> None:
+        """Cut the power of a machine."""
+        self._hosts[number].kill()
+
+    def boot(self, number: int, timeout_s: float = BOOT_TIMEOUT_S) -> Guest:
+        """Switch a machine on, with the disk that it has; its guest, once that takes commands.
+
+        Its units may still be starting.
+
+        Raises:
+            GuestError: it is on, or does not come up.
+        """
+        host = self._hosts[number]
+        host.switch_on(self.network.plug(number))
+        host.guest.wait_ready(timeout_s)
+        return host.guest
+
+    def pause(self, number: int) -> None:
+        """Let a machine stand still: it does nothing and hears nothing until `resume`.
+
+        Raises:
+            GuestError: it is off.
+        """
+        self._hosts[number].monitor.order("stop")
+
+    def resume(self, number: int) -> None:
+        """Let a paused machine go on; its clock has not moved.
+
+        Raises:
+            GuestError: it is off.
+        """
+        self._hosts[number].monitor.order("cont")
+
+    def console(self, number: int) -> str:
+        """All that a machine's console and its qemu have said, over all its boots."""
+        return self._hosts[number].console_text()
+
+    def memory_kib(self, number: int) -> int:
+        """The resident memory of a machine's qemu.
+
+        Raises:
+            GuestError: it is off.
+        """
+        return self._hosts[number].memory_kib()
+
+    def each(self, work: Callable[[int], T]) -> dict[int, T]:
+        """Do the same for all machines at once; what it gives, by number.
+
+        Raises:
+            GuestError: of the first machine where it failed.
+        """
+        with ThreadPoolExecutor(max_workers=len(self._hosts)) as pool:
+            running = {number: pool.submit(work, number) for number in self._hosts}
+            try:
+                return {number: future.result() for number, future in running.items()}
+            except (KeyboardInterrupt, SystemExit):
+                for host in self._hosts.values():
+                    host.cut_power()  # or the pool would wait for answers
+                raise
+
+    def _clone(self, number: int, state: SavedState) -> None:
+        host = self._hosts[number]
+        host.switch_on(self.network.plug(number), state.incoming)
+        host.wait_loaded()
+        everybody = [self.identity(other) for other in self._hosts]
+        host.guest.check(
+            identity_command(host.identity, everybody, time.time()),
+            timeout_s=_IDENTITY_TIMEOUT_S,
+            stdin=os.urandom(_SEED_DIGITS // 2).hex(),
+        )
+
+
+class _Guests(Mapping[int, Guest]):
+    """The guests of machines that are on; asking for another's is a GuestError."""
+
+    def __init__(self, hosts: Mapping[int, Host]) -> None:
+        self._hosts = hosts
+
+    def __getitem__(self, number: int) -> Guest:
+        return self._hosts[number].guest
+
+    def __iter__(self) -> Iterator[int]:
+        return (number for number, host in self._hosts.items() if host.alive())
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+
+@contextlib.contextmanager
+def _console(directory: Path, identity: Identity) -> Iterator[IO[bytes]]:
+    with (directory / f"{identity.name}.console").open("w+b") as file:
+        yield file

@@ -1,0 +1,152 @@
+"""The network under test: a learning switch whose ports can be kept from hearing each other."""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import threading
+from collections.abc import Iterable, Iterator
+
+_FRAME_BYTES = 1 << 17
+_BUFFER_BYTES = 4 << 20
+_ADDRESS = 6
+_GROUP_BIT = 1
+
+
+class Cuts:
+    """Who does not hear whom."""
+
+    def __init__(self) -> None:
+        self._cut: set[tuple[int, int]] = set()
+
+    def cut(self, speaker: int, listener: int) -> None:
+        """Let a host not hear another any more; the other way is not touched."""
+        self._cut.add((speaker, listener))
+
+    def partition(self, *groups: Iterable[int]) -> None:
+        """Let hosts hear each other within a group alone, beside the cuts there are."""
+        parts = [tuple(group) for group in groups]
+        for part in parts:
+            others = [host for other in parts if other is not part for host in other]
+            self._cut |= {(speaker, listener) for speaker in part for listener in others}
+
+    def heal(self) -> None:
+        """Let everybody hear everybody."""
+        self._cut.clear()
+
+    def hears(self, listener: int, speaker: int) -> bool:
+        """Whether what one host sends reaches another."""
+        return (speaker, listener) not in self._cut
+
+
+class Forwarding:
+    """Where frames go, by the addresses that were seen."""
+
+    def __init__(self, cuts: Cuts) -> None:
+        self._cuts = cuts
+        self._host_of: dict[bytes, int] = {}
+
+    def listeners(self, speaker: int, frame: bytes, hosts: Iterable[int]) -> list[int]:
+        """The hosts that a frame goes to.
+
+        Args:
+            speaker: the host that sent it.
+            frame: an Ethernet frame.
+            hosts: all that are plugged in.
+        """
+        if len(frame) < 2 * _ADDRESS:
+            return []
+        target, source = frame[:_ADDRESS], frame[_ADDRESS : 2 * _ADDRESS]
+        self._host_of[source] = speaker
+        known = None if target[0] & _GROUP_BIT else self._host_of.get(target)
+        return [
+            host
+            for host in sorted(hosts)
+            if host != speaker and known in {None, host} and self._cuts.hears(host, speaker)
+        ]
+
+
+class Switch(Cuts):
+    """Carries frames between the hosts that are plugged in, in a thread of its own.
+
+    Frames that a host does not take at once are lost, as on a wire.
+    """
+
+    def __init__(self) -> None:
+        """Start with nobody plugged in."""
+        super().__init__()
+        self._forwarding = Forwarding(self)
+        self._ports: dict[int, socket.socket] = {}
+        self._lock = threading.Lock()
+        self._waking, self._wake = socket.socketpair()
+        self._closed = False
+        self._thread = threading.Thread(target=self._carry, name="switch", daemon=True)
+        self._thread.start()
+
+    @classmethod
+    @contextlib.contextmanager
+    def running(cls) -> Iterator[Switch]:
+        """A switch that works until the end of the block."""
+        switch = cls()
+        try:
+            yield switch
+        finally:
+            switch.close()
+
+    def plug(self, host: int) -> socket.socket:
+        """A host's end of a new cable, for its qemu; one that it had is unplugged."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        ours.settimeout(0)
+        for end in (ours, theirs):
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER_BYTES)
+        self._change(host, ours)
+        return theirs
+
+    def unplug(self, host: int) -> None:
+        """Take a host's cable away."""
+        self._change(host, None)
+
+    def close(self) -> None:
+        """End the thread and unplug everybody."""
+        self._closed = True
+        self._wake.send(b"w")
+        self._thread.join()
+        for end in (*self._ports.values(), self._waking, self._wake):
+            end.close()
+
+    def _change(self, host: int, cable: socket.socket | None) -> None:
+        with self._lock:
+            old = self._ports.pop(host, None)
+            if old is not None:
+                old.close()
+            if cable is not None:
+                self._ports[host] = cable
+        self._wake.send(b"w")
+
+    def _carry(self) -> None:
+        while not self._closed:
+            poller = select.poll()
+            poller.register(self._waking, select.POLLIN)
+            with self._lock:
+                speakers = {port.fileno(): host for host, port in self._ports.items()}
+            for fd in speakers:
+                poller.register(fd, select.POLLIN)
+            for fd, _ in poller.poll():
+                if fd == self._waking.fileno():
+                    self._waking.recv(_FRAME_BYTES)
+                else:
+                    self._carry_from(speakers[fd])
+
+    def _carry_from(self, speaker: int) -> None:
+        with self._lock:
+            port = self._ports.get(speaker)
+            if port is None:
+                return
+            try:
+                frame = port.recv(_FRAME_BYTES)
+            except OSError:
+                return  # nothing there after all, or its qemu has just ended
+            for host in self._forwarding.listeners(speaker, frame, self._ports):
+                with contextlib.suppress(OSError):  # full, or its qemu has just ended
+                    self._ports[host].send(frame)

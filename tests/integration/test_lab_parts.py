@@ -1,0 +1,265 @@
+"""The pure parts of the lab: identities, command lines, configurations, verbs, the cache."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import ipaddress
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from integration import image as images
+from integration.errors import GuestError
+from integration.image import Image, Recipe, load_facts, lock, making, note_facts
+from integration.lab import cluster_image, guest_files
+from integration.lab.corosync import Membership, corosync_conf, parse_quorumtool
+from integration.lab.host import Plugs, cluster_wiring
+from integration.lab.identity import Identity, identity_command
+from integration.lab.prompt import Prompt
+from integration.lab.state import SavedState
+from integration.lab.waiting import wait_until
+from integration.qemu import Machine, command_line
+
+IMAGE = Image(directory=Path("/images/x"), kernel_release="6.1.0", identity="1")
+
+
+def test_a_machine_is_known_by_its_number() -> None:
+    two = Identity(number=2)
+    assert (two.name, two.address, two.mac) == ("node2", "10.77.0.2", "52:54:00:77:00:02")
+    assert Identity(number=10).mac == "52:54:00:77:00:0a"
+    assert len(two.machine_id) == 32
+    assert two.machine_id != Identity(number=3).machine_id
+
+
+def test_the_network_can_be_another() -> None:
+    network = ipaddress.IPv4Network("192.168.4.0/22")
+    command = identity_command(Identity(number=2, network=network), [], 1.5)
+    assert command[1:3] == ["node2", "192.168.4.2/22"]
+
+
+def test_a_guest_becomes_a_machine_by_one_command() -> None:
+    one, two = Identity(number=1), Identity(number=2)
+    assert identity_command(one, [one, two], 12.25) == [
+        "/usr/lib/guest/identity",
+        "node1",
+        "10.77.0.1/24",
+        "52:54:00:77:00:01",
+        one.machine_id,
+        "12.250",
+        "10.77.0.1 node1\n10.77.0.2 node2",
+    ]
+
+
+PLUGS = Plugs(root_fd=11, shared_fd=12, cable_fd=13, monitor_fd=14)
+
+
+def test_a_machine_has_its_disk_the_shared_one_a_card_and_a_monitor() -> None:
+    machine = Machine(image=IMAGE, acceleration="tcg", kernel_arguments=("net.ifnames=0",))
+    wiring = cluster_wiring(PLUGS, "52:54:00:77:00:01")
+    text = " ".join(command_line(machine, wiring, qemu="qemu", channel_fd=4))
+    assert "format=qcow2,file=/dev/fd/11,cache=unsafe" in text
+    assert "format=raw,file=/dev/fd/12,file.locking=off,cache=unsafe" in text
+    assert "virtio-blk-pci,drive=disk1,share-rw=on" in text
+    assert "-netdev dgram,id=net,local.type=fd,local.str=13" in text
+    assert "virtio-net-pci,netdev=net,mac=52:54:00:77:00:01,romfile=" in text
+    assert "-chardev socket,id=monitor,fd=14 -mon chardev=monitor,mode=control" in text
+    assert "no_timer_check net.ifnames=0" in text
+    assert "-no-reboot" in text
+    assert "-incoming" not in text
+    assert set(wiring.fds) == {11, 12, 13, 14}
+
+
+def test_a_clone_comes_from_a_saved_state() -> None:
+    state = SavedState(directory=Path("/cache/it's"))
+    assert state.incoming == """exec:cat '/cache/it'"'"'s/memory'"""
+    assert list(cluster_wiring(PLUGS, "x", state.incoming).more[-2:]) == [
+        "-incoming",
+        state.incoming,
+    ]
+
+
+@pytest.mark.parametrize("name", sorted(guest_files.PROGRAMS))
+def test_the_guests_programs_are_shell(name: str) -> None:
+    text = guest_files.PROGRAMS[name]
+    subprocess.run(["sh", "-n"], input=text, text=True, check=True)
+
+
+def test_units_of_the_harness_are_on_and_others_off(tmp_path: Path) -> None:
+    units = tmp_path / "etc/systemd/system"
+    for wants in ("multi-user", "sysinit"):
+        (units / f"{wants}.target.wants").mkdir(parents=True)
+    (tmp_path / "etc/corosync").mkdir()
+    (tmp_path / "etc/corosync/corosync.conf").write_text("sample")
+    guest_files.furnish_units(tmp_path)
+    on = {path.name for path in units.glob("*.wants/*")}
+    assert on == {"guest-agent.service", "guest-network.service"}
+    assert list((tmp_path / "etc/corosync").iterdir()) == []
+    assert (units / "apt-daily.timer").readlink() == Path("/dev/null")
+
+
+def test_a_user_who_is_not_root_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster_image.os, "geteuid", lambda: 1000)
+    with pytest.raises(images.CannotRunError, match="needs root: run `python -m integration"):
+        cluster_image.CLUSTER_IMAGE.require()
+
+
+def test_the_configuration_names_each_node_by_id_and_address() -> None:
+    nodes = [Identity(number=1), Identity(number=7)]
+    text = corosync_conf(nodes, name="test", token_ms=1500, keys=["o2cb_port: 7778"])
+    assert "cluster_name: test\n" in text
+    assert "token: 1500\n  token_coefficient: 0\n" in text
+    assert "nodeid: 7\n    name: node7\n    ring0_addr: 10.77.0.7\n    o2cb_port: 7778\n" in text
+    assert text.count("o2cb_port") == 2
+    assert text.count("{") == text.count("}")
+
+
+QUORUMTOOL = """\
+Quorum information
+------------------
+Nodes:            2
+Node ID:          2
+Quorate:          Yes
+
+Membership information
+----------------------
+    Nodeid      Votes Name
+         1          1 node1
+         2          1 node2 (local)
+"""
+
+
+def test_what_quorumtool_says_is_read() -> None:
+    assert parse_quorumtool(QUORUMTOOL) == Membership(members=(1, 2), quorate=True)
+    assert parse_quorumtool(QUORUMTOOL.replace("Yes", "No")).quorate is False
+    hexadecimal = QUORUMTOOL.replace("         1  ", "  0x00000001  ", 1)
+    assert parse_quorumtool(hexadecimal).members == (1, 2)
+    assert parse_quorumtool("Cannot initialize QUORUM service\n").members == ()
+
+
+class FakeNetwork:
+    def __init__(self, did: list[Any]) -> None:
+        self.partition = lambda *groups: did.append(("partition", groups))
+        self.cut = lambda *pair: did.append(("cut", pair))
+        self.heal = lambda: did.append("heal")
+
+
+class FakeLab:
+    hosts = (1, 2)
+
+    def __init__(self) -> None:
+        self.did: list[Any] = []
+        self.network = FakeNetwork(self.did)
+
+    def alive(self, number: int) -> bool:
+        return number == 2
+
+    def kill(self, number: int) -> None:
+        if number not in self.hosts:
+            raise KeyError(number)
+        self.did.append(("kill", number))
+
+
+def test_verbs_reach_the_lab() -> None:
+    lab = FakeLab()
+    said: list[str] = []
+    lines = ["kill 1\n", "partition 1,2/3", "", "cut 1 2", "heal", "alive", "quit", "kill 2"]
+    Prompt(lab).serve(lines, said.append)  # type: ignore[arg-type]
+    assert lab.did == [
+        ("kill", 1),
+        ("partition", ([1, 2], [3])),
+        ("cut", (1, 2)),
+        "heal",
+    ]
+    assert said == ["done", "done", "done", "done", "2"]
+
+
+@pytest.mark.parametrize("line", ["dance 1", "kill", "kill 9", "kill x", "'"])
+def test_what_is_not_understood_is_said_and_the_prompt_goes_on(line: str) -> None:
+    said: list[str] = []
+    Prompt(FakeLab()).serve([line, "alive"], said.append)  # type: ignore[arg-type]
+    assert said[0].startswith("failed: ")
+    assert said[1] == "2"
+
+
+def test_waiting_ends_when_it_holds() -> None:
+    answers = iter([False, True])
+    assert wait_until(lambda: next(answers), 60, "it") > 0
+
+
+def test_waiting_in_vain_says_for_what() -> None:
+    with pytest.raises(GuestError, match="not within 0 s: the sun"):
+        wait_until(lambda: False, 0, "the sun")
+
+
+def test_what_is_made_takes_its_name_when_it_is_complete(tmp_path: Path) -> None:
+    with lock(tmp_path, "kind-1", print), making(tmp_path, "kind-1") as result:
+        note_facts(result, what="x")
+        assert load_facts(tmp_path / "kind-1") is None
+    facts = load_facts(tmp_path / "kind-1")
+    assert facts is not None
+    assert facts["what"] == "x"
+
+
+def test_what_fails_leaves_nothing(tmp_path: Path) -> None:
+    with contextlib.suppress(GuestError), making(tmp_path, "kind-1") as result:
+        (result / "half").write_text("")
+        raise GuestError("no")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_each_build_has_an_identity_of_its_own(tmp_path: Path) -> None:
+    seen = set()
+    for _ in range(2):
+        with making(tmp_path, "kind-1") as result:
+            note_facts(result)
+        facts = load_facts(tmp_path / "kind-1")
+        assert facts is not None
+        seen.add(facts["identity"])
+    assert len(seen) == 2
+
+
+def test_of_a_kind_the_last_used_are_kept(tmp_path: Path) -> None:
+    for number in range(images._KEPT + 2):
+        with making(tmp_path, f"kind-{number}") as result:
+            note_facts(result)
+        (tmp_path / "other-0").mkdir(exist_ok=True)
+    assert (tmp_path / "other-0").is_dir()
+    assert len(list(tmp_path.glob("kind-*"))) == images._KEPT
+    assert load_facts(tmp_path / f"kind-{images._KEPT + 1}") is not None
+
+
+def test_what_a_killed_builder_left_goes_and_what_a_living_one_makes_stays(
+    tmp_path: Path,
+) -> None:
+    dead, alive = tmp_path / "making-kind-1-abc", tmp_path / "making-kind-2-def"
+    dead.mkdir()
+    alive.mkdir()
+    (tmp_path / "locks").mkdir()
+    with (tmp_path / "locks/kind-2").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with lock(tmp_path, "kind-3", print):
+            assert (dead.exists(), alive.exists()) == (False, True)
+
+
+def test_a_recipe_changes_with_its_makers(tmp_path: Path) -> None:
+    maker = tmp_path / "maker.py"
+
+    def digest(text: str) -> str:
+        maker.write_text(text)
+        return Recipe(
+            name="x",
+            makers=(maker,),
+            unpack=lambda _root, _sources: None,
+            furnish=lambda _root: None,
+            modules=(),
+            pruned=(),
+            start="/x",
+            disk_mib=1,
+            disk_options=(),
+        ).digest("bookworm")
+
+    assert digest("a") != digest("b")
+    assert digest("a") == digest("a")
