@@ -25,6 +25,7 @@ OLDEST_PYTHON = (3, 11)
 SBIN = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 """Debian's users do not have them in PATH."""
 HEADERS = Path("/usr/include")
+DEBIAN_MODULES = ("attr", "cattrs", "click", "installer", "setuptools")
 
 USAGE = """\
 python3 quickstart.py demo [options]    set up and show a cluster (--help: of the demo)
@@ -35,6 +36,11 @@ SIGNS = {
     "run": ("ensurepip", "venv"),
     "test": ("fusermount3", "cc", "stdio.h"),
     "browser": ("chromium",),
+    "package": (
+        *("dpkg-buildpackage", "dh", "pybuild", "go-md2man", "lintian", "systemd-analyze"),
+        # What Debian's own Python has, which is not always the one that runs this.
+        *(f"/usr/lib/python3/dist-packages/{name}" for name in DEBIAN_MODULES),
+    ),
     "vm": ("mmdebstrap", "qemu-system-x86_64", "mke2fs", "setpriv"),
 }
 
@@ -52,7 +58,9 @@ def packages(section: str) -> list[str]:
 
 
 def is_here(sign: str) -> bool:
-    """True when the system has a Python module, a command or a C header of this name."""
+    """True when the system has a Python module, a command, a C header or a path of this name."""
+    if sign.startswith("/"):
+        return Path(sign).exists()
     if sign in SIGNS["run"]:
         return importlib.util.find_spec(sign) is not None
     if sign.endswith(".h"):
@@ -129,7 +137,7 @@ def demo(arguments: list[str]) -> None:
 
 def test(arguments: list[str]) -> None:
     """Run the tests and checks, on every Python that is here."""
-    fetch("run", "test", "browser")
+    fetch("run", "test", "browser", "package")
     python = environment("tox>=4.23")
     os.execv(python, [python, "-m", "tox", "run", *arguments])
 

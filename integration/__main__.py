@@ -1,4 +1,4 @@
-"""`python -m integration`: build the guest images, run the smoke, start a lab of guests."""
+"""`python -m integration`: build guest images and the Debian package, run the smoke and labs."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import signal
 import sys
 import types
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
+from integration.deb import build as build_package
 from integration.errors import CannotRunError, GuestError
 from integration.image import image
 from integration.lab import command as lab
@@ -43,6 +45,16 @@ def parser() -> argparse.ArgumentParser:
     )
     build.add_argument("--anew", action="store_true", help="build even if there is one")
     lab.add_arguments(commands.add_parser("lab", help="a cluster of guests, and a prompt to it"))
+    deb = commands.add_parser("deb", help="build the Debian package and print its path")
+    deb.add_argument(
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="in a directory below this one (the cache); it stays while nothing changes",
+    )
+    deb.add_argument(
+        "--revision", default="", metavar="TEXT", help="appended to the version, as +b1"
+    )
     run = commands.add_parser("smoke", help="hold a real kernel against the fake, and follow it")
     run.add_argument("--json", action="store_true", help="end with a summary as one JSON line")
     run.add_argument("--seed", default=Options().seed, help="of the random sequences of calls")
@@ -78,6 +90,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             return EXIT_GOOD
         if arguments.command == "lab":
             lab.run(arguments, cache, say)
+            return EXIT_GOOD
+        if arguments.command == "deb":
+            output = arguments.output or cache
+            print(build_package(output, say, revision=arguments.revision))
             return EXIT_GOOD
         options = Options(seed=arguments.seed, sequences=arguments.sequences)
         verdict = smoke(cache, options, say)

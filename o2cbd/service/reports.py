@@ -149,3 +149,65 @@ class CannotServe(Report):
     @property
     def text(self) -> str:
         return f"cannot start: {self.detail}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableServiceOn(Report):
+    """ocfs2-tools' service o2cb writes the tables at boot, too."""
+
+    code = "ocfs2-tools-o2cb"
+    severity = Severity.WARNING
+    where: str
+    """The file that switches it on."""
+    cluster: str
+    """The cluster that it brings up; empty for none."""
+
+    @property
+    def text(self) -> str:
+        does = (
+            f'writes cluster "{self.cluster}" from /etc/ocfs2/cluster.conf into the tables that'
+            " o2cbd keeps, which is mended where it differs"
+            if self.cluster
+            else "writes no cluster (O2CB_BOOTCLUSTER is empty)"
+        )
+        return (
+            f"o2cb.service of ocfs2-tools is on (O2CB_ENABLED=true in {self.where}): at boot it"
+            f" {does}, and stopping it takes nodes out; switch it off: systemctl disable o2cb"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MountServiceOn(Report):
+    """ocfs2-tools' service ocfs2 mounts at boot without waiting for the tables."""
+
+    code = "ocfs2-tools-ocfs2"
+    severity = Severity.WARNING
+    where: str
+    """The link that starts it."""
+
+    @property
+    def text(self) -> str:
+        return (
+            f"ocfs2.service of ocfs2-tools is on ({self.where}): at boot it mounts the OCFS2"
+            " volumes of /etc/fstab without waiting for the tables, and stopping it kills whoever"
+            " uses them; switch it off: systemctl disable ocfs2"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterFileThere(Report):
+    """The file from which ocfs2-tools writes the tables is there."""
+
+    code = "ocfs2-tools-file"
+    severity = Severity.NOTICE
+    where: str
+    clusters: tuple[str, ...]
+    """The clusters in it."""
+
+    @property
+    def text(self) -> str:
+        return (
+            f"{self.where} is there ({', '.join(self.clusters) or 'no cluster in it'}): o2cbd"
+            " neither reads nor writes it, and what `o2cb register-cluster` would write from it is"
+            " mended where it differs from the cluster manager"
+        )

@@ -212,7 +212,9 @@ def one_line(status: Status) -> str:
             {True: "quorate", False: "not quorate", None: "quorum unknown"}[_QUORATE[status.quorum]]
         )
     if status.pending:
-        parts.append(f"{_count(len(status.pending), 'step')} pending")
+        first = status.pending[0]
+        waiting = f"{describe(first.step)}: {first.reason}"
+        parts.append(f"{_count(len(status.pending), 'step')} pending: {waiting}")
     return ", ".join(parts)
 
 

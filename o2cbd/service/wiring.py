@@ -19,6 +19,7 @@ from o2cbd.membership.cman import connect_cman
 from o2cbd.membership.interface import Connect, MembershipSource
 from o2cbd.membership.libcman import DEFAULT_LIBRARY, load
 from o2cbd.membership.libcman_table import LibcmanTable
+from o2cbd.service import ocfs2_tools
 from o2cbd.service.agent_thread import AgentThread
 from o2cbd.service.control import SOCKET_NAME
 from o2cbd.service.daemon import EXIT_CANNOT_CREATE, Daemon, Ending
@@ -37,6 +38,9 @@ EXIT_NO_PERMISSION = 77
 RUNTIME_DIR_MODE = 0o755
 
 STDERR_FD = 2
+
+HOST_ROOT = Path("/")
+"""Where other services of this host are looked for."""
 
 
 def run(settings: DaemonSettings) -> Ending:
@@ -102,6 +106,9 @@ def _serve(settings: DaemonSettings, clock: Clock, journal: Journal) -> Ending:
     journal.tell(
         Started(version=__version__, configfs=paths.configfs, runtime_dir=paths.runtime_dir)
     )
+    for report in ocfs2_tools.look(HOST_ROOT):
+        journal.tell(report)
+        recorder.tell(report, clock.now_us())
     return daemon.run(Path(paths.runtime_dir, SOCKET_NAME))
 
 

@@ -20,7 +20,7 @@ NO_SCENARIO = "—"
 ROWS = """
 level-triggered one-pass resync
 start-wait start-adopt not-a-member not-configfs foreign-cluster cluster-name manager-lost
-manager-stuck read-fails sigterm kill-9 second-instance
+manager-stuck read-fails sigterm kill-9 second-instance ocfs2-tools ready
 scope-members scope-configured port address left-out duplicates incarnation stale-entry half-made
 order never add-fails add-waits local-retry local-wrong replace pinned back-again inquorate two-node
 quorum-unknown hold errno fingerprint
@@ -31,7 +31,7 @@ semaphore-names
 
 # Every row that one host alone shows best, so that it has no scenario.
 ROWS_OF_ONE_HOST = """
-one-pass not-configfs second-instance quorum-unknown
+one-pass not-configfs second-instance ocfs2-tools ready quorum-unknown
 semaphore-key semaphore-mutex semaphore-unusable semaphore-names
 """
 

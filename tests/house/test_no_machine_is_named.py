@@ -10,8 +10,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 TREES = ("benchmarks", "docs", "fakecluster", "integration", "o2cbd", "packaging", "tests", ".ci")
 ENDINGS = {"", ".c", ".cfg", ".h", ".ini", ".map", ".md", ".py", ".service", ".toml", ".txt"}
-HOSTS = {"www.apache.org", "keepachangelog.com", "semver.org"}
-"""Whom we quote: the licence, and what the change log follows."""
+HOSTS = {"www.apache.org", "www.debian.org", "keepachangelog.com", "semver.org"}
+"""Whom we quote: the licence, and the formats of the package's copyright and of the change log."""
 _URL = re.compile(r"https?://([\w.-]+)")
 
 

@@ -106,13 +106,21 @@ def test_what_lies_in_sbin_is_found_by_a_user_too(
     assert not module.is_here("no-such-tool")
 
 
-@pytest.mark.parametrize("section", ["run", "test", "browser", "vm"])
+def test_a_path_is_a_sign_of_a_package_that_has_no_command(tmp_path: Path) -> None:
+    """Modules of Debian's own Python, whatever Python runs this."""
+    module = load_quickstart()
+    assert not module.is_here(str(tmp_path / "module"))
+    (tmp_path / "module").mkdir()
+    assert module.is_here(str(tmp_path / "module"))
+
+
+@pytest.mark.parametrize("section", ["run", "test", "browser", "package", "vm"])
 def test_each_section_has_packages_and_signs(section: str) -> None:
     """debian-packages.txt and the signs say the same headings."""
     module = load_quickstart()
     assert module.packages(section)
     assert module.SIGNS[section]
-    assert set(module.SIGNS) == {"run", "test", "browser", "vm"}
+    assert set(module.SIGNS) == {"run", "test", "browser", "package", "vm"}
 
 
 @pytest.mark.parametrize(

@@ -202,7 +202,8 @@ def test_one_line_says_what_systemctl_should_show() -> None:
     assert one_line(NOT_BEGUN) == "waiting, starting"
     assert (
         one_line(status)
-        == "pending, cluster prod, 1 node in the table, quorum unknown, 2 steps pending"
+        == "pending, cluster prod, 1 node in the table, quorum unknown, 2 steps pending:"
+        " create cluster c: r"
     )
 
 

@@ -70,6 +70,21 @@ def test_runtime_directory_too_deep_for_a_socket_is_73(tmp_path: Path, capfd: Ca
     lock_runtime_dir(deep).release()
 
 
+def test_other_services_that_manage_the_tables_are_told_of_at_the_start(
+    tmp_path: Path, capfd: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And keep nobody from starting: here it is the socket that does."""
+    conf = tmp_path / "host/etc/ocfs2/cluster.conf"
+    conf.parent.mkdir(parents=True)
+    conf.write_text("cluster:\n\tname = prod\n")
+    monkeypatch.setattr("o2cbd.service.wiring.HOST_ROOT", tmp_path / "host")
+    run(settings_of(tmp_path / ("d" * 100)))
+    started, told, refused = capfd.readouterr().err.splitlines()
+    assert started.startswith("<5>o2cbd ")
+    assert told.startswith("<5>/etc/ocfs2/cluster.conf is there (prod): ")
+    assert refused.startswith("<3>cannot start: ")
+
+
 def test_library_is_tried_anew_until_it_loads(tmp_path: Path) -> None:
     """A library that is not there is ELIBACC each time, with its path, never a crash."""
     connect = make_connect(str(tmp_path / "libcman.so.3"), CallBoard(MonotonicClock()))

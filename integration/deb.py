@@ -1,0 +1,159 @@
+"""The project's own Debian package, built from the working tree without leaving anything in it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from integration.errors import CannotRunError
+from integration.packages import CHECKOUT, Tool, find_program, lacking_text
+from integration.recipe import recipe_digest
+
+INPUTS = (
+    "CHANGELOG.md",
+    "LICENSE",
+    "README.md",
+    "docs/behaviour.md",
+    "docs/settings.md",
+    "o2cbd",
+    "packaging/debian",
+    "packaging/man",
+    "packaging/o2cbd.toml",
+    "packaging/systemd",
+    "pyproject.toml",
+)
+"""What the package is made of; the rest of the project may change without a new package."""
+
+TOOLS = (
+    Tool(program="dpkg-buildpackage", package="dpkg-dev"),
+    Tool(program="dh", package="debhelper"),
+    Tool(program="pybuild", package="dh-python"),
+    Tool(program="go-md2man", package="go-md2man"),
+)
+"""Those by which a machine without the packages is recognised; dpkg checks the rest."""
+
+SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
+"""Debian's own Python builds a Debian package, whatever is first in the user's PATH."""
+
+_REVISION = re.compile(r"[0-9A-Za-z.+~]*")
+_TOP_VERSION = re.compile(r"\A(o2cbd \(\S+)\)")
+_BUILD_TIMEOUT_S = 900
+_SHOWN_LINES = 25
+_LEFT_OUT = "__pycache__"
+
+Progress = Callable[[str], None]
+"""Takes one line for the one who waits."""
+
+
+def build(output: Path, say: Progress, *, revision: str = "") -> Path:
+    """The package's file in a directory below `output`, built now where there is none of today's.
+
+    Args:
+        output: made where it is not there. What was built there before, from other inputs, stays.
+        say: progress.
+        revision: appended to the version, `+b1`, for tests of upgrades.
+
+    Raises:
+        CannotRunError: a tool is missing, or the build failed; the text has the end of its output.
+        ValueError: a revision that no Debian version can have.
+    """
+    if not _REVISION.fullmatch(revision):
+        raise ValueError(f"{revision!r} cannot be part of a Debian version")
+    final = output / f"deb-{inputs_digest(revision)}"
+    found = _package_in(final)
+    if found is not None:
+        say(f"package: {found.name} ({final.name}), built before")
+        return found
+    _require_tools()
+    began = time.monotonic()
+    output.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="building-deb-", dir=output) as work_name:
+        work = Path(work_name)
+        say("package: building")
+        _assemble(work / "source", revision)
+        _run_build(work / "source")
+        result = work / "result"
+        result.mkdir()
+        for made in (*work.glob("*.deb"), *work.glob("*.buildinfo"), *work.glob("*.changes")):
+            made.rename(result / made.name)
+        if not final.exists():  # another build of the same may have been faster
+            result.rename(final)
+    built = _package_in(final)
+    if built is None:
+        raise CannotRunError(f"the build of the package ended well and left none in {final}")
+    say(f"package: {built.name} ({final.name}) built in {time.monotonic() - began:.0f} s")
+    return built
+
+
+def inputs_digest(revision: str = "", checkout: Path = CHECKOUT) -> str:
+    """The name of the package that today's inputs make."""
+    parts = [revision, Path(__file__).read_text("utf-8")]
+    for name, path in input_files(checkout):
+        parts += [name, path.read_text("utf-8")]
+    return recipe_digest(parts)
+
+
+def input_files(checkout: Path = CHECKOUT) -> Iterator[tuple[str, Path]]:
+    """Every file that goes into the package's source: (name there, path here), sorted."""
+    for name in INPUTS:
+        top = checkout / name
+        for path in sorted(top.rglob("*")) if top.is_dir() else [top]:
+            if path.is_file() and _LEFT_OUT not in path.parts:
+                yield str(path.relative_to(checkout)), path
+
+
+def revised(changelog: str, revision: str) -> str:
+    """The changelog with a revision at the end of its top version."""
+    return _TOP_VERSION.sub(rf"\g<1>{revision})", changelog)
+
+
+def _package_in(directory: Path) -> Path | None:
+    return next(iter(sorted(directory.glob("*.deb"))), None)
+
+
+def _require_tools() -> None:
+    missing = [tool for tool in TOOLS if find_program(tool.program) is None]
+    if missing:
+        raise CannotRunError(lacking_text(missing))
+
+
+def _assemble(source: Path, revision: str) -> None:
+    """Make the source tree that Debian's tools want."""
+    for name, path in input_files():
+        # Debian's own part moves to the top, where its tools look for it.
+        target = source / re.sub(r"\Apackaging/debian/", "debian/", name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, target)
+    changelog = source / "debian/changelog"
+    changelog.write_text(revised(changelog.read_text("utf-8"), revision), "utf-8")
+    (source / "debian/rules").chmod(0o755)
+
+
+def _run_build(source: Path) -> None:
+    environment = {"PATH": SYSTEM_PATH, "HOME": str(source.parent), "LC_ALL": "C.UTF-8"}
+    try:
+        done = subprocess.run(
+            ["dpkg-buildpackage", "--build=binary", "--unsigned-changes"],
+            check=False,
+            cwd=source,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=_BUILD_TIMEOUT_S,
+            text=True,
+            errors="backslashreplace",
+        )
+    except subprocess.TimeoutExpired:
+        raise CannotRunError(f"dpkg-buildpackage did not end within {_BUILD_TIMEOUT_S} s") from None
+    if done.returncode != 0:
+        tail = "\n".join(done.stdout.splitlines()[-_SHOWN_LINES:])
+        raise CannotRunError(
+            f"dpkg-buildpackage ended with {done.returncode}"
+            f" (what it needs is under `package` in debian-packages.txt):\n{tail}"
+        )

@@ -1,0 +1,79 @@
+"""The package's build: what it is made of, and what it says where it cannot run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from integration import deb, packages
+from integration.__main__ import parser
+from integration.errors import CannotRunError
+
+
+def test_every_tool_of_the_build_is_in_the_host_list() -> None:
+    assert {tool.package for tool in deb.TOOLS} <= set(packages.host_packages("package"))
+
+
+def test_every_input_is_there_and_what_others_make_is_not() -> None:
+    names = [name for name, _path in deb.input_files()]
+    assert {"o2cbd/start.py", "packaging/debian/rules", "pyproject.toml"} <= set(names)
+    assert [name for name in names if name.endswith(".pyc")] == []
+    for name in deb.INPUTS:
+        assert any(one == name or one.startswith(f"{name}/") for one in names), name
+
+
+def test_the_digest_changes_with_a_revision_a_name_and_a_text(tmp_path: Path) -> None:
+    for name in deb.INPUTS:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x")
+    first = deb.inputs_digest("", tmp_path)
+    assert deb.inputs_digest("+b1", tmp_path) != first
+    (tmp_path / "README.md").write_text("y")
+    second = deb.inputs_digest("", tmp_path)
+    (tmp_path / "README.md").write_text("x")
+    (tmp_path / "o2cbd").unlink()
+    (tmp_path / "o2cbd").mkdir()
+    (tmp_path / "o2cbd" / "new.py").write_text("x")
+    assert len({first, second, deb.inputs_digest("", tmp_path)}) == 3
+
+
+def test_a_revision_ends_the_top_version_alone() -> None:
+    changelog = "o2cbd (0.2-1) unstable; x\n\n  * a\n\no2cbd (0.1-1) unstable; x\n"
+    assert deb.revised(changelog, "") == changelog
+    assert deb.revised(changelog, "+b1") == changelog.replace("(0.2-1)", "(0.2-1+b1)")
+
+
+@pytest.mark.parametrize("revision", ["-1", "a b", "/x", "é"])
+def test_a_revision_that_is_none_is_refused(revision: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="Debian version"):
+        deb.build(tmp_path, print, revision=revision)
+
+
+def test_what_is_missing_is_named_and_nothing_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deb, "find_program", lambda _name: None)
+    with pytest.raises(CannotRunError, match=r"not installed: dpkg-buildpackage, dh, .*apt-get"):
+        deb.build(tmp_path / "out", print)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_build_that_fails_shows_its_end_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "bin" / "dpkg-buildpackage"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\nls -d debian/rules; echo it broke >&2; exit 3\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(deb, "find_program", str)
+    monkeypatch.setattr(deb, "SYSTEM_PATH", f"{program.parent}:/usr/bin:/bin")
+    with pytest.raises(CannotRunError, match=r"ended with 3(.|\n)*debian/rules\nit broke"):
+        deb.build(tmp_path / "out", print)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_the_command_line_builds_into_the_cache_where_nothing_is_said() -> None:
+    given = parser().parse_args(["deb"])
+    assert (given.output, given.revision) == (None, "")
