@@ -33,7 +33,7 @@ python3 quickstart.py test [options]    set up and run all tests and checks (opt
 # What the packages of a section bring, to see whether they are there.
 SIGNS = {
     "run": ("ensurepip", "venv"),
-    "test": ("fusermount3", "cc", "stdio.h"),
+    "test": ("corosync", "fusermount3", "cc", "ip", "stdio.h"),
     "browser": ("chromium",),
     "vm": ("mmdebstrap", "qemu-system-x86_64", "mke2fs", "setpriv"),
 }

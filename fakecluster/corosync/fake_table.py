@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from fakecluster.cman.fake_table import ADDRESS_BYTES, sockaddr
+from fakecluster.sockaddrs import ADDRESS_BYTES, sockaddr
 from o2cbd.membership.libcorosync_table import (
     CFG_SHUTDOWN_REGARDLESS,
     CS_ERR_LIBRARY,
