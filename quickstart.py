@@ -34,7 +34,7 @@ python3 quickstart.py test [options]    set up and run all tests and checks (opt
 # What the packages of a section bring, to see whether they are there.
 SIGNS = {
     "run": ("ensurepip", "venv"),
-    "test": ("fusermount3", "cc", "stdio.h"),
+    "test": ("corosync", "fusermount3", "cc", "ip", "stdio.h"),
     "browser": ("chromium",),
     "package": (
         *("dpkg-buildpackage", "dh", "pybuild", "go-md2man", "lintian", "systemd-analyze"),

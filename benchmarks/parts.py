@@ -6,6 +6,7 @@ import os
 import select
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
@@ -19,10 +20,10 @@ from o2cbd.core.events import Notice
 from o2cbd.core.model import Membership, Step, Tables
 from o2cbd.hold.semaphore import SysvHold
 from o2cbd.membership.interface import Connect, MembershipSource
+from o2cbd.membership.sources import make_connect
 from o2cbd.service.journal import Journal
 from o2cbd.service.locked_tree import LockedTree
 from o2cbd.service.locks import lock_configfs
-from o2cbd.service.wiring import make_connect
 from o2cbd.settings import LogFormat, LogSettings
 from o2cbd.usage.reader import HostUsage
 
@@ -171,7 +172,9 @@ def make_timed_agent(*, libcman: str | None, places: dict[str, Any]) -> TimedAge
         OsNodeTree(configfs, places["debugfs"], calls), configfs, lock_configfs, calls
     )
     agent = Agent(
-        connect=_timed(make_connect(libcman, calls), watch),
+        connect=_timed(
+            make_connect(replace(settings, libcman=libcman), calls, lambda: None), watch
+        ),
         tree=_TimedTree(tree, watch),
         make_hold=make_hold,
         usage=HostUsage(

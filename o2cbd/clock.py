@@ -18,6 +18,11 @@ class Clock(Protocol):
         ...
 
 
+def pause(duration_us: int) -> None:
+    """Let the calling thread do nothing for so many microseconds of real time."""
+    time.sleep(duration_us / 1_000_000)
+
+
 class MonotonicClock:
     """CLOCK_MONOTONIC."""
 

@@ -8,16 +8,14 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field
 
-from o2cbd.core.model import CLUSTER_NAME_MAX_CHARS
+from o2cbd.core.model import CLUSTER_NAME_MAX_CHARS, MAX_PORT
 from o2cbd.core.names import address_problem, node_name_problem
 from o2cbd.core.reports import Severity
 from o2cbd.core.rules import SECOND_US, Rules
+from o2cbd.core.subnet import Subnet, parse_subnet
 
 DEFAULT_FILE = "/etc/o2cbd/o2cbd.toml"
 """Read when it is there; a file that was asked for by name must be there."""
-
-MAX_PORT = 65534
-"""The kernel takes 1..65534 and answers ERANGE to 65535 (seen on 6.1)."""
 
 FIRST_MULTICAST_OCTET = 224
 """Addresses from 224.0.0.0 on belong to groups, or to nobody."""
@@ -30,6 +28,8 @@ class Source(enum.Enum):
     """The cluster manager whose membership is followed."""
 
     CMAN = "cman"
+    COROSYNC = "corosync"
+    """Corosync 3."""
 
 
 class LogFormat(enum.Enum):
@@ -171,6 +171,18 @@ def check_address(address: str) -> str:
     if int(address.split(".", 1)[0]) >= FIRST_MULTICAST_OCTET:
         raise ValueProblem(f"{address} is no single host's address")
     return address
+
+
+def check_subnet(text: str) -> Subnet:
+    """Return the subnet.
+
+    Raises:
+        ValueProblem: it is none.
+    """
+    try:
+        return parse_subnet(text)
+    except ValueError as error:
+        raise ValueProblem(str(error)) from None
 
 
 def check_node_name(name: str) -> str:

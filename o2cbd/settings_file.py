@@ -47,7 +47,9 @@ from o2cbd.settings_sections import (
     NodeSection,
     Path,
     Port,
+    Ring,
     StopGrace,
+    SubnetText,
     Text,
 )
 
@@ -60,6 +62,9 @@ MAX_MS = 2**32 - 2
 MIN_DEAD_THRESHOLD = 3
 """The kernel takes a write of 2 or less and silently ignores it."""
 MAX_DEAD_THRESHOLD = 2**31 - 1
+
+MAX_RING = 7
+"""Corosync has eight links at the most, cman two."""
 
 MIN_SECONDS = 0.01
 MAX_SECONDS = 86400.0
@@ -115,6 +120,8 @@ def _settings_of(file: File) -> DaemonSettings:
             table=TableRules(
                 scope=file.table.scope,
                 port=file.table.port,
+                ring=file.membership.ring,
+                subnet=file.membership.subnet,
                 nodes=MappingProxyType(
                     {
                         name: NodeOverride(address=node.address, port=node.port)
@@ -172,6 +179,10 @@ def _cross_problems(data: Mapping[str, object]) -> Iterator[Problem]:
         path = "idle_timeout_ms" if "idle_timeout_ms" in cluster else "keepalive_delay_ms"
         text = f"idle_timeout_ms ({idle}) must be over keepalive_delay_ms ({keepalive})"
         yield Problem(path=f"cluster.{path}", text=text)
+    membership = _table(data, "membership")
+    if "ring" in membership and "subnet" in membership:
+        text = "ring and subnet both choose the address: give one of them"
+        yield Problem(path="membership.subnet", text=text)
     timing = _table(data, "timing")
     first = timing.get("retry_first_s", TIMING.retry_first_us / SECOND_US)
     last = timing.get("retry_max_s", TIMING.retry_max_us / SECOND_US)
@@ -232,6 +243,8 @@ def _micros(value: object, highest_s: float) -> int:
 
 _CHECKS: dict[object, Callable[[object], object]] = {
     Port: lambda value: settings.check_port(_integer(value)),
+    Ring: lambda value: _in_range(_integer(value), 0, MAX_RING),
+    SubnetText: lambda value: settings.check_subnet(_text(value)),
     Address: lambda value: settings.check_address(_text(value)),
     ClusterName: lambda value: settings.check_cluster_name(_text(value)),
     Text: _text,
@@ -259,8 +272,6 @@ _CHOICES: tuple[type[enum.Enum], ...] = (
 def _choice(value: object, kind: type[enum.Enum]) -> enum.Enum:
     names = [member.value for member in kind]
     if value not in names:
-        if kind is settings.Source and value == "corosync":
-            raise ValueProblem('"corosync" is not in this version; "cman" is')
         wanted = " or ".join(f'"{name}"' for name in names)
         raise ValueProblem(f"must be {wanted}, not {_kind(value)}")
     return kind(value)

@@ -13,8 +13,10 @@ import attrs
 from o2cbd import settings
 from o2cbd.core.model import DEFAULT_PORT
 from o2cbd.core.rules import QuorumRule, Scope, Timing, TwoNodeRule
+from o2cbd.core.subnet import Subnet
 
 Port = NewType("Port", int)
+Ring = NewType("Ring", int)
 Address = NewType("Address", str)
 ClusterName = NewType("ClusterName", str)
 Text = NewType("Text", str)
@@ -22,6 +24,8 @@ Path = NewType("Path", str)
 Mode = NewType("Mode", int)
 Milliseconds = NewType("Milliseconds", int)
 DeadThreshold = NewType("DeadThreshold", int)
+SubnetText = NewType("SubnetText", Subnet)
+"""Written as text."""
 Micros = NewType("Micros", int)
 """Written in seconds."""
 StopGrace = NewType("StopGrace", int)
@@ -58,6 +62,8 @@ class MembershipSection:
 
     source: settings.Source = settings.Source.CMAN
     libcman: Text | None = None
+    ring: Ring | None = None
+    subnet: SubnetText | None = None
 
 
 @attrs.frozen(kw_only=True)

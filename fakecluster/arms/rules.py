@@ -31,6 +31,11 @@ def _rules(text: str, words: tuple[str, ...]) -> Rules:
     settings = from_data(tomllib.loads(text), origin="the scenario's settings")
     given = run.command.make_context("o2cbd run", list(words)).params
     overridden = run.overridden(
-        settings, libcman=None, paths={}, cluster=given["cluster"], port=given["port"]
+        settings,
+        membership=given["membership"],
+        libcman=None,
+        paths={},
+        cluster=given["cluster"],
+        port=given["port"],
     )
     return overridden.rules

@@ -17,7 +17,8 @@ from fakecluster.cman.client import Client, Kind
 from fakecluster.cman.constants import US
 from fakecluster.cman.engine import Engine
 from fakecluster.cman.errors import CmanError as EngineError
-from fakecluster.cman.fake_table import ADDRESS_BYTES, NAME_BYTES, sockaddr
+from fakecluster.cman.fake_table import NAME_BYTES
+from fakecluster.sockaddrs import ADDRESS_BYTES, sockaddr
 from o2cbd.membership.libcman_table import (
     DISPATCH_ALL,
     ClusterRecord,

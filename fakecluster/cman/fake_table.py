@@ -8,12 +8,11 @@ success, a dead connection that says so again and again.
 from __future__ import annotations
 
 import errno
-import socket
-import struct
 from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
+from fakecluster.sockaddrs import ADDRESS_BYTES, sockaddr
 from o2cbd.membership.libcman_table import (
     DISPATCH_ALL,
     ClusterRecord,
@@ -29,16 +28,6 @@ ZERO_FD: Final = 1002
 """What it gives while events are."""
 
 NAME_BYTES: Final = 256
-ADDRESS_BYTES: Final = 28
-
-
-def sockaddr(address: str) -> bytes:
-    """Return the address as cman hands it over: port 0, and scope id 2 where it is IPv6."""
-    if ":" in address:
-        packed = socket.inet_pton(socket.AF_INET6, address)
-        return struct.pack("=HHI16sI", socket.AF_INET6, 0, 0, packed, 2)
-    packed = socket.inet_pton(socket.AF_INET, address)
-    return struct.pack("=HH4s8x", socket.AF_INET, 0, packed)
 
 
 def node(

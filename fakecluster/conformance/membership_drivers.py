@@ -19,7 +19,7 @@ from fakecluster.cman.engine import Engine
 from fakecluster.cman.server import WireServer
 from fakecluster.cman.source import engine_connect
 from fakecluster.cman.topology import Topology
-from fakecluster.conformance.membership_support import LOCAL
+from fakecluster.conformance.membership_support import CMAN, LOCAL, Dialect
 from fakecluster.poller import READ, Poller
 from o2cbd.membership.interface import MembershipSource
 
@@ -36,6 +36,11 @@ class EngineDriver(ABC):
     def __init__(self) -> None:
         self._sources: list[MembershipSource] = []
         self._requesters: list[Client] = []
+
+    @property
+    def dialect(self) -> Dialect:
+        """The engine is a cman."""
+        return CMAN
 
     @property
     @abstractmethod

@@ -9,6 +9,7 @@ from fakecluster.cman.topology import NodeConfig, QuorumDisk, Topology
 from fakecluster.conformance.membership_support import (
     LOCAL,
     Make,
+    absentee,
     connected,
     ids,
     refusal,
@@ -19,24 +20,24 @@ from o2cbd.core.model import Absentee, Member, Membership, Quorum
 from o2cbd.membership.interface import ManagerGoneError
 
 
-def a_manager_that_does_not_run_is_enoent(make: Make) -> None:
+def a_manager_that_does_not_run_refuses(make: Make) -> None:
     """Never started, or left in good order."""
     driver = make(Topology.of(3))
-    assert refusal(driver) == errno.ENOENT
+    assert refusal(driver) == driver.dialect.not_running
     driver.start(LOCAL)
     driver.settle()
     assert refusal(driver) is None
     driver.leave(LOCAL)
     driver.settle()
-    assert refusal(driver) == errno.ENOENT
+    assert refusal(driver) == driver.dialect.not_running
 
 
-def a_crashed_manager_is_econnrefused(make: Make) -> None:
-    """Its socket is still there."""
+def a_crashed_manager_refuses(make: Make) -> None:
+    """Cman's socket is still there then."""
     driver = running(make)
     driver.crash(LOCAL)
     driver.settle()
-    assert refusal(driver) == errno.ECONNREFUSED
+    assert refusal(driver) == driver.dialect.crashed
 
 
 def a_manager_that_came_back_is_connected_anew(make: Make) -> None:
@@ -71,14 +72,17 @@ def a_reading_is_whole(make: Make) -> None:
             Member(id=i, name=f"node{i}", incarnation=incarnation, addresses=(f"10.0.0.{i}",))
             for i, incarnation in zip((1, 2), incarnations, strict=True)
         ),
-        absentees=(Absentee(id=3, name="node3"),),
+        absentees=(absentee(driver, 3),),
     )
 
 
 def any_id_is_a_number_that_counts(make: Make) -> None:
     """Ids over 254 and over 31 bits are members as others are, sorted as numbers."""
     node_ids = (1, 255, 2**31 - 1, 2**31, 2**32 - 1)
-    nodes = [NodeConfig(id=i, name=f"n{i}", addresses=("10.0.0.1",)) for i in node_ids]
+    nodes = [
+        NodeConfig(id=node_id, name=f"n{node_id}", addresses=(f"10.0.0.{number}",))
+        for number, node_id in enumerate(node_ids, start=1)
+    ]
     driver = running(make, Topology(cluster="o2", nodes=tuple(nodes)).checked())
     assert ids(driver.connect().snapshot().members) == list(node_ids)
 
@@ -106,12 +110,12 @@ def addresses_come_in_the_managers_order(make: Make) -> None:
     assert {member.id: member.addresses for member in membership.members} == given
 
 
-def an_absentee_has_no_address(make: Make) -> None:
-    """What the manager shows there is left over from another node."""
+def an_absentee_has_the_configured_addresses_or_none(make: Make) -> None:
+    """What cman shows there is left over from another node."""
     driver, source = connected(make)
     driver.leave(3)
     driver.settle()
-    assert source.snapshot().absentees == (Absentee(id=3, name="node3"),)
+    assert source.snapshot().absentees == (absentee(driver, 3),)
 
 
 def the_quorum_disk_is_node_0_without_an_address(make: Make) -> None:
@@ -160,15 +164,15 @@ def the_clusters_name_is_that_of_the_connection(make: Make) -> None:
 
 
 READINGS: tuple[Callable[[Make], None], ...] = (
-    a_manager_that_does_not_run_is_enoent,
-    a_crashed_manager_is_econnrefused,
+    a_manager_that_does_not_run_refuses,
+    a_crashed_manager_refuses,
     a_manager_that_came_back_is_connected_anew,
     a_reading_is_whole,
     any_id_is_a_number_that_counts,
     long_names_are_whole,
     two_hundred_and_fifty_five_nodes_are_read,
     addresses_come_in_the_managers_order,
-    an_absentee_has_no_address,
+    an_absentee_has_the_configured_addresses_or_none,
     the_quorum_disk_is_node_0_without_an_address,
     a_quorum_disk_that_is_not_polled_is_absent,
     a_failed_reading_leaves_the_connection,

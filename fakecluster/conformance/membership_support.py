@@ -5,8 +5,10 @@ The driver's cluster is seen from node 1, which is called the local node here.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Final, Protocol
 
 from fakecluster.cman.topology import Topology
 from o2cbd.core.events import Notice
@@ -16,8 +18,34 @@ from o2cbd.membership.interface import ManagerGoneError, MembershipSource
 LOCAL = 1
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """In what cluster managers differ, each with the reason; the defaults are cman's."""
+
+    not_running: int = errno.ENOENT
+    """Who connects where no manager runs gets this; corosync has no socket file to miss."""
+    crashed: int = errno.ECONNREFUSED
+    """Who connects where one was killed gets this."""
+    lists_addresses: bool = False
+    """Absentees have the addresses that are configured; cman shows another node's there."""
+    delivers_after_death: bool = True
+    """What was not taken before the manager's death is delivered after it; corosync's events are
+    in memory that is not looked into any more."""
+    says_removed: bool = True
+    """The shutdown question says whether quorum is to be adjusted; corosync always does that as
+    its configuration says."""
+
+
+CMAN: Final = Dialect()
+
+
 class MembershipDriver(Protocol):
     """A cluster of which nothing runs yet. Nothing takes effect elsewhere but while time passes."""
+
+    @property
+    def dialect(self) -> Dialect:
+        """How this manager differs."""
+        ...
 
     def connect(self) -> MembershipSource:
         """Connect to the local manager; raises what `Connect` does."""
@@ -117,6 +145,12 @@ def told(driver: MembershipDriver, source: MembershipSource) -> tuple[Notice, ..
     notices = source.dispatch()
     assert source.dispatch() == ()
     return notices
+
+
+def absentee(driver: MembershipDriver, node_id: int, *, fenced: bool = False) -> Absentee:
+    """Return what a reading says of a node, of those that `Topology.of` makes, that is away."""
+    addresses = (f"10.0.0.{node_id}",) if driver.dialect.lists_addresses else ()
+    return Absentee(id=node_id, name=f"node{node_id}", addresses=addresses, fenced=fenced)
 
 
 def refusal(driver: MembershipDriver) -> int | None:

@@ -33,8 +33,7 @@ from o2cbd.core.rules import Rules
 from o2cbd.core.work import ROUNDS_MAX
 from o2cbd.errors import said
 from o2cbd.hold.semaphore import SysvHold
-from o2cbd.membership.cman import CmanSource, open_cman
-from o2cbd.membership.libcman import DEFAULT_LIBRARY, load
+from o2cbd.membership.sources import open_unheard
 from o2cbd.service.view import NOT_BEGUN, plan_json
 from o2cbd.settings import DaemonSettings
 
@@ -145,7 +144,7 @@ def _read(settings: DaemonSettings, calls: CallBoard) -> _Reading:
 def _read_membership(settings: DaemonSettings, calls: CallBoard) -> Membership:
     """Read it over a connection that never subscribes: who subscribes is asked to vote."""
     try:
-        source = CmanSource(open_cman(load(settings.libcman or DEFAULT_LIBRARY), calls), calls)
+        source = open_unheard(settings, calls)
         try:
             return source.snapshot()
         finally:

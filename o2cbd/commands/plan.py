@@ -18,7 +18,7 @@ from o2cbd.commands.common import (
     say,
 )
 from o2cbd.commands.layout import facts, left_out, pending
-from o2cbd.commands.run import library, overridden
+from o2cbd.commands.run import library, membership_option, overridden
 from o2cbd.service.client import ControlClient, NoDaemonError
 from o2cbd.settings import DaemonSettings
 
@@ -26,6 +26,7 @@ from o2cbd.settings import DaemonSettings
 @click.command("plan")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object.")
 @config_option
+@membership_option
 @click.option("--libcman", metavar="PATH", callback=library, help="Used when no daemon runs.")
 @click.option("--configfs", metavar="PATH", callback=absolute, help="Used when no daemon runs.")
 @click.option("--debugfs", metavar="PATH", callback=absolute, help="Used when no daemon runs.")
@@ -34,6 +35,7 @@ def command(
     *,
     as_json: bool,
     config: str | None,
+    membership: str | None,
     libcman: str | None,
     configfs: str | None,
     debugfs: str | None,
@@ -46,6 +48,7 @@ def command(
     """
     settings = overridden(
         load_settings(config),
+        membership=membership,
         libcman=libcman,
         paths={"configfs": configfs, "debugfs": debugfs, "runtime_dir": runtime_dir},
         cluster=None,

@@ -9,15 +9,14 @@ from dataclasses import replace
 import click
 
 from o2cbd.commands.common import (
-    EXIT_BAD_SETTINGS,
-    Failure,
     absolute,
     cluster_name,
     config_option,
     load_settings,
     runtime_dir_option,
 )
-from o2cbd.settings import MAX_PORT, DaemonSettings
+from o2cbd.core.model import MAX_PORT
+from o2cbd.settings import DaemonSettings, Source
 
 
 def library(_context: click.Context, _option: click.Parameter, path: str | None) -> str | None:
@@ -25,9 +24,14 @@ def library(_context: click.Context, _option: click.Parameter, path: str | None)
     return os.path.abspath(path) if path is not None and "/" in path else path  # noqa: PTH100 - text stays text
 
 
+membership_option = click.option(
+    "--membership", type=click.Choice([one.value for one in Source]), help="The cluster manager."
+)
+
+
 @click.command("run")
 @config_option
-@click.option("--membership", type=click.Choice(["cman", "corosync"]), help="Cluster manager.")
+@membership_option
 @click.option("--libcman", metavar="PATH", callback=library, help="The libcman.so.3 to load.")
 @click.option("--configfs", metavar="PATH", callback=absolute, help="Where configfs is mounted.")
 @click.option("--mounts", metavar="PATH", callback=absolute, help="The mount table to read.")
@@ -53,10 +57,9 @@ def command(
 
     An option that is given overrides the settings file.
     """
-    if membership == "corosync":
-        raise Failure(EXIT_BAD_SETTINGS, "--membership corosync is not in this version; cman is")
     settings = overridden(
         load_settings(config),
+        membership=membership,
         libcman=libcman,
         paths={
             "configfs": configfs,
@@ -82,6 +85,7 @@ def command(
 def overridden(
     settings: DaemonSettings,
     *,
+    membership: str | None,
     libcman: str | None,
     paths: dict[str, str | None],
     cluster: str | None,
@@ -96,6 +100,7 @@ def overridden(
         rules = replace(rules, table=replace(rules.table, port=port))
     return replace(
         settings,
+        source=settings.source if membership is None else Source(membership),
         libcman=settings.libcman if libcman is None else libcman,
         paths=replace(settings.paths, **given),
         rules=rules,

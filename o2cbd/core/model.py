@@ -16,6 +16,9 @@ MAX_NUM = 254
 DEFAULT_PORT = 7777
 """The o2net port where neither the manager nor the settings name one."""
 
+MAX_PORT = 65534
+"""The kernel takes 1..65534 and answers ERANGE to 65535 (seen on 6.1)."""
+
 NODE_NAME_MAX_BYTES = 64
 """A longer node name makes the kernel answer ENAMETOOLONG (seen on 6.1)."""
 
@@ -36,6 +39,19 @@ class Quorum(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Advice:
+    """What the manager's own configuration says of a node for o2cb: as written, unchecked."""
+
+    address: str | None = None
+    """`o2cb_address` in a node's block of corosync.conf."""
+    port: str | None = None
+    """`o2cb_port` there."""
+
+
+NO_ADVICE = Advice()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
     """A node that the cluster manager counts in now."""
 
@@ -46,7 +62,10 @@ class Member:
     incarnation: int
     """Changes when the member left and came back; comparable only within one observer."""
     addresses: tuple[str, ...]
-    """Numeric text, IPv4 or IPv6, in the manager's order; never a name."""
+    """Numeric text, IPv4 or IPv6, never a name; the one of ring k at position k.
+
+    Empty text stands for a ring whose address the manager does not give."""
+    advice: Advice = NO_ADVICE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +75,9 @@ class Absentee:
     id: int
     name: str
     addresses: tuple[str, ...] = ()
-    """From the manager's *configuration* only; cman's live address of a non-member is stale."""
+    """As a member's; from the manager's *configuration* only: cman's live address of a non-member
+    is stale."""
+    advice: Advice = NO_ADVICE
     fenced: bool = False
     """The manager says that it was fenced since it was last a member."""
 

@@ -5,9 +5,21 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from o2cbd.core.model import MAX_NUM, Absentee, Entry, LeftOut, Member, Membership, Node
+from o2cbd.core.model import (
+    MAX_NUM,
+    MAX_PORT,
+    Absentee,
+    Advice,
+    Entry,
+    LeftOut,
+    Member,
+    Membership,
+    Node,
+)
 from o2cbd.core.names import address_problem, is_ipv4, node_name_problem
 from o2cbd.core.rules import NodeOverride, Scope, TableRules
+
+PORT_MAX_CHARS = 5
 
 _NO_OVERRIDE = NodeOverride()
 
@@ -90,7 +102,7 @@ class Table:
     def _make(self, listed: Member | Absentee) -> _Made:
         override = self._rules.nodes.get(listed.name, _NO_OVERRIDE)
         local = listed.id == self._local_id
-        problem, node = _node_of(listed, self._rules.port, override, local=local)
+        problem, node = _node_of(listed, self._rules, override, local=local)
         return _Made(listed=listed, problem=problem, node=node)
 
 
@@ -132,37 +144,66 @@ def _in_scope(membership: Membership, scope: Scope) -> Iterable[Member | Absente
 
 
 def _node_of(
-    listed: Member | Absentee, port: int, override: NodeOverride, *, local: bool
+    listed: Member | Absentee, rules: TableRules, override: NodeOverride, *, local: bool
 ) -> tuple[str, Node | None]:
     """Return ("", the node), or (the reason why there is none, None)."""
-    if listed.id == 0:
-        return "node id 0 is a quorum disk, not a node", None
-    if not 0 < listed.id <= MAX_NUM:
-        return f"its node id {listed.id} is no o2cb number: give it one of 1..{MAX_NUM}", None
-    problem = node_name_problem(listed.name)
+    problem = _id_problem(listed.id) or node_name_problem(listed.name)
     if problem is not None:
         return problem, None
-    address = override.address or next(filter(is_ipv4, listed.addresses), None)
+    address = override.address or listed.advice.address or _chosen(listed.addresses, rules)
     if address is None:
-        return _no_address(listed), None
+        return _no_address(listed, rules), None
     problem = address_problem(address)
     if problem is not None:
         return problem, None
-    return "", Node(
-        name=listed.name,
-        num=listed.id,
-        address=address,
-        port=override.port or port,
-        local=local,
+    port = override.port or _advised_port(listed.advice) or rules.port
+    if not 0 < port <= MAX_PORT:
+        advised = listed.advice.port
+        return f"its o2cb_port {advised!r} is no port: it takes 1..{MAX_PORT}", None
+    return "", Node(name=listed.name, num=listed.id, address=address, port=port, local=local)
+
+
+def _id_problem(node_id: int) -> str | None:
+    if node_id == 0:
+        return "node id 0 is a quorum disk, not a node"
+    if not 0 < node_id <= MAX_NUM:
+        return f"its node id {node_id} is no o2cb number: give it one of 1..{MAX_NUM}"
+    return None
+
+
+def _advised_port(advice: Advice) -> int:
+    """Return the port, 0 where none is given, -1 where what is given is none."""
+    if advice.port is None:
+        return 0
+    plain = advice.port.isascii() and advice.port.isdecimal() and len(advice.port) <= PORT_MAX_CHARS
+    return (int(advice.port) or -1) if plain else -1
+
+
+def _chosen(addresses: Sequence[str], rules: TableRules) -> str | None:
+    """Return the address by which the others are to reach a node."""
+    if rules.ring is not None:
+        addresses = addresses[rules.ring : rules.ring + 1]
+    return next(
+        (
+            address
+            for address in addresses
+            if is_ipv4(address) and (rules.subnet is None or address in rules.subnet)
+        ),
+        None,
     )
 
 
-def _no_address(listed: Member | Absentee) -> str:
+def _no_address(listed: Member | Absentee, rules: TableRules) -> str:
     remedy = f'set [nodes."{listed.name}"] address'
-    if listed.addresses:
-        return (
-            f"no IPv4 address, only {', '.join(listed.addresses)}, and o2cb knows no IPv6: {remedy}"
-        )
+    known = ", ".join(filter(None, listed.addresses))
+    if rules.ring is not None:
+        own = "".join(listed.addresses[rules.ring : rules.ring + 1])
+        found = f"only {own} there" if own else f"its addresses are {known or 'not known'}"
+        return f"no IPv4 address on ring {rules.ring} ({found}): {remedy}"
+    if known and rules.subnet is not None:
+        return f"no address in subnet {rules.subnet}, only {known}: {remedy}"
+    if known:
+        return f"no IPv4 address, only {known}, and o2cb knows no IPv6: {remedy}"
     if isinstance(listed, Absentee):
         return f"not a member, and the cluster manager has no address of it: {remedy}"
     return f"the cluster manager gives no address of it: {remedy}"

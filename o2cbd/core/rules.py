@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from o2cbd.core.model import DEFAULT_PORT
+from o2cbd.core.subnet import Subnet
 
 SECOND_US = 1_000_000
 
@@ -52,6 +53,10 @@ class TableRules:
     port: int = DEFAULT_PORT
     nodes: Mapping[str, NodeOverride] = field(default_factory=lambda: MappingProxyType({}))
     """By the manager's node name."""
+    ring: int | None = None
+    """The address of this ring counts; None: the first IPv4 one. Not together with `subnet`."""
+    subnet: Subnet | None = None
+    """The first address in it counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

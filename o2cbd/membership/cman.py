@@ -60,9 +60,19 @@ class _Identity:
 class CmanSource:
     """One connection to cman, as a `MembershipSource`."""
 
-    def __init__(self, handle: LibcmanHandle, calls: CallBoard) -> None:
+    def __init__(
+        self, handle: LibcmanHandle, calls: CallBoard, *, every_address: bool = False
+    ) -> None:
+        """Take over a connection that is told nothing yet.
+
+        Args:
+            handle: the connection; the source closes it.
+            calls: where calls are declared.
+            every_address: ask for all interfaces of each member, not only until one has IPv4.
+        """
         self._handle = handle
         self._calls = calls
+        self._every_address = every_address
         self._events: list[_Event] = []
         self._identity: _Identity | None = None
         self._members: dict[NodeRecord, Member] = {}
@@ -209,7 +219,7 @@ class CmanSource:
                     addresses=self._addresses(node),
                 )
             # Interfaces that the record does not show are asked for each time.
-            if _has_ipv4(member.addresses[:1]):
+            if _has_ipv4(member.addresses[:1]) and not self._every_address:
                 self._members[node] = member
             members.append(member)
         return tuple(members)
@@ -224,6 +234,8 @@ class CmanSource:
             return ()
         first = address_text(node.address, node.address_length)
         found = [] if first is None else [first]
+        if self._every_address:
+            return self._rings(node.nodeid, first)
         if _has_ipv4(found):
             return tuple(found)
         for length, sockaddr in self._interfaces(node.nodeid):
@@ -231,6 +243,11 @@ class CmanSource:
             if text is not None and text not in found:
                 found.append(text)
         return tuple(found)
+
+    def _rings(self, nodeid: int, first: str | None) -> tuple[str, ...]:
+        """Return each ring's address at its place; where none is told, the one of the list."""
+        told = [address_text(sockaddr, length) for length, sockaddr in self._interfaces(nodeid)]
+        return tuple(text or "" for text in told or [first])
 
     def _interfaces(self, nodeid: int) -> tuple[tuple[int, bytes], ...]:
         try:
@@ -255,14 +272,21 @@ class CmanSource:
             return False
 
 
-def connect_cman(table: LibcmanTable, calls: CallBoard) -> MembershipSource:
+def connect_cman(
+    table: LibcmanTable, calls: CallBoard, *, every_address: bool = False
+) -> MembershipSource:
     """Open a connection and subscribe: a `Connect` once its arguments are bound.
+
+    Args:
+        table: the library.
+        calls: where calls are declared.
+        every_address: see `CmanSource`.
 
     Raises:
         OSError: with the library's errno: ENOENT (cman is not running), ECONNREFUSED (it crashed),
             EACCES (not root), EHOSTDOWN or ECONNRESET (it died while we connected).
     """
-    source = CmanSource(open_cman(table, calls), calls)
+    source = CmanSource(open_cman(table, calls), calls, every_address=every_address)
     try:
         source.subscribe()
     except BaseException as error:

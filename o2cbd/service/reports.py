@@ -139,6 +139,21 @@ class ReportsLost(Report):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NoVote(Report):
+    """The manager's library knows no shutdown question."""
+
+    code = "no-vote"
+    severity = Severity.WARNING
+
+    @property
+    def text(self) -> str:
+        return (
+            "this libcfg (corosync before 3.1.1) has no corosync_cfg_trackstart: o2cbd is not asked"
+            " before corosync is shut down, and cannot keep it up under mounted file systems"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CannotServe(Report):
     """The runtime directory cannot be used; nothing was started."""
 

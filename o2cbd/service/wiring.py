@@ -15,10 +15,7 @@ from o2cbd.configfs.tree import OsNodeTree
 from o2cbd.core.reports import Report
 from o2cbd.errors import said
 from o2cbd.hold.semaphore import SysvHold
-from o2cbd.membership.cman import connect_cman
-from o2cbd.membership.interface import Connect, MembershipSource
-from o2cbd.membership.libcman import DEFAULT_LIBRARY, load
-from o2cbd.membership.libcman_table import LibcmanTable
+from o2cbd.membership.sources import make_connect
 from o2cbd.service import ocfs2_tools
 from o2cbd.service.agent_thread import AgentThread
 from o2cbd.service.control import SOCKET_NAME
@@ -28,7 +25,7 @@ from o2cbd.service.locked_tree import LockedTree
 from o2cbd.service.locks import AlreadyRunningError, Lock, lock_configfs, lock_runtime_dir
 from o2cbd.service.notify import Notifier
 from o2cbd.service.recorder import FlightRecorder
-from o2cbd.service.reports import AlreadyRunning, CannotServe, Started
+from o2cbd.service.reports import AlreadyRunning, CannotServe, NoVote, Started
 from o2cbd.service.wakeup import Wakeup
 from o2cbd.settings import DaemonSettings
 from o2cbd.usage.reader import HostUsage
@@ -133,7 +130,7 @@ def make_agent(
     with contextlib.suppress(OSError):  # the first reading meets it again, and it is told there
         tree.lock()
     return Agent(
-        connect=make_connect(settings.libcman, calls),
+        connect=make_connect(settings, calls, lambda: journal.tell(NoVote())),
         tree=tree,
         make_hold=make_hold,
         usage=HostUsage(
@@ -147,16 +144,3 @@ def make_agent(
         journal=journal.tell,
         observer=observer,
     )
-
-
-def make_connect(libcman: str | None, calls: CallBoard) -> Connect:
-    """Return what opens cman, loading the library at the first attempt that finds it."""
-    loaded: list[LibcmanTable] = []
-
-    def connect() -> MembershipSource:
-        if not loaded:
-            with calls.declare("dlopen"):
-                loaded.append(load(libcman or DEFAULT_LIBRARY))
-        return connect_cman(loaded[0], calls)
-
-    return connect

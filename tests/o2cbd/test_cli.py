@@ -85,13 +85,12 @@ def test_process_exits_with_64_too() -> None:
     assert (shown.returncode, shown.stdout) == (64, "")
 
 
-def test_corosync_is_refused_by_name() -> None:
-    """A manager that is not in this version is a bad setting, not a usage."""
-    shown = CliRunner().invoke(cli, ["run", "--membership", "corosync"])
-    assert (shown.exit_code, shown.output) == (
-        78,
-        "o2cbd: --membership corosync is not in this version; cman is\n",
-    )
+@pytest.mark.parametrize("command", ["run", "plan"])
+def test_a_manager_that_nobody_knows_is_wrong_usage(command: str) -> None:
+    """The known ones are named."""
+    shown = CliRunner().invoke(cli, [command, "--membership", "heartbeat"])
+    assert shown.exit_code == 64
+    assert "'cman', 'corosync'" in shown.output
 
 
 def test_daemon_imports_only_what_it_needs() -> None:

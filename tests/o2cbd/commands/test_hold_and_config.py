@@ -17,7 +17,7 @@ from o2cbd.commands import hold
 from o2cbd.commands.run import overridden
 from o2cbd.core.rules import Rules, TableRules
 from o2cbd.hold.semaphore import CannotRunError, HeldError
-from o2cbd.settings import DaemonSettings, Paths
+from o2cbd.settings import DaemonSettings, Paths, Source
 
 
 @pytest.fixture
@@ -198,10 +198,19 @@ def test_options_override_the_file() -> None:
         rules=Rules(cluster="file", table=TableRules(port=1)),
     )
     nothing: dict[str, str | None] = {"configfs": None, "runtime_dir": None}
-    assert overridden(file, libcman=None, paths=nothing, cluster=None, port=None) == file
+    assert (
+        overridden(file, membership=None, libcman=None, paths=nothing, cluster=None, port=None)
+        == file
+    )
     assert overridden(
-        file, libcman="b", paths={"configfs": "/given"}, cluster="given", port=2
+        file,
+        membership="corosync",
+        libcman="b",
+        paths={"configfs": "/given"},
+        cluster="given",
+        port=2,
     ) == DaemonSettings(
+        source=Source.COROSYNC,
         libcman="b",
         paths=Paths(configfs="/given", runtime_dir="/run/file"),
         rules=Rules(cluster="given", table=TableRules(port=2)),

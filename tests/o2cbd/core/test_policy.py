@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fakecluster.pocket.examples import absentee, entry, member, membership, node
-from o2cbd.core.model import Absentee, Entry, Member, Membership
+from o2cbd.core.model import Absentee, Advice, Entry, Member, Membership
 from o2cbd.core.policy import Desired, desired_table, is_right
 from o2cbd.core.rules import NodeOverride, Scope, TableRules
+from o2cbd.core.subnet import parse_subnet
 
 MEMBERS = TableRules()
 CONFIGURED = TableRules(scope=Scope.CONFIGURED)
@@ -47,6 +48,79 @@ def test_the_port_is_the_rules_or_the_nodes_own() -> None:
     rules = TableRules(port=7001, nodes={"n2": NodeOverride(port=7002)})
     ports = {one.name: one.port for one in desired_table(membership(1, 2), rules).nodes}
     assert ports == {"n1": 7001, "n2": 7002}
+
+
+def advised(number: int, **advice: str) -> Member:
+    return member(number, advice=Advice(**advice))
+
+
+def test_the_managers_advice_comes_before_the_rules_and_after_the_nodes_own() -> None:
+    now = membership(1, advised(2, port="7003"), advised(3, address="10.9.0.3"), absentee(4))
+    rules = TableRules(port=7001, ring=1, nodes={"n1": NodeOverride(address="10.9.0.1")})
+    made = {one.name: (one.address, one.port) for one in desired_table(now, rules).nodes}
+    assert made == {"n1": ("10.9.0.1", 7001), "n3": ("10.9.0.3", 7001)}
+    own = NodeOverride(address="10.8.0.2", port=7004)
+    rules = TableRules(nodes={"n2": own})
+    assert desired_table(membership(1, advised(2, port="7003", address="x")), rules).nodes[1] == (
+        node(2, address="10.8.0.2", port=7004)
+    )
+    assert desired_table(membership(1, advised(2, port="7003")), MEMBERS).nodes[1].port == 7003
+
+
+@pytest.mark.parametrize(
+    "port", ["", "0", "65535", "-1", "7777x", " 7777", "\u0667\u0667", "1" * 5000]
+)
+def test_a_bad_port_in_the_managers_configuration_leaves_its_node_out(port: str) -> None:
+    now = membership(1, advised(2, port=port), 3)
+    assert [one.name for one in desired_table(now, MEMBERS).nodes] == ["n1", "n3"]
+    assert left_out(now)[2] == f"its o2cb_port {port!r} is no port: it takes 1..65534"
+
+
+def test_a_bad_address_in_the_managers_configuration_leaves_its_node_out() -> None:
+    now = membership(1, advised(2, address="beta.example"))
+    assert left_out(now) == {2: "'beta.example' is no IPv4 address"}
+
+
+@pytest.mark.parametrize(
+    ("rules", "address"),
+    [
+        (TableRules(ring=0), "10.1.0.2"),
+        (TableRules(ring=1), "10.2.0.2"),
+        (TableRules(subnet=parse_subnet("10.2.0.0/16")), "10.2.0.2"),
+        (TableRules(subnet=parse_subnet("10.0.0.0/8")), "10.1.0.2"),
+        (TableRules(subnet=parse_subnet("0.0.0.0/0")), "10.1.0.2"),
+        (TableRules(ring=1, nodes={"n2": NodeOverride(address="10.9.9.9")}), "10.9.9.9"),
+    ],
+)
+def test_ring_or_subnet_choose_the_address(rules: TableRules, address: str) -> None:
+    now = membership(member(2, addresses=("10.1.0.2", "10.2.0.2", "fe80::1")))
+    assert [one.address for one in desired_table(now, rules).nodes] == [address]
+
+
+@pytest.mark.parametrize(
+    ("rules", "addresses", "told"),
+    [
+        (TableRules(ring=1), ("10.1.0.2",), "on ring 1 (its addresses are 10.1.0.2)"),
+        (TableRules(ring=1), ("10.1.0.2", ""), "on ring 1 (its addresses are 10.1.0.2)"),
+        (TableRules(ring=1), ("10.1.0.2", "fe80::2"), "on ring 1 (only fe80::2 there)"),
+        (TableRules(ring=0), (), "on ring 0 (its addresses are not known)"),
+        (
+            TableRules(subnet=parse_subnet("10.9.0.0/24")),
+            ("10.1.0.2", "", "fe80::2"),
+            "no address in subnet 10.9.0.0/24, only 10.1.0.2, fe80::2: set",
+        ),
+        (TableRules(subnet=parse_subnet("10.9.0.0/24")), (), "gives no address of it"),
+        (MEMBERS, ("", "fe80::2"), "no IPv4 address, only fe80::2, and"),
+        (MEMBERS, ("",), "gives no address of it"),
+    ],
+)
+def test_a_node_without_the_chosen_address_is_left_out_with_those_it_has(
+    rules: TableRules, addresses: tuple[str, ...], told: str
+) -> None:
+    """Another ring's address in its place would give the nodes different tables."""
+    now = membership(member(2, addresses=addresses))
+    assert told in left_out(now, rules)[2]
+    assert 'set [nodes."n2"] address' in left_out(now, rules)[2]
 
 
 def test_the_first_ipv4_address_counts() -> None:

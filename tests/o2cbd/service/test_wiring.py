@@ -11,10 +11,11 @@ import pytest
 from o2cbd.calls import CallBoard
 from o2cbd.clock import MonotonicClock
 from o2cbd.hold.semaphore import SysvHold
+from o2cbd.membership.sources import make_connect
 from o2cbd.service.daemon import Ending
 from o2cbd.service.journal import Journal
 from o2cbd.service.locks import lock_runtime_dir
-from o2cbd.service.wiring import make_agent, make_connect, run
+from o2cbd.service.wiring import make_agent, run
 from o2cbd.settings import DaemonSettings, LogFormat, LogSettings, Paths
 
 Capture = pytest.CaptureFixture[str]
@@ -87,7 +88,8 @@ def test_other_services_that_manage_the_tables_are_told_of_at_the_start(
 
 def test_library_is_tried_anew_until_it_loads(tmp_path: Path) -> None:
     """A library that is not there is ELIBACC each time, with its path, never a crash."""
-    connect = make_connect(str(tmp_path / "libcman.so.3"), CallBoard(MonotonicClock()))
+    settings = DaemonSettings(libcman=str(tmp_path / "libcman.so.3"))
+    connect = make_connect(settings, CallBoard(MonotonicClock()), lambda: None)
     for _ in range(2):
         with pytest.raises(OSError, match="cannot load libcman") as caught:
             connect()

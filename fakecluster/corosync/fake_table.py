@@ -1,0 +1,320 @@
+"""Corosync's function tables that a script plays: they stand in for C below the corosync adapter.
+
+It holds what one corosync would answer, and does to its user what the real libraries were seen to
+do: the first events are there when `trackstart` returns, positions shift on a reload and every key
+is told then, an unknown id is CS_ERR_NOT_EXIST, 0 is taken for the local id, a dead connection says
+so again and again. Real descriptors, so that whoever polls is woken.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from fakecluster.sockaddrs import ADDRESS_BYTES, sockaddr
+from o2cbd.membership.libcorosync_table import (
+    CFG_SHUTDOWN_REGARDLESS,
+    CS_ERR_LIBRARY,
+    CS_ERR_NOT_EXIST,
+    QUORUM_SET,
+    TRACK_CHANGES,
+    CmapValue,
+    CorosyncError,
+    KeyCallback,
+    NodelistCallback,
+    QuorumCallback,
+    ShutdownCallback,
+)
+
+RELOAD_KEY: Final = "config.reload_in_progress"
+
+Block = Mapping[str, str | int]
+"""A `node {}` block: `nodeid` is a number, all else is text."""
+
+
+def block(nodeid: int, **more: str) -> dict[str, str | int]:
+    """Return a node's block; name and address default to ones made from the id."""
+    given: dict[str, str | int] = {"nodeid": nodeid, "name": f"n{nodeid}"}
+    given["ring0_addr"] = f"192.0.2.{nodeid}"
+    return {**given, **more}
+
+
+class FakeCorosync:
+    """A `CorosyncTable` and the corosync behind it; change its attributes between calls."""
+
+    def __init__(
+        self, blocks: Sequence[Block] = (), *, members: Sequence[int] = (), local_id: int = 1
+    ) -> None:
+        self.keys: dict[str, CmapValue] = {"totem.cluster_name": b"alpha"}
+        """cmap, the node list aside."""
+        self.blocks = list(blocks)
+        self.members = list(members) or [int(block["nodeid"]) for block in blocks]
+        self.local_id = local_id
+        self.quorate = True
+        self.ring = 4
+        self.quorum_type = QUORUM_SET
+        self.model = 1
+        self.can_vote = True
+        self.links: dict[int, Sequence[str]] = {}
+        """What `get_node_addrs` gives, where it is not the first ring's address."""
+        self.says_nothing_at_first = False
+        """Nothing is there yet when `trackstart` returns."""
+        self.calls: list[str] = []
+        """Every call, by its C name."""
+        self.answers: list[int] = []
+        """What was sent with `replyto_shutdown`."""
+        self.finalized: list[str] = []
+        self.reload_during_reading: deque[Callable[[], None]] = deque()
+        """What happens while the node list is walked, a walk each."""
+        self.quorum: FakeQuorum | None = None
+        self.cmap: FakeCmap | None = None
+        self.cfg: FakeCfg | None = None
+        self._dead = False
+        self._failures: dict[str, deque[int]] = {}
+
+    # --- what happens
+
+    def form(self, members: Sequence[int], *, quorate: bool = True) -> None:
+        """Form a new ring, told as model 1 tells it: the nodes, and then what quorum is."""
+        self.members, self.quorate = list(members), quorate
+        self.ring += 4
+        if self.quorum is not None:
+            self.quorum.tell()
+
+    def reload(self, blocks: Sequence[Block] | None = None, *, version: int | None = None) -> None:
+        """Read the configuration anew, from its begin to its end."""
+        self.begin_reload()
+        if version is not None:
+            self.keys["totem.config_version"] = version
+            self._told("totem.config_version")
+        self.blocks = self.blocks if blocks is None else list(blocks)
+        for key in self.listing():
+            self._told(key)
+        self.end_reload()
+
+    def begin_reload(self) -> None:
+        """Raise the flag."""
+        self.keys[RELOAD_KEY] = 1
+        self._told(RELOAD_KEY)
+
+    def end_reload(self) -> None:
+        """Lower it."""
+        self.keys[RELOAD_KEY] = 0
+        self._told(RELOAD_KEY)
+
+    def ask_shutdown(self, *, forced: bool = False) -> None:
+        """Ask the voter."""
+        if self.cfg is not None and self.cfg.asked:
+            flags = CFG_SHUTDOWN_REGARDLESS if forced else 0
+            self.cfg.events.put(lambda cfg: cfg(flags))
+
+    def fail(self, call: str, code: int, count: int = 1) -> None:
+        """Let the next calls of this function fail with that cs_error_t."""
+        self._failures.setdefault(call, deque()).extend([code] * count)
+
+    def die(self) -> None:
+        """End: every connection is closed, and every call says so."""
+        self._dead = True
+        for handle in (self.quorum, self.cmap, self.cfg):
+            if handle is not None:
+                handle.events.hang_up()
+
+    # --- what the handles need
+
+    def note(self, call: str) -> None:
+        """Note a call, and fail as told."""
+        self.calls.append(call)
+        failures = self._failures.get(call)
+        if failures:
+            raise CorosyncError(failures.popleft(), call)
+        if self._dead:
+            raise CorosyncError(CS_ERR_LIBRARY, call)
+
+    def listing(self) -> dict[str, CmapValue]:
+        """Return the node list's keys, by position."""
+        return {
+            f"nodelist.node.{position}.{key}": value if isinstance(value, int) else value.encode()
+            for position, each in enumerate(self.blocks)
+            for key, value in each.items()
+        }
+
+    def _told(self, key: str) -> None:
+        if self.cmap is not None:
+            self.cmap.tell(key, {**self.keys, **self.listing()}[key])
+
+    # --- the table
+
+    def quorum_initialize(
+        self, on_quorum: QuorumCallback, on_nodelist: NodelistCallback
+    ) -> FakeQuorum:
+        """See `CorosyncTable`."""
+        self.note("quorum_model_initialize" if self.model else "quorum_initialize")
+        self.quorum = FakeQuorum(self, on_quorum, on_nodelist)
+        return self.quorum
+
+    def cmap_initialize(self) -> FakeCmap:
+        """See `CorosyncTable`."""
+        self.note("cmap_initialize")
+        self.cmap = FakeCmap(self)
+        return self.cmap
+
+    def cfg_initialize(self, on_shutdown: ShutdownCallback) -> FakeCfg:
+        """See `CorosyncTable`."""
+        self.note("corosync_cfg_initialize")
+        self.cfg = FakeCfg(self, on_shutdown)
+        return self.cfg
+
+
+class _Events:
+    """What a connection has to deliver, behind a descriptor that is readable while it has."""
+
+    def __init__(self) -> None:
+        self._queue: deque[Callable[..., None]] = deque()
+        self.fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+
+    def put(self, event: Callable[..., None]) -> None:
+        self._queue.append(event)
+        os.eventfd_write(self.fd, 1)
+
+    def hang_up(self) -> None:
+        os.eventfd_write(self.fd, 1)
+
+    def deliver(self, *callbacks: object) -> None:
+        if self._queue:
+            os.eventfd_read(self.fd)
+        while self._queue:
+            self._queue.popleft()(*callbacks)
+
+
+class _FakeHandle:
+    def __init__(self, corosync: FakeCorosync, prefix: str) -> None:
+        self._corosync = corosync
+        self._prefix = prefix
+        self.events = _Events()
+        self._callbacks: tuple[object, ...] = ()
+
+    def _note(self, call: str) -> None:
+        self._corosync.note(f"{self._prefix}_{call}")
+
+    def fd_get(self) -> int:
+        """The same each time."""
+        self._note("fd_get")
+        return self.events.fd
+
+    def dispatch(self, _flags: int) -> None:
+        """A dead connection delivers nothing any more."""
+        self._note("dispatch")
+        self.events.deliver(*self._callbacks)
+
+    def finalize(self) -> None:
+        """Good on a dead connection, too."""
+        self._corosync.calls.append(f"{self._prefix}_finalize")
+        self._corosync.finalized.append(self._prefix)
+        os.close(self.events.fd)
+
+
+class FakeQuorum(_FakeHandle):
+    """libquorum's connection."""
+
+    def __init__(
+        self, corosync: FakeCorosync, on_quorum: QuorumCallback, on_nodelist: NodelistCallback
+    ) -> None:
+        super().__init__(corosync, "quorum")
+        self._callbacks = (on_quorum, on_nodelist)
+        self.model = corosync.model
+        self.quorum_type = corosync.quorum_type
+        self._flags = 0
+
+    def trackstart(self, flags: int) -> None:
+        """Tell at once, both, provider or not."""
+        self._note("trackstart")
+        self._flags = flags
+        if not self._corosync.says_nothing_at_first:
+            self._tell(quorum=True)
+
+    def tell(self) -> None:
+        """Tell of a ring: without a provider nobody tells of quorum."""
+        if self._flags & TRACK_CHANGES:
+            self._tell(quorum=self.quorum_type == QUORUM_SET)
+
+    def _tell(self, *, quorum: bool) -> None:
+        ring, members = self._corosync.ring, tuple(self._corosync.members)
+        quorate = self._corosync.quorate
+        if self.model:
+            self.events.put(lambda _quorum, nodelist: nodelist(ring, members))
+        if quorum:
+            self.events.put(lambda quorum, _nodelist: quorum(quorate, ring, members))
+
+
+class FakeCmap(_FakeHandle):
+    """libcmap's connection."""
+
+    def __init__(self, corosync: FakeCorosync) -> None:
+        super().__init__(corosync, "cmap")
+        self._tracked: dict[str, KeyCallback] = {}
+
+    def get(self, key: str) -> CmapValue:
+        """See `CmapHandle`."""
+        self._note("get")
+        value = {**self._corosync.keys, **self._corosync.listing()}.get(key)
+        if value is None:
+            raise CorosyncError(CS_ERR_NOT_EXIST, "cmap_get")
+        return value
+
+    def keys(self, prefix: str) -> tuple[str, ...]:
+        """See `CmapHandle`."""
+        self._note("iter_next")
+        known = {**self._corosync.keys, **self._corosync.listing()}
+        if self._corosync.reload_during_reading:
+            self._corosync.reload_during_reading.popleft()()
+        return tuple(key for key in known if key.startswith(prefix))
+
+    def track_add(self, key: str, _flags: int, callback: KeyCallback) -> None:
+        """Good for a key that is not there."""
+        self._note("track_add")
+        self._tracked[key] = callback
+
+    def tell(self, key: str, value: CmapValue) -> None:
+        """Tell whoever tracks the key."""
+        callback = self._tracked.get(key)
+        if callback is not None:
+            self.events.put(lambda: callback(key, value))
+
+
+class FakeCfg(_FakeHandle):
+    """libcfg's connection."""
+
+    def __init__(self, corosync: FakeCorosync, on_shutdown: ShutdownCallback) -> None:
+        super().__init__(corosync, "corosync_cfg")
+        self._callbacks = (on_shutdown,)
+        self.asked = False
+        """True once it is a voter."""
+
+    def trackstart(self) -> None:
+        """See `CfgHandle`."""
+        self._note("trackstart")
+        self.asked = True
+
+    def replyto_shutdown(self, answer: int) -> None:
+        """Good even where nothing was asked."""
+        self._note("replyto_shutdown")
+        self._corosync.answers.append(answer)
+
+    def local_get(self) -> int:
+        """See `CfgHandle`."""
+        self._note("local_get")
+        return self._corosync.local_id
+
+    def get_node_addrs(self, nodeid: int) -> tuple[tuple[int, bytes], ...]:
+        """Members and configured nodes have some."""
+        self._note("get_node_addrs")
+        wanted = nodeid or self._corosync.local_id
+        links = self._corosync.links.get(wanted)
+        if links is None:
+            links = [str(b["ring0_addr"]) for b in self._corosync.blocks if b["nodeid"] == wanted]
+        if not links:
+            raise CorosyncError(CS_ERR_NOT_EXIST, "corosync_cfg_get_node_addrs")
+        raw = [sockaddr(each) if each else b"" for each in links]
+        return tuple((len(each), each.ljust(ADDRESS_BYTES, b"\0")) for each in raw)

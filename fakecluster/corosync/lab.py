@@ -1,0 +1,275 @@
+"""Real corosyncs in namespaces of this host: a whole cluster in a second."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import subprocess
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from fakecluster.cman.topology import NodeConfig, Topology
+from fakecluster.corosync.namespaces import Hosts, Namespace
+from o2cbd.membership.libcorosync_table import (
+    DISPATCH_ALL,
+    TRACK_CHANGES,
+    CfgHandle,
+    CorosyncTable,
+    QuorumHandle,
+)
+
+PATIENCE_S: Final = 60
+"""No corosync takes so long for anything; who waits longer waits in vain."""
+
+TOKEN_MS: Final = 300
+"""Corosync runs with real-time priority, so that a busy machine does not look like a death."""
+
+SHUTDOWN_TIMEOUT_MS: Final = 1000
+
+PREFIX: Final = 16
+"""Of the networks of the rings."""
+
+
+class LabError(Exception):
+    """The cluster did not do what it was waited for."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Observer:
+    """Sees what one corosync thinks of the ring; no voter."""
+
+    quorum: QuorumHandle
+    cfg: CfgHandle
+    ring: int = 0
+    members: tuple[int, ...] = ()
+    quorate: bool = False
+
+    def look(self) -> None:
+        """Take what is there; the request lets all be sent that was on its way."""
+        self.cfg.local_get()
+        self.quorum.dispatch(DISPATCH_ALL)
+
+    def close(self) -> None:
+        self.quorum.finalize()
+        self.cfg.finalize()
+
+
+@dataclass(slots=True, kw_only=True)
+class _Running:
+    process: subprocess.Popen[bytes]
+    observer: _Observer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """A `node {}` block of corosync.conf."""
+
+    id: int
+    name: str
+    rings: Sequence[str]
+    more: dict[str, str] = field(default_factory=dict)
+
+    def text(self) -> str:
+        """Write it."""
+        lines = {f"ring{number}_addr": text for number, text in enumerate(self.rings)}
+        lines |= {"nodeid": str(self.id), "name": self.name, **self.more}
+        inner = "".join(f"    {key}: {value}\n" for key, value in lines.items() if value)
+        return f"  node {{\n{inner}  }}\n"
+
+
+@dataclass(slots=True, kw_only=True)
+class Configuration:
+    """A corosync.conf; change it, and let the lab write and reload it."""
+
+    cluster: str
+    blocks: list[Block]
+    version: int = 1
+    two_node: bool = False
+    provider: bool = True
+
+    def text(self) -> str:
+        """Write it."""
+        knet = any(len(block.rings) > 1 for block in self.blocks)
+        two = "  two_node: 1\n  wait_for_all: 0\n" if self.two_node else ""
+        quorum = f"quorum {{\n  provider: corosync_votequorum\n{two}}}\n" if self.provider else ""
+        cluster = f"  cluster_name: {self.cluster}\n" if self.cluster else ""
+        return (
+            f"totem {{\n  version: 2\n  config_version: {self.version}\n{cluster}"
+            f"  transport: {'knet' if knet else 'udpu'}\n"
+            f"  token: {TOKEN_MS}\n  token_coefficient: 0\n}}\n"
+            f"nodelist {{\n{''.join(block.text() for block in self.blocks)}}}\n{quorum}"
+            "logging {\n  to_stderr: yes\n  to_syslog: no\n}\n"
+        )
+
+
+class CorosyncLab:
+    """Corosyncs by their node ids; nothing runs at first."""
+
+    def __init__(self, table: CorosyncTable, topology: Topology, directory: Path) -> None:
+        """Make the hosts.
+
+        Args:
+            table: the libraries, for those who observe.
+            topology: a cluster; each node has as many addresses as the first one.
+            directory: an empty one.
+        """
+        self._table = table
+        self._directory = directory
+        self._ids = topology.ids
+        self.configuration = Configuration(
+            cluster=topology.cluster,
+            blocks=[_block(node) for node in topology.nodes],
+            two_node=topology.two_node,
+        )
+        self._running: dict[int, _Running] = {}
+        self._groups: tuple[frozenset[int], ...] = (frozenset(self._ids),)
+        self._hosts = Hosts(
+            [[f"{address}/{PREFIX}" for address in node.addresses] for node in topology.nodes]
+        )
+        self.write()
+
+    def host(self, node_id: int) -> Namespace:
+        """Return the host on which a node is."""
+        return self._hosts.hosts[self._ids.index(node_id)]
+
+    def process(self, node_id: int) -> subprocess.Popen[bytes]:
+        """Return the corosync that runs on a node."""
+        return self._running[node_id].process
+
+    # --- the verbs
+
+    def write(self) -> None:
+        """Write the configuration, for whoever starts or reloads after this."""
+        text = self.configuration.text().encode("utf-8", "surrogateescape")
+        (self._directory / "corosync.conf").write_bytes(text)
+
+    def reload(self) -> None:
+        """Write the configuration and have every node read it, by way of the first that runs."""
+        self.write()
+        self.host(min(self._running)).run("corosync-cfgtool", "-R")
+
+    def start(self, node_id: int) -> None:
+        """Start a node's corosync, and wait until it serves."""
+        host = self.host(node_id)
+        ready = self._directory / f"ready{node_id}"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as told:
+            ready.unlink(missing_ok=True)
+            told.bind(os.fspath(ready))
+            told.settimeout(PATIENCE_S)
+            with (self._directory / f"corosync{node_id}.log").open("ab") as log:
+                process = subprocess.Popen(
+                    host.command("corosync", "-f", "-c", f"{self._directory}/corosync.conf"),
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    env={**os.environ, "NOTIFY_SOCKET": os.fspath(ready)},
+                )
+            try:
+                while b"READY=1" not in told.recv(4096):
+                    pass
+            except TimeoutError:
+                process.kill()
+                raise LabError(f"corosync does not start: {self.log(node_id)}") from None
+        self._running[node_id] = _Running(process=process, observer=host.call(self._observe))
+        host.run("corosync-cmapctl", "-s", "cfg.shutdown_timeout", "u32", str(SHUTDOWN_TIMEOUT_MS))
+
+    def kill(self, node_id: int) -> None:
+        """Kill a node's corosync, which says nothing to anybody."""
+        self._running[node_id].process.kill()
+        self.ended(node_id)
+
+    def leave(self, node_id: int) -> None:
+        """Let a node's corosync leave in good order; nobody is asked."""
+        self._running[node_id].process.send_signal(signal.SIGTERM)
+        self.ended(node_id)
+
+    def ended(self, node_id: int) -> None:
+        """Wait for the end of a node's corosync."""
+        gone = self._running.pop(node_id)
+        gone.process.wait(PATIENCE_S)
+        gone.observer.close()
+
+    def connect(self, groups: Sequence[Sequence[int]]) -> None:
+        """Let only the nodes of a group hear each other."""
+        self._groups = tuple(map(frozenset, groups))
+        self._hosts.connect([[self._ids.index(one) for one in group] for group in groups])
+
+    def heal(self) -> None:
+        """Let all nodes hear each other."""
+        self.connect([self._ids])
+
+    def log(self, node_id: int) -> str:
+        """Return what a node's corosyncs have written."""
+        return (self._directory / f"corosync{node_id}.log").read_text(errors="replace")
+
+    def close(self) -> None:
+        """End everything."""
+        for node_id in list(self._running):
+            self.kill(node_id)
+        self._hosts.close()
+
+    # --- waiting
+
+    def settle(self) -> None:
+        """Wait until all that can hear each other are in one ring, and the others are not in it.
+
+        Raises:
+            LabError: that did not come.
+        """
+        self.wait(self._settled)
+
+    def wait(self, reached: Callable[[], bool]) -> None:
+        """Wait until something is so that corosync's notices lead to.
+
+        Raises:
+            LabError: it did not come to be.
+        """
+        poller = select.poll()
+        for one in self._running.values():
+            poller.register(one.observer.quorum.fd_get(), select.POLLIN)
+        while True:
+            for one in self._running.values():
+                one.observer.look()
+            if reached():
+                return
+            if not poller.poll(PATIENCE_S * 1000):
+                seen = {i: (o.observer.ring, o.observer.members) for i, o in self._running.items()}
+                raise LabError(f"corosync came to nothing: {seen}")
+
+    def _settled(self) -> bool:
+        return all(self._is_one(group & self._running.keys()) for group in self._groups)
+
+    def _is_one(self, nodes: Collection[int]) -> bool:
+        seen = [self._running[node].observer for node in nodes]
+        quorate = self._enough(len(nodes))
+        return len({one.ring for one in seen}) <= 1 and all(
+            sorted(one.members) == sorted(nodes)
+            and (not self.configuration.provider or one.quorate == quorate)
+            for one in seen
+        )
+
+    def _enough(self, count: int) -> bool:
+        return count * 2 > len(self._ids) or (self.configuration.two_node and count > 0)
+
+    def _observe(self) -> _Observer:
+        made: list[_Observer] = []
+
+        def on_quorum(quorate: bool, ring: int, members: tuple[int, ...]) -> None:  # noqa: FBT001 - a callback
+            made[0].quorate, made[0].ring, made[0].members = quorate, ring, members
+
+        def on_nodelist(ring: int, members: tuple[int, ...]) -> None:
+            if not self.configuration.provider:
+                made[0].ring, made[0].members = ring, members
+
+        quorum = self._table.quorum_initialize(on_quorum, on_nodelist)
+        made.append(_Observer(quorum=quorum, cfg=self._table.cfg_initialize(lambda _flags: None)))
+        quorum.trackstart(TRACK_CHANGES)
+        return made[0]
+
+
+def _block(node: NodeConfig) -> Block:
+    return Block(id=node.id, name=node.name, rings=node.addresses)

@@ -1,0 +1,148 @@
+"""Hosts that are namespaces of this one, on a switch that is another; needs root.
+
+A host has its own network, names, IPC and mounts, and lives as long as a process that ends with
+ours: nothing is left behind, whatever happens to us.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import subprocess
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from typing import Final, TypeVar
+
+_NAMESPACES: Final = ("--net", "--mount", "--uts", "--ipc")
+_CLONE_FS: Final = 0x200
+_OWN_DIRECTORIES: Final = ("/run", "/dev/shm", "/var/lib/corosync")  # noqa: S108 - mounted over, never used
+
+_T = TypeVar("_T")
+
+
+class Namespace:
+    """One host: the namespaces of a process that waits for us to end."""
+
+    def __init__(self, directories: Sequence[str]) -> None:
+        """Make it, with empty file systems of its own on these directories."""
+        mounts = "".join(f"mount -t tmpfs -o mode=755 none {path} && " for path in directories)
+        script = f"{mounts}ip link set lo up && echo ready && exec cat"
+        self._holder = subprocess.Popen(
+            ["unshare", *_NAMESPACES, "--propagation", "private", "--", "sh", "-c", script],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        assert self._holder.stdout is not None  # noqa: S101 - for type checkers
+        if self._holder.stdout.readline() != b"ready\n":
+            raise OSError(f"a namespace was not made, with exit code {self._holder.wait()}")
+
+    @property
+    def pid(self) -> int:
+        """The process in it."""
+        return self._holder.pid
+
+    def command(self, *words: str) -> list[str]:
+        """Return the command line that runs a command in it, killed when our thread ends."""
+        enter = ["nsenter", "--target", str(self.pid), *_NAMESPACES]
+        return [*enter, "--", "setpriv", "--pdeathsig", "KILL", "--", *words]
+
+    def run(self, *words: str, stdin: str = "") -> str:
+        """Run a command in it to its end, and return its output.
+
+        Raises:
+            subprocess.CalledProcessError: it failed.
+        """
+        done = subprocess.run(
+            self.command(*words), input=stdin, stdout=subprocess.PIPE, text=True, check=True
+        )
+        return done.stdout
+
+    def call(self, function: Callable[[], _T]) -> _T:
+        """Call a function in it, in a thread of its own; what it connects stays connected."""
+        result: Future[_T] = Future()
+        names = {"net": 0x40000000, "mnt": 0x00020000}
+        fds = {name: os.open(f"/proc/{self.pid}/ns/{name}", os.O_RDONLY) for name in names}
+
+        def work() -> None:
+            try:
+                libc = ctypes.CDLL(None, use_errno=True)
+                _check(libc.unshare(_CLONE_FS))
+                for name, fd in fds.items():
+                    _check(libc.setns(fd, names[name]))
+                result.set_result(function())
+            except Exception as error:  # noqa: BLE001 - raised again where it was called for
+                result.set_exception(error)
+
+        # libquorum puts 1 MiB on the stack.
+        size = threading.stack_size(8 * 1024 * 1024)
+        try:
+            thread = threading.Thread(target=work, name="namespace")
+            thread.start()
+        finally:
+            threading.stack_size(size)
+        thread.join()
+        for fd in fds.values():
+            os.close(fd)
+        return result.result()
+
+    def close(self) -> None:
+        """End it; what still runs in it is not waited for."""
+        assert self._holder.stdin is not None  # noqa: S101 - for type checkers
+        assert self._holder.stdout is not None  # noqa: S101 - for type checkers
+        self._holder.stdin.close()
+        self._holder.stdout.close()
+        self._holder.wait()
+
+
+class Hosts:
+    """So many hosts, all on one switch."""
+
+    def __init__(self, addresses: Sequence[Sequence[str]]) -> None:
+        """Make them; the k-th has the k-th addresses, each with a prefix, as `10.0.0.1/16`."""
+        self._switch = Namespace(())
+        self.hosts: list[Namespace] = []
+        count = len(addresses)
+        self._switch_do(
+            line
+            for group in range(count)
+            for line in (f"link add b{group} type bridge", f"link set b{group} up")
+        )
+        for each in addresses:
+            self._add(each)
+
+    def _add(self, addresses: Sequence[str]) -> None:
+        number = len(self.hosts)
+        host = Namespace(_OWN_DIRECTORIES)
+        self.hosts.append(host)
+        self._switch_do(
+            (
+                f"link add v{number} type veth peer name eth0 netns {host.pid}",
+                f"link set v{number} master b0",
+                f"link set v{number} up",
+            )
+        )
+        lines = [f"addr add {address} dev eth0" for address in addresses]
+        host.run("ip", "-batch", "-", stdin="\n".join([*lines, "link set eth0 up", ""]))
+
+    def connect(self, groups: Sequence[Sequence[int]]) -> None:
+        """Let only the hosts of a group, by their numbers from 0, hear each other."""
+        self._switch_do(
+            f"link set v{number} master b{group}"
+            for group, numbers in enumerate(groups)
+            for number in numbers
+        )
+
+    def close(self) -> None:
+        """End them all."""
+        for host in (*self.hosts, self._switch):
+            host.close()
+
+    def _switch_do(self, lines: Iterable[str]) -> None:
+        text = "\n".join([*lines, ""])
+        self._switch.run("ip", "-batch", "-", stdin=text)
+
+
+def _check(result: int) -> None:
+    if result != 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))

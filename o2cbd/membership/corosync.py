@@ -1,0 +1,332 @@
+"""Membership from corosync 3: what its libraries say, turned into what can be believed.
+
+Three connections, one a library, each with a descriptor of its own. Who is a member and whether
+that is quorate come together in libquorum's events, so that no node is seen gone under the quorum
+of before; libcmap says how nodes are called, libcfg under which addresses they are.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from o2cbd.calls import CallBoard
+from o2cbd.core.events import ManagerLost, Notice
+from o2cbd.core.model import Absentee, Member, Membership, Quorum
+from o2cbd.membership import libcorosync_table as cs
+from o2cbd.membership.corosync_calls import Calls, Keys, Pause
+from o2cbd.membership.corosync_inbox import RELOAD_KEY, VERSION_KEY, Inbox, View
+from o2cbd.membership.corosync_nodes import NOT_LISTED, ListedNode, by_ring, read_nodes
+from o2cbd.membership.interface import ManagerGoneError, MembershipSource
+from o2cbd.membership.libcorosync_table import (
+    CfgHandle,
+    CmapHandle,
+    CorosyncError,
+    CorosyncHandle,
+    CorosyncTable,
+    QuorumHandle,
+)
+from o2cbd.membership.sockaddr import address_text
+
+READ_ATTEMPTS: Final = 5
+"""How often the node list is read when reloads come in between."""
+
+_NO_CONNECTION: Final = {
+    cs.CS_ERR_LIBRARY: (errno.ECONNREFUSED, "corosync is not running"),
+    cs.CS_ERR_TRY_AGAIN: (errno.EAGAIN, "corosync is there and not ready yet"),
+    cs.CS_ERR_ACCESS: (
+        errno.EACCES,
+        "corosync lets in root, and who stands in a uidgid {} block of its configuration",
+    ),
+}
+
+_OLD_LIBQUORUM: Final = (
+    "this libquorum (before 3.1.0) tells of members only where there is a quorum provider:"
+    " configure one, quorum { provider: corosync_votequorum }"
+)
+
+_Handle = TypeVar("_Handle", bound=CorosyncHandle)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connections:
+    """One of each library's."""
+
+    quorum: QuorumHandle
+    cmap: CmapHandle
+    cfg: CfgHandle
+
+    def each(self) -> tuple[tuple[str, CorosyncHandle], ...]:
+        """Return them with the prefixes of their functions."""
+        return (("quorum", self.quorum), ("cmap", self.cmap), ("corosync_cfg", self.cfg))
+
+
+class CorosyncSource:
+    """The connections to one corosync, as a `MembershipSource`."""
+
+    def __init__(self, to: Connections, inbox: Inbox, calls: Calls) -> None:
+        """Take over connections that are told nothing yet.
+
+        Args:
+            to: the connections; the source closes them.
+            inbox: what their callbacks fill.
+            calls: how they are called.
+        """
+        self._to = to
+        self._inbox = inbox
+        self._calls = calls
+        self._keys = Keys(calls, to.cmap)
+        self._local_id: int | None = None
+        self._first_ring = 0
+        self._members: dict[int, Member] = {}
+        self._lost = False
+        self._closed = False
+        # One descriptor for all: readable while one of them is, or while something is in the inbox.
+        self._any = select.epoll()
+        self._queued = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._any.register(self._queued, select.EPOLLIN)
+
+    def listen(self, *, subscribe: bool, vote: bool) -> None:
+        """Have the present state told; once, before anything else.
+
+        Args:
+            subscribe: have every change told, too.
+            vote: be asked before a shutdown.
+
+        Raises:
+            OSError: with what the libraries said.
+        """
+        for prefix, handle in self._to.each():
+            fd = self._calls.ask(f"{prefix}_fd_get", handle.fd_get)
+            self._any.register(fd, select.EPOLLIN)
+        if subscribe:
+            # The version's value comes with a reload's events: dispatch makes no requests.
+            self._track(VERSION_KEY)
+            self._track(RELOAD_KEY)
+        self._inbox.version = self._keys.number(VERSION_KEY)
+        wanted = cs.TRACK_CHANGES if subscribe else cs.TRACK_CURRENT
+        self._calls.ask("quorum_trackstart", lambda: self._to.quorum.trackstart(wanted))
+        self._calls.drain("quorum_dispatch", self._to.quorum)
+        self._inbox.take()  # whoever connects reads all anyway
+        self._first_ring = 0 if self._inbox.view is None else self._inbox.view.ring
+        if vote:
+            self._calls.ask("corosync_cfg_trackstart", self._to.cfg.trackstart)
+
+    def _track(self, key: str) -> None:
+        flags = cs.CMAP_TRACK_ADD | cs.CMAP_TRACK_MODIFY
+        self._calls.ask(
+            "cmap_track_add", lambda: self._to.cmap.track_add(key, flags, self._inbox.on_key)
+        )
+
+    def fileno(self) -> int:
+        """Return the one descriptor; it is the same for the connection's life."""
+        if self._closed:
+            raise OSError(errno.EBADF, "the connection to corosync is closed")
+        return self._any.fileno()
+
+    def dispatch(self) -> tuple[Notice, ...]:
+        """Deliver all that is there. See `MembershipSource`."""
+        if self._lost:
+            return ()
+        death: tuple[Notice, ...] = ()
+        try:
+            for prefix, handle in self._to.each():
+                self._calls.drain(f"{prefix}_dispatch", handle)
+        except ManagerGoneError as error:
+            self._lost = True
+            death = (ManagerLost(errno=error.errno or errno.EHOSTDOWN),)
+        with suppress(BlockingIOError):
+            os.eventfd_read(self._queued)
+        return (*self._inbox.take(), *death)
+
+    def snapshot(self) -> Membership:
+        """Read everything anew. See `MembershipSource`.
+
+        libquorum's events are taken for that, as far as they are there; what they give notice of
+        stays to be told by `dispatch`.
+        """
+        try:
+            return self._read()
+        except ManagerGoneError:
+            self._lost = True
+            raise
+        finally:
+            if not self._inbox.empty:
+                os.eventfd_write(self._queued, 1)
+
+    def reply_shutdown(self, yes: bool) -> None:  # noqa: FBT001 - the answer itself
+        """Send the one answer; the library never says whether it was heeded."""
+        try:
+            self._calls.ask(
+                "corosync_cfg_replyto_shutdown", lambda: self._to.cfg.replyto_shutdown(int(yes))
+            )
+        except ManagerGoneError:
+            self._lost = True
+            raise
+
+    def close(self) -> None:
+        """See `MembershipSource`. A question that is open then counts as answered with yes."""
+        if self._closed:
+            return
+        self._closed = True
+        self._lost = True
+        self._any.close()
+        os.close(self._queued)
+        for prefix, handle in self._to.each():
+            _finalize(self._calls, prefix, handle)
+
+    # --- reading
+
+    def _read(self) -> Membership:
+        view = self._read_view()
+        listed = self._read_list()
+        if self._local_id is None:
+            self._local_id = self._calls.ask("corosync_cfg_local_get", self._to.cfg.local_get)
+        provided = self._inbox.has_provider
+        judged = Quorum.QUORATE if view.quorate else Quorum.INQUORATE
+        before, self._members = self._members, {}
+        for node_id in sorted(view.members):
+            now = self._member(node_id, listed.get(node_id, NOT_LISTED))
+            was = before.get(node_id)
+            # Nearly all are as they were: then they are the very same values.
+            self._members[node_id] = was if was is not None and was == now else now
+        return Membership(
+            cluster=self._keys.text("totem.cluster_name"),
+            local_id=self._local_id,
+            quorum=judged if provided else Quorum.UNKNOWN,
+            two_node=bool(self._keys.number("runtime.votequorum.two_node")),
+            members=tuple(self._members.values()),
+            absentees=tuple(
+                Absentee(
+                    id=node_id,
+                    name=node.name,
+                    addresses=self._addresses(node_id, node),
+                    advice=node.advice,
+                )
+                for node_id, node in sorted(listed.items())
+                if node_id not in self._members
+            ),
+        )
+
+    def _read_view(self) -> View:
+        self._calls.drain("quorum_dispatch", self._to.quorum)
+        if self._inbox.view is None:
+            raise CorosyncError(cs.CS_ERR_TRY_AGAIN, "quorum_dispatch")
+        return self._inbox.view
+
+    def _read_list(self) -> dict[int, ListedNode]:
+        """Read the node list in one piece: a reload that came meanwhile has been announced."""
+        for _attempt in range(READ_ATTEMPTS):
+            before = self._inbox.reload_events
+            nodes = read_nodes(self._keys)
+            self._calls.drain("cmap_dispatch", self._to.cmap)
+            if self._inbox.reload_events == before and not self._inbox.reloading:
+                return nodes
+        raise CorosyncError(cs.CS_ERR_TRY_AGAIN, "cmap_iter_next")
+
+    def _member(self, node_id: int, node: ListedNode) -> Member:
+        if node_id == self._local_id:
+            # We are always joined once in our own eyes. The ring in which this connection began
+            # tells what must be told: that a restarted corosync counts all the others anew.
+            incarnation = self._first_ring
+        else:
+            incarnation = self._keys.number(f"runtime.members.{node_id}.join_count")
+        return Member(
+            id=node_id,
+            name=node.name,
+            incarnation=incarnation,
+            addresses=self._addresses(node_id, node),
+            advice=node.advice,
+        )
+
+    def _addresses(self, node_id: int, node: ListedNode) -> tuple[str, ...]:
+        """What corosync itself resolved and uses; also of a node that is configured and away."""
+        try:
+            raw = self._calls.ask(
+                "corosync_cfg_get_node_addrs", lambda: self._to.cfg.get_node_addrs(node_id)
+            )
+        except CorosyncError as error:
+            if error.code != cs.CS_ERR_NOT_EXIST:
+                raise
+            raw = ()
+        return by_ring(node, [address_text(sockaddr, length) or "" for length, sockaddr in raw])
+
+
+def connect_corosync(table: CorosyncTable, board: CallBoard, pause: Pause) -> MembershipSource:
+    """Connect, subscribe and become a voter: a `Connect` once its arguments are bound.
+
+    Args:
+        table: the libraries; where they know no shutdown question, there is no vote.
+        board: where calls are declared.
+        pause: lets the thread wait before a busy corosync is asked again.
+
+    Raises:
+        OSError: ECONNREFUSED (corosync is not running), EAGAIN (not ready yet), EACCES (not root),
+            ENOTSUP (the library is too old for a cluster without a quorum provider).
+    """
+    return _connect(table, Calls(board, pause), subscribe=True, vote=table.can_vote)
+
+
+def open_corosync(table: CorosyncTable, board: CallBoard, pause: Pause) -> MembershipSource:
+    """Connect to read once: told of no change, and asked nothing.
+
+    Raises:
+        OSError: as `connect_corosync`.
+    """
+    return _connect(table, Calls(board, pause), subscribe=False, vote=False)
+
+
+def _connect(table: CorosyncTable, calls: Calls, *, subscribe: bool, vote: bool) -> CorosyncSource:
+    inbox = Inbox()
+    with ExitStack() as opened:
+
+        def keep(prefix: str, name: str, initialize: Callable[[], _Handle]) -> _Handle:
+            handle = _initialize(calls, name, initialize)
+            opened.callback(_finalize, calls, prefix, handle)
+            return handle
+
+        quorum = keep(
+            "quorum",
+            "quorum_initialize",
+            lambda: table.quorum_initialize(inbox.on_quorum, inbox.on_nodelist),
+        )
+        inbox.has_provider = quorum.quorum_type == cs.QUORUM_SET
+        if quorum.model == 0 and not inbox.has_provider:
+            raise OSError(errno.ENOTSUP, _OLD_LIBQUORUM)
+        cmap = keep("cmap", "cmap_initialize", table.cmap_initialize)
+        cfg = keep(
+            "corosync_cfg",
+            "corosync_cfg_initialize",
+            lambda: table.cfg_initialize(inbox.on_shutdown),
+        )
+        source = CorosyncSource(Connections(quorum=quorum, cmap=cmap, cfg=cfg), inbox, calls)
+        opened.pop_all()
+    try:
+        source.listen(subscribe=subscribe, vote=vote)
+    except BaseException as error:
+        source.close()
+        if isinstance(error, ManagerGoneError):
+            detail = "corosync ended while it was connected to"
+            raise ManagerGoneError(error.errno, detail) from error
+        raise
+    return source
+
+
+def _initialize(calls: Calls, name: str, initialize: Callable[[], _Handle]) -> _Handle:
+    try:
+        return calls.try_to(name, initialize)
+    except CorosyncError as error:
+        meaning = _NO_CONNECTION.get(error.code)
+        if meaning is None:
+            raise
+        raise OSError(*meaning) from error
+
+
+def _finalize(calls: Calls, prefix: str, handle: CorosyncHandle) -> None:
+    with suppress(OSError):
+        calls.ask(f"{prefix}_finalize", handle.finalize)

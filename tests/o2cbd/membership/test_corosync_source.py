@@ -1,0 +1,615 @@
+"""CorosyncSource over scripted function tables: what the libraries say, and what is believed."""
+
+from __future__ import annotations
+
+import errno
+import select
+
+import pytest
+
+from fakecluster.corosync.fake_table import FakeCorosync, block
+from o2cbd.calls import CallBoard
+from o2cbd.core.events import ConfigChange, ManagerLost, ShutdownAsked, StateChange
+from o2cbd.core.model import Absentee, Advice, Member, Membership, Quorum
+from o2cbd.membership.corosync import READ_ATTEMPTS, connect_corosync, open_corosync
+from o2cbd.membership.corosync_calls import TRY_AGAIN_ATTEMPTS, TRY_AGAIN_PAUSE_US
+from o2cbd.membership.interface import ManagerGoneError, MembershipSource
+from o2cbd.membership.libcorosync_table import (
+    CS_ERR_ACCESS,
+    CS_ERR_INTERRUPT,
+    CS_ERR_LIBRARY,
+    CS_ERR_TRY_AGAIN,
+    CorosyncError,
+)
+
+
+class StoppedClock:
+    def now_us(self) -> int:
+        return 17
+
+
+class Pauses:
+    """Counts instead of waiting."""
+
+    def __init__(self) -> None:
+        self.taken: list[int] = []
+
+    def __call__(self, duration_us: int) -> None:
+        self.taken.append(duration_us)
+
+
+def connect(corosync: FakeCorosync, pauses: Pauses | None = None) -> MembershipSource:
+    return connect_corosync(corosync, CallBoard(StoppedClock()), pauses or Pauses())
+
+
+def three() -> FakeCorosync:
+    return FakeCorosync([block(1), block(2), block(3)])
+
+
+def readable(source: MembershipSource) -> bool:
+    poller = select.poll()
+    poller.register(source.fileno(), select.POLLIN)
+    return bool(poller.poll(0))
+
+
+def ids(membership: Membership) -> list[int]:
+    return [member.id for member in membership.members]
+
+
+# -- connecting
+
+
+@pytest.mark.parametrize(
+    "call", ["quorum_model_initialize", "cmap_initialize", "corosync_cfg_initialize"]
+)
+@pytest.mark.parametrize(
+    ("code", "number", "meaning"),
+    [
+        (CS_ERR_LIBRARY, errno.ECONNREFUSED, "corosync is not running"),
+        (CS_ERR_TRY_AGAIN, errno.EAGAIN, "not ready yet"),
+        (CS_ERR_ACCESS, errno.EACCES, "uidgid"),
+        (8, errno.ENOMEM, r"CS_ERR_NO_MEMORY \(8\)"),
+        (77, errno.EIO, r"unknown cs_error_t \(77\)"),
+    ],
+)
+def test_a_refused_connection_has_an_errno_and_what_it_means(
+    call: str, code: int, number: int, meaning: str
+) -> None:
+    corosync = three()
+    corosync.fail(call, code, TRY_AGAIN_ATTEMPTS)
+    with pytest.raises(OSError, match=meaning) as raised:
+        connect(corosync)
+    assert raised.value.errno == number
+
+
+@pytest.mark.parametrize(
+    ("call", "given_back"),
+    [
+        ("quorum_model_initialize", []),
+        ("cmap_initialize", ["quorum"]),
+        ("corosync_cfg_initialize", ["cmap", "quorum"]),
+        ("cmap_track_add", ["quorum", "cmap", "corosync_cfg"]),
+        ("quorum_trackstart", ["quorum", "cmap", "corosync_cfg"]),
+        ("corosync_cfg_trackstart", ["quorum", "cmap", "corosync_cfg"]),
+    ],
+)
+def test_whatever_fails_all_that_was_opened_is_given_back(call: str, given_back: list[str]) -> None:
+    corosync = three()
+    corosync.fail(call, 8)
+    with pytest.raises(OSError, match=f"{call}: CS_ERR_NO_MEMORY"):
+        connect(corosync)
+    assert corosync.finalized == given_back
+
+
+def test_a_corosync_that_ends_while_it_is_connected_to_is_gone() -> None:
+    corosync = three()
+    corosync.fail("quorum_trackstart", CS_ERR_LIBRARY)
+    with pytest.raises(ManagerGoneError, match="ended while it was connected to") as raised:
+        connect(corosync)
+    assert raised.value.errno == errno.EHOSTDOWN
+
+
+def test_a_busy_corosync_is_asked_again_after_a_pause() -> None:
+    corosync, pauses = three(), Pauses()
+    corosync.fail("cmap_initialize", CS_ERR_TRY_AGAIN, 2)
+    corosync.fail("cmap_iter_next", CS_ERR_TRY_AGAIN, 3)
+    assert ids(connect(corosync, pauses).snapshot()) == [1, 2, 3]
+    assert pauses.taken == [TRY_AGAIN_PAUSE_US] * 5
+
+
+def test_one_that_stays_busy_fails_the_reading_and_lives() -> None:
+    corosync, pauses = three(), Pauses()
+    source = connect(corosync, pauses)
+    corosync.fail("cmap_get", CS_ERR_TRY_AGAIN, TRY_AGAIN_ATTEMPTS)
+    with pytest.raises(OSError, match=r"cmap_get: CS_ERR_TRY_AGAIN \(6\)") as raised:
+        source.snapshot()
+    assert raised.value.errno == errno.EAGAIN
+    assert not isinstance(raised.value, ManagerGoneError)
+    assert len(pauses.taken) == TRY_AGAIN_ATTEMPTS - 1
+    assert ids(source.snapshot()) == [1, 2, 3]
+
+
+def test_whoever_connects_is_not_told_what_he_reads_anyway() -> None:
+    source = connect(three())
+    assert not readable(source)
+    assert source.dispatch() == ()
+
+
+def test_the_vote_comes_last() -> None:
+    """Nobody is asked who could not answer."""
+    corosync = three()
+    connect(corosync)
+    assert corosync.calls[-1] == "corosync_cfg_trackstart"
+
+
+def test_a_library_without_the_question_runs_without_the_vote() -> None:
+    corosync = three()
+    corosync.can_vote = False
+    source = connect(corosync)
+    assert "corosync_cfg_trackstart" not in corosync.calls
+    assert ids(source.snapshot()) == [1, 2, 3]
+
+
+def test_who_only_reads_is_no_voter_and_told_of_nothing() -> None:
+    corosync = three()
+    source = open_corosync(corosync, CallBoard(StoppedClock()), Pauses())
+    assert ids(source.snapshot()) == [1, 2, 3]
+    corosync.form([1])
+    corosync.reload()
+    corosync.ask_shutdown()
+    assert source.dispatch() == ()
+    assert "corosync_cfg_trackstart" not in corosync.calls
+    assert "cmap_track_add" not in corosync.calls
+    source.close()
+    assert corosync.finalized == ["quorum", "cmap", "corosync_cfg"]
+
+
+# -- model 0
+
+
+def test_an_old_libquorum_tells_of_members_too() -> None:
+    corosync = three()
+    corosync.model = 0
+    source = connect(corosync)
+    corosync.form([1, 2])
+    assert source.dispatch() == (StateChange(quorate=True),)
+    assert ids(source.snapshot()) == [1, 2]
+
+
+def test_an_old_libquorum_without_a_provider_would_tell_of_nothing() -> None:
+    corosync = three()
+    corosync.model, corosync.quorum_type = 0, 0
+    with pytest.raises(OSError, match="provider: corosync_votequorum") as raised:
+        connect(corosync)
+    assert raised.value.errno == errno.ENOTSUP
+    assert corosync.finalized == ["quorum"]
+
+
+# -- descriptors and events
+
+
+def test_one_descriptor_for_all_three_libraries() -> None:
+    corosync = three()
+    source = connect(corosync)
+    fd = source.fileno()
+    for happens, notices in (
+        (lambda: corosync.form([1, 2]), (StateChange(quorate=True),)),
+        (corosync.reload, (ConfigChange(version=0),)),
+        (corosync.ask_shutdown, (ShutdownAsked(forced=False, removed=False),)),
+    ):
+        assert not readable(source)
+        happens()
+        assert readable(source)
+        assert source.dispatch() == notices
+    assert not readable(source)
+    assert source.fileno() == fd
+
+
+def test_what_comes_during_a_reading_wakes_and_is_told() -> None:
+    corosync = three()
+    source = connect(corosync)
+    corosync.form([1], quorate=False)
+    membership = source.snapshot()
+    assert (ids(membership), membership.quorum) == ([1], Quorum.INQUORATE)
+    assert readable(source)
+    assert source.dispatch() == (StateChange(quorate=False),)
+    assert not readable(source)
+    assert source.dispatch() == ()
+
+
+def test_what_is_queued_stays_queued_over_two_readings() -> None:
+    corosync = three()
+    source = connect(corosync)
+    corosync.form([1, 2])
+    source.snapshot()
+    source.snapshot()
+    assert readable(source)
+    assert source.dispatch() == (StateChange(quorate=True),)
+
+
+def test_a_reading_takes_no_shutdown_question_away() -> None:
+    corosync = three()
+    source = connect(corosync)
+    corosync.ask_shutdown(forced=True)
+    source.snapshot()
+    assert readable(source)
+    assert source.dispatch() == (ShutdownAsked(forced=True, removed=False),)
+
+
+def test_a_failed_reading_keeps_what_it_was_told() -> None:
+    corosync = three()
+    source = connect(corosync)
+    corosync.form([1, 2])
+    corosync.fail("cmap_get", 8)
+    with pytest.raises(CorosyncError):
+        source.snapshot()
+    assert readable(source)
+    assert source.dispatch() == (StateChange(quorate=True),)
+
+
+@pytest.mark.parametrize("call", ["quorum_dispatch", "cmap_dispatch", "corosync_cfg_dispatch"])
+@pytest.mark.parametrize("code", [CS_ERR_TRY_AGAIN, CS_ERR_INTERRUPT])
+def test_an_interrupted_dispatch_is_no_loss(call: str, code: int) -> None:
+    corosync = three()
+    source = connect(corosync)
+    corosync.form([1, 2])
+    corosync.reload()
+    corosync.fail(call, code)
+    told = [*source.dispatch(), *source.dispatch()]
+    assert sorted(map(str, told)) == sorted(
+        map(str, [StateChange(quorate=True), ConfigChange(version=0)])
+    )
+
+
+@pytest.mark.parametrize("call", ["quorum_dispatch", "cmap_dispatch", "corosync_cfg_dispatch"])
+@pytest.mark.parametrize(
+    ("code", "number"), [(CS_ERR_LIBRARY, errno.EHOSTDOWN), (9, errno.EBADF), (8, errno.ENOMEM)]
+)
+def test_a_dead_connection_gives_one_last_notice(call: str, code: int, number: int) -> None:
+    """Whatever a dispatch says, its stream cannot be trusted any more."""
+    corosync = three()
+    source = connect(corosync)
+    corosync.fail(call, code)
+    assert source.dispatch() == (ManagerLost(errno=number),)
+    assert source.dispatch() == ()
+
+
+def test_a_death_wakes_and_what_came_before_it_in_a_reading_is_told_first() -> None:
+    corosync = three()
+    source = connect(corosync)
+    corosync.form([1, 2])
+    source.snapshot()
+    corosync.die()
+    assert readable(source)
+    assert source.dispatch() == (StateChange(quorate=True), ManagerLost(errno=errno.EHOSTDOWN))
+
+
+@pytest.mark.parametrize(
+    "call",
+    ["quorum_dispatch", "cmap_get", "cmap_iter_next", "cmap_dispatch", "corosync_cfg_local_get"],
+)
+def test_a_request_finds_corosync_gone(call: str) -> None:
+    corosync = three()
+    source = connect(corosync)
+    corosync.fail(call, CS_ERR_LIBRARY)
+    with pytest.raises(ManagerGoneError) as raised:
+        source.snapshot()
+    assert raised.value.errno == errno.EHOSTDOWN
+    assert source.dispatch() == ()
+
+
+def test_what_a_callback_raises_does_not_vanish() -> None:
+    corosync = three()
+    source = connect(corosync)
+
+    def broken(*_callbacks: object) -> None:
+        raise MemoryError
+
+    assert corosync.quorum is not None
+    corosync.quorum.events.put(broken)
+    with pytest.raises(MemoryError):
+        source.dispatch()
+
+
+def test_closed_is_closed() -> None:
+    corosync = three()
+    source = connect(corosync)
+    source.close()
+    source.close()
+    assert corosync.finalized == ["quorum", "cmap", "corosync_cfg"]
+    assert source.dispatch() == ()
+    with pytest.raises(OSError, match="is closed") as raised:
+        source.fileno()
+    assert raised.value.errno == errno.EBADF
+
+
+# -- reading
+
+
+def test_a_snapshot_holds_all_that_corosync_says() -> None:
+    corosync = FakeCorosync(
+        [block(1), block(2, o2cb_port="7778", o2cb_address="10.9.0.2"), block(3)],
+        members=[2, 1],
+        local_id=2,
+    )
+    corosync.keys["runtime.members.1.join_count"] = 12
+    assert connect(corosync).snapshot() == Membership(
+        cluster="alpha",
+        local_id=2,
+        quorum=Quorum.QUORATE,
+        two_node=False,
+        members=(
+            Member(id=1, name="n1", incarnation=12, addresses=("192.0.2.1",)),
+            Member(
+                id=2,
+                name="n2",
+                incarnation=4,
+                addresses=("192.0.2.2",),
+                advice=Advice(address="10.9.0.2", port="7778"),
+            ),
+        ),
+        absentees=(Absentee(id=3, name="n3", addresses=("192.0.2.3",)),),
+    )
+
+
+def test_members_that_are_as_they_were_are_the_same_values() -> None:
+    corosync = three()
+    source = connect(corosync)
+    before = source.snapshot().members
+    corosync.keys["runtime.members.2.join_count"] = 7
+    after = source.snapshot().members
+    assert [a is b for a, b in zip(before, after, strict=True)] == [True, False, True]
+
+
+def test_our_own_incarnation_is_the_ring_in_which_the_connection_began() -> None:
+    """A restarted corosync counts everybody from one again, us included: nobody would notice."""
+    corosync = three()
+    corosync.keys["runtime.members.1.join_count"] = 1
+    source = connect(corosync)
+    before = source.snapshot().members[0].incarnation
+    corosync.form([1, 2])
+    assert source.snapshot().members[0].incarnation == before
+    source.close()
+    assert connect(corosync).snapshot().members[0].incarnation != before
+
+
+def test_nothing_was_heard_yet_is_no_membership() -> None:
+    corosync = three()
+    corosync.says_nothing_at_first = True
+    source = connect(corosync)
+    with pytest.raises(OSError, match="quorum_dispatch") as raised:
+        source.snapshot()
+    assert raised.value.errno == errno.EAGAIN
+    corosync.form([1, 2, 3])
+    assert ids(source.snapshot()) == [1, 2, 3]
+
+
+def test_a_missing_cluster_name_is_empty() -> None:
+    corosync = three()
+    del corosync.keys["totem.cluster_name"]
+    assert connect(corosync).snapshot().cluster == ""
+
+
+def test_without_a_quorum_provider_quorum_is_unknown_and_members_are_told_all_the_same() -> None:
+    corosync = three()
+    corosync.quorum_type = 0
+    source = connect(corosync)
+    assert source.snapshot().quorum is Quorum.UNKNOWN
+    corosync.form([1, 2])
+    assert source.dispatch() == (StateChange(quorate=True),)
+    membership = source.snapshot()
+    assert (ids(membership), membership.quorum) == ([1, 2], Quorum.UNKNOWN)
+
+
+def test_a_nodes_end_is_never_seen_under_the_quorum_of_before() -> None:
+    """The node list of a ring comes before what quorum makes of it: half of it is no view."""
+    corosync = three()
+    source = connect(corosync)
+    assert corosync.quorum is not None
+    corosync.quorum.events.put(lambda _quorum, nodelist: nodelist(8, (1,)))
+    membership = source.snapshot()
+    assert (ids(membership), membership.quorum) == ([1, 2, 3], Quorum.QUORATE)
+
+
+@pytest.mark.parametrize(("value", "expected"), [(1, True), (0, False), (None, False)])
+def test_two_node_mode_is_votequorums(value: int | None, expected: bool) -> None:
+    corosync = three()
+    if value is not None:
+        corosync.keys["runtime.votequorum.two_node"] = value
+    assert connect(corosync).snapshot().two_node is expected
+
+
+# -- the node list
+
+
+def test_nodes_are_known_by_id_when_positions_shift() -> None:
+    corosync = FakeCorosync([block(2), block(3)], members=[2, 3], local_id=2)
+    source = connect(corosync)
+    corosync.reload([block(1), block(2), block(3)], version=3)
+    assert source.dispatch() == (ConfigChange(version=3),)
+    membership = source.snapshot()
+    assert [(m.id, m.name, m.addresses) for m in membership.members] == [
+        (2, "n2", ("192.0.2.2",)),
+        (3, "n3", ("192.0.2.3",)),
+    ]
+    assert [absentee.name for absentee in membership.absentees] == ["n1"]
+
+
+def test_a_reload_tells_once_however_many_keys_change() -> None:
+    corosync = three()
+    source = connect(corosync)
+    corosync.reload(version=2)
+    assert source.dispatch() == (ConfigChange(version=2),)
+
+
+def test_the_version_is_known_from_the_start() -> None:
+    corosync = three()
+    corosync.keys["totem.config_version"] = 9
+    source = connect(corosync)
+    corosync.reload()
+    assert source.dispatch() == (ConfigChange(version=9),)
+
+
+def test_a_reload_while_the_list_is_read_has_it_read_again() -> None:
+    corosync = three()
+    source = connect(corosync)
+    corosync.reload_during_reading.append(lambda: corosync.reload([block(3), block(2)]))
+    membership = source.snapshot()
+    assert [member.name for member in membership.members] == ["", "n2", "n3"]
+    assert readable(source)
+    assert source.dispatch() == (ConfigChange(version=0),)
+
+
+def test_a_list_in_the_middle_of_a_reload_is_not_believed() -> None:
+    corosync = three()
+    source = connect(corosync)
+    corosync.begin_reload()
+    with pytest.raises(OSError, match="cmap_iter_next") as raised:
+        source.snapshot()
+    assert raised.value.errno == errno.EAGAIN
+    assert corosync.calls.count("cmap_iter_next") == READ_ATTEMPTS
+    corosync.end_reload()
+    assert source.dispatch() == (ConfigChange(version=0),)
+    assert ids(source.snapshot()) == [1, 2, 3]
+
+
+def test_the_name_is_the_name_or_the_first_rings_where_that_is_one() -> None:
+    corosync = FakeCorosync(
+        [
+            {"nodeid": 1, "ring0_addr": "alpha.example"},
+            {"nodeid": 2, "ring0_addr": "192.0.2.2"},
+            {"nodeid": 3, "ring0_addr": "2001:db8::3"},
+            {"nodeid": 4, "ring1_addr": "delta"},
+            {"nodeid": 5, "name": "echo", "ring0_addr": "other.example"},
+        ]
+    )
+    corosync.links = {i: [f"192.0.2.{i}"] for i in range(1, 6)}
+    names = [member.name for member in connect(corosync).snapshot().members]
+    assert names == ["alpha.example", "", "", "", "echo"]
+
+
+def test_names_need_not_be_text() -> None:
+    corosync = FakeCorosync([block(1)])
+    corosync.blocks = []
+    corosync.members = [1]
+    corosync.keys.update(
+        {"nodelist.node.0.nodeid": 1, "nodelist.node.0.name": b"\xffn", "nodelist.node.0.more.x": 1}
+    )
+    assert connect(corosync).snapshot().members[0].name == "\udcffn"
+
+
+def test_a_member_that_nobody_configured_has_no_name() -> None:
+    corosync = FakeCorosync([block(1)], members=[1, 3232235777])
+    corosync.links[3232235777] = ["192.168.1.1"]
+    stranger = connect(corosync).snapshot().members[1]
+    assert (stranger.id, stranger.name, stranger.addresses) == (3232235777, "", ("192.168.1.1",))
+
+
+def test_a_block_without_an_id_names_nobody() -> None:
+    corosync = FakeCorosync([block(1), {**block(9), "nodeid": 0}], members=[1])
+    membership = connect(corosync).snapshot()
+    assert (ids(membership), membership.absentees) == ([1], ())
+
+
+# -- addresses
+
+
+def test_addresses_are_corosyncs_own_and_never_those_of_a_name() -> None:
+    corosync = FakeCorosync([block(1, ring0_addr="somewhere.example")])
+    corosync.links[1] = ["10.0.0.7"]
+    assert connect(corosync).snapshot().members[0].addresses == ("10.0.0.7",)
+
+
+def test_a_node_that_totem_does_not_know_has_what_is_written_if_that_is_an_address() -> None:
+    corosync = FakeCorosync([block(1), block(2), block(3, ring0_addr="there.example")], members=[1])
+    for node in (2, 3):
+        corosync.links[node] = []
+    absentees = connect(corosync).snapshot().absentees
+    assert [absentee.addresses for absentee in absentees] == [("192.0.2.2",), ("",)]
+
+
+def test_another_failure_of_the_addresses_fails_the_reading() -> None:
+    corosync = three()
+    source = connect(corosync)
+    corosync.fail("corosync_cfg_get_node_addrs", 8)
+    with pytest.raises(OSError, match="corosync_cfg_get_node_addrs") as raised:
+        source.snapshot()
+    assert raised.value.errno == errno.ENOMEM
+
+
+def test_an_unknown_id_is_no_failure() -> None:
+    corosync = FakeCorosync([block(1)], members=[1, 9])
+    assert connect(corosync).snapshot().members[1].addresses == ()
+
+
+@pytest.mark.parametrize(
+    ("rings", "links", "expected"),
+    [
+        ({0: "10.0.0.1"}, ["10.0.0.1"], ("10.0.0.1",)),
+        ({0: "a", 1: "b"}, ["10.0.0.1", "10.1.0.1"], ("10.0.0.1", "10.1.0.1")),
+        ({1: "a", 3: "b"}, ["10.1.0.1", "10.3.0.1"], ("", "10.1.0.1", "", "10.3.0.1")),
+        # One is left out, and which is not said: what is written is believed, a name is not.
+        ({0: "::1", 1: "10.1.0.1", 2: "c"}, ["10.1.0.1", "10.2.0.1"], ("::1", "10.1.0.1", "")),
+        ({0: "a"}, [""], ("",)),
+    ],
+)
+def test_an_address_stands_at_the_place_of_its_ring(
+    rings: dict[int, str], links: list[str], expected: tuple[str, ...]
+) -> None:
+    given = {"nodeid": 1, "name": "n1", **{f"ring{k}_addr": text for k, text in rings.items()}}
+    corosync = FakeCorosync([given])
+    corosync.links[1] = links
+    assert connect(corosync).snapshot().members[0].addresses == expected
+
+
+# -- the shutdown question
+
+
+@pytest.mark.parametrize("yes", [True, False])
+def test_the_answer_is_sent_once(yes: bool) -> None:
+    corosync = three()
+    source = connect(corosync)
+    corosync.ask_shutdown()
+    assert source.dispatch() == (ShutdownAsked(forced=False, removed=False),)
+    source.reply_shutdown(yes=yes)
+    assert corosync.answers == [int(yes)]
+
+
+def test_an_answer_to_a_busy_corosync_is_sent_again_and_counts_once() -> None:
+    corosync, pauses = three(), Pauses()
+    source = connect(corosync, pauses)
+    corosync.fail("corosync_cfg_replyto_shutdown", CS_ERR_TRY_AGAIN, 2)
+    source.reply_shutdown(yes=False)
+    assert (corosync.answers, len(pauses.taken)) == ([0], 2)
+
+
+def test_an_answer_into_the_void_is_told() -> None:
+    corosync = three()
+    source = connect(corosync)
+    corosync.die()
+    with pytest.raises(ManagerGoneError):
+        source.reply_shutdown(yes=True)
+    assert source.dispatch() == ()
+
+
+# -- declared calls
+
+
+def test_every_call_is_declared_by_its_c_name() -> None:
+    corosync = three()
+    calls = CallBoard(StoppedClock())
+    seen: set[str | None] = set()
+    note = corosync.note
+
+    def watch(call: str) -> None:
+        seen.add(None if calls.current is None else calls.current.name)
+        note(call)
+
+    corosync.note = watch  # type: ignore[method-assign]
+    source = connect_corosync(corosync, calls, Pauses())
+    source.snapshot()
+    source.dispatch()
+    source.reply_shutdown(yes=True)
+    assert None not in seen
+    assert {"quorum_dispatch", "cmap_get", "corosync_cfg_get_node_addrs"} <= seen
+    assert calls.current is None
