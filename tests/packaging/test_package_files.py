@@ -13,7 +13,6 @@ import pytest
 
 from o2cbd import __version__, settings_file
 from o2cbd.cli import LazyGroup
-from o2cbd.settings import DaemonSettings
 
 ROOT = Path(__file__).parents[2]
 PACKAGING = ROOT / "packaging"
@@ -65,16 +64,18 @@ def test_the_packages_version_is_the_daemons() -> None:
     assert re.findall(r"\Ao2cbd \((\S+)-\d+\)", changelog) == [__version__]
 
 
-def test_the_sample_changes_nothing() -> None:
-    """As it is installed it is good, and the same as none."""
-    assert settings_file.from_data(tomllib.loads(SAMPLE), origin="sample") == DaemonSettings()
+def test_the_sample_follows_corosync_and_changes_nothing_else() -> None:
+    """As it is installed it is what Debian's own cluster manager wants."""
+    said = settings_file.from_data(tomllib.loads(SAMPLE), origin="sample")
+    chosen = '[membership]\nsource = "corosync"\n[table]\nscope = "configured"'
+    assert said == settings_file.from_data(tomllib.loads(chosen), origin="chosen")
 
 
 def test_every_line_that_the_sample_offers_is_good() -> None:
     """Taking a # away never breaks the start."""
     offered = re.sub(r"^#(?=\S+ = |\[)", "", SAMPLE, flags=re.MULTILINE)
     data = tomllib.loads(offered)
-    assert {key for section in data.values() for key in section} >= {"scope", "name", "alpha"}
+    assert {key for section in data.values() for key in section} >= {"subnet", "name", "alpha"}
     settings_file.from_data(data, origin="sample")
 
 
