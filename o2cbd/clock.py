@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from typing import Protocol
+from typing import Literal, Protocol
 
 WALL_JUMP_US = 500_000
 """When the wall clock moved by more than this against the monotonic one, it was set."""
+
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 class Clock(Protocol):
@@ -37,13 +39,23 @@ class WallClock:
         self._clock = clock
         self._offset_us = self._measure()
 
-    def utc(self, moment_us: int) -> str:
-        """Return a moment of the clock as RFC 3339 text with milliseconds."""
+    def utc(
+        self,
+        moment_us: int,
+        *,
+        timespec: Literal["milliseconds", "microseconds"] = "milliseconds",
+    ) -> str:
+        """Return a moment of the clock as RFC 3339 text.
+
+        Args:
+            moment_us: of the clock.
+            timespec: as exact as this, cut off.
+        """
         measured = self._measure()
         if abs(measured - self._offset_us) > WALL_JUMP_US:
             self._offset_us = measured
-        moment = dt.datetime.fromtimestamp((moment_us + self._offset_us) // 1000 / 1000, tz=dt.UTC)
-        return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        moment = _EPOCH + dt.timedelta(microseconds=moment_us + self._offset_us)
+        return moment.isoformat(timespec=timespec).replace("+00:00", "Z")
 
     def _measure(self) -> int:
         return time.time_ns() // 1000 - self._clock.now_us()
