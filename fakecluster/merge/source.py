@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -13,6 +13,8 @@ from fakecluster.trace_schema import COMMON, header_problems, problems
 
 SLACK_US: Final = 5_000
 """A journal names moments to the millisecond, so that the same thing has two times."""
+APART_US: Final = 1_000_000
+"""Further apart, two starts are not the same one."""
 MAX_PROBLEMS: Final = 5
 """So many are told of one host."""
 
@@ -43,20 +45,35 @@ class _Dump:
     lost: int
     told: list[Told] = field(default_factory=list)
 
-    def covers(self, utc_us: int) -> bool:
-        """True for a moment of which this dump tells better than a journal."""
+    def window(self, starts: Sequence[int]) -> tuple[int, int] | None:
+        """Return from when to when the journal tells what this dump tells better.
+
+        Args:
+            starts: when the journal has the daemon start. The one that is this dump's, told by the
+                nearest time, says how far the two clocks of one daemon are apart.
+        """
         if not self.told:
-            return False
-        first, last = self.told[0].utc_us, self.told[-1].utc_us
-        return first - SLACK_US <= utc_us <= last + SLACK_US
+            return None
+        first, last = self.told[0], self.told[-1]
+        apart_us = 0
+        if (first.kind, first.what) == ("daemon", "start"):
+            apart = [one - first.utc_us for one in starts if abs(one - first.utc_us) <= APART_US]
+            apart_us = min(apart, key=abs, default=0)
+        return first.utc_us + apart_us - SLACK_US, last.utc_us + apart_us + SLACK_US
 
 
-def read_source(lines: Iterable[str]) -> Source:
-    """Read one host's lines; whatever is wrong stands in the source's problems.
+def read_source(*files: Iterable[str]) -> Source:
+    """Read one host's files; whatever is wrong stands in the source's problems.
 
     Where a dump and the journal tell of the same time, the dump is taken, since it tells more.
+
+    Args:
+        files: the lines of each, dumps and journals in any mixture.
     """
-    return _Reading().read(lines)
+    reading = _Reading()
+    for lines in files:
+        reading.read(lines)
+    return reading.done()
 
 
 class _Reading:
@@ -70,14 +87,15 @@ class _Reading:
         self._in_dump = False
         self._any = False
 
-    def read(self, lines: Iterable[str]) -> Source:
+    def read(self, lines: Iterable[str]) -> None:
+        """Take one file in."""
+        self._in_dump = False
         rows = [line.rstrip("\r\n") for line in lines]
         while rows and not rows[-1].strip():
             rows.pop()
         for number, text in enumerate(rows, start=1):
-            if text.strip() and not self._line(text, last=number == len(rows)):
+            if text.strip("\0 \t") and not self._line(text, last=number == len(rows)):
                 break
-        return self._done()
 
     def _line(self, text: str, *, last: bool) -> bool:
         """Take one line in; False: enough is wrong."""
@@ -146,8 +164,8 @@ class _Reading:
         self._journalled += told
 
     def _no_object(self, text: str, *, last: bool) -> None:
-        if last and text.lstrip().startswith("{"):
-            self._out.remarks.append("the last line is cut and was left out")
+        if text.lstrip().startswith("{") and (last or not self._in_dump):
+            self._out.remarks.append(f"a line is cut and was left out: {text[:60]!r}")
         elif self._in_dump:
             self._wrong(f"{text[:80]!r} within a dump is no JSON object")
         elif console := self._journal.console(text):
@@ -177,7 +195,8 @@ class _Reading:
 
     # --- the end --------------------------------------------------------------------------------
 
-    def _done(self) -> Source:
+    def done(self) -> Source:
+        """Return what all files hold."""
         out = self._out
         self._journalled += self._journal.finish()
         self._place_texts()
@@ -186,10 +205,14 @@ class _Reading:
                 out.problems.append("no line of it is a record of a dump or a line of a journal")
             else:
                 out.remarks.append("it told nothing")
+        starts = [
+            one.utc_us for one in self._journalled if (one.kind, one.what) == ("daemon", "start")
+        ]
+        windows = [found for dump in self._dumps if (found := dump.window(starts))]
         kept = [
             one
             for one in self._journalled
-            if not any(dump.covers(one.utc_us) for dump in self._dumps)
+            if not any(begin <= one.utc_us <= end for begin, end in windows)
         ]
         out.told = [one for dump in self._dumps for one in dump.told] + kept
         out.told.sort(key=lambda one: one.utc_us)
