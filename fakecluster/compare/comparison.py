@@ -17,7 +17,8 @@ ORDER: Final = "other order"
 OUTCOME: Final = "other outcome"
 VERB: Final = "other verb"
 UNTOLD: Final = "not told"
-"""By a daemon that was killed before it could write it down: nobody knows, so it is no difference."""
+"""By a daemon that was killed before it could write it down: nobody knows, and it is no
+difference."""
 KINDS: Final = (ONLY_A, ONLY_B, ORDER, OUTCOME, VERB)
 
 
@@ -167,7 +168,7 @@ def _outcomes(mine: Sequence[Move], theirs: Sequence[Move]) -> list[_Row]:
 def _orders(
     rows: Sequence[_Row],
 ) -> list[_Row]:
-    """Name what both runs did, at another place of the order, and leave it where the first has it."""
+    """Name what both runs did at another place of the order; it stays where the first has it."""
     waiting = [row[1] for row in rows if row[2] == ONLY_B and row[1] is not None]
     out: list[_Row] = []
     taken: set[int] = set()

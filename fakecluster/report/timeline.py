@@ -34,6 +34,8 @@ _GLYPHS: Final[Mapping[tuple[str, str], str]] = {
     ("vote", "no"): "no",
     ("notice", "shutdown-asked"): "asked",
 }
+_NOT_A_DAEMONS: Final = frozenset({"verb", "message", "check", "end"})
+"""Kinds that no daemon tells."""
 _CAUSING: Final = frozenset(
     {
         ("cman", "view"),
@@ -132,9 +134,22 @@ class Timeline:
     arrows: list[Arrow] = field(default_factory=list)
 
 
-def timeline_of(header: Header, lines: Sequence[Line]) -> Timeline:
-    """Work out what to draw; the lines are in order."""
-    return _Drawing(header, lines).draw()
+def timeline_of(
+    header: Header,
+    lines: Sequence[Line],
+    *,
+    origin_us: int | None = None,
+    end_us: int | None = None,
+) -> Timeline:
+    """Work out what to draw.
+
+    Args:
+        header: of the trace.
+        lines: in order.
+        origin_us: the moment that is drawn as 0; None: the first line's.
+        end_us: after that, the end of everything; None: the last line's.
+    """
+    return _Drawing(header, lines, origin_us).draw(end_us)
 
 
 @dataclass(slots=True)
@@ -150,9 +165,10 @@ class _Host:
 
 
 class _Drawing:
-    def __init__(self, header: Header, lines: Sequence[Line]) -> None:
+    def __init__(self, header: Header, lines: Sequence[Line], origin_us: int | None) -> None:
         self._lines = lines
-        origin = lines[0].t_us if lines else 0
+        if origin_us is None:
+            origin_us = lines[0].t_us if lines else 0
         ids = dict(header.nodes)
         for line in lines:
             if line.host and line.host not in ids:
@@ -164,25 +180,36 @@ class _Drawing:
         self._out = Timeline(
             header=header,
             lanes=tuple((node_id, plain(name)) for node_id, name in lanes),
-            origin_us=origin,
+            origin_us=origin_us,
         )
         self._hosts = [_Host() for _ in lanes]
         self._split: Split | None = None
         self._cuts: dict[tuple[int, int], int] = {}
         self._verb = NO_CAUSE
-        self._recorder = header.arm == "daemon"
+        self._real = header.utc is not None or header.arm == "daemon"
 
-    def draw(self) -> Timeline:
+    def draw(self, end_us: int | None) -> Timeline:
         out = self._out
         if self._lines:
             out.end_us = self._at(self._lines[-1])
-        if self._recorder and self._lines:
-            self._host(self._lines[-1]).life_us = 0
+        if end_us is not None:
+            out.end_us = end_us
+        if self._real:
+            self._find_lives()
         for index, line in enumerate(self._lines):
             self._event(index, line)
             self._shape(index, line)
         self._close_all()
         return out
+
+    def _find_lives(self) -> None:
+        """Let daemons live from the beginning that real records first meet in mid-life."""
+        met: set[int] = set()
+        for line in self._lines:
+            if line.kind not in _NOT_A_DAEMONS and line.host not in met:
+                met.add(line.host)
+                if (line.kind, line.what) != ("daemon", "start"):
+                    self._host(line).life_us = 0
 
     def _at(self, line: Line) -> int:
         return line.t_us - self._out.origin_us
