@@ -43,12 +43,14 @@ def merge_command(
     ahead = dict(_pairs(offsets, "NODE=US"))
     account = None if verbs is None else load(verbs)
     read = {node: read_source(*map(_lines_of, paths)) for node, paths in files.items()}
-    ids = _ids([*read, *ahead], _names(read.values(), account))
+    names = _names(read.values(), account)
+    ids = _ids(read, names)
+    its = _ids(ahead, names)
     try:
         merged = merge_sources(
             {ids[node]: source for node, source in read.items()},
             account,
-            offsets_us={ids[node]: _microseconds(text) for node, text in ahead.items()},
+            offsets_us={its[node]: _microseconds(text) for node, text in ahead.items()},
         )
     except MergeError as error:
         raise ShowError(f"cannot be merged:\n{error}") from None

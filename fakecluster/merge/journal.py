@@ -150,6 +150,9 @@ class JournalReader:
             utc_us = utc_us_of(str(row.get("time")))
         except ValueError:
             raise NoJournalLineError(f"its time {row.get('time')!r} is none") from None
+        ready: list[Told] = []
+        if self._burst and utc_us - self._burst[0].utc_us > BURST_US:
+            ready = self.finish()
         data = row.get("data")
         told: list[Told] = []
         if isinstance(data, dict):
@@ -162,13 +165,6 @@ class JournalReader:
         if code in _EXITS and self._alive:
             self._alive = False
             told.append(_told(utc_us, "daemon", "exit", code=_EXITS[code]))
-        return self._in_order(code, told, utc_us)
-
-    def _in_order(self, code: str, told: list[Told], utc_us: int) -> list[Told]:
-        """Keep what makes one view together."""
-        ready: list[Told] = []
-        if self._burst and utc_us - self._burst[0].utc_us > BURST_US:
-            ready = self.finish()
         if code in _OF_A_VIEW or code == "manager-reached":
             self._burst += told
             return ready

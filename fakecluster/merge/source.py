@@ -161,7 +161,10 @@ class _Reading:
             self._wrong(f"{str(row)[:80]}: {error}")
             return
         self._any, self._in_dump = True, False
+        first = not self._journalled
         self._journalled += told
+        if first and self._texts:
+            self._place_texts(first=True)
 
     def _no_object(self, text: str, *, last: bool) -> None:
         if text.lstrip().startswith("{") and (last or not self._in_dump):
@@ -177,12 +180,12 @@ class _Reading:
             self._texts.append(text)
             self._place_texts()
 
-    def _place_texts(self) -> None:
-        """Give texts without a time that of what was told before them."""
+    def _place_texts(self, *, first: bool = False) -> None:
+        """Give texts without a time that of what was told before them, or of the first after."""
         if not self._journalled:
             return
-        utc_us = self._journalled[-1].utc_us
-        self._journalled += [
+        utc_us = self._journalled[0 if first else -1].utc_us
+        texts = [
             Told(
                 utc_us=utc_us,
                 kind="report",
@@ -192,6 +195,7 @@ class _Reading:
             for text in self._texts
         ]
         self._texts = []
+        self._journalled = texts + self._journalled if first else self._journalled + texts
 
     # --- the end --------------------------------------------------------------------------------
 

@@ -258,6 +258,8 @@ class _Drawing:
                 self._bar(index, line, key, hold=False)
             case "hold" if line.what in {"begin", "end"}:
                 self._bar(index, line, ("", ""), hold=True)
+            case "verb" if line.host == 0:
+                self._verb_shape(line)
             case "message":
                 self._message(index, line)
             case "check":
@@ -288,23 +290,37 @@ class _Drawing:
                     members="",
                     event=index,
                 )
-            case "partition" if line.host == 0:
-                self._end_split(now_us)
-                groups = tuple(str(line.detail.get("detail", "")).split("/"))
-                self._split = Split(begin_us=now_us, end_us=now_us, groups=groups)
-            case "heal" if line.host == 0:
+            case _ if line.host == 0:
+                self._network(line.what, str(line.detail.get("detail", "")), now_us)
+
+    def _verb_shape(self, line: Line) -> None:
+        """Draw what was done to a real network, of which no manager tells."""
+        get = line.detail.get
+        ends = f"{get('speaker')}->{get('listener')}"
+        text = ends if line.what in {"cut", "mend"} else str(get("groups", ""))
+        self._network(line.what, text, self._at(line))
+
+    def _network(self, what: str, text: str, now_us: int) -> None:
+        """Take a partition or a cut; a simulation tells of one twice."""
+        match what:
+            case "partition":
+                groups = tuple(text.split("/"))
+                if self._split is None or self._split.groups != groups:
+                    self._end_split(now_us)
+                    self._split = Split(begin_us=now_us, end_us=now_us, groups=groups)
+            case "heal":
                 self._end_split(now_us)
                 for pair in tuple(self._cuts):
                     self._end_cut(pair, now_us)
-            case "cut" | "mend" if line.host == 0:
-                self._cut(line, now_us)
+            case "cut" | "mend":
+                self._cut(what, text, now_us)
 
-    def _cut(self, line: Line, now_us: int) -> None:
-        speaker, _, listener = str(line.detail.get("detail", "")).partition("->")
+    def _cut(self, what: str, text: str, now_us: int) -> None:
+        speaker, _, listener = text.partition("->")
         if not speaker.isdecimal() or not listener.isdecimal():
             return
         pair = (int(speaker), int(listener))
-        if line.what == "cut":
+        if what == "cut":
             self._cuts.setdefault(pair, now_us)
         else:
             self._end_cut(pair, now_us)
