@@ -306,10 +306,10 @@ function paintDiffering(lane) {
     if (x < gutter - 12 || x > width + 12) continue;
     const top = topOf(lane) + 1, h = laneHeight - 3;
     pen.fillStyle = colors["differs-wash"];
-    box(x - 8, top, 16, h, 4);
+    box(Math.round(x) - 8, Math.round(top), 16, h, 4);
     pen.fill();
     pen.strokeStyle = colors.differs;
-    pen.lineWidth = 1.5;
+    pen.lineWidth = 2;
     if (glyphOf(events[index]) === "ghost") pen.setLineDash([3, 3]);
     pen.stroke();
     pen.setLineDash([]);

@@ -235,8 +235,7 @@ def test_what_told_nothing_is_said() -> None:
         (['{"t_us": 1, "seq": 1, "host": 1, "kind": "daemon", "what": "start"}'], "no header"),
         (
             [
-                '{"code":"step","severity":"info","text":"","time":"2026-01-01T00:00:00Z",'
-                '"data":{"step":5}}'
+                '{"code":"step","severity":"info","text":"","data":{"step":5},"time":"2026-01-01T00Z"}'
             ],
             "the data of 'step' are not as it has them",
         ),
