@@ -13,6 +13,8 @@ _COMMANDS = {
     "ctl": ("fakecluster.serve.ctl", "ctl_command"),
     "demo": ("fakecluster.demo.cli", "demo_command"),
     "run": ("fakecluster.explore.command", "run_command"),
+    "merge": ("fakecluster.merge.cli", "merge_command"),
+    "compare": ("fakecluster.compare.cli", "compare_command"),
     "replay": ("fakecluster.explore.command", "replay_command"),
 }
 """Where each command lives; imported when it is asked for."""

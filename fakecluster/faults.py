@@ -9,6 +9,7 @@ from fakecluster.configfs.directories import Presence
 from fakecluster.configfs.journal import READS, Call
 from fakecluster.sim_daemon import DaemonKilled, SimDaemon
 from fakecluster.verbs import WorldVerbs
+from o2cbd.core.reports import symbol
 
 ANY_CALL = "any"
 """Instead of a call's name: every call of the daemon's to configfs, readings too."""
@@ -32,7 +33,7 @@ class WorldFaults(WorldVerbs):
 
     def fail_read(self, node_id: int, errno: int, *, count: int = 1) -> None:
         """Let the next readings of a node's membership fail."""
-        self._verb(node_id, "fail-read", errno=errno, count=count)
+        self._verb(node_id, "fail-read", errno=symbol(errno), count=count)
         self.engine.fail_read(node_id, errno, count=count)
 
     # --- configfs -------------------------------------------------------------------------------
@@ -55,7 +56,7 @@ class WorldFaults(WorldVerbs):
             count: how many; None: until `mend_calls`.
             path: only at this path of the model (`/cluster/C/node/N`) or below it.
         """
-        self._verb(node_id, "fault", call=call, errno=errno, count=count, path=path)
+        self._verb(node_id, "fault", call=call, errno=symbol(errno), count=count, path=path)
         self.host(node_id).model.fault(call, errno, count, path=path)
 
     def mend_calls(self, node_id: int) -> None:
@@ -97,7 +98,7 @@ class WorldFaults(WorldVerbs):
 
     def mounts_unreadable(self, node_id: int, errno: int | None) -> None:
         """Let the mount table be unreadable with that errno; None: readable again."""
-        self._verb(node_id, "mounts-unreadable", errno=errno)
+        self._verb(node_id, "mounts-unreadable", errno=symbol(errno))
         self.host(node_id).mounts.unreadable_errno = errno
 
     # --- what somebody else left in a kernel ----------------------------------------------------
@@ -194,7 +195,7 @@ class WorldFaults(WorldVerbs):
 
     def semaphore_unusable(self, node_id: int, errno: int | None) -> None:
         """Let every use of the semaphore fail with that errno; None: usable again."""
-        self._verb(node_id, "semaphore-unusable", errno=errno)
+        self._verb(node_id, "semaphore-unusable", errno=symbol(errno))
         self.host(node_id).semaphores.of(f"o2cb.{self.engine.cluster}").unusable_errno = errno
 
 

@@ -32,6 +32,11 @@ class TraceFile:
     cut: bool = False
     """The writer was stopped within the last line, which was left out."""
 
+    def as_text(self) -> str:
+        """Return it as it stands in a file."""
+        rows = (self.header.as_json(), *(line.as_json() for line in self.lines))
+        return "".join(f"{row}\n" for row in rows)
+
 
 class TraceWriter:
     """A sink that writes a trace file; made before anything happens."""

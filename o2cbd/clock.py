@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from typing import Protocol
+from typing import Literal, Protocol
 
 WALL_JUMP_US = 500_000
 """When the wall clock moved by more than this against the monotonic one, it was set."""
+MEASURE_GAP_US = 50
+"""The two clocks are read together when no more than this lies between; else it is tried again."""
+MEASURE_TRIES = 5
+
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 class Clock(Protocol):
@@ -42,13 +47,33 @@ class WallClock:
         self._clock = clock
         self._offset_us = self._measure()
 
-    def utc(self, moment_us: int) -> str:
-        """Return a moment of the clock as RFC 3339 text with milliseconds."""
+    def utc(
+        self,
+        moment_us: int,
+        *,
+        timespec: Literal["milliseconds", "microseconds"] = "milliseconds",
+    ) -> str:
+        """Return a moment of the clock as RFC 3339 text.
+
+        Args:
+            moment_us: of the clock.
+            timespec: as exact as this, cut off.
+        """
         measured = self._measure()
         if abs(measured - self._offset_us) > WALL_JUMP_US:
             self._offset_us = measured
-        moment = dt.datetime.fromtimestamp((moment_us + self._offset_us) // 1000 / 1000, tz=dt.UTC)
-        return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        moment = _EPOCH + dt.timedelta(microseconds=moment_us + self._offset_us)
+        return moment.isoformat(timespec=timespec).replace("+00:00", "Z")
 
     def _measure(self) -> int:
-        return time.time_ns() // 1000 - self._clock.now_us()
+        """Read both clocks; the reading that was least disturbed is the truest."""
+        best_us = offset_us = 0
+        for attempt in range(MEASURE_TRIES):
+            before_us = self._clock.now_us()
+            wall_us = time.time_ns() // 1000
+            gap_us = self._clock.now_us() - before_us
+            if attempt == 0 or gap_us < best_us:
+                best_us, offset_us = gap_us, wall_us - before_us - gap_us // 2
+            if gap_us <= MEASURE_GAP_US:
+                break
+        return offset_us

@@ -41,7 +41,8 @@ $ pytest tests/scenarios --arm process -n 2
 
 A scenario counts time as a cluster does: something comes to be *soon* or *later*, or lasts for
 *a moment* or *a while*. Each arm has its own clock for that, and waits no longer than it must.
-`--trace-dir DIR` writes each scenario's trace; `fakecluster replay FILE --html PAGE` draws it.
+`--trace-dir DIR` writes each scenario's trace on either arm; `fakecluster replay FILE --html PAGE`
+draws it, and `fakecluster compare A B` lays the traces of two arms side by side.
 At its end the cluster comes to rest and is judged, whatever the scenario itself looked at.
 """
 

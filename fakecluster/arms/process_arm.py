@@ -16,7 +16,10 @@ from fakecluster.arms.untouched import UntouchedOracle
 from fakecluster.arms.values import MISSING, ClusterSpec, Span
 from fakecluster.cman.notices import NoticeFault
 from fakecluster.cman.topology import NodeConfig
+from fakecluster.merge.merging import merge
+from fakecluster.report.words import event_text
 from fakecluster.serve.topology_file import topology_text
+from fakecluster.trace_file import TraceFile
 from o2cbd.core.reports import symbol
 
 _SPANS_S: Final[Mapping[Span, float]] = {
@@ -30,7 +33,10 @@ a death is noticed in a second and by the disk heartbeat in two."""
 
 _SERVE: Final = ("--token-ms", "400", "--consensus-ms", "500", "--shutdown-timeout-ms", "2000",
                  "--heartbeat-ms", "400")  # fmt: skip
-_TIMING: Final = """
+_SETTINGS: Final = """
+[log]
+format = "json"
+
 [timing]
 resync_s = {resync_s}
 retry_first_s = 0.05
@@ -41,7 +47,7 @@ stuck_after_s = 0.4
 """
 _RESYNC_S: Final = 0.5
 _SELDOM_S: Final = 3600
-_LOG_LINES: Final = 12
+_EVENTS_KEPT: Final = 30
 
 
 class ProcessArm(ProcessDaemons):
@@ -73,8 +79,10 @@ class ProcessArm(ProcessDaemons):
         self.processes.__enter__()
         resync_s = _SELDOM_S if self.spec.seldom_resync else _RESYNC_S
         for host in self.spec.hosts:
-            text = settings_text(self.spec, host) + _TIMING.format(resync_s=resync_s)
+            text = settings_text(self.spec, host) + _SETTINGS.format(resync_s=resync_s)
             self.processes.settings(host, text)
+            if host not in self.spec.down:
+                self.account.verb(host, "start")
         return self
 
     def __exit__(
@@ -110,15 +118,16 @@ class ProcessArm(ProcessDaemons):
 
     def start(self, host: int, *, daemon: bool = True) -> None:
         """See `Cluster.start`."""
+        self.account.verb(host, "start")
         if not self.host_state(host)["running"]:
-            self.do("start", node=host)
+            self.processes.ctl("start", node=host)
         if daemon and not self.runs(host):
-            self.daemon_start(host)
+            self.run_daemon(host)
 
     def kill(self, host: int) -> None:
         """See `Cluster.kill`."""
         self.untouched_oracle.boots(host)
-        self.do("kill", node=host)
+        self.do("kill", host)
         # Those that had no connection to the manager lived there too.
         for process in (self.holders.pop(host, None), self.process_of(host)):
             if process is not None:
@@ -127,75 +136,84 @@ class ProcessArm(ProcessDaemons):
 
     def leave(self, host: int, *, removed: bool = False) -> None:
         """See `Cluster.leave`."""
-        self.do("leave", node=host, remove=removed)
+        self.account.verb(host, "leave", removed=removed)
+        self.processes.ctl("leave", node=host, remove=removed)
 
     def cman_start(self, host: int) -> None:
         """See `Cluster.cman_start`."""
-        self.do("cman-start", node=host)
+        self.do("cman-start", host)
 
     def cman_crash(self, host: int) -> None:
         """See `Cluster.cman_crash`."""
-        self.do("cman-crash", node=host)
+        self.do("cman-crash", host)
 
     def cman_stop(self, host: int) -> None:
         """See `Cluster.cman_stop`."""
-        self.do("cman-stop", node=host)
+        self.do("cman-stop", host)
 
     def cman_cont(self, host: int) -> None:
         """See `Cluster.cman_cont`."""
-        self.do("cman-cont", node=host)
+        self.do("cman-cont", host)
 
     def fence(self, host: int, *, by: int) -> None:
         """See `Cluster.fence`."""
-        self.do("fence", node=host, by=str(by))
+        self.account.verb(host, "fence", by=by)
+        self.processes.ctl("fence", node=host, by=str(by))
 
     def qdisk(self, host: int, *, available: bool) -> None:
         """See `Cluster.qdisk`."""
-        self.do("qdisk", node=host, lost=not available)
+        self.account.verb(host, "qdisk", available=available)
+        self.processes.ctl("qdisk", node=host, lost=not available)
 
     # --- the network ----------------------------------------------------------------------------
 
     def partition(self, *groups: Sequence[int]) -> None:
         """See `Cluster.partition`."""
-        self.do("partition", groups="/".join(",".join(map(str, group)) for group in groups))
+        text = "/".join(",".join(map(str, group)) for group in groups)
+        self.account.verb(0, "partition", groups=text)
+        self.processes.ctl("partition", groups=text)
 
     def cut(self, speaker: int, listener: int) -> None:
         """See `Cluster.cut`."""
-        self.do("cut", speaker=str(speaker), listener=str(listener))
+        self.account.verb(0, "cut", speaker=speaker, listener=listener)
+        self.processes.ctl("cut", speaker=str(speaker), listener=str(listener))
 
     def heal(self) -> None:
         """See `Cluster.heal`."""
-        self.do("heal")
+        self.account.verb(0, "heal")
+        self.processes.ctl("heal")
 
     # --- the kernels ----------------------------------------------------------------------------
 
     def mount(self, host: int) -> None:
         """See `Cluster.mount`."""
-        self.do("mount", node=host)
+        self.do("mount", host)
 
     def umount(self, host: int) -> None:
         """See `Cluster.umount`."""
-        self.do("umount", node=host)
+        self.do("umount", host)
 
     def pin(self, host: int, node: str) -> None:
         """See `Cluster.pin`."""
-        self.do("pin", node=host, name=node)
+        self.account.verb(host, "pin", node=node)
+        self.processes.ctl("pin", node=host, name=node)
 
     def unpin(self, host: int, node: str) -> None:
         """See `Cluster.unpin`."""
-        self.do("unpin", node=host, name=node)
+        self.account.verb(host, "unpin", node=node)
+        self.processes.ctl("unpin", node=host, name=node)
 
     def give_address(self, host: int, address: str) -> None:
         """See `Cluster.give_address`."""
-        self.do("give-address", node=host, address=address)
+        self.do("give-address", host, address=address)
 
     def take_address(self, host: int, address: str) -> None:
         """See `Cluster.take_address`."""
-        self.do("take-address", node=host, address=address)
+        self.do("take-address", host, address=address)
 
     def place_cluster(self, host: int, name: str | None = None) -> None:
         """See `Cluster.place_cluster`; through the mount, as an administrator would."""
-        self.note("place-cluster", node=host, name=name)
+        self.account.verb(host, "place-cluster", name=self.by_hand(host, name).name)
         self.by_hand(host, name).mkdir()
 
     def place_node(
@@ -212,7 +230,7 @@ class ProcessArm(ProcessDaemons):
         self.untouched_oracle.handled(host, name)
         if not self.clusters(host):
             self.place_cluster(host)
-        self.note("place-node", node=host, name=name, num=num, address=address, port=port)
+        self.account.verb(host, "place-node", name=name, num=num, address=address, port=port)
         directory = self.by_hand(host) / "node" / name
         directory.mkdir()
         values = {"ipv4_port": port, "ipv4_address": address, "num": num}
@@ -222,24 +240,26 @@ class ProcessArm(ProcessDaemons):
 
     def drop_cluster(self, host: int, name: str) -> None:
         """See `Cluster.drop_cluster`."""
-        self.note("drop-cluster", node=host, name=name)
+        self.account.verb(host, "drop-cluster", name=name)
         self.by_hand(host, name).rmdir()
 
     def drop_node(self, host: int, name: str) -> None:
         """See `Cluster.drop_node`."""
         self.untouched_oracle.handled(host, name)
-        self.note("drop-node", node=host, name=name)
+        self.account.verb(host, "drop-node", name=name)
         (self.by_hand(host) / "node" / name).rmdir()
 
     # --- the configuration ----------------------------------------------------------------------
 
     def address(self, node: int, *addresses: str) -> None:
         """See `Cluster.address`."""
-        self.do("address", node=node, addresses=list(addresses))
+        self.account.verb(node, "address", addresses=",".join(addresses))
+        self.processes.ctl("address", node=node, addresses=list(addresses))
 
     def add_node(self, node: NodeConfig) -> None:
         """See `Cluster.add_node`."""
-        answer = self.do(
+        self.account.verb(node.id, "add-node", name=node.name)
+        answer = self.processes.ctl(
             "add-node",
             id=node.id,
             name=node.name,
@@ -247,50 +267,54 @@ class ProcessArm(ProcessDaemons):
             votes=node.votes,
         )
         self.processes.served.announced["nodes"].append(answer["node"])
-        self.do("kill", node=node.id)
-        self.processes.settings(node.id, _TIMING.format(resync_s=_RESYNC_S))
+        self.processes.ctl("kill", node=node.id)
+        self.processes.settings(node.id, _SETTINGS.format(resync_s=_RESYNC_S))
 
     def remove_node(self, node: int) -> None:
         """See `Cluster.remove_node`."""
-        self.do("remove-node", node=node)
+        self.do("remove-node", node)
 
     def rename_node(self, node: int, name: str) -> None:
         """See `Cluster.rename_node`."""
-        self.do("rename-node", node=node, name=name)
+        self.do("rename-node", node, name=name)
 
     def rename_cluster(self, name: str) -> None:
         """See `Cluster.rename_cluster`."""
-        self.do("rename-cluster", name=name)
+        self.account.verb(0, "rename-cluster", name=name)
+        self.processes.ctl("rename-cluster", name=name)
 
     # --- faults ---------------------------------------------------------------------------------
 
     def notice(self, host: int, fault: NoticeFault, *, count: int = 1) -> None:
         """See `Cluster.notice`."""
-        self.do("notice", node=host, fault=fault.value, count=count)
+        self.do("notice", host, fault=fault.value, count=count)
 
     def fail_read(self, host: int, errno: int, *, count: int = 1) -> None:
         """See `Cluster.fail_read`."""
-        self.do("fail-read", node=host, errno=symbol(errno), count=count)
+        self.do("fail-read", host, errno=symbol(errno), count=count)
 
     def fault(self, host: int, call: str, errno: int, *, count: int = 1) -> None:
         """See `Cluster.fault`."""
-        self.do("fault", node=host, call=call, errno=symbol(errno), count=count)
+        self.do("fault", host, call=call, errno=symbol(errno), count=count)
 
     def mend_calls(self, host: int) -> None:
         """See `Cluster.mend_calls`."""
-        self.do("mend-calls", node=host)
+        self.do("mend-calls", host)
 
     def crash_daemon_at(self, host: int, call: str, nth: int = 1) -> None:
         """See `Cluster.crash_daemon_at`."""
-        self.do("crash-daemon-at", node=host, call=f"{call}:{nth}")
+        self.account.verb(host, "crash-daemon-at", call=call, nth=nth)
+        self.processes.ctl("crash-daemon-at", node=host, call=f"{call}:{nth}")
 
     def hide_mounts(self, host: int) -> None:
         """See `Cluster.hide_mounts`."""
-        self.do("hide-mounts", node=host)
+        self.account.verb(host, "mounts-unreadable", errno="EIO")
+        self.processes.ctl("hide-mounts", node=host)
 
     def show_mounts(self, host: int) -> None:
         """See `Cluster.show_mounts`."""
-        self.do("show-mounts", node=host)
+        self.account.verb(host, "mounts-unreadable", errno="")
+        self.processes.ctl("show-mounts", node=host)
 
     # --- judging --------------------------------------------------------------------------------
 
@@ -306,10 +330,25 @@ class ProcessArm(ProcessDaemons):
 
     def last_events(self) -> tuple[str, ...]:
         """See `Cluster.last_events`: the verbs, and the ends of the daemons' logs."""
-        lines = list(self.verbs)
-        for host, daemon in sorted(self.processes.daemons.items()):
-            lines += [f"host {host}: {line}" for line in daemon.log.splitlines()[-_LOG_LINES:]]
-        return tuple(lines)
+        return tuple(event_text(line) for line in self.trace().lines[-_EVENTS_KEPT:])
+
+    def trace(self, outcome: str | None = None) -> TraceFile:
+        """Return everything so far as one trace: the verbs, and what the daemons tell.
+
+        Args:
+            outcome: how the run ended; None: it has not.
+        """
+        topology = self.spec.topology
+        account = self.account.trace(
+            arm=self.arm,
+            cluster=topology.cluster,
+            nodes={node.id: node.name for node in topology.nodes if node.id},
+        )
+        records = {
+            host: (*daemon.log.splitlines(), *self.dump(host))
+            for host, daemon in sorted(self.processes.daemons.items())
+        }
+        return merge(records, account, outcome=outcome).trace
 
 
 def _until_next_look() -> None:

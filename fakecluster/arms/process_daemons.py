@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 import contextlib
 import signal
 import subprocess
@@ -11,10 +10,12 @@ from typing import Any, Final
 
 from fakecluster.arms.process import DEADLINE_S, release
 from fakecluster.arms.process_looks import ProcessLooks
+from fakecluster.merge.account import Account
 from fakecluster.serve.ask import Asked
 from o2cbd.clock import MonotonicClock
 
-_VERBS_KEPT: Final = 20
+_VERB_OF: Final = {signal.SIGKILL: "daemon-kill", signal.SIGTERM: "daemon-sigterm"}
+"""What a signal to a daemon is called in a trace; others are the arm's own business."""
 
 
 class ProcessDaemons(ProcessLooks):
@@ -22,39 +23,31 @@ class ProcessDaemons(ProcessLooks):
 
     holders: dict[int, subprocess.Popen[bytes]]
     """Who holds the semaphore, by host."""
-    verbs: collections.deque[str]
-    """What the scenario did last, a line each."""
+    account: Account
+    """What the scenario did."""
     _questions: list[Asked]
-    _begin_s: float
 
     def begin(self) -> None:
         """Begin with nobody there."""
         self.holders = {}
-        self.verbs = collections.deque(maxlen=_VERBS_KEPT)
+        self.account = Account(MonotonicClock())
         self._questions = []
-        self._begin_s = now_s()
 
     def close_questions(self) -> None:
         """Wait for no decision any more."""
         for question in self._questions:
             question.close()
 
-    def do(self, verb: str, **arguments: Any) -> Mapping[str, Any]:
-        """Do a verb of `fakecluster ctl`, and note it."""
-        self.note(verb, **arguments)
-        return self.processes.ctl(verb, **arguments)
-
-    def note(self, what: str, **arguments: object) -> None:
-        """Note what the scenario did, for the story of a failure."""
-        said = " ".join(f"{key}={value}" for key, value in arguments.items() if value is not None)
-        after_s = now_s() - self._begin_s
-        self.verbs.append(f"{after_s:9.3f}  {what} {said}".rstrip())
+    def do(self, verb: str, host: int, **arguments: Any) -> Mapping[str, Any]:
+        """Write a verb about a host down, and do it as `fakecluster ctl` does."""
+        self.account.verb(host, verb, **arguments)
+        return self.processes.ctl(verb, node=host, **arguments)
 
     # --- the semaphore --------------------------------------------------------------------------
 
     def hold(self, host: int) -> None:
         """See `Cluster.hold`: `o2cbd hold`, whose command says when it runs."""
-        self.note("hold", node=host)
+        self.account.verb(host, "hold")
         holder = self.processes.o2cbd_beside(host, "hold", "--", "sh", "-c", "echo; exec cat")
         self.holders[host] = holder
         if holder.stdout is None or holder.stdout.readline() != b"\n":
@@ -62,29 +55,34 @@ class ProcessDaemons(ProcessLooks):
 
     def release(self, host: int) -> None:
         """See `Cluster.release`."""
-        self.note("release", node=host)
+        self.account.verb(host, "release")
         release(self.holders.pop(host))
 
     def kill_holder(self, host: int) -> None:
         """See `Cluster.kill_holder`."""
-        self.note("kill-holder", node=host)
+        self.account.verb(host, "kill-holder")
         holder = self.holders.pop(host)
         holder.kill()
         holder.wait(DEADLINE_S)
 
     def remove_semaphore(self, host: int) -> None:
         """See `Cluster.remove_semaphore`."""
-        self.do("remove-semaphore", node=host)
+        self.do("remove-semaphore", host)
 
     # --- the daemon -----------------------------------------------------------------------------
 
     def daemon_start(self, host: int) -> None:
         """See `Cluster.daemon_start`."""
-        self.note("daemon-start", node=host)
+        self.account.verb(host, "daemon-start")
+        self.run_daemon(host)
+
+    def run_daemon(self, host: int) -> None:
+        """Start a host's daemon as part of another verb."""
         self.processes.run(host, *self.spec.options.get(host, ()))
 
     def _signal(self, host: int, number: signal.Signals) -> None:
-        self.note(number.name, node=host)
+        if number in _VERB_OF:
+            self.account.verb(host, _VERB_OF[number])
         self.processes.daemons[host].process.send_signal(number)
 
     def daemon_kill(self, host: int) -> None:
@@ -97,7 +95,7 @@ class ProcessDaemons(ProcessLooks):
 
     def forget(self, host: int, node: str) -> None:
         """See `Cluster.forget`."""
-        self.note("forget", node=host, name=node)
+        self.account.verb(host, "forget", node=node)
         done = self.processes.o2cbd(host, "forget", node)
         if done.returncode:
             raise AssertionError(f"o2cbd forget {node}: {done.stderr}")
@@ -115,7 +113,7 @@ class ProcessDaemons(ProcessLooks):
 
     def shutdown(self, host: int, *, force: bool = False, remove: bool = False) -> ProcessQuestion:
         """See `Cluster.shutdown`."""
-        self.note("shutdown", node=host, force=force, remove=remove)
+        self.account.verb(host, "shutdown", forced=force, removed=remove)
         arguments = {"node": str(host), "force": force, "remove": remove}
         asked = Asked(self.processes.served.directory, "shutdown", arguments)
         self._questions.append(asked)

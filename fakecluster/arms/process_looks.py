@@ -11,6 +11,7 @@ from fakecluster.arms.process import ProcessCluster
 from fakecluster.arms.values import Call, Row, Vote, Waiting
 from fakecluster.arms.words import ClusterWords
 from o2cbd.core.model import UNSET_ADDRESS, State, Why
+from o2cbd.service.client import ControlClient, NoDaemonError
 
 
 class ProcessLooks(ClusterWords):
@@ -39,6 +40,17 @@ class ProcessLooks(ClusterWords):
         """Return what a host's manager holds for true; None: there is none."""
         view: Mapping[str, Any] | None = self.processes.ctl("view", node=host)["view"]
         return view
+
+    def dump(self, host: int) -> list[str]:
+        """Return the lines of a daemon's flight recorder; none where no daemon answers."""
+        if not self.runs(host):
+            return []
+        try:
+            with ControlClient(self.processes.served.node(host)["runtime_dir"]) as client:
+                lines: list[str] = client.ask({"request": "dump"})["lines"]
+        except NoDaemonError:
+            return []
+        return lines
 
     # --- looking --------------------------------------------------------------------------------
 

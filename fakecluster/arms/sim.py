@@ -16,7 +16,7 @@ from fakecluster.cman.notices import NoticeFault
 from fakecluster.cman.timings import Timings
 from fakecluster.cman.topology import NodeConfig
 from fakecluster.depth import Depth
-from fakecluster.report.words import words
+from fakecluster.report.words import event_text
 from fakecluster.trace import Line
 from fakecluster.world import World
 from o2cbd.core.reports import symbol
@@ -307,7 +307,7 @@ class SimCluster(SimLooks):
 
     def last_events(self) -> tuple[str, ...]:
         """See `Cluster.last_events`."""
-        return tuple(_event_text(line) for line in self._events)
+        return tuple(event_text(line) for line in self._events)
 
 
 class SimQuestion:
@@ -322,8 +322,3 @@ class SimQuestion:
         """See `Question.outcome`."""
         result = self._world.shutdown_result(self._host)
         return "allowed" if result == 0 else symbol(result) or None
-
-
-def _event_text(line: Line) -> str:
-    where = f"host {line.host}" if line.host else "cluster"
-    return f"{line.t_us / _SECOND_US:11.6f}  {where:<9} {words(line)}"

@@ -4,13 +4,14 @@ const ROW = 24;
 const list = document.getElementById("list");
 const rows = document.getElementById("rows");
 const filter = document.getElementById("filter");
-const hidden = new Set(["message", "call", "notice"].filter((kind) => data.kinds.includes(kind)));
+// Of two runs, what cannot be compared is not asked for either.
+const hidden = new Set(["message", "call", "notice", ...(both ? ["report"] : [])].filter((kind) => data.kinds.includes(kind)));
 let shown = [];
 
 function matches(event, wanted) {
   if (hidden.has(kindOf(event))) return false;
   if (!wanted.length) return true;
-  const text = (laneName(event[LANE]) + " " + kindOf(event) + " " + event[TEXT] + " " + event[ERRNO]).toLowerCase();
+  const text = (fullName(event[LANE]) + " " + kindOf(event) + " " + event[TEXT] + " " + event[ERRNO]).toLowerCase();
   return wanted.every((word) => text.includes(word));
 }
 
@@ -43,11 +44,11 @@ function paintRows() {
 
 function makeRow(index) {
   const event = events[index], row = document.createElement("div");
-  row.className = "row " + [glyphOf(event), index === view.selected ? "now" : ""].join(" ");
+  row.className = "row " + [glyphOf(event), differs.has(index) ? "differs" : "", index === view.selected ? "now" : ""].join(" ");
   row.dataset.index = index;
   row.setAttribute("role", "option");
   row.setAttribute("aria-selected", String(index === view.selected));
-  row.append(cell("t", clock(event[T], 1000)), cell("n", laneName(event[LANE])), cell("w", event[TEXT]));
+  row.append(cell("t", clock(realOf(index), 1000)), cell("n", fullName(event[LANE])), cell("w", event[TEXT]));
   row.title = event[TEXT];
   return row;
 }
@@ -82,12 +83,22 @@ function makeKinds() {
   }
 }
 
+// When an event was; with two runs that is told from the begin of its stage.
+function when(index) {
+  if (!both) return exactly(realOf(index));
+  const event = events[index], stage = stageAt(event[T]);
+  return "stage " + stage + ", " + exactly(realOf(index) - both.stages[stage].began[sideOf(event[LANE])]) + " after its begin";
+}
+
 // What is known of one event; the same for the tip and for the detail below the list.
 function describe(place, index) {
   const event = events[index], moment = wall(event[T]);
-  const parts = [cell("when", exactly(event[T]) + (moment ? "  (" + moment + ")" : "") + "  " + laneName(event[LANE]) + "  " + kindOf(event)), cell("what", event[TEXT])];
+  const parts = [cell("when", when(index) + (moment ? "  (" + moment + ")" : "") + "  " + fullName(event[LANE]) + "  " + kindOf(event)), cell("what", event[TEXT])];
   if (event[ERRNO]) parts.push(cell("errno", event[ERRNO]));
+  if (differs.has(index)) parts.push(cell("errno", differs.get(index)));
+  const twin = both ? both.twins[index] : -1;
+  if (twin >= 0) parts.push(cell("cause", fullName(events[twin][LANE]) + ", " + when(twin) + ": " + (events[twin][TEXT] === event[TEXT] ? "the same" : events[twin][TEXT])));
   causes(index).forEach((cause) => parts.push(cell("cause",
-    "because: " + laneName(events[cause][LANE]) + ": " + events[cause][TEXT] + "  (" + exactly(events[cause][T]) + ")")));
+    "because: " + fullName(events[cause][LANE]) + ": " + events[cause][TEXT] + "  (" + when(cause) + ")")));
   place.replaceChildren(...parts.map((part) => { const line = document.createElement("div"); line.append(part); return line; }));
 }

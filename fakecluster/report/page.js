@@ -44,7 +44,7 @@ function select(index, reveal) {
   const t = events[index][T], lane = events[index][LANE];
   if (t < view.from || t > view.to) look(t - (view.to - view.from) / 2, t + (view.to - view.from) / 2);
   if (lane > 0 && (topOf(lane) < lanesTop() || topOf(lane) + laneHeight > height - OVERVIEW)) {
-    view.scroll = Math.max(0, Math.min(maxScroll(), (lane - 0.5) * laneHeight - lanesRoom() / 2));
+    view.scroll = Math.max(0, Math.min(maxScroll(), view.scroll + topOf(lane) - lanesTop() - (lanesRoom() - laneHeight) / 2));
   }
   describe(document.getElementById("detail"), index);
   if (reveal) revealRow(index); else paintRows();
@@ -57,6 +57,11 @@ function walk(by) {
   if (view.selected < 0) at = by > 0 ? 0 : shown.length - 1;
   else if (shown[at] === view.selected || by < 0) at += by;
   select(shown[Math.max(0, Math.min(shown.length - 1, at))], true);
+}
+
+function nextOf(found) {
+  const next = found.find((one) => one > view.selected);
+  if (found.length) select(next === undefined ? found[0] : next, true);
 }
 
 // ---- the pointer
@@ -134,7 +139,7 @@ const KEYS = {
   "+": () => zoom(0.7), "=": () => zoom(0.7), "-": () => zoom(1 / 0.7),
   0: fit, Home: fit, n: () => walk(1), p: () => walk(-1),
   m: () => toggleMessages(), t: () => toggleTheme(), "/": () => filter.focus(),
-  v: () => { const next = violations.find((one) => one > view.selected); if (violations.length) select(next === undefined ? violations[0] : next, true); },
+  v: () => { nextOf(violations); }, d: () => { nextOf(differences); },
 };
 
 document.addEventListener("keydown", (event) => {
@@ -165,6 +170,9 @@ press("fit", fit);
 press("next", () => walk(1));
 press("previous", () => walk(-1));
 press("messages", toggleMessages);
+press("difference", KEYS.d);
+document.getElementById("messages").hidden = Boolean(both);
+document.getElementById("difference").hidden = !differences.length;
 press("theme", toggleTheme);
 
 function toggleMessages() {
@@ -194,6 +202,7 @@ wantsDark.addEventListener("change", applyTheme);
 
 function paintHead() {
   document.getElementById("title").textContent = data.cluster || "cluster";
+  if (both) { paintVerdict(); return; }
   const lanes = data.lanes.length - 1;
   const facts = [lanes + (lanes === 1 ? " node" : " nodes"), data.arm, data.seed === null ? "" : "seed " + data.seed,
     exactly(end).replace(/\.?0+ s$/, " s"), wall(0), data.lost ? data.lost + " earlier records not kept" : ""];
@@ -213,6 +222,14 @@ function paintHead() {
   }
 }
 
+function paintVerdict() {
+  const outcome = document.getElementById("outcome"), count = both.differences.length;
+  document.documentElement.classList.add("both");
+  document.getElementById("facts").textContent = data.arm + "  \u00b7  " + both.verdict;
+  outcome.textContent = count ? count + (count === 1 ? " difference" : " differences") : "the steps agree";
+  outcome.classList.add(count ? "bad" : "good");
+}
+
 const small = { y: 3, h: 10 };
 const LEGEND = [
   ["quorate", () => paintBand(1, 3, 24, 10, 1)],
@@ -228,6 +245,11 @@ const LEGEND = [
   ["violation", () => paintMark(13, small, "violation", true)],
   ["partition", () => { pen.fillStyle = colors["group-0"]; pen.fillRect(1, 0, 24, 8); pen.fillStyle = colors["group-1"]; pen.fillRect(1, 8, 24, 8); dashed(1, 8, 25, 8, colors["split-edge"]); }],
 ];
+
+if (both) {
+  const drawBox = (dashes) => { pen.strokeStyle = colors.differs; pen.fillStyle = colors["differs-wash"]; pen.lineWidth = 1.5; pen.setLineDash(dashes); box(6, 1, 14, 14, 4); pen.fill(); pen.stroke(); pen.setLineDash([]); };
+  LEGEND.push(["differs", () => drawBox([])], ["missing here", () => drawBox([3, 3])]);
+}
 
 // The same hands that paint the picture paint its legend, on small sheets of their own.
 function paintLegend() {
@@ -262,4 +284,5 @@ window.timeline = {
   paint,
   select: (index) => select(index, true),
   events: () => events.length,
+  differences: () => differences,
 };

@@ -13,8 +13,8 @@ import html
 import importlib.resources
 import json
 import re
-from collections.abc import Sequence
-from typing import TextIO
+from collections.abc import Mapping, Sequence
+from typing import Any, TextIO
 
 from fakecluster.report.timeline import as_data, timeline_of
 from fakecluster.trace import Line
@@ -31,8 +31,19 @@ def write_page(out: TextIO, header: Header, lines: Sequence[Line]) -> None:
 
 def page_of(header: Header, lines: Sequence[Line]) -> str:
     """Return the page; the same trace gives the same bytes."""
+    title = f"{header.cluster or 'cluster'}: timeline"
+    return page_from(as_data(timeline_of(header, lines)), title)
+
+
+def page_from(content: Mapping[str, Any], title: str) -> str:
+    """Return the page that draws this: what `as_data` makes, and `compare` where there are two.
+
+    Args:
+        content: what there is to draw.
+        title: of the page.
+    """
     data = json.dumps(
-        as_data(timeline_of(header, lines)),
+        content,
         sort_keys=True,
         separators=(",", ":"),
         ensure_ascii=True,
@@ -48,7 +59,7 @@ def page_of(header: Header, lines: Sequence[Line]) -> str:
     )
     parts = {
         "policy": policy,
-        "title": html.escape(f"{header.cluster or 'cluster'}: timeline"),
+        "title": html.escape(title),
         "style": style,
         "data": data,
         "script": script,

@@ -4,6 +4,8 @@ const stage = document.getElementById("stage");
 const canvas = document.getElementById("canvas");
 let pen = canvas.getContext("2d");
 const AXIS = 30, OVERVIEW = 46, HEAD = 46, RIGHT = 14;
+// The strip above the lanes of each run, where there are two.
+const STRIP = 22;
 const view = { from: 0, to: end, scroll: 0, selected: -1, hover: -1, messages: true };
 let width = 0, height = 0, gutter = 96, laneHeight = 60, colors = {}, targets = [];
 
@@ -21,7 +23,7 @@ function readColors() {
   const names = ["page", "panel", "lane", "lane-other", "line", "faint", "text", "quiet", "quorate",
     "quorate-edge", "quorate-text", "inquorate", "inquorate-edge", "inquorate-text", "unknown",
     "unknown-edge", "add", "remove", "set", "pending", "pending-edge", "hold", "hold-edge", "yes",
-    "no", "asked", "verb", "message", "violation", "violation-wash", "cursor", "split-edge",
+    "no", "asked", "verb", "message", "violation", "violation-wash", "cursor", "differs", "differs-wash", "split-edge",
     "group-0", "group-1", "group-2", "group-3"];
   colors = Object.fromEntries(names.map((name) => [name, style.getPropertyValue("--" + name).trim()]));
 }
@@ -40,18 +42,19 @@ function measure() {
   const widest = data.lanes.reduce((most, lane) => Math.max(most, pen.measureText(lane.name.slice(0, 24)).width), 0);
   gutter = Math.min(Math.max(72, Math.ceil(widest) + 26), Math.floor(width * 0.3));
   const lanes = data.lanes.length - 1;
-  laneHeight = Math.min(132, Math.max(15, Math.floor(lanesRoom() / Math.max(1, lanes))));
+  laneHeight = Math.min(132, Math.max(15, Math.floor((lanesRoom() - sides.length * STRIP) / Math.max(1, lanes))));
   view.scroll = Math.max(0, Math.min(view.scroll, maxScroll()));
 }
 
 const lanesTop = () => AXIS + HEAD;
 const lanesRoom = () => height - OVERVIEW - lanesTop();
-const maxScroll = () => Math.max(0, (data.lanes.length - 1) * laneHeight - lanesRoom());
+const maxScroll = () => Math.max(0, (data.lanes.length - 1) * laneHeight + sides.length * STRIP - lanesRoom());
+const stripsTo = (lane) => sides.reduce((count, side) => count + (side.first <= lane ? 1 : 0), 0) * STRIP;
 const plotWidth = () => width - gutter - RIGHT;
 const visible = (index) => index >= 0 && events[index][T] >= view.from && events[index][T] <= view.to;
 const xOf = (t) => gutter + (t - view.from) / (view.to - view.from) * plotWidth();
 const tOf = (x) => view.from + (x - gutter) / plotWidth() * (view.to - view.from);
-const topOf = (lane) => lane === 0 ? AXIS : lanesTop() + (lane - 1) * laneHeight - view.scroll;
+const topOf = (lane) => lane === 0 ? AXIS : lanesTop() + (lane - 1) * laneHeight + stripsTo(lane) - view.scroll;
 const roomy = () => laneHeight >= 34;
 
 // Where things lie in a lane.
@@ -70,7 +73,7 @@ function barBox(lane, row) {
 }
 
 function seenLanes() {
-  const first = Math.max(1, Math.floor(view.scroll / laneHeight) + 1);
+  const first = Math.max(1, Math.floor((view.scroll - sides.length * STRIP) / laneHeight) + 1);
   const last = Math.min(data.lanes.length - 1, Math.ceil((view.scroll + lanesRoom()) / laneHeight));
   return [first, last];
 }
@@ -117,6 +120,7 @@ function paint() {
     for (let lane = first; lane <= last; lane += 1) paintBands(lane);
     if (view.messages) paintArrows();
     for (let lane = first; lane <= last; lane += 1) { paintBars(lane); paintMarks(lane); }
+    for (let lane = first; lane <= last; lane += 1) paintDiffering(lane);
   });
   paintAxis();
   clipped(gutter, AXIS, plotWidth() + RIGHT, HEAD, paintCluster);
@@ -144,6 +148,7 @@ function paintLanes() {
     pen.fillStyle = colors.faint;
     pen.fillRect(0, top + laneHeight - 1, width, 1);
   }
+  if (both) { paintStageLines(); return; }
   const step = tickStep();
   pen.fillStyle = colors.faint;
   for (let t = Math.ceil(view.from / step) * step; t <= view.to; t += step) {
@@ -153,16 +158,16 @@ function paintLanes() {
 
 function paintSplits() {
   const [first, last] = seenLanes();
-  for (const [from, to, groups] of data.splits) {
+  for (const [from, to, groups, top, bottom] of data.splits) {
     const left = Math.max(gutter, xOf(from)), right = Math.min(width - RIGHT, xOf(to));
     if (right < gutter || left > width) continue;
     const groupOf = new Map();
     groups.forEach((lanes, number) => lanes.forEach((lane) => groupOf.set(lane, number)));
-    for (let lane = first; lane <= last; lane += 1) {
+    for (let lane = Math.max(first, top || first); lane <= Math.min(last, bottom || last); lane += 1) {
       const number = groupOf.has(lane) ? groupOf.get(lane) : groups.length;
       pen.fillStyle = colors["group-" + number % 4];
       pen.fillRect(left, topOf(lane), Math.max(1, right - left), laneHeight);
-      const before = lane > 1 ? (groupOf.has(lane - 1) ? groupOf.get(lane - 1) : groups.length) : number;
+      const before = lane > (top || 1) ? (groupOf.has(lane - 1) ? groupOf.get(lane - 1) : groups.length) : number;
       if (before !== number) dashed(left, topOf(lane) - 0.5, right, topOf(lane) - 0.5, colors["split-edge"]);
     }
   }
@@ -268,7 +273,7 @@ function paintBar(x, y, w, h, hold) {
 }
 
 // Marks that share a pixel are drawn once; the loud ones win.
-const LOUD = { violation: 9, no: 8, yes: 8, failed: 7, error: 4, asked: 6, remove: 3, add: 2, verb: 0, set: 1 };
+const LOUD = { violation: 9, no: 8, yes: 8, failed: 7, error: 4, asked: 6, remove: 3, add: 2, verb: 0, set: 1, ghost: 1 };
 
 function paintMarks(lane) {
   const list = marksOf[lane];
@@ -288,6 +293,29 @@ function paintMarks(lane) {
     if (glyph !== "verb" || !roomy()) targets.push({ x: x - 5, y: band.y - 9, w: 10, h: band.h + 14, event: loudest, weight: 4, count });
   }
   if (roomy()) paintVerbs(lane, band);
+}
+
+// What the other run has not, or has otherwise.
+const differingOf = data.lanes.map(() => []);
+for (const index of differs.keys()) differingOf[events[index][LANE]].push(index);
+
+function paintDiffering(lane) {
+  const band = bandBox(lane), list = differingOf[lane];
+  for (const index of list) {
+    const x = xOf(events[index][T]);
+    if (x < gutter - 12 || x > width + 12) continue;
+    const top = topOf(lane) + 1, h = laneHeight - 3;
+    pen.fillStyle = colors["differs-wash"];
+    box(Math.round(x) - 8, Math.round(top), 16, h, 4);
+    pen.fill();
+    pen.strokeStyle = colors.differs;
+    pen.lineWidth = 2;
+    if (glyphOf(events[index]) === "ghost") pen.setLineDash([3, 3]);
+    pen.stroke();
+    pen.setLineDash([]);
+    if (glyphOf(events[index]) === "ghost") paintMark(x, band, "ghost", roomy());
+    targets.push({ x: x - 8, y: top, w: 16, h, event: index, weight: 8 });
+  }
 }
 
 // What was done to a host stands above its band: as many rows of words as have room.
@@ -353,6 +381,13 @@ function paintMark(x, band, glyph, large) {
     case "verb": if (!large) tick(colors.verb); break;
     case "error": tick(colors.no); pen.beginPath(); pen.arc(x, bottom + 3, 3, 0, 7); pen.fill(); break;
     case "violation": tick(colors.violation); break;
+    case "ghost":
+      pen.strokeStyle = colors.differs;
+      pen.lineWidth = 2;
+      pen.beginPath();
+      pen.moveTo(x - size, band.y + band.h / 2); pen.lineTo(x + size, band.y + band.h / 2);
+      pen.stroke();
+      break;
   }
 }
 
@@ -419,12 +454,53 @@ function tickStep() {
   return [1, 2, 5, 10].map((one) => one * power).find((one) => one >= rough) || 10 * power;
 }
 
+// Two runs have stages where one has a clock.
+const stageEnd = (number) => number + 1 < both.stages.length ? both.stages[number + 1].x : end;
+
+function paintStageLines() {
+  pen.fillStyle = colors.line;
+  for (const { x } of both.stages) pen.fillRect(Math.round(xOf(x)), lanesTop(), 1, lanesRoom());
+}
+
+function paintStages() {
+  pen.textBaseline = "middle";
+  both.stages.forEach(({ x, took }, number) => {
+    const left = Math.max(gutter, xOf(x)), right = Math.min(width - RIGHT, xOf(stageEnd(number)));
+    if (right < gutter || left > width) return;
+    pen.fillStyle = colors.line;
+    if (xOf(x) >= gutter) pen.fillRect(Math.round(xOf(x)), 2, 1, AXIS - 3);
+    pen.font = font(12, 700);
+    pen.fillStyle = colors.text;
+    const name = "stage " + number, room = right - left - 12;
+    pen.fillText(fitted(name, room), left + 7, AXIS / 2);
+    const used = pen.measureText(name).width + 12;
+    pen.font = font(11.5);
+    pen.fillStyle = colors.quiet;
+    const said = took.map((one, side) => sides[side].name + " " + one).join("  \u00b7  ");
+    if (room - used > 60) pen.fillText(fitted(said, room - used), left + 7 + used, AXIS / 2);
+  });
+}
+
+// What each stage begins with, in the cluster's lane.
+function paintStageTexts() {
+  both.stages.forEach(({ x, text }, number) => {
+    const left = Math.max(gutter, xOf(x)), right = Math.min(width - RIGHT, xOf(stageEnd(number)));
+    if (right < gutter || left > width) return;
+    pen.fillStyle = colors.line;
+    if (xOf(x) >= gutter) pen.fillRect(Math.round(xOf(x)), AXIS, 1, HEAD);
+    pen.font = font(12, 600);
+    pen.fillStyle = colors.text;
+    pen.fillText(fitted(text, right - left - 12), left + 7, AXIS + 12);
+  });
+}
+
 function paintAxis() {
   pen.fillStyle = colors.panel;
   pen.fillRect(0, 0, width, lanesTop());
   pen.fillStyle = colors.line;
   pen.fillRect(0, AXIS - 1, width, 1);
   pen.fillRect(0, lanesTop() - 1, width, 1);
+  if (both) { paintStages(); return; }
   pen.font = font(11.5);
   pen.textBaseline = "middle";
   pen.textAlign = "center";
@@ -443,9 +519,9 @@ function paintAxis() {
 // The cluster's own lane: what was done to the network, and the splits' names.
 function paintCluster() {
   pen.textBaseline = "middle";
-  for (const [from, to, groups] of data.splits) {
+  for (const [from, to, groups, , , again] of data.splits) {
     const left = xOf(from), right = xOf(to);
-    if (right < gutter || left > width) continue;
+    if (right < gutter || left > width || again) continue;
     const shown = Math.max(left, gutter);
     pen.fillStyle = colors["group-3"];
     pen.fillRect(shown, AXIS + 24, Math.max(1, right - shown), HEAD - 26);
@@ -457,6 +533,7 @@ function paintCluster() {
     const names = groups.map((lanes) => lanes.map((lane) => data.lanes[lane].id).join(",")).join(" | ");
     pen.fillText(fitted("partition " + names, right - shown - 12), shown + 7, AXIS + 34.5);
   }
+  if (both) paintStageTexts();
   let free = -1e9;
   for (const index of marksOf[0]) {
     const event = events[index], x = xOf(event[T]);
@@ -464,11 +541,11 @@ function paintCluster() {
     if (x > width) break;
     const violation = glyphOf(event) === "violation";
     pen.fillStyle = violation ? colors.violation : colors.verb;
-    pen.fillRect(x - 0.75, AXIS + 3, 1.5, HEAD);
+    pen.fillRect(x - 0.75, AXIS + (both ? 24 : 3), 1.5, HEAD);
     targets.push({ x: x - 4, y: AXIS, w: 8, h: HEAD, event: index, weight: 4 });
     pen.font = font(12, 600);
     const text = event[TEXT].replace(/^== (partition .*)?/, "");
-    if (x < free || !text) continue;
+    if (both || x < free || !text) continue;
     free = x + pen.measureText(text).width + 14;
     pen.fillText(text, x + 6, AXIS + 12);
   }
@@ -540,11 +617,28 @@ function paintNames() {
   pen.fillText(fitted(laneName(0), gutter - 20), 12, AXIS + HEAD / 2);
   pen.fillStyle = colors.line;
   pen.fillRect(gutter - 5, AXIS, 1, height - AXIS - OVERVIEW);
+  clipped(0, lanesTop(), width, lanesRoom(), paintStrips);
   if (maxScroll() > 0) {
     const share = lanesRoom() / (lanesRoom() + maxScroll());
     box(width - 7, lanesTop() + view.scroll * share + 2, 5, Math.max(18, lanesRoom() * share - 4), 3);
     pen.fillStyle = colors["unknown-edge"];
     pen.fill();
+  }
+}
+
+// The name of each run, above its lanes.
+function paintStrips() {
+  for (const { name, first } of sides) {
+    const top = topOf(first) - STRIP;
+    pen.fillStyle = colors.panel;
+    pen.fillRect(0, top, width, STRIP);
+    pen.fillStyle = colors.line;
+    pen.fillRect(0, top, width, 1);
+    pen.fillRect(0, top + STRIP - 1, width, 1);
+    pen.font = font(12.5, 700);
+    pen.fillStyle = colors.text;
+    pen.textBaseline = "middle";
+    pen.fillText(name, 12, top + STRIP / 2 + 0.5);
   }
 }
 
@@ -572,6 +666,8 @@ function paintOverview() {
   });
   pen.fillStyle = colors.violation;
   for (const index of violations) pen.fillRect(overviewX(events[index][T]) - 1, top + 3, 3, OVERVIEW - 6);
+  pen.fillStyle = colors.differs;
+  for (const index of differences) pen.fillRect(overviewX(events[index][T]) - 1, top + 3, 3, OVERVIEW - 6);
   const left = overviewX(Math.max(0, view.from)), right = overviewX(Math.min(end, view.to));
   pen.strokeStyle = colors.cursor;
   pen.lineWidth = 1.5;

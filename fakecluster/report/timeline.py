@@ -34,6 +34,8 @@ _GLYPHS: Final[Mapping[tuple[str, str], str]] = {
     ("vote", "no"): "no",
     ("notice", "shutdown-asked"): "asked",
 }
+_NOT_A_DAEMONS: Final = frozenset({"verb", "message", "check", "end"})
+"""Kinds that no daemon tells."""
 _CAUSING: Final = frozenset(
     {
         ("cman", "view"),
@@ -132,9 +134,22 @@ class Timeline:
     arrows: list[Arrow] = field(default_factory=list)
 
 
-def timeline_of(header: Header, lines: Sequence[Line]) -> Timeline:
-    """Work out what to draw; the lines are in order."""
-    return _Drawing(header, lines).draw()
+def timeline_of(
+    header: Header,
+    lines: Sequence[Line],
+    *,
+    origin_us: int | None = None,
+    end_us: int | None = None,
+) -> Timeline:
+    """Work out what to draw.
+
+    Args:
+        header: of the trace.
+        lines: in order.
+        origin_us: the moment that is drawn as 0; None: the first line's.
+        end_us: after that, the end of everything; None: the last line's.
+    """
+    return _Drawing(header, lines, origin_us).draw(end_us)
 
 
 @dataclass(slots=True)
@@ -150,9 +165,10 @@ class _Host:
 
 
 class _Drawing:
-    def __init__(self, header: Header, lines: Sequence[Line]) -> None:
+    def __init__(self, header: Header, lines: Sequence[Line], origin_us: int | None) -> None:
         self._lines = lines
-        origin = lines[0].t_us if lines else 0
+        if origin_us is None:
+            origin_us = lines[0].t_us if lines else 0
         ids = dict(header.nodes)
         for line in lines:
             if line.host and line.host not in ids:
@@ -164,25 +180,36 @@ class _Drawing:
         self._out = Timeline(
             header=header,
             lanes=tuple((node_id, plain(name)) for node_id, name in lanes),
-            origin_us=origin,
+            origin_us=origin_us,
         )
         self._hosts = [_Host() for _ in lanes]
         self._split: Split | None = None
         self._cuts: dict[tuple[int, int], int] = {}
         self._verb = NO_CAUSE
-        self._recorder = header.arm == "daemon"
+        self._real = header.utc is not None or header.arm == "daemon"
 
-    def draw(self) -> Timeline:
+    def draw(self, end_us: int | None) -> Timeline:
         out = self._out
         if self._lines:
             out.end_us = self._at(self._lines[-1])
-        if self._recorder and self._lines:
-            self._host(self._lines[-1]).life_us = 0
+        if end_us is not None:
+            out.end_us = end_us
+        if self._real:
+            self._find_lives()
         for index, line in enumerate(self._lines):
             self._event(index, line)
             self._shape(index, line)
         self._close_all()
         return out
+
+    def _find_lives(self) -> None:
+        """Let daemons live from the beginning that real records first meet in mid-life."""
+        met: set[int] = set()
+        for line in self._lines:
+            if line.kind not in _NOT_A_DAEMONS and line.host not in met:
+                met.add(line.host)
+                if (line.kind, line.what) != ("daemon", "start"):
+                    self._host(line).life_us = 0
 
     def _at(self, line: Line) -> int:
         return line.t_us - self._out.origin_us
@@ -231,6 +258,8 @@ class _Drawing:
                 self._bar(index, line, key, hold=False)
             case "hold" if line.what in {"begin", "end"}:
                 self._bar(index, line, ("", ""), hold=True)
+            case "verb" if line.host == 0:
+                self._verb_shape(line)
             case "message":
                 self._message(index, line)
             case "check":
@@ -261,23 +290,37 @@ class _Drawing:
                     members="",
                     event=index,
                 )
-            case "partition" if line.host == 0:
-                self._end_split(now_us)
-                groups = tuple(str(line.detail.get("detail", "")).split("/"))
-                self._split = Split(begin_us=now_us, end_us=now_us, groups=groups)
-            case "heal" if line.host == 0:
+            case _ if line.host == 0:
+                self._network(line.what, str(line.detail.get("detail", "")), now_us)
+
+    def _verb_shape(self, line: Line) -> None:
+        """Draw what was done to a real network, of which no manager tells."""
+        get = line.detail.get
+        ends = f"{get('speaker')}->{get('listener')}"
+        text = ends if line.what in {"cut", "mend"} else str(get("groups", ""))
+        self._network(line.what, text, self._at(line))
+
+    def _network(self, what: str, text: str, now_us: int) -> None:
+        """Take a partition or a cut; a simulation tells of one twice."""
+        match what:
+            case "partition":
+                groups = tuple(text.split("/"))
+                if self._split is None or self._split.groups != groups:
+                    self._end_split(now_us)
+                    self._split = Split(begin_us=now_us, end_us=now_us, groups=groups)
+            case "heal":
                 self._end_split(now_us)
                 for pair in tuple(self._cuts):
                     self._end_cut(pair, now_us)
-            case "cut" | "mend" if line.host == 0:
-                self._cut(line, now_us)
+            case "cut" | "mend":
+                self._cut(what, text, now_us)
 
-    def _cut(self, line: Line, now_us: int) -> None:
-        speaker, _, listener = str(line.detail.get("detail", "")).partition("->")
+    def _cut(self, what: str, text: str, now_us: int) -> None:
+        speaker, _, listener = text.partition("->")
         if not speaker.isdecimal() or not listener.isdecimal():
             return
         pair = (int(speaker), int(listener))
-        if line.what == "cut":
+        if what == "cut":
             self._cuts.setdefault(pair, now_us)
         else:
             self._end_cut(pair, now_us)

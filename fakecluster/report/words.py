@@ -146,3 +146,9 @@ _SAY: Final[Mapping[str, Callable[[Line], str]]] = {
 def who(line: Line, names: Mapping[int, str]) -> str:
     """Return whose line it is."""
     return plain(names.get(line.host, f"node {line.host}")) if line.host else "cluster"
+
+
+def event_text(line: Line) -> str:
+    """Say one line with its time, for the story of a failure."""
+    where = f"host {line.host}" if line.host else "cluster"
+    return f"{line.t_us / 1_000_000:11.6f}  {where:<9} {words(line)}"

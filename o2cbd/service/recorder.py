@@ -31,6 +31,11 @@ class FlightRecorder:
         # Held for an append or a copy, and never over a call to the outside.
         self._lock = threading.Lock()
 
+    def begin(self, now_us: int) -> None:
+        """Note that the daemon begins; whoever merges several lives sees where one does."""
+        with self._lock:
+            self._append(now_us, "daemon", "start", {})
+
     def note(self, item: events.Event | effects.Effect, status: Status, now_us: int) -> None:
         """Take what the agent sees and does; an `o2cbd.agent.Observer`."""
         with self._lock:
@@ -62,7 +67,7 @@ class FlightRecorder:
             arm="daemon",
             rules=rules_told(rules),
             options={"host": host},
-            utc=wall.utc(0),
+            utc=wall.utc(0, timespec="microseconds"),
             lost=lost,
         )
         return [

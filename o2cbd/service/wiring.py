@@ -76,6 +76,7 @@ def _serve(settings: DaemonSettings, clock: Clock, journal: Journal) -> Ending:
     calls = CallBoard(clock)
     woken = Wakeup()
     recorder = FlightRecorder()
+    recorder.begin(clock.now_us())
     paths = settings.paths
 
     def make_hold(cluster: str) -> SysvHold:

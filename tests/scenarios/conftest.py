@@ -38,7 +38,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--trace-dir",
         type=Path,
         metavar="DIR",
-        help="write each scenario's trace there, for `fakecluster replay` (arm sim)",
+        help="write each scenario's trace there, for `fakecluster replay` and `compare`",
     )
 
 
@@ -49,32 +49,40 @@ def _sim(config: pytest.Config) -> Boot:
     def boot(spec: ClusterSpec, stack: ExitStack, item: pytest.Item) -> ClusterWords:
         if traces is None:
             return SimCluster(spec, depth=depth)
-        traces.mkdir(parents=True, exist_ok=True)
-        name = re.sub(r"[^\w]+", "-", item.nodeid.rpartition("/")[2]).strip("-")
-        out = stack.enter_context((traces / f"{name}.jsonl").open("w", encoding="utf-8"))
+        out = stack.enter_context(_trace_file(traces, item).open("w", encoding="utf-8"))
+        writers: list[TraceWriter] = []
 
         def write(world: World) -> None:
-            writer = TraceWriter(out, header_of(world))
-            world.trace.listen(writer)
-            stack.callback(lambda: writer.end(_outcome(world, item), world.now_us()))
+            writers.append(TraceWriter(out, header_of(world)))
+            world.trace.listen(writers[0])
 
-        return SimCluster(spec, depth=depth, made=write)
+        cluster = SimCluster(spec, depth=depth, made=write)
+        stack.callback(lambda: writers[0].end(_outcome(cluster, item), cluster.world.now_us()))
+        return cluster
 
     return boot
 
 
-def _outcome(world: World, item: pytest.Item) -> str:
-    if world.violations:
+def _trace_file(traces: Path, item: pytest.Item) -> Path:
+    traces.mkdir(parents=True, exist_ok=True)
+    name = re.sub(r"[^\w]+", "-", item.nodeid.rpartition("/")[2]).strip("-")
+    return traces / f"{name}.jsonl"
+
+
+def _outcome(cluster: ClusterWords, item: pytest.Item) -> str:
+    if cluster.seen_wrong():
         return "safety"
     return "good" if item.stash.get(REACHED_ITS_END, False) else "liveness"
 
 
-def _process(_config: pytest.Config) -> Boot:
+def _process(config: pytest.Config) -> Boot:
     # Imported here: it needs libfuse and a C compiler, which `sim` does not.
     from fakecluster.arms.process_arm import ProcessArm  # noqa: PLC0415
     from fakecluster.configfs.mounts import our_mounts  # noqa: PLC0415
 
-    def boot(spec: ClusterSpec, stack: ExitStack, _item: pytest.Item) -> ClusterWords:
+    traces: Path | None = config.getoption("--trace-dir", None)
+
+    def boot(spec: ClusterSpec, stack: ExitStack, item: pytest.Item) -> ClusterWords:
         # AF_UNIX takes 107 bytes, so the path is a short one.
         name = stack.enter_context(tempfile.TemporaryDirectory(prefix="sc-", dir="/tmp"))
 
@@ -82,7 +90,14 @@ def _process(_config: pytest.Config) -> Boot:
             assert our_mounts(Path(name)) == []
 
         stack.callback(check_gone)
-        return stack.enter_context(ProcessArm(spec, Path(name)))
+        cluster = stack.enter_context(ProcessArm(spec, Path(name)))
+
+        def write(path: Path) -> None:
+            path.write_text(cluster.trace(_outcome(cluster, item)).as_text(), encoding="utf-8")
+
+        if traces is not None:
+            stack.callback(write, _trace_file(traces, item))
+        return cluster
 
     return boot
 

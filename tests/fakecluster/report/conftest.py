@@ -15,6 +15,9 @@ from typing import Any
 
 import pytest
 
+from fakecluster.compare.comparison import compare
+from fakecluster.compare.moves import story_of
+from fakecluster.compare.picture import page_of_both
 from fakecluster.report.page import page_of
 from fakecluster.trace import Line
 from o2cbd.core.records import Header, Value
@@ -204,12 +207,18 @@ OpenPage = Callable[..., Page]
 
 @pytest.fixture
 def open_page(chromium: Chromium, tmp_path: Path) -> Iterator[OpenPage]:
-    """Opens the timeline of a trace."""
+    """Opens the timeline of a trace, or of two of them beside each other."""
     pages: list[Page] = []
 
-    def make(trace: Trace, *, scheme: str = "light", size: tuple[int, int] = (1400, 800)) -> Page:
+    def make(
+        trace: Trace,
+        other: Trace | None = None,
+        *,
+        scheme: str = "light",
+        size: tuple[int, int] = (1400, 800),
+    ) -> Page:
         path = tmp_path / "timeline.html"
-        path.write_text(page_of(trace.header, trace.lines), encoding="utf-8")
+        path.write_text(_page_text(trace, other), encoding="utf-8")
         page = Page(chromium, scheme, size)
         pages.append(page)
         page.open(path)
@@ -218,6 +227,13 @@ def open_page(chromium: Chromium, tmp_path: Path) -> Iterator[OpenPage]:
     yield make
     for page in pages:
         page.close()
+
+
+def _page_text(trace: Trace, other: Trace | None) -> str:
+    if other is None:
+        return page_of(trace.header, trace.lines)
+    a, b = (story_of(one.header, one.lines) for one in (trace, other))
+    return page_of_both(compare(a, b))
 
 
 class Trace:

@@ -76,7 +76,7 @@ def test_the_header_names_the_rules_and_the_moment_of_zero() -> None:
         "quorum": "require",
         "two_node": "wait",
     }
-    assert header["utc"] == wall.utc(0)
+    assert header["utc"] == wall.utc(0, timespec="microseconds")
     assert (header["cluster"], header["nodes"], header["options"]) == ("", [], {"host": 0})
 
 

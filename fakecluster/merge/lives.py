@@ -1,0 +1,61 @@
+"""Where the lives of daemons end that nobody could tell of: a SIGKILL leaves no record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from fakecluster.trace import Line
+
+_DEADLY = frozenset({"kill", "daemon-kill"})
+"""Verbs that end a daemon at once."""
+_NOT_ITS_OWN = frozenset({"verb", "check", "end", "message"})
+"""Kinds that are not told by a host's daemon."""
+
+
+def with_deaths(lines: Sequence[Line]) -> list[Line]:
+    """Return the lines with a `daemon killed` wherever one is missing.
+
+    A daemon that was killed by a verb ends there, or after its last word, whichever is later. One
+    that starts again without having ended was killed at some time before: it ends there.
+
+    Args:
+        lines: of all hosts, in order of time; `seq` is not looked at.
+    """
+    killed_after: dict[int, list[Line]] = {}
+    killed_before: dict[int, list[Line]] = {}
+    for host in sorted({line.host for line in lines} - {0}):
+        for place, after in _deaths([n for n, one in enumerate(lines) if one.host == host], lines):
+            at = lines[place]
+            killed = Line(t_us=at.t_us, seq=0, host=host, kind="daemon", what="killed")
+            (killed_after if after else killed_before).setdefault(place, []).append(killed)
+    out: list[Line] = []
+    for place, line in enumerate(lines):
+        out += [*killed_before.get(place, ()), line, *killed_after.get(place, ())]
+    return out
+
+
+def _deaths(places: Sequence[int], lines: Sequence[Line]) -> Iterator[tuple[int, bool]]:
+    """Yield at which lines a host's daemon was killed, and whether after (True) or before."""
+    alive = False
+    last: int | None = None
+    deadly: int | None = None
+    for place in places:
+        line = lines[place]
+        if line.kind == "verb":
+            deadly = place if line.what in _DEADLY and alive and deadly is None else deadly
+        elif (line.kind, line.what) == ("daemon", "start"):
+            if alive:
+                yield (place, False) if deadly is None else (max(deadly, last or 0), True)
+            alive, deadly = True, None
+        elif line.kind == "daemon" and line.what in {"exit", "killed"}:
+            alive, deadly = False, None
+        elif line.kind not in _NOT_ITS_OWN and not _of_the_manager(line):
+            alive = alive or last is None
+        if line.kind not in _NOT_ITS_OWN:
+            last = place
+    if alive and deadly is not None:
+        yield max(deadly, last or 0), True
+
+
+def _of_the_manager(line: Line) -> bool:
+    return line.kind == "cman" and "detail" in line.detail

@@ -1,0 +1,99 @@
+"""Traces of real daemons: from dumps, from journals alone, and beside a simulated run."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fakecluster.arms.process_arm import ProcessArm
+from fakecluster.arms.sim import SimCluster
+from fakecluster.arms.suite import spec_of
+from fakecluster.arms.words import ClusterWords
+from fakecluster.compare.comparison import Comparison, compare
+from fakecluster.compare.moves import story_of
+from fakecluster.merge.merging import merge
+from fakecluster.sim_trace import header_of
+from fakecluster.trace import Line
+from fakecluster.trace_file import TraceFile, check_trace
+
+pytestmark = pytest.mark.process
+
+
+@pytest.fixture
+def arm() -> Iterator[ProcessArm]:
+    # AF_UNIX takes 107 bytes, so the path is a short one.
+    with (
+        tempfile.TemporaryDirectory(prefix="pc-", dir="/tmp") as name,
+        ProcessArm(spec_of(3), Path(name)) as cluster,
+    ):
+        yield cluster
+
+
+def scenario(cluster: ClusterWords) -> None:
+    """A pinned death, a daemon that is killed and started again, a partition and its end."""
+    cluster.up()
+    cluster.pin(1, "node3")
+    cluster.kill(3)
+    cluster.eventually("the removal is pending", lambda: bool(cluster.pending(1)))
+    cluster.in_sync(2, nodes=(1, 2))
+    cluster.unpin(1, "node3")
+    cluster.in_sync(1, nodes=(1, 2))
+    cluster.daemon_kill(2)
+    cluster.daemon_start(2)
+    cluster.in_sync(2, nodes=(1, 2))
+    cluster.partition((1,), (2,))
+    for host in (1, 2):
+        cluster.eventually("it waits", lambda host=host: len(cluster.pending(host)) == 1)  # type: ignore[misc]
+    cluster.heal()
+    cluster.in_sync(1, 2, nodes=(1, 2))
+
+
+def simulated() -> TraceFile:
+    lines: list[Line] = []
+    headers: list[Any] = []
+
+    def listen(world: Any) -> None:
+        headers.append(header_of(world))
+        world.trace.listen(lines.append)
+
+    scenario(SimCluster(spec_of(3), made=listen))
+    return TraceFile(header=headers[0], lines=tuple(lines))
+
+
+def laid(a: TraceFile, b: TraceFile) -> Comparison:
+    return compare(story_of(a.header, a.lines), story_of(b.header, b.lines))
+
+
+def test_a_real_run_and_a_simulated_one_agree_step_by_step(arm: ProcessArm) -> None:
+    scenario(arm)
+    real = arm.trace("good")
+    compared = laid(simulated(), real)
+
+    assert check_trace(real.as_text().splitlines()) == []
+    assert compared.differences == ()
+    assert len(compared.stages) >= 5
+    assert real.header.arm == "process"
+
+
+def test_journals_alone_tell_the_same_moves_as_the_dumps(arm: ProcessArm) -> None:
+    """As after a kill of everything: no ring is left, and nobody answers."""
+    scenario(arm)
+    full = arm.trace()
+    journals = {host: daemon.log.splitlines() for host, daemon in arm.processes.daemons.items()}
+    account = arm.account.trace(arm="process", cluster="o2", nodes={1: "node1"})
+    alone = merge(journals, account).trace
+
+    assert laid(full, alone).differences == ()
+    assert check_trace(alone.as_text().splitlines()) == []
+
+
+def test_a_trace_has_a_life_for_every_start(arm: ProcessArm) -> None:
+    scenario(arm)
+    told = [(line.host, line.what) for line in arm.trace().lines if line.kind == "daemon"]
+
+    assert [what for host, what in told if host == 2] == ["start", "killed", "start"]
+    assert [what for host, what in told if host == 3] == ["start", "killed"]
