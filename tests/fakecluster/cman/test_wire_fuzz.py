@@ -13,9 +13,14 @@ from fakecluster.cman.rigs.fuzz import Attack, attacks
 from fakecluster.cman.rigs.served import Served
 from fakecluster.cman.topology import Topology
 from fakecluster.cman.wire import (
+    BODY_MAX_BYTES,
+    HEADER_BYTES,
+    MAGIC,
     REPLY_BIT,
+    VERSION,
     BadHeader,
     Command,
+    Header,
     Message,
     MessageReader,
     Reply,
@@ -70,13 +75,38 @@ def test_at_least_half_of_the_attacks_are_framed(seed: int) -> None:
     assert sum(each.framed for each in made) * 2 >= len(made)
 
 
+def wrong_fields(header: Header) -> set[str]:
+    """Which fields of a header no cman would take, or no client sends."""
+    length_max = HEADER_BYTES + BODY_MAX_BYTES
+    wrong = {
+        "magic": header.magic != MAGIC,
+        "version": header.version != VERSION,
+        "length": not HEADER_BYTES <= header.length <= length_max,
+        "command": header.command not in set(Command),
+        "flags": header.flags != 0,
+    }
+    return {field for field, is_wrong in wrong.items() if is_wrong}
+
+
 def test_attacks_reach_every_command_and_every_field() -> None:
-    """Every command is sent well framed, and whole streams are cut at every byte."""
+    """Every command is sent well framed, every field of a header is wrong while the others are not.
+
+    And whole streams are cut at every byte.
+    """
     made = [each for seed in SEEDS for each in attacks(seed, ATTACKS_A_SEED)]
-    sent = b"".join(piece for each in made for piece in each.pieces)
-    assert [each for each in Command if Request(command=each).encode()[12:16] not in sent] == []
+    streams = [b"".join(each.pieces) for each in made]
+    framed = {
+        message.command
+        for each in streams
+        for message in RequestReader().feed(each)
+        if isinstance(message, Request)
+    }
+    assert set(Command) - framed == set()
+    wrong = [wrong_fields(Header.decode(each)) for each in streams if len(each) >= HEADER_BYTES]
+    assert {next(iter(each)) for each in wrong if len(each) == 1} == {
+        "magic", "version", "length", "command", "flags",
+    }  # fmt: skip
     assert any(len(each.pieces) > 20 and max(map(len, each.pieces)) == 1 for each in made)
-    assert any(not each.framed for each in made)
 
 
 def test_the_same_seed_gives_the_same_attacks() -> None:
