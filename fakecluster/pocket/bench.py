@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TypeVar
 
 from fakecluster.pocket.examples import membership
@@ -83,10 +82,6 @@ class Bench:
             self.clock.moment_us = wait.deadline_us
             wait = self.settle()
         self.clock.moment_us = end_us
-
-    def done_since(self, count: int) -> Sequence[Step]:
-        """Return what was done after the first so many steps."""
-        return self.kernel.journal[count:]
 
     def heard(self, kind: type[_R]) -> list[_R]:
         """Return the reports of one kind."""

@@ -20,10 +20,6 @@ class PocketClock:
         """Return the set moment."""
         return self.moment_us
 
-    def pass_us(self, duration_us: int) -> None:
-        """Let time pass."""
-        self.moment_us += duration_us
-
 
 @dataclass(slots=True)
 class PocketManager:

@@ -127,7 +127,8 @@ def serve_command(  # noqa: PLR0917 - click passes all by name
         )
         serve(options, directory, partial(announce, to_a_person=sys.stderr.isatty()))
     except TopologyError as error:
-        return _fail("\n".join(error.problems), EX_USAGE)
+        where = "" if topology_file is None else f"{topology_file}: "
+        return _fail("\n".join(f"{where}{each}" for each in error.problems), EX_USAGE)
     except PathTooLongError as error:
         return _fail(f"{error.filename}: {error.strerror}", EX_USAGE)
     except InUseError as error:
@@ -172,5 +173,6 @@ def _standin() -> str | None:
 
 
 def _fail(text: str, code: int) -> int:
-    click.echo(f"fakecluster serve: {text}", err=True)
+    for line in text.splitlines():
+        click.echo(f"fakecluster serve: {line}", err=True)
     return code

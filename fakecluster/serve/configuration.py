@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from fakecluster.cman.answers import FenceInfo
-from fakecluster.cman.client import Kind
 from fakecluster.cman.topology import NodeConfig, TopologyError, nodes_problems
+from fakecluster.serve.admin import connect_admin
 from fakecluster.serve.arguments import Arguments, BadRequestError
 from fakecluster.serve.cluster import ServedCluster
 
@@ -83,7 +83,7 @@ class ConfigurationVerbs:
 
     def _fence(self, arguments: Arguments) -> Mapping[str, Any]:
         """As fenced tells cman, once it has cut a node's power."""
-        admin = self._engine.connect(self._cluster.node_id(arguments.text("by")), Kind.ADMIN)
+        admin = connect_admin(self._engine, self._cluster.node_id(arguments.text("by")))
         try:
             seconds = self._engine.wall_us() // 1_000_000
             node_id = self._node(arguments)

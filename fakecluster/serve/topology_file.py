@@ -25,13 +25,13 @@ def read_topology(path: Path) -> Topology:
     """Read and check a topology file.
 
     Raises:
-        TopologyError: with everything that is wrong, each with its key path.
+        TopologyError: as `topology_from`.
         OSError: it cannot be read.
     """
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise TopologyError((str(error),)) from error
+        raise TopologyError((f"no TOML: {error}",)) from error
     return topology_from(data)
 
 
@@ -39,7 +39,8 @@ def topology_from(data: dict[str, Any]) -> Topology:
     """Make a topology of parsed TOML.
 
     Raises:
-        TopologyError: with everything that is wrong, each with its key path.
+        TopologyError: with everything that is wrong, each with its key path; what values cannot
+            be together is only looked at once each is of its kind.
     """
     top = TomlTable(data, "", _TOP)
     nodes = tuple(_node(each) for each in top.tables("nodes", _NODE))

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from fakecluster.cman.client import Kind
 from fakecluster.cman.constants import ShutdownFlag
 from fakecluster.cman.engine import NoticeFault, OperationError
 from fakecluster.cman.errors import ManagerStuckError
 from fakecluster.cman.topology import TopologyError
 from fakecluster.configfs.journal import KillCaller
+from fakecluster.serve.admin import connect_admin
 from fakecluster.serve.arguments import Arguments, BadRequestError, groups_of, nth_call
 from fakecluster.serve.cluster import ServedCluster
 from fakecluster.serve.configuration import ConfigurationVerbs
@@ -279,8 +279,8 @@ class Verbs:
         if self._engine.is_stopped(node_id):
             raise BadRequestError(f"the cman of node {node_id} is stopped and answers nobody")
         question = _Question(reply)
-        client = self._engine.connect(
-            node_id, Kind.ADMIN, closed=partial(question.decided, -errno.EHOSTDOWN)
+        client = connect_admin(
+            self._engine, node_id, closed=partial(question.decided, -errno.EHOSTDOWN)
         )
         question.disconnect = client.disconnect
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 
 import click
@@ -53,8 +55,7 @@ def command(
     """
     settings = load_settings(config)
     name = _hold_name(settings, cluster, runtime_dir or settings.paths.runtime_dir)
-    if shutil.which(argv[0]) is None:
-        raise Failure(EXIT_NOT_FOUND, f"{argv[0]}: command not found")
+    _check_command(argv[0])
     try:
         exec_with_hold(name, settings.hold.mode, timeout, argv)
     except CannotRunError as error:
@@ -65,6 +66,16 @@ def command(
         raise Failure(EXIT_NO_PERMISSION, f"cannot hold {name}: {said(error)}") from None
     except OSError as error:
         raise Failure(EXIT_CANNOT_CREATE, f"cannot hold {name}: {said(error)}") from None
+
+
+def _check_command(word: str) -> None:
+    """Refuse, before anything is held, what could not be run after it."""
+    if shutil.which(word) is not None:
+        return
+    if "/" in word and os.path.exists(word):  # noqa: PTH110 - text stays text
+        number = errno.EISDIR if os.path.isdir(word) else errno.EACCES  # noqa: PTH112
+        raise Failure(EXIT_CANNOT_RUN, f"{word}: {os.strerror(number)}")
+    raise Failure(EXIT_NOT_FOUND, f"{word}: command not found")
 
 
 def _hold_name(settings: DaemonSettings, cluster: str | None, runtime_dir: str) -> str:

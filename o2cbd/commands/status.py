@@ -11,6 +11,7 @@ import click
 from o2cbd.commands.asking import ask
 from o2cbd.commands.common import config_option, printable, runtime_dir_of, runtime_dir_option, say
 from o2cbd.commands.layout import facts, left_out, pending, table
+from o2cbd.core.reports import counted
 
 
 @click.command("status")
@@ -44,7 +45,8 @@ def _facts(status: dict[str, Any]) -> Iterator[tuple[str, str]]:
         quorum = {True: "quorate", False: "not quorate", None: "quorum unknown"}
         yield "Cluster", f"{status['cluster']}, {quorum[status['quorate']]}"
         yield "Members", ", ".join(member["name"] for member in status["members"]) or "none"
-    yield "Table", f"{len(status['nodes'])} nodes, fingerprint {status['fingerprint']}"
+    count = counted(len(status["nodes"]), "node")
+    yield "Table", f"{count}, fingerprint {status['fingerprint']}"
     hold, call, vote = status["hold"], status["call"], status["vote"]
     if hold is not None:
         yield "Held", f"by process {hold['pid'] or '?'} since {hold['since']}"

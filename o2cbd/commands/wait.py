@@ -44,7 +44,9 @@ class Wanted:
         """Say what of it is not so; "" when all is."""
         missing: list[str] = []
         if self.in_sync and status["state"] != "synced":
-            reason = status["reason"] or "; ".join(item["text"] for item in status["pending"])
+            reason = status["reason"] or "; ".join(
+                f"{item['text']}: {item['reason']}" for item in status["pending"]
+            )
             missing.append(f"state is {status['state']}{f' ({reason})' if reason else ''}")
         if self.quorate and status["quorate"] is not True:
             missing.append("not quorate")

@@ -41,7 +41,8 @@ def process(pid: int) -> str:
     return f"process {pid}" if pid else "an unknown process"
 
 
-def _counted(number: int, thing: str) -> str:
+def counted(number: int, thing: str) -> str:
+    """Say how many, in the singular for one."""
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
@@ -310,7 +311,7 @@ class HoldSeen(Report):
 
     @property
     def text(self) -> str:
-        steps = _counted(self.steps, "step")
+        steps = counted(self.steps, "step")
         return f"{process(self.pid)} holds the semaphore: {steps} kept back until its release"
 
 
@@ -409,7 +410,7 @@ class Synced(Report):
 
     @property
     def text(self) -> str:
-        return f"in sync: {_counted(self.nodes, 'node')}, fingerprint {self.fingerprint}"
+        return f"in sync: {counted(self.nodes, 'node')}, fingerprint {self.fingerprint}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -80,6 +80,9 @@ class ControlServer:
             mask = os.umask(0o777 & ~SOCKET_MODE)
             try:
                 self._listener.bind(str(path))
+            except OSError as error:
+                error.filename = str(path)
+                raise
             finally:
                 os.umask(mask)
             self._listener.listen(MAX_CLIENTS)

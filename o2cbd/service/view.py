@@ -24,7 +24,7 @@ from o2cbd.core.model import (
     Step,
     node_of,
 )
-from o2cbd.core.reports import describe, symbol
+from o2cbd.core.reports import counted, describe, symbol
 
 SCHEMA = 1
 """Of every JSON object that is given out."""
@@ -81,7 +81,7 @@ def overlaid(status: Status, overlay: Overlay, wall: WallClock) -> Status:
     if hold is not None and status.state in {State.PENDING, State.SYNCED}:
         return replace(status, state=State.HELD)
     if status.state is State.PENDING and status.steps and not status.reason:
-        return replace(status, reason=f"{_count(len(status.steps), 'step')} under way")
+        return replace(status, reason=f"{counted(len(status.steps), 'step')} under way")
     return status
 
 
@@ -206,7 +206,7 @@ def one_line(status: Status) -> str:
         parts.append(status.reason)
     if status.cluster is not None:
         parts.append(f"cluster {status.cluster}")
-        parts.append(f"{_count(len(status.entries), 'node')} in the table")
+        parts.append(f"{counted(len(status.entries), 'node')} in the table")
     if status.quorum is not None:
         parts.append(
             {True: "quorate", False: "not quorate", None: "quorum unknown"}[_QUORATE[status.quorum]]
@@ -214,9 +214,5 @@ def one_line(status: Status) -> str:
     if status.pending:
         first = status.pending[0]
         waiting = f"{describe(first.step)}: {first.reason}"
-        parts.append(f"{_count(len(status.pending), 'step')} pending: {waiting}")
+        parts.append(f"{counted(len(status.pending), 'step')} pending: {waiting}")
     return ", ".join(parts)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"

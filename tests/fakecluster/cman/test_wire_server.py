@@ -2,6 +2,7 @@
 
 import errno
 import os
+import select
 import socket
 import struct
 from collections.abc import Callable, Iterator
@@ -586,6 +587,20 @@ def test_a_request_unread_when_cman_died_resets_the_connection(served: Served) -
     with pytest.raises(ConnectionResetError):
         client.sock.recv(1)
     assert client.sock.recv(1) == b""
+
+
+@pytest.mark.parametrize("how", ["leave", "crash", "kill"])
+def test_a_dying_cman_wakes_whoever_polls(served: Served, how: str) -> None:
+    """Golden: POLLIN, with or without POLLHUP; not before."""
+    client = served.client()
+    poller = select.poll()
+    poller.register(client.sock, select.POLLIN)
+    served.run(SECOND_US)
+    assert poller.poll(0) == []
+    getattr(served.engine, how)(1)
+    served.run(SECOND_US)
+    [(fd, events)] = poller.poll(0)
+    assert (fd, events & ~select.POLLHUP) == (client.sock.fileno(), select.POLLIN)
 
 
 def test_a_client_that_dies_while_asked_counts_as_yes(served: Served) -> None:

@@ -37,50 +37,57 @@ def offered(way: str) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def mount_point() -> Iterator[str]:
-    """A directory that somebody who is not root can reach, which pytest's own are not."""
-    with tempfile.TemporaryDirectory(prefix="configfs-rows-") as path:
-        Path(path).chmod(0o755)
-        yield path
+def direct() -> Operator:
+    """Straight into a model; here as on every way, each row begins and ends with an empty one."""
+    model = ConfigfsModel()
+    calls = ModelOs(model, CONFIGFS)
+    return OsOperator(CONFIGFS, host=ModelHost(model), os_module=calls, become=calls.not_root)
 
 
 @pytest.fixture(scope="module")
-def operators(mount_point: str) -> Iterator[dict[str, Operator]]:
-    """A way in each, on a model of its own; each row begins and ends with an empty one."""
-    models = {way: ConfigfsModel() for way in LACKS}
-    hosts = {way: ModelHost(model) for way, model in models.items()}
-    direct = ModelOs(models["direct"], CONFIGFS)
-    filesystem = ModelFilesystem(models["pyfakefs"], CONFIGFS)
-    with FuseMount(models["fuse"], mount_point):
-        yield {
-            "direct": OsOperator(
-                CONFIGFS, host=hosts["direct"], os_module=direct, become=direct.not_root
-            ),
-            "pyfakefs": OsOperator(
-                CONFIGFS,
-                host=hosts["pyfakefs"],
-                os_module=ModelOsModule(filesystem),
-                become=filesystem.configfs.not_root,
-            ),
-            "fuse": OsOperator(mount_point, host=hosts["fuse"]),
-        }
+def pyfakefs() -> Operator:
+    """Through a fake os module."""
+    model = ConfigfsModel()
+    filesystem = ModelFilesystem(model, CONFIGFS)
+    return OsOperator(
+        CONFIGFS,
+        host=ModelHost(model),
+        os_module=ModelOsModule(filesystem),
+        become=filesystem.configfs.not_root,
+    )
 
 
-NEEDS_ROOT = pytest.mark.skipif(
-    os.geteuid() != 0, reason="on a mount the rows need root: they tell its files from others'"
-)
+@pytest.fixture(scope="module")
+def fuse() -> Iterator[Operator]:
+    """Through a mount that somebody who is not root can reach, which pytest's own are not."""
+    model = ConfigfsModel()
+    with tempfile.TemporaryDirectory(prefix="configfs-rows-") as path:
+        Path(path).chmod(0o755)
+        with FuseMount(model, path):
+            yield OsOperator(path, host=ModelHost(model))
 
 
-@pytest.mark.process
+MARKS = {
+    "fuse": (
+        pytest.mark.process,
+        pytest.mark.skipif(
+            os.geteuid() != 0,
+            reason="on a mount the rows need root: they tell its files from others'",
+        ),
+    )
+}
+
+
 @pytest.mark.parametrize(
     ("way", "row"),
     [
-        pytest.param(way, row, marks=[NEEDS_ROOT] if way == "fuse" else [], id=f"{row.name}-{way}")
+        pytest.param(way, row, marks=MARKS.get(way, ()), id=f"{row.name}-{way}")
         for way, row in PAIRS
     ],
 )
-def test_row_agrees(way: str, row: Row, operators: dict[str, Operator]) -> None:
-    result = run_row(operators[way], row, offered(way))
+def test_row_agrees(way: str, row: Row, request: pytest.FixtureRequest) -> None:
+    operator: Operator = request.getfixturevalue(way)
+    result = run_row(operator, row, offered(way))
     assert (result.status, result.why) == ("agrees", "")
 
 

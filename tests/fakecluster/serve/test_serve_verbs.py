@@ -256,6 +256,21 @@ def test_a_host_gets_and_loses_an_address_and_cman_is_not_told(console: Console)
     assert console.cluster.engine.connect(2).get_node(1).address == "10.0.0.1"
 
 
+@pytest.mark.parametrize(
+    ("verb", "fields"), [("shutdown", {"node": "2"}), ("fence", {"node": "1", "by": "2"})]
+)
+@pytest.mark.parametrize(("end", "symbol"), [("leave", "ENOENT"), ("kill", "ECONNREFUSED")])
+def test_a_cman_that_is_not_there_is_named(
+    console: Console, verb: str, fields: dict[str, str], end: str, symbol: str
+) -> None:
+    """The errno is what a client gets; the words are for whoever typed the verb."""
+    console.say(end, node="2")
+    console.run(1)
+    answer = console.say(verb, **fields)
+    told = f"{symbol}: the cman of node 2 takes no connection"
+    assert (answer["ok"], answer["errno"], answer["error"]) == (False, symbol, told)
+
+
 def test_a_fenced_node_is_known_as_fenced_everywhere(console: Console) -> None:
     console.say("kill", node="2")
     console.run(20)

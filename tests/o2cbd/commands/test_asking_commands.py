@@ -190,6 +190,12 @@ def test_status_shows_whatever_is_the_matter(o2cbd: Any, daemon: Any, status: An
     ]
 
 
+def test_status_counts_one_node_as_one(o2cbd: Any, daemon: Any, status: Any) -> None:
+    status.update(nodes=status["nodes"][:1])
+    daemon.answer = lambda _request: status
+    assert "Table:   1 node, fingerprint e3b0c44298fc1c14" in o2cbd("status").output.splitlines()
+
+
 def test_status_before_anything_is_known(o2cbd: Any, daemon: Any, status: Any) -> None:
     """A daemon that waits has no cluster to show."""
     status.update(cluster=None, state="waiting", reason="r", nodes=[], members=[])

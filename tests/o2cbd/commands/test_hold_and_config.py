@@ -88,6 +88,18 @@ def test_command_that_is_not_there_is_127_and_holds_nothing(o2cbd: Any, held: An
     assert held == []
 
 
+@pytest.mark.parametrize(("word", "why"), [("file", "Permission denied"), (".", "Is a directory")])
+def test_command_that_cannot_be_run_is_126_and_holds_nothing(
+    o2cbd: Any, held: Any, tmp_path: Path, word: str, why: str
+) -> None:
+    """What is there and is no program is not called absent."""
+    (tmp_path / "file").write_text("no program")
+    path = f"{tmp_path}/{word}"
+    shown = o2cbd("hold", "--cluster", "c", "--", path)
+    assert (shown.exit_code, shown.output) == (126, f"o2cbd: {path}: {why}\n")
+    assert held == []
+
+
 @pytest.mark.parametrize(
     ("error", "code", "words"),
     [

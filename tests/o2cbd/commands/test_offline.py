@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from fakecluster.cman.fake_table import FakeCman, node
 from o2cbd.calls import CallBoard
 from o2cbd.clock import MonotonicClock
 from o2cbd.commands import offline
@@ -114,6 +115,16 @@ def test_wrong_cluster_is_78() -> None:
     with pytest.raises(Failure, match="'prod', not 'other'") as caught:
         offline._problem(membership(ALPHA), Rules(cluster="other"))
     assert caught.value.code == 78
+
+
+def test_reader_is_no_voter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever subscribes is asked before a shutdown, and this command would never answer."""
+    cman = FakeCman([node(1, "alpha", "10.0.0.1")])
+    monkeypatch.setattr(offline, "load", lambda _path: cman)
+    seen = offline._read_membership(DaemonSettings(), CallBoard(MonotonicClock()))
+    assert [member.name for member in seen.members] == ["alpha"]
+    assert cman.calls[-1] == "cman_finish"
+    assert {"cman_start_notification", "cman_start_confchg"}.isdisjoint(cman.calls)
 
 
 def test_manager_that_is_stuck_is_left(monkeypatch: pytest.MonkeyPatch, capfd: Any) -> None:

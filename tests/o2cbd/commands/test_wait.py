@@ -43,8 +43,14 @@ def test_what_is_so_already_is_not_waited_for(o2cbd: Any, daemon: Any) -> None:
         (["--in-sync"], {"state": "waiting", "reason": "why"}, "state is waiting (why)"),
         (
             ["--in-sync"],
-            {"state": "pending", "pending": [{"text": "remove node x"}]},
-            "state is pending (remove node x)",
+            {
+                "state": "pending",
+                "pending": [
+                    {"text": "remove node x", "reason": "a pin"},
+                    {"text": "add node y", "reason": "waits for removal of x"},
+                ],
+            },
+            "state is pending (remove node x: a pin; add node y: waits for removal of x)",
         ),
         (["--in-sync"], {"state": "held"}, "state is held"),
         (["--quorate"], {"quorate": False}, "not quorate"),

@@ -895,6 +895,9 @@ def test_a_question_and_the_death_in_one_dispatch_is_no_answer() -> None:
     bench.settle()
     assert (bench.manager.replies, bench.usage.asked) == ([], [])
     assert bench.status.state is State.LOST
+    bench.run_for(SECOND_US)
+    assert bench.status.state is State.SYNCED
+    assert bench.manager.replies == []  # on the next connection nobody has asked
 
 
 def test_before_the_cluster_is_known_nobody_can_say_who_holds_and_the_vote_is_no() -> None:

@@ -67,7 +67,8 @@ def test_runtime_directory_too_deep_for_a_socket_is_73(tmp_path: Path, capfd: Ca
     """The socket's path is refused and never cut; the lock is given back."""
     deep = tmp_path / ("d" * 100)
     assert run(settings_of(deep)) == Ending(code=73)
-    assert "<3>cannot start: AF_UNIX path too long\n" in capfd.readouterr().err
+    told = f"<3>cannot start: {deep}/control.sock: AF_UNIX path too long\n"
+    assert told in capfd.readouterr().err
     lock_runtime_dir(deep).release()
 
 

@@ -69,28 +69,57 @@ ROWS: dict[str, str] = {
 }
 """Every row of what was observed that an engine can show, in our own words."""
 
-ELSEWHERE: dict[str, str] = {
-    "small_buffer": "a matter of libcman's own buffer: the stand-in library's tests",
-    "poll_flags": "POLLIN with or without POLLHUP: the wire server's tests",
-    "dispatch_result": "0 after events, 8 for one: the stand-in library's tests",
-    "changing_descriptor": "/dev/zero while events wait: the stand-in library's tests",
-    "wire": "frames, paths, modes: the wire tests",
+CMAN = Path(__file__).parents[2]
+STANDIN_REQUESTS = "standin/test_standin_requests.py"
+STANDIN_NOTICES = "standin/test_standin_notices.py"
+
+ELSEWHERE: dict[str, tuple[str, ...]] = {
+    "small_buffer": (
+        f"{STANDIN_REQUESTS}::test_a_list_that_does_not_fit_gives_einval_and_copies_nothing",
+    ),
+    "poll_flags": ("test_wire_server.py::test_a_dying_cman_wakes_whoever_polls",),
+    "dispatch_result": (
+        f"{STANDIN_NOTICES}::test_one_delivers_one_and_returns_the_bodys_length",
+        f"{STANDIN_NOTICES}::test_all_delivers_all_and_returns_0_with_eagain_left_behind",
+    ),
+    "changing_descriptor": (
+        f"{STANDIN_NOTICES}::test_events_before_a_reply_are_queued_under_another_descriptor",
+    ),
+    "socket_modes": ("test_wire_server.py::test_sockets_have_their_modes",),
+    "wire_header": (
+        "test_wire.py::test_a_bodyless_request_is_the_20_captured_bytes",
+        "test_wire.py::test_a_reply_is_header_with_the_reply_bit_and_status",
+    ),
+    "wire_event": (
+        "test_wire.py::test_an_event_is_28_bytes_without_the_reply_bit",
+        "test_wire.py::test_the_version_sent_by_the_daemon_is_not_the_protocols",
+    ),
 }
-"""Rows about the library or the sockets, which an engine has not."""
+"""Rows about the library or the sockets, which an engine has not, each with its tests."""
+
+
+def _tests_in(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
 
 
 def _tests_here() -> set[str]:
-    found = set()
-    for path in Path(__file__).parent.glob("test_*.py"):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        found |= {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
-    return found
+    return {name for path in Path(__file__).parent.glob("test_*.py") for name in _tests_in(path)}
 
 
 @pytest.mark.parametrize("row", sorted(ROWS))
 def test_every_row_has_its_test(row: str) -> None:
     """A row without a test of its name is not reproduced."""
     assert f"test_row_{row}" in _tests_here()
+
+
+@pytest.mark.parametrize("row", sorted(ELSEWHERE))
+def test_a_row_that_is_shown_elsewhere_is_shown_there(row: str) -> None:
+    """A test that was renamed or taken away leaves its row bare."""
+    assert ELSEWHERE[row]
+    for test_id in ELSEWHERE[row]:
+        path, _, name = test_id.partition("::")
+        assert name in _tests_in(CMAN / path)
 
 
 def test_every_row_test_has_its_row() -> None:
