@@ -30,6 +30,7 @@ from o2cbd.core.model import (
     Tables,
 )
 from o2cbd.core.rules import Rules
+from o2cbd.membership import libcman
 from o2cbd.settings import DaemonSettings
 
 ALPHA = Member(id=1, name="alpha", incarnation=1, addresses=("10.0.0.1",))
@@ -120,7 +121,7 @@ def test_wrong_cluster_is_78() -> None:
 def test_reader_is_no_voter(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever subscribes is asked before a shutdown, and this command would never answer."""
     cman = FakeCman([node(1, "alpha", "10.0.0.1")])
-    monkeypatch.setattr(offline, "load", lambda _path: cman)
+    monkeypatch.setattr(libcman, "load", lambda _path: cman)
     seen = offline._read_membership(DaemonSettings(), CallBoard(MonotonicClock()))
     assert [member.name for member in seen.members] == ["alpha"]
     assert cman.calls[-1] == "cman_finish"
