@@ -1,19 +1,21 @@
-"""`python -m integration`: build the guest image, run the smoke."""
+"""`python -m integration`: build the guest image, run the smoke, measure the fake."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import signal
 import sys
 import types
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
+from integration import conformance, smoke
 from integration.errors import CannotRunError, GuestError
 from integration.image import image
 from integration.recipe import CACHE_VARIABLE, cache_directory
-from integration.smoke import Options, json_line, smoke
 
 EXIT_GOOD = 0
 EXIT_DIFFERENCE = 1
@@ -33,15 +35,42 @@ def parser() -> argparse.ArgumentParser:
     build.add_argument("--anew", action="store_true", help="build even if there is one")
     run = commands.add_parser("smoke", help="hold a real kernel against the fake, and follow it")
     run.add_argument("--json", action="store_true", help="end with a summary as one JSON line")
-    run.add_argument("--seed", default=Options().seed, help="of the random sequences of calls")
+    run.add_argument(
+        "--seed", default=smoke.Options().seed, help="of the random sequences of calls"
+    )
     run.add_argument(
         "--sequences",
         type=int,
-        default=Options().sequences,
+        default=smoke.Options().sequences,
         metavar="N",
         help="how many random sequences of calls are compared (%(default)s)",
     )
+    _add_conformance(commands.add_parser("conformance", help="measure how true the fake is"))
     return top
+
+
+def _add_conformance(measure: argparse.ArgumentParser) -> None:
+    usual = conformance.Options()
+    measure.add_argument("what", choices=["configfs"], help="the fake that is measured")
+    measure.add_argument("--json", action="store_true", help="end with a summary as one JSON line")
+    measure.add_argument("--seed", default=usual.seed, help="of the random operations")
+    measure.add_argument(
+        "--operations",
+        type=int,
+        default=usual.operations,
+        metavar="N",
+        help="how many random operations are compared at least (%(default)s)",
+    )
+    measure.add_argument(
+        "--replay", type=Path, metavar="FILE", help="play this episode and nothing else"
+    )
+    measure.add_argument(
+        "--failures",
+        type=Path,
+        default=usual.failures,
+        metavar="DIR",
+        help="where episodes that differ are left, to be replayed (here)",
+    )
 
 
 def say(line: str) -> None:
@@ -54,6 +83,23 @@ def _terminated(_number: int, _frame: types.FrameType | None) -> NoReturn:
     raise SystemExit(128 + signal.SIGTERM)
 
 
+def _judged(arguments: argparse.Namespace, cache: Path) -> smoke.Verdict | conformance.Verdict:
+    """Run what gives a verdict."""
+    if arguments.command == "smoke":
+        options = smoke.Options(seed=arguments.seed, sequences=arguments.sequences)
+        return smoke.smoke(cache, options, say)
+    return conformance.conformance(
+        cache,
+        conformance.Options(
+            seed=arguments.seed,
+            operations=arguments.operations,
+            replay=arguments.replay,
+            failures=arguments.failures,
+        ),
+        say,
+    )
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit code."""
     arguments = parser().parse_args(argv)
@@ -63,8 +109,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.command == "image":
             print(image(cache, say, anew=arguments.anew).directory)
             return EXIT_GOOD
-        options = Options(seed=arguments.seed, sequences=arguments.sequences)
-        verdict = smoke(cache, options, say)
+        verdict = _judged(arguments, cache)
     except CannotRunError as error:
         say(f"could not run: {error}")
         return EXIT_CANNOT_RUN
@@ -75,7 +120,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         say("stopped")
         return 128 + signal.SIGINT
     if arguments.json:
-        print(json_line(verdict))
+        print(json.dumps(verdict.as_json(), sort_keys=True))
     return EXIT_GOOD if verdict.good else EXIT_DIFFERENCE
 
 

@@ -81,6 +81,7 @@ class Guest:
         *,
         timeout_s: float,
         env: Mapping[str, str] | None = None,
+        input_text: str = "",
         on_line: Callable[[str], None] | None = None,
     ) -> Result:
         """Run a command and wait for its end.
@@ -89,6 +90,7 @@ class Guest:
             argv: the program and its arguments; no shell.
             timeout_s: after this time the command is killed in the guest.
             env: added to the agent's environment.
+            input_text: what its standard input holds.
             on_line: takes each line of its output as it comes; it is in the result as well.
 
         Raises:
@@ -99,6 +101,7 @@ class Guest:
             "id": number,
             "argv": list(argv),
             "env": dict(env or {}),
+            "input": input_text,
             "cwd": DIRECTORY,
             "timeout_s": timeout_s,
         }

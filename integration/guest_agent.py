@@ -12,10 +12,11 @@ import selectors
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from integration.channel import PORT_NAME, TIMED_OUT_RC, Lines, encode
 
@@ -33,10 +34,18 @@ def run_command(request: dict[str, Any], send: Send) -> None:
     background when it ended.
     """
     number = request["id"]
+    with tempfile.TemporaryFile() as stdin:
+        # A file and no pipe: a command may take its input as late as it likes.
+        stdin.write(request.get("input", "").encode())
+        stdin.seek(0)
+        _run_fed(number, request, stdin, send)
+
+
+def _run_fed(number: int, request: dict[str, Any], stdin: IO[bytes], send: Send) -> None:
     try:
         child = subprocess.Popen(
             request["argv"],
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=os.environ | request.get("env", {}),

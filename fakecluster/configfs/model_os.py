@@ -260,6 +260,14 @@ class ModelOs:
         """Stand for os.chmod."""
         self.model.chmod(self._path(path), mode, self.caller)
 
+    def chown(self, path: PathText, uid: int, gid: int) -> None:
+        """Stand for os.chown."""
+        self.model.chown(self._path(path), uid, gid, self.caller)
+
+    def mknod(self, path: PathText, mode: int = 0o600) -> None:  # noqa: ARG002 - nothing is ever made
+        """Stand for os.mknod."""
+        self.model.mknod(self._path(path), self.caller)
+
     def truncate(self, path: PathText, length: int) -> None:  # noqa: ARG002 - the size never changes
         """Stand for os.truncate."""
         self.model.truncate(self._path(path), self.caller)
