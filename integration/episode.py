@@ -14,6 +14,7 @@ from typing import Any
 from fakecluster.conformance.configfs_operator import Operator
 from fakecluster.conformance.configfs_row import Op
 from fakecluster.conformance.configfs_rows import clear
+from integration.storm_values import CLUSTER
 
 NOT_OPEN = "not open"
 """What an operation on a handle answers that nobody opened."""
@@ -53,6 +54,8 @@ def play(operator: Operator, operations: Iterable[Op]) -> tuple[str, ...]:
     Raises:
         OSError: what was there before, or is left, cannot be cleared away.
     """
+    # What is module-wide is set back through a cluster, so there must be one.
+    operator.do(Op(call="mkdir", path=CLUSTER))
     clear(operator)
     answers = tuple([made(operator, one) for one in operations])
     clear(operator)

@@ -67,5 +67,6 @@ DIRECTORY_FLAGS = (
 )  # fmt: skip
 SEEKS = ("set 0", "set 0", "set 1", "set 3", "set 4096", "set -1", "current 0", "current 1",
          "current -1", "end 0", "end -4096", "end -1")  # fmt: skip
-MODES = ("0644", "0666", "0600", "0444", "0222", "0000", "0777", "0755", "0700", "1777", "6755")
+MODES = ("0644", "0666", "0600", "0444", "0222", "0000", "0777", "0755", "0700", "1777")
+"""None that means more than access: the kernel takes such bits away by rules of its own."""
 OWNERS = ("65534 65534", "65534 -1", "-1 65534", "0 0", "1000 1000")

@@ -138,6 +138,9 @@ class Directories:
         """
         parent_path, name = split(path)
         parent = self.directory(parent_path, caller)
+        # Only who may search the directory is told whether something stands there.
+        if not parent.allows(caller, 1):
+            raise Refusal(errno.EACCES)
         if len(os.fsencode(name)) > NAME_MAX_BYTES:
             raise Refusal(errno.ENAMETOOLONG)
         if name in parent.children or name in {"", ".", ".."}:
