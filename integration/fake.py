@@ -8,11 +8,14 @@ from fakecluster.configfs.model import ConfigfsModel
 from fakecluster.configfs.model_os import ModelOs
 from fakecluster.conformance.configfs_operator import OsOperator
 from fakecluster.conformance.configfs_row import CAPABILITIES as ALL_CAPABILITIES
-from fakecluster.conformance.row_host import ModelHost
+from fakecluster.conformance.row_host import REGION_PID, ModelHost
 from integration.stages import ADDRESSES, OWN
 
 CAPABILITIES = frozenset(ALL_CAPABILITIES) - {"inotify", "statfs"}
 """What the model shows without a mount: there is no VFS to set watches on."""
+
+VOLUME_DEVICE = "vdc"
+"""What the guest's kernel calls the disk with the volume."""
 
 
 class VolumeHost(ModelHost):
@@ -34,10 +37,11 @@ class VolumeHost(ModelHost):
                 if self._mounted:
                     raise OSError(errno.EBUSY, "the volume is mounted")
                 try:
-                    super().act(action, argument)
+                    self._model.heartbeat.start(argument, pid=REGION_PID, dev=VOLUME_DEVICE)
                 except OSError as error:
                     raise OSError(errno.EIO, f"mount fails: {error}") from error
                 self._mounted = True
+                self._regions.add(argument)
                 return ""
             case "umount":
                 if not self._mounted:
