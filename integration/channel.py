@@ -1,8 +1,9 @@
 """The command channel's language, spoken by both ends: one JSON object a line.
 
 Host to guest: `{"id", "argv", "env", "input", "cwd", "timeout_s"}`, where `input` is what the
-command finds on its standard input. Guest to host: `{"ready": ...}` once, then for each command any number of `{"id", "line"}` (a line of its output, as it comes) and one
-`{"id", "rc", "err", "timed_out"}`. Standard library only: the guest's agent imports it.
+command finds on its standard input. Guest to host: `{"ready": ...}`
+once, then for each command any number of `{"id", "line"}` (a line of its output, as it comes) and
+one `{"id", "rc", "err", "timed_out"}`. Standard library only: the guest's agent imports it.
 """
 
 from __future__ import annotations

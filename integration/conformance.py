@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -113,7 +114,7 @@ def conformance(cache: Path, options: Options, say: Progress) -> Verdict:
             say(f"fake: {_described(kernels)}")
             began = time.monotonic()
             agreement, differences = judged(
-                chosen(), GuestSide(guest), FakeSide(kernels.variant), say
+                chosen, GuestSide(guest), FakeSide(kernels.variant), say
             )
             verdict = Verdict(
                 kernel=guest.kernel,
@@ -147,24 +148,19 @@ def _described(kernels: Family) -> str:
     return f"variant {variant.name}, known by {kernels.known_by}{ways}"
 
 
-def chosen_episodes(options: Options) -> Callable[[], Iterator[Episode]]:
-    """What makes the episodes that these options ask for.
+def chosen_episodes(options: Options) -> Iterator[Episode]:
+    """The episodes that these options ask for.
 
     Raises:
-        CannotRunError: the file to replay cannot be read.
+        CannotRunError: the file to replay cannot be read; raised at once.
     """
     if options.replay is None:
-
-        def drawn() -> Iterator[Episode]:
-            yield from episodes(options.seed, options.operations)
-            yield from every_value()
-
-        return drawn
+        return itertools.chain(episodes(options.seed, options.operations), every_value())
     try:
         operations = decode_operations(options.replay.read_text("utf-8"))
     except (OSError, EpisodeError) as error:
         raise CannotRunError(f"{options.replay} cannot be replayed: {error}") from error
-    return lambda: iter([Episode(name=options.replay.stem, operations=operations)])
+    return iter([Episode(name=options.replay.stem, operations=operations)])
 
 
 def judged(

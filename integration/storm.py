@@ -127,7 +127,8 @@ def crowd(seed: str, length: int = LENGTH) -> Episode:
 
 def _closing(calls: Iterable[Op]) -> Iterator[Op]:
     """See all that there is after these operations, and take it away."""
-    made, handles = {}, {}
+    made: dict[str, None] = {}
+    handles: dict[str, None] = {}
     for one in calls:
         if one.call == "mkdir":
             made[one.path] = None

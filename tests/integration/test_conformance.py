@@ -441,7 +441,7 @@ def test_differences_are_left_as_files_that_replay(
     assert "NOT all agree" in lines[-1]
     for difference, path in zip(bad.differences, saved, strict=True):
         assert any(str(path) in line and "--replay" in line for line in lines)
-        (again,) = conformance.chosen_episodes(conformance.Options(replay=path))()
+        (again,) = conformance.chosen_episodes(conformance.Options(replay=path))
         assert again.operations == difference.episode.operations
 
 
