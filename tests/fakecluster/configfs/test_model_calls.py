@@ -123,6 +123,14 @@ def test_owner_and_group_count(made: ConfigfsModel) -> None:
     assert made.read_value(f"{A}/ipv4_port") == b"7777\n"
 
 
+def test_in_a_sticky_directory_everybody_removes_their_own(made: ConfigfsModel) -> None:
+    made.chmod(f"{C}/node", 0o1777)
+    assert refusal(lambda: made.rmdir(A, NOBODY)) == "EPERM"
+    made.chown(A, NOBODY.uid, -1)
+    made.rmdir(A, NOBODY)
+    assert made.find(A) is None
+
+
 def test_owners_may_give_away_what_they_have_to_themselves(made: ConfigfsModel) -> None:
     """As on 6.1: a chown that changes nothing, or to a group of one's own, is nobody's crime."""
     path = f"{A}/num"
