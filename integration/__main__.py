@@ -1,30 +1,23 @@
-"""`python -m integration`: build guest images and the Debian package, run the smoke and labs."""
+"""`python -m integration`: real kernels in QEMU, alone and as clusters."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import signal
 import sys
 import types
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NoReturn
 
-from integration.deb import build as build_package
+from integration.commands import COMMANDS
 from integration.errors import CannotRunError, GuestError
-from integration.image import image
-from integration.lab import command as lab
-from integration.lab.cluster_image import CLUSTER_IMAGE
 from integration.recipe import CACHE_VARIABLE, cache_directory
-from integration.smoke import Options, json_line, smoke
-from integration.smoke_image import SMOKE_IMAGE
 
 EXIT_GOOD = 0
 EXIT_DIFFERENCE = 1
 EXIT_CANNOT_RUN = 77
-
-IMAGES = {recipe.name: recipe for recipe in (SMOKE_IMAGE, CLUSTER_IMAGE)}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -36,35 +29,10 @@ def parser() -> argparse.ArgumentParser:
         "Exit: 0 all ran and agreed, 1 a difference, 77 this machine lacks something.",
     )
     commands = top.add_subparsers(dest="command", required=True)
-    build = commands.add_parser("image", help="build the guest images, or find them in the cache")
-    build.add_argument(
-        "kinds",
-        nargs="*",
-        choices=[[], *IMAGES],
-        help="smoke: one kernel and its tables; cluster: systemd, corosync, apt (default: both)",
-    )
-    build.add_argument("--anew", action="store_true", help="build even if there is one")
-    lab.add_arguments(commands.add_parser("lab", help="a cluster of guests, and a prompt to it"))
-    deb = commands.add_parser("deb", help="build the Debian package and print its path")
-    deb.add_argument(
-        "--output",
-        type=Path,
-        metavar="DIR",
-        help="in a directory below this one (the cache); it stays while nothing changes",
-    )
-    deb.add_argument(
-        "--revision", default="", metavar="TEXT", help="appended to the version, as +b1"
-    )
-    run = commands.add_parser("smoke", help="hold a real kernel against the fake, and follow it")
-    run.add_argument("--json", action="store_true", help="end with a summary as one JSON line")
-    run.add_argument("--seed", default=Options().seed, help="of the random sequences of calls")
-    run.add_argument(
-        "--sequences",
-        type=int,
-        default=Options().sequences,
-        metavar="N",
-        help="how many random sequences of calls are compared (%(default)s)",
-    )
+    for command in COMMANDS:
+        below = commands.add_parser(command.name, help=command.about)
+        command.add_arguments(below)
+        below.set_defaults(run=command.run)
     return top
 
 
@@ -82,21 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit code."""
     arguments = parser().parse_args(argv)
     signal.signal(signal.SIGTERM, _terminated)
-    cache = cache_directory(os.environ)
     try:
-        if arguments.command == "image":
-            for kind in arguments.kinds or IMAGES:
-                print(image(cache, IMAGES[kind], say, anew=arguments.anew).directory)
-            return EXIT_GOOD
-        if arguments.command == "lab":
-            lab.run(arguments, cache, say)
-            return EXIT_GOOD
-        if arguments.command == "deb":
-            output = arguments.output or cache
-            print(build_package(output, say, revision=arguments.revision))
-            return EXIT_GOOD
-        options = Options(seed=arguments.seed, sequences=arguments.sequences)
-        verdict = smoke(cache, options, say)
+        verdict = arguments.run(arguments, cache_directory(os.environ), say)
     except CannotRunError as error:
         say(f"could not run: {error}")
         return EXIT_CANNOT_RUN
@@ -106,8 +61,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         say("stopped")
         return 128 + signal.SIGINT
+    if verdict is None:
+        return EXIT_GOOD
     if arguments.json:
-        print(json_line(verdict))
+        print(json.dumps(verdict.as_json(), sort_keys=True))
     return EXIT_GOOD if verdict.good else EXIT_DIFFERENCE
 
 

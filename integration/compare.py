@@ -8,16 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fakecluster.conformance.configfs_operator import Operator
-from fakecluster.conformance.configfs_row import Op, Row, RowResult
+from fakecluster.conformance.configfs_row import Row, RowResult
 from fakecluster.conformance.configfs_rows import ROWS, run_rows
+from integration.episode import shown
 from integration.errors import GuestError
 from integration.fake import CAPABILITIES, fake_operator
 from integration.guest import Guest
-from integration.storm import made, shown, storm
 
 ROWS_TIMEOUT_S = 900
-STORM_TIMEOUT_S = 900
 AGREES, NOT_RUN = "agrees", "not-run"
 _SHOWN_DIFFERENCES = 20
 
@@ -37,14 +35,6 @@ class RowComparison:
     """Rows that one guest cannot show -> why."""
     kernel_alone: tuple[str, ...]
     """Rows that the fake has no say in without a mount."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StormComparison:
-    """A storm of calls on both sides."""
-
-    calls: int
-    differences: tuple[str, ...]
 
 
 def compare_rows(
@@ -91,20 +81,6 @@ def _row_differences(row: Row, kernel: RowResult | None, fake: RowResult | None)
     return found
 
 
-def compare_storm(calls: Iterable[Op], answers: Sequence[str], fake: Operator) -> StormComparison:
-    """Make the same calls on the fake and compare; differing numbers of calls are a difference."""
-    differences: list[str] = []
-    count = 0
-    for count, one in enumerate(calls, start=1):
-        theirs = made(fake, one)
-        ours = answers[count - 1] if count <= len(answers) else "no answer"
-        if ours != theirs:
-            differences.append(f"call {count}: {shown(one)}: kernel {ours}, fake {theirs}")
-    if len(answers) > count:
-        differences.append(f"the kernel answered {len(answers)} times to {count} calls")
-    return StormComparison(calls=count, differences=tuple(differences))
-
-
 def split_rows() -> tuple[list[str], list[str]]:
     """The names of the rows: the quick ones, and those that mount a volume (10 s each)."""
     slow = [name for name, row in ROWS.items() if "mounted" in row.needs]
@@ -142,22 +118,6 @@ def rows_on_the_fake() -> list[RowResult]:
     return run_rows("", ROWS.values(), CAPABILITIES, operator=fake_operator())
 
 
-def storm_in(guest: Guest, seed: str, sequences: int, length: int) -> StormComparison:
-    """Make a storm in a guest and on the fake.
-
-    Raises:
-        GuestError: the guest failed.
-    """
-    result = guest.run(
-        ["python3", "-m", "integration.guest_storm", seed, str(sequences), str(length)],
-        timeout_s=STORM_TIMEOUT_S,
-    )
-    if result.rc != 0:
-        raise GuestError(f"the storm ended with {result.rc}: {result.err}")
-    answers = [json.loads(line) for line in result.out.splitlines()]
-    return compare_storm(storm(seed, sequences, length), answers, fake_operator())
-
-
 def row_report(found: RowComparison, kernel: str) -> list[str]:
     """The comparison of rows in words."""
     tables = ", ".join(f"{table} {count}" for table, count in found.tables.items())
@@ -170,12 +130,3 @@ def row_report(found: RowComparison, kernel: str) -> list[str]:
         for name in found.kernel_alone
     ]
     return lines
-
-
-def storm_report(found: StormComparison, seed: str) -> list[str]:
-    """The comparison of a storm in words."""
-    count = len(found.differences)
-    return [
-        f"storm {seed}: {found.calls} calls on kernel and fake, {count} differences",
-        *(f"  {difference}" for difference in found.differences[:_SHOWN_DIFFERENCES]),
-    ]

@@ -43,8 +43,13 @@ def listening_ports(table: str) -> set[int]:
 class GuestHost:
     """`HostActions` on the machine this runs on; only for a guest that nobody else uses."""
 
-    def __init__(self) -> None:
-        """Nothing is done yet."""
+    def __init__(self, *, cluster: str = CLUSTER) -> None:
+        """Nothing is done yet.
+
+        Args:
+            cluster: which a volume is made for.
+        """
+        self._cluster = cluster
         self._ports: dict[int, socket.socket] = {}
         self._addresses: list[str] = []
         self._formatted = False
@@ -99,13 +104,17 @@ class GuestHost:
         self._addresses.remove(argument)
 
     def _mount(self, _region: str) -> None:
+        if self.mounted:
+            raise OSError(errno.EBUSY, "the volume is mounted")
         if not self._formatted:
-            make_volume(CLUSTER)
+            make_volume(self._cluster)
             self._formatted = True
         mount_volume()
         self.mounted = True
 
     def _umount(self, _region: str) -> None:
+        if not self.mounted:
+            raise OSError(errno.EINVAL, "no volume is mounted")
         umount_volume()
         self.mounted = False
 

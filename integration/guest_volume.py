@@ -12,6 +12,8 @@ VOLUME_ID = "0FA1C0DE" * 4
 """The volume's UUID; the kernel's heartbeat region has it for a name."""
 
 _TIMEOUT_S = 180
+_SUPERBLOCK_BYTES = 1 << 20
+"""In so much of its beginning a volume is recognised."""
 
 
 def run(*argv: str) -> None:
@@ -34,11 +36,14 @@ def run(*argv: str) -> None:
 
 
 def make_volume(cluster: str) -> None:
-    """Make the file system, for a cluster of the o2cb stack.
+    """Make the file system, for a cluster of the o2cb stack; one that is there already goes.
 
     Raises:
         OSError: mkfs.ocfs2 fails.
     """
+    # mkfs.ocfs2 asks before it overwrites a volume, and here is nobody to answer.
+    with Path(DISK).open("r+b") as disk:
+        disk.write(bytes(_SUPERBLOCK_BYTES))
     run(
         "mkfs.ocfs2", "-q", "-F", "-b", "4K", "-C", "4K", "-N", "2", "-J", "size=4M",
         "-U", VOLUME_ID, "--cluster-stack=o2cb", f"--cluster-name={cluster}",

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import json
 import os
 import time
 from collections.abc import Mapping
@@ -22,42 +21,31 @@ from fakecluster.conformance.configfs_row import RowResult
 from fakecluster.conformance.configfs_rows import ROWS
 from integration import guest as guests
 from integration import payload
+from integration.agreement import Agreement, compare
 from integration.compare import (
     RowComparison,
-    StormComparison,
     compare_rows,
     row_report,
     rows_in,
     rows_on_the_fake,
     split_rows,
-    storm_in,
-    storm_report,
 )
 from integration.errors import CannotRunError
 from integration.follow import Story, follow
 from integration.guest import Guest
 from integration.image import Progress, image
+from integration.kernels import family
 from integration.packages import require_tools
+from integration.prepared import prepare
 from integration.qemu import Machine
+from integration.sides import FakeSide, GuestSide
 from integration.smoke_image import SMOKE_IMAGE
-from integration.stages import ADDRESSES, OWN
+from integration.storm import every_value, ordinary_episodes
 
 STANDIN = "lib/libcman.so.3"
 """The stand-in library's place in the payload."""
 
-STORM_LENGTH = 60
-"""Calls in one random sequence."""
-
-_PREPARE = (
-    ("modprobe", "configfs"),
-    ("modprobe", "ocfs2_stack_o2cb"),
-    ("modprobe", "ocfs2_dlm"),
-    ("modprobe", "ocfs2"),
-    ("mount", "-t", "configfs", "configfs", "/sys/kernel/config"),
-    ("mount", "-t", "debugfs", "debugfs", "/sys/kernel/debug"),
-    ("ip", "address", "add", f"{ADDRESSES[OWN]}/32", "dev", "lo"),
-)
-_PREPARE_TIMEOUT_S = 180
+_SHOWN_DIFFERENCES = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +64,7 @@ class Verdict:
     kernel: str
     acceleration: str
     rows: RowComparison
-    storm: StormComparison
+    storm: Agreement
     story: Story
     alarms: tuple[str, ...]
     """What the kernels' consoles complained of."""
@@ -85,8 +73,8 @@ class Verdict:
     @property
     def good(self) -> bool:
         """True when all ran and agreed."""
-        different = (*self.rows.differences, *self.storm.differences, *self.alarms)
-        return not different and self.story.good and self.rows.kernel > 0 and self.storm.calls > 0
+        different = (*self.rows.differences, *self.alarms)
+        return not different and self.story.good and self.rows.kernel > 0 and self.storm.good
 
     def as_json(self) -> Mapping[str, Any]:
         """The summary for programs."""
@@ -103,7 +91,10 @@ class Verdict:
                 "not_shown": self.rows.not_shown,
                 "kernel_alone": self.rows.kernel_alone,
             },
-            "storm": {"calls": self.storm.calls, "differences": self.storm.differences},
+            "storm": {
+                "operations": self.storm.operations,
+                "differences": [each.told() for each in self.storm.differences],
+            },
             "stages": self.story.as_json(),
             "alarms": self.alarms,
             "seconds": round(self.seconds, 1),
@@ -115,7 +106,7 @@ class _Findings:
     """What the guest that does not mount found."""
 
     rows: list[RowResult]
-    storm: StormComparison
+    storm: Agreement
     story: Story
 
 
@@ -131,24 +122,18 @@ def standin() -> Path:
         raise CannotRunError(str(error)) from error
 
 
-def _prepare(guest: Guest, say: Progress, name: str) -> None:
-    guest.wait_ready(guests.BOOT_TIMEOUT_S)
-    say(f"{name} guest: kernel {guest.kernel} is up after {guest.boot_s:.0f} s")
-    for argv in _PREPARE:
-        guest.check(argv, timeout_s=_PREPARE_TIMEOUT_S)
-
-
 def _first_lane(guest: Guest, options: Options, say: Progress) -> _Findings:
-    _prepare(guest, say, "first")
+    prepare(guest, say, "first guest")
     story = follow(guest, f"{payload.DIRECTORY}/{STANDIN}", say)
     rows = rows_in(guest, split_rows()[0])
     say(f"first guest: {len(rows)} rows done")
-    storm = storm_in(guest, options.seed, options.sequences, STORM_LENGTH)
+    wind = (*every_value(), *ordinary_episodes(options.seed, options.sequences))
+    storm = compare(wind, GuestSide(guest), FakeSide(family(guest.kernel).variant), say)
     return _Findings(rows=rows, storm=storm, story=story)
 
 
 def _second_lane(guest: Guest, say: Progress) -> list[RowResult]:
-    _prepare(guest, say, "second")
+    prepare(guest, say, "second guest")
     rows = rows_in(guest, split_rows()[1])
     say(f"second guest: {len(rows)} rows with a mounted volume done")
     return rows
@@ -200,14 +185,10 @@ def smoke(cache: Path, options: Options, say: Progress) -> Verdict:
 def report(verdict: Verdict, options: Options) -> list[str]:
     """The end in words."""
     lines = row_report(verdict.rows, verdict.kernel)
-    lines += storm_report(verdict.storm, options.seed)
+    lines.append(f"storm {options.seed}: {verdict.storm.told()}")
+    lines += [f"  {each.told()}" for each in verdict.storm.differences[:_SHOWN_DIFFERENCES]]
     lines += [f"the kernel complained: {line}" for line in verdict.alarms]
     word = "all ran and agreed" if verdict.good else "NOT all agreed"
     stages = len(verdict.story.stages)
     lines.append(f"smoke: {word} ({stages} stages followed, {verdict.seconds:.0f} s)")
     return lines
-
-
-def json_line(verdict: Verdict) -> str:
-    """The summary as one line."""
-    return json.dumps(verdict.as_json(), sort_keys=True)

@@ -1,160 +1,173 @@
-"""Calls by the thousand: every value, then random sequences, the same on a kernel and on the fake.
+"""Episodes by the hundred: every value, then random ones, the same on a kernel and on the fake.
 
-Made by both sides from the same seed; standard library only. Two things can crash a kernel and are
-never made: an address that reads as `0.0.0.0`, and `local=0` while there is a region. A sequence
-therefore has regions or writes to `local`, never both.
+Made from a seed; standard library only. See `storm_draw` for what is never done to a kernel.
 """
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 
-from fakecluster.conformance.configfs_operator import Operator
 from fakecluster.conformance.configfs_row import Op
+from integration import storm_places as places
+from integration.episode import Episode
+from integration.guest_volume import VOLUME_ID
+from integration.storm_draw import Draw, Theme
 from integration.storm_values import CLUSTER, CLUSTER_VALUES, op, reset, values
 
-_NODES = ("n0", "n1", "n2", "n3", "-n", "n 5", "ü", "x" * 64, "x" * 65, "x" * 256)
-_REGIONS = ("r0", "r1", "r" * 32, "r" * 33)
-_ATTRIBUTES = ("num", "ipv4_port", "ipv4_address", "local", "nothing")
-_VALUES = {
-    "num": ("0", "1", "2", "2\n", "254", "255", "x", ""),
-    "ipv4_port": ("7777", "7777\n", "7778", "0", "65535", ""),
-    "ipv4_address": ("10.77.0.1", "10.77.0.1\n", "10.77.0.2", "127.0.0.3", "9.9.9", ""),
-    "local": ("1", "1\n", "0", "2", "x", ""),
-    "nothing": ("1",),
-}
-_PLACES = ("", "/node", "/heartbeat", "/foo", "/fence_method", "/node/n0", "/node/n1",
-           "/node/n0/num", "/node/n1/local", "/node/n0/x", "/node/n0/num/x", "/heartbeat/mode",
-           "/heartbeat/r0", "/heartbeat/r0/pid")  # fmt: skip
-_TARGETS = (*(CLUSTER + place for place in _PLACES), "cluster/d", "cluster/nowhere/at/all")
-_ODD = ("unlink", "rename", "symlink", "link", "truncate", "create", "mkdir", "rmdir", "stat",
-        "order", "get")  # fmt: skip
-_HANDLES = ("a", "b")
-NOT_OPEN = "not open"
+CROWD_COUNT = 255
+"""Nodes of a crowd: as many as a cluster can have."""
 
-ChoiceT = TypeVar("ChoiceT")
+_OWN = "own"
+"""The local node of an episode with a mounted volume."""
+
+LENGTH = 130
+"""Draws in an ordinary episode; some draws are several operations."""
+
+MOUNTED_LENGTH = 160
+"""Draws while a volume is mounted: more, since a mount takes its time."""
+
+_VOLUME_EPISODES = 3
+_REGIONS_ONE_IN = 3
 
 
-class _Draw:
-    """One random sequence in the making."""
-
-    def __init__(self, seed: str) -> None:
-        self._random = random.Random(seed)  # noqa: S311 - a test's choice, not a secret
-        self._regions = self._random.randrange(3) == 0
-        self._kinds: tuple[tuple[int, Callable[[], list[Op]]], ...] = (
-            (18, lambda: [op("mkdir", self._node())]),
-            (10, lambda: [op("rmdir", self._node())]),
-            (30, self._put),
-            (8, lambda: [op("get", f"{self._node()}/{self._of(_ATTRIBUTES)}")]),
-            (8, self._handle),
-            (6, self._region),
-            (6, self._attribute),
-            (4, self._cluster),
-            (10, self._odd),
-        )
-
-    def calls(self) -> list[Op]:
-        """Draw one call, or two that belong together."""
-        at = self._random.randrange(sum(weight for weight, _ in self._kinds))
-        for weight, make in self._kinds:
-            if at < weight:
-                return make()
-            at -= weight
-        raise AssertionError("the weights are what they are the sum of")
-
-    def _of(self, choices: Sequence[ChoiceT]) -> ChoiceT:
-        return choices[self._random.randrange(len(choices))]
-
-    def _node(self) -> str:
-        return (
-            f"{CLUSTER}/node/{self._of(_NODES if self._random.randrange(4) == 0 else _NODES[:4])}"
-        )
-
-    def _put(self) -> list[Op]:
-        name = self._of(_ATTRIBUTES[:3] if self._regions else _ATTRIBUTES)
-        return [op("put", f"{self._node()}/{name}", data=self._of(_VALUES[name]))]
-
-    def _handle(self) -> list[Op]:
-        handle = self._of(_HANDLES)
-        match self._random.randrange(5):
-            case 0 | 1:
-                path = f"{self._node()}/{self._of(_ATTRIBUTES[:3])}"
-                return [op("close", handle=handle), op("open", path, data="rw", handle=handle)]
-            case 2:
-                return [op("rewind", handle=handle), op("read", handle=handle)]
-            case 3:
-                return [op("write", handle=handle, data=self._of(("1", "7777", "x")))]
-            case _:
-                return [op("read", handle=handle)]
-
-    def _region(self) -> list[Op]:
-        region = f"{CLUSTER}/heartbeat/{self._of(_REGIONS)}"
-        call = self._of(("mkdir", "mkdir", "rmdir", "order")) if self._regions else "stat"
-        return [op(call, region)]
-
-    def _attribute(self) -> list[Op]:
-        name = self._of(tuple(CLUSTER_VALUES))
-        return [op("put", f"{CLUSTER}/{name}", data=self._of(CLUSTER_VALUES[name]))]
-
-    def _cluster(self) -> list[Op]:
-        return [op(self._of(("mkdir", "rmdir")), self._of((CLUSTER, CLUSTER, "cluster/d")))]
-
-    def _odd(self) -> list[Op]:
-        call, path = self._of(_ODD), self._of(_TARGETS)
-        if call == "mkdir" and "/heartbeat/" in path and not self._regions:
-            call = "stat"
-        other = self._of(_TARGETS) if call in {"rename", "symlink", "link"} else ""
-        return [op(call, path, to=other)]
+def every_value() -> Iterator[Episode]:
+    """Every value to every attribute, each read back."""
+    for name, operations in values():
+        yield Episode(name=f"values/{name}", operations=operations)
 
 
-def sequence(seed: str, length: int) -> Iterator[Op]:
-    """One random sequence, from an empty configfs to an empty configfs."""
-    draw = _Draw(seed)
-    yield op("mkdir", CLUSTER)
+def episode(seed: str, theme: Theme, length: int = LENGTH) -> Episode:
+    """One random episode without a mounted volume."""
+    draw = Draw(seed, theme)
+    calls = [op("mkdir", CLUSTER)]
     for _ in range(length):
-        yield from draw.calls()
-    yield from _closing()
+        calls += draw.calls()
+    return _closed(seed, calls)
 
 
-def _closing() -> Iterator[Op]:
-    """See all that there is, and take it away."""
-    for handle in _HANDLES:
+def volume_episode(seed: str, length: int = MOUNTED_LENGTH) -> Episode:
+    """One random episode around two mounts of a volume, whose heartbeat pins what it needs."""
+    draw = Draw(seed, Theme.VOLUME)
+    calls = [op("mkdir", CLUSTER), *_own_node(draw.of((0, 1, 7, 254)))]
+    for _ in range(2):
+        calls += [each for _ in range(length // 4) for each in draw.calls()]
+        calls += [*_before_mount(), op("host", "mount", data=VOLUME_ID)]
+        for _ in range(length // 2):
+            calls += _pinned(draw) if draw.one_in(6) else draw.calls()
+        calls += [op("get", f"{_REGION}/{name}") for name in places.REGION_ATTRIBUTES]
+        calls.append(op("host", "umount", data=VOLUME_ID))
+    calls += [each for _ in range(length // 4) for each in draw.calls()]
+    return _closed(seed, calls)
+
+
+_REGION = f"{CLUSTER}/heartbeat/{VOLUME_ID}"
+
+
+def _own_node(number: int) -> Iterator[Op]:
+    node = f"{CLUSTER}/node/{_OWN}"
+    yield op("mkdir", node)
+    for name, value in (("ipv4_port", "7777"), ("ipv4_address", "10.77.0.1"),
+                        ("num", str(number)), ("local", "1")):  # fmt: skip
+        yield op("put", f"{node}/{name}", data=value)
+
+
+def _before_mount() -> Iterator[Op]:
+    """What a mount needs, whatever was drawn before it."""
+    yield op("put", f"{CLUSTER}/heartbeat/dead_threshold", data="31")
+    yield op("put", f"{CLUSTER}/heartbeat/mode", data="local")
+
+
+def _pinned(draw: Draw) -> list[Op]:
+    """Something that a running heartbeat forbids, ignores or does not mind."""
+    node = f"{CLUSTER}/node/{_OWN}"
+    name = draw.of(places.REGION_ATTRIBUTES)
+    threshold = f"{CLUSTER}/heartbeat/dead_threshold"
+    return draw.of(
+        (
+            [op("rmdir", node)],
+            [op("rmdir", _REGION)],
+            [op("rmdir", CLUSTER)],
+            [op("put", f"{node}/local", data=draw.of(("1", "2", "x"))), op("get", f"{node}/local")],
+            [op("put", f"{node}/num", data="9"), op("get", f"{node}/num")],
+            [op("put", f"{_REGION}/{name}", data=draw.of(("1", "512", "x"))),
+             op("get", f"{_REGION}/{name}")],
+            [op("put", threshold, data=draw.of(("32", "61", "x"))), op("get", threshold)],
+            [op("status", _REGION), op("order", _REGION)],
+            [op("rename", _REGION, to=f"{CLUSTER}/heartbeat/r0"), op("mkdir", _REGION)],
+        )
+    )  # fmt: skip
+
+
+def crowd(seed: str, length: int = LENGTH) -> Episode:
+    """As many nodes as a cluster can have, random operations among them, and all of them gone."""
+    draw = Draw(seed, Theme.LOCAL)
+    names = [f"{CLUSTER}/node/m{number}" for number in range(CROWD_COUNT)]
+    calls = [op("mkdir", CLUSTER)]
+    for number, name in enumerate(names):
+        calls += [
+            op("mkdir", name),
+            op("put", f"{name}/ipv4_port", data="7777"),
+            op("put", f"{name}/ipv4_address", data=f"10.78.0.{number}"),
+            op("put", f"{name}/num", data=str(number)),
+        ]
+        if draw.one_in(8):
+            calls += draw.calls()
+    calls += [op("order", f"{CLUSTER}/node"), op("status", f"{CLUSTER}/node")]
+    for _ in range(length):
+        other = draw.of(names)
+        calls += [*draw.calls(), op(draw.of(("rmdir", "mkdir", "status", "order")), other)]
+        calls.append(op("put", f"{other}/num", data=str(names.index(draw.of(names)))))
+    while names:
+        calls.append(op("rmdir", names.pop(names.index(draw.of(names)))))
+        if draw.one_in(16):
+            calls += draw.calls()
+    return _closed(seed, calls)
+
+
+def _closing(calls: Iterable[Op]) -> Iterator[Op]:
+    """See all that there is after these operations, and take it away."""
+    made: dict[str, None] = {}
+    handles: dict[str, None] = {}
+    for one in calls:
+        if one.call == "mkdir":
+            made[one.path] = None
+        elif one.call == "open-with":
+            handles[one.handle] = None
+    for handle in handles:
         yield op("close", handle=handle)
     for path in ("cluster", CLUSTER, f"{CLUSTER}/node", f"{CLUSTER}/heartbeat"):
         yield op("order", path)
-        yield op("stat", path)
-    for name in _NODES[:8]:
-        for attribute in _ATTRIBUTES[:4]:
+        yield op("status", path)
+    for name in places.NODES:
+        for attribute in places.NODE_ATTRIBUTES[:4]:
             yield op("get", f"{CLUSTER}/node/{name}/{attribute}")
-        yield op("rmdir", f"{CLUSTER}/node/{name}")
-    for name in _REGIONS[:3]:
-        yield op("rmdir", f"{CLUSTER}/heartbeat/{name}")
     for name in CLUSTER_VALUES:
         yield op("get", f"{CLUSTER}/{name}")
     yield from reset()
-    yield op("rmdir", CLUSTER)
-    yield op("rmdir", "cluster/d")
+    for path in reversed(made):
+        yield op("rmdir", path)
     yield op("order", "cluster")
 
 
-def storm(seed: str, sequences: int, length: int) -> Iterator[Op]:
-    """All values, then random sequences."""
-    yield from values()
-    for number in range(sequences):
-        yield from sequence(f"{seed}/{number}", length)
+def _closed(seed: str, calls: Sequence[Op]) -> Episode:
+    return Episode(name=seed, operations=(*calls, *_closing(calls)))
 
 
-def made(operator: Operator, one: Op) -> str:
-    """Make one call; what it answered."""
-    try:
-        return operator.do(one)
-    except KeyError:
-        return NOT_OPEN
+def ordinary_episodes(seed: str, count: int | None = None) -> Iterator[Episode]:
+    """Episodes that mount nothing: so many, or for ever."""
+    draw = Draw(f"{seed}/themes", Theme.LOCAL)
+    for number in itertools.count() if count is None else range(count):
+        theme = Theme.REGIONS if draw.one_in(_REGIONS_ONE_IN) else Theme.LOCAL
+        yield episode(f"{seed}/{number}", theme)
 
 
-def shown(one: Op) -> str:
-    """A call as a reader wants to see it beside its answer."""
-    words = [one.call, one.path or one.handle, one.to, repr(one.data[:40]) if one.data else ""]
-    return " ".join(word for word in words if word)
+def episodes(seed: str, operations: int) -> Iterator[Episode]:
+    """Random episodes until there are so many operations: some that mount, a crowd, others."""
+    mounting = (volume_episode(f"{seed}/volume/{number}") for number in range(_VOLUME_EPISODES))
+    count = 0
+    for one in itertools.chain(mounting, [crowd(f"{seed}/crowd")], ordinary_episodes(seed)):
+        if count >= operations:
+            return
+        yield one
+        count += len(one.operations)

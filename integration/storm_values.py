@@ -6,11 +6,12 @@ kernel.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from fakecluster.conformance.configfs_row import Op
 
-CLUSTER = "cluster/c"
+CLUSTER_NAME = "c"
+CLUSTER = f"cluster/{CLUSTER_NAME}"
 
 NUMBERS = (
     "", "\n", "\0", "0", "00", "0\n", "1", "5", "05", "08", "0x", "0xg", "0x1",
@@ -80,23 +81,19 @@ def reset() -> Iterator[Op]:
         yield op("put", f"{CLUSTER}/{name}", data=value)
 
 
-def values() -> Iterator[Op]:
-    """Every value to every attribute, each read back."""
-    yield op("mkdir", CLUSTER)
+def values() -> Iterator[tuple[str, tuple[Op, ...]]]:
+    """Every value to every attribute, each read back: the attribute, and what is done to it."""
     for name, texts in NODE_VALUES.items():
-        for data in texts:
-            yield from _node_value(name, data)
+        yield name, _in_cluster(_node_value(name, data) for data in texts)
     for name, texts in CLUSTER_VALUES.items():
-        for data in texts:
-            yield from _put_and_get(f"{CLUSTER}/{name}", data)
-            yield from reset()
+        path = f"{CLUSTER}/{name}"
+        yield name, _in_cluster((*_put_and_get(path, data), *reset()) for data in texts)
     for name, texts in REGION_VALUES.items():
-        for data in texts:
-            region = f"{CLUSTER}/heartbeat/r"
-            yield op("mkdir", region)
-            yield from _put_and_get(f"{region}/{name}", data)
-            yield op("rmdir", region)
-    yield op("rmdir", CLUSTER)
+        yield name, _in_cluster(_region_value(name, data) for data in texts)
+
+
+def _in_cluster(parts: Iterable[Iterable[Op]]) -> tuple[Op, ...]:
+    return (op("mkdir", CLUSTER), *(one for part in parts for one in part), op("rmdir", CLUSTER))
 
 
 def _put_and_get(path: str, data: str) -> Iterator[Op]:
@@ -114,3 +111,10 @@ def _node_value(name: str, data: str) -> Iterator[Op]:
         yield op("put", f"{node}/num", data="7")
     yield from _put_and_get(f"{node}/{name}", data)
     yield op("rmdir", node)
+
+
+def _region_value(name: str, data: str) -> Iterator[Op]:
+    region = f"{CLUSTER}/heartbeat/r"
+    yield op("mkdir", region)
+    yield from _put_and_get(f"{region}/{name}", data)
+    yield op("rmdir", region)

@@ -6,6 +6,7 @@ import contextlib
 import enum
 import errno
 import os
+import stat
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -138,6 +139,9 @@ class Directories:
         """
         parent_path, name = split(path)
         parent = self.directory(parent_path, caller)
+        # Only who may search the directory is told whether something stands there.
+        if not parent.allows(caller, 1):
+            raise Refusal(errno.EACCES)
         if len(os.fsencode(name)) > NAME_MAX_BYTES:
             raise Refusal(errno.ENAMETOOLONG)
         if name in parent.children or name in {"", ".", ".."}:
@@ -150,11 +154,17 @@ class Directories:
         """Find something whose name the caller may take away.
 
         Raises:
-            Refusal: as `resolve`; EACCES where the caller may not write.
+            Refusal: as `resolve`; EACCES where the caller may not write, EPERM where the directory
+                is sticky and neither it nor the thing is the caller's.
         """
         item = self.resolve(path, caller)
-        if item.parent is not None and not item.parent.allows(caller, 3):
+        parent = item.parent
+        if parent is None:
+            return item
+        if not parent.allows(caller, 3):
             raise Refusal(errno.EACCES)
+        if parent.mode & stat.S_ISVTX and caller.uid not in {0, parent.uid, item.uid}:
+            raise Refusal(errno.EPERM)
         return item
 
     # ---- mkdir

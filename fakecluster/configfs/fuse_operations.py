@@ -186,6 +186,7 @@ class ConfigfsOperations(mfusepy.Operations):  # type: ignore[misc] # mfusepy is
 
     def release(self, path: str | None, fh: int) -> int:
         """Close an attribute."""
+        self._model.close(self._handle(fh))
         del self._open[fh]
         return 0
 
@@ -219,9 +220,9 @@ class ConfigfsOperations(mfusepy.Operations):  # type: ignore[misc] # mfusepy is
         return 0
 
     def truncate(self, path: str | None, length: int, fh: int | None = None) -> int:
-        """Do nothing, well."""
+        """Change nothing but the size that is told."""
         if path is not None:
-            self._model.truncate(path, self._caller())
+            self._model.truncate(path, length, self._caller())
         return 0
 
     def utimens(self, path: str | None, times: tuple[int, int] | None = None) -> int:

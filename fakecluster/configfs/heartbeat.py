@@ -11,8 +11,9 @@ from fakecluster.configfs.directories import Directories
 from fakecluster.configfs.kernel import Kernel, RegionState
 from fakecluster.configfs.values import Refusal
 
-_BLOCK_BYTES = 4096
-_START_BLOCK = 1
+# What mount.ocfs2 was seen to give a small volume's region: it counts in sectors.
+_BLOCK_BYTES = 512
+_START_BLOCK = 2184
 _BLOCKS = 255
 
 

@@ -83,8 +83,8 @@ class Item:
 
     @property
     def links(self) -> int:
-        """The link count."""
-        return 1
+        """The link count: none when it was removed."""
+        return int(not self.removed)
 
     def allows(self, caller: Caller, want: int) -> bool:
         """Return whether the mode lets the caller in; `want` is of 4 read, 2 write, 1 search."""
@@ -119,7 +119,9 @@ class Directory(Item):
 
     @property
     def links(self) -> int:
-        """Two, and one more for each directory below."""
+        """Two, and one more for each directory below; none when it was removed."""
+        if self.removed:
+            return 0
         return 2 + sum(child.is_dir for child in self.children.values())
 
     def entries(self) -> list[DirEntry]:
@@ -133,7 +135,7 @@ class Directory(Item):
 class Attribute(Item):
     """An attribute file; its value is a function of the state of the directory it stands in."""
 
-    __slots__ = ("_owner", "_show", "_store")
+    __slots__ = ("_cut_bytes", "_open_count", "_owner", "_show", "_store")
 
     def __init__(
         self,
@@ -151,6 +153,28 @@ class Attribute(Item):
         self._owner = parent
         self._show = show
         self._store = store
+        self._open_count = 0
+        self._cut_bytes: int | None = None
+
+    @property
+    def size(self) -> int:
+        """What stat says: a page, whatever it holds, or what it was truncated to while open."""
+        return PAGE_BYTES if self._cut_bytes is None else self._cut_bytes
+
+    def opened(self) -> None:
+        """One more handle is open."""
+        self._open_count += 1
+
+    def closed(self) -> None:
+        """One less is open; with the last one goes the inode, and what truncate did to it."""
+        self._open_count -= 1
+        if self._open_count == 0:
+            self._cut_bytes = None
+
+    def truncate(self, size_bytes: int) -> None:
+        """Set the size: seen for as long as somebody has the file open."""
+        if self._open_count:
+            self._cut_bytes = size_bytes
 
     @property
     def writable(self) -> bool:

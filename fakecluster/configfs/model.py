@@ -121,7 +121,7 @@ class ConfigfsModel(OddCalls):
     # ---- attribute files
 
     def open(self, path: str, flags: int = os.O_RDONLY, caller: Caller = ROOT) -> Handle:
-        """Open an attribute file; O_TRUNC and O_APPEND are harmless.
+        """Open an attribute file; O_APPEND does nothing, O_TRUNC changes what stat says of it.
 
         Raises:
             OSError: EACCES also for a new file with O_CREAT, and for what has no store.
@@ -129,7 +129,7 @@ class ConfigfsModel(OddCalls):
         return self._do("open", path, lambda: self._open(path, flags, caller), pid=caller.pid)
 
     def _open(self, path: str, flags: int, caller: Caller) -> Handle:
-        access = flags & os.O_ACCMODE
+        access, truncates = flags & os.O_ACCMODE, bool(flags & os.O_TRUNC)
         wants_read, wants_write = access != os.O_WRONLY, access != os.O_RDONLY
         try:
             item = self._directories.resolve(path, caller)
@@ -146,12 +146,20 @@ class ConfigfsModel(OddCalls):
             raise Refusal(errno.ENOTDIR)
         # Root passes every mode check but the last two, which configfs makes itself.
         if (
-            not item.allows(caller, 4 * wants_read + 2 * wants_write)
+            not item.allows(caller, 4 * wants_read + 2 * (wants_write or truncates))
             or (wants_read and not item.mode & 0o444)
             or (wants_write and not (item.writable and item.mode & 0o222))
         ):
             raise Refusal(errno.EACCES)
+        item.opened()
+        if truncates:
+            item.truncate(0)
         return Handle(item, can_read=wants_read, can_write=wants_write)
+
+    def close(self, handle: Handle) -> None:
+        """Close an attribute file; no call of the journal's, and nothing that can fail."""
+        with self.lock:
+            handle.attribute.closed()
 
     def open_directory(self, path: str, caller: Caller = ROOT) -> Directory:
         """Open a directory for reading."""
@@ -218,11 +226,18 @@ class ConfigfsModel(OddCalls):
     def read_value(self, path: str, caller: Caller = ROOT) -> bytes:
         """Open, read whole and close."""
         handle = self.open(path, os.O_RDONLY, caller)
-        return self.read(handle, STORE_MAX_BYTES + 1, pid=caller.pid)
+        try:
+            return self.read(handle, STORE_MAX_BYTES + 1, pid=caller.pid)
+        finally:
+            self.close(handle)
 
     def write_value(self, path: str, data: bytes, caller: Caller = ROOT) -> int:
         """Open, write once and close."""
-        return self.write(self.open(path, os.O_WRONLY, caller), data, pid=caller.pid)
+        handle = self.open(path, os.O_WRONLY, caller)
+        try:
+            return self.write(handle, data, pid=caller.pid)
+        finally:
+            self.close(handle)
 
 
 def status_of(item: Item) -> Status:

@@ -25,7 +25,8 @@ NOT_ROOT = Caller(uid=65534, gid=65534)
 _PURE = frozenset({"path", "fspath", "fsencode", "fsdecode", "strerror", "PathLike", "stat_result"})
 _CONSTANTS = ("O_", "SEEK_", "EX_")
 
-_WRITES = os.O_WRONLY | os.O_RDWR
+_FILE_ALONE = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
+"""What no directory is opened with."""
 
 PathText = str | bytes | os.PathLike[str]
 Shown = Callable[[], bytes]
@@ -164,15 +165,12 @@ class ModelOs:
 
     def listdir(self, path: PathText | int) -> list[str]:
         """Stand for os.listdir."""
-        return [entry.name for entry in self.model.scandir(self._place(path), self.caller)]
+        return [entry.name for entry in self._entries(path)]
 
     def scandir(self, path: PathText | int) -> Scan:
         """Stand for os.scandir."""
-        where = self._place(path)
         shown = "" if isinstance(path, int) else os.fsdecode(path)
-        return Scan(
-            [ScannedEntry(shown, entry) for entry in self.model.scandir(where, self.caller)]
-        )
+        return Scan([ScannedEntry(shown, entry) for entry in self._entries(path)])
 
     # ---- files
 
@@ -196,7 +194,7 @@ class ModelOs:
             if not isinstance(found, Directory):
                 raise _error(errno.ENOTDIR, where)
             self._opened[number] = found
-        elif flags & _WRITES or not isinstance(self.model.find(where), Directory):
+        elif flags & _FILE_ALONE or not isinstance(self.model.find(where), Directory):
             self._opened[number] = _OpenFile(self.model.open(where, flags, self.caller))
         else:
             self._opened[number] = self.model.open_directory(where, self.caller)
@@ -204,8 +202,11 @@ class ModelOs:
 
     def close(self, fd: int) -> None:
         """Stand for os.close."""
-        if self._opened.pop(fd, None) is None:
+        opened = self._opened.pop(fd, None)
+        if opened is None:
             raise _bad(fd)
+        if isinstance(opened, _OpenFile):
+            self.model.close(opened.handle)
 
     def read(self, fd: int, n: int) -> bytes:
         """Stand for os.read."""
@@ -233,6 +234,8 @@ class ModelOs:
             os.SEEK_CUR: opened.position,
             os.SEEK_END: opened.handle.attribute.size,
         }[whence]
+        if base + position < 0:
+            raise _error(errno.EINVAL, fd)
         opened.position = base + position
         return opened.position
 
@@ -260,9 +263,17 @@ class ModelOs:
         """Stand for os.chmod."""
         self.model.chmod(self._path(path), mode, self.caller)
 
-    def truncate(self, path: PathText, length: int) -> None:  # noqa: ARG002 - the size never changes
+    def chown(self, path: PathText, uid: int, gid: int) -> None:
+        """Stand for os.chown."""
+        self.model.chown(self._path(path), uid, gid, self.caller)
+
+    def mknod(self, path: PathText, mode: int = 0o600) -> None:  # noqa: ARG002 - nothing is ever made
+        """Stand for os.mknod."""
+        self.model.mknod(self._path(path), self.caller)
+
+    def truncate(self, path: PathText, length: int) -> None:
         """Stand for os.truncate."""
-        self.model.truncate(self._path(path), self.caller)
+        self.model.truncate(self._path(path), length, self.caller)
 
     def unlink(self, path: PathText, *, dir_fd: int | None = None) -> None:
         """Stand for os.unlink."""
@@ -296,14 +307,16 @@ class ModelOs:
             raise _error(errno.ENOENT, text)
         return posixpath.normpath(text)[len(self.root) :] or "/"
 
-    def _place(self, path: PathText | int) -> str:
-        """Return the model's path of a directory that is given as a path or a descriptor."""
+    def _entries(self, path: PathText | int) -> list[DirEntry]:
+        """List a directory that is given as a path or a descriptor.
+
+        An open one that was removed is empty: the C library takes the kernel's ENOENT for the end.
+        """
         if not isinstance(path, int):
-            return self._path(path)
+            return self.model.scandir(self._path(path), self.caller)
         directory = self._directory(path)
-        if directory.removed:
-            raise _error(errno.ENOENT, directory.path)
-        return directory.path
+        # Open directories may be listed by whoever has them, whatever their mode is now.
+        return [] if directory.removed else self.model.scandir(directory.path)
 
     def _directory(self, fd: int) -> Directory:
         opened = self._opened.get(fd)

@@ -8,10 +8,23 @@ import stat
 
 from fakecluster.configfs.base import ModelBase, require
 from fakecluster.configfs.directories import split
-from fakecluster.configfs.items import ROOT, Caller
+from fakecluster.configfs.items import ROOT, Attribute, Caller, Item
 from fakecluster.configfs.values import Refusal
 
 _PERMISSIONS = 0o7777
+
+
+def _may_own(item: Item, uid: int, gid: int, caller: Caller) -> bool:
+    """Return whether the caller may change the owner so: others than root only to what is theirs.
+
+    -1 leaves as it is, which anybody may ask for.
+    """
+    if caller.uid == 0:
+        return True
+    owns = caller.uid == item.uid
+    return (uid == -1 or (owns and uid == item.uid)) and (
+        gid == -1 or (owns and gid in {item.gid, caller.gid})
+    )
 
 
 class OddCalls(ModelBase):
@@ -34,19 +47,21 @@ class OddCalls(ModelBase):
 
         def work() -> None:
             item = self._directories.resolve(path, caller)
-            require(caller.uid == 0, errno.EPERM)
+            require(_may_own(item, uid, gid, caller), errno.EPERM)
             item.uid = item.uid if uid == -1 else uid
             item.gid = item.gid if gid == -1 else gid
 
         self._do("chown", path, work, pid=caller.pid)
 
-    def truncate(self, path: str, caller: Caller = ROOT) -> None:
-        """Truncate a file: goes well and does nothing."""
+    def truncate(self, path: str, size_bytes: int = 0, caller: Caller = ROOT) -> None:
+        """Truncate a file: its value stays, and who has it open sees another size."""
 
         def work() -> None:
             item = self._directories.resolve(path, caller)
-            require(not item.is_dir, errno.EISDIR)
+            if not isinstance(item, Attribute):
+                raise Refusal(errno.EISDIR)
             require(item.allows(caller, 2), errno.EACCES)
+            item.truncate(size_bytes)
 
         self._do("truncate", path, work, pid=caller.pid)
 

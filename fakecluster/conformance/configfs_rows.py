@@ -113,8 +113,10 @@ def clear(operator: Operator) -> None:
         for name in operator.names(f"{top}/node"):
             _must(operator, Op(call="rmdir", path=f"{top}/node/{name}"))
         for name in _MODULE_WIDE.keys() & found:
-            default = _MODULE_WIDE[name]
-            _must(operator, Op(call="put", path=f"{top}/heartbeat/{name}", data=default))
+            path = f"{top}/heartbeat/{name}"
+            # A mode without write bits closes an attribute even to root.
+            _must(operator, Op(call="chmod", path=path, data="0644"))
+            _must(operator, Op(call="put", path=path, data=_MODULE_WIDE[name]))
         _must(operator, Op(call="rmdir", path=top))
 
 

@@ -123,12 +123,57 @@ def test_owner_and_group_count(made: ConfigfsModel) -> None:
     assert made.read_value(f"{A}/ipv4_port") == b"7777\n"
 
 
+def test_in_a_sticky_directory_everybody_removes_their_own(made: ConfigfsModel) -> None:
+    made.chmod(f"{C}/node", 0o1777)
+    assert refusal(lambda: made.rmdir(A, NOBODY)) == "EPERM"
+    made.chown(A, NOBODY.uid, -1)
+    made.rmdir(A, NOBODY)
+    assert made.find(A) is None
+
+
+def test_owners_may_give_away_what_they_have_to_themselves(made: ConfigfsModel) -> None:
+    """As on 6.1: a chown that changes nothing, or to a group of one's own, is nobody's crime."""
+    path = f"{A}/num"
+    made.chown(path, -1, -1, NOBODY)
+    made.chown(path, NOBODY.uid, -1)
+    made.chown(path, NOBODY.uid, NOBODY.gid, NOBODY)
+    status = made.stat(path)
+    assert (status.uid, status.gid) == (NOBODY.uid, NOBODY.gid)
+    assert refusal(lambda: made.chown(path, 0, -1, NOBODY)) == "EPERM"
+    assert refusal(lambda: made.chown(path, -1, 0, NOBODY)) == "EPERM"
+
+
+def test_a_truncated_size_is_seen_while_the_file_is_open(made: ConfigfsModel) -> None:
+    """As on 6.1: it is the inode's, which goes with the last handle; the value is as it was."""
+    path = f"{A}/num"
+    made.truncate(path, 7)
+    assert made.stat(path).size_bytes == 4096
+    first, second = made.open(path), made.open(path, os.O_RDWR | os.O_TRUNC)
+    assert made.stat(path).size_bytes == 0
+    made.truncate(path, 5000)
+    assert (made.stat(path).size_bytes, made.read(second, 9)) == (5000, b"0\n")
+    made.close(first)
+    assert made.stat(path).size_bytes == 5000
+    made.close(second)
+    assert made.stat(path).size_bytes == 4096
+
+
+def test_truncating_at_open_needs_the_right_to_write(made: ConfigfsModel) -> None:
+    assert refusal(lambda: made.open(f"{A}/num", os.O_TRUNC, NOBODY)) == "EACCES"
+
+
+def test_who_may_not_search_is_not_told_what_is_there(made: ConfigfsModel) -> None:
+    made.chmod(f"{C}/node", 0o700)
+    assert refusal(lambda: made.mkdir(A, NOBODY)) == "EACCES"
+    assert refusal(lambda: made.mkdir(A)) == "EEXIST"
+
+
 @pytest.mark.parametrize(
     ("call", "answer"),
     [
         (lambda m: m.chmod(f"{A}/num", 0o666, NOBODY), "EPERM"),
         (lambda m: m.chown(f"{A}/num", 1, 1, NOBODY), "EPERM"),
-        (lambda m: m.truncate(f"{A}/num", NOBODY), "EACCES"),
+        (lambda m: m.truncate(f"{A}/num", 0, NOBODY), "EACCES"),
         (lambda m: m.truncate(A), "EISDIR"),
         (lambda m: m.unlink(f"{A}/num", NOBODY), "EACCES"),
         (lambda m: m.unlink(f"{A}/none"), "ENOENT"),

@@ -70,6 +70,9 @@ def test_what_no_configfs_stands_for_is_refused() -> None:
         (lambda fake: fake.mkdir("x", dir_fd=1 << 21), "EBADF"),
         (lambda fake: fake.open(f"{CONFIGFS}/cluster/x", os.O_PATH), "ENOENT"),
         (lambda fake: fake.open(f"{CONFIGFS}/cluster", os.O_WRONLY), "EISDIR"),
+        (lambda fake: fake.open(f"{CONFIGFS}/cluster", os.O_TRUNC), "EISDIR"),
+        (lambda fake: fake.open(f"{CONFIGFS}/cluster", os.O_CREAT), "EISDIR"),
+        (lambda fake: fake.open(f"{CONFIGFS}/cluster", os.O_CREAT | os.O_EXCL), "EEXIST"),
     ],
 )
 def test_descriptors_and_paths(call: Callable[[object], object], answer: str) -> None:
@@ -88,19 +91,22 @@ def test_a_file_is_no_place_to_go_on_from() -> None:
         fake.open(f"{CONFIGFS}/cluster/c/fence_method", os.O_PATH | os.O_DIRECTORY)
     assert fake.lseek(fd, 1, os.SEEK_CUR) == 1
     assert (fake.read(fd, 2), fake.lseek(fd, -1, os.SEEK_END)) == (b"es", 4095)
+    with pytest.raises(OSError, match=os.strerror(errno.EINVAL)):
+        fake.lseek(fd, -1)
+    assert fake.lseek(fd, 0, os.SEEK_CUR) == 4095
 
 
 def test_a_removed_directory_is_empty_of_everything() -> None:
-    """By its descriptor: ENOENT, and fstat works as on a kernel."""
+    """By its descriptor: no entries, as the C library tells it, ENOENT, and fstat works."""
     fake = ModelFilesystem(ConfigfsModel()).configfs
     fake.mkdir(f"{CONFIGFS}/cluster/c")
     fd = fake.open(f"{CONFIGFS}/cluster/c", os.O_RDONLY | os.O_DIRECTORY)
     inode = fake.fstat(fd).st_ino
     fake.rmdir(f"{CONFIGFS}/cluster/c")
-    for call in (lambda: fake.listdir(fd), lambda: fake.mkdir("x", dir_fd=fd)):
-        with pytest.raises(FileNotFoundError):
-            call()
-    assert fake.stat(fd).st_ino == inode
+    with pytest.raises(FileNotFoundError):
+        fake.mkdir("x", dir_fd=fd)
+    assert (fake.listdir(fd), list(fake.scandir(fd))) == ([], [])
+    assert (fake.stat(fd).st_ino, fake.stat(fd).st_nlink) == (inode, 0)
 
 
 def test_paths_are_brought_into_shape() -> None:
