@@ -10,7 +10,8 @@ from fakecluster.compare.comparison import VERB, Comparison
 from fakecluster.compare.moves import Story
 from fakecluster.compare.told import labels, span, stage_text, verdict
 from fakecluster.report.page import page_from
-from fakecluster.report.timeline import CLUSTER_LANE, NO_CAUSE, as_data, timeline_of
+from fakecluster.report.timeline import CLUSTER_LANE, NO_CAUSE, timeline_of
+from fakecluster.report.timeline_data import as_data
 from fakecluster.report.words import plain
 
 _X, _LANE, _KIND, _GLYPH, _TEXT, _ERRNO, _CAUSE = range(7)

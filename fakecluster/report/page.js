@@ -120,10 +120,13 @@ stage.addEventListener("pointerleave", () => { view.hover = -1; tip.hidden = tru
 stage.addEventListener("dblclick", (event) => { const place = point(event); if (place.y < height - OVERVIEW) zoom(0.4, place.x); });
 
 function hover(place) {
-  const index = under(place.x, place.y);
+  const target = targetAt(place.x, place.y), index = target ? target.event : -1;
   canvas.classList.toggle("pointing", index >= 0);
   tip.hidden = index < 0;
-  if (index >= 0 && index !== view.hover) describe(tip, index);
+  if (index >= 0 && index !== view.hover) {
+    describe(tip, index);
+    if (target.count > 1) tip.append(cell("cause", target.count - 1 + " more at this place: zoom in"));
+  }
   view.hover = index;
   if (index < 0) return;
   const w = tip.offsetWidth, h = tip.offsetHeight;

@@ -16,7 +16,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
-from fakecluster.report.timeline import as_data, timeline_of
+from fakecluster.report.timeline import timeline_of
+from fakecluster.report.timeline_data import as_data
 from fakecluster.trace import Line
 from o2cbd.core.records import Header
 

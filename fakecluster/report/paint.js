@@ -679,10 +679,10 @@ function paintOverview() {
   pen.globalAlpha = 1;
 }
 
-// The event under a point; the weightiest, then the nearest, wins.
-function under(x, y) {
+// What is under a point; the weightiest, then the nearest, wins.
+function targetAt(x, y) {
   let best = null, bestScore = -1;
-  if (x < gutter - 6 || y > height - OVERVIEW) return -1;
+  if (x < gutter - 6 || y > height - OVERVIEW) return null;
   for (const one of targets) {
     let near;
     if (one.x1 !== undefined) {
@@ -695,7 +695,12 @@ function under(x, y) {
     }
     if (one.weight + near > bestScore) { bestScore = one.weight + near; best = one; }
   }
-  return best ? best.event : -1;
+  return best;
+}
+
+function under(x, y) {
+  const found = targetAt(x, y);
+  return found ? found.event : -1;
 }
 
 function distance(x, y, line) {

@@ -320,3 +320,16 @@ def test_a_recorders_trace_shows_the_wall_clock(open_page: Any, make_trace: Any)
 
     assert "2026-02-03 04:05:08.000Z" in page.text("#detail")
     assert "12 earlier records not kept" in page.text("#facts")
+
+
+def test_marks_that_share_a_place_say_how_many_they_are(open_page: Any, make_trace: Any) -> None:
+    trace = make_trace()
+    trace.view(0, 1, "1-3")
+    index = trace.step(5_000_000, 1, "add-node", "node1")
+    for node in ("node2", "node3"):
+        trace.step(5_000_010, 1, "add-node", node)
+    trace.view(10_000_000, 1, "1-3")
+    page = open_page(trace)
+    page.mouse("mouseMoved", *page.on_stage(index))
+
+    assert "2 more at this place: zoom in" in page.text("#tip")

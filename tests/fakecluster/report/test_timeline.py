@@ -11,9 +11,9 @@ from fakecluster.report.timeline import (
     NO_CAUSE,
     QUORATE,
     UNKNOWN,
-    as_data,
     timeline_of,
 )
+from fakecluster.report.timeline_data import as_data
 
 
 def drawn(trace: Any) -> Any:
@@ -218,3 +218,29 @@ def test_the_data_names_lanes_where_the_trace_names_nodes(make_trace: Any) -> No
     trace.add(5, 0, "cman", "heal", detail="")
 
     assert as_data(drawn(trace))["splits"] == [[0, 5, [[1], [2]]]]
+
+
+def test_a_real_partition_is_shaded_though_only_the_verb_tells_of_it(make_trace: Any) -> None:
+    trace = make_trace(arm="process", utc="2026-02-03T04:05:06.000000Z")
+    trace.add(0, 1, "daemon", "start")
+    trace.add(5, 0, "verb", "partition", groups="1,2/3")
+    trace.add(6, 0, "verb", "cut", speaker=1, listener=2)
+    trace.add(9, 0, "verb", "heal")
+    made = timeline_of(trace.header, trace.lines)
+
+    assert [(one.begin_us, one.end_us, one.groups) for one in made.splits] == [(5, 9, ("1,2", "3"))]
+    assert made.cuts == [(6, 9, 1, 2)]
+
+
+def test_a_partition_that_is_told_twice_is_one(story: Any) -> None:
+    assert len(timeline_of(story.header, story.lines).splits) == 1
+
+
+def test_a_real_daemon_that_is_met_in_mid_life_lived_before(make_trace: Any) -> None:
+    trace = make_trace(arm="process", utc="2026-02-03T04:05:06.000000Z")
+    trace.add(0, 2, "verb", "daemon-start")
+    trace.view(10, 1, "1-2")
+    trace.add(20, 2, "daemon", "start")
+    trace.view(30, 2, "1-2")
+
+    assert sorted(timeline_of(trace.header, trace.lines).lives) == [(1, 0, 30), (2, 20, 30)]
