@@ -55,7 +55,7 @@ def _await(lab: Lab, expected: Mapping[int, tuple[int, ...]], what: str, say: Pr
 def _membership(lab: Lab, say: Progress) -> None:
     configuration = corosync_conf([lab.identity(number) for number in lab.hosts], name=CLUSTER)
     lab.each(lambda number: start_corosync(lab.guests[number], configuration))
-    together = dict.fromkeys((1, 2, 3), (1, 2, 3))
+    together = dict.fromkeys(lab.hosts, (1, 2, 3))
     _await(lab, together, "three members", say)
     lab.network.partition((1, 2), (3,))
     _await(lab, {1: (1, 2), 2: (1, 2), 3: (3,)}, "partition 1,2/3", say)
