@@ -13,7 +13,6 @@ import pytest
 
 from o2cbd import __version__, settings_file
 from o2cbd.cli import LazyGroup
-from o2cbd.settings import DaemonSettings
 
 ROOT = Path(__file__).parents[2]
 PACKAGING = ROOT / "packaging"
@@ -65,22 +64,29 @@ def test_the_packages_version_is_the_daemons() -> None:
     assert re.findall(r"\Ao2cbd \((\S+)-\d+\)", changelog) == [__version__]
 
 
-def test_the_sample_changes_nothing() -> None:
-    """As it is installed it is good, and the same as none."""
-    assert settings_file.from_data(tomllib.loads(SAMPLE), origin="sample") == DaemonSettings()
+def test_the_sample_follows_corosync_with_everybody_in_the_table() -> None:
+    """And says nothing else: whatever it sets besides would need its reason, here and there."""
+    assert tomllib.loads(SAMPLE) == {
+        "membership": {"source": "corosync"},
+        "table": {"scope": "configured"},
+        "cluster": {},
+    }
+    settings_file.from_data(tomllib.loads(SAMPLE), origin="sample")
 
 
-def test_every_line_that_the_sample_offers_is_good() -> None:
-    """Taking a # away never breaks the start."""
-    offered = re.sub(r"^#(?=\S+ = |\[)", "", SAMPLE, flags=re.MULTILINE)
+@pytest.mark.parametrize("left_out", ["ring", "subnet"])
+def test_every_line_that_the_sample_offers_is_good(left_out: str) -> None:
+    """Taking a # away never breaks the start; of two that exclude each other one is taken."""
+    offered = re.sub(rf"^#(?!{left_out})(?=\S+ = |\[)", "", SAMPLE, flags=re.MULTILINE)
     data = tomllib.loads(offered)
     assert {key for section in data.values() for key in section} >= {"scope", "name", "alpha"}
     settings_file.from_data(data, origin="sample")
 
 
 def test_the_sample_says_why_one_would_choose_the_scope() -> None:
-    assert '"configured"' in SAMPLE
-    assert "corosync" in SAMPLE
+    reason = SAMPLE.partition("\n[table]\n")[2].partition("\nscope = ")[0]
+    assert reason.count("\n#") > 3
+    assert '"members"' in reason
 
 
 def manual_of_settings() -> ModuleType:
