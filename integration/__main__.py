@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from integration.deb import build as build_package
+from integration.deb import checked_revision
 from integration.errors import CannotRunError, GuestError
 from integration.image import image
 from integration.lab import command as lab
@@ -53,7 +54,11 @@ def parser() -> argparse.ArgumentParser:
         help="in a directory below this one (the cache); it stays while nothing changes",
     )
     deb.add_argument(
-        "--revision", default="", metavar="TEXT", help="appended to the version, as +b1"
+        "--revision",
+        type=checked_revision,
+        default="",
+        metavar="TEXT",
+        help="appended to the version, as +b1",
     )
     run = commands.add_parser("smoke", help="hold a real kernel against the fake, and follow it")
     run.add_argument("--json", action="store_true", help="end with a summary as one JSON line")
@@ -82,21 +87,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit code."""
     arguments = parser().parse_args(argv)
     signal.signal(signal.SIGTERM, _terminated)
-    cache = cache_directory(os.environ)
     try:
-        if arguments.command == "image":
-            for kind in arguments.kinds or IMAGES:
-                print(image(cache, IMAGES[kind], say, anew=arguments.anew).directory)
-            return EXIT_GOOD
-        if arguments.command == "lab":
-            lab.run(arguments, cache, say)
-            return EXIT_GOOD
-        if arguments.command == "deb":
-            output = arguments.output or cache
-            print(build_package(output, say, revision=arguments.revision))
-            return EXIT_GOOD
-        options = Options(seed=arguments.seed, sequences=arguments.sequences)
-        verdict = smoke(cache, options, say)
+        return _done(arguments, cache_directory(os.environ))
     except CannotRunError as error:
         say(f"could not run: {error}")
         return EXIT_CANNOT_RUN
@@ -106,6 +98,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         say("stopped")
         return 128 + signal.SIGINT
+
+
+def _done(arguments: argparse.Namespace, cache: Path) -> int:
+    """Do what was asked for; the exit code."""
+    if arguments.command == "image":
+        for kind in arguments.kinds or IMAGES:
+            print(image(cache, IMAGES[kind], say, anew=arguments.anew).directory)
+        return EXIT_GOOD
+    if arguments.command == "lab":
+        lab.run(arguments, cache, say)
+        return EXIT_GOOD
+    if arguments.command == "deb":
+        print(build_package(arguments.output or cache, say, revision=arguments.revision))
+        return EXIT_GOOD
+    verdict = smoke(cache, Options(seed=arguments.seed, sequences=arguments.sequences), say)
     if arguments.json:
         print(json_line(verdict))
     return EXIT_GOOD if verdict.good else EXIT_DIFFERENCE
