@@ -28,7 +28,7 @@ def deep_parts(place: Place) -> Parts:
     host_os = ModelOs(place.model, _CONFIGFS, shown={_MOUNTS: lambda: place.mounts.read().encode()})
 
     def connect() -> MembershipSource:
-        return connect_cman(table, calls)
+        return connect_cman(table, calls, every_address=place.every_address)
 
     @contextlib.contextmanager
     def on_stage() -> Iterator[None]:

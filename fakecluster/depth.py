@@ -38,6 +38,8 @@ class Place:
     on_readable: Callable[[], None]
     """Called when the manager has something to say."""
     now_us: Callable[[], int]
+    every_address: bool
+    """The rules choose among all of a node's addresses."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

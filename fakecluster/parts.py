@@ -17,7 +17,12 @@ def parts_of(depth: Depth, place: Place) -> Parts:
     if depth is Depth.ADAPTERS:
         return deep_parts(place)
     return Parts(
-        connect=engine_connect(place.engine, place.node_id, on_readable=place.on_readable),
+        connect=engine_connect(
+            place.engine,
+            place.node_id,
+            on_readable=place.on_readable,
+            every_address=place.every_address,
+        ),
         tree=RememberingTree(DirectTree(place.model), place.model),
         usage=FakeUsage(place.model, place.mounts, place.make_hold),
         on_stage=contextlib.nullcontext,

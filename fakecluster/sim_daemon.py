@@ -112,6 +112,7 @@ class SimDaemon:
             make_hold=self.hold_of,
             on_readable=self.readable,
             now_us=host.timeline.now_us,
+            every_address=self.rules.table.want_every_address,
         )
         self._parts = parts_of(self._depth, place)
         self.agent = Agent(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fakecluster.cman.answers import NodeEntry
@@ -16,7 +16,7 @@ from fakecluster.cman.constants import NodeState as CmanState
 from fakecluster.cman.daemon import Daemon
 from fakecluster.cman.engine import Engine
 from fakecluster.configfs.kernel import NodeState
-from o2cbd.core.rules import Rules, Scope
+from o2cbd.core.rules import Rules, Scope, TableRules
 
 _MAX_NUM = 254
 _NAME_MAX_BYTES = 64
@@ -193,7 +193,7 @@ class Expectation:
     def _claim(self, each: Listed, *, local: bool) -> _Claim | None:
         override = self.rules.table.nodes.get(each.name)
         chosen = None if override is None else override.address
-        address = chosen or _first_ipv4(each.addresses)
+        address = chosen or _first_ipv4(_among(each.addresses, self.rules.table))
         port = (None if override is None else override.port) or self.rules.table.port
         if not 1 <= each.id <= _MAX_NUM or not usable_name(each.name):
             return None
@@ -236,6 +236,16 @@ def _all_apart(rows: list[Row]) -> bool:
             [row.name for row in rows],
         )
     )
+
+
+def _among(addresses: Sequence[str], rules: TableRules) -> list[str]:
+    """Return the addresses that may count, by the standard library's word."""
+    if rules.ring is not None:
+        return list(addresses[rules.ring : rules.ring + 1])
+    if rules.subnet is not None:
+        subnet = ipaddress.ip_network(str(rules.subnet))
+        return [each for each in addresses if ipaddress.ip_address(each) in subnet]
+    return list(addresses)
 
 
 def _first_ipv4(addresses: Iterable[str]) -> str | None:

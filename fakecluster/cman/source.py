@@ -41,8 +41,14 @@ class EngineSource:
     """
 
     def __init__(
-        self, engine: Engine, node_id: int, on_readable: Callable[[], None] | None
+        self,
+        engine: Engine,
+        node_id: int,
+        on_readable: Callable[[], None] | None,
+        *,
+        every_address: bool,
     ) -> None:
+        self._every_address = every_address
         self._on_readable = on_readable
         self._notices: list[Notice] = []
         self._lost = False
@@ -83,11 +89,13 @@ class EngineSource:
             quorum = Quorum.QUORATE if quorate else Quorum.INQUORATE
             said = (cluster, local_id, quorum, two_node)
             last = self._last
-            if last is not None and last[0] is entries and last[1] == said and not two_node:
+            asked_more = two_node or self._every_address
+            if last is not None and last[0] is entries and last[1] == said and not asked_more:
                 return last[2]
             members: list[Member] = []
             absentees: list[Absentee] = []
-            known = self._known
+            # Interfaces that the list does not show are asked for each time.
+            known = {} if self._every_address else self._known
             for each in entries:
                 if each.state is not NodeState.MEMBER:
                     absentees.append(self._absentee(each, two_node=two_node))
@@ -131,6 +139,8 @@ class EngineSource:
         """The listed address is the first interface's; others are asked for if it is not IPv4."""
         if entry.node_id == QDISK_LISTED_ID:
             return ()
+        if self._every_address:
+            return tuple(self._client.get_node_addrs(entry.node_id)) or (entry.address or "",)
         if entry.address and ":" not in entry.address:
             return (entry.address,)
         return tuple(dict.fromkeys(self._client.get_node_addrs(entry.node_id)))
@@ -167,7 +177,11 @@ class EngineSource:
 
 
 def engine_connect(
-    engine: Engine, node_id: int, *, on_readable: Callable[[], None] | None = None
+    engine: Engine,
+    node_id: int,
+    *,
+    on_readable: Callable[[], None] | None = None,
+    every_address: bool = False,
 ) -> Connect:
     """Return what opens a source on one node of an engine.
 
@@ -175,10 +189,11 @@ def engine_connect(
         engine: the cluster.
         node_id: whose daemon.
         on_readable: called, possibly many times, when `dispatch` has something to give.
+        every_address: see `o2cbd.membership.cman.CmanSource`.
     """
 
     def connect() -> MembershipSource:
-        return EngineSource(engine, node_id, on_readable)
+        return EngineSource(engine, node_id, on_readable, every_address=every_address)
 
     return connect
 

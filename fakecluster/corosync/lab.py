@@ -22,7 +22,7 @@ from o2cbd.membership.libcorosync_table import (
     QuorumHandle,
 )
 
-PATIENCE_S: Final = 60
+PATIENCE_S: Final = 30
 """No corosync takes so long for anything; who waits longer waits in vain."""
 
 TOKEN_MS: Final = 300
@@ -70,8 +70,11 @@ class Block:
 
     id: int
     name: str
+    """Empty: it has none."""
     rings: Sequence[str]
+    """What stands as ring0_addr and so on; empty text: there is no such ring."""
     more: dict[str, str] = field(default_factory=dict)
+    """Other keys."""
 
     def text(self) -> str:
         """Write it."""
@@ -159,7 +162,6 @@ class CorosyncLab:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as told:
             ready.unlink(missing_ok=True)
             told.bind(os.fspath(ready))
-            told.settimeout(PATIENCE_S)
             with (self._directory / f"corosync{node_id}.log").open("ab") as log:
                 process = subprocess.Popen(
                     host.command("corosync", "-f", "-c", f"{self._directory}/corosync.conf"),
@@ -168,12 +170,10 @@ class CorosyncLab:
                     stderr=log,
                     env={**os.environ, "NOTIFY_SOCKET": os.fspath(ready)},
                 )
-            try:
-                while b"READY=1" not in told.recv(4096):
-                    pass
-            except TimeoutError:
+            if not _served(process, told):
                 process.kill()
-                raise LabError(f"corosync does not start: {self.log(node_id)}") from None
+                process.wait()
+                raise LabError(f"corosync does not start: {self.log(node_id)}")
         self._running[node_id] = _Running(process=process, observer=host.call(self._observe))
         host.run("corosync-cmapctl", "-s", "cfg.shutdown_timeout", "u32", str(SHUTDOWN_TIMEOUT_MS))
 
@@ -253,13 +253,16 @@ class CorosyncLab:
         )
 
     def _enough(self, count: int) -> bool:
-        return count * 2 > len(self._ids) or (self.configuration.two_node and count > 0)
+        return count * 2 > len(self.configuration.blocks) or (
+            self.configuration.two_node and count > 0
+        )
 
     def _observe(self) -> _Observer:
         made: list[_Observer] = []
 
         def on_quorum(quorate: bool, ring: int, members: tuple[int, ...]) -> None:  # noqa: FBT001 - a callback
-            made[0].quorate, made[0].ring, made[0].members = quorate, ring, members
+            if self.configuration.provider:
+                made[0].quorate, made[0].ring, made[0].members = quorate, ring, members
 
         def on_nodelist(ring: int, members: tuple[int, ...]) -> None:
             if not self.configuration.provider:
@@ -269,6 +272,24 @@ class CorosyncLab:
         made.append(_Observer(quorum=quorum, cfg=self._table.cfg_initialize(lambda _flags: None)))
         quorum.trackstart(TRACK_CHANGES)
         return made[0]
+
+
+def _served(process: subprocess.Popen[bytes], told: socket.socket) -> bool:
+    """Wait until a corosync says that it serves; False when it ends, or says nothing."""
+    end = os.pidfd_open(process.pid)
+    poller = select.poll()
+    poller.register(end, select.POLLIN)
+    poller.register(told, select.POLLIN)
+    try:
+        while fds := {fd for fd, _events in poller.poll(PATIENCE_S * 1000)}:
+            if told.fileno() in fds:
+                if b"READY=1" in told.recv(4096):
+                    return True
+            else:
+                return False
+        return False
+    finally:
+        os.close(end)
 
 
 def _block(node: NodeConfig) -> Block:

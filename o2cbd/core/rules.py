@@ -58,6 +58,11 @@ class TableRules:
     subnet: Subnet | None = None
     """The first address in it counts."""
 
+    @property
+    def want_every_address(self) -> bool:
+        """True when the first address that a manager gives may not be the one that counts."""
+        return self.ring is not None or self.subnet is not None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemovalRules:

@@ -38,14 +38,8 @@ def open_unheard(settings: DaemonSettings, calls: CallBoard) -> MembershipSource
     from o2cbd.membership import cman, libcman  # noqa: PLC0415 - where it is wanted
 
     table = libcman.load(settings.libcman or libcman.DEFAULT_LIBRARY)
-    every = _every_address(settings)
-    return cman.CmanSource(cman.open_cman(table, calls), calls, every_address=every)
-
-
-def _every_address(settings: DaemonSettings) -> bool:
-    """True when the first address of a node may not be the one that counts."""
-    rules = settings.rules.table
-    return rules.ring is not None or rules.subnet is not None
+    every_address = settings.rules.table.want_every_address
+    return cman.CmanSource(cman.open_cman(table, calls), calls, every_address=every_address)
 
 
 def _cman_connect(settings: DaemonSettings, calls: CallBoard) -> Connect:
@@ -53,7 +47,7 @@ def _cman_connect(settings: DaemonSettings, calls: CallBoard) -> Connect:
     from o2cbd.membership.libcman_table import LibcmanTable  # noqa: PLC0415 - the same
 
     loaded: list[LibcmanTable] = []
-    every_address = _every_address(settings)
+    every_address = settings.rules.table.want_every_address
 
     def connect() -> MembershipSource:
         if not loaded:

@@ -21,7 +21,8 @@ ROWS = """
 level-triggered one-pass resync
 start-wait start-adopt not-a-member not-configfs foreign-cluster cluster-name manager-lost
 manager-stuck read-fails sigterm kill-9 second-instance ocfs2-tools ready
-scope-members scope-configured port address left-out duplicates incarnation stale-entry half-made
+scope-members scope-configured port address address-by-subnet-or-ring
+left-out duplicates incarnation stale-entry half-made
 order never add-fails add-waits local-retry local-wrong replace pinned back-again inquorate two-node
 quorum-unknown hold errno fingerprint
 vote-once vote-facts vote-forced vote-no-teardown vote-again
@@ -37,7 +38,7 @@ semaphore-key semaphore-mutex semaphore-unusable semaphore-names
 
 # Every row that waits, by name: nothing else may.
 ROWS_LATER = """
-address-by-subnet-or-ring fingerprint-alert presence-socket metrics reload flush
+fingerprint-alert presence-socket metrics reload flush
 """
 
 

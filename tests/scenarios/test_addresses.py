@@ -159,6 +159,45 @@ def test_port_option(make: MakeCluster) -> None:
     assert {row.port for row in cluster.table(1).values()} == {7800}
 
 
+def test_address_in_the_subnet(make: MakeCluster) -> None:
+    """address-by-subnet-or-ring: of two networks the one that is chosen; a per-node one wins."""
+    topology = cluster_of(
+        node(1, "10.0.0.1", "10.77.0.1"),
+        node(2, "fd00::2", "10.77.0.2"),
+        node(3, "10.77.0.3", "10.0.0.3"),
+        node(4, "10.0.0.4"),
+    )
+    chosen = '[membership]\nsubnet = "10.77.0.0/24"\n[nodes.node3]\naddress = "10.0.0.3"'
+    cluster = make(topology, settings=chosen)
+    for host in (1, 2, 3, 4):
+        cluster.daemon_start(host)
+    cluster.in_sync(1, 2, 3, nodes=(1, 2, 3))
+
+    for host in (1, 2, 3):
+        assert {name: row.address for name, row in cluster.table(host).items()} == {
+            "node1": "10.77.0.1",
+            "node2": "10.77.0.2",
+            "node3": "10.0.0.3",
+        }
+        cluster.leaves_out(host, 4, "no address in subnet 10.77.0.0/24, only 10.0.0.4")
+
+
+def test_address_of_the_ring(make: MakeCluster) -> None:
+    """address-by-subnet-or-ring: the second interface of each; who has none there is left out."""
+    topology = cluster_of(
+        node(1, "10.0.0.1", "10.77.0.1"), node(2, "fd00::2", "10.77.0.2"), node(3)
+    )
+    cluster = make(topology, settings="[membership]\nring = 1")
+    for host in (1, 2, 3):
+        cluster.daemon_start(host)
+    cluster.in_sync(1, 2, nodes=(1, 2))
+
+    for host in (1, 2):
+        addresses = {name: row.address for name, row in cluster.table(host).items()}
+        assert addresses == {"node1": "10.77.0.1", "node2": "10.77.0.2"}
+        cluster.leaves_out(host, 3, "no IPv4 address on ring 1 (its addresses are 10.0.0.3)")
+
+
 def test_port_of_one_node(make: MakeCluster) -> None:
     """port: `[nodes.NAME] port` for one node, the rest has the common one."""
     cluster = make(3, settings="[table]\nport = 7800\n[nodes.node2]\nport = 7900")
