@@ -131,7 +131,7 @@ def test_no_line_takes_away_what_the_kernel_needs_in_the_daemons_name(daemon_uni
 def test_the_tables_can_be_written_where_all_else_can_be_read(daemon_unit: Any) -> None:
     assert daemon_unit.one("ProtectKernelTunables") == "yes"
     assert daemon_unit.one("ProtectSystem") == "strict"
-    assert daemon_unit.values("ReadWritePaths") == ["/sys/kernel/config"]
+    assert daemon_unit.values("ReadWritePaths") == ["-/sys/kernel/config"]
 
 
 def test_each_hardening_line_has_its_own_reason(daemon_unit: Any) -> None:
