@@ -64,7 +64,11 @@ def _deb_arguments(parser: argparse.ArgumentParser) -> None:
         help="in a directory below this one (the cache); it stays while nothing changes",
     )
     parser.add_argument(
-        "--revision", default="", metavar="TEXT", help="appended to the version, as +b1"
+        "--revision",
+        type=deb.checked_revision,
+        default="",
+        metavar="TEXT",
+        help="appended to the version, as +b1",
     )
 
 

@@ -62,9 +62,7 @@ def build(output: Path, say: Progress, *, revision: str = "") -> Path:
         CannotRunError: a tool is missing, or the build failed; the text has the end of its output.
         ValueError: a revision that no Debian version can have.
     """
-    if not _REVISION.fullmatch(revision):
-        raise ValueError(f"{revision!r} cannot be part of a Debian version")
-    final = output / f"deb-{inputs_digest(revision)}"
+    final = output / f"deb-{inputs_digest(checked_revision(revision))}"
     found = _package_in(final)
     if found is not None:
         say(f"package: {found.name} ({final.name}), built before")
@@ -88,6 +86,17 @@ def build(output: Path, say: Progress, *, revision: str = "") -> Path:
         raise CannotRunError(f"the build of the package ended well and left none in {final}")
     say(f"package: {built.name} ({final.name}) built in {time.monotonic() - began:.0f} s")
     return built
+
+
+def checked_revision(text: str) -> str:
+    """The same text.
+
+    Raises:
+        ValueError: no Debian version can end with it.
+    """
+    if not _REVISION.fullmatch(text):
+        raise ValueError(f"{text!r} cannot be part of a Debian version")
+    return text
 
 
 def inputs_digest(revision: str = "", checkout: Path = CHECKOUT) -> str:

@@ -25,7 +25,8 @@ o2cbd.toml - settings of o2cbd
 FOOTER = """
 # FILES
 */etc/o2cbd/o2cbd.toml*
-: As it is installed, corosync is followed, and every node of its list is in the table; the rest is commented out.
+: As it is installed, corosync is followed, and every node of its list is in the table.
+The rest is commented out.
 
 # SEE ALSO
 **o2cbd**(8)
