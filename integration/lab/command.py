@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a Debian package that apt installs in them; may be given again",
     )
     parser.add_argument(
-        "--directory", type=Path, help="where the consoles are kept (default: nowhere)"
+        "--directory", type=Path, help="takes the consoles (default: one in the cache)"
     )
     parser.add_argument("--bare", action="store_true", help="do not start corosync")
     parser.add_argument(
@@ -53,12 +52,11 @@ def run(arguments: argparse.Namespace, cache: Path, say: Progress) -> None:
     base = cluster_base(cache, say)
     if arguments.package:
         base = installed(base, arguments.package, cache, say)
-    with tempfile.TemporaryDirectory(prefix="o2cbd-lab-") as nowhere:
-        directory = arguments.directory or Path(nowhere)
-        if arguments.check:
-            check(base, cache, directory, say)
-        else:
-            _serve(arguments, base, cache, directory, say)
+    directory = arguments.directory or cache / "consoles"
+    if arguments.check:
+        check(base, cache, directory, say)
+    else:
+        _serve(arguments, base, cache, directory, say)
 
 
 def _serve(

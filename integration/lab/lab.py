@@ -209,5 +209,7 @@ class _Guests(Mapping[int, Guest]):
 
 @contextlib.contextmanager
 def _console(directory: Path, identity: Identity) -> Iterator[IO[bytes]]:
-    with (directory / f"{identity.name}.console").open("w+b") as file:
+    path = directory / f"{identity.name}.console"
+    path.unlink(missing_ok=True)  # another lab may still write to the one of that name
+    with path.open("x+b") as file:
         yield file
