@@ -283,9 +283,7 @@ def test_a_member_that_changed_is_read_anew(changed: NodeRecord, expected: Membe
     assert after == (expected, before[1])
 
 
-def test_every_address_that_is_wanted_stands_at_its_place_and_is_asked_for_each_time() -> (
-    None
-):
+def test_every_address_that_is_wanted_stands_at_its_place_and_is_asked_for_each_time() -> None:
     cman = FakeCman([node(1), node(2), node(0, "/dev/qdisk0")])
     cman.interfaces[1] = ["192.0.2.1", "2001:db8::1", "192.0.2.1"]
     cman.interfaces[2] = []
