@@ -240,12 +240,13 @@ def _all_apart(rows: list[Row]) -> bool:
 
 def _among(addresses: Sequence[str], rules: TableRules) -> list[str]:
     """Return the addresses that may count, by the standard library's word."""
+    left = list(addresses)
     if rules.ring is not None:
-        return list(addresses[rules.ring : rules.ring + 1])
+        left = left[rules.ring : rules.ring + 1]
     if rules.subnet is not None:
         subnet = ipaddress.ip_network(str(rules.subnet))
-        return [each for each in addresses if ipaddress.ip_address(each) in subnet]
-    return list(addresses)
+        left = [each for each in left if ipaddress.ip_address(each) in subnet]
+    return left
 
 
 def _first_ipv4(addresses: Iterable[str]) -> str | None:

@@ -34,6 +34,7 @@ from o2cbd.core.work import ROUNDS_MAX
 from o2cbd.errors import said
 from o2cbd.hold.semaphore import SysvHold
 from o2cbd.membership.sources import open_unheard
+from o2cbd.service.agent_thread import STACK_BYTES
 from o2cbd.service.view import NOT_BEGUN, plan_json
 from o2cbd.settings import DaemonSettings
 
@@ -203,7 +204,11 @@ def _with_patience(read: Callable[[], _Reading], calls: CallBoard) -> _Reading:
         except Failure as failure:
             results.put(failure)
 
-    threading.Thread(target=work, name="reader", daemon=True).start()
+    size = threading.stack_size(STACK_BYTES)
+    try:
+        threading.Thread(target=work, name="reader", daemon=True).start()
+    finally:
+        threading.stack_size(size)
     try:
         result = results.get(timeout=PATIENCE_S)
     except queue.Empty:

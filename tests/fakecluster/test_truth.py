@@ -25,6 +25,7 @@ from o2cbd.core.model import Absentee, Entry, Member, Membership, Quorum
 from o2cbd.core.names import cluster_name_problem, node_name_problem
 from o2cbd.core.policy import desired_table
 from o2cbd.core.rules import NodeOverride, Rules, Scope, TableRules
+from o2cbd.core.subnet import parse_subnet
 
 NAMES = st.sampled_from(["a", "b", "c", "d", "", ".", "..", "x" * 65, "sla/sh", "be\x07ll"])
 ADDRESSES = st.lists(
@@ -59,6 +60,8 @@ def _actual(draw: st.DrawFn) -> tuple[NodeState, ...]:
 
 RULES = st.builds(
     TableRules,
+    ring=st.sampled_from([None, None, 0, 1]),
+    subnet=st.sampled_from([None, None, parse_subnet("10.0.0.2/31"), parse_subnet("0.0.0.0/0")]),
     scope=st.sampled_from(Scope),
     port=st.sampled_from([7777, 7000]),
     nodes=st.dictionaries(

@@ -283,6 +283,19 @@ def test_a_member_that_changed_is_read_anew(changed: NodeRecord, expected: Membe
     assert after == (expected, before[1])
 
 
+def test_every_address_that_is_wanted_stands_at_its_place_and_is_asked_for_each_time() -> None:
+    cman = FakeCman([node(1), node(2), node(0, "/dev/qdisk0")])
+    cman.interfaces[1] = ["192.0.2.1", "2001:db8::1", "192.0.2.1"]
+    cman.interfaces[2] = []
+    source = connect_cman(cman, board(), every_address=True)
+    disk, first, second = source.snapshot().members
+    assert first.addresses == ("192.0.2.1", "2001:db8::1", "192.0.2.1")
+    assert second.addresses == ("192.0.2.2",)
+    assert disk.addresses == ()
+    cman.interfaces[1] = ["192.0.2.1", "198.51.100.1"]
+    assert source.snapshot().members[1].addresses == ("192.0.2.1", "198.51.100.1")
+
+
 def test_a_member_without_any_address_stays_a_member() -> None:
     bare = node(1)._replace(address_length=0)
     cman = FakeCman([bare])
