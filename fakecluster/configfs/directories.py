@@ -135,7 +135,18 @@ class Directories:
         """Find the directory where something new could stand, and its name there.
 
         Raises:
-            Refusal: as `directory`; EEXIST, ENAMETOOLONG; EACCES where the caller may not write.
+            Refusal: as `place_for`; EACCES where the caller may not write.
+        """
+        parent, name = self.place_for(path, caller)
+        if not parent.allows(caller, 3):
+            raise Refusal(errno.EACCES)
+        return parent, name
+
+    def place_for(self, path: str, caller: Caller) -> tuple[Directory, str]:
+        """Find the same, whether the caller may write there or not.
+
+        Raises:
+            Refusal: as `directory`; EEXIST, ENAMETOOLONG.
         """
         parent_path, name = split(path)
         parent = self.directory(parent_path, caller)
@@ -146,8 +157,6 @@ class Directories:
             raise Refusal(errno.ENAMETOOLONG)
         if name in parent.children or name in {"", ".", ".."}:
             raise Refusal(errno.EEXIST)
-        if not parent.allows(caller, 3):
-            raise Refusal(errno.EACCES)
         return parent, name
 
     def removable(self, path: str, caller: Caller) -> Item:

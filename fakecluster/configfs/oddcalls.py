@@ -27,6 +27,11 @@ def _may_own(item: Item, uid: int, gid: int, caller: Caller) -> bool:
     )
 
 
+def _may_link(item: Item, caller: Caller) -> bool:
+    """Return whether the caller may link what is not theirs: a file that they may write."""
+    return caller.uid in {0, item.uid} or (not item.is_dir and item.allows(caller, 6))
+
+
 class OddCalls(ModelBase):
     """chmod, chown, truncate; unlink, symlink, link, mknod, rename."""
 
@@ -92,7 +97,11 @@ class OddCalls(ModelBase):
         self, name: str, path: str, data: str, caller: Caller, source: str = "/"
     ) -> None:
         def work() -> None:
-            self._directories.resolve(source, caller)
+            linked = self._directories.resolve(source, caller)
+            if name == "link" and not _may_link(linked, caller):
+                # protected_hardlinks, which Debian's kernels have on, is asked before rights are.
+                self._directories.place_for(path, caller)
+                raise Refusal(errno.EPERM)
             self._directories.room_for(path, caller)
             raise Refusal(errno.EPERM)
 

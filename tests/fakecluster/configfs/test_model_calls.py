@@ -131,6 +131,14 @@ def test_in_a_sticky_directory_everybody_removes_their_own(made: ConfigfsModel) 
     assert made.find(A) is None
 
 
+def test_others_files_are_not_linked_whatever_the_directory_allows(made: ConfigfsModel) -> None:
+    """As on 6.1 with Debian's protected_hardlinks: EPERM comes before EACCES."""
+    assert refusal(lambda: made.link(f"{A}/num", f"{A}/x", NOBODY)) == "EPERM"
+    assert refusal(lambda: made.link(f"{A}/num", f"{A}/local", NOBODY)) == "EEXIST"
+    made.chmod(f"{A}/num", 0o666)
+    assert refusal(lambda: made.link(f"{A}/num", f"{A}/x", NOBODY)) == "EACCES"
+
+
 def test_owners_may_give_away_what_they_have_to_themselves(made: ConfigfsModel) -> None:
     """As on 6.1: a chown that changes nothing, or to a group of one's own, is nobody's crime."""
     path = f"{A}/num"
