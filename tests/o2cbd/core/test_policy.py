@@ -123,6 +123,18 @@ def test_a_node_without_the_chosen_address_is_left_out_with_those_it_has(
     assert 'set [nodes."n2"] address' in left_out(now, rules)[2]
 
 
+@pytest.mark.parametrize(
+    ("rules", "every"),
+    [
+        (MEMBERS, False),
+        (TableRules(ring=0), True),
+        (TableRules(subnet=parse_subnet("10.0.0.0/8")), True),
+    ],
+)
+def test_every_address_is_wanted_where_one_is_chosen(rules: TableRules, every: bool) -> None:
+    assert rules.want_every_address is every
+
+
 def test_the_first_ipv4_address_counts() -> None:
     now = membership(1, member(2, addresses=("fe80::2", "10.1.0.2", "10.2.0.2")))
     assert desired_table(now, MEMBERS).nodes[1].address == "10.1.0.2"
