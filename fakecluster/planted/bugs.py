@@ -136,18 +136,21 @@ BUGS: Final[Mapping[str, Bug]] = MappingProxyType(
         ),
         "large-ids-wrap": _bug(
             "a node id over 254 is cut to eight bits instead of left out",
-            (_POLICY, "if not 0 < listed.id <= MAX_NUM:", "if not 0 < listed.id & 255 <= MAX_NUM:"),
-            (_POLICY, "        num=listed.id,\n", "        num=listed.id & 255,\n"),
+            (_POLICY, "if not 0 < node_id <= MAX_NUM:", "if not 0 < node_id & 255 <= MAX_NUM:"),
+            (_POLICY, "num=listed.id,", "num=listed.id & 255,"),
             original=False,
         ),
         "quorum-disk-added": _bug(
             "the quorum disk is taken for a node",
-            (_POLICY, "    if listed.id == 0:\n", "    if listed.id == -1:\n"),
-            (_POLICY, "if not 0 < listed.id <= MAX_NUM:", "if not 0 <= listed.id <= MAX_NUM:"),
+            (_POLICY, "    if node_id == 0:\n", "    if node_id == -1:\n"),
+            (_POLICY, "if not 0 < node_id <= MAX_NUM:", "if not 0 <= node_id <= MAX_NUM:"),
             (
                 _POLICY,
-                "next(filter(is_ipv4, listed.addresses), None)",
-                'next(filter(is_ipv4, listed.addresses), None if listed.id else "10.0.0.99")',
+                "listed.advice.address or _chosen(listed.addresses, rules)\n",
+                (
+                    "listed.advice.address or _chosen(listed.addresses, rules)\n"
+                    '    address = address or (None if listed.id else "10.0.0.99")\n'
+                ),
             ),
         ),
         "removes-at-manager-loss": _bug(
