@@ -30,6 +30,7 @@ It is written once, against the driver of `fakecluster/arms/cluster.py`, and run
 ```console
 $ pytest tests/scenarios --arm sim
 $ pytest tests/scenarios --arm process -n 2
+$ pytest tests/scenarios --arm vm-corosync --timeout 1200
 ```
 
 - On `sim` the agent is real. Managers, kernels and time are simulated in one thread, and every
@@ -38,10 +39,14 @@ $ pytest tests/scenarios --arm process -n 2
 - On `process` whole `o2cbd` processes run, with their `libcman.so.3`, its wire protocol, and a FUSE
   mount for each configfs. What can be seen from outside is judged: no kernel near a crash, tables
   equal to policy or told as pending, right entries never made anew.
+- On `vm-corosync` nothing is fake: guests in QEMU with Debian's kernel and corosync 3, the daemon
+  installed by apt from the project's own package and run by its unit, OCFS2 on a shared disk. A
+  *kill* cuts a machine's power, a *partition* is one of the network. Judged as on `process`, and by
+  what the kernels' consoles complain of. What it cannot do stands in its column.
 
 A scenario counts time as a cluster does: something comes to be *soon* or *later*, or lasts for
 *a moment* or *a while*. Each arm has its own clock for that, and waits no longer than it must.
-`--trace-dir DIR` writes each scenario's trace on either arm; `fakecluster replay FILE --html PAGE`
+`--trace-dir DIR` writes each scenario's trace on any arm; `fakecluster replay FILE --html PAGE`
 draws it, and `fakecluster compare A B` lays the traces of two arms side by side.
 At its end the cluster comes to rest and is judged, whatever the scenario itself looked at.
 """

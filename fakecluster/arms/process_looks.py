@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from fakecluster.arms.process import ProcessCluster
-from fakecluster.arms.values import Call, Row, Vote, Waiting
-from fakecluster.arms.words import ClusterWords
-from o2cbd.core.model import UNSET_ADDRESS, State, Why
+from fakecluster.arms.status_looks import StatusLooks
+from fakecluster.arms.values import Call, Row
+from o2cbd.core.model import UNSET_ADDRESS
 from o2cbd.service.client import ControlClient, NoDaemonError
 
 
-class ProcessLooks(ClusterWords):
+class ProcessLooks(StatusLooks):
     """The looking half of the `process` arm."""
 
     processes: ProcessCluster
@@ -102,57 +102,7 @@ class ProcessLooks(ClusterWords):
             for done in self.processes.ctl("journal", node=host)["calls"]
         )
 
-    def _status(self, host: int) -> Mapping[str, Any] | None:
-        return self.processes.status(host) if self.runs(host) else None
-
-    def state(self, host: int) -> State | None:
-        """See `Cluster.state`."""
-        status = self._status(host)
-        return None if status is None else State(status["state"])
-
-    def reason(self, host: int) -> str:
-        """See `Cluster.reason`."""
-        return str((self._status(host) or {"reason": ""})["reason"])
-
-    def quorate(self, host: int) -> bool | None:
-        """See `Cluster.quorate`."""
-        quorate: bool | None = (self._status(host) or {"quorate": None})["quorate"]
-        return quorate
-
-    def incarnations(self, host: int) -> dict[int, int]:
-        """See `Cluster.incarnations`."""
-        members = (self._status(host) or {"members": []})["members"]
-        return {each["id"]: each["incarnation"] for each in members}
-
-    def pending(self, host: int) -> tuple[Waiting, ...]:
-        """See `Cluster.pending`."""
-        return tuple(
-            Waiting(
-                step=each["step"],
-                node=each["node"],
-                why=Why(each["why"]),
-                errno=each["errno"] or "",
-                reason=each["reason"],
-            )
-            for each in (self._status(host) or {"pending": []})["pending"]
-        )
-
-    def left_out(self, host: int) -> dict[int, str]:
-        """See `Cluster.left_out`."""
-        left = (self._status(host) or {"left_out": []})["left_out"]
-        return {each["id"]: each["reason"] for each in left}
-
-    def held(self, host: int) -> bool:
-        """See `Cluster.held`."""
-        return (self._status(host) or {"hold": None})["hold"] is not None
-
-    def vote(self, host: int) -> Vote | None:
-        """See `Cluster.vote`."""
-        vote = (self._status(host) or {"vote": None})["vote"]
-        if vote is None:
-            return None
-        return Vote(yes=vote["answer"] == "yes", reason=vote["reason"], forced=vote["forced"])
-
-    def fingerprint(self, host: int) -> str:
-        """See `Cluster.fingerprint`."""
-        return str((self._status(host) or {"fingerprint": ""})["fingerprint"])
+    def status(self, host: int) -> Mapping[str, Any]:
+        """See `StatusLooks.status`."""
+        status = self.processes.status(host) if self.runs(host) else None
+        return {} if status is None else status

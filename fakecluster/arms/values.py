@@ -34,19 +34,50 @@ class Capability(enum.Enum):
     QUORUM_DISK = "a quorum disk"
     TWO_NODE = "two_node"
     IPV6_ONLY = "a node without an IPv4 address"
-    RENAMING = "names that change under a running cluster"
+    RENAMED_CLUSTER = "a cluster name that changes"
+    LEAVING_FOR_GOOD = "a node that leaves with `remove`"
+    FENCING_NOTICE = "a manager that is told of a fencing"
+    SEVERAL_ADDRESSES = "several addresses a node"
+    DUPLICATE_ID = "a configuration with one id twice"
+    SILENCE_ABOUT_ABSENTEES = "a manager that knows no address of a node that is away"
+    PINS_BY_HAND = "a pin that no heartbeat holds"
+    CALL_ORDER = "every configfs call in its order, failed ones too"
     STOPPED_MANAGER = "a manager that hangs"
     FAILING_READS = "readings of the manager that fail"
     NOTICE_FAULTS = "notices that are lost, late or doubled"
     CALL_FAULTS = "configfs calls that fail, and a daemon killed inside one"
     UNREADABLE_MOUNTS = "a mount table that cannot be read"
-    MANY_NODES = "255 nodes"
+    MANY_NODES = "more than five nodes"
 
 
-ARMS: Final = ("sim", "process")
+ARMS: Final = ("sim", "process", "vm-corosync")
 """Every arm that there is, by its word for `--arm`."""
 
-MISSING: Final[Mapping[str, Mapping[Capability, str]]] = {"sim": {}, "process": {}}
+_NO_REAL_ONE: Final = "real kernels and managers are not made to fail by hand"
+_VM_COROSYNC: Final[Mapping[Capability, str]] = {
+    Capability.ANY_ID: "guests have the numbers of their nodes, up to 254",
+    Capability.QUORUM_DISK: "corosync 3 has no quorum disk",
+    Capability.IPV6_ONLY: "the rings of the guests are IPv4",
+    Capability.RENAMED_CLUSTER: "corosync takes no other cluster name while it runs",
+    Capability.LEAVING_FOR_GOOD: "corosync knows no `remove`",
+    Capability.FENCING_NOTICE: "corosync is not told of fencing",
+    Capability.SEVERAL_ADDRESSES: "the guests have one ring, and one `o2cb_address` a node",
+    Capability.DUPLICATE_ID: "corosync refuses such a file",
+    Capability.SILENCE_ABOUT_ABSENTEES: "corosync's node list has every address",
+    Capability.FAILING_READS: _NO_REAL_ONE,
+    Capability.NOTICE_FAULTS: _NO_REAL_ONE,
+    Capability.CALL_FAULTS: _NO_REAL_ONE,
+    Capability.UNREADABLE_MOUNTS: _NO_REAL_ONE,
+    Capability.PINS_BY_HAND: "a real kernel pins for its own reasons only",
+    Capability.CALL_ORDER: "inotify shows neither failed calls nor all in their order",
+    Capability.MANY_NODES: "five emulated guests are what two processors carry",
+}
+
+MISSING: Final[Mapping[str, Mapping[Capability, str]]] = {
+    "sim": {},
+    "process": {},
+    "vm-corosync": _VM_COROSYNC,
+}
 """By arm: what it cannot do, with the reason."""
 
 

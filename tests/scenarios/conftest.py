@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
@@ -18,10 +18,20 @@ from fakecluster.arms.words import ClusterWords
 from fakecluster.cman.topology import Topology
 from fakecluster.depth import Depth
 from fakecluster.sim_trace import header_of
-from fakecluster.trace_file import TraceWriter
+from fakecluster.trace_file import TraceFile, TraceWriter
 from fakecluster.world import World
 
 Boot = Callable[[ClusterSpec, ExitStack, pytest.Item], ClusterWords]
+
+
+class ToldCluster(ClusterWords, Protocol):
+    """A cluster whose history is put together from what its daemons tell."""
+
+    def trace(self, outcome: str | None = None) -> TraceFile:
+        """Return everything so far as one trace."""
+        ...
+
+
 CLUSTERS = pytest.StashKey[list[ClusterWords]]()
 REACHED_ITS_END = pytest.StashKey[bool]()
 
@@ -92,17 +102,45 @@ def _process(config: pytest.Config) -> Boot:
         stack.callback(check_gone)
         cluster = stack.enter_context(ProcessArm(spec, Path(name)))
 
-        def write(path: Path) -> None:
-            path.write_text(cluster.trace(_outcome(cluster, item)).as_text(), encoding="utf-8")
-
         if traces is not None:
-            stack.callback(write, _trace_file(traces, item))
+            stack.callback(_write_trace, cluster, item, _trace_file(traces, item))
         return cluster
 
     return boot
 
 
-BOOTS: Mapping[str, Callable[[pytest.Config], Boot]] = {"sim": _sim, "process": _process}
+def _vm_corosync(config: pytest.Config) -> Boot:
+    # Imported here: it needs QEMU and a guest image, which it makes where there is none.
+    from integration.arm.suite import packaged_base, vm_cluster  # noqa: PLC0415
+    from integration.errors import CannotRunError  # noqa: PLC0415
+
+    traces: Path | None = config.getoption("--trace-dir", None)
+    try:
+        packaged_base()
+    except CannotRunError as error:
+        pytest.exit(f"vm-corosync cannot run: {error}", returncode=77)
+
+    def boot(spec: ClusterSpec, stack: ExitStack, item: pytest.Item) -> ClusterWords:
+        if traces is None:
+            consoles = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vm-")))
+            return stack.enter_context(vm_cluster(spec, consoles))
+        path = _trace_file(traces, item)
+        cluster = stack.enter_context(vm_cluster(spec, path.with_suffix(".consoles")))
+        stack.callback(_write_trace, cluster, item, path)
+        return cluster
+
+    return boot
+
+
+def _write_trace(cluster: ToldCluster, item: pytest.Item, path: Path) -> None:
+    path.write_text(cluster.trace(_outcome(cluster, item)).as_text(), encoding="utf-8")
+
+
+BOOTS: Mapping[str, Callable[[pytest.Config], Boot]] = {
+    "sim": _sim,
+    "process": _process,
+    "vm-corosync": _vm_corosync,
+}
 
 
 def arm_of(config: pytest.Config) -> str:

@@ -60,7 +60,6 @@ def test_addresses_are_swapped(make: MakeCluster) -> None:
     assert cluster.table(1)["node3"].address == "10.0.0.2"
 
 
-@needs(Capability.RENAMING)
 def test_name_change(make: MakeCluster) -> None:
     """replace: the same node under another name is a removal and an add, its own host included."""
     cluster = make(3)
@@ -130,6 +129,7 @@ def test_node_with_the_address_0_0_0_0_is_left_out(make: MakeCluster) -> None:
     cluster.leaves_out(1, 3, "0.0.0.0")
 
 
+@needs(Capability.SEVERAL_ADDRESSES)
 def test_first_ipv4_address_counts(make: MakeCluster) -> None:
     """address: of several the first IPv4 one, wherever it stands."""
     cluster = make(cluster_of(node(1), node(2, "2001:db8::2", "10.0.0.2", "10.1.0.2")))
@@ -138,6 +138,7 @@ def test_first_ipv4_address_counts(make: MakeCluster) -> None:
     assert cluster.table(1)["node2"].address == "10.0.0.2"
 
 
+@needs(Capability.SEVERAL_ADDRESSES)
 def test_address_of_the_settings_wins(make: MakeCluster) -> None:
     """address: `[nodes.NAME] address` chooses the interconnect."""
     cluster = make(
@@ -159,6 +160,7 @@ def test_port_option(make: MakeCluster) -> None:
     assert {row.port for row in cluster.table(1).values()} == {7800}
 
 
+@needs(Capability.SEVERAL_ADDRESSES)
 def test_address_in_the_subnet(make: MakeCluster) -> None:
     """address-by-subnet-or-ring: of two networks the one that is chosen; a per-node one wins."""
     topology = cluster_of(
@@ -182,6 +184,7 @@ def test_address_in_the_subnet(make: MakeCluster) -> None:
         cluster.leaves_out(host, 4, "no address in subnet 10.77.0.0/24, only 10.0.0.4")
 
 
+@needs(Capability.SEVERAL_ADDRESSES)
 def test_address_of_the_ring(make: MakeCluster) -> None:
     """address-by-subnet-or-ring: the second interface of each; who has none there is left out."""
     topology = cluster_of(
@@ -259,6 +262,7 @@ def test_duplicate_address_is_resolved_by_a_leave(make: MakeCluster) -> None:
     cluster.in_sync(1, 4, nodes=(1, 3, 4))
 
 
+@needs(Capability.PINS_BY_HAND)
 def test_duplicate_num_in_the_kernel(make: MakeCluster) -> None:
     """add-waits, stale-entry: an entry of nobody has a member's num; first that one goes."""
     cluster = make(3)
@@ -274,6 +278,7 @@ def test_duplicate_num_in_the_kernel(make: MakeCluster) -> None:
     cluster.in_sync(1, nodes=(1, 2, 3))
 
 
+@needs(Capability.DUPLICATE_ID)
 def test_duplicate_id_in_the_configuration(make: MakeCluster) -> None:
     """duplicates: cman takes the later of two nodes with one id, and so does every table."""
     cluster = make(cluster_of(node(1), node(2), node(3), node(3, "10.0.0.33", name="later")))
@@ -303,6 +308,7 @@ def test_scope_configured(make: MakeCluster) -> None:
         )
 
 
+@needs(Capability.SILENCE_ABOUT_ABSENTEES)
 def test_scope_configured_without_an_address(make: MakeCluster) -> None:
     """scope-configured: cman tells no address of a node that is not there; it is left out so."""
     cluster = make(3, down=(3,), settings='[table]\nscope = "configured"')

@@ -93,6 +93,7 @@ def test_killed_at_rest(make: MakeCluster) -> None:
     assert cluster.calls(1) == before
 
 
+@needs(Capability.PINS_BY_HAND)
 def test_killed_while_a_removal_is_pending(make: MakeCluster) -> None:
     """kill-9, pinned: what waited is nowhere written down, and is found again by looking."""
     cluster = make(3)
@@ -122,6 +123,7 @@ def test_sigterm_leaves_everything_as_it_is(make: MakeCluster) -> None:
     assert cluster.has(1, "node1", "node2", "node3")
 
 
+@needs(Capability.PINS_BY_HAND)
 def test_sigterm_while_a_step_is_pending(make: MakeCluster) -> None:
     """sigterm: it does not wait for pins."""
     cluster = make(3)

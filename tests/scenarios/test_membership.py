@@ -35,6 +35,7 @@ def test_leave(make: MakeCluster) -> None:
     assert cluster.has(3, "node1", "node2", "node3")
 
 
+@needs(Capability.LEAVING_FOR_GOOD)
 def test_leave_for_good(make: MakeCluster) -> None:
     """scope-members: a node that leaves with `remove` goes like any other."""
     cluster = make(3)
@@ -118,6 +119,22 @@ def test_fast_rejoin_that_nobody_saw(make: MakeCluster) -> None:
         cluster.notice(1, NoticeFault.DELAY)
         cluster.kill(3)
         cluster.start(3)
+        cluster.eventually(
+            "host 1 knows the new incarnation",
+            lambda: cluster.incarnations(1).get(3, before) != before,
+        )
+        cluster.in_sync(1, 2, 3, nodes=(1, 2, 3))
+
+
+def test_fast_rejoin(make: MakeCluster) -> None:
+    """incarnation: a manager dies and is back at once; who reads late sees one member all along."""
+    cluster = make(3)
+    cluster.up()
+    before = cluster.incarnations(1)[3]
+
+    with cluster.untouched(1, "node1", "node2"):
+        cluster.cman_crash(3)
+        cluster.cman_start(3)
         cluster.eventually(
             "host 1 knows the new incarnation",
             lambda: cluster.incarnations(1).get(3, before) != before,

@@ -10,6 +10,7 @@ from fakecluster.cman.topology import NodeConfig, Topology
 from o2cbd.core.model import Why
 
 
+@needs(Capability.PINS_BY_HAND)
 def test_pinned_then_unpinned(make: MakeCluster) -> None:
     """pinned: EBUSY makes the removal pending, all else goes on, and the unpin ends it."""
     cluster = make(5, down=(5,))
@@ -55,6 +56,7 @@ def test_clean_umount_pins_nobody(make: MakeCluster) -> None:
     cluster.in_sync(1, 2, nodes=(1, 2))
 
 
+@needs(Capability.PINS_BY_HAND)
 def test_back_again_while_the_removal_is_pinned(make: MakeCluster) -> None:
     """back-again: the node returns, the removal is dropped, and its old entry is right again."""
     cluster = make(3)
@@ -74,6 +76,7 @@ def test_back_again_while_the_removal_is_pinned(make: MakeCluster) -> None:
         )
 
 
+@needs(Capability.PINS_BY_HAND)
 def test_add_waits_for_a_pending_removal(make: MakeCluster) -> None:
     """add-waits: a newcomer has the address of a dead node whose entry is pinned."""
     nodes = [NodeConfig(id=i, name=f"node{i}", addresses=(f"10.0.0.{i}",)) for i in (1, 2, 3)]
@@ -93,6 +96,7 @@ def test_add_waits_for_a_pending_removal(make: MakeCluster) -> None:
     cluster.in_sync(1, nodes=(1, 2, 4))
 
 
+@needs(Capability.PINS_BY_HAND)
 def test_pinned_entry_is_not_replaced_halfway(make: MakeCluster) -> None:
     """replace, pinned: a new address waits with the old entry whole, until the kernel lets go."""
     cluster = make(3)

@@ -26,6 +26,22 @@ def test_partition_3_to_2_and_healing(make: MakeCluster) -> None:
     assert len({cluster.fingerprint(host) for host in (1, 2, 3, 4, 5)}) == 1
 
 
+def test_partition_2_to_1_and_healing(make: MakeCluster) -> None:
+    """inquorate: one of three is cut off; the two forget it, it forgets nobody; all is healed."""
+    cluster = make(3)
+    cluster.up()
+
+    with cluster.untouched(3, "node1", "node2", "node3"):
+        cluster.partition((1, 2), (3,))
+        cluster.in_sync(1, 2, nodes=(1, 2))
+        for lost in ("node1", "node2"):
+            cluster.waits(3, lost, Why.INQUORATE)
+        cluster.heal()
+        cluster.in_sync(1, 2, 3, nodes=(1, 2, 3))
+
+    assert len({cluster.fingerprint(host) for host in (1, 2, 3)}) == 1
+
+
 def test_inquorate_removals_wait(make: MakeCluster) -> None:
     """inquorate: however long it takes, and however often it is looked at."""
     cluster = make(3)
@@ -105,7 +121,7 @@ def test_two_node_split_and_forget(make: MakeCluster) -> None:
     cluster.in_sync(1, nodes=(1,))
 
 
-@needs(Capability.TWO_NODE)
+@needs(Capability.TWO_NODE, Capability.FENCING_NOTICE)
 def test_two_node_death_and_fencing(make: MakeCluster) -> None:
     """two-node: the manager is told that the lost node was fenced, and that is enough."""
     cluster = make(DUO)

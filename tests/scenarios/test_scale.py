@@ -27,6 +27,7 @@ def test_255_nodes_joining(make: MakeCluster) -> None:
     assert cluster.fingerprint(1) == cluster.fingerprint(254)
 
 
+@needs(Capability.MANY_NODES)
 def test_sixteen_hosts_boot_together(make: MakeCluster) -> None:
     """scope-members, order: every host ends with the same table."""
     ids = tuple(range(1, 17))

@@ -100,6 +100,7 @@ def test_forced_while_mounted(make: MakeCluster) -> None:
     assert cluster.has(1, "node1", "node2", "node3")
 
 
+@needs(Capability.LEAVING_FOR_GOOD)
 def test_asked_with_remove(make: MakeCluster) -> None:
     """vote-facts: `leave remove` is a question like any other."""
     cluster = make(3)
@@ -127,6 +128,7 @@ def test_asked_after_a_reconnect(make: MakeCluster) -> None:
     assert cluster.outcome(cluster.shutdown(1)) == "allowed"
 
 
+@needs(Capability.PINS_BY_HAND)
 def test_asked_while_a_removal_is_pinned(make: MakeCluster) -> None:
     """vote-once: a pending step keeps nobody from answering, nor is it use."""
     cluster = make(3)

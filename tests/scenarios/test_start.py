@@ -39,6 +39,7 @@ def test_all_start_at_once(make: MakeCluster) -> None:
     cluster.in_sync(1, 2, 3, nodes=(1, 2, 3))
 
 
+@needs(Capability.CALL_ORDER)
 def test_our_own_node_comes_first_and_each_value_in_one_write(make: MakeCluster) -> None:
     """order: the cluster, then us with all values, then the others, in libo2cb's order."""
     cluster = make(2)
@@ -205,7 +206,7 @@ def test_cluster_of_another_name_than_confirmed(make: MakeCluster) -> None:
     assert cluster.clusters(1) == ()
 
 
-@needs(Capability.RENAMING)
+@needs(Capability.RENAMED_CLUSTER)
 def test_cluster_name_that_changes_is_never_a_second_cluster(make: MakeCluster) -> None:
     """cluster-name: a manager that comes back with another name is no step and no end."""
     cluster = make(3)
