@@ -2,7 +2,9 @@
 
 Host to guest: `{"id", "argv", "env", "cwd", "stdin", "timeout_s"}`. Guest to host:
 `{"ready": ...}` once, then for each command any number of `{"id", "line"}` (a line of its output,
-as it comes) and one `{"id", "rc", "err", "timed_out"}`. Commands run side by side.
+as it comes) and one `{"id", "rc", "err", "timed_out"}`. Commands run side by side. In place of a
+command, `{"id", "call", "arguments"}` calls a function of the agent's own process, whose value is
+its one line, as JSON.
 Standard library only: the guest's agent imports it.
 """
 

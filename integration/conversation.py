@@ -111,6 +111,18 @@ class Call:
             return None
         return self._result
 
+    def wait_line(self, text: str) -> None:
+        """Wait until the command has printed this line; nothing is lost of what comes after it.
+
+        Raises:
+            GuestError: as `result`; or it ended without that line.
+        """
+        while text not in self._out:
+            if self._result is not None:
+                said = self._result.err.strip() or self._result.out.strip()
+                raise GuestError(f"the command ended and never said {text!r}: {said}")
+            self._take(self.next_message(), None)
+
     def lines(self) -> list[str]:
         """The output so far, of what `poll` or `result` has taken."""
         return list(self._out)
@@ -166,21 +178,37 @@ class Conversation:
         Raises:
             GuestError: the guest takes no command.
         """
-        call = Call(f"`{command.argv[0]}` to end", time.monotonic() + command.timeout_s + _GRACE_S)
-        with self._lock:
-            number = next(self._numbers)
-            self._enter(number, call)
         request = {
-            "id": number,
             "argv": list(command.argv),
             "env": dict(command.env),
             "cwd": command.cwd,
             "stdin": command.stdin,
             "timeout_s": command.timeout_s,
         }
+        return self._send(f"`{command.argv[0]}` to end", command.timeout_s, request)
+
+    def call(self, function: str, arguments: Mapping[str, object], timeout_s: float) -> Call:
+        """Let the agent call a function in its own process, and do not wait for it.
+
+        Args:
+            function: as `module:name`; its result is JSON.
+            arguments: by keyword.
+            timeout_s: after this time we lose patience; nobody can end the call.
+
+        Raises:
+            GuestError: the guest takes no command.
+        """
+        request = {"call": function, "arguments": arguments}
+        return self._send(f"{function} to return", timeout_s, request)
+
+    def _send(self, what: str, timeout_s: float, request: Mapping[str, object]) -> Call:
+        call = Call(what, time.monotonic() + timeout_s + _GRACE_S)
+        with self._lock:
+            number = next(self._numbers)
+            self._enter(number, call)
         try:
             with self._sending:
-                self._channel.sendall(encode(request))
+                self._channel.sendall(encode({"id": number, **request}))
         except OSError as error:
             raise GuestError(f"the guest takes no command: {error}") from None
         return call

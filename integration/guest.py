@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
@@ -9,19 +10,21 @@ import platform
 import re
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 from integration.conversation import Call, Command, Conversation, Result
 from integration.errors import GuestError
 from integration.image import Image, Progress
-from integration.payload import DIRECTORY
+from integration.payload import DIRECTORY, pack
 from integration.qemu import Drive, Machine, Running, Wiring, open_file, running
 
 BOOT_TIMEOUT_S = 600
 _KVM_TIMEOUT_S = 25
 _PUT_TIMEOUT_S = 120
+_CALL_TIMEOUT_S = 420
 _SCRATCH_MIB = 256
 
 _ALARMS = re.compile(
@@ -122,6 +125,44 @@ class Guest:
             text = result.err.strip() or result.out.strip()
             raise GuestError(f"in the guest, `{' '.join(argv)}` ended with {result.rc}: {text}")
         return result.out
+
+    def call(
+        self,
+        function: str,
+        arguments: Mapping[str, object] | None = None,
+        timeout_s: float = _CALL_TIMEOUT_S,
+    ) -> Any:
+        """Call a function in the agent's process; its value.
+
+        Args:
+            function: as `module:name`; the guest has the module (`unpack`).
+            arguments: by keyword; they and the value go through JSON.
+            timeout_s: after this time we lose patience.
+
+        Raises:
+            GuestError: it raised something, or the guest ended.
+        """
+        result = self._conversation.call(function, arguments or {}, timeout_s).result()
+        if result.rc != 0:
+            raise GuestError(f"in the guest, {function} failed: {result.err.strip()}")
+        return json.loads(result.out)
+
+    def unpack(self, files: Iterable[tuple[str, Path]], directory: str) -> None:
+        """Bring files to a guest.
+
+        Args:
+            files: the name below the directory, and where it is here.
+            directory: in the guest; made where it is not there.
+
+        Raises:
+            GuestError: the guest could not.
+        """
+        with os.fdopen(pack(files), "rb") as archive:
+            archive.seek(0)
+            text = base64.b64encode(archive.read()).decode()
+        script = 'mkdir -p "$1" && base64 -d | tar -C "$1" -xf -'
+        argv = ["sh", "-c", script, "unpack", directory]
+        self.check(argv, timeout_s=_PUT_TIMEOUT_S, stdin=text)
 
     def put(self, path: str, text: str, mode: int = 0o644) -> None:
         """Write a file, and the directories that it needs.

@@ -1,4 +1,4 @@
-"""The guest's end of the command channel: runs commands, each as it is asked.
+"""The guest's end of the command channel: runs commands and calls functions, each as it is asked.
 
 Standard library only: it runs in the guest.
 """
@@ -6,6 +6,8 @@ Standard library only: it runs in the guest.
 from __future__ import annotations
 
 import contextlib
+import importlib
+import json
 import os
 import platform
 import selectors
@@ -15,6 +17,7 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -50,6 +53,24 @@ def run_command(request: dict[str, Any], send: Send) -> None:
     rc = TIMED_OUT_RC if timed_out else child.returncode
     text = err.decode(errors="replace")
     send({"id": number, "rc": rc, "err": text, "timed_out": timed_out})
+
+
+def call_function(request: dict[str, Any], send: Send) -> None:
+    """Call a function in this process, which costs no start of another; send its value as JSON.
+
+    What it raises is told as a command's failure is.
+    """
+    number, value = request["id"], None
+    try:
+        module, _, name = request["call"].partition(":")
+        function = getattr(importlib.import_module(module), name)
+        value = json.dumps(function(**request["arguments"]))
+    finally:
+        error = sys.exception()
+        if error is None:
+            send({"id": number, "line": value})
+        text = "" if error is None else "".join(traceback.format_exception(error))
+        send({"id": number, "rc": int(error is not None), "err": text, "timed_out": False})
 
 
 def _start(request: dict[str, Any]) -> subprocess.Popen[bytes]:
@@ -129,7 +150,8 @@ def serve(fd: int) -> None:
     lines = Lines()
     while data := os.read(fd, _PIECE):
         for request in lines.feed(data):
-            threading.Thread(target=run_command, args=(request, send), daemon=True).start()
+            work = call_function if "call" in request else run_command
+            threading.Thread(target=work, args=(request, send), daemon=True).start()
 
 
 def main() -> int:

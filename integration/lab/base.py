@@ -107,7 +107,9 @@ def settle(guest: Guest) -> None:
         raise GuestError(f"the guest's systemd is {state or 'silent'}, not running: {failed}")
 
 
-def installed(base: Base, packages: Sequence[Path], cache: Path, say: Progress) -> Base:
+def installed(
+    base: Base, packages: Sequence[Path], cache: Path, say: Progress, off: Sequence[str] = ()
+) -> Base:
     """A base with Debian packages installed by the guest's own apt, without any archive.
 
     Args:
@@ -115,6 +117,7 @@ def installed(base: Base, packages: Sequence[Path], cache: Path, say: Progress) 
         packages: .deb files; all that they depend on is in them or in the image.
         cache: where the result is kept, under the hash of the packages.
         say: takes progress.
+        off: units of theirs that are not to start at boot: the harness says when.
 
     Raises:
         CannotRunError: a file is not there.
@@ -124,17 +127,19 @@ def installed(base: Base, packages: Sequence[Path], cache: Path, say: Progress) 
         digests = [sha256(path.read_bytes()).hexdigest() for path in packages]
     except OSError as error:
         raise CannotRunError(f"no package to install: {error}") from error
-    name = f"installed-{recipe_digest([base.identity, *digests])}"
+    name = f"installed-{recipe_digest([base.identity, *digests, *off])}"
     with lock(cache, name, say):
         if load_facts(cache / name) is None:
-            _install(base, packages, cache, name, say)
+            _install(base, packages, cache, name, say, off)
         facts = load_facts(cache / name)
     if facts is None:
         raise CannotRunError(f"{cache / name} vanished while it was made")
     return replace(base, disk=cache / name / DISK, disk_format="qcow2", identity=facts["identity"])
 
 
-def _install(base: Base, packages: Sequence[Path], cache: Path, name: str, say: Progress) -> None:
+def _install(  # noqa: PLR0917 - private, and all of it is needed
+    base: Base, packages: Sequence[Path], cache: Path, name: str, say: Progress, off: Sequence[str]
+) -> None:
     began = time.monotonic()
     say(f"image: installing {', '.join(path.name for path in packages)} in a guest")
     with making(cache, name) as result, contextlib.ExitStack() as stack:
@@ -147,6 +152,8 @@ def _install(base: Base, packages: Sequence[Path], cache: Path, name: str, say: 
         host.guest.wait_ready(BOOT_TIMEOUT_S)
         settle(host.guest)
         _install_in(host.guest, [path.name for path in packages])
+        for unit in off:
+            host.guest.check(["systemctl", "disable", unit], timeout_s=_END_TIMEOUT_S)
         host.guest.check(["systemctl", "poweroff"], timeout_s=_END_TIMEOUT_S)
         host.wait_end(_END_TIMEOUT_S)
         note_facts(result, packages=[path.name for path in packages])

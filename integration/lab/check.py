@@ -10,7 +10,13 @@ from integration.errors import GuestError
 from integration.guest import alarms
 from integration.image import Progress
 from integration.lab.base import Base
-from integration.lab.corosync import Membership, corosync_conf, membership, start_corosync
+from integration.lab.corosync import (
+    Membership,
+    RingNode,
+    corosync_conf,
+    membership,
+    start_corosync,
+)
 from integration.lab.lab import SHARED_DEVICE, Lab
 from integration.lab.volume import CLUSTER, format_volume, mount_volume, write_tables
 from integration.lab.waiting import wait_until
@@ -53,7 +59,9 @@ def _await(lab: Lab, expected: Mapping[int, tuple[int, ...]], what: str, say: Pr
 
 
 def _membership(lab: Lab, say: Progress) -> None:
-    configuration = corosync_conf([lab.identity(number) for number in lab.hosts], name=CLUSTER)
+    configuration = corosync_conf(
+        [RingNode(machine=lab.identity(number)) for number in lab.hosts], name=CLUSTER
+    )
     lab.each(lambda number: start_corosync(lab.guests[number], configuration))
     together = dict.fromkeys(lab.hosts, (1, 2, 3))
     _await(lab, together, "three members", say)

@@ -10,7 +10,7 @@ from pathlib import Path
 from integration.image import Progress
 from integration.lab.base import Base, cluster_base, installed
 from integration.lab.check import check
-from integration.lab.corosync import corosync_conf, start_corosync
+from integration.lab.corosync import RingNode, corosync_conf, start_corosync
 from integration.lab.lab import Lab
 from integration.lab.prompt import Prompt
 
@@ -65,7 +65,9 @@ def _serve(
     hosts = range(1, arguments.hosts + 1)
     with Lab.started(base, cache=cache, directory=directory, say=say, hosts=hosts) as lab:
         if not arguments.bare:
-            configuration = corosync_conf([lab.identity(number) for number in hosts])
+            configuration = corosync_conf(
+                [RingNode(machine=lab.identity(number)) for number in hosts]
+            )
             lab.each(lambda number: start_corosync(lab.guests[number], configuration))
         prompt = Prompt(lab)
         if arguments.words:

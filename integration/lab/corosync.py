@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from integration.errors import GuestError
@@ -13,30 +13,33 @@ from integration.lab.identity import Identity
 CONFIGURATION = "/etc/corosync/corosync.conf"
 _START_TIMEOUT_S = 300
 _ASK_TIMEOUT_S = 60
-_SECTION = """\
-totem {{
-  version: 2
-  cluster_name: {name}
-  transport: udpu
-  token: {token_ms}
-  token_coefficient: 0
-}}
-quorum {{
-  provider: corosync_votequorum
-}}
-logging {{
-  to_syslog: yes
-}}
-nodelist {{
-{nodes}}}
-"""
-_NODE = """\
-  node {{
-    nodeid: {number}
-    name: {name}
-    ring0_addr: {address}
-{more}  }}
-"""
+TOKEN_MS = 1000
+_TWO_NODE = ("two_node: 1", "wait_for_all: 0")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RingNode:
+    """One `node {}` block."""
+
+    machine: Identity
+    """Whose ring address and number it has."""
+    name: str = ""
+    """Empty: the machine's."""
+    votes: int = 1
+    o2cb_address: str | None = None
+    """None: o2cb uses the ring's."""
+    o2cb_port: int | None = None
+
+    def lines(self) -> Iterator[str]:
+        """The keys of the block."""
+        yield f"nodeid: {self.machine.number}"
+        yield f"name: {self.name or self.machine.name}"
+        yield f"ring0_addr: {self.machine.address}"
+        yield f"quorum_votes: {self.votes}"
+        if self.o2cb_address is not None:
+            yield f"o2cb_address: {self.o2cb_address}"
+        if self.o2cb_port is not None:
+            yield f"o2cb_port: {self.o2cb_port}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,26 +51,43 @@ class Membership:
 
 
 def corosync_conf(
-    nodes: Sequence[Identity],
+    nodes: Sequence[RingNode],
     *,
     name: str = "lab",
-    token_ms: int = 1000,
-    keys: Sequence[str] = (),
+    token_ms: int = TOKEN_MS,
+    two_node: bool = False,
+    version: int = 1,
 ) -> str:
     """A configuration for machines of the lab: udpu, which is the quickest to join.
 
     Args:
-        nodes: the machines in the node list; their numbers are their node ids.
-        name: of the cluster.
+        nodes: in the order in which they stand in the file, which means nothing.
+        name: of the cluster; o2cb takes it, too.
         token_ms: after this time without a token a node is lost.
-        keys: more lines for each node, as `o2cb_port: 7778`.
+        two_node: one vote is enough, and a node that starts alone does not wait for the other.
+        version: counts reloads.
     """
-    more = "".join(f"    {key}\n" for key in keys)
-    text = "".join(
-        _NODE.format(number=node.number, name=node.name, address=node.address, more=more)
-        for node in nodes
+    totem = (
+        "version: 2",
+        f"config_version: {version}",
+        f"cluster_name: {name}",
+        "transport: udpu",
+        f"token: {token_ms}",
+        "token_coefficient: 0",
     )
-    return _SECTION.format(name=name, token_ms=token_ms, nodes=text)
+    quorum = ("provider: corosync_votequorum", *(_TWO_NODE if two_node else ()))
+    blocks = [line for node in nodes for line in _block("node", node.lines())]
+    sections = (
+        _block("totem", totem),
+        _block("quorum", quorum),
+        _block("logging", ("to_syslog: yes",)),
+        _block("nodelist", blocks),
+    )
+    return "".join(f"{line}\n" for section in sections for line in section)
+
+
+def _block(name: str, lines: Iterable[str]) -> list[str]:
+    return [f"{name} {{", *(f"  {line}" for line in lines), "}"]
 
 
 def start_corosync(guest: Guest, configuration: str) -> None:

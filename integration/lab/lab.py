@@ -33,13 +33,16 @@ _SEED_DIGITS = 512
 class Lab:
     """Guests that share a network and a disk; numbered, and named `node<number>`."""
 
-    def __init__(self, hosts: Mapping[int, Host], network: Switch) -> None:
-        """Hold machines that are plugged in; `started` makes them."""
+    def __init__(self, hosts: Mapping[int, Host], network: Switch, state: SavedState) -> None:
+        """Hold machines whose power is off; `started` makes them."""
         self.network = network
         """Who hears whom: `partition`, `cut`, `heal`."""
         self.guests: Mapping[int, Guest] = _Guests(hosts)
         """Who takes commands; a machine that is booted again is a new guest."""
         self._hosts = hosts
+        self._state = state
+        self._fresh = set(hosts)
+        """Who was never on: its first boot is the saved state's."""
 
     @classmethod
     @contextlib.contextmanager
@@ -51,6 +54,7 @@ class Lab:
         directory: Path,
         say: Progress,
         hosts: Sequence[int] = (1, 2, 3),
+        off: Sequence[int] = (),
         network: ipaddress.IPv4Network = DEFAULT_NETWORK,
     ) -> Iterator[Lab]:
         """Clone machines from the base's saved state, and end them with the block.
@@ -61,6 +65,7 @@ class Lab:
             directory: takes `node<number>.console` of each.
             say: takes progress.
             hosts: their numbers, 1 to 254.
+            off: those of them that have no power at first.
             network: where the machine with number n has the nth address.
 
         Raises:
@@ -90,9 +95,9 @@ class Lab:
                     lambda start: starter.submit(start).result(),
                 )
                 stack.callback(machines[identity.number].kill)
-            lab = cls(machines, switch)
+            lab = cls(machines, switch, state)
             try:
-                lab.each(lambda number: lab._clone(number, state))
+                lab.each(lab.boot, [number for number in hosts if number not in off])
                 yield lab
             except GuestError as error:
                 error.add_note(f"the consoles of all machines are in {directory}")
@@ -126,14 +131,18 @@ class Lab:
     def boot(self, number: int, timeout_s: float = BOOT_TIMEOUT_S) -> Guest:
         """Switch a machine on, with the disk that it has; its guest, once that takes commands.
 
-        Its units may still be starting.
+        Its units may still be starting. The first time it is a clone of the saved state.
 
         Raises:
             GuestError: it is on, or does not come up.
         """
         host = self._hosts[number]
-        host.switch_on(self.network.plug(number))
-        host.guest.wait_ready(timeout_s)
+        if number in self._fresh:
+            self._fresh.remove(number)
+            self._clone(number)
+        else:
+            host.switch_on(self.network.plug(number))
+            host.guest.wait_ready(timeout_s)
         return host.guest
 
     def pause(self, number: int) -> None:
@@ -164,14 +173,19 @@ class Lab:
         """
         return self._hosts[number].memory_kib()
 
-    def each(self, work: Callable[[int], T]) -> dict[int, T]:
-        """Do the same for all machines at once; what it gives, by number.
+    def each(self, work: Callable[[int], T], numbers: Sequence[int] | None = None) -> dict[int, T]:
+        """Do the same for several machines at once; what it gives, by number.
+
+        Args:
+            work: takes a machine's number.
+            numbers: for whom; None: for all.
 
         Raises:
             GuestError: of the first machine where it failed.
         """
-        with ThreadPoolExecutor(max_workers=len(self._hosts)) as pool:
-            running = {number: pool.submit(work, number) for number in self._hosts}
+        chosen = list(self._hosts) if numbers is None else list(numbers)
+        with ThreadPoolExecutor(max_workers=max(1, len(chosen))) as pool:
+            running = {number: pool.submit(work, number) for number in chosen}
             try:
                 return {number: future.result() for number, future in running.items()}
             except (KeyboardInterrupt, SystemExit):
@@ -179,9 +193,9 @@ class Lab:
                     host.cut_power()  # or the pool would wait for answers
                 raise
 
-    def _clone(self, number: int, state: SavedState) -> None:
+    def _clone(self, number: int) -> None:
         host = self._hosts[number]
-        host.switch_on(self.network.plug(number), state.incoming)
+        host.switch_on(self.network.plug(number), self._state.incoming)
         host.wait_loaded()
         everybody = [self.identity(other) for other in self._hosts]
         host.guest.check(

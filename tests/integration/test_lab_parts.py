@@ -15,7 +15,7 @@ from integration import image as images
 from integration.errors import GuestError
 from integration.image import Image, Recipe, load_facts, lock, making, note_facts
 from integration.lab import cluster_image, guest_files
-from integration.lab.corosync import Membership, corosync_conf, parse_quorumtool
+from integration.lab.corosync import Membership, RingNode, corosync_conf, parse_quorumtool
 from integration.lab.host import Plugs, cluster_wiring
 from integration.lab.identity import Identity, identity_command
 from integration.lab.prompt import Prompt
@@ -107,13 +107,24 @@ def test_a_user_who_is_not_root_is_told_so(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_the_configuration_names_each_node_by_id_and_address() -> None:
-    nodes = [Identity(number=1), Identity(number=7)]
-    text = corosync_conf(nodes, name="test", token_ms=1500, keys=["o2cb_port: 7778"])
-    assert "cluster_name: test\n" in text
+    nodes = [
+        RingNode(machine=Identity(number=1)),
+        RingNode(machine=Identity(number=7), name="seven", o2cb_address="10.0.0.7", o2cb_port=7778),
+    ]
+    text = corosync_conf(nodes, name="test", token_ms=1500, version=4)
+    assert "config_version: 4\n  cluster_name: test\n" in text
     assert "token: 1500\n  token_coefficient: 0\n" in text
-    assert "nodeid: 7\n    name: node7\n    ring0_addr: 10.77.0.7\n    o2cb_port: 7778\n" in text
-    assert text.count("o2cb_port") == 2
+    assert "nodeid: 1\n    name: node1\n    ring0_addr: 10.77.0.1\n    quorum_votes: 1\n" in text
+    assert "nodeid: 7\n    name: seven\n    ring0_addr: 10.77.0.7\n    quorum_votes: 1\n" in text
+    assert "    o2cb_address: 10.0.0.7\n    o2cb_port: 7778\n" in text
+    assert text.count("o2cb_") == 2
     assert text.count("{") == text.count("}")
+    assert "two_node" not in text
+
+
+def test_a_cluster_of_two_does_not_wait_for_the_other() -> None:
+    text = corosync_conf([RingNode(machine=Identity(number=1))], two_node=True)
+    assert "provider: corosync_votequorum\n  two_node: 1\n  wait_for_all: 0\n}" in text
 
 
 QUORUMTOOL = """\
