@@ -1,0 +1,100 @@
+"""In the guest: everything that an arm looks at, in one answer, without starting a Python for it.
+
+The guest's agent calls these functions in its own process.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+from integration.arm.guest_changes import Watch
+from integration.arm.guest_corosync import manager_view
+from integration.arm.guest_tables import (
+    drop_cluster,
+    drop_node,
+    place_cluster,
+    place_node,
+    tables,
+)
+from integration.arm.guest_volume import make_volume, mount_volume, umount_volume
+from o2cbd.service.client import ControlClient, NoDaemonError
+
+__all__ = [
+    "changes", "drop_cluster", "drop_node", "look", "make_volume", "manager", "mount_volume",
+    "place_cluster", "place_node", "records", "status", "umount_volume", "unit", "utc_us", "watch",
+]  # fmt: skip
+
+_CONFIGFS = Path("/sys/kernel/config")
+_RUNTIME_DIR = "/run/o2cbd"
+_UNIT = "o2cbd.service"
+_UNIT_FACTS = ("ActiveState", "SubState", "MainPID", "ExecMainCode", "ExecMainStatus",
+               "ExecMainStartTimestampMonotonic", "NRestarts", "StatusText")  # fmt: skip
+_TIMEOUT_S = 60
+
+_watches: list[Watch] = []
+
+
+def watch() -> None:
+    """Note from now on every change of the tables; begins once."""
+    if not _watches:
+        _watches.append(Watch(_CONFIGFS))
+
+
+def changes() -> list[dict[str, str]]:
+    """All changes that were noted."""
+    return [change for each in _watches for change in each.changes()]
+
+
+def look() -> dict[str, Any]:
+    """The tables, what the daemon says of itself, and what systemd says of it."""
+    return {"clusters": tables(), "status": status(), "unit": unit()}
+
+
+def status() -> dict[str, Any] | None:
+    """The daemon's own status; None: there is no daemon that answers."""
+    try:
+        with ControlClient(_RUNTIME_DIR) as client:
+            return client.ask({"request": "status"})
+    except NoDaemonError:
+        return None
+
+
+def utc_us() -> int:
+    """This guest's wall clock, in microseconds since 1970."""
+    return time.time_ns() // 1000
+
+
+def records() -> list[str]:
+    """What the daemons of all boots have told: the journal, and the dump of the one that runs."""
+    done = subprocess.run(
+        ["journalctl", "--unit", _UNIT, "--output", "json", "--all", "--no-pager"],
+        check=True, stdout=subprocess.PIPE, text=True, timeout=_TIMEOUT_S,
+    )  # fmt: skip
+    return [*done.stdout.splitlines(), *_dump()]
+
+
+def _dump() -> list[str]:
+    try:
+        with ControlClient(_RUNTIME_DIR) as client:
+            lines: list[str] = client.ask({"request": "dump"})["lines"]
+    except NoDaemonError:
+        return []
+    return lines
+
+
+def unit() -> dict[str, str]:
+    """The facts that systemd keeps of the daemon's unit."""
+    done = subprocess.run(
+        ["systemctl", "show", _UNIT, *(f"--property={name}" for name in _UNIT_FACTS)],
+        check=True, stdout=subprocess.PIPE, text=True, timeout=_TIMEOUT_S,
+    )  # fmt: skip
+    pairs = (line.partition("=") for line in done.stdout.splitlines())
+    return {key: value for key, _, value in pairs}
+
+
+def manager() -> dict[str, Any]:
+    """What this host's corosync holds for true."""
+    return manager_view()

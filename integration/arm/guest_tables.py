@@ -1,0 +1,82 @@
+"""In the guest: the kernel's o2cb tables as files, read and changed by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+CLUSTERS = Path("/sys/kernel/config/cluster")
+ORDER = ("ipv4_port", "ipv4_address", "num", "local")
+"""In which a kernel takes a node's values."""
+CLUSTER_ATTRIBUTES = ("idle_timeout_ms", "keepalive_delay_ms", "reconnect_delay_ms",
+                      "fence_method", "heartbeat/dead_threshold", "heartbeat/mode")  # fmt: skip
+
+
+def tables(base: Path = CLUSTERS) -> dict[str, Any]:
+    """Every cluster by name, with its attributes and its entries; none without a configfs."""
+    if not base.is_dir():
+        return {}
+    return {path.name: _cluster(path) for path in sorted(base.iterdir())}
+
+
+def _cluster(path: Path) -> dict[str, Any]:
+    attributes = {name: _value(path / name) for name in CLUSTER_ATTRIBUTES}
+    entries = [_entry(node) for node in sorted((path / "node").iterdir())]
+    return {
+        "attributes": attributes,
+        "entries": [entry for entry in entries if entry is not None],
+        "regions": sorted(each.name for each in (path / "heartbeat").iterdir() if each.is_dir()),
+    }
+
+
+def _entry(path: Path) -> dict[str, Any] | None:
+    """One node; None: it was removed while it was read."""
+    try:
+        inode = path.stat().st_ino
+        values = {name: (path / name).read_text().strip() for name in ORDER}
+    except FileNotFoundError:
+        return None
+    return {
+        "name": path.name,
+        "inode": inode,
+        "num": int(values["num"]),
+        "address": values["ipv4_address"],
+        "port": int(values["ipv4_port"]),
+        "local": values["local"] == "1",
+    }
+
+
+def _value(path: Path) -> str:
+    """An attribute's value; empty where this kernel has none of that name."""
+    try:
+        return path.read_text().strip()
+    except FileNotFoundError:
+        return ""
+
+
+def place_cluster(name: str, base: Path = CLUSTERS) -> None:
+    """Make a cluster as an administrator does by hand; fine where it is there."""
+    (base / name).mkdir(exist_ok=True)
+
+
+def place_node(
+    cluster: str, name: str, values: Mapping[str, int | str], base: Path = CLUSTERS
+) -> None:
+    """Make a node by hand; only the values that are given are written, in the kernel's order."""
+    place_cluster(cluster, base)
+    directory = base / cluster / "node" / name
+    directory.mkdir()
+    for attribute in ORDER:
+        if attribute in values:
+            (directory / attribute).write_text(str(values[attribute]))
+
+
+def drop_node(cluster: str, name: str, base: Path = CLUSTERS) -> None:
+    """Take a node away by hand."""
+    (base / cluster / "node" / name).rmdir()
+
+
+def drop_cluster(name: str, base: Path = CLUSTERS) -> None:
+    """Take an empty cluster away by hand."""
+    (base / name).rmdir()

@@ -1,0 +1,124 @@
+"""What can be seen of guests: the kernel's tables, the daemon's status, the manager's view."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fakecluster.arms.status_looks import StatusLooks
+from fakecluster.arms.values import Call, Row
+from integration.lab.lab import Lab
+
+_EYE = "integration.arm.guest_eye"
+_KILLED = "2"
+"""systemd's ExecMainCode of a process that a signal ended (CLD_KILLED)."""
+_NO_LOOK: Mapping[str, Any] = {"clusters": {}, "status": None, "unit": {}}
+_NO_MANAGER: Mapping[str, Any] = {"running": False, "stopped": False, "view": None}
+
+
+class VmLooks(StatusLooks):
+    """The looking half of the arms on virtual machines."""
+
+    lab: Lab
+    _looks: dict[int, Mapping[str, Any]] | None
+    """While a condition is looked at, one answer of each guest serves all of it."""
+
+    @contextlib.contextmanager
+    def one_look(self) -> Iterator[None]:
+        """Ask each guest at most once inside."""
+        self._looks = {}
+        try:
+            yield
+        finally:
+            self._looks = None
+
+    def eye(self, host: int, function: str, **arguments: object) -> Any:
+        """Ask a guest's eye."""
+        return self.lab.guests[host].call(f"{_EYE}:{function}", arguments)
+
+    def look(self, host: int) -> Mapping[str, Any]:
+        """Everything that changes, of one moment; of a host without power nothing."""
+        if self._looks is not None and host in self._looks:
+            return self._looks[host]
+        seen: Mapping[str, Any] = self.eye(host, "look") if self.lab.alive(host) else _NO_LOOK
+        if self._looks is not None:
+            self._looks[host] = seen
+        return seen
+
+    # --- what the arm itself needs --------------------------------------------------------------
+
+    def runs(self, host: int) -> bool:
+        """Return whether a host's daemon runs."""
+        return str(self.look(host)["unit"].get("MainPID", "0")) != "0"
+
+    def manager(self, host: int) -> Mapping[str, Any]:
+        """Return whether a host's manager runs, hangs, and its view."""
+        if not self.lab.alive(host):
+            return _NO_MANAGER
+        found: Mapping[str, Any] = self.eye(host, "manager")
+        return found
+
+    def view(self, host: int) -> Mapping[str, Any] | None:
+        """Return what a host's manager holds for true; None: there is none."""
+        view: Mapping[str, Any] | None = self.manager(host)["view"]
+        return view
+
+    def host_state(self, host: int) -> Mapping[str, Any]:
+        """Return what the judge of `fakecluster.arms.outside` asks of a host."""
+        manager = self.manager(host)
+        return {
+            "running": manager["running"],
+            "stopped": manager["stopped"],
+            "poison": [],  # a kernel that is not well says so on its console
+            "table": self._entries(host),
+        }
+
+    def _ours(self, host: int) -> Mapping[str, Any] | None:
+        ours: Mapping[str, Any] | None = self.look(host)["clusters"].get(self.spec.topology.cluster)
+        return ours
+
+    def _entries(self, host: int) -> list[Mapping[str, Any]]:
+        ours = self._ours(host)
+        return [] if ours is None else list(ours["entries"])
+
+    # --- looking --------------------------------------------------------------------------------
+
+    def table(self, host: int) -> dict[str, Row]:
+        """See `Cluster.table`."""
+        keys = ("num", "address", "port", "local")
+        return {
+            each["name"]: Row(**{key: each[key] for key in keys}) for each in self._entries(host)
+        }
+
+    def inodes(self, host: int) -> dict[str, int]:
+        """See `Cluster.inodes`."""
+        return {each["name"]: each["inode"] for each in self._entries(host)}
+
+    def clusters(self, host: int) -> tuple[str, ...]:
+        """See `Cluster.clusters`."""
+        return tuple(self.look(host)["clusters"])
+
+    def attribute(self, host: int, name: str) -> str:
+        """See `Cluster.attribute`."""
+        ours = self._ours(host)
+        return "" if ours is None else str(ours["attributes"][name])
+
+    def calls(self, host: int) -> tuple[Call, ...]:
+        """See `Cluster.calls`: what inotify tells of; nothing that failed, and no values."""
+        noted = self.eye(host, "changes")
+        return tuple(Call(name=each["name"], path=each["path"]) for each in noted)
+
+    def daemon_exit(self, host: int) -> int | None:
+        """See `Cluster.daemon_exit`."""
+        facts = self.look(host)["unit"]
+        never = str(facts.get("ExecMainStartTimestampMonotonic", "0")) == "0"
+        if never or self.runs(host) or facts["ActiveState"] == "activating":
+            return None
+        status = int(facts["ExecMainStatus"])
+        return -status if facts["ExecMainCode"] == _KILLED else status
+
+    def status(self, host: int) -> Mapping[str, Any]:
+        """See `StatusLooks.status`."""
+        status: Mapping[str, Any] | None = self.look(host)["status"]
+        return {} if status is None else status

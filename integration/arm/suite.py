@@ -1,0 +1,72 @@
+"""How the scenario suite gets its guests: one image, one package and one saved state for all."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from fakecluster.arms.values import ClusterSpec
+from integration import deb
+from integration.arm.daemons import UNIT
+from integration.arm.vm import VmCorosync
+from integration.image import Progress
+from integration.lab.base import Base, cluster_base, installed
+from integration.lab.lab import Lab
+from integration.recipe import cache_directory
+
+
+def say(line: str) -> None:
+    """One line of progress; making the image takes minutes, and a watcher wants to know."""
+    print(line, file=sys.__stderr__, flush=True)
+
+
+def package_cache() -> Path:
+    """Where packages are kept between runs."""
+    return cache_directory(os.environ) / "packages"
+
+
+@functools.cache
+def packaged_base() -> Base:
+    """The cluster image with this checkout's own package installed by apt, made where it is not.
+
+    Raises:
+        CannotRunError: this machine lacks something.
+        GuestError: a guest did not do its part.
+    """
+    cache = cache_directory(os.environ)
+    package = deb.build(package_cache(), say)
+    return installed(cluster_base(cache, say), [package], cache, say, off=[UNIT])
+
+
+@contextlib.contextmanager
+def vm_cluster(
+    spec: ClusterSpec, directory: Path, progress: Progress = say
+) -> Iterator[VmCorosync]:
+    """A cluster of guests for a spec.
+
+    Args:
+        spec: what to boot.
+        directory: takes the consoles.
+        progress: takes progress.
+
+    Raises:
+        GuestError: a guest did not come up.
+    """
+    spare = max(spec.topology.ids) + 1
+    hosts = (*spec.topology.ids, spare)
+    with (
+        Lab.started(
+            packaged_base(),
+            cache=cache_directory(os.environ),
+            directory=directory,
+            say=progress,
+            hosts=hosts,
+            off=(*spec.down, spare),
+        ) as lab,
+        VmCorosync(spec, lab) as cluster,
+    ):
+        yield cluster

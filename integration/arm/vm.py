@@ -1,0 +1,398 @@
+"""The arm `vm-corosync`: guests with corosync 3, o2cb's real kernel, and the package's own unit."""
+
+from __future__ import annotations
+
+import ipaddress
+import select
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from types import TracebackType
+from typing import Final, Self
+
+from fakecluster.arms.outside import Outside
+from fakecluster.arms.rules import settings_text
+from fakecluster.arms.untouched import UntouchedOracle
+from fakecluster.arms.values import MISSING, Capability, ClusterSpec, Span
+from fakecluster.cman.topology import NodeConfig
+from fakecluster.merge.merging import merge
+from fakecluster.report.words import event_text
+from fakecluster.trace_file import TraceFile
+from integration.arm.daemons import DROP_IN, VmDaemons, drop_in, now_s
+from integration.arm.eye_files import EYE_DIRECTORY, eye_files
+from integration.arm.lacks import LacksError, VmLacks
+from integration.guest import alarms
+from integration.lab.corosync import CONFIGURATION, RingNode, corosync_conf
+from integration.lab.lab import Lab
+
+_SPANS_S: Final = {Span.SOON: 90.0, Span.LATER: 180.0, Span.A_MOMENT: 3.0, Span.A_WHILE: 8.0}
+"""The first two are far beyond what it takes, since machines are shared and processors emulated."""
+_LOOK_EVERY_S: Final = 0.3
+_TOKEN_MS: Final = 2000
+"""Emulated processors are shared: a shorter token is lost now and then for no reason."""
+_RESYNC_S: Final = 5
+_SELDOM_S: Final = 3600
+_EVENTS_KEPT: Final = 40
+_MOUNT_TIMEOUT_S: Final = 300
+_COROSYNC: Final = "corosync.service"
+_MANAGER_DROP_IN: Final = f"/run/systemd/system/{_COROSYNC}.d/scenario.conf"
+"""A manager that is killed and started again and again is no failure here."""
+_INTERFACE: Final = "eth0"
+_SETTINGS: Final = """
+[membership]
+source = "corosync"
+[cluster]
+dead_threshold = {dead_threshold}
+[timing]
+resync_s = {resync_s}
+[log]
+format = "json"
+"""
+
+
+class VmCorosync(VmLacks, VmDaemons):
+    """One cluster of guests; a context manager that leaves nothing behind."""
+
+    arm = "vm-corosync"
+    missing = MISSING["vm-corosync"]
+
+    def __init__(self, spec: ClusterSpec, lab: Lab) -> None:
+        """Prepare it.
+
+        Args:
+            spec: what to boot.
+            lab: its guests are those of the spec, and off those that it calls down.
+        """
+        self.spec = spec
+        self.lab = lab
+        self.untouched_oracle = UntouchedOracle(self)
+        self._records: dict[int, tuple[str, ...]] = {}
+        self._offsets_us: dict[int, int] = {}
+        self._nodes = {node.id: node for node in spec.topology.nodes}
+        self._version = 1
+        self._formatted = False
+        self.begin()
+
+    def __enter__(self) -> Self:
+        on = [host for host in self.spec.topology.ids if host not in self.spec.down]
+        self.lab.each(self._furnish, on)
+        self.lab.each(self._start_manager, on)
+        for host in on:
+            self.eventually(
+                f"the managers are of one mind about host {host}",
+                lambda host=host: self._sees(host, on),  # type: ignore[misc]
+                within=Span.LATER,
+            )
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """The lab ends with its own block."""
+
+    def _sees(self, host: int, members: Sequence[int]) -> bool:
+        view = self.view(host)
+        found = [] if view is None else [each["id"] for each in view["listed"] if each["member"]]
+        return found == sorted(members)
+
+    # --- time -----------------------------------------------------------------------------------
+
+    def wait(self, condition: Callable[[], bool], within: Span) -> bool:
+        """See `Cluster.wait`; looks now and then."""
+        deadline_s = now_s() + _SPANS_S[within]
+        while not self._now(condition):
+            if now_s() > deadline_s:
+                return False
+            _until_next_look()
+        return True
+
+    def watch(self, condition: Callable[[], bool], during: Span) -> bool:
+        """See `Cluster.watch`; looks now and then."""
+        deadline_s = now_s() + _SPANS_S[during]
+        while self._now(condition):
+            if now_s() > deadline_s:
+                return True
+            _until_next_look()
+        return False
+
+    def _now(self, condition: Callable[[], bool]) -> bool:
+        with self.one_look():
+            return condition()
+
+    # --- hosts and their managers ---------------------------------------------------------------
+
+    def start(self, host: int, *, daemon: bool = True) -> None:
+        """See `Cluster.start`."""
+        if not self.manager(host)["running"]:
+            self.account.verb(host, "start")
+            if not self.lab.alive(host):
+                self.lab.boot(host)
+                self._furnish(host)
+            self._start_manager(host)
+        if daemon and not self.runs(host):
+            self.daemon_start(host)
+
+    def _furnish(self, host: int) -> None:
+        """Tell a guest that has just booted who it is, and watch its tables from now on."""
+        guest = self.lab.guests[host]
+        guest.unpack(eye_files(), EYE_DIRECTORY)
+        resync_s = _SELDOM_S if self.spec.seldom_resync else _RESYNC_S
+        own = _SETTINGS.format(dead_threshold=self.spec.dead_threshold, resync_s=resync_s)
+        guest.put(CONFIGURATION, self._conf())
+        guest.put("/etc/o2cbd/o2cbd.toml", settings_text(self.spec, host) + own)
+        guest.put(_MANAGER_DROP_IN, "[Unit]\nStartLimitIntervalSec=0\n")
+        guest.put(DROP_IN, drop_in(self.spec.options.get(host, ())))
+        self.tell(host, "systemctl", "daemon-reload")
+        self.tell(host, "sysctl", "--quiet", "--write", "net.ipv4.conf.all.promote_secondaries=1")
+        for address in self._nodes[host].addresses:
+            unspecified = ipaddress.ip_address(address).is_unspecified
+            if not unspecified and address != self.lab.identity(host).address:
+                self._add_address(host, address)
+        self.tell(host, "modprobe", "ocfs2_stack_o2cb")
+        self.eye(host, "watch")
+
+    def _conf(self) -> str:
+        topology = self.spec.topology
+        return corosync_conf(
+            [self._ring_node(node) for node in self._nodes.values()],
+            name=topology.cluster,
+            token_ms=_TOKEN_MS,
+            two_node=topology.two_node,
+            version=self._version,
+        )
+
+    def _ring_node(self, node: NodeConfig) -> RingNode:
+        (address,) = node.addresses
+        machine = self.lab.identity(node.id)
+        own = None if address == machine.address else address
+        return RingNode(machine=machine, name=node.name, votes=node.votes, o2cb_address=own)
+
+    def kill(self, host: int) -> None:
+        """See `Cluster.kill`."""
+        self.untouched_oracle.boots(host)
+        self.collect(host)
+        self.account.verb(host, "kill")
+        self._holders.pop(host, None)
+        self.lab.kill(host)
+
+    def leave(self, host: int, *, removed: bool = False) -> None:
+        """See `Cluster.leave`: SIGTERM, at which corosync asks nobody."""
+        if removed:
+            raise LacksError(Capability.LEAVING_FOR_GOOD)
+        self.account.verb(host, "leave", removed=removed)
+        self._manager_signal(host, "TERM")
+        self.eventually(
+            f"the manager of host {host} has ended", lambda: not self.manager(host)["running"]
+        )
+
+    def cman_start(self, host: int) -> None:
+        """See `Cluster.cman_start`."""
+        self.account.verb(host, "cman-start")
+        self._start_manager(host)
+
+    def _start_manager(self, host: int) -> None:
+        self.tell(host, "systemctl", "start", _COROSYNC)
+
+    def cman_crash(self, host: int) -> None:
+        """See `Cluster.cman_crash`."""
+        self.account.verb(host, "cman-crash")
+        self._manager_signal(host, "KILL")
+
+    def cman_stop(self, host: int) -> None:
+        """See `Cluster.cman_stop`."""
+        self.account.verb(host, "cman-stop")
+        self._manager_signal(host, "STOP")
+
+    def cman_cont(self, host: int) -> None:
+        """See `Cluster.cman_cont`."""
+        self.account.verb(host, "cman-cont")
+        self._manager_signal(host, "CONT")
+
+    def _manager_signal(self, host: int, name: str) -> None:
+        self.tell(host, "systemctl", "kill", "--kill-whom=main", f"--signal={name}", _COROSYNC)
+
+    # --- the network ----------------------------------------------------------------------------
+
+    def partition(self, *groups: Sequence[int]) -> None:
+        """See `Cluster.partition`."""
+        text = "/".join(",".join(map(str, group)) for group in groups)
+        self.account.verb(0, "partition", groups=text)
+        self.lab.network.partition(*groups)
+
+    def cut(self, speaker: int, listener: int) -> None:
+        """See `Cluster.cut`."""
+        self.account.verb(0, "cut", speaker=speaker, listener=listener)
+        self.lab.network.cut(speaker, listener)
+
+    def heal(self) -> None:
+        """See `Cluster.heal`."""
+        self.account.verb(0, "heal")
+        self.lab.network.heal()
+
+    # --- the kernels ----------------------------------------------------------------------------
+
+    def mount(self, host: int) -> None:
+        """See `Cluster.mount`; the volume is made at the first one."""
+        self.make_volume(host)
+        self.account.verb(host, "mount")
+        self.eye(host, "mount_volume")
+
+    def make_volume(self, host: int) -> None:
+        """Make the file system on the shared disk, once."""
+        if not self._formatted:
+            self.eye(host, "make_volume", cluster=self.spec.topology.cluster)
+            self._formatted = True
+
+    def umount(self, host: int) -> None:
+        """See `Cluster.umount`."""
+        self.account.verb(host, "umount")
+        self.eye(host, "umount_volume")
+
+    def give_address(self, host: int, address: str) -> None:
+        """See `Cluster.give_address`."""
+        self.account.verb(host, "give-address", address=address)
+        self._add_address(host, address)
+
+    def _add_address(self, host: int, address: str) -> None:
+        self.tell(host, "ip", "address", "replace", f"{address}/24", "dev", _INTERFACE)
+
+    def take_address(self, host: int, address: str) -> None:
+        """See `Cluster.take_address`."""
+        self.account.verb(host, "take-address", address=address)
+        self._drop_address(host, address)
+
+    def _drop_address(self, host: int, address: str) -> None:
+        self.tell(host, "ip", "address", "delete", f"{address}/24", "dev", _INTERFACE)
+
+    def place_cluster(self, host: int, name: str | None = None) -> None:
+        """See `Cluster.place_cluster`."""
+        chosen = name or self.spec.topology.cluster
+        self.account.verb(host, "place-cluster", name=chosen)
+        self.eye(host, "place_cluster", name=chosen)
+
+    def place_node(
+        self,
+        host: int,
+        name: str,
+        *,
+        num: int | None = None,
+        address: str | None = None,
+        port: int | None = None,
+        local: bool = False,
+    ) -> None:
+        """See `Cluster.place_node`."""
+        self.untouched_oracle.handled(host, name)
+        self.account.verb(host, "place-node", name=name, num=num, address=address, port=port)
+        given = {"ipv4_port": port, "ipv4_address": address, "num": num}
+        values = {key: value for key, value in given.items() if value is not None}
+        values |= {"local": 1} if local else {}
+        cluster = self.spec.topology.cluster
+        self.eye(host, "place_node", cluster=cluster, name=name, values=values)
+
+    def drop_cluster(self, host: int, name: str) -> None:
+        """See `Cluster.drop_cluster`."""
+        self.account.verb(host, "drop-cluster", name=name)
+        self.eye(host, "drop_cluster", name=name)
+
+    def drop_node(self, host: int, name: str) -> None:
+        """See `Cluster.drop_node`."""
+        self.untouched_oracle.handled(host, name)
+        self.account.verb(host, "drop-node", name=name)
+        self.eye(host, "drop_node", cluster=self.spec.topology.cluster, name=name)
+
+    # --- the configuration ----------------------------------------------------------------------
+
+    def address(self, node: int, *addresses: str) -> None:
+        """See `Cluster.address`: `o2cb_address` in every corosync.conf, and a reload."""
+        self.account.verb(node, "address", addresses=",".join(addresses))
+        before = self._nodes[node]
+        self._nodes[node] = replace(before, addresses=addresses)
+        if self.lab.alive(node):
+            for old in set(before.addresses) - set(addresses):
+                self._drop_address(node, old)
+            for new in addresses:
+                self._add_address(node, new)
+        self._reload()
+
+    def add_node(self, node: NodeConfig) -> None:
+        """See `Cluster.add_node`."""
+        self.account.verb(node.id, "add-node", name=node.name)
+        self._nodes = {node.id: node, **self._nodes}  # in front: every position shifts
+        self._reload()
+
+    def remove_node(self, node: int) -> None:
+        """See `Cluster.remove_node`."""
+        self.account.verb(node, "remove-node")
+        del self._nodes[node]
+        self._reload()
+
+    def rename_node(self, node: int, name: str) -> None:
+        """See `Cluster.rename_node`."""
+        self.account.verb(node, "rename-node", name=name)
+        self._nodes[node] = replace(self._nodes[node], name=name)
+        self._reload()
+
+    def _reload(self) -> None:
+        """Write the file everywhere, and let one manager tell all to read it."""
+        self._version += 1
+        on = [host for host in self._nodes if self.lab.alive(host)]
+        for host in on:
+            self.lab.guests[host].put(CONFIGURATION, self._conf())
+        running = [host for host in on if self.manager(host)["running"]]
+        if running:
+            self.tell(running[0], "corosync-cfgtool", "-R")
+
+    # --- judging --------------------------------------------------------------------------------
+
+    def findings(self) -> tuple[str, ...]:
+        """See `Cluster.findings`: what can be seen from outside, and what kernels say."""
+        outside = Outside(self, self.host_state, self.view)
+        self.wait(outside.content, Span.LATER)
+        return (*outside.findings(), *self.seen_wrong())
+
+    def seen_wrong(self) -> tuple[str, ...]:
+        """See `Cluster.seen_wrong`."""
+        return (*self.untouched_oracle.findings, *self._alarms())
+
+    def _alarms(self) -> Iterator[str]:
+        for host in self.spec.topology.ids:
+            for line in alarms(self.lab.console(host)):
+                yield f"host {host}: the kernel complained: {line}"
+
+    def last_events(self) -> tuple[str, ...]:
+        """See `Cluster.last_events`: the verbs, and what the daemons tell."""
+        return tuple(event_text(line) for line in self.trace().lines[-_EVENTS_KEPT:])
+
+    def trace(self, outcome: str | None = None) -> TraceFile:
+        """Return everything so far as one trace: the verbs, and what the daemons tell.
+
+        Args:
+            outcome: how the run ended; None: it has not.
+        """
+        for host in self.spec.hosts:
+            self.collect(host)
+        account = self.account.trace(
+            arm=self.arm,
+            cluster=self.spec.topology.cluster,
+            nodes={node.id: node.name for node in self._nodes.values()},
+        )
+        told = {host: records for host, records in self._records.items() if records}
+        offsets = {host: self._offsets_us[host] for host in told}
+        return merge(told, account, offsets_us=offsets, outcome=outcome).trace
+
+    def collect(self, host: int) -> None:
+        """Fetch a host's records: all of its journal, and what its daemon has in memory."""
+        if not self.lab.alive(host):
+            return
+        before_us = time.time_ns() // 1000
+        theirs_us = self.eye(host, "utc_us")
+        self._offsets_us[host] = theirs_us - (before_us + time.time_ns() // 1000) // 2
+        self._records[host] = tuple(self.eye(host, "records"))
+
+
+def _until_next_look() -> None:
+    # Nothing announces what is looked at; a look is a question to each guest.
+    select.select([], [], [], _LOOK_EVERY_S)
