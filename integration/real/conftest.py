@@ -1,0 +1,64 @@
+"""Clusters for what only real kernels can show; each leaves its trace and its consoles."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from integration.arm.suite import packaged_base, say
+from integration.errors import CannotRunError
+from integration.real.operator import Operator, operated
+
+Operate = Callable[..., Operator]
+CANNOT_RUN = 77
+REACHED_ITS_END = pytest.StashKey[bool]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--trace-dir", type=Path, metavar="DIR", help="keep each test's trace and consoles there"
+    )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _base() -> None:
+    try:
+        packaged_base()
+    except CannotRunError as error:
+        pytest.exit(f"real kernels cannot run: {error}", returncode=CANNOT_RUN)
+
+
+@pytest.fixture
+def operate(request: pytest.FixtureRequest) -> Iterator[Operate]:
+    """Boots three nodes; they are judged when the test has come to its end."""
+    traces: Path | None = request.config.getoption("--trace-dir")
+    name = re.sub(r"[^\w]+", "-", request.node.name).strip("-")
+    with ExitStack() as stack:
+        kept = traces or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vm-")))
+        kept.mkdir(parents=True, exist_ok=True)
+
+        def operate(**more: Any) -> Operator:
+            operator = stack.enter_context(operated(kept / f"{name}.consoles", say, **more))
+            operator.cluster.scenario = request.node.nodeid
+            stack.callback(_write_trace, operator, request.node, kept / f"{name}.jsonl")
+            return operator
+
+        yield operate
+
+
+def _write_trace(operator: Operator, item: pytest.Item, path: Path) -> None:
+    good = item.stash.get(REACHED_ITS_END, False)
+    outcome = "safety" if operator.cluster.seen_wrong() else "good" if good else "liveness"
+    path.write_text(operator.cluster.trace(outcome).as_text(), encoding="utf-8")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    yield
+    item.stash[REACHED_ITS_END] = True

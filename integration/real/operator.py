@@ -1,0 +1,142 @@
+"""What an operator does to a real cluster, beyond the verbs of the suite."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+from fakecluster.arms.values import ClusterSpec
+from fakecluster.cman.topology import NodeConfig, Topology
+from integration import deb
+from integration.arm.daemons import DROP_IN, UNIT
+from integration.arm.guest_volume import DISK, MOUNT_POINT
+from integration.arm.suite import package_cache, vm_cluster
+from integration.arm.vm import VmCorosync
+from integration.image import Progress
+from integration.lab.identity import Identity
+
+ALL: Final = (1, 2, 3)
+_WAIT: Final = ("o2cbd", "wait", "--in-sync", "--quorate", "--nodes", "3", "--timeout", "240")
+_PACKAGE: Final = "/root/upgrade.deb"
+_OFF_TIMEOUT_S: Final = 240
+_LONG_TIMEOUT_S: Final = 600
+
+
+class Operator:
+    """Three nodes with the package as it is installed, and somebody at their consoles."""
+
+    def __init__(self, cluster: VmCorosync) -> None:
+        """Look after a cluster."""
+        self.cluster = cluster
+
+    def on_all(self, *argv: str, timeout_s: float = _LONG_TIMEOUT_S) -> list[int]:
+        """Run one command on every node at the same time; the return codes."""
+        running = [self.cluster.lab.guests[host].spawn(argv, timeout_s=timeout_s) for host in ALL]
+        return [each.result().rc for each in running]
+
+    def start_and_wait(self) -> None:
+        """Start the daemon everywhere, and wait as an operator does: one command on each node."""
+        self.cluster.lab.each(self.cluster.daemon_start, ALL)
+        codes = self.on_all(*_WAIT)
+        self.cluster.check(
+            f"`o2cbd wait` ends with 0 on all nodes, not {codes}", codes == [0, 0, 0]
+        )
+
+    def mount_all(self) -> None:
+        """Mount on all nodes at the same time, each once."""
+        self.cluster.make_volume(1)
+        with ThreadPoolExecutor(len(ALL)) as pool:
+            for done in [pool.submit(self.cluster.mount, host) for host in ALL]:
+                done.result()
+
+    def write(self, host: int, name: str, text: str) -> None:
+        """Write a small file on the volume, through to the disk."""
+        self.cluster.lab.guests[host].put(f"{MOUNT_POINT}/{name}", text)
+        self.cluster.tell(host, "sync", "--file-system", str(MOUNT_POINT))
+
+    def read(self, host: int, name: str) -> str:
+        """Read a small file of the volume."""
+        return self.cluster.tell(host, "cat", f"{MOUNT_POINT}/{name}")
+
+    def is_mounted(self, host: int) -> bool:
+        """Whether a node has the volume mounted."""
+        done = self.cluster.lab.guests[host].run(
+            ["mountpoint", "--quiet", str(MOUNT_POINT)], timeout_s=_LONG_TIMEOUT_S
+        )
+        return done.rc == 0
+
+    def daemon_pid(self, host: int) -> str:
+        """The daemon's process id; "0" while there is none."""
+        return str(self.cluster.eye(host, "unit")["MainPID"])
+
+    def restart(self, host: int) -> None:
+        """`systemctl restart o2cbd`."""
+        self.cluster.tell(host, "systemctl", "restart", UNIT)
+
+    def upgrade(self, host: int, package: Path) -> None:
+        """Install a newer package with apt."""
+        guest = self.cluster.lab.guests[host]
+        guest.unpack([(_PACKAGE.removeprefix("/"), package)], "/")
+        guest.check(
+            ["apt-get", "install", "--yes", "--no-install-recommends", _PACKAGE],
+            timeout_s=_LONG_TIMEOUT_S,
+        )
+
+    def installed_version(self, host: int) -> str:
+        """The version of the package that a node has."""
+        return self.cluster.tell(host, "dpkg-query", "-W", "-f", "${Version}", "o2cbd")
+
+    def power_off(self, host: int) -> None:
+        """`systemctl poweroff`, and wait for its end."""
+        self.cluster.collect(host)
+        self.cluster.untouched_oracle.boots(host)
+        self.cluster.account.verb(host, "poweroff")
+        self.cluster.lab.guests[host].spawn(["systemctl", "poweroff"], timeout_s=_OFF_TIMEOUT_S)
+        self.cluster.lab.wait_end(host, _OFF_TIMEOUT_S)
+
+    def fsck(self, host: int) -> int:
+        """`fsck.ocfs2 -f -n` of the volume that nobody has mounted; its return code."""
+        done = self.cluster.lab.guests[host].run(
+            ["fsck.ocfs2", "-f", "-n", DISK], timeout_s=_LONG_TIMEOUT_S
+        )
+        return done.rc
+
+    def own_unit(self) -> None:
+        """Let systemd look after the daemon as the package says."""
+        for host in ALL:
+            self.cluster.tell(host, "rm", DROP_IN)
+            self.cluster.tell(host, "systemctl", "daemon-reload")
+
+
+def upgraded_package(say: Progress) -> Path:
+    """The package of this checkout with a higher version."""
+    return deb.build(package_cache(), say, revision="+b1")
+
+
+def topology() -> Topology:
+    """Three nodes whose o2cb address is that of their ring."""
+    nodes = tuple(
+        NodeConfig(id=host, name=f"node{host}", addresses=(Identity(number=host).address,))
+        for host in ALL
+    )
+    return Topology(cluster="o2", nodes=nodes).checked()
+
+
+@contextlib.contextmanager
+def operated(
+    directory: Path, say: Progress, *, settings: str = "", down: Sequence[int] = ()
+) -> Iterator[Operator]:
+    """Three nodes with corosync running, the daemon not yet started.
+
+    Args:
+        directory: takes the consoles.
+        say: takes progress.
+        settings: TOML for every daemon's settings file.
+        down: nodes without power at first.
+    """
+    spec = ClusterSpec(topology=topology(), settings=settings, down=tuple(down))
+    with vm_cluster(spec, directory, say) as cluster:
+        yield Operator(cluster)
