@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,7 @@ def checkout(tmp_path: Path) -> Path:
     (tmp_path / "quickstart.py").write_text("def missing(_section): return []\n")
     program(tmp_path / ".venv/bin/tox", "echo tox $*")
     smoke_ends_with(tmp_path, 0)
+    clusters_end_with(tmp_path, 0)
     return tmp_path
 
 
@@ -42,6 +44,10 @@ def program(path: Path, line: str) -> None:
 
 def smoke_ends_with(checkout: Path, code: int) -> None:
     program(checkout / ".tox/vm-smoke/bin/python", f"echo ran $*; exit {code}")
+
+
+def clusters_end_with(checkout: Path, code: int) -> None:
+    program(checkout / ".tox/vm/bin/python", f"echo ran $*; exit {code}")
 
 
 def ci(checkout: Path, **variables: str) -> tuple[int, list[str]]:
@@ -70,8 +76,9 @@ def test_the_second_command_of_the_readme_runs_then_the_skips_then_the_kernel(
             ".ci/run: skipped tests:",
             "SKIPPED [1] b: why",
             "SKIPPED [2] a: why",
-            "tox run -q -e vm-smoke --notest",
+            "tox run -q -e vm-smoke,vm --notest",
             "ran -m integration smoke",
+            "ran -m pytest integration/real -m smoke --timeout 900",
         ],
     )
 
@@ -88,20 +95,35 @@ def test_failed_tests_end_it_with_their_code_and_their_skips(checkout: Path) -> 
     assert lines[-2:] == [".ci/run: skipped tests:", "SKIPPED [1] a"]
 
 
+REAL_KERNELS = pytest.mark.parametrize(
+    ("end_with", "name"),
+    [(smoke_ends_with, "vm-smoke"), (clusters_end_with, "vm-corosync")],
+    ids=["smoke", "clusters"],
+)
+EndWith = Callable[[Path, int], None]
+
+
+@REAL_KERNELS
 @pytest.mark.parametrize("code", [1, 2, 77, 137])
-def test_a_kernel_that_differs_or_could_not_run_fails_it(checkout: Path, code: int) -> None:
-    smoke_ends_with(checkout, code)
+def test_a_kernel_that_differs_or_could_not_run_fails_it(
+    checkout: Path, end_with: EndWith, name: str, code: int
+) -> None:
+    end_with(checkout, code)
     assert ci(checkout)[0] == code
 
 
-def test_where_no_guest_can_run_it_may_be_left_out_and_says_so_last(checkout: Path) -> None:
-    smoke_ends_with(checkout, 77)
+@REAL_KERNELS
+def test_where_no_guest_can_run_it_may_be_left_out_and_says_so_last(
+    checkout: Path, end_with: EndWith, name: str
+) -> None:
+    end_with(checkout, 77)
     code, lines = ci(checkout, O2CBD_CI_WITHOUT_VM="1")
-    assert (code, lines[-1]) == (0, ".ci/run: vm-smoke NOT RUN")
+    assert (code, lines[-1]) == (0, f".ci/run: {name} NOT RUN")
 
 
-def test_a_difference_is_never_left_out(checkout: Path) -> None:
-    smoke_ends_with(checkout, 1)
+@REAL_KERNELS
+def test_a_difference_is_never_left_out(checkout: Path, end_with: EndWith, name: str) -> None:
+    end_with(checkout, 1)
     assert ci(checkout, O2CBD_CI_WITHOUT_VM="1")[0] == 1
 
 
