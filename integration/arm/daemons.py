@@ -98,11 +98,6 @@ class VmDaemons(VmLooks):
         """See `Cluster.daemon_start`."""
         self.account.verb(host, "daemon-start")
         self.tell(host, "systemctl", "start", "--no-block", UNIT)
-        self.eventually(f"the daemon of host {host} is started", lambda: self._started(host))
-
-    def _started(self, host: int) -> bool:
-        facts = self.look(host)["unit"]
-        return self.runs(host) or facts["ActiveState"] in {"active", "failed"}
 
     def _signal(self, host: int, number: signal.Signals) -> None:
         if number in _VERB_OF:

@@ -43,6 +43,8 @@ class Base:
     disk_format: str
     identity: str
     """Another one for each build."""
+    warm: tuple[tuple[str, ...], ...] = ()
+    """What is run once before a state is saved: what it reads is in every clone's memory then."""
 
 
 @contextlib.contextmanager

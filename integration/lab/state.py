@@ -21,6 +21,7 @@ from integration.recipe import text_digest
 
 _MEMORY = "memory"
 _SAVE_TIMEOUT_S = 300
+_WARM_TIMEOUT_S = 120
 _LOOK_AGAIN_S = 0.1
 _NO_PLUGS = Plugs(root_fd=0, shared_fd=0, cable_fd=0, monitor_fd=0)
 
@@ -79,6 +80,8 @@ def _make(base: Base, cache: Path, name: str, say: Progress) -> None:
         with alone(base.machine, root, shared) as host:
             host.guest.wait_ready(BOOT_TIMEOUT_S)
             settle(host.guest)
+            for command in base.warm:
+                host.guest.run(command, timeout_s=_WARM_TIMEOUT_S)
             host.guest.check(["sync"], timeout_s=60)
             booted = time.monotonic()
             save(host.monitor, result / _MEMORY)
