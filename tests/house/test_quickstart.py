@@ -154,3 +154,22 @@ def test_an_old_python_is_told_apart(
         main([action])
     assert ended.value.code == 69
     assert "3.9" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "real_kernels"),
+    [([], False), (["-e", "py311", "--", "-k", "x"], False), (["-e", "vm"], True),
+     (["-e", "vm-smoke"], True)],
+)  # fmt: skip
+def test_what_real_kernels_need_is_fetched_for_them_alone(
+    quickstart: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    real_kernels: bool,
+) -> None:
+    fetched: list[str] = []
+    monkeypatch.setattr(quickstart, "fetch", lambda *sections: fetched.extend(sections))
+    monkeypatch.setattr(quickstart, "environment", lambda *_wanted: "python")
+    monkeypatch.setattr(quickstart.os, "execv", lambda *_: None)
+    quickstart.test(arguments)
+    assert ("vm" in fetched) == real_kernels
