@@ -24,12 +24,14 @@ from o2cbd.service.client import ControlClient, NoDaemonError
 
 __all__ = [
     "changes", "drop_cluster", "drop_node", "look", "make_volume", "manager", "mount_volume",
-    "place_cluster", "place_node", "records", "status", "umount_volume", "unit", "utc_us", "watch",
+    "place_cluster", "place_node", "records", "runs", "status", "umount_volume", "unit", "utc_us",
+    "watch",
 ]  # fmt: skip
 
 _CONFIGFS = Path("/sys/kernel/config")
 _RUNTIME_DIR = "/run/o2cbd"
 _UNIT = "o2cbd.service"
+_PROCESSES = Path("/sys/fs/cgroup/system.slice", _UNIT, "cgroup.procs")
 _UNIT_FACTS = ("ActiveState", "SubState", "MainPID", "ExecMainCode", "ExecMainStatus",
                "ExecMainStartTimestampMonotonic", "NRestarts", "StatusText")  # fmt: skip
 _TIMEOUT_S = 60
@@ -49,8 +51,16 @@ def changes() -> list[dict[str, str]]:
 
 
 def look() -> dict[str, Any]:
-    """The tables, what the daemon says of itself, and what systemd says of it."""
-    return {"clusters": tables(), "status": status(), "unit": unit()}
+    """The tables, whether the unit has a process, and what the daemon says of itself."""
+    return {"clusters": tables(), "runs": runs(), "status": status()}
+
+
+def runs() -> bool:
+    """Whether the daemon's unit has a process; read where it costs nothing to look often."""
+    try:
+        return bool(_PROCESSES.read_text().strip())
+    except FileNotFoundError:  # a unit that has ended has no group
+        return False
 
 
 def status() -> dict[str, Any] | None:

@@ -13,7 +13,7 @@ from integration.lab.lab import Lab
 _EYE = "integration.arm.guest_eye"
 _KILLED = "2"
 """systemd's ExecMainCode of a process that a signal ended (CLD_KILLED)."""
-_NO_LOOK: Mapping[str, Any] = {"clusters": {}, "status": None, "unit": {}}
+_NO_LOOK: Mapping[str, Any] = {"clusters": {}, "status": None, "runs": False}
 _NO_MANAGER: Mapping[str, Any] = {"running": False, "stopped": False, "view": None}
 
 
@@ -50,7 +50,7 @@ class VmLooks(StatusLooks):
 
     def runs(self, host: int) -> bool:
         """Return whether a host's daemon runs."""
-        return str(self.look(host)["unit"].get("MainPID", "0")) != "0"
+        return bool(self.look(host)["runs"])
 
     def manager(self, host: int) -> Mapping[str, Any]:
         """Return whether a host's manager runs, hangs, and its view."""
@@ -111,9 +111,11 @@ class VmLooks(StatusLooks):
 
     def daemon_exit(self, host: int) -> int | None:
         """See `Cluster.daemon_exit`."""
-        facts = self.look(host)["unit"]
-        never = str(facts.get("ExecMainStartTimestampMonotonic", "0")) == "0"
-        if never or self.runs(host) or facts["ActiveState"] == "activating":
+        if self.runs(host) or not self.lab.alive(host):
+            return None
+        facts = self.eye(host, "unit")
+        never = facts["ExecMainStartTimestampMonotonic"] == "0"
+        if never or facts["ActiveState"] not in {"inactive", "failed"}:
             return None
         status = int(facts["ExecMainStatus"])
         return -status if facts["ExecMainCode"] == _KILLED else status

@@ -27,7 +27,7 @@ from integration.lab.lab import Lab
 
 _SPANS_S: Final = {Span.SOON: 90.0, Span.LATER: 180.0, Span.A_MOMENT: 3.0, Span.A_WHILE: 8.0}
 """The first two are far beyond what it takes, since machines are shared and processors emulated."""
-_LOOK_EVERY_S: Final = 0.3
+_LOOK_EVERY_S: Final = 0.5
 _TOKEN_MS: Final = 2000
 """Emulated processors are shared: a shorter token is lost now and then for no reason."""
 _RESYNC_S: Final = 5
