@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
+from fakecluster.configfs.changes import Changes
 from fakecluster.configfs.directories import Directories
 from fakecluster.configfs.heartbeat import Heartbeat
 from fakecluster.configfs.host import FakeHost
@@ -48,8 +49,8 @@ class ModelBase:
         self.heartbeat = Heartbeat(self.lock, self._directories)
 
     @property
-    def changes(self) -> int:
-        """A number that is another one after everything that can change what a reading shows."""
+    def changes(self) -> Changes:
+        """What can have changed what a reading shows."""
         return self._directories.changes
 
     @property
@@ -82,7 +83,7 @@ class ModelBase:
                 if call is not None:
                     journal.enter(call)
                     if call.name.partition(":")[0] not in READS:
-                        self._directories.changes += 1
+                        self._directories.changes.note(path)
                 result = work()
             except Refusal as refusal:
                 error = _error(refusal.errno, path)
