@@ -6,6 +6,7 @@ that looking uses up no fault and works while it is stopped.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -134,6 +135,13 @@ class Looker:
 def _look(entry: NodeEntry, daemon: Daemon, last: Listed | None) -> Listed:
     """Look at one node; what says the same as the last time stays the same value."""
     member = entry.state is CmanState.MEMBER
+    if (
+        not (member or daemon.fences)
+        and last is not None
+        and not (last.member or last.fenced)
+        and last.name == entry.name
+    ):
+        return last  # most often: a node that is away, and whose entry shows another stale address
     peer = daemon.nodes.find(entry.node_id) if member else None
     fence = None if member else daemon.fences.get(entry.node_id)
     addresses = () if peer is None else peer.addresses
@@ -238,7 +246,7 @@ def _all_apart(rows: list[Row]) -> bool:
     )
 
 
-def _among(addresses: Sequence[str], rules: TableRules) -> list[str]:
+def _among(addresses: Sequence[str], rules: TableRules) -> tuple[str, ...]:
     """Return the addresses that may count, by the standard library's word."""
     left = list(addresses)
     if rules.ring is not None:
@@ -246,16 +254,18 @@ def _among(addresses: Sequence[str], rules: TableRules) -> list[str]:
     if rules.subnet is not None:
         subnet = ipaddress.ip_network(str(rules.subnet))
         left = [each for each in left if ipaddress.ip_address(each) in subnet]
-    return left
+    return tuple(left)
 
 
-def _first_ipv4(addresses: Iterable[str]) -> str | None:
+@functools.lru_cache(maxsize=1024)
+def _first_ipv4(addresses: tuple[str, ...]) -> str | None:
     for address in addresses:
         if ipaddress.ip_address(address).version == 4:
             return address
     return None
 
 
+@functools.lru_cache(maxsize=1024)
 def _usable_address(address: str) -> bool:
     try:
         return int(ipaddress.IPv4Address(address)) != 0
@@ -263,6 +273,7 @@ def _usable_address(address: str) -> bool:
         return False
 
 
+@functools.lru_cache(maxsize=1024)
 def usable_name(name: str) -> bool:
     """True when a kernel's directory can have this name."""
     if not 1 <= len(name.encode("utf-8", "surrogateescape")) <= _NAME_MAX_BYTES:

@@ -121,9 +121,7 @@ class EngineSource:
         self._lost = True
         self._client.disconnect()
 
-    def _take_in(
-        self, entries: tuple[NodeEntry, ...], *, two_node: bool, asked_more: bool
-    ) -> None:
+    def _take_in(self, entries: tuple[NodeEntry, ...], *, two_node: bool, asked_more: bool) -> None:
         """Make members and absentees of the entries that are other ones than the last time."""
         if asked_more:  # what does not stand in the entries: who was fenced, other interfaces
             self._entries, self._read = (), []

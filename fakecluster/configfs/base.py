@@ -12,7 +12,7 @@ from fakecluster.configfs.directories import Directories
 from fakecluster.configfs.heartbeat import Heartbeat
 from fakecluster.configfs.host import FakeHost
 from fakecluster.configfs.items import ROOT, Caller, Item
-from fakecluster.configfs.journal import READS, Call, Journal
+from fakecluster.configfs.journal import Call, Journal, is_read
 from fakecluster.configfs.kernel import Kernel
 from fakecluster.configfs.values import Refusal
 from fakecluster.configfs.variant import OBSERVED_6_1, KernelVariant
@@ -82,7 +82,7 @@ class ModelBase:
             try:
                 if call is not None:
                     journal.enter(call)
-                    if call.name.partition(":")[0] not in READS:
+                    if not is_read(name):
                         self._directories.changes.note(path)
                 result = work()
             except Refusal as refusal:
