@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from fakecluster.cman.engine import NoticeFault
 from fakecluster.cman.topology import Topology
+from fakecluster.garbage import collect_less
 from fakecluster.world import World
 
 SECOND_US = 1_000_000
@@ -61,6 +62,7 @@ def simulate(members: int) -> Simulated:
     Raises:
         RuntimeError: what was simulated was not right, so its speed is worth nothing.
     """
+    collect_less()  # as the fakecluster command does
     history = _hour if members == HOUR_NODES else _joins
     spins = [_spin_ns()]
     world, processor_s = _timed(members, history, daemons=True)

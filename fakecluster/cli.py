@@ -6,6 +6,7 @@ import importlib
 
 import click
 
+from fakecluster.garbage import collect_less
 from o2cbd import __version__
 
 _COMMANDS = {
@@ -45,6 +46,7 @@ EX_USAGE = 64
 
 def main() -> None:
     """Run the command line; wrong usage exits with 64."""
+    collect_less()
     try:
         code = cli.main(standalone_mode=False)
     except click.Abort:

@@ -16,6 +16,7 @@ from fakecluster.configfs.kernel import ClusterState, NodeState
 from fakecluster.configfs.model import ConfigfsModel
 from fakecluster.quorum_blockers import quorum_blockers
 from fakecluster.truth import ManagerView, Row, usable_cluster_name
+from o2cbd.core.gap import gap
 from o2cbd.core.model import Entry, Status, Why
 from o2cbd.core.rules import Rules
 
@@ -185,10 +186,9 @@ class SafetyOracle:
                 self._found(f"the kernel could crash: {each.what}")
             self._poison_seen = len(poison)
         if status is not None and status.entries is not self._believed:
-            known = {entry.name: entry for entry in self._believed}
-            new = [entry for entry in status.entries if known.get(entry.name) is not entry]
+            start, _, end = gap(self._believed, status.entries)
             self._believed = status.entries
-            self._judge_beliefs(new)
+            self._judge_beliefs(status.entries[start:end])
         if self.forgotten and (view := self._truth.view) is not None:
             self.forgotten -= view.member_names
 

@@ -6,6 +6,7 @@ that looking uses up no fault and works while it is stopped.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,6 +17,7 @@ from fakecluster.cman.constants import NodeState as CmanState
 from fakecluster.cman.daemon import Daemon
 from fakecluster.cman.engine import Engine
 from fakecluster.configfs.kernel import NodeState
+from o2cbd.core.gap import gap
 from o2cbd.core.rules import Rules, Scope, TableRules
 
 _MAX_NUM = 254
@@ -89,7 +91,9 @@ class Looker:
         self._node_id = node_id
         self._entries: tuple[NodeEntry, ...] | None = None
         self._view: ManagerView | None = None
-        self._known: dict[int, tuple[NodeEntry, Listed]] = {}
+        self._looked: tuple[NodeEntry, ...] = ()
+        self._listed: list[Listed] = []
+        """What was seen of each that was looked at, in the same order."""
 
     def view(self) -> ManagerView | None:
         """Return the manager's view; None while there is none, or it never was in a cluster."""
@@ -112,25 +116,32 @@ class Looker:
                 local_id=self._node_id,
                 quorate=daemon.quorate,
                 two_node=daemon.config.two_node,
-                listed=self._listed(entries, daemon),
+                listed=self._look_at(entries, daemon),
             )
         return view
 
-    def _listed(self, entries: tuple[NodeEntry, ...], daemon: Daemon) -> tuple[Listed, ...]:
-        known, fences = self._known, daemon.fences
-        found: list[Listed] = []
-        for entry in entries:
-            before = known.get(entry.node_id)
-            if before is None or before[0] is not entry or fences:
-                before = known[entry.node_id] = (entry, _look(entry, daemon, before))
-            found.append(before[1])
-        return tuple(found)
+    def _look_at(self, entries: tuple[NodeEntry, ...], daemon: Daemon) -> tuple[Listed, ...]:
+        if daemon.fences:  # which do not stand in the entries
+            self._looked, self._listed = (), []
+        start, before_end, now_end = gap(self._looked, entries)
+        before = {one.id: one for one in self._listed[start:before_end]}
+        self._listed[start:before_end] = [
+            _look(entry, daemon, before.get(entry.node_id)) for entry in entries[start:now_end]
+        ]
+        self._looked = entries
+        return tuple(self._listed)
 
 
-def _look(entry: NodeEntry, daemon: Daemon, before: tuple[NodeEntry, Listed] | None) -> Listed:
-    """Look at one node; what says the same as before stays the same value."""
+def _look(entry: NodeEntry, daemon: Daemon, last: Listed | None) -> Listed:
+    """Look at one node; what says the same as the last time stays the same value."""
     member = entry.state is CmanState.MEMBER
-    last = None if before is None else before[1]
+    if (
+        not (member or daemon.fences)
+        and last is not None
+        and not (last.member or last.fenced)
+        and last.name == entry.name
+    ):
+        return last  # most often: a node that is away, and whose entry shows another stale address
     peer = daemon.nodes.find(entry.node_id) if member else None
     fence = None if member else daemon.fences.get(entry.node_id)
     addresses = () if peer is None else peer.addresses
@@ -154,9 +165,11 @@ class Expectation:
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
         self._view: ManagerView | None = None
+        self._listed: tuple[Listed, ...] = ()
+        self._made: list[_Claim | None] = []
+        """What each of the listed has a claim to, in the same order."""
         self._claims: list[_Claim] = []
         self._plain: Mapping[str, Row] | None = None
-        self._known: dict[int, tuple[Listed, _Claim | None]] = {}
 
     def rows(self, view: ManagerView, actual: Iterable[NodeState]) -> Mapping[str, Row]:
         """Return the rows that should be there, by name.
@@ -176,21 +189,16 @@ class Expectation:
         return self._settled(actual)
 
     def _fitting(self, view: ManagerView) -> list[_Claim]:
-        everybody = self.rules.table.scope is Scope.CONFIGURED
-        before, self._known = self._known, {}
-        found: list[_Claim] = []
-        for each in view.listed:
-            if not (each.member or everybody):
-                continue
-            known = before.get(each.id)
-            if known is None or known[0] is not each:
-                known = (each, self._claim(each, local=each.id == view.local_id))
-            self._known[each.id] = known
-            if known[1] is not None:
-                found.append(known[1])
-        return found
+        start, before_end, now_end = gap(self._listed, view.listed)
+        self._made[start:before_end] = [
+            self._claim(each, local=each.id == view.local_id) for each in view.listed[start:now_end]
+        ]
+        self._listed = view.listed
+        return [claim for claim in self._made if claim is not None]
 
     def _claim(self, each: Listed, *, local: bool) -> _Claim | None:
+        if not (each.member or self.rules.table.scope is Scope.CONFIGURED):
+            return None
         override = self.rules.table.nodes.get(each.name)
         chosen = None if override is None else override.address
         address = chosen or _first_ipv4(_among(each.addresses, self.rules.table))
@@ -238,7 +246,7 @@ def _all_apart(rows: list[Row]) -> bool:
     )
 
 
-def _among(addresses: Sequence[str], rules: TableRules) -> list[str]:
+def _among(addresses: Sequence[str], rules: TableRules) -> tuple[str, ...]:
     """Return the addresses that may count, by the standard library's word."""
     left = list(addresses)
     if rules.ring is not None:
@@ -246,16 +254,18 @@ def _among(addresses: Sequence[str], rules: TableRules) -> list[str]:
     if rules.subnet is not None:
         subnet = ipaddress.ip_network(str(rules.subnet))
         left = [each for each in left if ipaddress.ip_address(each) in subnet]
-    return left
+    return tuple(left)
 
 
-def _first_ipv4(addresses: Iterable[str]) -> str | None:
+@functools.lru_cache(maxsize=1024)
+def _first_ipv4(addresses: tuple[str, ...]) -> str | None:
     for address in addresses:
         if ipaddress.ip_address(address).version == 4:
             return address
     return None
 
 
+@functools.lru_cache(maxsize=1024)
 def _usable_address(address: str) -> bool:
     try:
         return int(ipaddress.IPv4Address(address)) != 0
@@ -263,6 +273,7 @@ def _usable_address(address: str) -> bool:
         return False
 
 
+@functools.lru_cache(maxsize=1024)
 def usable_name(name: str) -> bool:
     """True when a kernel's directory can have this name."""
     if not 1 <= len(name.encode("utf-8", "surrogateescape")) <= _NAME_MAX_BYTES:

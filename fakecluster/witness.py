@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from fakecluster.configfs.journal import READS, Call, Done
+from fakecluster.configfs.journal import Call, Done, is_read
 from fakecluster.oracles import SafetyOracle
 from fakecluster.probes import Probes
 from fakecluster.trace import Trace
@@ -83,7 +83,7 @@ class Witness:
         """See a call that was applied or refused."""
         if done.error and self._stepping():
             self._probes.hit("call-failed")
-        if self._trace.heard and done.name.partition(":")[0] not in READS:
+        if self._trace.heard and not is_read(done.name):
             value = done.data.decode("ascii", "backslashreplace")
             self._trace.add(
                 self._node_id, "call", done.name, path=done.path, value=value, errno=done.error

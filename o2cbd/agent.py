@@ -121,19 +121,19 @@ class Agent:
     def _work_off(self, first: Sequence[events.Event]) -> None:
         """Let each event cause its effects, and each effect its answers, before the next."""
         queue: deque[events.Event | effects.Effect] = deque(first)
+        controller, observer = self._controller, self._observer
         while queue:
             item = queue.popleft()
+            now_us = self._clock.now_us()
             if isinstance(item, effects.Effect):
-                self._show(item)
+                if observer is not None:
+                    observer(item, controller.status, now_us)
                 queue.extendleft(reversed(self._perform(item)))
             else:
-                caused = self._controller.observe(item, self._clock.now_us())
-                self._show(item)
+                caused = controller.observe(item, now_us)
+                if observer is not None:
+                    observer(item, controller.status, now_us)
                 queue.extendleft(reversed(caused))
-
-    def _show(self, item: events.Event | effects.Effect) -> None:
-        if self._observer is not None:
-            self._observer(item, self._controller.status, self._clock.now_us())
 
     def _perform(self, effect: effects.Effect) -> Sequence[events.Event]:  # noqa: C901, PLR0911, PLR0912 - one arm an effect
         match effect:

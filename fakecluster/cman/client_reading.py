@@ -92,6 +92,10 @@ class ReadingRequests(Connection):
             interfaces=daemon.addresses,
         )
 
+    def get_extra_flags(self) -> int:
+        """GETEXTRAINFO, for whoever wants nothing of it but the flags."""
+        return _extra_flags(self._ask())
+
     def get_join_count(self) -> int:
         """GET_JOINCOUNT: open connections of both kinds."""
         return len(self._ask().clients)
@@ -121,14 +125,14 @@ class ReadingRequests(Connection):
 
 
 def _extra_flags(daemon: Daemon) -> int:
-    flags = ExtraFlag(0)
+    flags = 0
     if daemon.config.two_node:
-        flags |= ExtraFlag.TWO_NODE
+        flags |= ExtraFlag.TWO_NODE.value
     if daemon.desk.pending:
-        flags |= ExtraFlag.SHUTDOWN
+        flags |= ExtraFlag.SHUTDOWN.value
     if daemon.dirty:
-        flags |= ExtraFlag.DIRTY
-    return int(flags)
+        flags |= ExtraFlag.DIRTY.value
+    return flags
 
 
 def _multicast(interface: str, number: int) -> str:

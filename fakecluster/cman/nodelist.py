@@ -28,7 +28,7 @@ class Peer:
     said_goodbye: bool = False
     """It told us itself that it leaves."""
     entry: NodeEntry | None = None
-    """Its entry while it is a member; what does not change is not built again."""
+    """Its entry, until something of it changes; what does not change is not built again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +154,7 @@ class NodeList:
             peer.state = NodeState.LEAVING
             peer.leave_reason = reason
             peer.said_goodbye = goodbye
+            peer.entry = None
             self.touch()
 
     def dead(self, node_id: int) -> Peer | None:
@@ -163,6 +164,7 @@ class NodeList:
             return None
         self._uncount(peer)
         peer.state = NodeState.DEAD
+        peer.entry = None
         if not peer.configured:
             del self._peers[node_id]
             self._order = None
@@ -221,7 +223,7 @@ class NodeList:
             stale = ""
             for peer in self.peers():
                 entry = peer.entry
-                if entry is None or peer.state is not NodeState.MEMBER:
+                if entry is None or (entry.address != stale and peer.state is not NodeState.MEMBER):
                     entry = self.entry(peer, stale=stale)
                 stale = entry.address
                 entries.append(entry)
@@ -232,18 +234,16 @@ class NodeList:
 
     def entry(self, peer: Peer, *, stale: str = "") -> NodeEntry:
         """Return one node; `stale` is the address that it shows while it is no member."""
-        if peer.state is not NodeState.MEMBER:
-            return self._absent(peer, stale)
-        if peer.entry is None:
-            peer.entry = self._build(peer, peer.addresses[0] if peer.addresses else "")
+        shown = stale
+        if peer.state is NodeState.MEMBER:
+            shown = peer.addresses[0] if peer.addresses else ""
+        if peer.entry is None or peer.entry.address != shown:
+            peer.entry = self._build(peer, shown)
         return peer.entry
 
-    def _absent(self, peer: Peer, stale: str) -> NodeEntry:
-        if not peer.incarnation and peer.state is NodeState.DEAD and not peer.leave_reason:
-            return _never_seen(peer.node_id, peer.name, peer.votes, stale)
-        return self._build(peer, stale)
-
     def _build(self, peer: Peer, address: str) -> NodeEntry:
+        if not peer.incarnation and peer.state is NodeState.DEAD and not peer.leave_reason:
+            return _never_seen(peer.node_id, peer.name, peer.votes, address)
         return NodeEntry(
             node_id=peer.node_id,
             name=peer.name,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from operator import attrgetter
 
 from fakecluster.cman.answers import Delivery, NodeEntry
 from fakecluster.cman.answers import Notice as CmanNotice
@@ -23,8 +24,11 @@ from fakecluster.cman.constants import (
 from fakecluster.cman.engine import Engine
 from fakecluster.cman.errors import CmanError, ConnectionGoneError
 from o2cbd.core.events import ConfigChange, ManagerLost, Notice, ShutdownAsked, StateChange
+from o2cbd.core.gap import gap
 from o2cbd.core.model import Absentee, Member, Membership, Quorum
 from o2cbd.membership.interface import Connect, ManagerGoneError, MembershipSource
+
+_id_of = attrgetter("id")
 
 NO_DESCRIPTOR = -1
 """What `fileno` returns: there is nothing to poll, `on_readable` says when to look."""
@@ -54,8 +58,9 @@ class EngineSource:
         self._lost = False
         self._identity: tuple[str, int] | None = None
         """The cluster's name and our id, read once, as the real source does."""
-        self._known: dict[int, tuple[NodeEntry, Member]] = {}
-        self._absent: dict[int, Absentee] = {}
+        self._entries: tuple[NodeEntry, ...] = ()
+        self._read: list[Member | Absentee] = []
+        """What was made of each of the entries, in their order."""
         self._last: tuple[tuple[NodeEntry, ...], _Said, Membership] | None = None
         """The last reading: the same answers mean the same membership, and are no news."""
         self._client: Client = engine.connect(
@@ -85,33 +90,24 @@ class EngineSource:
             cluster, local_id = self._identity
             entries = client.get_all_members()
             quorate = client.is_quorate()
-            two_node = bool(client.get_extra_info().flags & ExtraFlag.TWO_NODE)
+            two_node = bool(client.get_extra_flags() & ExtraFlag.TWO_NODE.value)
             quorum = Quorum.QUORATE if quorate else Quorum.INQUORATE
             said = (cluster, local_id, quorum, two_node)
             last = self._last
             asked_more = two_node or self._every_address
             if last is not None and last[0] is entries and last[1] == said and not asked_more:
                 return last[2]
-            members: list[Member] = []
-            absentees: list[Absentee] = []
-            # Interfaces that the list does not show are asked for each time.
-            known = {} if self._every_address else self._known
-            for each in entries:
-                if each.state is not NodeState.MEMBER:
-                    absentees.append(self._absentee(each, two_node=two_node))
-                    continue
-                before = known.get(each.node_id)
-                members.append(
-                    before[1] if before is not None and before[0] is each else self._member(each)
-                )
+            self._take_in(entries, two_node=two_node, asked_more=asked_more)
         membership = Membership(
             cluster=cluster,
             local_id=local_id,
             quorum=quorum,
             two_node=two_node,
             # The manager lists the quorum disk last, with id 0.
-            members=tuple(sorted(members, key=_id_of)),
-            absentees=tuple(sorted(absentees, key=_id_of)),
+            members=tuple(sorted([one for one in self._read if type(one) is Member], key=_id_of)),
+            absentees=tuple(
+                sorted([one for one in self._read if type(one) is Absentee], key=_id_of)
+            ),
         )
         self._last = (entries, said, membership)
         return membership
@@ -125,15 +121,27 @@ class EngineSource:
         self._lost = True
         self._client.disconnect()
 
+    def _take_in(self, entries: tuple[NodeEntry, ...], *, two_node: bool, asked_more: bool) -> None:
+        """Make members and absentees of the entries that are other ones than the last time."""
+        if asked_more:  # what does not stand in the entries: who was fenced, other interfaces
+            self._entries, self._read = (), []
+        start, before_end, now_end = gap(self._entries, entries)
+        before = {one.id: one for one in self._read[start:before_end] if type(one) is Absentee}
+        self._read[start:before_end] = [
+            self._member(each)
+            if each.state is NodeState.MEMBER
+            else self._absentee(each, before.get(each.node_id), two_node=two_node)
+            for each in entries[start:now_end]
+        ]
+        self._entries = entries
+
     def _member(self, entry: NodeEntry) -> Member:
-        member = Member(
+        return Member(
             id=entry.node_id,
             name=entry.name,
             incarnation=entry.incarnation,
             addresses=self._addresses(entry),
         )
-        self._known[entry.node_id] = (entry, member)
-        return member
 
     def _addresses(self, entry: NodeEntry) -> tuple[str, ...]:
         """The listed address is the first interface's; others are asked for if it is not IPv4."""
@@ -145,14 +153,14 @@ class EngineSource:
             return (entry.address,)
         return tuple(dict.fromkeys(self._client.get_node_addrs(entry.node_id)))
 
-    def _absentee(self, entry: NodeEntry, *, two_node: bool) -> Absentee:
+    def _absentee(self, entry: NodeEntry, before: Absentee | None, *, two_node: bool) -> Absentee:
         if two_node and entry.node_id != QDISK_LISTED_ID:
             fenced = self._client.get_fence_info(entry.node_id).fenced
             return Absentee(id=entry.node_id, name=entry.name, fenced=fenced)
-        known = self._absent.get(entry.node_id)
-        if known is None or known.name != entry.name:
-            known = self._absent[entry.node_id] = Absentee(id=entry.node_id, name=entry.name)
-        return known
+        # Its entry may be another one for nothing but a stale address.
+        if before is not None and before.name == entry.name and not before.fenced:
+            return before
+        return Absentee(id=entry.node_id, name=entry.name)
 
     def _take(self, delivery: Delivery) -> None:
         if isinstance(delivery, CmanNotice):
@@ -196,10 +204,6 @@ def engine_connect(
         return EngineSource(engine, node_id, on_readable, every_address=every_address)
 
     return connect
-
-
-def _id_of(one: Member | Absentee) -> int:
-    return one.id
 
 
 def _notice(notice: CmanNotice) -> Notice | None:

@@ -7,11 +7,12 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
+from fakecluster.configfs.changes import Changes
 from fakecluster.configfs.directories import Directories
 from fakecluster.configfs.heartbeat import Heartbeat
 from fakecluster.configfs.host import FakeHost
 from fakecluster.configfs.items import ROOT, Caller, Item
-from fakecluster.configfs.journal import READS, Call, Journal
+from fakecluster.configfs.journal import Call, Journal, is_read
 from fakecluster.configfs.kernel import Kernel
 from fakecluster.configfs.values import Refusal
 from fakecluster.configfs.variant import OBSERVED_6_1, KernelVariant
@@ -48,8 +49,8 @@ class ModelBase:
         self.heartbeat = Heartbeat(self.lock, self._directories)
 
     @property
-    def changes(self) -> int:
-        """A number that is another one after everything that can change what a reading shows."""
+    def changes(self) -> Changes:
+        """What can have changed what a reading shows."""
         return self._directories.changes
 
     @property
@@ -81,8 +82,8 @@ class ModelBase:
             try:
                 if call is not None:
                     journal.enter(call)
-                    if call.name.partition(":")[0] not in READS:
-                        self._directories.changes += 1
+                    if not is_read(name):
+                        self._directories.changes.note(path)
                 result = work()
             except Refusal as refusal:
                 error = _error(refusal.errno, path)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from fakecluster.configfs import rules
+from fakecluster.configfs.changes import Changes
 from fakecluster.configfs.items import (
     ATTRIBUTE_MODE,
     READ_ONLY_MODE,
@@ -55,13 +56,12 @@ def split(path: str) -> tuple[str, str]:
 class Directories:
     """Everything that has a path; raises `Refusal`, knows no locks and no journal."""
 
-    changes: int = 0
-    """How often something may have changed that a reading shows; counted by who changes it."""
-
     def __init__(
         self, kernel: Kernel, *, owner_uid: int = 0, now_ns: Callable[[], int] = lambda: 0
     ) -> None:
         self.kernel = kernel
+        self.changes = Changes()
+        """Of what a reading shows; noted by who makes them."""
         self._owner_uid = owner_uid
         self._now_ns = now_ns
         self._next_inode = FIRST_INODE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import errno
+import functools
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -43,6 +44,13 @@ class Done:
 
 READS = frozenset({"open", "scandir", "stat", "read"})
 """The calls that change nothing; noted only if asked for."""
+
+
+@functools.cache
+def is_read(name: str) -> bool:
+    """Return whether a call with this name changes nothing."""
+    return name.partition(":")[0] in READS
+
 
 Hook = Callable[[Call], None]
 """Told of every call before it is applied; what it raises keeps the call from being applied."""
@@ -148,7 +156,7 @@ class Journal:
         """Return whether anybody cares about a call with this name."""
         if self._hooks_of_reads or self._faults or self.with_reads:
             return True
-        return name.partition(":")[0] not in READS
+        return not is_read(name)
 
     def keep(self, count: int | None) -> None:
         """Keep only the last `count` calls from now on; None: all of them."""
@@ -199,8 +207,7 @@ class Journal:
         Raises:
             OSError: a fault's errno, or whatever a hook raises.
         """
-        is_read = call.name.partition(":")[0] in READS
-        for hook in self._hooks_of_reads if is_read else self._hooks:
+        for hook in self._hooks_of_reads if is_read(call.name) else self._hooks:
             hook(call)
         for fault in self._faults:
             if fault.strikes(call):
@@ -208,7 +215,7 @@ class Journal:
 
     def note(self, call: Call, error: OSError | None) -> None:
         """Write the call down."""
-        if not self.with_reads and call.name.partition(":")[0] in READS:
+        if not self.with_reads and is_read(call.name):
             return
         symbol = "" if error is None else errno.errorcode.get(error.errno or 0, str(error.errno))
         done = Done(name=call.name, path=call.path, data=call.data, error=symbol)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 
 from fakecluster.configfs.directories import Presence
-from fakecluster.configfs.items import Directory
+from fakecluster.configfs.items import Attribute, Directory
 from fakecluster.configfs.kernel import ClusterState, NodeState
 from fakecluster.configfs.model import ConfigfsModel
 from o2cbd.configfs.interface import NodeTree
@@ -26,7 +27,11 @@ class RememberingTree:
         self._tree = tree
         self._model = model
         self._known: tuple[int, str, str | None, Sequence[str], Tables] | None = None
-        self._entries: dict[str, Entry] = {}
+        self._names: list[str] = []
+        self._entries: list[Entry] = []
+        """As of the last look, sorted by name, each under its name's place."""
+        self._looked: tuple[str, int] | None = None
+        """At which cluster, and after how many changes."""
 
     def read(
         self, cluster: str, *, own: str | None, attributes: Sequence[str], fresh: bool
@@ -36,7 +41,7 @@ class RememberingTree:
         if model.journal.wants("read"):
             self._known = None
             return self._tree.read(cluster, own=own, attributes=attributes, fresh=fresh)
-        asked = (model.changes, cluster, own, attributes)
+        asked = (model.changes.count, cluster, own, attributes)
         if known is not None and known[:4] == asked:
             return known[4]
         self._known = None
@@ -53,23 +58,51 @@ class RememberingTree:
         nodes = model.find(f"/cluster/{cluster}/node")
         if model.presence is not Presence.O2CB or state is None or not isinstance(nodes, Directory):
             return None
-        before, self._entries = self._entries, {}
-        for name, item in nodes.children.items():
-            node = item.state if isinstance(item, Directory) else None
-            if not isinstance(node, NodeState):
+        names = self._touched(cluster)
+        self._looked = None
+        for name in {*self._names, *nodes.children} if names is None else names:
+            if not self._look_at(name, nodes.children.get(name)):
                 return None
-            entry = before.get(name)
-            if entry is None or not _shows(entry, item.inode, node):
-                entry = _entry(item.inode, node)
-                if entry is None:
-                    return None
-            self._entries[name] = entry
+        self._looked = (cluster, model.changes.count)
         return Tables(
             clusters=(cluster,),
-            entries=tuple(self._entries[name] for name in sorted(self._entries)),
+            entries=tuple(self._entries),
             regions=_regions(state),
             live_nums=model.heartbeat.live_nums,
         )
+
+    def _touched(self, cluster: str) -> set[str] | None:
+        """Return the names of all nodes that may be others than at the last look; None: any."""
+        if self._looked is None or self._looked[0] != cluster:
+            return None
+        places = self._model.changes.since(self._looked[1])
+        above = f"/cluster/{cluster}/node/"
+        if places is None or not all(place.startswith(above) for place in places):
+            return None
+        return {place.removeprefix(above).partition("/")[0] for place in places}
+
+    def _look_at(self, name: str, item: Directory | Attribute | None) -> bool:
+        """Bring one entry up to date; False where only a reading can tell."""
+        at = bisect_left(self._names, name)
+        known = at < len(self._names) and self._names[at] == name
+        if item is None:
+            if known:
+                del self._names[at], self._entries[at]
+            return True
+        node = item.state if isinstance(item, Directory) else None
+        if not isinstance(node, NodeState):
+            return False
+        if known and _shows(self._entries[at], item.inode, node):
+            return True
+        entry = _entry(item.inode, node)
+        if entry is None:
+            return False
+        if known:
+            self._entries[at] = entry
+        else:
+            self._names.insert(at, name)
+            self._entries.insert(at, entry)
+        return True
 
     def do(self, step: Step) -> None:
         """Do one step, see `NodeTree.do`."""

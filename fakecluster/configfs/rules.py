@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from fakecluster.configfs import values
@@ -33,8 +33,8 @@ def _once(kernel: Kernel, value: object, *, first: bool) -> None:
         raise Refusal(errno.EBUSY)
 
 
-def _nodes(kernel: Kernel) -> list[NodeState]:
-    return list(kernel.cluster.nodes.values()) if kernel.cluster else []
+def _nodes(kernel: Kernel) -> Iterable[NodeState]:
+    return kernel.cluster.nodes.values() if kernel.cluster else ()
 
 
 def store_port(kernel: Kernel, node: NodeState, data: bytes) -> None:
@@ -51,7 +51,7 @@ def store_address(kernel: Kernel, node: NodeState, data: bytes) -> None:
     """Store ipv4_address: unique, once. The kernel takes 0.0.0.0, which poisons it."""
     _once(kernel, node.address, first=True)
     address = values.address(data)
-    _require(all(other.address != address for other in _nodes(kernel)), errno.EEXIST)
+    _require(address not in [other.address for other in _nodes(kernel)], errno.EEXIST)
     _once(kernel, node.address, first=False)
     node.address = address
     if address == "0.0.0.0":  # the address that the kernel's rmdir does not unlink
@@ -64,7 +64,7 @@ def store_num(kernel: Kernel, node: NodeState, data: bytes) -> None:
     num = values.number(data)
     _require(num <= NUM_MAX, errno.ERANGE)
     _require(node.address is not None and node.port is not None, errno.EINVAL)
-    _require(all(other.num != num for other in _nodes(kernel)), errno.EEXIST)
+    _require(num not in [other.num for other in _nodes(kernel)], errno.EEXIST)
     _once(kernel, node.num, first=False)
     node.num = num
 

@@ -42,6 +42,7 @@ def _bug(about: str, *changes: tuple[str, str, str], original: bool = True) -> B
 _CONTROLLER = "o2cbd.core.controller"
 _REMOVALS = "o2cbd.core.removals"
 _LEDGER = "o2cbd.core.ledger"
+_MATCHING = "o2cbd.core.matching"
 _POLICY = "o2cbd.core.policy"
 _VIEW = "o2cbd.core.view"
 _AGENT = "o2cbd.agent"
@@ -132,7 +133,7 @@ BUGS: Final[Mapping[str, Bug]] = MappingProxyType(
         ),
         "address-unnoticed": _bug(
             "a changed address is not noticed",
-            (_POLICY, "        and entry.address == node.address\n", ""),
+            (_MATCHING, "        and entry.address == node.address\n", ""),
         ),
         "large-ids-wrap": _bug(
             "a node id over 254 is cut to eight bits instead of left out",
@@ -211,10 +212,9 @@ BUGS: Final[Mapping[str, Bug]] = MappingProxyType(
         ),
         "half-made-accepted": _bug(
             "a directory with the node's name is enough, whatever is in it",
-            (_POLICY, "        and entry.num == node.num\n", ""),
-            (_POLICY, "        and entry.address == node.address\n", ""),
-            (_POLICY, "        and entry.port == node.port\n", ""),
-            (_POLICY, "        and entry.complete\n", ""),
+            (_MATCHING, "        entry.num == node.num\n", "        entry.name == node.name\n"),
+            (_MATCHING, "        and entry.address == node.address\n", ""),
+            (_MATCHING, "        and entry.port == node.port\n", ""),
         ),
         "local-removed-under-region": _bug(
             "the local node is removed under a heartbeat region",

@@ -29,6 +29,9 @@ EXIT_SETTINGS = 78
 
 Effects = list[effects.Effect]
 
+_SAYS_NOTHING = frozenset({events.Woken, events.StateChange, events.ConfigChange})
+"""The most frequent events: what they are about is found out by a pass, and known only then."""
+
 
 class Controller:
     """Decides; does nothing. Feed every event to `observe` and perform the effects in order."""
@@ -87,7 +90,8 @@ class Controller:
             raise UnexpectedEventError(f"{type(event).__name__} while {self._phase.value}")
         self._now_us = now_us
         wanted = self._react(event)
-        self._status = self._make_status()
+        if type(event) not in _SAYS_NOTHING:
+            self._status = self._make_status()
         return tuple(wanted)
 
     def _react(self, event: events.Event) -> Effects:  # noqa: C901, PLR0911, PLR0912 - one arm an event

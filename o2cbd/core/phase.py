@@ -34,6 +34,8 @@ class Phase(enum.Enum):
     ENDED = "ended"
     """Does nothing any more."""
 
+    __hash__ = object.__hash__  # a member is equal to itself alone; enum's own is a Python function
+
 
 _NOTICES = frozenset(
     {events.StateChange, events.ConfigChange, events.ShutdownAsked, events.ManagerLost}

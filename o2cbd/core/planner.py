@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from o2cbd.core.matching import Matching
 from o2cbd.core.model import (
     UNSET_ADDRESS,
     AddNode,
@@ -21,7 +22,7 @@ from o2cbd.core.model import (
 )
 from o2cbd.core.policy import Desired
 from o2cbd.core.refusal import Refusal, explain
-from o2cbd.core.removals import Permits, Removal, followable, gate, in_order, owners
+from o2cbd.core.removals import Permits, Removal, followable, gate, in_order
 from o2cbd.core.reports import spell
 
 
@@ -58,8 +59,13 @@ class Wanted:
     refused: Mapping[Step, Refusal] = field(default_factory=lambda: MappingProxyType({}))
 
 
-def plan(wanted: Wanted) -> Plan:
+def plan(wanted: Wanted, matching: Matching | None = None) -> Plan:
     """Compare and order.
+
+    Args:
+        wanted: what to compare the tables with.
+        matching: the one of the comparison before, which makes this one cheap; it is brought up to
+            date. None: everything is compared.
 
     The cluster and its attributes come first, removes before adds, our own node first on the way
     up and last on the way down. A step that needs another one's success is left to the next
@@ -68,7 +74,9 @@ def plan(wanted: Wanted) -> Plan:
     tables = wanted.permits.tables
     if wanted.cluster not in tables.clusters:
         return _plan_cluster(wanted)
-    return _Round(wanted).plan()
+    matching = Matching() if matching is None else matching
+    matching.update(wanted.desired.nodes, tables.entries)
+    return _Round(wanted, matching).plan()
 
 
 def _plan_cluster(wanted: Wanted) -> Plan:
@@ -90,33 +98,14 @@ def _plan_cluster(wanted: Wanted) -> Plan:
 class _Round:
     """One comparison; collects steps and pendings."""
 
-    def __init__(self, wanted: Wanted) -> None:
+    def __init__(self, wanted: Wanted, matching: Matching) -> None:
         self._wanted = wanted
         self._cluster = wanted.cluster
         self._tables = wanted.permits.tables
-        self._entries = {entry.name: entry for entry in self._tables.entries}
-        self._nodes = {node.name: node for node in wanted.desired.nodes}
+        self._matching = matching
+        self._entries = matching.entries
         self._refused = wanted.refused
         self._pending: list[Pending] = []
-        self._well = frozenset(self._find_well())
-
-    def _find_well(self) -> Iterable[str]:
-        """Find the entries that stay as they are: nearly all of them, nearly always.
-
-        A wanted node's num, address and port are none that an unset attribute reads as, so an
-        entry that has them is complete.
-        """
-        nodes = self._nodes
-        for name, entry in self._entries.items():
-            node = nodes.get(name)
-            if (
-                node is not None
-                and entry.num == node.num
-                and entry.address == node.address
-                and entry.port == node.port
-                and (node.local or not entry.local)
-            ):
-                yield name
 
     def plan(self) -> Plan:
         attributes = self._attributes()
@@ -124,11 +113,7 @@ class _Round:
         needs = {removal.name: self._needs(removal) for removal in removals}
         doable = in_order(self._doable(removals, needs), needs)
         going = {removal.name for removal in removals}
-        rising = [
-            node
-            for node in self._nodes.values()
-            if node.name not in going and (node.local or node.name not in self._well)
-        ]
+        rising = [node for node in self._matching.unsettled() if node.name not in going]
         adds: list[Step] = []
         for node in sorted(rising, key=lambda one: (not one.local, one.num)):
             adds.extend(self._raise_up(node))
@@ -168,13 +153,15 @@ class _Round:
         An entry that is only half made has no replacement: nobody knew the node by it, and its
         removal takes nothing away that must come back.
         """
-        unwell = [entry for name, entry in self._entries.items() if name not in self._well]
+        unwell = self._matching.unwell()
         if not unwell:
             return []
-        unseen = {node.num: node for node in self._nodes.values() if node.name not in self._entries}
+        nodes = self._matching.nodes
+        unsettled = self._matching.unsettled()
+        unseen = {node.num: node for node in unsettled if node.name not in self._entries}
         found: list[Removal] = []
         for entry in unwell:
-            node = self._nodes.get(entry.name)
+            node = nodes.get(entry.name)
             if node is not None and self._completion(entry, node) is not None:
                 continue
             replacement = unseen.get(entry.num) if node is None else node
@@ -217,7 +204,7 @@ class _Round:
         """Return the other entries that have what the replacement needs."""
         if removal.replacement is None:
             return frozenset()
-        return owners(removal.replacement, self._entries.values()) - {removal.name}
+        return self._matching.owners(removal.replacement) - {removal.name}
 
     def _doable(
         self, removals: Iterable[Removal], needs: Mapping[str, frozenset[str]]
@@ -261,7 +248,7 @@ class _Round:
         if entry is None or not entry.complete:
             completion = None if entry is None else self._completion(entry, node)
             steps = completion or [AddNode(cluster=self._cluster, node=node)]
-            in_the_way = owners(node, self._entries.values())
+            in_the_way = self._matching.owners(node)
             if in_the_way:
                 self._wait_for_removal(steps[0], in_the_way)
                 return []

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
+from o2cbd.core.gap import gap
 from o2cbd.core.model import (
     MAX_NUM,
     MAX_PORT,
@@ -22,6 +25,10 @@ from o2cbd.core.rules import NodeOverride, Scope, TableRules
 PORT_MAX_CHARS = 5
 
 _NO_OVERRIDE = NodeOverride()
+_Claim = tuple[str, int | str]
+_CLAIMS = 3
+"""So many things a node has that no other may have."""
+_num_of = attrgetter("num")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,11 +51,12 @@ class _Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Made:
-    """What became of one that the manager lists."""
+    """What became of one that the manager lists: a node, or left out."""
 
-    listed: Member | Absentee
-    problem: str
-    node: Node | None
+    id: int
+    member: bool
+    node: Node | None = None
+    left_out: LeftOut | None = None
 
 
 class Table:
@@ -62,7 +70,11 @@ class Table:
         """Go by these rules: scope, ports, overrides."""
         self._rules = rules
         self._local_id: int | None = None
-        self._made: dict[int, _Made] = {}
+        self._listed: tuple[Member | Absentee, ...] = ()
+        self._made: list[_Made] = []
+        """What became of each, in the same order."""
+        self._claims: Counter[_Claim] = Counter()
+        """How many nodes claim a thing; only what is claimed is in it."""
         self._last: tuple[Membership, Desired] | None = None
 
     def desired(self, membership: Membership, actual: Sequence[Entry] = ()) -> Desired:
@@ -71,39 +83,48 @@ class Table:
         if last is not None and last[0] is membership:
             return last[1]
         self._last = None
-        if membership.local_id != self._local_id:
-            self._local_id = membership.local_id
-            self._made = {}
-        left_out: list[LeftOut] = []
-        fitting: list[tuple[Member | Absentee, Node]] = []
-        before, self._made = self._made, {}
-        for listed in _in_scope(membership, self._rules.scope):
-            made = before.get(listed.id)
-            if made is None or made.listed is not listed:
-                made = self._make(listed)
-            self._made[listed.id] = made
-            if made.node is None:
-                left_out.append(LeftOut(id=listed.id, name=listed.name, reason=made.problem))
-            else:
-                fitting.append((listed, made.node))
-        kept = [node for _, node in fitting]
-        plain = _all_differ(kept)
+        self._take(membership)
+        left_out = [made.left_out for made in self._made if made.left_out is not None]
+        kept = [made.node for made in self._made if made.node is not None]
+        plain = len(self._claims) == _CLAIMS * len(kept)
         if not plain:
-            kept, clashing = _without_duplicates(_candidates(fitting, actual))
+            kept, clashing = _without_duplicates(_candidates(self._made, actual))
             left_out.extend(clashing)
         desired = Desired(
             nodes=tuple(sorted(kept, key=_num_of)),
             left_out=tuple(sorted(left_out, key=lambda left: (left.id, left.name))),
         )
-        if plain:  # then what is there has no say in it
+        if plain:  # no two claim one thing, so what is there has no say in it
             self._last = (membership, desired)
         return desired
+
+    def _take(self, membership: Membership) -> None:
+        """Find out what becomes of everybody in scope who is not as in the reading before."""
+        if membership.local_id != self._local_id:
+            self._local_id = membership.local_id
+            self._listed, self._made = (), []
+            self._claims.clear()
+        listed = _in_scope(membership, self._rules.scope)
+        start, before_end, now_end = gap(self._listed, listed)
+        made = [self._make(each) for each in listed[start:now_end]]
+        self._claims.subtract(_all_claims(self._made[start:before_end]))
+        self._claims.update(_all_claims(made))
+        for claim in _all_claims(self._made[start:before_end]):
+            if not self._claims[claim]:
+                del self._claims[claim]
+        self._made[start:before_end] = made
+        self._listed = listed
 
     def _make(self, listed: Member | Absentee) -> _Made:
         override = self._rules.nodes.get(listed.name, _NO_OVERRIDE)
         local = listed.id == self._local_id
         problem, node = _node_of(listed, self._rules, override, local=local)
-        return _Made(listed=listed, problem=problem, node=node)
+        return _Made(
+            id=listed.id,
+            member=isinstance(listed, Member),
+            node=node,
+            left_out=LeftOut(id=listed.id, name=listed.name, reason=problem) if problem else None,
+        )
 
 
 def desired_table(
@@ -120,8 +141,13 @@ def desired_table(
     return Table(rules).desired(membership, actual)
 
 
-def _num_of(node: Node) -> int:
-    return node.num
+def _claims_of(node: Node) -> tuple[_Claim, ...]:
+    """Return what no two nodes may share."""
+    return ("num", node.num), ("address", node.address), ("name", node.name)
+
+
+def _all_claims(made: Iterable[_Made]) -> Iterable[_Claim]:
+    return (claim for one in made if one.node is not None for claim in _claims_of(one.node))
 
 
 def is_right(entry: Entry | None, node: Node) -> bool:
@@ -137,10 +163,10 @@ def is_right(entry: Entry | None, node: Node) -> bool:
     )
 
 
-def _in_scope(membership: Membership, scope: Scope) -> Iterable[Member | Absentee]:
-    yield from membership.members
+def _in_scope(membership: Membership, scope: Scope) -> tuple[Member | Absentee, ...]:
     if scope is Scope.CONFIGURED:
-        yield from membership.absentees
+        return (*membership.members, *membership.absentees)
+    return membership.members
 
 
 def _node_of(
@@ -209,27 +235,16 @@ def _no_address(listed: Member | Absentee, rules: TableRules) -> str:
     return f"the cluster manager gives no address of it: {remedy}"
 
 
-def _all_differ(nodes: Collection[Node]) -> bool:
-    """True when no two share a num, an address or a name: then nobody's rights matter."""
-    count = len(nodes)
-    return (
-        len({node.num for node in nodes}) == count
-        and len({node.address for node in nodes}) == count
-        and len({node.name for node in nodes}) == count
-    )
-
-
-def _candidates(
-    fitting: Iterable[tuple[Member | Absentee, Node]], actual: Iterable[Entry]
-) -> list[_Candidate]:
+def _candidates(everybody: Iterable[_Made], actual: Iterable[Entry]) -> list[_Candidate]:
     there = {entry.name: entry for entry in actual}
     return [
         _Candidate(
-            id=listed.id,
-            node=node,
-            incumbent=isinstance(listed, Member) and is_right(there.get(node.name), node),
+            id=made.id,
+            node=made.node,
+            incumbent=made.member and is_right(there.get(made.node.name), made.node),
         )
-        for listed, node in fitting
+        for made in everybody
+        if made.node is not None
     ]
 
 
@@ -237,12 +252,12 @@ def _without_duplicates(
     candidates: Iterable[_Candidate],
 ) -> tuple[list[Node], list[LeftOut]]:
     """Let each num, address and name go to one candidate, the same on every node."""
-    owner: dict[tuple[str, object], _Candidate] = {}
+    owner: dict[_Claim, _Candidate] = {}
     kept: list[Node] = []
     clashing: list[LeftOut] = []
     for candidate in sorted(candidates, key=lambda one: (not one.incumbent, one.id, one.node.name)):
         node = candidate.node
-        claims = (("num", node.num), ("address", node.address), ("name", node.name))
+        claims = _claims_of(node)
         taken = next((claim for claim in claims if claim in owner), None)
         if taken is None:
             owner.update(dict.fromkeys(claims, candidate))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
@@ -133,18 +133,6 @@ def _pin_gate(entry: Entry, live_nums: AbstractSet[int] | None) -> Gate | None:
         why=Why.PINNED,
         reason="the disk heartbeat still sees it alive; done when it is declared dead",
         errno=errno.EBUSY,
-    )
-
-
-def owners(node: Node, entries: Iterable[Entry]) -> frozenset[str]:
-    """Return the names of entries, the node's own aside, that have its num or its address.
-
-    A num that was never written reads 0, which no wanted node has.
-    """
-    return frozenset(
-        entry.name
-        for entry in entries
-        if entry.name != node.name and (entry.address == node.address or entry.num == node.num)
     )
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from operator import is_
 
 from o2cbd.core import reports
-from o2cbd.core.fingerprint import fingerprint
+from o2cbd.core.fingerprint import Fingerprint
+from o2cbd.core.matching import Matching
 from o2cbd.core.model import (
     CreateCluster,
     Entry,
@@ -37,13 +39,17 @@ class View:
         self._membership: Membership | None = None
         self._own_name: str | None = None
         self._entries: tuple[Entry, ...] = ()
-        self._fingerprint = fingerprint(())
+        self._fingerprints = Fingerprint()
+        self._fingerprint = self._fingerprints.of(())
+        self._matching = Matching()
         self._desired = Desired(nodes=(), left_out=())
         self._forgotten: set[str] = set()
         self._compared: tuple[Membership, Tables, Plan] | None = None
         self._blocked = "the cluster manager was not reached yet"
         self._synced = False
         self._first_pass_done = False
+        self._status: tuple[tuple[object, ...], Status] | None = None
+        """The last one, and what it was made of."""
 
     # --- the membership
 
@@ -150,8 +156,9 @@ class View:
     ) -> Plan:
         if tables.entries != self._entries:
             self._entries = tables.entries
-            self._fingerprint = fingerprint(tables.entries)
-        self._forgotten &= {entry.name for entry in tables.entries}
+            self._fingerprint = self._fingerprints.of(tables.entries)
+        if self._forgotten:
+            self._forgotten &= {entry.name for entry in tables.entries}
         self._desired = self._table.desired(membership, tables.entries)
         permits = Permits(
             rules=self._rules.removals,
@@ -166,7 +173,8 @@ class View:
                 attributes=self._rules.attributes,
                 permits=permits,
                 refused=refused,
-            )
+            ),
+            self._matching,
         )
 
     def _read_membership(self) -> Membership:
@@ -208,9 +216,17 @@ class View:
         steps: tuple[Step, ...],
     ) -> Status:
         """Put together what may be known outside."""
+        state = self._state(stopping=stopping, lost=lost, held=hold is not None)
+        parts = (
+            *(state, self._blocked, self._cluster, self._membership, self._entries, pending),
+            *(self._desired, hold, vote, steps, self._fingerprint, self._first_pass_done),
+        )
+        last = self._status
+        if last is not None and all(map(is_, parts, last[0])):
+            return last[1]  # most events change nothing of it
         membership = self._membership
-        return Status(
-            state=self._state(stopping=stopping, lost=lost, held=hold is not None),
+        status = Status(
+            state=state,
             reason=self._blocked,
             cluster=self._cluster,
             local_id=None if membership is None else membership.local_id,
@@ -225,6 +241,8 @@ class View:
             fingerprint=self._fingerprint,
             first_pass_done=self._first_pass_done,
         )
+        self._status = (parts, status)
+        return status
 
     def _state(self, *, stopping: bool, lost: bool, held: bool) -> State:
         if stopping:

@@ -18,12 +18,13 @@ class Waiting:
 
     def __init__(self) -> None:
         self._pending: dict[Step, Pending] = {}
+        self._told: tuple[Pending, ...] = ()
         self._done: set[Step] = set()
 
     @property
     def pending(self) -> tuple[Pending, ...]:
         """In the order of the comparison."""
-        return tuple(self._pending.values())
+        return self._told  # the same value until it changes: it is asked for at every event
 
     @property
     def steps(self) -> Collection[Step]:
@@ -42,6 +43,7 @@ class Waiting:
             old = before.get(pending.step)
             since_us = now_us if old is None else old.since_us
             self._pending[pending.step] = replace(pending, since_us=since_us)
+        self._told = tuple(self._pending.values())
         told = pending_changes(before, self._pending, self._done)
         self._done.clear()
         return told

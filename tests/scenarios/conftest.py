@@ -14,7 +14,7 @@ import pytest
 from fakecluster.arms.sim import SimCluster
 from fakecluster.arms.suite import MakeCluster, spec_of
 from fakecluster.arms.values import ARMS, MISSING, ClusterSpec
-from fakecluster.arms.words import ClusterWords
+from fakecluster.arms.words import ClusterWords, NotSoError
 from fakecluster.cman.topology import Topology
 from fakecluster.depth import Depth
 from fakecluster.sim_trace import header_of
@@ -186,8 +186,19 @@ def make(request: pytest.FixtureRequest) -> Iterator[MakeCluster]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    """Judge as part of the scenario, and only one that has reached its end."""
-    yield
-    for cluster in item.stash.get(CLUSTERS, []):
+    """Judge as part of the scenario, and only one that has reached its end.
+
+    What a scenario asserts by itself fails with the same story as what it asks its cluster for.
+    """
+    clusters = item.stash.get(CLUSTERS, [])
+    try:
+        yield
+    except NotSoError:
+        raise
+    except AssertionError as error:
+        for cluster in clusters:
+            error.add_note(cluster.describe("what the scenario asserts"))
+        raise
+    for cluster in clusters:
         cluster.judge()
     item.stash[REACHED_ITS_END] = True

@@ -67,4 +67,5 @@ def test_the_suite_judges_at_the_end_and_skips_with_a_reason(tmp_path: Path) -> 
         "test_some-py-test_violation": "safety",
         "test_some-py-test_broken_before_its_end": "safety",
     }
-    assert "run it again: pytest 'suite/test_some.py::test_violation' --arm sim" in done.stdout
+    for test in ("test_violation", "test_broken_before_its_end"):
+        assert f"run it again: pytest 'suite/test_some.py::{test}' --arm sim" in done.stdout

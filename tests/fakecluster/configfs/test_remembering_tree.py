@@ -25,9 +25,14 @@ def test_conforms(check: Callable[[ModelDriver], None]) -> None:
     check(ModelDriver(model, tree, model.heartbeat.see))
 
 
-def _read(tree: RememberingTree | DirectTree, *, fresh: bool) -> Tables | str:
+ATTRIBUTES = ("idle_timeout_ms",)
+
+
+def _read(
+    tree: RememberingTree | DirectTree, *, fresh: bool, attributes: tuple[str, ...] = ATTRIBUTES
+) -> Tables | str:
     try:
-        return tree.read("c", own="n1", attributes=("idle_timeout_ms",), fresh=fresh)
+        return tree.read("c", own="n1", attributes=attributes, fresh=fresh)
     except OSError as error:
         return errno.errorcode[error.errno or 0]
 
@@ -56,20 +61,45 @@ ACTS: dict[str, Callable[[ConfigfsModel, RememberingTree], object]] = {
 }
 
 
-@given(st.lists(st.tuples(st.sampled_from(sorted(ACTS)), st.booleans()), max_size=12))
-def test_it_reads_what_is_there(history: list[tuple[str, bool]]) -> None:
+acts = st.sampled_from(sorted(ACTS))
+
+
+@given(
+    st.lists(st.tuples(acts, st.booleans(), st.booleans()), max_size=12),
+    st.sampled_from([(), ATTRIBUTES]),
+)
+def test_it_reads_what_is_there(
+    history: list[tuple[str, bool, bool]], attributes: tuple[str, ...]
+) -> None:
+    """Some acts are not looked at by themselves, so that a look finds several."""
     model = ConfigfsModel(addresses=["10.0.0.1"])
     tree = RememberingTree(DirectTree(model), model)
-    for name, fresh in [("create", True), *history]:
+    for name, fresh, looked_at in [("create", True, True), *history, ("add1", False, True)]:
         try:
             ACTS[name](model, tree)
         except OSError as error:
             assert error.errno is not None  # noqa: PT017 - what it is depends on the history
+        if not looked_at:
+            continue
         faulted = model.journal.armed
-        seen = _read(tree, fresh=fresh)
+        seen = _read(tree, fresh=fresh, attributes=attributes)
         if not faulted:
-            assert seen == _read(DirectTree(model), fresh=True)
-            assert _read(tree, fresh=fresh) == seen
+            assert seen == _read(DirectTree(model), fresh=True, attributes=attributes)
+            assert _read(tree, fresh=fresh, attributes=attributes) == seen
+
+
+def test_more_changes_than_are_remembered_are_all_seen() -> None:
+    model = ConfigfsModel(addresses=["10.0.0.1"])
+    tree = RememberingTree(DirectTree(model), model)
+    tree.do(CreateCluster(cluster="c"))
+    _read(tree, fresh=True, attributes=())
+    for num in range(1, 100):
+        node = Node(name=f"n{num}", num=num, address=f"10.0.0.{num}", port=7777)
+        tree.do(AddNode(cluster="c", node=node))
+    seen = _read(tree, fresh=False, attributes=())
+    assert seen == _read(DirectTree(model), fresh=True, attributes=())
+    assert isinstance(seen, Tables)
+    assert len(seen.entries) == 99
 
 
 def test_where_nothing_changed_nothing_is_called() -> None:

@@ -237,6 +237,16 @@ def test_an_event_leads_where_the_table_says_and_causes_what_it_says(row: Row) -
     assert (row.then, row.effects) == (controller.phase, kinds(caused))
 
 
+@pytest.mark.parametrize(
+    "row", ROWS, ids=[f"{row.phase.value}-{row.event}-{row.given}" for row in ROWS]
+)
+def test_the_status_is_that_of_the_last_event(row: Row) -> None:
+    """Some events are known to say nothing, and no status is made for them."""
+    controller = brought_to(row.phase, row.given)
+    controller.observe(SPECIAL.get((row.event, row.given), EVENTS[row.event]), NOW_US)
+    assert controller.status == controller._make_status()
+
+
 def test_the_table_names_every_event_that_is_legal_and_no_other() -> None:
     drawn = {(row.phase, row.event) for row in ROWS}
     legal = {(phase, kind.__name__) for phase, kinds in LEGAL.items() for kind in kinds}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from fakecluster.pocket.examples import absentee, entry, member, membership, node
 from o2cbd.core.model import Absentee, Advice, Entry, Member, Membership
-from o2cbd.core.policy import Desired, desired_table, is_right
+from o2cbd.core.policy import Desired, Table, desired_table, is_right
 from o2cbd.core.rules import NodeOverride, Scope, TableRules
 from o2cbd.core.subnet import parse_subnet
 
@@ -244,6 +244,14 @@ addresses = st.lists(
 ).map(tuple)
 members = st.builds(Member, id=numbers, name=names, incarnation=st.just(1), addresses=addresses)
 absentees = st.builds(Absentee, id=numbers, name=names, addresses=addresses, fenced=st.booleans())
+POOL: list[Member | Absentee] = [
+    Member(id=id_, name=name, incarnation=1, addresses=(address,))
+    for id_ in (1, 2, 3, 300)
+    for name in ("a", "b")
+    for address in ("10.0.0.1", "10.0.0.2")
+]
+POOL += [Absentee(id=id_, name="c", addresses=("10.0.0.3",)) for id_ in (4, 5)]
+"""The very same values come again and again, as from a manager."""
 entries = st.builds(
     Entry,
     name=st.sampled_from(["a", "b", "c", "d", "stale"]),
@@ -288,6 +296,29 @@ def test_the_table_is_unique_complete_and_the_same_in_whatever_order_they_come(
     if len({(one.id, one.name) for one in listed}) == len(listed):
         again = desired_table(membership(*shuffled, *away), rules, actual)
         assert desired == again
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.lists(st.sampled_from(POOL), max_size=6, unique_by=lambda one: one.id),
+            st.integers(1, 2),
+            st.lists(entries, max_size=5, unique_by=lambda one: one.name),
+        ),
+        min_size=1,
+        max_size=6,
+    ),
+    st.sampled_from(list(Scope)),
+)
+def test_one_reading_after_the_other_comes_to_what_each_alone_comes_to(
+    history: list[tuple[list[Member | Absentee], int, list[Entry]]], scope: Scope
+) -> None:
+    rules = TableRules(scope=scope)
+    table = Table(rules)
+    for listed, local_id, actual in history:
+        now = membership(*listed, local_id=local_id)
+        assert table.desired(now, actual) == desired_table(now, rules, actual)
 
 
 @settings(deadline=None)

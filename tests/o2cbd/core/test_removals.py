@@ -6,9 +6,9 @@ import errno
 
 import pytest
 
-from fakecluster.pocket.examples import absentee, entry, member, membership, node, tables
+from fakecluster.pocket.examples import absentee, entry, member, membership, tables
 from o2cbd.core.model import Entry, Membership, Quorum, Region, Why
-from o2cbd.core.removals import Permits, Removal, followable, gate, in_order, owners
+from o2cbd.core.removals import Permits, Removal, followable, gate, in_order
 from o2cbd.core.rules import QuorumRule, RemovalRules, TwoNodeRule
 
 REGION = Region(name="R1", pid=None)
@@ -146,17 +146,6 @@ def test_what_had_0_0_0_0_written_into_it_is_never_removed(poisoned: Removal) ->
     assert found is not None
     assert found.why is Why.UNSAFE
     assert "restart this host" in found.reason
-
-
-def test_an_owner_has_the_num_or_the_address_under_another_name() -> None:
-    entries = [
-        entry(2),
-        entry(3, num=2),
-        entry(4, address="10.0.0.2"),
-        entry(5, num=0, port=0, address="10.0.0.2"),
-        entry(6),
-    ]
-    assert owners(node(2), entries) == {"n3", "n4", "n5"}
 
 
 def names(removals: tuple[Removal, ...]) -> list[str]:

@@ -1,0 +1,67 @@
+"""Each planted bug is noticed by the very scenario that is about it: the suite's own judges."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fakecluster.planted.bugs import BUGS
+
+ROOT = Path(__file__).parents[3]
+ABOUT = {
+    "failed-read-empties": "membership::test_failed_read_between_a_death_and_the_next_notice",
+    "add-never-retried": "pins::test_add_that_fails_is_tried_again",
+    "busy-removal-never-retried": "pins::test_pinned_then_unpinned",
+    "wipes-at-start": "start::test_right_entries_are_adopted_without_touching_them",
+    "votes-yes": "shutdown::test_asked_while_mounted",
+    "answers-twice": "shutdown::test_asked_while_idle",
+    "ignores-quorum": "quorum::test_inquorate_removals_wait",
+    "trusts-two-node-quorum": "quorum::test_two_node_split_and_forget",
+    "address-unnoticed": "addresses::test_address_change",
+    "large-ids-wrap": "addresses::test_node_with_id_300_is_left_out",
+    "quorum-disk-added": "addresses::test_quorum_disk_with_id_0_is_left_out",
+    "removes-at-manager-loss": "manager::test_crash_and_return",
+    "ignores-holds": "holds::test_hold_taken_and_released",
+    "rejoin-replaces": "membership::test_fast_rejoin_that_nobody_saw",
+    "half-made-accepted": "start::test_half_made_node_is_completed",
+    "local-removed-under-region": "pins::test_our_own_node_is_never_removed_under_a_region",
+    "newcomer-evicts": "addresses::test_duplicate_address_does_not_take_a_live_members_entry",
+    "no-resync": "daemon::test_what_others_change_by_hand_is_mended",
+    "zero-address-written": "addresses::test_node_with_the_address_0_0_0_0_is_left_out",
+}
+CODE = """
+import sys
+from fakecluster.planted.plant import plant
+if sys.argv[1]:
+    plant(sys.argv[1])
+import pytest
+sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:xdist",
+                      "--arm", "sim", sys.argv[2]]))
+"""
+PASSED, FAILED = 0, 1  # pytest's exit codes; any other one says that nothing was tested
+
+
+def judge(bug: str, scenario: str) -> subprocess.CompletedProcess[str]:
+    file, _, test = scenario.partition("::")
+    where = f"tests/scenarios/test_{file}.py::{test}"
+    command = [sys.executable, "-c", CODE, bug, where]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_every_bug_has_its_scenario() -> None:
+    assert list(ABOUT) == list(BUGS)
+
+
+@pytest.mark.parametrize("bug", ABOUT)
+def test_its_scenario_notices(bug: str) -> None:
+    judged = judge(bug, ABOUT[bug])
+    assert judged.returncode == FAILED, judged.stdout
+    assert "run it again: pytest" in judged.stdout
+
+
+def test_without_a_bug_it_is_content() -> None:
+    judged = judge("", ABOUT["votes-yes"])
+    assert judged.returncode == PASSED, judged.stdout
