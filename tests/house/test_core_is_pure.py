@@ -10,7 +10,7 @@ import pytest
 CORE = Path(__file__).parents[2] / "o2cbd" / "core"
 PURE = {
     *("__future__", "collections", "collections.abc", "dataclasses", "enum", "errno", "functools"),
-    *("hashlib", "json", "re", "types", "typing"),
+    *("bisect", "hashlib", "itertools", "json", "operator", "re", "types", "typing"),
 }
 
 
