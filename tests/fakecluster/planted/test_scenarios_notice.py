@@ -10,6 +10,9 @@ import pytest
 
 from fakecluster.planted.bugs import BUGS
 
+# A whole pytest for each bug: as much as the tests with daemons, and no newer Python breaks it.
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).parents[3]
 ABOUT = {
     "failed-read-empties": "membership::test_failed_read_between_a_death_and_the_next_notice",
