@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import shlex
 import signal
-import zlib
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -14,6 +13,7 @@ from integration.arm.looks import VmLooks
 from integration.conversation import Call
 from integration.errors import GuestError
 from o2cbd.clock import MonotonicClock
+from o2cbd.hold.sysv import key_of
 
 UNIT: Final = "o2cbd.service"
 COMMAND_TIMEOUT_S: Final = 120
@@ -35,11 +35,6 @@ def drop_in(options: Sequence[str]) -> str:
     if options:
         lines += ["ExecStart=", f"ExecStart=/usr/bin/o2cbd run {shlex.join(options)}"]
     return "\n".join(lines) + "\n"
-
-
-def hold_key(name: str) -> int:
-    """The semaphore's key as unsigned, as ipcrm takes it."""
-    return zlib.crc32(name.encode())
 
 
 class VmDaemons(VmLooks):
@@ -90,7 +85,7 @@ class VmDaemons(VmLooks):
         """See `Cluster.remove_semaphore`."""
         self.account.verb(host, "remove-semaphore")
         name = f"o2cb.{self.spec.topology.cluster}"
-        self.tell(host, "ipcrm", "--semaphore-key", hex(hold_key(name)))
+        self.tell(host, "ipcrm", "--semaphore-key", hex(key_of(name) % 2**32))
 
     # --- the daemon -----------------------------------------------------------------------------
 

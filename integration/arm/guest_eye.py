@@ -78,9 +78,9 @@ def utc_us() -> int:
 
 
 def records() -> list[str]:
-    """What the daemons of all boots have told: the journal, and the dump of the one that runs."""
+    """What the daemons of this boot have told: the journal, and the dump of the one that runs."""
     done = subprocess.run(
-        ["journalctl", "--unit", _UNIT, "--output", "json", "--all", "--no-pager"],
+        ["journalctl", "--boot", "--unit", _UNIT, "--output", "json", "--all"],
         check=True, stdout=subprocess.PIPE, text=True, timeout=_TIMEOUT_S,
     )  # fmt: skip
     return [*done.stdout.splitlines(), *_dump()]

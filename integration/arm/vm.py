@@ -67,6 +67,8 @@ class VmCorosync(VmLacks, VmDaemons):
         self.lab = lab
         self.untouched_oracle = UntouchedOracle(self)
         self._records: dict[int, tuple[str, ...]] = {}
+        self._earlier: dict[int, tuple[str, ...]] = {}
+        """What a host told before its power went; its journal does not have the last of it."""
         self._offsets_us: dict[int, int] = {}
         self._nodes = {node.id: node for node in spec.topology.nodes}
         self._version = 1
@@ -76,6 +78,8 @@ class VmCorosync(VmLacks, VmDaemons):
     def __enter__(self) -> Self:
         on = [host for host in self.spec.topology.ids if host not in self.spec.down]
         self.lab.each(self._furnish, on)
+        for host in on:
+            self.account.verb(host, "start")
         self.lab.each(self._start_manager, on)
         for host in on:
             self.eventually(
@@ -173,7 +177,7 @@ class VmCorosync(VmLacks, VmDaemons):
     def kill(self, host: int) -> None:
         """See `Cluster.kill`."""
         self.untouched_oracle.boots(host)
-        self.collect(host)
+        self.last_words(host)
         self.account.verb(host, "kill")
         self._holders.pop(host, None)
         self.lab.kill(host)
@@ -373,18 +377,27 @@ class VmCorosync(VmLacks, VmDaemons):
             outcome: how the run ended; None: it has not.
         """
         for host in self.spec.hosts:
-            self.collect(host)
+            self._collect(host)
         account = self.account.trace(
             arm=self.arm,
             cluster=self.spec.topology.cluster,
             nodes={node.id: node.name for node in self._nodes.values()},
         )
-        told = {host: records for host, records in self._records.items() if records}
+        told = {
+            host: (*self._earlier.get(host, ()), *records)
+            for host, records in self._records.items()
+        }
         offsets = {host: self._offsets_us[host] for host in told}
         return merge(told, account, offsets_us=offsets, outcome=outcome).trace
 
-    def collect(self, host: int) -> None:
-        """Fetch a host's records: all of its journal, and what its daemon has in memory."""
+    def last_words(self, host: int) -> None:
+        """Fetch what a host has to tell before its power goes."""
+        self._collect(host)
+        self._earlier[host] = (*self._earlier.get(host, ()), *self._records.pop(host, ()))
+        self._records[host] = ()
+
+    def _collect(self, host: int) -> None:
+        """Fetch a host's records: the journal of this boot, and what its daemon has in memory."""
         if not self.lab.alive(host):
             return
         before_us = time.time_ns() // 1000

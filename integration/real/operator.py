@@ -91,7 +91,7 @@ class Operator:
 
     def power_off(self, host: int) -> None:
         """`systemctl poweroff`, and wait for its end."""
-        self.cluster.collect(host)
+        self.cluster.last_words(host)
         self.cluster.untouched_oracle.boots(host)
         self.cluster.account.verb(host, "poweroff")
         self.cluster.lab.guests[host].spawn(["systemctl", "poweroff"], timeout_s=_OFF_TIMEOUT_S)

@@ -1,0 +1,177 @@
+"""The guest's side of the arm on real kernels, on files of this machine."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from integration.arm import guest_load
+from integration.arm.daemons import drop_in
+from integration.arm.eye_files import eye_files
+from integration.arm.guest_changes import Watch
+from integration.arm.guest_corosync import parsed
+from integration.arm.guest_tables import (
+    CLUSTER_ATTRIBUTES,
+    drop_cluster,
+    drop_node,
+    place_cluster,
+    place_node,
+    tables,
+)
+
+ROOT = Path(__file__).parents[2]
+LOOKS = 2000
+
+
+def until(condition: Callable[[], bool]) -> None:
+    for _ in range(LOOKS):
+        if condition():
+            return
+        select.select([], [], [], 0.01)
+    raise AssertionError("it never came to be")
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    """A directory like the kernel's, with one cluster that has everything."""
+    cluster = tmp_path / "cluster" / "o2"
+    for directory in ("node", "heartbeat/REGION"):
+        (cluster / directory).mkdir(parents=True)
+    for name in CLUSTER_ATTRIBUTES:
+        (cluster / name).write_text(f"{name}\n")
+    return tmp_path / "cluster"
+
+
+def test_tables_have_clusters_attributes_regions_and_entries(base: Path) -> None:
+    place_node(
+        "o2", "n1", {"num": 1, "local": 1, "ipv4_port": 7777, "ipv4_address": "10.0.0.1"}, base
+    )
+    seen = tables(base)["o2"]
+    assert seen["attributes"]["heartbeat/dead_threshold"] == "heartbeat/dead_threshold"
+    assert seen["regions"] == ["REGION"]
+    assert seen["entries"] == [
+        {
+            "name": "n1",
+            "inode": (base / "o2" / "node" / "n1").stat().st_ino,
+            "num": 1,
+            "address": "10.0.0.1",
+            "port": 7777,
+            "local": True,
+        }
+    ]
+
+
+def test_an_entry_that_goes_while_it_is_read_is_no_entry(base: Path) -> None:
+    (base / "o2" / "node" / "going").mkdir()
+    assert tables(base)["o2"]["entries"] == []
+
+
+def test_without_a_configfs_there_are_no_tables(tmp_path: Path) -> None:
+    assert tables(tmp_path / "cluster") == {}
+
+
+def test_only_given_values_are_written_and_what_was_made_can_be_dropped(base: Path) -> None:
+    place_cluster("o2", base)
+    place_node("o2", "half", {"ipv4_port": 7777}, base)
+    assert [path.name for path in (base / "o2" / "node" / "half").iterdir()] == ["ipv4_port"]
+    (base / "o2" / "node" / "half" / "ipv4_port").unlink()
+    drop_node("o2", "half", base)
+    place_cluster("other", base)
+    drop_cluster("other", base)
+    assert sorted(path.name for path in base.iterdir()) == ["o2"]
+
+
+def test_every_change_below_is_noted_in_its_order(base: Path) -> None:
+    watch = Watch(base.parent)
+    node = base / "o2" / "node" / "n1"
+    node.mkdir()
+    until(lambda: len(watch.changes()) == 1)
+    (node / "num").write_text("1")
+    (node / "num").unlink()
+    node.rmdir()
+    until(lambda: len(watch.changes()) == 3)
+    assert watch.changes() == [
+        {"name": "mkdir", "path": "/cluster/o2/node/n1"},
+        {"name": "write:num", "path": "/cluster/o2/node/n1/num"},
+        {"name": "rmdir", "path": "/cluster/o2/node/n1"},
+    ]
+
+
+def test_a_directory_that_is_there_before_is_watched_too(base: Path) -> None:
+    (base / "o2" / "node" / "n1").mkdir()
+    watch = Watch(base.parent)
+    (base / "o2" / "node" / "n1" / "local").write_text("1")
+    until(lambda: bool(watch.changes()))
+    assert watch.changes() == [{"name": "write:local", "path": "/cluster/o2/node/n1/local"}]
+
+
+CMAP = """\
+nodelist.local_node_pos (u32) = 0
+nodelist.node.0.name (str) = late
+nodelist.node.0.nodeid (u32) = 4
+nodelist.node.0.o2cb_address (str) = 10.0.0.4
+nodelist.node.0.ring0_addr (str) = 10.77.0.4
+nodelist.node.1.name (str) = node1
+nodelist.node.1.nodeid (u32) = 1
+nodelist.node.1.ring0_addr (str) = 10.77.0.1
+runtime.members.1.status (str) = joined
+runtime.members.4.status (str) = left
+runtime.votequorum.this_node_id (u32) = 1
+runtime.votequorum.two_node (u8) = 1
+totem.cluster_name (str) = o2
+"""
+
+
+def test_corosyncs_map_gives_nodes_by_id_and_the_address_that_o2cb_has() -> None:
+    assert parsed(CMAP) == {
+        "cluster": "o2",
+        "local_id": 1,
+        "two_node": True,
+        "listed": [
+            {"id": 1, "name": "node1", "member": True, "addresses": ["10.77.0.1"]},
+            {"id": 4, "name": "late", "member": False, "addresses": ["10.0.0.4"]},
+        ],
+    }
+
+
+def test_a_load_can_be_checked_block_by_block(tmp_path: Path) -> None:
+    file = tmp_path / "load"
+    command = [sys.executable, "-m", "integration.arm.guest_load", "write", str(file), "seed"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
+        assert process.stdout is not None
+        assert [process.stdout.readline() for _ in range(3)] == [b"1\n", b"2\n", b"3\n"]
+        process.send_signal(signal.SIGTERM)
+        written = 3 + len(process.stdout.read().splitlines())
+    assert process.returncode == 0
+    assert guest_load.verify(file, "seed") == written
+    assert guest_load.verify(file, "another") == 0
+    data = bytearray(file.read_bytes())
+    data[guest_load.BLOCK_BYTES + 5] ^= 1
+    file.write_bytes(data)
+    assert guest_load.verify(file, "seed") == 1
+
+
+def test_the_scenario_says_when_a_daemon_starts_and_with_which_words() -> None:
+    assert "Restart=no\n" in drop_in(())
+    assert "ExecStart" not in drop_in(())
+    assert drop_in(("--port", "7800")).endswith(
+        "ExecStart=\nExecStart=/usr/bin/o2cbd run --port 7800\n"
+    )
+
+
+def test_the_eye_is_whole() -> None:
+    """Every module of the project that it imports is brought, or is in the daemon's package."""
+    brought = {name for name, path in eye_files() if path.is_file()}
+    assert len(brought) == len(list(eye_files()))
+    for name, path in eye_files():
+        for line in path.read_text("utf-8").splitlines():
+            if line.startswith("from integration"):
+                assert line.split()[1].replace(".", "/") + ".py" in brought, (name, line)
