@@ -1,4 +1,4 @@
-"""The eye's view of corosync and the shutdown question of the arm, on a corosync of this machine."""
+"""The eye's view of corosync and the arm's shutdown question, on a corosync of this machine."""
 
 from __future__ import annotations
 
