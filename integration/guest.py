@@ -210,11 +210,10 @@ def started(machine: Machine, payload_fd: int, name: str = "the guest") -> Itera
             yield guest
 
 
-def _machine_key(image: Image) -> str:
-    """Names this machine's kernel and CPU and the image: what decides whether KVM works."""
+def _machine_key() -> str:
+    """Names this machine's kernel and CPU: what decides whether KVM works."""
     model = re.search(r"^model name\s*:\s*(.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
-    cpu = model[1] if model else platform.machine()
-    return f"{platform.release()} / {cpu} / {image.directory.name}"
+    return f"{platform.release()} / {model[1] if model else platform.machine()}"
 
 
 def choose_acceleration(
@@ -223,14 +222,14 @@ def choose_acceleration(
     cache: Path,
     say: Progress,
 ) -> str:
-    """`kvm` where a guest really boots with it, else `tcg`; learnt once a machine and image.
+    """`kvm` where a guest really boots with it, else `tcg`; learnt once a machine.
 
     /dev/kvm may exist and open, and still run no guest: only a boot tells.
     """
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):
         return "tcg"
     note = cache / "accelerations.json"
-    key = _machine_key(image)
+    key = _machine_key()
     known: dict[str, str] = {}
     with contextlib.suppress(OSError, ValueError):
         known = json.loads(note.read_text("utf-8"))

@@ -78,7 +78,7 @@ def test_the_second_command_of_the_readme_runs_then_the_skips_then_the_kernel(
             "SKIPPED [2] a: why",
             "tox run -q -e vm-smoke,vm --notest",
             "ran -m integration smoke",
-            "ran -m pytest integration/real -m smoke --timeout 900",
+            "ran -m pytest -s -o faulthandler_timeout=0 integration/real -m smoke --timeout 900",
         ],
     )
 
