@@ -106,7 +106,7 @@ class VmLooks(StatusLooks):
 
     def calls(self, host: int) -> tuple[Call, ...]:
         """See `Cluster.calls`: what inotify tells of; nothing that failed, and no values."""
-        noted = self.eye(host, "changes")
+        noted = self.eye(host, "changes") if self.lab.alive(host) else ()
         return tuple(Call(name=each["name"], path=each["path"]) for each in noted)
 
     def daemon_exit(self, host: int) -> int | None:

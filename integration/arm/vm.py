@@ -18,7 +18,7 @@ from fakecluster.cman.topology import NodeConfig
 from fakecluster.merge.merging import merge
 from fakecluster.report.words import event_text
 from fakecluster.trace_file import TraceFile
-from integration.arm.daemons import DROP_IN, VmDaemons, drop_in, now_s
+from integration.arm.daemons import DROP_IN, UNIT, VmDaemons, drop_in, now_s
 from integration.arm.eye_files import EYE_DIRECTORY, eye_files
 from integration.arm.lacks import LacksError, VmLacks
 from integration.guest import alarms
@@ -149,6 +149,8 @@ class VmCorosync(VmLacks, VmDaemons):
         guest.put("/etc/o2cbd/o2cbd.toml", settings_text(self.spec, host) + own)
         guest.put(_MANAGER_DROP_IN, "[Unit]\nStartLimitIntervalSec=0\n")
         guest.put(DROP_IN, drop_in(self.spec.options.get(host, ())))
+        # What nothing wants is forgotten with its exit code as soon as it has ended well.
+        self.tell(host, "systemctl", "add-wants", "--runtime", "multi-user.target", UNIT)
         self.tell(host, "systemctl", "daemon-reload")
         self.tell(host, "sysctl", "--quiet", "--write", "net.ipv4.conf.all.promote_secondaries=1")
         for address in self._nodes[host].addresses:
