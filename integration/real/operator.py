@@ -20,7 +20,7 @@ from integration.lab.identity import Identity
 
 ALL: Final = (1, 2, 3)
 _WAIT: Final = ("o2cbd", "wait", "--in-sync", "--quorate", "--nodes", "3", "--timeout", "240")
-_PACKAGE: Final = "/root/upgrade.deb"
+_PACKAGE: Final = "/srv/upgrade.deb"
 _OFF_TIMEOUT_S: Final = 240
 _LONG_TIMEOUT_S: Final = 600
 
