@@ -106,6 +106,18 @@ def load_facts(directory: Path) -> dict[str, Any] | None:
     return facts
 
 
+def identity_of(directory: Path) -> str:
+    """The identity of what was made in a directory in the cache.
+
+    Raises:
+        CannotRunError: there is none; something else has taken it away.
+    """
+    facts = load_facts(directory)
+    if facts is None:
+        raise CannotRunError(f"{directory} vanished from the cache")
+    return str(facts["identity"])
+
+
 def note_facts(directory: Path, **facts: Any) -> None:
     """Note facts of what was built, and an identity that only this build has."""
     identity = {"identity": uuid.uuid4().hex}

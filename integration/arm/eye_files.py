@@ -9,8 +9,8 @@ EYE_DIRECTORY = "/usr/lib/guest"
 """Where the guest's agent looks for modules."""
 
 _HERE = Path(__file__).parent
-_NAMES = ("__init__", "guest_changes", "guest_corosync", "guest_eye", "guest_load",
-          "guest_question", "guest_tables", "guest_volume")  # fmt: skip
+_NAMES = ("__init__", "guest_changes", "guest_corosync", "guest_eye", "guest_furnish",
+          "guest_load", "guest_question", "guest_tables", "guest_volume")  # fmt: skip
 
 
 def eye_files() -> Iterator[tuple[str, Path]]:

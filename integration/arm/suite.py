@@ -6,17 +6,20 @@ import contextlib
 import functools
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from fakecluster.arms.values import ClusterSpec
+from fakecluster.cman.topology import Topology
 from integration import deb
 from integration.arm.daemons import UNIT
 from integration.arm.vm import VmCorosync
 from integration.image import Progress
 from integration.lab.base import Base, cluster_base, installed
 from integration.lab.lab import Lab
+from integration.lab.state import SavedState
+from integration.lab.together import saved_together
 from integration.recipe import cache_directory
 
 
@@ -64,6 +67,7 @@ def vm_cluster(
     """
     spare = max(spec.topology.ids) + 1
     hosts = (*spec.topology.ids, spare)
+    states = {} if spec.down else _formed(spec.topology, hosts, spare, progress)
     with (
         Lab.started(
             packaged_base(),
@@ -72,7 +76,25 @@ def vm_cluster(
             say=progress,
             hosts=hosts,
             off=(*spec.down, spare),
+            states=states,
         ) as lab,
-        VmCorosync(spec, lab) as cluster,
+        VmCorosync(spec, lab, formed=bool(states)) as cluster,
     ):
         yield cluster
+
+
+def _formed(
+    topology: Topology, hosts: Sequence[int], spare: int, progress: Progress
+) -> Mapping[int, SavedState]:
+    """A cluster with everybody on, saved when it had been formed: most scenarios begin with one."""
+    spec = ClusterSpec(topology=topology)
+    return saved_together(
+        packaged_base(),
+        cache=cache_directory(os.environ),
+        say=progress,
+        hosts=hosts,
+        off=(spare,),
+        form=lambda lab: VmCorosync(spec, lab).form(),
+        made_by=[repr(spec)],
+        made_in=sorted(Path(__file__).parent.glob("*.py")),
+    )

@@ -20,6 +20,7 @@ from fakecluster.report.words import event_text
 from fakecluster.trace_file import TraceFile
 from integration.arm.daemons import DROP_IN, UNIT, VmDaemons, drop_in, now_s
 from integration.arm.eye_files import EYE_DIRECTORY, eye_files
+from integration.arm.guest_furnish import INTERFACE
 from integration.arm.lacks import LacksError, VmLacks
 from integration.guest import alarms
 from integration.lab.corosync import CONFIGURATION, RingNode, corosync_conf
@@ -37,7 +38,6 @@ _MOUNT_TIMEOUT_S: Final = 300
 _COROSYNC: Final = "corosync.service"
 _MANAGER_DROP_IN: Final = f"/run/systemd/system/{_COROSYNC}.d/scenario.conf"
 """A manager that is killed and started again and again is no failure here."""
-_INTERFACE: Final = "eth0"
 _SETTINGS: Final = """
 [membership]
 source = "corosync"
@@ -56,15 +56,17 @@ class VmCorosync(VmLacks, VmDaemons):
     arm = "vm-corosync"
     missing = MISSING["vm-corosync"]
 
-    def __init__(self, spec: ClusterSpec, lab: Lab) -> None:
+    def __init__(self, spec: ClusterSpec, lab: Lab, *, formed: bool = False) -> None:
         """Prepare it.
 
         Args:
             spec: what to boot.
             lab: its guests are those of the spec, and off those that it calls down.
+            formed: its guests go on from where `form` had ended.
         """
         self.spec = spec
         self.lab = lab
+        self._formed = formed
         self.untouched_oracle = UntouchedOracle(self)
         self._records: dict[int, tuple[str, ...]] = {}
         self._earlier: dict[int, tuple[str, ...]] = {}
@@ -76,10 +78,22 @@ class VmCorosync(VmLacks, VmDaemons):
         self.begin()
 
     def __enter__(self) -> Self:
-        on = [host for host in self.spec.topology.ids if host not in self.spec.down]
-        self.lab.each(self._furnish, on)
-        for host in on:
+        if not self._formed:
+            self.form()
+        else:
+            self.lab.each(self._furnish, self._on())
+        for host in self._on():
             self.account.verb(host, "start")
+        return self
+
+    def form(self) -> None:
+        """Make a cluster of guests that have just come up: managers of one mind, no daemons.
+
+        Raises:
+            GuestError: a guest did not do its part.
+        """
+        on = self._on()
+        self.lab.each(self._settle, on)
         self.lab.each(self._start_manager, on)
         for host in on:
             self.eventually(
@@ -87,7 +101,10 @@ class VmCorosync(VmLacks, VmDaemons):
                 lambda host=host: self._sees(host, on),  # type: ignore[misc]
                 within=Span.LATER,
             )
-        return self
+
+    def _on(self) -> list[int]:
+        """Those that have power at first."""
+        return [host for host in self.spec.topology.ids if host not in self.spec.down]
 
     def __exit__(
         self,
@@ -134,31 +151,35 @@ class VmCorosync(VmLacks, VmDaemons):
             self.account.verb(host, "start")
             if not self.lab.alive(host):
                 self.lab.boot(host)
-                self._furnish(host)
+                self._settle(host)
             self._start_manager(host)
         if daemon and not self.runs(host):
             self.daemon_start(host)
 
+    def _settle(self, host: int) -> None:
+        """Bring a guest that has just booted its eye, and all else that it needs."""
+        self.lab.guests[host].unpack(eye_files(), EYE_DIRECTORY)
+        self._furnish(host)
+        self.eye(host, "watch")
+
     def _furnish(self, host: int) -> None:
-        """Tell a guest that has just booted who it is, and watch its tables from now on."""
-        guest = self.lab.guests[host]
-        guest.unpack(eye_files(), EYE_DIRECTORY)
+        """Tell a guest who it is in this scenario."""
         resync_s = _SELDOM_S if self.spec.seldom_resync else _RESYNC_S
         own = _SETTINGS.format(dead_threshold=self.spec.dead_threshold, resync_s=resync_s)
-        guest.put(CONFIGURATION, self._conf())
-        guest.put("/etc/o2cbd/o2cbd.toml", settings_text(self.spec, host) + own)
-        guest.put(_MANAGER_DROP_IN, "[Unit]\nStartLimitIntervalSec=0\n")
-        guest.put(DROP_IN, drop_in(self.spec.options.get(host, ())))
-        # What nothing wants is forgotten with its exit code as soon as it has ended well.
-        self.tell(host, "systemctl", "add-wants", "--runtime", "multi-user.target", UNIT)
-        self.tell(host, "systemctl", "daemon-reload")
-        self.tell(host, "sysctl", "--quiet", "--write", "net.ipv4.conf.all.promote_secondaries=1")
-        for address in self._nodes[host].addresses:
-            unspecified = ipaddress.ip_address(address).is_unspecified
-            if not unspecified and address != self.lab.identity(host).address:
-                self._add_address(host, address)
-        self.tell(host, "modprobe", "ocfs2_stack_o2cb")
-        self.eye(host, "watch")
+        files = {
+            CONFIGURATION: self._conf(),
+            "/etc/o2cbd/o2cbd.toml": settings_text(self.spec, host) + own,
+            _MANAGER_DROP_IN: "[Unit]\nStartLimitIntervalSec=0\n",
+            DROP_IN: drop_in(self.spec.options.get(host, ())),
+        }
+        machine = self.lab.identity(host).address
+        more = [
+            address
+            for address in self._nodes[host].addresses
+            if address != machine and not ipaddress.ip_address(address).is_unspecified
+        ]
+        arguments = {"files": files, "wanted": UNIT, "addresses": more}
+        self.lab.guests[host].call("integration.arm.guest_furnish:furnish", arguments)
 
     def _conf(self) -> str:
         topology = self.spec.topology
@@ -263,7 +284,7 @@ class VmCorosync(VmLacks, VmDaemons):
         self._add_address(host, address)
 
     def _add_address(self, host: int, address: str) -> None:
-        self.tell(host, "ip", "address", "replace", f"{address}/24", "dev", _INTERFACE)
+        self.tell(host, "ip", "address", "replace", f"{address}/24", "dev", INTERFACE)
 
     def take_address(self, host: int, address: str) -> None:
         """See `Cluster.take_address`."""
@@ -271,7 +292,7 @@ class VmCorosync(VmLacks, VmDaemons):
         self._drop_address(host, address)
 
     def _drop_address(self, host: int, address: str) -> None:
-        self.tell(host, "ip", "address", "delete", f"{address}/24", "dev", _INTERFACE)
+        self.tell(host, "ip", "address", "delete", f"{address}/24", "dev", INTERFACE)
 
     def place_cluster(self, host: int, name: str | None = None) -> None:
         """See `Cluster.place_cluster`."""

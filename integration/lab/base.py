@@ -15,7 +15,7 @@ from typing import IO
 
 from integration.errors import CannotRunError, GuestError
 from integration.guest import BOOT_TIMEOUT_S, Guest, choose_acceleration
-from integration.image import Progress, image, load_facts, lock, making, note_facts
+from integration.image import Progress, identity_of, image, load_facts, lock, making, note_facts
 from integration.lab.cluster_image import CLUSTER_IMAGE
 from integration.lab.disks import make_overlay, nameless_overlay, shared_disk
 from integration.lab.host import Disks, Host
@@ -133,10 +133,8 @@ def installed(
     with lock(cache, name, say):
         if load_facts(cache / name) is None:
             _install(base, packages, cache, name, say, off)
-        facts = load_facts(cache / name)
-    if facts is None:
-        raise CannotRunError(f"{cache / name} vanished while it was made")
-    return replace(base, disk=cache / name / DISK, disk_format="qcow2", identity=facts["identity"])
+        identity = identity_of(cache / name)
+    return replace(base, disk=cache / name / DISK, disk_format="qcow2", identity=identity)
 
 
 def _install(  # noqa: PLR0917 - private, and all of it is needed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -162,7 +163,7 @@ class Host:
             self._power = power.pop_all()
 
     def wait_loaded(self) -> None:
-        """Wait until a saved state is there, and let it run.
+        """Wait until a saved state is there; it stands still until `monitor` is told `cont`.
 
         Raises:
             GuestError: qemu did not load it.
@@ -172,7 +173,6 @@ class Host:
             if time.monotonic() > deadline:
                 raise GuestError(f"{self.identity.name}: its saved state did not load")
             time.sleep(_LOOK_AGAIN_S)
-        self.monitor.order("cont")
 
     def cut_power(self) -> None:
         """End its qemu, and with it whoever waits for an answer; `kill` tidies up after it."""
@@ -203,6 +203,12 @@ class Host:
         """All that its console and its qemu have said, over all its boots."""
         size = os.fstat(self._console.fileno()).st_size
         return os.pread(self._console.fileno(), size, 0).decode(errors="replace")
+
+    def copy_root(self, path: Path) -> None:
+        """Copy its own disk, which has an overlay's size; its power is off."""
+        self._disks.root.seek(0)
+        with path.open("wb") as copy:
+            shutil.copyfileobj(self._disks.root, copy)
 
     def memory_kib(self) -> int:
         """The resident memory of its qemu.

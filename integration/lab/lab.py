@@ -14,11 +14,16 @@ from typing import IO, TypeVar
 from integration.errors import GuestError
 from integration.guest import BOOT_TIMEOUT_S, Guest
 from integration.image import Progress
-from integration.lab.base import Base
+from integration.lab.base import DISK, Base
 from integration.lab.disks import SHARED_MIB, nameless_overlay, shared_disk
 from integration.lab.host import Disks, Host
-from integration.lab.identity import DEFAULT_NETWORK, Identity, identity_command
-from integration.lab.state import SavedState, saved_state
+from integration.lab.identity import (
+    DEFAULT_NETWORK,
+    Identity,
+    awaken_command,
+    identity_command,
+)
+from integration.lab.state import MEMORY, SavedState, save, saved_state
 from integration.lab.switch import Switch
 
 SHARED_DEVICE = "/dev/vdb"
@@ -33,16 +38,17 @@ _SEED_DIGITS = 512
 class Lab:
     """Guests that share a network and a disk; numbered, and named `node<number>`."""
 
-    def __init__(self, hosts: Mapping[int, Host], network: Switch, state: SavedState) -> None:
+    def __init__(
+        self, hosts: Mapping[int, Host], network: Switch, states: Mapping[int, SavedState]
+    ) -> None:
         """Hold machines whose power is off; `started` makes them."""
         self.network = network
         """Who hears whom: `partition`, `cut`, `heal`."""
         self.guests: Mapping[int, Guest] = _Guests(hosts)
         """Who takes commands; a machine that is booted again is a new guest."""
         self._hosts = hosts
-        self._state = state
-        self._fresh = set(hosts)
-        """Who was never on: its first boot is the saved state's."""
+        self._fresh = dict(states)
+        """Who was never on: its first boot is that of a saved state."""
 
     @classmethod
     @contextlib.contextmanager
@@ -56,8 +62,9 @@ class Lab:
         hosts: Sequence[int] = (1, 2, 3),
         off: Sequence[int] = (),
         network: ipaddress.IPv4Network = DEFAULT_NETWORK,
+        states: Mapping[int, SavedState] | None = None,
     ) -> Iterator[Lab]:
-        """Clone machines from the base's saved state, and end them with the block.
+        """Start machines from saved states, and end them with the block.
 
         Args:
             base: what they start from.
@@ -67,12 +74,15 @@ class Lab:
             hosts: their numbers, 1 to 254.
             off: those of them that have no power at first.
             network: where the machine with number n has the nth address.
+            states: those of machines that were saved as somebody, by number; they go on together.
+                The others are clones of the base's.
 
         Raises:
             GuestError: a guest did not come up.
             CannotRunError: this machine lacks something.
         """
-        state = saved_state(base, cache, say)
+        anyone = saved_state(base, cache, say)
+        chosen = {number: (states or {}).get(number, anyone) for number in hosts}
         directory.mkdir(parents=True, exist_ok=True)
         identities = [Identity(number=number, network=network) for number in hosts]
         with contextlib.ExitStack() as stack:
@@ -82,9 +92,9 @@ class Lab:
             shared = stack.enter_context(shared_disk(SHARED_MIB))
             machines: dict[int, Host] = {}
             for identity in identities:
+                root = chosen[identity.number].disk
                 disks = Disks(
-                    root=stack.enter_context(nameless_overlay(state.disk, "qcow2")),
-                    shared=shared,
+                    root=stack.enter_context(nameless_overlay(root, "qcow2")), shared=shared
                 )
                 console = stack.enter_context(_console(directory, identity))
                 machines[identity.number] = Host(
@@ -95,9 +105,11 @@ class Lab:
                     lambda start: starter.submit(start).result(),
                 )
                 stack.callback(machines[identity.number].kill)
-            lab = cls(machines, switch, state)
+            lab = cls(machines, switch, chosen)
+            on = [number for number in hosts if number not in off]
             try:
-                lab.each(lab.boot, [number for number in hosts if number not in off])
+                lab.each(lab._load, on)
+                lab.each(lab._go_on, on)
                 yield lab
             except GuestError as error:
                 error.add_note(f"the consoles of all machines are in {directory}")
@@ -131,15 +143,15 @@ class Lab:
     def boot(self, number: int, timeout_s: float = BOOT_TIMEOUT_S) -> Guest:
         """Switch a machine on, with the disk that it has; its guest, once that takes commands.
 
-        Its units may still be starting. The first time it is a clone of the saved state.
+        Its units may still be starting. The first time it goes on from its saved state.
 
         Raises:
             GuestError: it is on, or does not come up.
         """
         host = self._hosts[number]
         if number in self._fresh:
-            self._fresh.remove(number)
-            self._clone(number)
+            self._load(number)
+            self._go_on(number)
         else:
             host.switch_on(self.network.plug(number))
             host.guest.wait_ready(timeout_s)
@@ -193,16 +205,52 @@ class Lab:
                     host.cut_power()  # or the pool would wait for answers
                 raise
 
-    def _clone(self, number: int) -> None:
+    def save(self, directory: Path) -> None:
+        """Save every machine that is on, all at one moment, and end them.
+
+        The shared disk is not saved.
+
+        Args:
+            directory: takes a directory for each, as `saved_as` names it.
+
+        Raises:
+            GuestError: a machine could not be saved.
+        """
+        on = [number for number, host in self._hosts.items() if host.alive()]
+        self.each(self.pause, on)
+        for number in on:
+            saved_as(directory, number).mkdir()
+        self.each(lambda number: self._save(number, saved_as(directory, number)), on)
+
+    def _save(self, number: int, directory: Path) -> None:
         host = self._hosts[number]
-        host.switch_on(self.network.plug(number), self._state.incoming)
+        save(host.monitor, directory / MEMORY)
+        host.kill()
+        host.copy_root(directory / DISK)
+
+    def _load(self, number: int) -> None:
+        """Let a machine stand where it was saved; nothing moves in it yet."""
+        host = self._hosts[number]
+        host.switch_on(self.network.plug(number), self._fresh[number].incoming)
         host.wait_loaded()
-        everybody = [self.identity(other) for other in self._hosts]
-        host.guest.check(
-            identity_command(host.identity, everybody, time.time()),
-            timeout_s=_IDENTITY_TIMEOUT_S,
-            stdin=os.urandom(_SEED_DIGITS // 2).hex(),
-        )
+
+    def _go_on(self, number: int) -> None:
+        """Let a machine go on from its saved state, with today's time and numbers of its own."""
+        host = self._hosts[number]
+        state = self._fresh.pop(number)
+        host.monitor.order("cont")
+        if state.anonymous:
+            everybody = [self.identity(other) for other in self._hosts]
+            command = identity_command(host.identity, everybody, time.time())
+        else:
+            command = awaken_command(time.time())
+        seed = os.urandom(_SEED_DIGITS // 2).hex()
+        host.guest.check(command, timeout_s=_IDENTITY_TIMEOUT_S, stdin=seed)
+
+
+def saved_as(directory: Path, number: int) -> Path:
+    """Where below a directory a machine is saved."""
+    return directory / f"node{number}"
 
 
 class _Guests(Mapping[int, Guest]):

@@ -1,4 +1,4 @@
-"""The saved state: a guest that was booted once, and from which machines are cloned."""
+"""The saved state: a guest that was booted once, and from which machines start."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from integration.errors import CannotRunError, GuestError
+from integration.errors import GuestError
 from integration.guest import BOOT_TIMEOUT_S
-from integration.image import Progress, load_facts, lock, making, note_facts
+from integration.image import Progress, identity_of, load_facts, lock, making, note_facts
 from integration.lab.base import DISK, Base, alone, settle
 from integration.lab.disks import make_overlay, shared_disk
 from integration.lab.host import Plugs, cluster_wiring
@@ -19,7 +19,7 @@ from integration.packages import program
 from integration.qemu import command_line
 from integration.recipe import text_digest
 
-_MEMORY = "memory"
+MEMORY = "memory"
 _SAVE_TIMEOUT_S = 300
 _WARM_TIMEOUT_S = 120
 _LOOK_AGAIN_S = 0.1
@@ -31,16 +31,18 @@ class SavedState:
     """The memory and the disk of a guest at one moment."""
 
     directory: Path
+    anonymous: bool = True
+    """Whoever starts from it has still to become somebody: it is a clone of many."""
 
     @property
     def disk(self) -> Path:
-        """Its qcow2 disk; clones have overlays over it."""
+        """Its qcow2 disk; who starts from it has an overlay over it."""
         return self.directory / DISK
 
     @property
     def incoming(self) -> str:
         """Where its memory comes from, in qemu's words."""
-        return f"exec:cat {shlex.quote(str(self.directory / _MEMORY))}"
+        return f"exec:cat {shlex.quote(str(self.directory / MEMORY))}"
 
 
 def saved_state(base: Base, cache: Path, say: Progress) -> SavedState:
@@ -54,8 +56,7 @@ def saved_state(base: Base, cache: Path, say: Progress) -> SavedState:
     with lock(cache, name, say):
         if load_facts(cache / name) is None:
             _make(base, cache, name, say)
-        if load_facts(cache / name) is None:
-            raise CannotRunError(f"{cache / name} vanished while it was made")
+        identity_of(cache / name)
     return SavedState(directory=cache / name)
 
 
@@ -84,20 +85,20 @@ def _make(base: Base, cache: Path, name: str, say: Progress) -> None:
                 host.guest.run(command, timeout_s=_WARM_TIMEOUT_S)
             host.guest.check(["sync"], timeout_s=60)
             booted = time.monotonic()
-            save(host.monitor, result / _MEMORY)
-            size_mib = (result / _MEMORY).stat().st_size >> 20
+            host.monitor.order("stop")
+            save(host.monitor, result / MEMORY)
+            size_mib = (result / MEMORY).stat().st_size >> 20
         note_facts(result)
     ended = time.monotonic()
     say(f"state: {booted - began:.0f} s to boot, {ended - booted:.1f} s to save {size_mib} MiB")
 
 
 def save(monitor: Monitor, path: Path) -> None:
-    """Stop a guest, write its memory to a file, and end it.
+    """Write the memory of a guest that stands still to a file, and end it.
 
     Raises:
         GuestError: qemu could not.
     """
-    monitor.order("stop")
     monitor.order("migrate", uri=f"exec:cat > {shlex.quote(str(path))}")
     deadline = time.monotonic() + _SAVE_TIMEOUT_S
     while (status := monitor.order("query-migrate")["status"]) != "completed":
