@@ -65,11 +65,16 @@ class ClusterWords(Cluster, Protocol):
 
     def up(self) -> None:
         """Start the daemon of every host that has power, and wait until all are in sync."""
-        on = [host for host in self.spec.hosts if host not in self.spec.down]
-        for host in on:
+        for host in self._on():
             self.daemon_start(host)
+        self._all_in_sync()
+
+    def _on(self) -> list[int]:
+        return [host for host in self.spec.hosts if host not in self.spec.down]
+
+    def _all_in_sync(self) -> None:
         members = [node for node in self.spec.topology.ids if node not in self.spec.down]
-        self.in_sync(*on, nodes=members)
+        self.in_sync(*self._on(), nodes=members)
 
     def in_sync(self, *hosts: int, nodes: Sequence[int], within: Span = Span.SOON) -> None:
         """Wait until each host's kernel has these nodes, itself local, and nothing is pending.

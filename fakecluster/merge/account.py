@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from fakecluster.trace import Line, Trace
 from fakecluster.trace_file import TraceFile
@@ -10,19 +11,43 @@ from o2cbd.clock import Clock, WallClock
 from o2cbd.core.records import Header, Value
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """The account of a cluster that stands still since."""
+
+    lines: tuple[Line, ...]
+    ended_us: int
+    """When that was, in the time of the lines."""
+
+
 class Account:
     """Writes verbs down with their times, in the words of the simulator (docs/trace.md)."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, past: Past | None = None) -> None:
         """Begin it.
 
         Args:
             clock: of the harness; a wall clock's names go with it, as in a daemon.
+            past: what came before, when a cluster goes on that had stood still: its time ended at
+                this moment.
         """
         self._wall = WallClock(clock)
-        self._lines: list[Line] = []
-        self._trace = Trace(clock.now_us)
-        self._trace.listen(self._lines.append)
+        self._now_us = clock.now_us
+        self._zero_us = 0 if past is None else clock.now_us() - past.ended_us
+        """The clock's moment from which the lines count."""
+        self._lines: list[Line] = [] if past is None else list(past.lines)
+        self._trace = Trace(self._since_zero_us)
+        self._trace.listen(self._note)
+
+    def past(self) -> Past:
+        """All of it as the past of an account that will go on with it."""
+        return Past(lines=tuple(self._lines), ended_us=self._since_zero_us())
+
+    def _since_zero_us(self) -> int:
+        return self._now_us() - self._zero_us
+
+    def _note(self, line: Line) -> None:
+        self._lines.append(replace(line, seq=len(self._lines) + 1))
 
     def verb(self, host: int, what: str, **detail: Value) -> None:
         """Note what is about to be done.
@@ -60,6 +85,6 @@ class Account:
             nodes=tuple(sorted(nodes.items())),
             arm=arm,
             rules=rules or {},
-            utc=self._wall.utc(0, timespec="microseconds"),
+            utc=self._wall.utc(self._zero_us, timespec="microseconds"),
         )
         return TraceFile(header=header, lines=tuple(self._lines))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from fakecluster.merge.journal import JournalReader, NoJournalLineError
@@ -74,6 +74,26 @@ def read_source(*files: Iterable[str]) -> Source:
     for lines in files:
         reading.read(lines)
     return reading.done()
+
+
+def one_after_another(boots: Iterable[tuple[Source, int]]) -> Source:
+    """Return what one host told in several boots as one source.
+
+    Args:
+        boots: of each, what it told, and by how much the host's wall clock was ahead then, in
+            microseconds.
+    """
+    whole = Source()
+    for boot, ahead_us in boots:
+        whole.told += [replace(one, utc_us=one.utc_us - ahead_us) for one in boot.told]
+        whole.names |= boot.names
+        whole.clusters += boot.clusters
+        whole.rules = whole.rules or boot.rules
+        whole.lost += boot.lost
+        whole.problems += boot.problems
+        whole.remarks += boot.remarks
+    whole.told.sort(key=lambda one: one.utc_us)
+    return whole
 
 
 class _Reading:

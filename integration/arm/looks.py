@@ -20,9 +20,13 @@ _NO_MANAGER: Mapping[str, Any] = {"running": False, "stopped": False, "view": No
 class VmLooks(StatusLooks):
     """The looking half of the arms on virtual machines."""
 
-    lab: Lab
     _looks: dict[int, Mapping[str, Any]] | None
     """While a condition is looked at, one answer of each guest serves all of it."""
+
+    @property
+    def lab(self) -> Lab:
+        """The guests."""
+        raise NotImplementedError
 
     @contextlib.contextmanager
     def one_look(self) -> Iterator[None]:

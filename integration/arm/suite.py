@@ -6,21 +6,31 @@ import contextlib
 import functools
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from fakecluster.arms import rules
 from fakecluster.arms.values import ClusterSpec
-from fakecluster.cman.topology import Topology
+from fakecluster.merge.account import Past
+from fakecluster.trace_file import parse_trace
 from integration import deb
 from integration.arm.daemons import UNIT
-from integration.arm.vm import VmCorosync
+from integration.arm.vm import Begun, Stage, VmCorosync
 from integration.image import Progress
+from integration.lab import corosync
 from integration.lab.base import Base, cluster_base, installed
 from integration.lab.lab import Lab
-from integration.lab.state import SavedState
-from integration.lab.together import saved_together
+from integration.lab.together import SavedCluster, saved_together
 from integration.recipe import cache_directory
+
+_MADE_IN = (
+    *sorted(Path(__file__).parent.glob("*.py")),
+    Path(rules.__file__),
+    Path(corosync.__file__),
+)
+"""What decides how a cluster is formed."""
 
 
 def say(line: str) -> None:
@@ -65,36 +75,68 @@ def vm_cluster(
     Raises:
         GuestError: a guest did not come up.
     """
-    spare = max(spec.topology.ids) + 1
-    hosts = (*spec.topology.ids, spare)
-    states = {} if spec.down else _formed(spec.topology, hosts, spare, progress)
-    with (
-        Lab.started(
-            packaged_base(),
-            cache=cache_directory(os.environ),
-            directory=directory,
-            say=progress,
-            hosts=hosts,
-            off=(*spec.down, spare),
-            states=states,
-        ) as lab,
-        VmCorosync(spec, lab, formed=bool(states)) as cluster,
-    ):
-        yield cluster
+    with contextlib.ExitStack() as stack:
+
+        def begin(stage: Stage) -> Begun:
+            saved, stage = _saved(spec, stage, progress)
+            lab = stack.enter_context(
+                Lab.started(
+                    packaged_base(),
+                    cache=cache_directory(os.environ),
+                    directory=directory,
+                    say=progress,
+                    hosts=_hosts(spec),
+                    off=(*spec.down, _hosts(spec)[-1]),
+                    states={} if saved is None else saved.states,
+                )
+            )
+            return Begun(lab=lab, stage=stage, past=None if saved is None else _past(saved))
+
+        yield VmCorosync(spec, begin)
 
 
-def _formed(
-    topology: Topology, hosts: Sequence[int], spare: int, progress: Progress
-) -> Mapping[int, SavedState]:
-    """A cluster with everybody on, saved when it had been formed: most scenarios begin with one."""
-    spec = ClusterSpec(topology=topology)
-    return saved_together(
+def _hosts(spec: ClusterSpec) -> tuple[int, ...]:
+    """The numbers of the guests: the spec's, and one more that is off, for a node that is added."""
+    ids = spec.topology.ids
+    return (*ids, max(ids) + 1)
+
+
+def _saved(
+    spec: ClusterSpec, stage: Stage, progress: Progress
+) -> tuple[SavedCluster | None, Stage]:
+    """What was saved of a cluster like this one, and at which stage: as late as it can be.
+
+    Most scenarios begin with everybody on, and with every daemon as it is without options.
+    """
+    plain = ClusterSpec(topology=spec.topology)
+    if spec.down:
+        return None, Stage.BOOTED
+    if spec != plain:
+        stage = Stage.FORMED
+    saved = saved_together(
         packaged_base(),
+        kind=stage.value,
         cache=cache_directory(os.environ),
         say=progress,
-        hosts=hosts,
-        off=(spare,),
-        form=lambda lab: VmCorosync(spec, lab).form(),
-        made_by=[repr(spec)],
-        made_in=sorted(Path(__file__).parent.glob("*.py")),
+        hosts=_hosts(plain),
+        off=_hosts(plain)[-1:],
+        form=lambda lab: _form(plain, lab, stage),
+        made_by=[repr(plain)],
+        made_in=_MADE_IN,
     )
+    return saved, stage
+
+
+def _form(spec: ClusterSpec, lab: Lab, stage: Stage) -> dict[str, Any]:
+    """Bring guests that have just come up to a stage; what was done, as `_past` reads it."""
+    cluster = VmCorosync(spec, lambda _: Begun(lab=lab, stage=Stage.BOOTED))
+    if stage is Stage.UP:
+        cluster.up()
+    else:
+        cluster.form()
+    past = cluster.account.past()
+    return {"done": cluster.account_trace().as_text(), "ended_us": past.ended_us}
+
+
+def _past(saved: SavedCluster) -> Past:
+    return Past(lines=parse_trace(saved.facts["done"]).lines, ended_us=saved.facts["ended_us"])

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import enum
 import ipaddress
 import select
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
-from types import TracebackType
-from typing import Final, Self
+from dataclasses import dataclass, replace
+from typing import Final
 
 from fakecluster.arms.outside import Outside
 from fakecluster.arms.rules import settings_text
 from fakecluster.arms.untouched import UntouchedOracle
 from fakecluster.arms.values import MISSING, Capability, ClusterSpec, Span
 from fakecluster.cman.topology import NodeConfig
-from fakecluster.merge.merging import merge
+from fakecluster.merge.account import Account, Past
+from fakecluster.merge.merging import merge_sources
+from fakecluster.merge.source import Source, one_after_another, read_source
 from fakecluster.report.words import event_text
 from fakecluster.trace_file import TraceFile
 from integration.arm.daemons import DROP_IN, UNIT, VmDaemons, drop_in, now_s
@@ -25,6 +27,7 @@ from integration.arm.lacks import LacksError, VmLacks
 from integration.guest import alarms
 from integration.lab.corosync import CONFIGURATION, RingNode, corosync_conf
 from integration.lab.lab import Lab
+from o2cbd.clock import MonotonicClock
 
 _SPANS_S: Final = {Span.SOON: 90.0, Span.LATER: 180.0, Span.A_MOMENT: 3.0, Span.A_WHILE: 8.0}
 """The first two are far beyond what it takes, since machines are shared and processors emulated."""
@@ -50,41 +53,88 @@ format = "json"
 """
 
 
+class Stage(enum.Enum):
+    """How far guests have come."""
+
+    BOOTED = "booted"
+    """Each has just come up."""
+    FORMED = "formed"
+    """`VmCorosync.form` has ended, for a cluster of the same nodes."""
+    UP = "up"
+    """`VmCorosync.up` has ended, for a cluster of the same spec."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """Guests that were started."""
+
+    lab: Lab
+    """Those of the spec; off are those that it calls down."""
+    stage: Stage
+    past: Past | None = None
+    """What was done to them, where that is not nothing."""
+
+
+Begin = Callable[[Stage], Begun]
+"""Starts a cluster's guests, as far as that stage at most."""
+
+
 class VmCorosync(VmLacks, VmDaemons):
-    """One cluster of guests; a context manager that leaves nothing behind."""
+    """One cluster of guests; whoever has started them ends them."""
 
     arm = "vm-corosync"
     missing = MISSING["vm-corosync"]
 
-    def __init__(self, spec: ClusterSpec, lab: Lab, *, formed: bool = False) -> None:
-        """Prepare it.
+    def __init__(self, spec: ClusterSpec, begin: Begin) -> None:
+        """Prepare it; guests are switched on when something is asked of them.
 
         Args:
             spec: what to boot.
-            lab: its guests are those of the spec, and off those that it calls down.
-            formed: its guests go on from where `form` had ended.
+            begin: starts its guests.
         """
         self.spec = spec
-        self.lab = lab
-        self._formed = formed
+        self._begin = begin
+        self._lab: Lab | None = None
         self.untouched_oracle = UntouchedOracle(self)
-        self._records: dict[int, tuple[str, ...]] = {}
-        self._earlier: dict[int, tuple[str, ...]] = {}
-        """What a host told before its power went; its journal does not have the last of it."""
-        self._offsets_us: dict[int, int] = {}
+        self._boots: dict[int, list[tuple[Source, int]]] = {}
+        """What a host told in each boot whose power went, and by how much its clock was ahead; its
+        journal does not have the last of it."""
         self._nodes = {node.id: node for node in spec.topology.nodes}
         self._version = 1
         self._formatted = False
         self.begin()
 
-    def __enter__(self) -> Self:
-        if not self._formed:
-            self.form()
+    @property
+    def lab(self) -> Lab:
+        """See `VmLooks.lab`."""
+        if self._lab is None:
+            self._go_on(Stage.FORMED)
+        assert self._lab is not None  # noqa: S101 - for the reader: it is set now
+        return self._lab
+
+    def up(self) -> None:
+        """See `ClusterWords.up`.
+
+        As the first thing that is asked of a cluster it goes on from where another one of the same
+        spec had come to.
+        """
+        if self._lab is None:
+            self._go_on(Stage.UP)
+        if self._stage is Stage.UP:
+            self._all_in_sync()
         else:
-            self.lab.each(self._furnish, self._on())
-        for host in self._on():
-            self.account.verb(host, "start")
-        return self
+            super().up()
+
+    def _go_on(self, stage: Stage) -> None:
+        """Switch the guests on, and bring them as far as a spec's managers being of one mind."""
+        begun = self._begin(stage)
+        self._lab, self._stage = begun.lab, begun.stage
+        if begun.past is not None:
+            self.account = Account(MonotonicClock(), begun.past)
+        if begun.stage is Stage.BOOTED:
+            self.form()
+        elif begun.stage is Stage.FORMED:
+            self.lab.each(self._furnish, self._powered())
 
     def form(self) -> None:
         """Make a cluster of guests that have just come up: managers of one mind, no daemons.
@@ -92,7 +142,9 @@ class VmCorosync(VmLacks, VmDaemons):
         Raises:
             GuestError: a guest did not do its part.
         """
-        on = self._on()
+        on = self._powered()
+        for host in on:
+            self.account.verb(host, "start")
         self.lab.each(self._settle, on)
         self.lab.each(self._start_manager, on)
         for host in on:
@@ -102,17 +154,9 @@ class VmCorosync(VmLacks, VmDaemons):
                 within=Span.LATER,
             )
 
-    def _on(self) -> list[int]:
+    def _powered(self) -> list[int]:
         """Those that have power at first."""
         return [host for host in self.spec.topology.ids if host not in self.spec.down]
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """The lab ends with its own block."""
 
     def _sees(self, host: int, members: Sequence[int]) -> bool:
         view = self.view(host)
@@ -399,34 +443,31 @@ class VmCorosync(VmLacks, VmDaemons):
         Args:
             outcome: how the run ended; None: it has not.
         """
-        for host in self.spec.hosts:
-            self._collect(host)
-        account = self.account.trace(
+        told = {
+            host: one_after_another([*self._boots.get(host, ()), *self._this_boot(host)])
+            for host in self.spec.hosts
+        }
+        return merge_sources(told, self.account_trace(), outcome=outcome).trace
+
+    def account_trace(self) -> TraceFile:
+        """Return the verbs alone as a trace."""
+        return self.account.trace(
             arm=self.arm,
             cluster=self.spec.topology.cluster,
             nodes={node.id: node.name for node in self._nodes.values()},
         )
-        told = {
-            host: (*self._earlier.get(host, ()), *records)
-            for host, records in self._records.items()
-        }
-        offsets = {host: self._offsets_us[host] for host in told}
-        return merge(told, account, offsets_us=offsets, outcome=outcome).trace
 
     def last_words(self, host: int) -> None:
         """Fetch what a host has to tell before its power goes."""
-        self._collect(host)
-        self._earlier[host] = (*self._earlier.get(host, ()), *self._records.pop(host, ()))
-        self._records[host] = ()
+        self._boots.setdefault(host, []).extend(self._this_boot(host))
 
-    def _collect(self, host: int) -> None:
-        """Fetch a host's records: the journal of this boot, and what its daemon has in memory."""
-        if not self.lab.alive(host):
-            return
-        before_us = time.time_ns() // 1000
-        theirs_us = self.eye(host, "utc_us")
-        self._offsets_us[host] = theirs_us - (before_us + time.time_ns() // 1000) // 2
-        self._records[host] = tuple(self.eye(host, "records"))
+    def _this_boot(self, host: int) -> Iterator[tuple[Source, int]]:
+        """A host's records: the journal of this boot, and what its daemon has in memory."""
+        if self.lab.alive(host):
+            before_us = time.time_ns() // 1000
+            theirs_us = self.eye(host, "utc_us")
+            ahead_us = theirs_us - (before_us + time.time_ns() // 1000) // 2
+            yield read_source(self.eye(host, "records")), ahead_us
 
 
 def _until_next_look() -> None:

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 
 from integration.lab.guest_files import IDENTITY_PROGRAM
 
+AWAKEN = ("cp", "/dev/stdin", "/dev/urandom")
+"""What a guest that has its identity runs when it goes on from a saved state; its standard input
+stirs its random numbers."""
 DEFAULT_NETWORK = ipaddress.IPv4Network("10.77.0.0/24")
 
 
@@ -52,15 +55,3 @@ def identity_command(me: Identity, everybody: Sequence[Identity], now_s: float) 
     address = f"{me.address}/{me.network.prefixlen}"
     hosts = "\n".join(f"{one.address} {one.name}" for one in everybody)
     return [IDENTITY_PROGRAM, me.name, address, me.mac, me.machine_id, f"{now_s:.3f}", hosts]
-
-
-def awaken_command(now_s: float) -> list[str]:
-    """What a guest that has its identity runs when it goes on from a saved state.
-
-    Its standard input stirs its random numbers.
-
-    Args:
-        now_s: the time, in seconds since 1970.
-    """
-    script = 'date --utc --set "@$1" >/dev/null && cat >/dev/urandom'
-    return ["sh", "-c", script, "awaken", f"{now_s:.3f}"]

@@ -18,9 +18,9 @@ from integration.lab.base import DISK, Base
 from integration.lab.disks import SHARED_MIB, nameless_overlay, shared_disk
 from integration.lab.host import Disks, Host
 from integration.lab.identity import (
+    AWAKEN,
     DEFAULT_NETWORK,
     Identity,
-    awaken_command,
     identity_command,
 )
 from integration.lab.state import MEMORY, SavedState, save, saved_state
@@ -75,7 +75,7 @@ class Lab:
             off: those of them that have no power at first.
             network: where the machine with number n has the nth address.
             states: those of machines that were saved as somebody, by number; they go on together.
-                The others are clones of the base's.
+                Their clocks stand where they stood. The others are clones of the base's.
 
         Raises:
             GuestError: a guest did not come up.
@@ -235,7 +235,10 @@ class Lab:
         host.wait_loaded()
 
     def _go_on(self, number: int) -> None:
-        """Let a machine go on from its saved state, with today's time and numbers of its own."""
+        """Let a machine go on from its saved state, with random numbers of its own.
+
+        Who was somebody already keeps the time that it has: its clock never jumps.
+        """
         host = self._hosts[number]
         state = self._fresh.pop(number)
         host.monitor.order("cont")
@@ -243,7 +246,7 @@ class Lab:
             everybody = [self.identity(other) for other in self._hosts]
             command = identity_command(host.identity, everybody, time.time())
         else:
-            command = awaken_command(time.time())
+            command = list(AWAKEN)
         seed = os.urandom(_SEED_DIGITS // 2).hex()
         host.guest.check(command, timeout_s=_IDENTITY_TIMEOUT_S, stdin=seed)
 
