@@ -17,7 +17,7 @@ from typing import Any
 
 from integration.guest_cluster import Daemon, FakeCman
 from integration.guest_host import CONFIGFS
-from integration.guest_volume import make_volume, mount_volume, umount_volume
+from integration.guest_own_volume import OWN_VOLUME
 from integration.kernel_table import Table, read_table, same_directories
 from integration.stages import CLUSTER, END, STAGES, Act, Row, Stage
 
@@ -86,10 +86,10 @@ class Story:
                 self._daemon.start()
                 self._daemon.wait_in_sync(STAGE_TIMEOUT_S)
             case Act.MOUNT:
-                make_volume(CLUSTER)
-                mount_volume()
+                OWN_VOLUME.make(CLUSTER)
+                OWN_VOLUME.mount()
             case Act.UMOUNT:
-                umount_volume()
+                OWN_VOLUME.umount()
             case Act.NOTHING:
                 pass
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from fakecluster.conformance.configfs_operator import OsOperator
 from fakecluster.conformance.configfs_row import Op
-from integration.guest_volume import VOLUME_ID, make_volume, mount_volume, run, umount_volume
+from integration.guest_own_volume import OWN_VOLUME, VOLUME_ID
+from integration.guest_tools import run_tool
 
 CAPABILITIES = frozenset(
     {
@@ -96,26 +97,26 @@ class GuestHost:
         return "yes" if int(argument) in listening_ports(table) else "no"
 
     def _add_address(self, argument: str) -> None:
-        run("ip", "address", "add", f"{argument}/32", "dev", "lo")
+        run_tool("ip", "address", "add", f"{argument}/32", "dev", "lo")
         self._addresses.append(argument)
 
     def _remove_address(self, argument: str) -> None:
-        run("ip", "address", "delete", f"{argument}/32", "dev", "lo")
+        run_tool("ip", "address", "delete", f"{argument}/32", "dev", "lo")
         self._addresses.remove(argument)
 
     def _mount(self, _region: str) -> None:
         if self.mounted:
             raise OSError(errno.EBUSY, "the volume is mounted")
         if not self._formatted:
-            make_volume(self._cluster)
+            OWN_VOLUME.make(self._cluster)
             self._formatted = True
-        mount_volume()
+        OWN_VOLUME.mount()
         self.mounted = True
 
     def _umount(self, _region: str) -> None:
         if not self.mounted:
             raise OSError(errno.EINVAL, "no volume is mounted")
-        umount_volume()
+        OWN_VOLUME.umount()
         self.mounted = False
 
 

@@ -23,17 +23,17 @@ class Past:
 class Account:
     """Writes verbs down with their times, in the words of the simulator (docs/trace.md)."""
 
-    def __init__(self, clock: Clock, past: Past | None = None) -> None:
+    def __init__(self, clock: Clock, past: Past | None = None, went_on_us: int = 0) -> None:
         """Begin it.
 
         Args:
             clock: of the harness; a wall clock's names go with it, as in a daemon.
-            past: what came before, when a cluster goes on that had stood still: its time ended at
-                this moment.
+            past: what came before, when a cluster goes on that had stood still.
+            went_on_us: of the clock, when it went on.
         """
         self._wall = WallClock(clock)
         self._now_us = clock.now_us
-        self._zero_us = 0 if past is None else clock.now_us() - past.ended_us
+        self._zero_us = 0 if past is None else went_on_us - past.ended_us
         """The clock's moment from which the lines count."""
         self._lines: list[Line] = [] if past is None else list(past.lines)
         self._trace = Trace(self._since_zero_us)

@@ -20,6 +20,9 @@ Row = Mapping[str, Any]
 BURST_US: Final = 100_000
 """What is told of the membership within this time is one view."""
 
+SYSTEMD: Final = "systemd"
+"""What a report is called that the daemon's service manager made."""
+
 _QUORATE: Final[Mapping[str, bool | None]] = {
     "quorate": True,
     "inquorate": False,
@@ -125,10 +128,10 @@ class JournalReader:
     def _entry(self, row: Row, utc_us: int, message: str) -> list[Told]:
         if row.get("MESSAGE_ID") == _UNIT_PROCESS_EXIT:
             return self._ended(row, utc_us)
-        if row.get("_PID") != "1":
-            self.only_texts += 1
+        what = SYSTEMD if row.get("_PID") == "1" else "journal"
+        self.only_texts += what == "journal"
         severity = _SEVERITIES.get(str(row.get("PRIORITY")), "info")
-        return [_told(utc_us, "report", "journal", severity=severity, text=message)]
+        return [_told(utc_us, "report", what, severity=severity, text=message)]
 
     def _ended(self, row: Row, utc_us: int) -> list[Told]:
         """Take systemd's word for how the daemon ended, unless it has said so itself."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from fakecluster.merge.journal import SYSTEMD
 from fakecluster.trace import Line
 
 _DEADLY = frozenset({"kill", "daemon-kill"})
@@ -49,7 +50,7 @@ def _deaths(places: Sequence[int], lines: Sequence[Line]) -> Iterator[tuple[int,
             alive, deadly = True, None
         elif line.kind == "daemon" and line.what in {"exit", "killed"}:
             alive, deadly = False, None
-        elif line.kind not in _NOT_ITS_OWN and not _of_the_manager(line):
+        elif line.kind not in _NOT_ITS_OWN and not _of_another(line):
             alive = alive or last is None
         if line.kind not in _NOT_ITS_OWN:
             last = place
@@ -57,5 +58,8 @@ def _deaths(places: Sequence[int], lines: Sequence[Line]) -> Iterator[tuple[int,
         yield max(deadly, last or 0), True
 
 
-def _of_the_manager(line: Line) -> bool:
-    return line.kind == "cman" and "detail" in line.detail
+def _of_another(line: Line) -> bool:
+    """Whether the cluster manager or systemd has told it."""
+    if line.kind == "cman":
+        return "detail" in line.detail
+    return (line.kind, line.what) == ("report", SYSTEMD)

@@ -46,7 +46,7 @@ class VmDaemons(VmLooks):
 
     def begin(self) -> None:
         """Begin with nobody there."""
-        self._looks = None
+        self._seen = None
         self._holders = {}
         self.account = Account(MonotonicClock())
 

@@ -8,12 +8,23 @@ from pathlib import Path
 EYE_DIRECTORY = "/usr/lib/guest"
 """Where the guest's agent looks for modules."""
 
-_HERE = Path(__file__).parent
-_NAMES = ("__init__", "guest_changes", "guest_corosync", "guest_eye", "guest_furnish",
-          "guest_load", "guest_question", "guest_tables", "guest_volume")  # fmt: skip
+_HERE = Path(__file__).parents[1]
+_NAMES = (
+    "arm/__init__",
+    "arm/guest_changes",
+    "arm/guest_corosync",
+    "arm/guest_eye",
+    "arm/guest_furnish",
+    "arm/guest_load",
+    "arm/guest_question",
+    "arm/guest_tables",
+    "arm/guest_volume",
+    "guest_tools",
+    "guest_volume",
+)
 
 
 def eye_files() -> Iterator[tuple[str, Path]]:
     """Each module: (name below `EYE_DIRECTORY`, path here)."""
     for name in _NAMES:
-        yield f"integration/arm/{name}.py", _HERE / f"{name}.py"
+        yield f"integration/{name}.py", _HERE / f"{name}.py"

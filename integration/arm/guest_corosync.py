@@ -15,18 +15,24 @@ from typing import Any, Final
 _CS_OK: Final = 1
 _LINE: Final = re.compile(r"^(\S+) \((\w+)\) = ?(.*)$")
 _TIMEOUT_S: Final = 60
+_PROCESSES: Final = Path("/sys/fs/cgroup/system.slice/corosync.service/cgroup.procs")
+_GONE: Final = frozenset("XZ")
+_WANTED: Final = ("nodelist.", "runtime.members.", "runtime.votequorum.", "totem.cluster_name")
+"""The keys that `parsed` reads; each key is a question to corosync."""
 
 
 def manager_view() -> dict[str, Any]:
     """Whether corosync runs, hangs, and what it knows of nodes and quorum."""
-    pid = _pid("corosync")
-    if pid is None:
+    pid = _pid()
+    state = "X" if pid is None else _state(pid)
+    if state in _GONE:
         return {"running": False, "stopped": False, "view": None}
-    if _state(pid) == "T":
+    if state == "T":
         return {"running": True, "stopped": True, "view": None}
     done = subprocess.run(
-        ["corosync-cmapctl"], check=False, stdout=subprocess.PIPE, text=True, timeout=_TIMEOUT_S
-    )
+        ["corosync-cmapctl", *_WANTED],
+        check=False, stdout=subprocess.PIPE, text=True, timeout=_TIMEOUT_S,
+    )  # fmt: skip
     quorate = _quorate()
     if done.returncode != 0 or quorate is None:
         return {"running": True, "stopped": False, "view": None}
@@ -35,7 +41,7 @@ def manager_view() -> dict[str, Any]:
 
 
 def parsed(cmap: str) -> dict[str, Any]:
-    """What is wanted of all keys of the map, as corosync-cmapctl prints them."""
+    """What is wanted of the keys of the map, as corosync-cmapctl prints them."""
     keys = {found[1]: found[3] for line in cmap.splitlines() if (found := _LINE.match(line))}
     positions = {key.split(".")[2] for key in keys if key.startswith("nodelist.node.")}
     listed = []
@@ -70,16 +76,18 @@ def _quorate() -> bool | None:
     return bool(quorate.value) if done == _CS_OK else None
 
 
-def _pid(name: str) -> int | None:
-    for path in Path("/proc").glob("[0-9]*/comm"):
-        try:
-            if path.read_text().strip() == name and _state(int(path.parent.name)) != "Z":
-                return int(path.parent.name)
-        except FileNotFoundError:  # it ended meanwhile
-            continue
-    return None
+def _pid() -> int | None:
+    """The process of corosync's unit; read where it costs nothing to look often."""
+    try:
+        pids = _PROCESSES.read_text().split()
+    except FileNotFoundError:  # a unit that has ended has no group
+        return None
+    return int(pids[0]) if pids else None
 
 
 def _state(pid: int) -> str:
-    """The letter for a process's state, as in /proc/PID/stat: T is stopped."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    """The letter for a process's state, as in /proc/PID/stat: T is stopped, X is not there."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):  # it ended meanwhile
+        return "X"

@@ -6,14 +6,14 @@ only told what differs.
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from integration.guest_tools import run_tool
 
 INTERFACE = "eth0"
 _MODULE = "ocfs2_stack_o2cb"
 _UNITS = "/run/systemd/"
-_TIMEOUT_S = 120
 
 
 def furnish(
@@ -29,19 +29,28 @@ def furnish(
         root: where paths begin.
 
     Raises:
-        CalledProcessError: the guest's tools refused something.
+        OSError: the guest's tools refused something.
     """
     changed = [path for path, text in files.items() if _written(root / path.lstrip("/"), text)]
     if any(path.startswith(_UNITS) for path in changed):
         # Wants it, and has systemd read all units anew.
-        _run("systemctl", "add-wants", "--runtime", "multi-user.target", wanted)
-    if not (root / "sys/module" / _MODULE).is_dir():
-        _run("modprobe", _MODULE)
+        run_tool("systemctl", "add-wants", "--runtime", "multi-user.target", wanted)
+    load_modules(root)
+    # An address that is taken away must not take the others of its network with it.
+    _written(root / "proc/sys/net/ipv4/conf/all/promote_secondaries", "1\n")
     if addresses:
-        # An address that is taken away must not take the others of its network with it.
-        _written(root / "proc/sys/net/ipv4/conf/all/promote_secondaries", "1\n")
         lines = "".join(f"address replace {each}/24 dev {INTERFACE}\n" for each in addresses)
-        _run("ip", "-batch", "-", stdin=lines)
+        run_tool("ip", "-batch", "-", stdin=lines)
+
+
+def load_modules(root: Path = Path("/")) -> None:
+    """Load o2cb's modules where they are not.
+
+    Raises:
+        OSError: the kernel has none.
+    """
+    if not (root / "sys/module" / _MODULE).is_dir():
+        run_tool("modprobe", _MODULE)
 
 
 def _written(path: Path, text: str) -> bool:
@@ -51,19 +60,3 @@ def _written(path: Path, text: str) -> bool:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
     return True
-
-
-def _run(*argv: str, stdin: str = "") -> None:
-    done = subprocess.run(
-        argv,
-        check=False,
-        input=stdin,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=_TIMEOUT_S,
-    )
-    if done.returncode != 0:
-        error = subprocess.CalledProcessError(done.returncode, argv)
-        error.add_note(done.stdout.strip())
-        raise error

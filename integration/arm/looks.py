@@ -20,7 +20,7 @@ _NO_MANAGER: Mapping[str, Any] = {"running": False, "stopped": False, "view": No
 class VmLooks(StatusLooks):
     """The looking half of the arms on virtual machines."""
 
-    _looks: dict[int, Mapping[str, Any]] | None
+    _seen: dict[tuple[int, str], Mapping[str, Any]] | None
     """While a condition is looked at, one answer of each guest serves all of it."""
 
     @property
@@ -31,23 +31,26 @@ class VmLooks(StatusLooks):
     @contextlib.contextmanager
     def one_look(self) -> Iterator[None]:
         """Ask each guest at most once inside."""
-        self._looks = {}
+        self._seen = {}
         try:
             yield
         finally:
-            self._looks = None
+            self._seen = None
 
     def eye(self, host: int, function: str, **arguments: object) -> Any:
         """Ask a guest's eye."""
         return self.lab.guests[host].call(f"{_EYE}:{function}", arguments)
 
     def look(self, host: int) -> Mapping[str, Any]:
-        """Everything that changes, of one moment; of a host without power nothing."""
-        if self._looks is not None and host in self._looks:
-            return self._looks[host]
-        seen: Mapping[str, Any] = self.eye(host, "look") if self.lab.alive(host) else _NO_LOOK
-        if self._looks is not None:
-            self._looks[host] = seen
+        """The tables and the daemon's status, of one moment; of a host without power nothing."""
+        return self._see(host, "look", _NO_LOOK)
+
+    def _see(self, host: int, function: str, nothing: Mapping[str, Any]) -> Mapping[str, Any]:
+        if self._seen is not None and (host, function) in self._seen:
+            return self._seen[host, function]
+        seen: Mapping[str, Any] = self.eye(host, function) if self.lab.alive(host) else nothing
+        if self._seen is not None:
+            self._seen[host, function] = seen
         return seen
 
     # --- what the arm itself needs --------------------------------------------------------------
@@ -58,10 +61,7 @@ class VmLooks(StatusLooks):
 
     def manager(self, host: int) -> Mapping[str, Any]:
         """Return whether a host's manager runs, hangs, and its view."""
-        if not self.lab.alive(host):
-            return _NO_MANAGER
-        found: Mapping[str, Any] = self.eye(host, "manager")
-        return found
+        return self._see(host, "manager", _NO_MANAGER)
 
     def view(self, host: int) -> Mapping[str, Any] | None:
         """Return what a host's manager holds for true; None: there is none."""

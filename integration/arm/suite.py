@@ -17,7 +17,9 @@ from fakecluster.merge.account import Past
 from fakecluster.trace_file import parse_trace
 from integration import deb
 from integration.arm.daemons import UNIT
+from integration.arm.eye_files import EYE_DIRECTORY, eye_files
 from integration.arm.vm import Begun, Stage, VmCorosync
+from integration.guest import Guest
 from integration.image import Progress
 from integration.lab import corosync
 from integration.lab.base import Base, cluster_base, installed
@@ -40,6 +42,17 @@ def say(line: str) -> None:
 
 _WARM = (("timeout", "20", "o2cbd", "run"), ("corosync", "-v"), ("corosync-cmapctl",))
 """None of them finds a cluster; each has its program and libraries read from the disk."""
+_WARM_TIMEOUT_S = 120
+
+
+def _prepare(guest: Guest) -> None:
+    """Bring a guest its eye, and have it read what every scenario reads."""
+    guest.unpack(eye_files(), EYE_DIRECTORY)
+    guest.call("integration.arm.guest_furnish:load_modules")
+    guest.call("integration.arm.guest_eye:look")
+    guest.call("integration.arm.guest_eye:manager")
+    for command in _WARM:
+        guest.run(command, timeout_s=_WARM_TIMEOUT_S)
 
 
 def package_cache() -> Path:
@@ -58,7 +71,7 @@ def packaged_base() -> Base:
     cache = cache_directory(os.environ)
     package = deb.build(package_cache(), say)
     base = installed(cluster_base(cache, say), [package], cache, say, off=[UNIT])
-    return replace(base, warm=_WARM)
+    return replace(base, prepare=_prepare, prepared_in=_MADE_IN)
 
 
 @contextlib.contextmanager

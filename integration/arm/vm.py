@@ -21,7 +21,6 @@ from fakecluster.merge.source import Source, one_after_another, read_source
 from fakecluster.report.words import event_text
 from fakecluster.trace_file import TraceFile
 from integration.arm.daemons import DROP_IN, UNIT, VmDaemons, drop_in, now_s
-from integration.arm.eye_files import EYE_DIRECTORY, eye_files
 from integration.arm.guest_furnish import INTERFACE
 from integration.arm.lacks import LacksError, VmLacks
 from integration.guest import alarms
@@ -130,7 +129,7 @@ class VmCorosync(VmLacks, VmDaemons):
         begun = self._begin(stage)
         self._lab, self._stage = begun.lab, begun.stage
         if begun.past is not None:
-            self.account = Account(MonotonicClock(), begun.past)
+            self.account = Account(MonotonicClock(), begun.past, begun.lab.went_on_us)
         if begun.stage is Stage.BOOTED:
             self.form()
         elif begun.stage is Stage.FORMED:
@@ -201,8 +200,7 @@ class VmCorosync(VmLacks, VmDaemons):
             self.daemon_start(host)
 
     def _settle(self, host: int) -> None:
-        """Bring a guest that has just booted its eye, and all else that it needs."""
-        self.lab.guests[host].unpack(eye_files(), EYE_DIRECTORY)
+        """Tell a guest that has just booted who it is, and watch its tables from now on."""
         self._furnish(host)
         self.eye(host, "watch")
 
@@ -422,7 +420,8 @@ class VmCorosync(VmLacks, VmDaemons):
         """See `Cluster.findings`: what can be seen from outside, and what kernels say."""
         outside = Outside(self, self.host_state, self.view)
         self.wait(outside.content, Span.LATER)
-        return (*outside.findings(), *self.seen_wrong())
+        with self.one_look():
+            return (*outside.findings(), *self.seen_wrong())
 
     def seen_wrong(self) -> tuple[str, ...]:
         """See `Cluster.seen_wrong`."""

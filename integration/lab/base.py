@@ -7,7 +7,7 @@ import functools
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -43,8 +43,10 @@ class Base:
     disk_format: str
     identity: str
     """Another one for each build."""
-    warm: tuple[tuple[str, ...], ...] = ()
-    """What is run once before a state is saved: what it reads is in every clone's memory then."""
+    prepare: Callable[[Guest], None] | None = None
+    """Done to a guest before its state is saved: every clone has what it has brought and read."""
+    prepared_in: tuple[Path, ...] = ()
+    """The files of the program that `prepare` comes from or brings."""
 
 
 @contextlib.contextmanager

@@ -25,6 +25,7 @@ from integration.lab.identity import (
 )
 from integration.lab.state import MEMORY, SavedState, save, saved_state
 from integration.lab.switch import Switch
+from o2cbd.clock import MonotonicClock
 
 SHARED_DEVICE = "/dev/vdb"
 """The shared disk, in each guest."""
@@ -46,6 +47,8 @@ class Lab:
         """Who hears whom: `partition`, `cut`, `heal`."""
         self.guests: Mapping[int, Guest] = _Guests(hosts)
         """Who takes commands; a machine that is booted again is a new guest."""
+        self.went_on_us = 0
+        """When those went on that had power at first, by the monotonic clock."""
         self._hosts = hosts
         self._fresh = dict(states)
         """Who was never on: its first boot is that of a saved state."""
@@ -109,6 +112,7 @@ class Lab:
             on = [number for number in hosts if number not in off]
             try:
                 lab.each(lab._load, on)
+                lab.went_on_us = MonotonicClock().now_us()
                 lab.each(lab._go_on, on)
                 yield lab
             except GuestError as error:

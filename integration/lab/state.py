@@ -21,7 +21,6 @@ from integration.recipe import text_digest
 
 MEMORY = "memory"
 _SAVE_TIMEOUT_S = 300
-_WARM_TIMEOUT_S = 120
 _LOOK_AGAIN_S = 0.1
 _NO_PLUGS = Plugs(root_fd=0, shared_fd=0, cable_fd=0, monitor_fd=0)
 
@@ -66,7 +65,8 @@ def _digest(base: Base) -> str:
     version = subprocess.run([qemu, "--version"], check=True, capture_output=True, text=True)
     wiring = cluster_wiring(_NO_PLUGS, "")
     machine = command_line(base.machine, wiring, qemu=qemu, channel_fd=0)
-    return text_digest([base.identity, version.stdout, *machine], [Path(__file__)])
+    words = [base.identity, version.stdout, *machine]
+    return text_digest(words, [Path(__file__), *base.prepared_in])
 
 
 def _make(base: Base, cache: Path, name: str, say: Progress) -> None:
@@ -81,8 +81,8 @@ def _make(base: Base, cache: Path, name: str, say: Progress) -> None:
         with alone(base.machine, root, shared) as host:
             host.guest.wait_ready(BOOT_TIMEOUT_S)
             settle(host.guest)
-            for command in base.warm:
-                host.guest.run(command, timeout_s=_WARM_TIMEOUT_S)
+            if base.prepare is not None:
+                base.prepare(host.guest)
             host.guest.check(["sync"], timeout_s=60)
             booted = time.monotonic()
             host.monitor.order("stop")

@@ -17,6 +17,7 @@ from integration.arm.daemons import drop_in
 from integration.arm.eye_files import eye_files
 from integration.arm.guest_changes import Watch
 from integration.arm.guest_corosync import parsed
+from integration.arm.guest_furnish import furnish
 from integration.arm.guest_tables import (
     CLUSTER_ATTRIBUTES,
     drop_cluster,
@@ -175,3 +176,45 @@ def test_the_eye_is_whole() -> None:
         for line in path.read_text("utf-8").splitlines():
             if line.startswith("from integration"):
                 assert line.split()[1].replace(".", "/") + ".py" in brought, (name, line)
+
+
+@pytest.fixture
+def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file that has what systemctl, modprobe and ip were told, which do nothing else."""
+    said, directory = tmp_path / "said", tmp_path / "tools"
+    directory.mkdir()
+    for name in ("systemctl", "modprobe", "ip"):
+        program = directory / name
+        program.write_text(f'#!/bin/sh\necho {name} "$@" >>{said}\ncat >>{said}\n')
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{directory}:{os.environ['PATH']}")
+    return said
+
+
+def test_a_guest_is_told_only_what_differs(tmp_path: Path, tools: Path) -> None:
+    root = tmp_path / "root"
+    (root / "proc/sys/net/ipv4/conf/all").mkdir(parents=True)
+    unit, other = "/run/systemd/system/u.service.d/scenario.conf", "/etc/corosync/corosync.conf"
+
+    furnish({unit: "[Unit]\n", other: "totem {}\n"}, "u.service", ["10.0.0.1"], root)
+
+    assert (root / other.lstrip("/")).read_text() == "totem {}\n"
+    assert tools.read_text().splitlines() == [
+        "systemctl add-wants --runtime multi-user.target u.service",
+        "modprobe ocfs2_stack_o2cb",
+        "ip -batch -",
+        "address replace 10.0.0.1/24 dev eth0",
+    ]
+
+    tools.unlink()
+    (root / "sys/module/ocfs2_stack_o2cb").mkdir(parents=True)
+    furnish({unit: "[Unit]\n", other: "totem { version: 2 }\n"}, "u.service", [], root)
+
+    assert (root / other.lstrip("/")).read_text() == "totem { version: 2 }\n"
+    assert not tools.exists()
+
+
+def test_what_a_tool_says_is_told(tmp_path: Path, tools: Path) -> None:
+    (tools.parent / "tools/modprobe").write_text("#!/bin/sh\necho no such module\nexit 3\n")
+    with pytest.raises(OSError, match=r"modprobe ocfs2_stack_o2cb: no such module"):
+        furnish({}, "u.service", [], tmp_path)

@@ -36,7 +36,7 @@ from integration.episode import (
 )
 from integration.errors import CannotRunError, GuestError
 from integration.fake import VolumeHost, new_model
-from integration.guest_volume import VOLUME_ID
+from integration.guest_own_volume import VOLUME_ID
 from integration.sides import Answers, FakeSide, GuestSide, Operations
 from integration.storm import (
     CROWD_COUNT,

@@ -23,7 +23,7 @@ from integration.compare import RowComparison
 from integration.errors import CannotRunError, GuestError
 from integration.follow import Story, parse_stage, picture
 from integration.guest_host import GuestHost, GuestOperator, listening_ports
-from integration.guest_volume import VOLUME_ID
+from integration.guest_own_volume import VOLUME_ID
 from integration.kernel_table import read_table, same_directories
 from integration.stages import CLUSTER, END, OWN, STAGES, TOPOLOGY, Act, Row, Stage
 

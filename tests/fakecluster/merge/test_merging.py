@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fakecluster.merge.account import Account
+from fakecluster.merge.account import Account, Past
 from fakecluster.merge.merging import MergeError, merge
 from fakecluster.trace_file import check_trace, parse_trace
 
@@ -106,6 +106,14 @@ def test_a_verb_kills_nobody_who_is_not_there(make_lines: Any) -> None:
     assert lives(trace, 3) == [(0, "kill"), (1_000_000, "start")]
 
 
+def test_what_systemd_says_before_a_start_is_no_life(make_lines: Any) -> None:
+    rows = make_lines().entry(0, "Starting o2cbd.service...", _PID="1").life(1_000_000).rows
+    trace = merge({3: rows}).trace
+
+    assert lives(trace, 3) == [(1_000_000, "start")]
+    assert (trace.lines[0].kind, trace.lines[0].what) == ("report", "systemd")
+
+
 def test_everything_that_is_wrong_is_told_at_once(make_lines: Any) -> None:
     records = {1: ["nonsense"], 2: make_lines().life(0).rows, 3: ["more of it"]}
     with pytest.raises(MergeError) as caught:
@@ -141,3 +149,23 @@ def test_an_account_is_kept_in_the_words_of_a_trace() -> None:
     ]
     assert trace.lines[1].detail == {"groups": "1/2"}
     assert merge({}, trace, outcome="safety").trace.lines[-1].detail["violations"] == 1
+
+
+def test_an_account_goes_on_with_the_past_of_another() -> None:
+    first = Still()
+    before = Account(first)
+    before.verb(3, "start")
+    first.us = 7_000_000
+    past = before.past()
+    later = Still()
+    later.us = 90_000_000
+    account = Account(later, past, went_on_us=later.us)
+    later.us = 91_000_000
+    account.verb(3, "kill")
+    trace = account.trace(arm="vm-corosync", cluster="o2", nodes={3: "c"})
+
+    assert check_trace(trace.as_text().splitlines()) == []
+    assert [(line.t_us, line.what) for line in trace.lines] == [(0, "start"), (8_000_000, "kill")]
+    assert account.past() == Past(lines=trace.lines, ended_us=8_000_000)
+    merged = merge({}, trace).trace
+    assert [line.t_us for line in merged.lines] == [0, 8_000_000]

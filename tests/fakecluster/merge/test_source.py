@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fakecluster.merge.source import MAX_PROBLEMS, read_source
+from fakecluster.merge.source import MAX_PROBLEMS, one_after_another, read_source
 from o2cbd.core import reports
 from o2cbd.core.model import Pending, RemoveNode, Why
 from o2cbd.service.reports import StopAsked
@@ -262,3 +262,17 @@ def test_a_wrong_record_and_a_wrong_line_in_a_dump_are_told(make_lines: Any) -> 
 
 def test_not_all_of_a_wrong_file_is_told() -> None:
     assert len(read_source(['{"answer": 42}'] * 50).problems) == MAX_PROBLEMS
+
+
+def test_boots_have_clocks_of_their_own(make_lines: Any, noon_us: int) -> None:
+    first = read_source(make_lines().life(0).rows)
+    first.remarks.append("cut")
+    second = read_source(make_lines().life(9_000_000).rows)
+
+    whole = one_after_another([(second, 4_000_000), (first, -2_000_000)])
+
+    starts = [one.utc_us - noon_us for one in whole.told if one.kind == "daemon"]
+    assert starts == [2_000_000, 5_000_000]
+    assert [one.utc_us for one in whole.told] == sorted(one.utc_us for one in whole.told)
+    assert (whole.names, whole.clusters) == ({1: "node1", 3: "node3"}, ["o2", "o2"])
+    assert whole.remarks == ["cut"]
