@@ -21,9 +21,12 @@ _WANTED: Final = ("nodelist.", "runtime.members.", "runtime.votequorum.", "totem
 """The keys that `parsed` reads; each key is a question to corosync."""
 
 
-def manager_view() -> dict[str, Any]:
-    """Whether corosync runs, hangs, and what it knows of nodes and quorum."""
-    pid = _pid()
+def manager_view(pid: int | None) -> dict[str, Any]:
+    """Whether corosync runs, hangs, and what it knows of nodes and quorum.
+
+    Args:
+        pid: its process; None: there is none.
+    """
     state = "X" if pid is None else _state(pid)
     if state in _GONE:
         return {"running": False, "stopped": False, "view": None}
@@ -76,7 +79,7 @@ def _quorate() -> bool | None:
     return bool(quorate.value) if done == _CS_OK else None
 
 
-def _pid() -> int | None:
+def unit_pid() -> int | None:
     """The process of corosync's unit; read where it costs nothing to look often."""
     try:
         pids = _PROCESSES.read_text().split()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from integration.arm.guest_changes import Watch
-from integration.arm.guest_corosync import manager_view
+from integration.arm.guest_corosync import manager_view, unit_pid
 from integration.arm.guest_tables import (
     drop_cluster,
     drop_node,
@@ -110,4 +110,4 @@ def unit() -> dict[str, str]:
 
 def manager() -> dict[str, Any]:
     """What this host's corosync holds for true."""
-    return manager_view()
+    return manager_view(unit_pid())

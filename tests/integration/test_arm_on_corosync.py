@@ -56,9 +56,11 @@ def python(lab: CorosyncLab, host: int, *words: str) -> list[str]:
 
 def manager(lab: CorosyncLab, host: int) -> dict[str, Any]:
     code = (
-        "import json; from integration.arm.guest_eye import manager; print(json.dumps(manager()))"
+        "import json, sys; from integration.arm.guest_corosync import manager_view; "
+        "print(json.dumps(manager_view(int(sys.argv[1]))))"
     )
-    found: dict[str, Any] = json.loads(subprocess.check_output(python(lab, host, "-c", code)))
+    pid = str(lab.process(host).pid)
+    found: dict[str, Any] = json.loads(subprocess.check_output(python(lab, host, "-c", code, pid)))
     return found
 
 
