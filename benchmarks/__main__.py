@@ -1,4 +1,4 @@
-"""`python -m benchmarks first-fill|join|footprint|simulate|wakeups`."""
+"""`python -m benchmarks first-fill|join|footprint|guests|simulate|wakeups`."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ import dataclasses
 import json
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks import tables
 from benchmarks.filling import first_fill, one_more_join
 from benchmarks.footprint import footprint, machine
 from benchmarks.simulating import simulate
 from benchmarks.waking import RESYNC_S, wakeups
+
+if TYPE_CHECKING:
+    from benchmarks.guests import Guests
 
 
 def _sizes(text: str) -> tuple[int, ...]:
@@ -51,6 +54,7 @@ def parser() -> argparse.ArgumentParser:
     add("first-fill", "3,32,255", 11, "an empty configfs at a state change, against a bare loop")
     add("join", "3,32,255", 21, "one more member, against one scandir, one reading and 13 calls")
     add("footprint", "3,255", 9, "how soon a daemon is ready, and its memory")
+    add("guests", "3", 3, "emulated machines, and a join and a death on their kernels")
     add("simulate", "3,32,64,128,255", None, "a cluster in virtual time against the clock")
     span = add("wakeups", "3", None, "what an idle daemon wakes for")
     span.add_argument(
@@ -63,42 +67,58 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def _one(row: Callable[[Any], Sequence[str]]) -> Callable[[Any], Sequence[Sequence[str]]]:
+    return lambda measured: [row(measured)]
+
+
+def _guests(members: int, rounds: int) -> Guests:
+    # Imported here: it needs QEMU and the dependency group `vm`, which the others do not.
+    from benchmarks.guests import guests  # noqa: PLC0415
+
+    return guests(members, rounds)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure and print; 0, whatever the figures are."""
     arguments = parser().parse_args(argv)
     measure: dict[
-        str, tuple[Callable[[int], Any], Callable[[Any], Sequence[str]], Sequence[str]]
+        str, tuple[Callable[[int], Any], Callable[[Any], Sequence[Sequence[str]]], Sequence[str]]
     ] = {
         "first-fill": (
             lambda size: first_fill(size, arguments.rounds),
-            tables.compared_row,
+            _one(tables.compared_row),
             tables.COMPARED,
         ),
         "join": (
             lambda size: one_more_join(size, arguments.rounds),
-            tables.compared_row,
+            _one(tables.compared_row),
             tables.COMPARED,
         ),
         "footprint": (
             lambda size: footprint(size, arguments.rounds),
-            tables.footprint_row,
+            _one(tables.footprint_row),
             tables.FOOTPRINT,
         ),
-        "simulate": (simulate, tables.simulated_row, tables.SIMULATED),
+        "guests": (
+            lambda size: _guests(size, arguments.rounds),
+            tables.guests_rows,
+            tables.GUESTS,
+        ),
+        "simulate": (simulate, _one(tables.simulated_row), tables.SIMULATED),
         "wakeups": (
             lambda size: wakeups(size, arguments.span),
-            tables.idle_row,
+            _one(tables.idle_row),
             tables.IDLE,
         ),
     }
-    run, row, heads = measure[arguments.command]
+    run, rows_of, heads = measure[arguments.command]
     print(machine(), file=sys.stderr, flush=True)
-    rows = []
+    rows: list[Sequence[str]] = []
     for size in arguments.members:
         measured = run(size)
         if arguments.json:
             print(json.dumps(dataclasses.asdict(measured), sort_keys=True), flush=True)
-        rows.append(row(measured))
+        rows += rows_of(measured)
     if not arguments.json:
         print(tables.render(heads, rows))
     return 0

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from benchmarks.filling import Measured
 from benchmarks.footprint import Footprint
 from benchmarks.simulating import Simulated
 from benchmarks.waking import Idle
+
+if TYPE_CHECKING:
+    from benchmarks.guests import Guests
 
 COMPARED = (
     "members",
@@ -29,6 +33,7 @@ FOOTPRINT = (
     "RssAnon, MiB",
     "VmRSS, MiB",
 )
+GUESTS = ("members", "what", "median, s", "fastest, s", "at least, s", "by whom")
 IDLE = ("members", "span, s", "woke at, s", "switches in all", "resyncs due", "nothing else")
 
 SIMULATED = (
@@ -76,6 +81,21 @@ def footprint_row(found: Footprint) -> Sequence[str]:
         f"{found.anon_kib / 1024:.1f}",
         f"{found.rss_kib / 1024:.1f}",
     )
+
+
+def guests_rows(measured: Guests) -> Sequence[Sequence[str]]:
+    """Render what guests took, a row a span."""
+    return [
+        (
+            str(measured.members),
+            figure.what,
+            f"{figure.median_s:.1f}",
+            f"{min(figure.seconds):.1f}",
+            "-" if figure.least_s is None else f"{figure.least_s:g}",
+            figure.least or "-",
+        )
+        for figure in measured.figures
+    ]
 
 
 def idle_row(idle: Idle) -> Sequence[str]:

@@ -31,7 +31,7 @@ from o2cbd.clock import MonotonicClock
 _SPANS_S: Final = {Span.SOON: 90.0, Span.LATER: 180.0, Span.A_MOMENT: 3.0, Span.A_WHILE: 8.0}
 """The first two are far beyond what it takes, since machines are shared and processors emulated."""
 _LOOK_EVERY_S: Final = 0.5
-_TOKEN_MS: Final = 2000
+TOKEN_MS: Final = 2000
 """Emulated processors are shared: a shorter token is lost now and then for no reason."""
 _RESYNC_S: Final = 5
 _SELDOM_S: Final = 3600
@@ -228,7 +228,7 @@ class VmCorosync(VmLacks, VmDaemons):
         return corosync_conf(
             [self._ring_node(node) for node in self._nodes.values()],
             name=topology.cluster,
-            token_ms=_TOKEN_MS,
+            token_ms=TOKEN_MS,
             two_node=topology.two_node,
             version=self._version,
         )
