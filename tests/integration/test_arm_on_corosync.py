@@ -92,8 +92,11 @@ def test_a_question_that_nobody_minds_is_allowed(lab: CorosyncLab) -> None:
 def test_a_veto_is_ebusy_and_is_not_heeded_under_force(lab: CorosyncLab) -> None:
     lab.start(1)
     with subprocess.Popen(python(lab, 1, "-c", VETO), stdout=subprocess.PIPE) as voter:
-        assert voter.stdout is not None
-        assert voter.stdout.readline() == b"listening\n"
-        assert ask(lab, 1) == ["asked", "EBUSY"]
-        assert ask(lab, 1, "--force") == ["asked", "allowed"]
-    lab.ended(1)
+        try:
+            assert voter.stdout is not None
+            assert voter.stdout.readline() == b"listening\n"
+            assert ask(lab, 1) == ["asked", "EBUSY"]
+            assert ask(lab, 1, "--force") == ["asked", "allowed"]
+            lab.ended(1)
+        finally:
+            voter.kill()  # it ends with its corosync, and that is what is tested
