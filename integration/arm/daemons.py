@@ -40,15 +40,17 @@ def drop_in(options: Sequence[str]) -> str:
 class VmDaemons(VmLooks):
     """The middle of the arms on virtual machines."""
 
-    account: Account
-    """What the scenario did."""
     _holders: dict[int, Call]
+
+    @property
+    def account(self) -> Account:
+        """What the scenario did."""
+        raise NotImplementedError
 
     def begin(self) -> None:
         """Begin with nobody there."""
         self._seen = None
         self._holders = {}
-        self.account = Account(MonotonicClock())
 
     def tell(self, host: int, *argv: str) -> str:
         """Run a command on a host that must succeed; its output."""
@@ -61,7 +63,9 @@ class VmDaemons(VmLooks):
         self.account.verb(host, "hold")
         said = f"echo $$ > {_HOLDER_PID}; echo held; exec sleep {SCENARIO_TIMEOUT_S}"
         holder = self.lab.guests[host].spawn(
-            ["o2cbd", "hold", "--", "sh", "-c", said], timeout_s=SCENARIO_TIMEOUT_S
+            # No daemon may run that knows the name.
+            ["o2cbd", "hold", "--cluster", self.spec.topology.cluster, "--", "sh", "-c", said],
+            timeout_s=SCENARIO_TIMEOUT_S,
         )
         self._holders[host] = holder
         holder.wait_line("held")

@@ -146,7 +146,7 @@ def _form(spec: ClusterSpec, lab: Lab, stage: Stage) -> dict[str, Any]:
     if stage is Stage.UP:
         cluster.up()
     else:
-        cluster.form()
+        cluster.go_on(Stage.FORMED)
     past = cluster.account.past()
     return {"done": cluster.account_trace().as_text(), "ended_us": past.ended_us}
 

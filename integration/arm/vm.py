@@ -58,7 +58,7 @@ class Stage(enum.Enum):
     BOOTED = "booted"
     """Each has just come up."""
     FORMED = "formed"
-    """`VmCorosync.form` has ended, for a cluster of the same nodes."""
+    """Their managers are of one mind, in a cluster of the same nodes."""
     UP = "up"
     """`VmCorosync.up` has ended, for a cluster of the same spec."""
 
@@ -107,9 +107,16 @@ class VmCorosync(VmLacks, VmDaemons):
     def lab(self) -> Lab:
         """See `VmLooks.lab`."""
         if self._lab is None:
-            self._go_on(Stage.FORMED)
+            self.go_on(Stage.FORMED)
         assert self._lab is not None  # noqa: S101 - for the reader: it is set now
         return self._lab
+
+    @property
+    def account(self) -> Account:
+        """See `VmDaemons.account`; it begins with its guests."""
+        if self._lab is None:
+            self.go_on(Stage.FORMED)
+        return self._account
 
     def up(self) -> None:
         """See `ClusterWords.up`.
@@ -118,29 +125,31 @@ class VmCorosync(VmLacks, VmDaemons):
         spec had come to.
         """
         if self._lab is None:
-            self._go_on(Stage.UP)
+            self.go_on(Stage.UP)
         if self._stage is Stage.UP:
             self._all_in_sync()
         else:
             super().up()
 
-    def _go_on(self, stage: Stage) -> None:
-        """Switch the guests on, and bring them as far as a spec's managers being of one mind."""
-        begun = self._begin(stage)
-        self._lab, self._stage = begun.lab, begun.stage
-        if begun.past is not None:
-            self.account = Account(MonotonicClock(), begun.past, begun.lab.went_on_us)
-        if begun.stage is Stage.BOOTED:
-            self.form()
-        elif begun.stage is Stage.FORMED:
-            self.lab.each(self._furnish, self._powered())
+    def go_on(self, stage: Stage) -> None:
+        """Switch the guests on, and let their managers be of one mind at least.
 
-    def form(self) -> None:
-        """Make a cluster of guests that have just come up: managers of one mind, no daemons.
+        Args:
+            stage: to go on from there, or earlier.
 
         Raises:
             GuestError: a guest did not do its part.
         """
+        begun = self._begin(stage)
+        self._lab, self._stage = begun.lab, begun.stage
+        self._account = Account(MonotonicClock(), begun.past, begun.lab.went_on_us)
+        if begun.stage is Stage.BOOTED:
+            self._form()
+        elif begun.stage is Stage.FORMED:
+            self.lab.each(self._furnish, self._powered())
+
+    def _form(self) -> None:
+        """Make a cluster of guests that have just come up: managers of one mind, no daemons."""
         on = self._powered()
         for host in on:
             self.account.verb(host, "start")
