@@ -23,6 +23,17 @@ _VERB_OF: Final = {signal.SIGKILL: "daemon-kill", signal.SIGTERM: "daemon-sigter
 """What a signal to a daemon is called in a trace; others are the arm's own business."""
 _HOLDER_PID: Final = "/run/holder.pid"
 DROP_IN: Final = f"/run/systemd/system/{UNIT}.d/scenario.conf"
+_MANAGER_DROP_IN: Final = "/run/systemd/system/corosync.service.d/scenario.conf"
+
+
+def unit_files(options: Sequence[str]) -> dict[str, str]:
+    """What systemd is told of the daemon's unit and its manager's, by path.
+
+    Args:
+        options: more words for `o2cbd run`.
+    """
+    # A manager that is killed and started again and again is no failure here.
+    return {DROP_IN: drop_in(options), _MANAGER_DROP_IN: "[Unit]\nStartLimitIntervalSec=0\n"}
 
 
 def drop_in(options: Sequence[str]) -> str:

@@ -35,22 +35,13 @@ def furnish(
     if any(path.startswith(_UNITS) for path in changed):
         # Wants it, and has systemd read all units anew.
         run_tool("systemctl", "add-wants", "--runtime", "multi-user.target", wanted)
-    load_modules(root)
+    if not (root / "sys/module" / _MODULE).is_dir():
+        run_tool("modprobe", _MODULE)
     # An address that is taken away must not take the others of its network with it.
     _written(root / "proc/sys/net/ipv4/conf/all/promote_secondaries", "1\n")
     if addresses:
         lines = "".join(f"address replace {each}/24 dev {INTERFACE}\n" for each in addresses)
         run_tool("ip", "-batch", "-", stdin=lines)
-
-
-def load_modules(root: Path = Path("/")) -> None:
-    """Load o2cb's modules where they are not.
-
-    Raises:
-        OSError: the kernel has none.
-    """
-    if not (root / "sys/module" / _MODULE).is_dir():
-        run_tool("modprobe", _MODULE)
 
 
 def _written(path: Path, text: str) -> bool:

@@ -16,7 +16,7 @@ from fakecluster.arms.values import ClusterSpec
 from fakecluster.merge.account import Past
 from fakecluster.trace_file import parse_trace
 from integration import deb
-from integration.arm.daemons import UNIT
+from integration.arm.daemons import UNIT, unit_files
 from integration.arm.eye_files import EYE_DIRECTORY, eye_files
 from integration.arm.vm import Begun, Stage, VmCorosync
 from integration.guest import Guest
@@ -48,7 +48,8 @@ _WARM_TIMEOUT_S = 120
 def _prepare(guest: Guest) -> None:
     """Bring a guest its eye, and have it read what every scenario reads."""
     guest.unpack(eye_files(), EYE_DIRECTORY)
-    guest.call("integration.arm.guest_furnish:load_modules")
+    usual = {"files": unit_files(()), "wanted": UNIT, "addresses": []}
+    guest.call("integration.arm.guest_furnish:furnish", usual)
     guest.call("integration.arm.guest_eye:look")
     guest.call("integration.arm.guest_eye:manager")
     for command in _WARM:

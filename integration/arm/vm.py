@@ -20,7 +20,7 @@ from fakecluster.merge.merging import merge_sources
 from fakecluster.merge.source import Source, one_after_another, read_source
 from fakecluster.report.words import event_text
 from fakecluster.trace_file import TraceFile
-from integration.arm.daemons import DROP_IN, UNIT, VmDaemons, drop_in, now_s
+from integration.arm.daemons import UNIT, VmDaemons, now_s, unit_files
 from integration.arm.guest_furnish import INTERFACE
 from integration.arm.lacks import LacksError, VmLacks
 from integration.guest import alarms
@@ -38,8 +38,6 @@ _SELDOM_S: Final = 3600
 _EVENTS_KEPT: Final = 40
 _MOUNT_TIMEOUT_S: Final = 300
 _COROSYNC: Final = "corosync.service"
-_MANAGER_DROP_IN: Final = f"/run/systemd/system/{_COROSYNC}.d/scenario.conf"
-"""A manager that is killed and started again and again is no failure here."""
 _SETTINGS: Final = """
 [membership]
 source = "corosync"
@@ -220,8 +218,7 @@ class VmCorosync(VmLacks, VmDaemons):
         files = {
             CONFIGURATION: self._conf(),
             "/etc/o2cbd/o2cbd.toml": settings_text(self.spec, host) + own,
-            _MANAGER_DROP_IN: "[Unit]\nStartLimitIntervalSec=0\n",
-            DROP_IN: drop_in(self.spec.options.get(host, ())),
+            **unit_files(self.spec.options.get(host, ())),
         }
         machine = self.lab.identity(host).address
         more = [
