@@ -51,6 +51,13 @@ class UntouchedOracle:
         """Note that a host has lost its tables."""
         self._seen.pop(host, None)
 
+    def counts_anew(self, host: int) -> None:
+        """Note that a host's manager starts, where one counts incarnations for its own life only.
+
+        What has the same incarnation as before may have been away meanwhile.
+        """
+        self._seen.pop(host, None)
+
     def handled(self, host: int, name: str) -> None:
         """Note that somebody has changed an entry by hand."""
         self._seen.get(host, {}).pop(name, None)

@@ -269,6 +269,7 @@ class VmCorosync(VmLacks, VmDaemons):
         self._start_manager(host)
 
     def _start_manager(self, host: int) -> None:
+        self.untouched_oracle.counts_anew(host)  # corosync's join_count
         self.tell(host, "systemctl", "start", _COROSYNC)
 
     def cman_crash(self, host: int) -> None:

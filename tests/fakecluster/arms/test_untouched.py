@@ -60,3 +60,13 @@ def test_a_host_that_boots_has_new_entries_of_right(cluster: SimCluster) -> None
     cluster.start(1)
     cluster.in_sync(1, nodes=(1, 2))
     assert cluster.untouched_oracle.findings == []
+
+
+def test_a_manager_that_counts_anew_says_nothing_of_what_was_before(cluster: SimCluster) -> None:
+    remake(cluster, 1, "node2")
+    cluster.untouched_oracle.counts_anew(1)
+    cluster.in_sync(1, nodes=(1, 2))
+    assert cluster.untouched_oracle.findings == []
+    remake(cluster, 1, "node2")
+    cluster.in_sync(1, nodes=(1, 2))
+    assert cluster.untouched_oracle.findings != []
