@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import errno
 import re
 import select
@@ -9,10 +10,11 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Protocol
 
 from fakecluster.cman.topology import Topology
 from fakecluster.conformance.membership_support import LOCAL, Dialect
+from fakecluster.corosync.configuration import Configuration
 from fakecluster.corosync.lab import PATIENCE_S, CorosyncLab
 from o2cbd.membership.interface import MembershipSource
 from o2cbd.membership.libcorosync_table import CorosyncError, CorosyncTable
@@ -45,89 +47,134 @@ _REFUSED = re.compile(r"error = (?P<code>[0-9]+)")
 
 Connect = Callable[[], MembershipSource]
 
+Said = Callable[[], str]
+"""Waits for the end of a command, and returns what it wrote to standard error."""
 
-class CorosyncDriver:
-    """The verbs of a `MembershipDriver`, done to real corosyncs."""
+
+class Corosyncs(Protocol):
+    """Real corosyncs by their node ids; nothing runs at first. See `CorosyncLab`."""
+
+    @property
+    def configuration(self) -> Configuration:
+        """What all run with."""
+        ...
+
+    def start(self, node_id: int) -> None:
+        """Start a node's corosync, and wait until it serves."""
+        ...
+
+    def kill(self, node_id: int) -> None:
+        """Kill a node's corosync, which says nothing to anybody."""
+        ...
+
+    def leave(self, node_id: int) -> None:
+        """Let a node's corosync leave in good order; nobody is asked."""
+        ...
+
+    def ended(self, node_id: int) -> None:
+        """Wait for the end of a node's corosync."""
+        ...
+
+    def connect(self, groups: Sequence[Sequence[int]]) -> None:
+        """Let only the nodes of a group hear each other."""
+        ...
+
+    def heal(self) -> None:
+        """Let all nodes hear each other."""
+        ...
+
+    def reload(self) -> None:
+        """Have every node that runs read the configuration as it is now."""
+        ...
+
+    def settle(self) -> None:
+        """Wait until the rings are as they must be, and all that has been told has arrived."""
+        ...
+
+
+class CorosyncVerbs(abc.ABC):
+    """The verbs of a `MembershipDriver`, done to real corosyncs wherever they run."""
 
     dialect = COROSYNC
 
-    def __init__(
-        self, table: CorosyncTable, topology: Topology, directory: Path, connect: Connect
-    ) -> None:
-        """Make the hosts.
+    def __init__(self, corosyncs: Corosyncs, patience_s: float) -> None:
+        """Have nothing run yet.
 
         Args:
-            table: the libraries.
-            topology: the cluster.
-            directory: an empty one.
-            connect: connects to the corosync of the network that its thread is in.
+            corosyncs: the cluster.
+            patience_s: no question takes so long to reach a source.
         """
-        self._connect = connect
+        self._corosyncs = corosyncs
+        self._patience_s = patience_s
         self._sources: list[MembershipSource] = []
-        self._asked: list[tuple[subprocess.Popen[str], list[int]]] = []
-        self.lab = CorosyncLab(table, topology, directory)
+        self._asked: list[tuple[Said, list[int]]] = []
+
+    # --- how it is done where they run
+
+    @abc.abstractmethod
+    def _connect(self) -> MembershipSource:
+        """Connect to the local corosync."""
+
+    @abc.abstractmethod
+    def _readable_within(self, source: MembershipSource, wait_s: float) -> bool:
+        """Wait until whoever waits on a source is woken; False: that did not come."""
+
+    @abc.abstractmethod
+    def _spawn(self, words: Sequence[str]) -> Said:
+        """Start a command on the local host."""
+
+    # --- the verbs
 
     def connect(self) -> MembershipSource:
         """Connect; what is still open at the end is closed then."""
-        source = self.lab.host(LOCAL).call(self._connect)
+        source = self._connect()
         self._sources.append(source)
         return source
 
-    def close(self) -> None:
-        """Close every source, then end all corosyncs."""
-        for source in self._sources:
-            source.close()
-        self.lab.close()
-        for process, _outcome in self._asked:
-            process.communicate(timeout=PATIENCE_S)
-
     def readable(self, source: MembershipSource) -> bool:
         """Poll the descriptor of this moment."""
-        poller = select.poll()
-        poller.register(source.fileno(), select.POLLIN)
-        return bool(poller.poll(0))
+        return self._readable_within(source, 0)
 
     def settle(self) -> None:
         """Wait for an end of what is asked, and then until the rings are as they must be."""
         while self._asked:
-            process, outcome = self._asked.pop()
-            _out, refused = process.communicate(timeout=PATIENCE_S)
-            code = _REFUSED.search(refused)
+            said, outcome = self._asked.pop()
+            code = _REFUSED.search(said())
             if code is None:
-                self.lab.ended(LOCAL)
+                self._corosyncs.ended(LOCAL)
                 outcome.append(0)
             else:
                 outcome.append(-(CorosyncError(int(code["code"]), "").errno or 0))
-        self.lab.settle()
+        self._corosyncs.settle()
 
     def start(self, node_id: int) -> None:
         """See `MembershipDriver`."""
-        self.lab.start(node_id)
+        self._corosyncs.start(node_id)
 
     def leave(self, node_id: int) -> None:
         """See `MembershipDriver`."""
-        self.lab.leave(node_id)
+        self._corosyncs.leave(node_id)
 
     def die(self, node_id: int) -> None:
         """A host that is off and a corosync that is killed are equally silent."""
-        self.lab.kill(node_id)
+        self._corosyncs.kill(node_id)
 
     def crash(self, node_id: int) -> None:
         """See `MembershipDriver`."""
-        self.lab.kill(node_id)
+        self._corosyncs.kill(node_id)
 
     def partition(self, groups: Sequence[Sequence[int]]) -> None:
         """See `MembershipDriver`."""
-        self.lab.connect(groups)
+        self._corosyncs.connect(groups)
 
     def heal(self) -> None:
         """See `MembershipDriver`."""
-        self.lab.heal()
+        self._corosyncs.heal()
 
     def reconfigure(self) -> None:
         """Count the version up, and reload."""
-        self.lab.configuration.version += 1
-        self.lab.reload()
+        self._corosyncs.configuration.version += 1
+        self._corosyncs.reload()
 
     def rename(self, name: str) -> None:
         """Nothing: see `NOT_ON_COROSYNC`."""
@@ -146,16 +193,56 @@ class CorosyncDriver:
         if removed:
             raise NotImplementedError("corosync's question says nothing of removal")
         outcome: list[int] = []
-        words = ["corosync-cfgtool", "-H", *(["--force"] if forced else [])]
+        said = self._spawn(["corosync-cfgtool", "-H", *(["--force"] if forced else [])])
+        self._asked.append((said, outcome))
+        for source in self._sources:
+            self._readable_within(source, self._patience_s)
+        return outcome
+
+    def _end_asked(self) -> None:
+        """Wait for the end of who has asked and never got an answer: the corosyncs are gone."""
+        for said, _outcome in self._asked:
+            said()
+
+
+class CorosyncDriver(CorosyncVerbs):
+    """A cluster in namespaces of this host."""
+
+    def __init__(
+        self, table: CorosyncTable, topology: Topology, directory: Path, connect: Connect
+    ) -> None:
+        """Make the hosts.
+
+        Args:
+            table: the libraries.
+            topology: the cluster.
+            directory: an empty one.
+            connect: connects to the corosync of the network that its thread is in.
+        """
+        self._connect_here = connect
+        self.lab = CorosyncLab(table, topology, directory)
+        super().__init__(self.lab, PATIENCE_S)
+
+    def close(self) -> None:
+        """Close every source, then end all corosyncs."""
+        for source in self._sources:
+            source.close()
+        self.lab.close()
+        self._end_asked()
+
+    def _connect(self) -> MembershipSource:
+        return self.lab.host(LOCAL).call(self._connect_here)
+
+    def _readable_within(self, source: MembershipSource, wait_s: float) -> bool:
+        poller = select.poll()
+        poller.register(source.fileno(), select.POLLIN)
+        return bool(poller.poll(wait_s * 1000))
+
+    def _spawn(self, words: Sequence[str]) -> Said:
         process = subprocess.Popen(
             self.lab.host(LOCAL).command(*words),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
-        self._asked.append((process, outcome))
-        for source in self._sources:
-            poller = select.poll()
-            poller.register(source.fileno(), select.POLLIN)
-            poller.poll(PATIENCE_S * 1000)
-        return outcome
+        return lambda: process.communicate(timeout=PATIENCE_S)[1]

@@ -7,26 +7,20 @@ import select
 import signal
 import socket
 import subprocess
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from fakecluster.cman.topology import NodeConfig, Topology
+from fakecluster.cman.topology import Topology
+from fakecluster.corosync.configuration import Configuration
 from fakecluster.corosync.namespaces import Hosts, Namespace
-from o2cbd.membership.libcorosync_table import (
-    DISPATCH_ALL,
-    TRACK_CHANGES,
-    CfgHandle,
-    CorosyncTable,
-    QuorumHandle,
-)
+from fakecluster.corosync.observer import Observer, Ring
+from fakecluster.corosync.settled import settled
+from o2cbd.membership.libcorosync_table import CorosyncTable
 
 PATIENCE_S: Final = 30
 """No corosync takes so long for anything; who waits longer waits in vain."""
-
-TOKEN_MS: Final = 300
-"""Corosync runs with real-time priority, so that a busy machine does not look like a death."""
 
 SHUTDOWN_TIMEOUT_MS: Final = 1000
 
@@ -39,74 +33,9 @@ class LabError(Exception):
 
 
 @dataclass(slots=True, kw_only=True)
-class _Observer:
-    """Sees what one corosync thinks of the ring; no voter."""
-
-    quorum: QuorumHandle
-    cfg: CfgHandle
-    ring: int = 0
-    members: tuple[int, ...] = ()
-    quorate: bool = False
-
-    def look(self) -> None:
-        """Take what is there; the request lets all be sent that was on its way."""
-        self.cfg.local_get()
-        self.quorum.dispatch(DISPATCH_ALL)
-
-    def close(self) -> None:
-        self.quorum.finalize()
-        self.cfg.finalize()
-
-
-@dataclass(slots=True, kw_only=True)
 class _Running:
     process: subprocess.Popen[bytes]
-    observer: _Observer
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Block:
-    """A `node {}` block of corosync.conf."""
-
-    id: int
-    name: str
-    """Empty: it has none."""
-    rings: Sequence[str]
-    """What stands as ring0_addr and so on; empty text: there is no such ring."""
-    more: dict[str, str] = field(default_factory=dict)
-    """Other keys."""
-
-    def text(self) -> str:
-        """Write it."""
-        lines = {f"ring{number}_addr": text for number, text in enumerate(self.rings)}
-        lines |= {"nodeid": str(self.id), "name": self.name, **self.more}
-        inner = "".join(f"    {key}: {value}\n" for key, value in lines.items() if value)
-        return f"  node {{\n{inner}  }}\n"
-
-
-@dataclass(slots=True, kw_only=True)
-class Configuration:
-    """A corosync.conf; change it, and let the lab write and reload it."""
-
-    cluster: str
-    blocks: list[Block]
-    version: int = 1
-    two_node: bool = False
-    provider: bool = True
-
-    def text(self) -> str:
-        """Write it."""
-        knet = any(len(block.rings) > 1 for block in self.blocks)
-        two = "  two_node: 1\n  wait_for_all: 0\n" if self.two_node else ""
-        quorum = f"quorum {{\n  provider: corosync_votequorum\n{two}}}\n" if self.provider else ""
-        cluster = f"  cluster_name: {self.cluster}\n" if self.cluster else ""
-        return (
-            f"totem {{\n  version: 2\n  config_version: {self.version}\n{cluster}"
-            f"  transport: {'knet' if knet else 'udpu'}\n"
-            f"  token: {TOKEN_MS}\n  token_coefficient: 0\n}}\n"
-            f"nodelist {{\n{''.join(block.text() for block in self.blocks)}}}\n{quorum}"
-            "logging {\n  to_stderr: yes\n  to_syslog: no\n}\n"
-        )
+    observer: Observer
 
 
 class CorosyncLab:
@@ -123,11 +52,7 @@ class CorosyncLab:
         self._table = table
         self._directory = directory
         self._ids = topology.ids
-        self.configuration = Configuration(
-            cluster=topology.cluster,
-            blocks=[_block(node) for node in topology.nodes],
-            two_node=topology.two_node,
-        )
+        self.configuration = Configuration.of(topology)
         self._running: dict[int, _Running] = {}
         self._groups: tuple[frozenset[int], ...] = (frozenset(self._ids),)
         self._hosts = Hosts(
@@ -230,48 +155,23 @@ class CorosyncLab:
         """
         poller = select.poll()
         for one in self._running.values():
-            poller.register(one.observer.quorum.fd_get(), select.POLLIN)
+            poller.register(one.observer, select.POLLIN)
         while True:
             for one in self._running.values():
                 one.observer.look()
             if reached():
                 return
             if not poller.poll(PATIENCE_S * 1000):
-                seen = {i: (o.observer.ring, o.observer.members) for i, o in self._running.items()}
-                raise LabError(f"corosync came to nothing: {seen}")
+                raise LabError(f"corosync came to nothing: {self._seen()}")
 
     def _settled(self) -> bool:
-        return all(self._is_one(group & self._running.keys()) for group in self._groups)
+        return settled(self.configuration, self._groups, self._seen())
 
-    def _is_one(self, nodes: Collection[int]) -> bool:
-        seen = [self._running[node].observer for node in nodes]
-        quorate = self._enough(len(nodes))
-        return len({one.ring for one in seen}) <= 1 and all(
-            sorted(one.members) == sorted(nodes)
-            and (not self.configuration.provider or one.quorate == quorate)
-            for one in seen
-        )
+    def _seen(self) -> dict[int, Ring]:
+        return {node_id: one.observer.ring for node_id, one in self._running.items()}
 
-    def _enough(self, count: int) -> bool:
-        return count * 2 > len(self.configuration.blocks) or (
-            self.configuration.two_node and count > 0
-        )
-
-    def _observe(self) -> _Observer:
-        made: list[_Observer] = []
-
-        def on_quorum(quorate: bool, ring: int, members: tuple[int, ...]) -> None:  # noqa: FBT001 - a callback
-            if self.configuration.provider:
-                made[0].quorate, made[0].ring, made[0].members = quorate, ring, members
-
-        def on_nodelist(ring: int, members: tuple[int, ...]) -> None:
-            if not self.configuration.provider:
-                made[0].ring, made[0].members = ring, members
-
-        quorum = self._table.quorum_initialize(on_quorum, on_nodelist)
-        made.append(_Observer(quorum=quorum, cfg=self._table.cfg_initialize(lambda _flags: None)))
-        quorum.trackstart(TRACK_CHANGES)
-        return made[0]
+    def _observe(self) -> Observer:
+        return Observer(self._table, provider=self.configuration.provider)
 
 
 def _served(process: subprocess.Popen[bytes], told: socket.socket) -> bool:
@@ -290,7 +190,3 @@ def _served(process: subprocess.Popen[bytes], told: socket.socket) -> bool:
         return False
     finally:
         os.close(end)
-
-
-def _block(node: NodeConfig) -> Block:
-    return Block(id=node.id, name=node.name, rings=node.addresses)

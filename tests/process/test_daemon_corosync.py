@@ -18,7 +18,8 @@ import pytest
 from fakecluster.cman.topology import Topology
 from fakecluster.configfs.fuse import FuseMount
 from fakecluster.configfs.model import ConfigfsModel
-from fakecluster.corosync.lab import PATIENCE_S, Block, CorosyncLab
+from fakecluster.corosync.configuration import Block
+from fakecluster.corosync.lab import PATIENCE_S, CorosyncLab
 from o2cbd.membership.libcorosync_table import CorosyncTable
 
 pytestmark = pytest.mark.process

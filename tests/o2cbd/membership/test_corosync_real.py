@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from fakecluster.cman.topology import NodeConfig, Topology
-from fakecluster.corosync.lab import PATIENCE_S, Block, CorosyncLab
+from fakecluster.corosync.configuration import Block
+from fakecluster.corosync.lab import PATIENCE_S, CorosyncLab
 from o2cbd.calls import CallBoard
 from o2cbd.clock import MonotonicClock, pause
 from o2cbd.core.events import ConfigChange, ManagerLost, Notice, StateChange

@@ -1,0 +1,81 @@
+"""A corosync.conf that changes, and what it says of quorum."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from fakecluster.cman.topology import NodeConfig, Topology
+
+TOKEN_MS: Final = 300
+"""Corosync runs with real-time priority, so that a busy machine does not look like a death."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """A `node {}` block of corosync.conf."""
+
+    id: int
+    name: str
+    """Empty: it has none."""
+    rings: Sequence[str]
+    """What stands as ring0_addr and so on; empty text: there is no such ring."""
+    more: dict[str, str] = field(default_factory=dict)
+    """Other keys."""
+
+    def text(self) -> str:
+        """Write it."""
+        lines = {f"ring{number}_addr": text for number, text in enumerate(self.rings)}
+        lines |= {"nodeid": str(self.id), "name": self.name, **self.more}
+        inner = "".join(f"    {key}: {value}\n" for key, value in lines.items() if value)
+        return f"  node {{\n{inner}  }}\n"
+
+
+@dataclass(slots=True, kw_only=True)
+class Configuration:
+    """A corosync.conf; change it, and let the lab write and reload it."""
+
+    cluster: str
+    blocks: list[Block]
+    version: int = 1
+    two_node: bool = False
+    provider: bool = True
+    token_ms: int = TOKEN_MS
+
+    @staticmethod
+    def of(topology: Topology, *, token_ms: int = TOKEN_MS) -> Configuration:
+        """Return that of a cluster; each node has as many addresses as the first one.
+
+        Args:
+            topology: the cluster.
+            token_ms: after this time without a token a node is lost.
+        """
+        return Configuration(
+            cluster=topology.cluster,
+            blocks=[_block(node) for node in topology.nodes],
+            two_node=topology.two_node,
+            token_ms=token_ms,
+        )
+
+    def text(self) -> str:
+        """Write it; bytes that are no text are surrogate escapes."""
+        knet = any(len(block.rings) > 1 for block in self.blocks)
+        two = "  two_node: 1\n  wait_for_all: 0\n" if self.two_node else ""
+        quorum = f"quorum {{\n  provider: corosync_votequorum\n{two}}}\n" if self.provider else ""
+        cluster = f"  cluster_name: {self.cluster}\n" if self.cluster else ""
+        return (
+            f"totem {{\n  version: 2\n  config_version: {self.version}\n{cluster}"
+            f"  transport: {'knet' if knet else 'udpu'}\n"
+            f"  token: {self.token_ms}\n  token_coefficient: 0\n}}\n"
+            f"nodelist {{\n{''.join(block.text() for block in self.blocks)}}}\n{quorum}"
+            "logging {\n  to_stderr: yes\n  to_syslog: no\n}\n"
+        )
+
+    def enough(self, count: int) -> bool:
+        """Whether so many nodes are quorate."""
+        return count * 2 > len(self.blocks) or (self.two_node and count > 0)
+
+
+def _block(node: NodeConfig) -> Block:
+    return Block(id=node.id, name=node.name, rings=node.addresses)
