@@ -1,0 +1,1 @@
+"""The checks of a membership source, on the corosync and the package of a guest."""
