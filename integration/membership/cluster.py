@@ -29,7 +29,7 @@ class GuestHosts:
     """The guests of a lab, switched on and told what they need when a cluster is to be on them."""
 
     def __init__(self, lab: Lab) -> None:
-        """Take a lab, of which any may be off."""
+        """Take a lab; any of its guests may be off."""
         self.lab = lab
         self._addresses: dict[int, str] = {}
 

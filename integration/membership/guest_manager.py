@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ _CONFIGURATION: Final = Path("/etc/corosync/corosync.conf")
 _DROP_IN: Final = f"/run/systemd/system/{_UNIT}.d/checks.conf"
 _DROP_IN_TEXT: Final = "[Unit]\nStartLimitIntervalSec=0\n[Service]\nStandardError=journal\n"
 """A corosync that is killed and started again and again is no failure here, and has a log."""
+_SHARED_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - libqb's place, where names are its own
 _END_TIMEOUT_S: Final = 120
 _LOG_TIMEOUT_S: Final = 60
 
@@ -120,6 +122,16 @@ def clear() -> None:
         gone.observer.close()
         os.close(gone.process)
     _running.clear()
+    _forget_memory()
+
+
+def _forget_memory() -> None:
+    """Remove what killed corosyncs leave in shared memory, of which a guest has little."""
+    for path in _SHARED_MEMORY.glob("qb-*"):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def _wait(process: int) -> None:

@@ -6,6 +6,7 @@ An answer is as `answered` makes it where the source may refuse.
 from __future__ import annotations
 
 import functools
+import inspect
 import select
 from typing import Any
 
@@ -24,6 +25,11 @@ _sources: list[MembershipSource] = []
 def libraries() -> CorosyncTable:
     """Those of this guest, loaded once."""
     return load()
+
+
+def origin() -> str:
+    """The file that the source comes from."""
+    return inspect.getfile(connect_corosync)
 
 
 def connect() -> dict[str, Any]:

@@ -18,11 +18,13 @@ from integration.arm.suite import packaged_base, say
 from integration.lab.lab import Lab
 from integration.membership.cluster import GuestHosts
 from integration.membership.driver import GuestDriver
+from integration.membership.source import asking
 from integration.recipe import cache_directory
 
 ALL = (1, 2, 3, 4, 5)
 AT_FIRST = (1, 2, 3)
 """Only one check has more nodes."""
+PACKAGED = "/usr/lib/python3/dist-packages/o2cbd/membership/corosync.py"
 
 
 @pytest.fixture(scope="module")
@@ -63,3 +65,8 @@ def make(hosts: GuestHosts) -> Iterator[Make]:
 )
 def test_corosync_source(check: Callable[[Make], None], make: Make) -> None:
     check(make)
+
+
+def test_the_source_is_that_of_the_package(hosts: GuestHosts) -> None:
+    hosts.prepare(["10.0.0.1"])
+    assert asking(hosts.lab.guests[1])("origin") == PACKAGED
