@@ -89,7 +89,10 @@ class Cluster(Protocol):
     # --- the network ----------------------------------------------------------------------------
 
     def partition(self, *groups: Sequence[int]) -> None:
-        """Let only nodes of one group hear each other; the disk heartbeat goes on."""
+        """Let only nodes of one group hear each other; those not named are a group too.
+
+        The disk heartbeat goes on.
+        """
         ...
 
     def cut(self, speaker: int, listener: int) -> None:

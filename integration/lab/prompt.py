@@ -14,7 +14,7 @@ HELP = """\
 run N COMMAND...   run a command in machine N
 kill N | boot N    cut its power | switch it on, with the disk that it has
 pause N | resume N
-partition 1,2/3    let hosts hear each other within a group alone
+partition 1,2/3    let hosts hear each other within a group alone; the rest is one
 cut A B            let B not hear A
 heal               let everybody hear everybody
 alive              which machines run

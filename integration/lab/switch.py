@@ -19,25 +19,31 @@ class Cuts:
 
     def __init__(self) -> None:
         self._cut: set[tuple[int, int]] = set()
+        self._partitions: list[dict[int, int]] = []
+        """Of each that was made, the group of every host that was named."""
 
     def cut(self, speaker: int, listener: int) -> None:
         """Let a host not hear another any more; the other way is not touched."""
         self._cut.add((speaker, listener))
 
     def partition(self, *groups: Iterable[int]) -> None:
-        """Let hosts hear each other within a group alone, beside the cuts there are."""
-        parts = [tuple(group) for group in groups]
-        for part in parts:
-            others = [host for other in parts if other is not part for host in other]
-            self._cut |= {(speaker, listener) for speaker in part for listener in others}
+        """Let hosts hear each other within a group alone, beside the cuts there are.
+
+        Those that are not named are a group too.
+        """
+        self._partitions.append(
+            {host: number for number, group in enumerate(groups) for host in group}
+        )
 
     def heal(self) -> None:
         """Let everybody hear everybody."""
         self._cut.clear()
+        self._partitions.clear()
 
     def hears(self, listener: int, speaker: int) -> bool:
         """Whether what one host sends reaches another."""
-        return (speaker, listener) not in self._cut
+        together = all(part.get(speaker) == part.get(listener) for part in self._partitions)
+        return together and (speaker, listener) not in self._cut
 
 
 class Forwarding:

@@ -146,3 +146,13 @@ def test_a_host_that_does_not_read_does_not_stop_the_others(
     for _ in range(400):
         cables[1].send(big)
         assert cables[3].recv(100_000) == big
+
+
+def test_those_in_no_group_are_one() -> None:
+    cuts = Cuts()
+    cuts.partition((2,))
+    assert hearing(cuts) == {(1, 3), (3, 1)}
+    cuts.cut(1, 3)
+    assert hearing(cuts) == {(3, 1)}
+    cuts.heal()
+    assert len(hearing(cuts)) == 6
