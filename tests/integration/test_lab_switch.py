@@ -81,9 +81,9 @@ def test_a_partition_has_any_number_of_groups() -> None:
 
 def test_partitions_add_up_until_they_are_healed() -> None:
     cuts = Cuts()
-    cuts.partition((1,), (2,))
-    cuts.partition((1,), (3,))
-    assert hearing(cuts) == {(2, 3), (3, 2)}
+    cuts.partition((1,), (2, 3, 4))
+    cuts.partition((1, 2, 3), (4,))
+    assert hearing(cuts, 4) == {(2, 3), (3, 2)}
     cuts.heal()
     assert len(hearing(cuts)) == 6
 
