@@ -12,6 +12,7 @@ _HERE = Path(__file__).parents[1]
 _NAMES = (
     "arm/__init__",
     "arm/guest_changes",
+    "arm/guest_cmap",
     "arm/guest_corosync",
     "arm/guest_eye",
     "arm/guest_furnish",

@@ -1,24 +1,22 @@
-"""In the guest: what corosync holds for true, read by its own tools and not by the daemon's code.
-
-`cmap` is read with corosync-cmapctl, quorum by one call of libquorum (no tool prints it without
-resolving names).
-"""
+"""In the guest: whether corosync runs or hangs, and what it holds for true."""
 
 from __future__ import annotations
 
-import ctypes
-import re
-import subprocess
+import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-_CS_OK: Final = 1
-_LINE: Final = re.compile(r"^(\S+) \((\w+)\) = ?(.*)$")
-_TIMEOUT_S: Final = 60
+from integration.arm.guest_cmap import CorosyncMap, UnreadableError
+
 _PROCESSES: Final = Path("/sys/fs/cgroup/system.slice/corosync.service/cgroup.procs")
 _GONE: Final = frozenset("XZ")
 _WANTED: Final = ("nodelist.", "runtime.members.", "runtime.votequorum.", "totem.cluster_name")
 """The keys that `parsed` reads; each key is a question to corosync."""
+
+_connected: dict[int | None, CorosyncMap] = {}
+"""By the process that it is to; at most one."""
+_one_at_a_time: Final = threading.Lock()
 
 
 def manager_view(pid: int | None) -> dict[str, Any]:
@@ -32,20 +30,32 @@ def manager_view(pid: int | None) -> dict[str, Any]:
         return {"running": False, "stopped": False, "view": None}
     if state == "T":
         return {"running": True, "stopped": True, "view": None}
-    done = subprocess.run(
-        ["corosync-cmapctl", *_WANTED],
-        check=False, stdout=subprocess.PIPE, text=True, timeout=_TIMEOUT_S,
-    )  # fmt: skip
-    quorate = _quorate()
-    if done.returncode != 0 or quorate is None:
-        return {"running": True, "stopped": False, "view": None}
-    view = parsed(done.stdout) | {"quorate": quorate}
-    return {"running": True, "stopped": False, "view": view}
+    return {"running": True, "stopped": False, "view": _view(pid)}
 
 
-def parsed(cmap: str) -> dict[str, Any]:
-    """What is wanted of the keys of the map, as corosync-cmapctl prints them."""
-    keys = {found[1]: found[3] for line in cmap.splitlines() if (found := _LINE.match(line))}
+def _view(pid: int | None) -> dict[str, Any] | None:
+    """The view, over a connection that is kept for a corosync's life; None: it does not answer."""
+    with _one_at_a_time:
+        try:
+            if pid not in _connected:
+                _forget()
+                _connected[pid] = CorosyncMap()
+            connected = _connected[pid]
+            return parsed(connected.values(_WANTED)) | {"quorate": connected.quorate()}
+        except KeyError:  # it reads a new configuration in this moment
+            return None
+        except UnreadableError:
+            _forget()
+            return None
+
+
+def _forget() -> None:
+    while _connected:
+        _connected.popitem()[1].close()
+
+
+def parsed(keys: Mapping[str, str]) -> dict[str, Any]:
+    """What is wanted of the keys of the map."""
     positions = {key.split(".")[2] for key in keys if key.startswith("nodelist.node.")}
     listed = []
     for position in sorted(positions, key=int):
@@ -64,19 +74,6 @@ def parsed(cmap: str) -> dict[str, Any]:
         "two_node": keys.get("runtime.votequorum.two_node", "0") == "1",
         "listed": sorted(listed, key=lambda each: each["id"]),
     }
-
-
-def _quorate() -> bool | None:
-    library = ctypes.CDLL("libquorum.so.5")
-    handle, kind, quorate = ctypes.c_uint64(), ctypes.c_uint32(), ctypes.c_int()
-    begun = library.quorum_initialize(ctypes.byref(handle), None, ctypes.byref(kind))
-    if begun != _CS_OK:
-        return None
-    try:
-        done = library.quorum_getquorate(handle, ctypes.byref(quorate))
-    finally:
-        library.quorum_finalize(handle)
-    return bool(quorate.value) if done == _CS_OK else None
 
 
 def unit_pid() -> int | None:

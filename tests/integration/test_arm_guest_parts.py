@@ -113,21 +113,21 @@ def test_a_directory_that_is_there_before_is_watched_too(base: Path) -> None:
     assert watch.changes() == [{"name": "write:local", "path": "/cluster/o2/node/n1/local"}]
 
 
-CMAP = """\
-nodelist.local_node_pos (u32) = 0
-nodelist.node.0.name (str) = late
-nodelist.node.0.nodeid (u32) = 4
-nodelist.node.0.o2cb_address (str) = 10.0.0.4
-nodelist.node.0.ring0_addr (str) = 10.77.0.4
-nodelist.node.1.name (str) = node1
-nodelist.node.1.nodeid (u32) = 1
-nodelist.node.1.ring0_addr (str) = 10.77.0.1
-runtime.members.1.status (str) = joined
-runtime.members.4.status (str) = left
-runtime.votequorum.this_node_id (u32) = 1
-runtime.votequorum.two_node (u8) = 1
-totem.cluster_name (str) = o2
-"""
+CMAP = {
+    "nodelist.local_node_pos": "0",
+    "nodelist.node.0.name": "late",
+    "nodelist.node.0.nodeid": "4",
+    "nodelist.node.0.o2cb_address": "10.0.0.4",
+    "nodelist.node.0.ring0_addr": "10.77.0.4",
+    "nodelist.node.1.name": "node1",
+    "nodelist.node.1.nodeid": "1",
+    "nodelist.node.1.ring0_addr": "10.77.0.1",
+    "runtime.members.1.status": "joined",
+    "runtime.members.4.status": "left",
+    "runtime.votequorum.this_node_id": "1",
+    "runtime.votequorum.two_node": "1",
+    "totem.cluster_name": "o2",
+}
 
 
 def test_corosyncs_map_gives_nodes_by_id_and_the_address_that_o2cb_has() -> None:
