@@ -55,16 +55,24 @@ def _value(path: Path) -> str:
         return ""
 
 
-def place_cluster(name: str, base: Path = CLUSTERS) -> None:
-    """Make a cluster as an administrator does by hand; fine where it is there."""
-    (base / name).mkdir(exist_ok=True)
+def place_cluster(name: str, dead_threshold: int, base: Path = CLUSTERS) -> None:
+    """Make a cluster as an administrator does by hand; fine where it is there.
+
+    Args:
+        name: its name.
+        dead_threshold: the heartbeat's, as the daemon's settings have it, which is right then.
+        base: where clusters are.
+    """
+    directory = base / name
+    if not directory.is_dir():
+        directory.mkdir()
+        (directory / "heartbeat/dead_threshold").write_text(str(dead_threshold))
 
 
 def place_node(
     cluster: str, name: str, values: Mapping[str, int | str], base: Path = CLUSTERS
 ) -> None:
     """Make a node by hand; only the values that are given are written, in the kernel's order."""
-    place_cluster(cluster, base)
     directory = base / cluster / "node" / name
     directory.mkdir()
     for attribute in ORDER:

@@ -347,7 +347,11 @@ class VmCorosync(VmLacks, VmDaemons):
         """See `Cluster.place_cluster`."""
         chosen = name or self.spec.topology.cluster
         self.account.verb(host, "place-cluster", name=chosen)
-        self.eye(host, "place_cluster", name=chosen)
+        self._make_cluster(host, chosen)
+
+    def _make_cluster(self, host: int, name: str) -> None:
+        threshold = self.spec.dead_threshold
+        self.eye(host, "place_cluster", name=name, dead_threshold=threshold)
 
     def place_node(
         self,
@@ -366,6 +370,7 @@ class VmCorosync(VmLacks, VmDaemons):
         values = {key: value for key, value in given.items() if value is not None}
         values |= {"local": 1} if local else {}
         cluster = self.spec.topology.cluster
+        self._make_cluster(host, cluster)
         self.eye(host, "place_node", cluster=cluster, name=name, values=values)
 
     def drop_cluster(self, host: int, name: str) -> None:

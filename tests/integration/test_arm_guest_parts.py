@@ -79,12 +79,13 @@ def test_without_a_configfs_there_are_no_tables(tmp_path: Path) -> None:
 
 
 def test_only_given_values_are_written_and_what_was_made_can_be_dropped(base: Path) -> None:
-    place_cluster("o2", base)
+    place_cluster("o2", 5, base)  # it is there, so that nothing is written
+    assert tables(base)["o2"]["attributes"]["heartbeat/dead_threshold"] != "5"
     place_node("o2", "half", {"ipv4_port": 7777}, base)
     assert [path.name for path in (base / "o2" / "node" / "half").iterdir()] == ["ipv4_port"]
     (base / "o2" / "node" / "half" / "ipv4_port").unlink()
     drop_node("o2", "half", base)
-    place_cluster("other", base)
+    (base / "other").mkdir()
     drop_cluster("other", base)
     assert sorted(path.name for path in base.iterdir()) == ["o2"]
 
