@@ -1,8 +1,0 @@
-"""Makes the checkout's `integration` package importable: it is in no wheel."""
-
-from __future__ import annotations
-
-import sys
-from pathlib import Path
-
-sys.path.append(str(Path(__file__).resolve().parents[2]))
