@@ -19,6 +19,7 @@ _NAMES = (
     "arm/guest_load",
     "arm/guest_question",
     "arm/guest_tables",
+    "arm/guest_units",
     "arm/guest_volume",
     "guest_tools",
     "guest_volume",

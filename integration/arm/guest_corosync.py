@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from integration.arm.guest_cmap import CorosyncMap, UnreadableError
+from integration.arm.guest_units import unit_pids
 
-_PROCESSES: Final = Path("/sys/fs/cgroup/system.slice/corosync.service/cgroup.procs")
 _GONE: Final = frozenset("XZ")
 _WANTED: Final = ("nodelist.", "runtime.members.", "runtime.votequorum.", "totem.cluster_name")
 """The keys that `parsed` reads; each key is a question to corosync."""
@@ -77,12 +77,8 @@ def parsed(keys: Mapping[str, str]) -> dict[str, Any]:
 
 
 def unit_pid() -> int | None:
-    """The process of corosync's unit; read where it costs nothing to look often."""
-    try:
-        pids = _PROCESSES.read_text().split()
-    except FileNotFoundError:  # a unit that has ended has no group
-        return None
-    return int(pids[0]) if pids else None
+    """The process of corosync's unit."""
+    return next(iter(unit_pids("corosync.service")), None)
 
 
 def _state(pid: int) -> str:

@@ -19,6 +19,7 @@ from integration.arm.guest_tables import (
     place_node,
     tables,
 )
+from integration.arm.guest_units import unit_pids
 from integration.arm.guest_volume import make_volume, mount_volume, umount_volume
 from o2cbd.service.client import ControlClient, NoDaemonError
 
@@ -31,7 +32,6 @@ __all__ = [
 _CONFIGFS = Path("/sys/kernel/config")
 _RUNTIME_DIR = "/run/o2cbd"
 _UNIT = "o2cbd.service"
-_PROCESSES = Path("/sys/fs/cgroup/system.slice", _UNIT, "cgroup.procs")
 _UNIT_FACTS = ("ActiveState", "SubState", "MainPID", "ExecMainCode", "ExecMainStatus",
                "ExecMainStartTimestampMonotonic", "NRestarts", "StatusText")  # fmt: skip
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -57,11 +57,8 @@ def look() -> dict[str, Any]:
 
 
 def runs() -> bool:
-    """Whether the daemon's unit has a process; read where it costs nothing to look often."""
-    try:
-        return bool(_PROCESSES.read_text().strip())
-    except FileNotFoundError:  # a unit that has ended has no group
-        return False
+    """Whether the daemon's unit has a process."""
+    return bool(unit_pids(_UNIT))
 
 
 def status() -> dict[str, Any] | None:

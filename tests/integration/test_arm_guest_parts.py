@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import signal
@@ -26,6 +27,7 @@ from integration.arm.guest_tables import (
     place_node,
     tables,
 )
+from integration.arm.guest_units import unit_pids
 
 ROOT = Path(__file__).parents[2]
 LOOKS = 2000
@@ -167,6 +169,22 @@ def test_the_scenario_says_when_a_daemon_starts_and_with_which_words() -> None:
     assert drop_in(("--port", "7800")).endswith(
         "ExecStart=\nExecStart=/usr/bin/o2cbd run --port 7800\n"
     )
+
+
+def test_a_unit_that_ends_while_it_is_looked_at_has_no_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group = tmp_path / "u.service"
+    group.mkdir()
+    (group / "cgroup.procs").write_text("12\n7\n")
+    assert unit_pids("u.service", tmp_path) == [12, 7]
+    assert unit_pids("other.service", tmp_path) == []
+
+    def went(_path: Path) -> str:
+        raise OSError(errno.ENODEV, "No such device")
+
+    monkeypatch.setattr(Path, "read_text", went)
+    assert unit_pids("u.service", tmp_path) == []
 
 
 def test_the_eye_is_whole() -> None:
