@@ -23,6 +23,7 @@ from fakecluster.trace_file import TraceFile
 from integration.arm.daemons import UNIT, VmDaemons, now_s, unit_files
 from integration.arm.guest_furnish import INTERFACE
 from integration.arm.lacks import LacksError, VmLacks
+from integration.arm.settings_text import Sections, with_sections
 from integration.guest import alarms
 from integration.lab.corosync import CONFIGURATION, RingNode, corosync_conf
 from integration.lab.lab import Lab
@@ -38,16 +39,6 @@ _SELDOM_S: Final = 3600
 _EVENTS_KEPT: Final = 40
 _MOUNT_TIMEOUT_S: Final = 300
 _COROSYNC: Final = "corosync.service"
-_SETTINGS: Final = """
-[membership]
-source = "corosync"
-[cluster]
-dead_threshold = {dead_threshold}
-[timing]
-resync_s = {resync_s}
-[log]
-format = "json"
-"""
 
 
 class Stage(enum.Enum):
@@ -214,10 +205,15 @@ class VmCorosync(VmLacks, VmDaemons):
     def _furnish(self, host: int) -> None:
         """Tell a guest who it is in this scenario."""
         resync_s = _SELDOM_S if self.spec.seldom_resync else _RESYNC_S
-        own = _SETTINGS.format(dead_threshold=self.spec.dead_threshold, resync_s=resync_s)
+        own: Sections = {
+            "membership": {"source": "corosync"},
+            "cluster": {"dead_threshold": self.spec.dead_threshold},
+            "timing": {"resync_s": resync_s},
+            "log": {"format": "json"},
+        }
         files = {
             CONFIGURATION: self._conf(),
-            "/etc/o2cbd/o2cbd.toml": settings_text(self.spec, host) + own,
+            "/etc/o2cbd/o2cbd.toml": with_sections(settings_text(self.spec, host), own),
             **unit_files(self.spec.options.get(host, ())),
         }
         machine = self.lab.identity(host).address

@@ -8,6 +8,7 @@ import select
 import signal
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from integration.arm.guest_tables import (
     tables,
 )
 from integration.arm.guest_units import unit_pids
+from integration.arm.settings_text import with_sections
 
 ROOT = Path(__file__).parents[2]
 LOOKS = 2000
@@ -185,6 +187,18 @@ def test_a_unit_that_ends_while_it_is_looked_at_has_no_processes(
 
     monkeypatch.setattr(Path, "read_text", went)
     assert unit_pids("u.service", tmp_path) == []
+
+
+def test_a_section_that_a_scenario_has_gets_the_arms_values_as_well() -> None:
+    text = with_sections(
+        '[cluster]\nidle_timeout_ms = 10000\n[table]\nscope = "members"',
+        {"membership": {"source": "corosync"}, "cluster": {"dead_threshold": 5}},
+    )
+    assert tomllib.loads(text) == {
+        "cluster": {"idle_timeout_ms": 10000, "dead_threshold": 5},
+        "table": {"scope": "members"},
+        "membership": {"source": "corosync"},
+    }
 
 
 def test_the_eye_is_whole() -> None:
