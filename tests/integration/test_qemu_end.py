@@ -17,10 +17,11 @@ from integration.packages import TOOLS
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 HARNESS = """\
-import sys, tempfile
+import signal, sys, tempfile
 from pathlib import Path
 from integration.image import Image
 from integration.qemu import Machine, Wiring, running
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests may ignore it
 image = Image(directory=Path("/x"), kernel_release="1", identity="1")
 machine = Machine(image=image, acceleration="tcg")
 with tempfile.TemporaryFile() as console:
