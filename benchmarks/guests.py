@@ -30,15 +30,20 @@ _BEAT_S: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Floor:
+    """What others need of a span by their settings, whatever the daemon does."""
+
+    seconds: float
+    whose: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
     """One span, measured some times."""
 
     what: str
     seconds: tuple[float, ...]
-    least_s: float | None = None
-    """What others need of it by their settings, whatever the daemon does."""
-    least: str = ""
-    """Who that is."""
+    floor: Floor | None = None
 
     @property
     def median_s(self) -> float:
@@ -81,7 +86,7 @@ def guests(members: int, rounds: int) -> Guests:
         members=members,
         acceleration=packaged_base().machine.acceleration,
         figures=tuple(
-            Figure(what=what, seconds=tuple(spans), **floors.get(what, {}))  # type: ignore[arg-type]
+            Figure(what=what, seconds=tuple(spans), floor=floors.get(what))
             for what, spans in found.items()
         ),
     )
@@ -97,12 +102,12 @@ DEATH_WORD: Final = "power cut under a volume: to corosync's notice"
 DEATH_GONE: Final = "power cut under a volume: to the entry being gone"
 
 
-def _floors(spec: ClusterSpec) -> dict[str, dict[str, float | str]]:
+def _floors(spec: ClusterSpec) -> dict[str, Floor]:
     token_s = TOKEN_MS / 1000
     dead_s = (spec.dead_threshold - 1) * _BEAT_S
     return {
-        DEATH_WORD: {"least_s": token_s * (1 + _CONSENSUS), "least": "token and consensus"},
-        DEATH_GONE: {"least_s": dead_s - _BEAT_S, "least": "the disk heartbeat's threshold"},
+        DEATH_WORD: Floor(seconds=token_s * (1 + _CONSENSUS), whose="token and consensus"),
+        DEATH_GONE: Floor(seconds=dead_s - _BEAT_S, whose="the disk heartbeat's threshold"),
     }
 
 

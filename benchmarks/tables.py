@@ -91,8 +91,8 @@ def guests_rows(measured: Guests) -> Sequence[Sequence[str]]:
             figure.what,
             f"{figure.median_s:.1f}",
             f"{min(figure.seconds):.1f}",
-            "-" if figure.least_s is None else f"{figure.least_s:g}",
-            figure.least or "-",
+            "-" if figure.floor is None else f"{figure.floor.seconds:g}",
+            "-" if figure.floor is None else figure.floor.whose,
         )
         for figure in measured.figures
     ]

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from fakecluster.conformance.configfs_row import OK, Op
+from integration.cache import Progress
 from integration.episode import Episode, shown
-from integration.image import Progress
 from integration.sides import Answers, Operations, Side
 
 BATCH_OPERATIONS = 4000

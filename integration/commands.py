@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from integration import conformance, deb, smoke
-from integration.image import Progress, image
+from integration.cache import Progress
+from integration.image import image
 from integration.lab import command as lab
 from integration.lab.cluster_image import CLUSTER_IMAGE
 from integration.smoke_image import SMOKE_IMAGE

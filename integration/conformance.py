@@ -14,10 +14,11 @@ from typing import Any
 from integration import guest as guests
 from integration import payload
 from integration.agreement import Agreement, Difference, compare
+from integration.cache import Progress
 from integration.cut import shrunk
 from integration.episode import Episode, EpisodeError, decode_operations, encode_operations, shown
 from integration.errors import CannotRunError, GuestError
-from integration.image import Progress, image
+from integration.image import image
 from integration.kernels import Family, UnknownKernelError, departures, family
 from integration.packages import require_tools
 from integration.prepared import prepare

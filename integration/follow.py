@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from integration.cache import Progress
 from integration.guest import Guest
-from integration.image import Progress
 from integration.stages import END, STAGES
 
 FOLLOW_TIMEOUT_S = 900

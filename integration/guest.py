@@ -15,9 +15,10 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from integration.cache import Progress
 from integration.conversation import Call, Command, Conversation, Result
 from integration.errors import GuestError
-from integration.image import Image, Progress
+from integration.image import Image
 from integration.payload import DIRECTORY, pack
 from integration.qemu import Drive, Machine, Running, Wiring, open_file, running
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from integration import guest as guests
+from integration.cache import Progress
 from integration.guest import Guest
-from integration.image import Progress
 from integration.stages import ADDRESSES, OWN
 
 _PREPARE = (

@@ -22,6 +22,7 @@ from fakecluster.conformance.configfs_rows import ROWS
 from integration import guest as guests
 from integration import payload
 from integration.agreement import Agreement, compare
+from integration.cache import Progress
 from integration.compare import (
     RowComparison,
     compare_rows,
@@ -33,7 +34,7 @@ from integration.compare import (
 from integration.errors import CannotRunError
 from integration.follow import Story, follow
 from integration.guest import Guest
-from integration.image import Progress, image
+from integration.image import image
 from integration.kernels import family
 from integration.packages import require_tools
 from integration.prepared import prepare

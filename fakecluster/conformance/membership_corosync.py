@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Final, Protocol
 
 from fakecluster.cman.topology import Topology
+from fakecluster.conformance.membership import CHECKS
 from fakecluster.conformance.membership_support import LOCAL, Dialect
 from fakecluster.corosync.configuration import Configuration
 from fakecluster.corosync.lab import PATIENCE_S, CorosyncLab
@@ -42,6 +43,9 @@ NOT_ON_COROSYNC: Mapping[str, str] = MappingProxyType(
     }
 )
 """The rows that a real corosync cannot be put into, each with the reason."""
+
+ON_COROSYNC: Final = tuple(check for check in CHECKS if check.__name__ not in NOT_ON_COROSYNC)
+"""The checks of a source of real corosyncs."""
 
 _REFUSED = re.compile(r"error = (?P<code>[0-9]+)")
 

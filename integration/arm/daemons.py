@@ -8,8 +8,7 @@ import signal
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from fakecluster.merge.account import Account
-from integration.arm.looks import VmLooks
+from integration.arm.telling import VmTelling
 from integration.conversation import Call
 from integration.errors import GuestError
 from o2cbd.clock import MonotonicClock
@@ -48,20 +47,10 @@ def drop_in(options: Sequence[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-class VmDaemons(VmLooks):
+class VmDaemons(VmTelling):
     """The middle of the arms on virtual machines."""
 
     _holders: dict[int, Call]
-
-    @property
-    def account(self) -> Account:
-        """What the scenario did."""
-        raise NotImplementedError
-
-    def begin(self) -> None:
-        """Begin with nobody there."""
-        self._seen = None
-        self._holders = {}
 
     def tell(self, host: int, *argv: str) -> str:
         """Run a command on a host that must succeed; its output."""

@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 EYE_DIRECTORY = "/usr/lib/guest"
 """Where the guest's agent looks for modules."""
 
-_HERE = Path(__file__).parents[1]
+_ROOT = Path(__file__).parents[2]
 _NAMES = (
-    "arm/__init__",
-    "arm/guest_changes",
-    "arm/guest_cmap",
-    "arm/guest_corosync",
-    "arm/guest_eye",
-    "arm/guest_furnish",
-    "arm/guest_load",
-    "arm/guest_question",
-    "arm/guest_tables",
-    "arm/guest_units",
-    "arm/guest_volume",
-    "guest_tools",
-    "guest_volume",
+    "integration/arm/__init__",
+    "integration/arm/guest_changes",
+    "integration/arm/guest_cmap",
+    "integration/arm/guest_corosync",
+    "integration/arm/guest_eye",
+    "integration/arm/guest_furnish",
+    "integration/arm/guest_load",
+    "integration/arm/guest_question",
+    "integration/arm/guest_tables",
+    "integration/arm/guest_units",
+    "integration/arm/guest_volume",
+    "integration/guest_tools",
+    "integration/guest_volume",
 )
 
 
 def eye_files() -> Iterator[tuple[str, Path]]:
     """Each module: (name below `EYE_DIRECTORY`, path here)."""
-    for name in _NAMES:
-        yield f"integration/{name}.py", _HERE / f"{name}.py"
+    return module_files(_NAMES)
+
+
+def module_files(names: Iterable[str]) -> Iterator[tuple[str, Path]]:
+    """Modules by their names without `.py`: (name below `EYE_DIRECTORY`, path here)."""
+    return ((f"{name}.py", _ROOT / f"{name}.py") for name in names)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -24,9 +25,9 @@ class VmLooks(StatusLooks):
     """While a condition is looked at, one answer of each guest serves all of it."""
 
     @property
+    @abstractmethod
     def lab(self) -> Lab:
         """The guests."""
-        raise NotImplementedError
 
     @contextlib.contextmanager
     def one_look(self) -> Iterator[None]:

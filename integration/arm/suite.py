@@ -16,23 +16,24 @@ from fakecluster.arms.values import ClusterSpec
 from fakecluster.merge.account import Past
 from fakecluster.trace_file import parse_trace
 from integration import deb
+from integration.arm.beginning import Begun, Stage
 from integration.arm.daemons import UNIT, unit_files
 from integration.arm.eye_files import EYE_DIRECTORY, eye_files
-from integration.arm.vm import Begun, Stage, VmCorosync
+from integration.arm.vm import VmCorosync
+from integration.cache import Progress
 from integration.guest import Guest
-from integration.image import Progress
 from integration.lab import corosync
 from integration.lab.base import Base, cluster_base, installed
 from integration.lab.lab import Lab
 from integration.lab.together import SavedCluster, saved_together
 from integration.recipe import cache_directory
 
-_MADE_IN = (
-    *sorted(Path(__file__).parent.glob("*.py")),
+MADE_IN = (
+    *sorted({*Path(__file__).parent.glob("*.py"), *(path for _, path in eye_files())}),
     Path(rules.__file__),
     Path(corosync.__file__),
 )
-"""What decides how a cluster is formed."""
+"""What decides how a cluster is formed, and all that its guests are brought."""
 
 
 def say(line: str) -> None:
@@ -72,7 +73,7 @@ def packaged_base() -> Base:
     cache = cache_directory(os.environ)
     package = deb.build(package_cache(), say)
     base = installed(cluster_base(cache, say), [package], cache, say, off=[UNIT])
-    return replace(base, prepare=_prepare, prepared_in=_MADE_IN)
+    return replace(base, prepare=_prepare, prepared_in=MADE_IN)
 
 
 @contextlib.contextmanager
@@ -136,7 +137,7 @@ def _saved(
         off=_hosts(plain)[-1:],
         form=lambda lab: _form(plain, lab, stage),
         made_by=[repr(plain)],
-        made_in=_MADE_IN,
+        made_in=MADE_IN,
     )
     return saved, stage
 

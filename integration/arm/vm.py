@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import enum
 import ipaddress
 import select
-import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from fakecluster.arms.outside import Outside
@@ -15,11 +13,8 @@ from fakecluster.arms.rules import settings_text
 from fakecluster.arms.untouched import UntouchedOracle
 from fakecluster.arms.values import MISSING, Capability, ClusterSpec, Span
 from fakecluster.cman.topology import NodeConfig
-from fakecluster.merge.account import Account, Past
-from fakecluster.merge.merging import merge_sources
-from fakecluster.merge.source import Source, one_after_another, read_source
-from fakecluster.report.words import event_text
-from fakecluster.trace_file import TraceFile
+from fakecluster.merge.account import Account
+from integration.arm.beginning import Begin, Stage
 from integration.arm.daemons import UNIT, VmDaemons, now_s, unit_files
 from integration.arm.guest_furnish import INTERFACE
 from integration.arm.lacks import LacksError, VmLacks
@@ -36,35 +31,8 @@ TOKEN_MS: Final = 2000
 """Emulated processors are shared: a shorter token is lost now and then for no reason."""
 _RESYNC_S: Final = 5
 _SELDOM_S: Final = 3600
-_EVENTS_KEPT: Final = 40
 _MOUNT_TIMEOUT_S: Final = 300
 _COROSYNC: Final = "corosync.service"
-
-
-class Stage(enum.Enum):
-    """How far guests have come."""
-
-    BOOTED = "booted"
-    """Each has just come up."""
-    FORMED = "formed"
-    """Their managers are of one mind, in a cluster of the same nodes."""
-    UP = "up"
-    """`VmCorosync.up` has ended, for a cluster of the same spec."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Begun:
-    """Guests that were started."""
-
-    lab: Lab
-    """Those of the spec; off are those that it calls down."""
-    stage: Stage
-    past: Past | None = None
-    """What was done to them, where that is not nothing."""
-
-
-Begin = Callable[[Stage], Begun]
-"""Starts a cluster's guests, as far as that stage at most."""
 
 
 class VmCorosync(VmLacks, VmDaemons):
@@ -83,22 +51,18 @@ class VmCorosync(VmLacks, VmDaemons):
         self.spec = spec
         self._begin = begin
         self._lab: Lab | None = None
+        self._seen = None
+        self._holders = {}
+        self._boots = {}
         self.untouched_oracle = UntouchedOracle(self)
-        self._boots: dict[int, list[tuple[Source, int]]] = {}
-        """What a host told in each boot whose power went, and by how much its clock was ahead; its
-        journal does not have the last of it."""
         self._nodes = {node.id: node for node in spec.topology.nodes}
         self._version = 1
         self._formatted = False
-        self.begin()
 
     @property
     def lab(self) -> Lab:
         """See `VmLooks.lab`."""
-        if self._lab is None:
-            self.go_on(Stage.FORMED)
-        assert self._lab is not None  # noqa: S101 - for the reader: it is set now
-        return self._lab
+        return self._lab or self.go_on(Stage.FORMED)
 
     @property
     def account(self) -> Account:
@@ -120,8 +84,8 @@ class VmCorosync(VmLacks, VmDaemons):
         else:
             super().up()
 
-    def go_on(self, stage: Stage) -> None:
-        """Switch the guests on, and let their managers be of one mind at least.
+    def go_on(self, stage: Stage) -> Lab:
+        """Switch the guests on, and let their managers be of one mind at least; the guests.
 
         Args:
             stage: to go on from there, or earlier.
@@ -136,6 +100,7 @@ class VmCorosync(VmLacks, VmDaemons):
             self._form()
         elif begun.stage is Stage.FORMED:
             self.lab.each(self._furnish, self._powered())
+        return begun.lab
 
     def _form(self) -> None:
         """Make a cluster of guests that have just come up: managers of one mind, no daemons."""
@@ -159,6 +124,10 @@ class VmCorosync(VmLacks, VmDaemons):
         view = self.view(host)
         found = [] if view is None else [each["id"] for each in view["listed"] if each["member"]]
         return found == sorted(members)
+
+    def lanes(self) -> dict[int, str]:
+        """See `VmTelling.lanes`."""
+        return {node.id: node.name for node in self._nodes.values()}
 
     # --- time -----------------------------------------------------------------------------------
 
@@ -439,42 +408,6 @@ class VmCorosync(VmLacks, VmDaemons):
         for host in self.spec.topology.ids:
             for line in alarms(self.lab.console(host)):
                 yield f"host {host}: the kernel complained: {line}"
-
-    def last_events(self) -> tuple[str, ...]:
-        """See `Cluster.last_events`: the verbs, and what the daemons tell."""
-        return tuple(event_text(line) for line in self.trace().lines[-_EVENTS_KEPT:])
-
-    def trace(self, outcome: str | None = None) -> TraceFile:
-        """Return everything so far as one trace: the verbs, and what the daemons tell.
-
-        Args:
-            outcome: how the run ended; None: it has not.
-        """
-        told = {
-            host: one_after_another([*self._boots.get(host, ()), *self._this_boot(host)])
-            for host in self.spec.hosts
-        }
-        return merge_sources(told, self.account_trace(), outcome=outcome).trace
-
-    def account_trace(self) -> TraceFile:
-        """Return the verbs alone as a trace."""
-        return self.account.trace(
-            arm=self.arm,
-            cluster=self.spec.topology.cluster,
-            nodes={node.id: node.name for node in self._nodes.values()},
-        )
-
-    def last_words(self, host: int) -> None:
-        """Fetch what a host has to tell before its power goes."""
-        self._boots.setdefault(host, []).extend(self._this_boot(host))
-
-    def _this_boot(self, host: int) -> Iterator[tuple[Source, int]]:
-        """A host's records: the journal of this boot, and what its daemon has in memory."""
-        if self.lab.alive(host):
-            before_us = time.time_ns() // 1000
-            theirs_us = self.eye(host, "utc_us")
-            ahead_us = theirs_us - (before_us + time.time_ns() // 1000) // 2
-            yield read_source(self.eye(host, "records")), ahead_us
 
 
 def _until_next_look() -> None:

@@ -13,9 +13,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import IO
 
+from integration.cache import Progress, identity_of, load_facts, lock, making, note_facts
 from integration.errors import CannotRunError, GuestError
 from integration.guest import BOOT_TIMEOUT_S, Guest, choose_acceleration
-from integration.image import Progress, identity_of, image, load_facts, lock, making, note_facts
+from integration.image import image
 from integration.lab.cluster_image import CLUSTER_IMAGE
 from integration.lab.disks import make_overlay, nameless_overlay, shared_disk
 from integration.lab.host import Disks, Host

@@ -6,9 +6,9 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from integration.cache import Progress
 from integration.errors import GuestError
 from integration.guest import alarms
-from integration.image import Progress
 from integration.lab.base import Base
 from integration.lab.corosync import (
     Membership,

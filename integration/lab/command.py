@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from integration.image import Progress
+from integration.cache import Progress
 from integration.lab.base import Base, cluster_base, installed
 from integration.lab.check import check
 from integration.lab.corosync import RingNode, corosync_conf, start_corosync

@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, TypeVar
 
+from integration.cache import Progress
 from integration.errors import GuestError
 from integration.guest import BOOT_TIMEOUT_S, Guest
-from integration.image import Progress
 from integration.lab.base import DISK, Base
 from integration.lab.disks import SHARED_MIB, nameless_overlay, shared_disk
 from integration.lab.host import Disks, Host

@@ -8,9 +8,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from integration.cache import Progress, identity_of, load_facts, lock, making, note_facts
 from integration.errors import GuestError
 from integration.guest import BOOT_TIMEOUT_S
-from integration.image import Progress, identity_of, load_facts, lock, making, note_facts
 from integration.lab.base import DISK, Base, alone, settle
 from integration.lab.disks import make_overlay, shared_disk
 from integration.lab.host import Plugs, cluster_wiring

@@ -10,7 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from integration.image import Progress, identity_of, load_facts, lock, making, note_facts
+from integration.cache import (
+    Progress,
+    identity_of,
+    kept_facts,
+    load_facts,
+    lock,
+    making,
+    note_facts,
+)
 from integration.lab.base import Base
 from integration.lab.lab import Lab, saved_as
 from integration.lab.state import SavedState, saved_state
@@ -65,15 +73,14 @@ def saved_together(
     on = [host for host in hosts if host not in off]
     name = f"{kind}{len(on)}-{digest}"
     with lock(cache, name, say):
-        facts = load_facts(cache / name)
-        if facts is None:
+        if load_facts(cache / name) is None:
             say(f"state: forming a cluster of {len(on)} to save it, {kind}")
             with making(cache, name) as result, tempfile.TemporaryDirectory() as consoles:
                 lab = Lab.started(
                     base, cache=cache, directory=Path(consoles), say=say, hosts=hosts, off=off
                 )
                 note_facts(result, **_formed(lab, form, result, say))
-            facts = load_facts(cache / name) or {}
+        facts = kept_facts(cache / name)
     states = {
         host: SavedState(directory=saved_as(cache / name, host), anonymous=False) for host in on
     }

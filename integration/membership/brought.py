@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-_ROOT: Final = Path(__file__).parents[2]
+from integration.arm.eye_files import module_files
+
 _NAMES: Final = (
     "fakecluster/__init__",
     "fakecluster/corosync/__init__",
@@ -20,5 +21,4 @@ _NAMES: Final = (
 
 def brought_files() -> Iterator[tuple[str, Path]]:
     """Each module: (name below the directory of the eye, path here)."""
-    for name in _NAMES:
-        yield f"{name}.py", _ROOT / f"{name}.py"
+    return module_files(_NAMES)

@@ -15,7 +15,7 @@ from integration.arm.daemons import DROP_IN, UNIT
 from integration.arm.guest_volume import DISK, MOUNT_POINT
 from integration.arm.suite import package_cache, vm_cluster
 from integration.arm.vm import VmCorosync
-from integration.image import Progress
+from integration.cache import Progress
 from integration.lab.identity import Identity
 
 ALL: Final = (1, 2, 3)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from benchmarks import guests, tables
-from benchmarks.guests import Figure, Guests, died, joined
+from benchmarks.guests import Figure, Floor, Guests, died, joined
 from fakecluster.trace import Line
+from o2cbd.core.records import Value
 
 
-def line(t_us: int, host: int, kind: str, what: str, **detail: object) -> Line:
-    return Line(t_us=t_us, seq=0, host=host, kind=kind, what=what, detail=detail)  # type: ignore[arg-type]
+def line(t_us: int, host: int, kind: str, what: str, **detail: Value) -> Line:
+    return Line(t_us=t_us, seq=0, host=host, kind=kind, what=what, detail=detail)
 
 
 def test_a_join_is_measured_from_the_notice_before_the_view_that_has_it() -> None:
@@ -44,7 +45,7 @@ def test_a_figure_is_a_row_with_what_others_need_at_least() -> None:
         acceleration="tcg",
         figures=(
             Figure(what="one", seconds=(3.0, 1.0, 2.0)),
-            Figure(what="two", seconds=(9.0,), least_s=6.0, least="the heartbeat"),
+            Figure(what="two", seconds=(9.0,), floor=Floor(seconds=6.0, whose="the heartbeat")),
         ),
     )
     assert tables.guests_rows(measured) == [

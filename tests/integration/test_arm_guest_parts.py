@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from integration.arm import guest_load
+from integration.arm import guest_load, suite
 from integration.arm.daemons import drop_in
 from integration.arm.eye_files import eye_files
 from integration.arm.guest_changes import Watch
@@ -163,6 +163,10 @@ def test_a_load_can_be_checked_block_by_block(tmp_path: Path) -> None:
     data[guest_load.BLOCK_BYTES + 5] ^= 1
     file.write_bytes(data)
     assert guest_load.verify(file, "seed") == 1
+
+
+def test_whatever_a_guest_is_brought_decides_about_its_saved_state() -> None:
+    assert {path for _, path in eye_files()} <= set(suite.MADE_IN)
 
 
 def test_the_scenario_says_when_a_daemon_starts_and_with_which_words() -> None:

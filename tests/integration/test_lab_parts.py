@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from integration import image as images
-from integration.errors import GuestError
-from integration.image import Image, Recipe, load_facts, lock, making, note_facts
+from integration import cache
+from integration.cache import load_facts, lock, making, note_facts
+from integration.errors import CannotRunError, GuestError
+from integration.image import Image, Recipe
 from integration.lab import cluster_image, guest_files
 from integration.lab.corosync import Membership, RingNode, corosync_conf, parse_quorumtool
 from integration.lab.host import Plugs, cluster_wiring
@@ -102,7 +103,7 @@ def test_units_of_the_harness_are_on_and_others_off(tmp_path: Path) -> None:
 
 def test_a_user_who_is_not_root_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster_image.os, "geteuid", lambda: 1000)
-    with pytest.raises(images.CannotRunError, match="needs root: run `python -m integration"):
+    with pytest.raises(CannotRunError, match="needs root: run `python -m integration"):
         cluster_image.CLUSTER_IMAGE.require()
 
 
@@ -233,13 +234,13 @@ def test_each_build_has_an_identity_of_its_own(tmp_path: Path) -> None:
 
 
 def test_of_a_kind_the_last_used_are_kept(tmp_path: Path) -> None:
-    for number in range(images._KEPT + 2):
+    for number in range(cache._KEPT + 2):
         with making(tmp_path, f"kind-{number}") as result:
             note_facts(result)
         (tmp_path / "other-0").mkdir(exist_ok=True)
     assert (tmp_path / "other-0").is_dir()
-    assert len(list(tmp_path.glob("kind-*"))) == images._KEPT
-    assert load_facts(tmp_path / f"kind-{images._KEPT + 1}") is not None
+    assert len(list(tmp_path.glob("kind-*"))) == cache._KEPT
+    assert load_facts(tmp_path / f"kind-{cache._KEPT + 1}") is not None
 
 
 def test_what_a_killed_builder_left_goes_and_what_a_living_one_makes_stays(

@@ -9,7 +9,7 @@ import pytest
 
 from fakecluster.cman.topology import Topology
 from fakecluster.conformance.membership import CHECKS
-from fakecluster.conformance.membership_corosync import NOT_ON_COROSYNC, CorosyncDriver
+from fakecluster.conformance.membership_corosync import NOT_ON_COROSYNC, ON_COROSYNC, CorosyncDriver
 from fakecluster.conformance.membership_support import Make
 from o2cbd.calls import CallBoard
 from o2cbd.clock import MonotonicClock, pause
@@ -36,11 +36,7 @@ def make(libcorosync: CorosyncTable, tmp_path: Path) -> Iterator[Make]:
         driver.close()
 
 
-@pytest.mark.parametrize(
-    "check",
-    [check for check in CHECKS if check.__name__ not in NOT_ON_COROSYNC],
-    ids=lambda check: check.__name__,
-)
+@pytest.mark.parametrize("check", ON_COROSYNC, ids=lambda check: check.__name__)
 def test_corosync_source(check: Callable[[Make], None], make: Make) -> None:
     check(make)
 

@@ -1,0 +1,105 @@
+"""What is made once and kept: whole directories under a name, with one maker at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from integration.errors import CannotRunError
+
+_KEPT = 4
+_FACTS = "facts.json"
+_MAKING = "making-"
+
+Progress = Callable[[str], None]
+"""Takes one line for the one who waits."""
+
+
+def load_facts(directory: Path) -> dict[str, Any] | None:
+    """What was noted of a directory in the cache; None when there is none. Marks it as used."""
+    try:
+        facts: dict[str, Any] = json.loads((directory / _FACTS).read_text("utf-8"))
+    except FileNotFoundError:
+        return None
+    os.utime(directory)
+    return facts
+
+
+def kept_facts(directory: Path) -> dict[str, Any]:
+    """What was noted of a directory in the cache that must be there.
+
+    Raises:
+        CannotRunError: something else has taken it away.
+    """
+    facts = load_facts(directory)
+    if facts is None:
+        raise CannotRunError(f"{directory} vanished from the cache")
+    return facts
+
+
+def identity_of(directory: Path) -> str:
+    """The identity of what was made in a directory in the cache.
+
+    Raises:
+        CannotRunError: something else has taken it away.
+    """
+    return str(kept_facts(directory)["identity"])
+
+
+def note_facts(directory: Path, **facts: Any) -> None:
+    """Note facts of what was built, and an identity that only this build has."""
+    identity = {"identity": uuid.uuid4().hex}
+    (directory / _FACTS).write_text(json.dumps(facts | identity, indent=1), "utf-8")
+
+
+@contextlib.contextmanager
+def lock(cache: Path, name: str, say: Progress) -> Iterator[None]:
+    """One builder of a name at a time; what killed ones left of any name is taken away."""
+    locks = cache / "locks"
+    locks.mkdir(parents=True, exist_ok=True)
+    with (locks / name).open("w") as file:
+        if not _locked(file):
+            say(f"image: another run is making {name}, waiting for it")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        for left in cache.glob(f"{_MAKING}*"):
+            whose = left.name.removeprefix(_MAKING).rpartition("-")[0]
+            with (locks / whose).open("w") as theirs:
+                if whose == name or _locked(theirs):
+                    shutil.rmtree(left)
+        yield
+
+
+def _locked(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def making(cache: Path, name: str) -> Iterator[Path]:
+    """A directory that takes its name in the cache when it is complete; only under `lock`.
+
+    Of each kind (a name without its hash) the ones that were used last are kept; one that a guest
+    runs from lives on until that ends.
+    """
+    with tempfile.TemporaryDirectory(prefix=f"{_MAKING}{name}-", dir=cache) as work:
+        result = Path(work) / "result"
+        result.mkdir()
+        yield result
+        if (cache / name).exists():
+            shutil.rmtree(cache / name)
+        result.rename(cache / name)
+    kind = name.rpartition("-")[0]
+    found = sorted(cache.glob(f"{kind}-*"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for old in found[_KEPT:]:
+        shutil.rmtree(old)
