@@ -37,16 +37,22 @@ def _view(pid: int | None) -> dict[str, Any] | None:
     """The view, over a connection that is kept for a corosync's life; None: it does not answer."""
     with _one_at_a_time:
         try:
-            if pid not in _connected:
-                _forget()
-                _connected[pid] = CorosyncMap()
-            connected = _connected[pid]
-            return parsed(connected.values(_WANTED)) | {"quorate": connected.quorate()}
-        except KeyError:  # it reads a new configuration in this moment
-            return None
+            connected = _connection(pid)
+            keys, quorate = connected.values(_WANTED), connected.quorate()
         except UnreadableError:
             _forget()
             return None
+    try:
+        return parsed(keys) | {"quorate": quorate}
+    except KeyError:  # it reads a new configuration in this moment
+        return None
+
+
+def _connection(pid: int | None) -> CorosyncMap:
+    if pid not in _connected:
+        _forget()
+        _connected[pid] = CorosyncMap()
+    return _connected[pid]
 
 
 def _forget() -> None:
@@ -55,7 +61,11 @@ def _forget() -> None:
 
 
 def parsed(keys: Mapping[str, str]) -> dict[str, Any]:
-    """What is wanted of the keys of the map."""
+    """What is wanted of the keys of the map.
+
+    Raises:
+        KeyError: one is not there.
+    """
     positions = {key.split(".")[2] for key in keys if key.startswith("nodelist.node.")}
     listed = []
     for position in sorted(positions, key=int):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -19,6 +22,13 @@ from o2cbd.membership.libcorosync_table import CorosyncTable
 pytestmark = pytest.mark.process
 
 ROOT = Path(__file__).parents[2]
+EYE = """
+import json, sys
+from integration.arm.guest_corosync import manager_view
+for line in sys.stdin:
+    print(json.dumps(manager_view(int(line))))
+"""
+NUMBERS = {"u8": 255, "i16": -2, "u32": 2**32 - 1, "i32": -1, "u64": 2**64 - 1, "i64": -(2**63)}
 VETO = """
 import ctypes, select, sys
 library = ctypes.CDLL("libcfg.so.7")
@@ -54,14 +64,33 @@ def python(lab: CorosyncLab, host: int, *words: str) -> list[str]:
     return lab.host(host).command("env", f"PYTHONPATH={ROOT}", sys.executable, *words)
 
 
-def manager(lab: CorosyncLab, host: int) -> dict[str, Any]:
-    code = (
-        "import json, sys; from integration.arm.guest_corosync import manager_view; "
-        "print(json.dumps(manager_view(int(sys.argv[1]))))"
-    )
-    pid = str(lab.process(host).pid)
-    found: dict[str, Any] = json.loads(subprocess.check_output(python(lab, host, "-c", code, pid)))
-    return found
+class Eye:
+    """Looks at corosyncs of a host, as the agent of a guest does: in one process for all looks."""
+
+    def __init__(self, lab: CorosyncLab, host: int) -> None:
+        self._process = subprocess.Popen(
+            python(lab, host, "-u", "-c", EYE),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def look(self, pid: int) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        print(pid, file=self._process.stdin, flush=True)
+        found: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return found
+
+    def close(self) -> None:
+        self._process.kill()  # it may wait for a corosync that stands still
+        self._process.communicate()
+
+
+@pytest.fixture
+def eye(lab: CorosyncLab) -> Iterator[Eye]:
+    with contextlib.closing(Eye(lab, 1)) as eye:
+        yield eye
 
 
 def ask(lab: CorosyncLab, host: int, *words: str) -> list[str]:
@@ -69,11 +98,11 @@ def ask(lab: CorosyncLab, host: int, *words: str) -> list[str]:
     return subprocess.check_output(command, text=True).splitlines()
 
 
-def test_the_eye_sees_members_quorum_and_who_is_away(lab: CorosyncLab) -> None:
+def test_the_eye_sees_members_quorum_and_who_is_away(lab: CorosyncLab, eye: Eye) -> None:
     for host in (1, 2):
         lab.start(host)
     lab.settle()
-    view = manager(lab, 1)["view"]
+    view = eye.look(lab.process(1).pid)["view"]
     assert (view["cluster"], view["local_id"], view["quorate"]) == ("o2", 1, True)
     assert {each["name"]: each["member"] for each in view["listed"]} == {
         "node1": True,
@@ -81,6 +110,34 @@ def test_the_eye_sees_members_quorum_and_who_is_away(lab: CorosyncLab) -> None:
         "node3": False,
     }
     assert view["listed"][1]["addresses"] == ["10.0.0.2"]
+
+
+def test_the_eye_sees_who_hangs_who_is_gone_and_who_came_after(lab: CorosyncLab, eye: Eye) -> None:
+    lab.start(1)
+    lab.settle()
+    first = lab.process(1)
+    assert eye.look(first.pid)["view"]["quorate"] is False
+    first.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, first.pid, os.WSTOPPED)
+    assert eye.look(first.pid) == {"running": True, "stopped": True, "view": None}
+    first.send_signal(signal.SIGCONT)
+    lab.kill(1)
+    assert eye.look(first.pid) == {"running": False, "stopped": False, "view": None}
+    lab.start(1)
+    lab.settle()
+    assert eye.look(lab.process(1).pid)["view"]["local_id"] == 1
+
+
+def test_numbers_of_the_map_have_their_signs(lab: CorosyncLab) -> None:
+    lab.start(1)
+    for kind, number in NUMBERS.items():
+        lab.host(1).run("corosync-cmapctl", "-s", "--", f"test.{kind}", kind, str(number))
+    code = (
+        "import json; from integration.arm.guest_cmap import CorosyncMap; "
+        "print(json.dumps(CorosyncMap().values(['test.'])))"
+    )
+    found = json.loads(subprocess.check_output(python(lab, 1, "-c", code)))
+    assert found == {f"test.{kind}": str(number) for kind, number in NUMBERS.items()}
 
 
 def test_a_question_that_nobody_minds_is_allowed(lab: CorosyncLab) -> None:

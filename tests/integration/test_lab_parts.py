@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import ipaddress
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -241,6 +242,20 @@ def test_of_a_kind_the_last_used_are_kept(tmp_path: Path) -> None:
     assert (tmp_path / "other-0").is_dir()
     assert len(list(tmp_path.glob("kind-*"))) == cache._KEPT
     assert load_facts(tmp_path / f"kind-{cache._KEPT + 1}") is not None
+
+
+def test_who_is_found_in_the_cache_is_used(tmp_path: Path) -> None:
+    for number in range(cache._KEPT):
+        with making(tmp_path, f"kind-{number}") as result:
+            note_facts(result)
+        os.utime(tmp_path / f"kind-{number}", (number + 1, number + 1))
+    assert load_facts(tmp_path / "kind-0") is not None
+    with making(tmp_path, "kind-new") as result:
+        note_facts(result)
+    assert load_facts(tmp_path / "kind-0") is not None
+    assert load_facts(tmp_path / "kind-1") is None
+    with pytest.raises(CannotRunError, match="kind-1 vanished from the cache"):
+        cache.identity_of(tmp_path / "kind-1")
 
 
 def test_what_a_killed_builder_left_goes_and_what_a_living_one_makes_stays(
