@@ -22,7 +22,7 @@ def test_a_join_is_measured_from_the_notice_before_the_view_that_has_it() -> Non
         line(2_020_000, 2, "cman", "view", joined=[3]),
         line(2_100_000, 1, "report", "synced"),
         line(2_400_000, 2, "report", "synced"),
-        line(3_000_000, 1, "notice", "state-change"),
+        line(3_000_000, 2, "notice", "state-change"),
         line(5_000_000, 3, "report", "synced"),
     ]
     assert joined(lines, 3, [1, 2]) == {guests.JOIN_OWN: 4.0, guests.JOIN_OTHERS: 0.4}
