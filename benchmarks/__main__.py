@@ -14,17 +14,33 @@ from benchmarks.filling import first_fill, one_more_join
 from benchmarks.footprint import footprint, machine
 from benchmarks.simulating import simulate
 from benchmarks.waking import RESYNC_S, wakeups
+from integration.errors import EXIT_CANNOT_RUN, NEEDS_QMP, CannotRunError
 
 if TYPE_CHECKING:
     from benchmarks.guests import Guests
 
 
-def _sizes(text: str) -> tuple[int, ...]:
+_MOST = 255
+_MOST_GUESTS = 5
+"""A guest takes 400 MiB, and a processor that is emulated."""
+
+
+def _sizes(text: str, most: int = _MOST) -> tuple[int, ...]:
     sizes = tuple(int(size) for size in text.split(","))
     # One host is ours, one the bare loop's, and another one comes and goes.
-    if not all(3 <= size <= 255 for size in sizes):
-        raise argparse.ArgumentTypeError("a size is 3 to 255")
+    if not all(3 <= size <= most for size in sizes):
+        raise argparse.ArgumentTypeError(f"a size is 3 to {most}")
     return sizes
+
+
+def _guest_sizes(text: str) -> tuple[int, ...]:
+    return _sizes(text, _MOST_GUESTS)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError("rounds are at least 1")
+    return int(text)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -39,14 +55,14 @@ def parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=words, description=words)
         command.add_argument(
             "--members",
-            type=_sizes,
+            type=_guest_sizes if name == "guests" else _sizes,
             default=_sizes(sizes),
             metavar="N[,N...]",
             help=f"members of the cluster ({sizes})",
         )
         if rounds is not None:
             command.add_argument(
-                "--rounds", type=int, default=rounds, metavar="N", help="(%(default)s)"
+                "--rounds", type=_count, default=rounds, metavar="N", help="(%(default)s)"
             )
         command.add_argument("--json", action="store_true", help="one JSON line a size")
         return command
@@ -72,14 +88,18 @@ def _one(row: Callable[[Any], Sequence[str]]) -> Callable[[Any], Sequence[Sequen
 
 
 def _guests(members: int, rounds: int) -> Guests:
-    # Imported here: it needs QEMU and the dependency group `vm`, which the others do not.
-    from benchmarks.guests import guests  # noqa: PLC0415
-
+    # Imported here: it needs the dependency group `vm`, which the others do not.
+    try:
+        from benchmarks.guests import guests  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith("qemu"):
+            raise
+        raise CannotRunError(NEEDS_QMP) from error
     return guests(members, rounds)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Measure and print; 0, whatever the figures are."""
+    """Measure and print; 0, whatever the figures are; 77: this machine lacks something."""
     arguments = parser().parse_args(argv)
     measure: dict[
         str, tuple[Callable[[int], Any], Callable[[Any], Sequence[Sequence[str]]], Sequence[str]]
@@ -115,7 +135,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(machine(), file=sys.stderr, flush=True)
     rows: list[Sequence[str]] = []
     for size in arguments.members:
-        measured = run(size)
+        try:
+            measured = run(size)
+        except CannotRunError as error:
+            print(f"could not run: {error}", file=sys.stderr)
+            return EXIT_CANNOT_RUN
         if arguments.json:
             print(json.dumps(dataclasses.asdict(measured), sort_keys=True), flush=True)
         rows += rows_of(measured)

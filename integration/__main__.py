@@ -11,13 +11,19 @@ import types
 from collections.abc import Sequence
 from typing import NoReturn
 
-from integration.commands import COMMANDS
-from integration.errors import CannotRunError, GuestError
+from integration.errors import EXIT_CANNOT_RUN, NEEDS_QMP, CannotRunError, GuestError
 from integration.recipe import CACHE_VARIABLE, cache_directory
+
+try:
+    from integration.commands import COMMANDS
+except ModuleNotFoundError as error:
+    if not (error.name or "").startswith("qemu"):
+        raise
+    print(f"could not run: {NEEDS_QMP}", file=sys.stderr)
+    sys.exit(EXIT_CANNOT_RUN)
 
 EXIT_GOOD = 0
 EXIT_DIFFERENCE = 1
-EXIT_CANNOT_RUN = 77
 
 
 def parser() -> argparse.ArgumentParser:

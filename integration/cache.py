@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from integration.errors import CannotRunError
+from integration.recipe import CACHE_VARIABLE
 
 _KEPT = 4
 _FACTS = "facts.json"
@@ -21,6 +22,21 @@ _MAKING = "making-"
 
 Progress = Callable[[str], None]
 """Takes one line for the one who waits."""
+
+
+def make_place(directory: Path) -> None:
+    """Make a directory that takes what is kept; fine where it is there.
+
+    Raises:
+        CannotRunError: it cannot be made.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotRunError(
+            f"{directory} cannot be made: {error.strerror}; say where else things may be kept,"
+            f" with --output or ${CACHE_VARIABLE}"
+        ) from error
 
 
 def load_facts(directory: Path) -> dict[str, Any] | None:

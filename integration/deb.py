@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from integration.cache import make_place
 from integration.errors import CannotRunError
 from integration.packages import CHECKOUT, Tool, find_program, lacking_text
 from integration.recipe import recipe_digest
@@ -69,7 +70,7 @@ def build(output: Path, say: Progress, *, revision: str = "") -> Path:
         return found
     _require_tools()
     began = time.monotonic()
-    output.mkdir(parents=True, exist_ok=True)
+    make_place(output)
     with tempfile.TemporaryDirectory(prefix="building-deb-", dir=output) as work_name:
         work = Path(work_name)
         say("package: building")

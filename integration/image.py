@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from integration import build
-from integration.cache import Progress, load_facts, lock, making, note_facts
+from integration.cache import Progress, load_facts, lock, make_place, making, note_facts
 from integration.errors import CannotRunError
 from integration.initrd import initrd
 from integration.recipe import text_digest
@@ -90,7 +90,7 @@ def image(cache: Path, recipe: Recipe, say: Progress, *, anew: bool = False) -> 
     Raises:
         CannotRunError: the packages cannot be had, or a tool is missing.
     """
-    cache.mkdir(parents=True, exist_ok=True)
+    make_place(cache)
     sources = debian_sources(cache)
     name = f"{recipe.name}-image-{recipe.digest(sources[0].codename)}"
     with lock(cache, name, say):

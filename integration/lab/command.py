@@ -15,12 +15,14 @@ from integration.lab.lab import Lab
 from integration.lab.prompt import Prompt
 
 _PROMPT = "lab> "
+_MOST = 254
+"""Each has an address in a network of 256."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command line."""
     parser.add_argument(
-        "--hosts", type=int, default=3, metavar="N", help="how many machines (%(default)s)"
+        "--hosts", type=_count, default=3, metavar="N", help="how many machines (%(default)s)"
     )
     parser.add_argument(
         "--package",
@@ -40,6 +42,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "words", nargs="*", metavar="WORD", help="one verb, after `--`; without: a prompt"
     )
+
+
+def _count(text: str) -> int:
+    if not (text.isdecimal() and 1 <= int(text) <= _MOST):
+        raise argparse.ArgumentTypeError(f"machines are 1 to {_MOST}")
+    return int(text)
 
 
 def run(arguments: argparse.Namespace, cache: Path, say: Progress) -> None:

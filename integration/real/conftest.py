@@ -12,11 +12,10 @@ from typing import Any
 import pytest
 
 from integration.arm.suite import packaged_base, say
-from integration.errors import CannotRunError
+from integration.errors import EXIT_CANNOT_RUN, CannotRunError
 from integration.real.operator import Operator, operated
 
 Operate = Callable[..., Operator]
-CANNOT_RUN = 77
 REACHED_ITS_END = pytest.StashKey[bool]()
 
 
@@ -31,7 +30,7 @@ def _base() -> None:
     try:
         packaged_base()
     except CannotRunError as error:
-        pytest.exit(f"real kernels cannot run: {error}", returncode=CANNOT_RUN)
+        pytest.exit(f"real kernels cannot run: {error}", returncode=EXIT_CANNOT_RUN)
 
 
 @pytest.fixture

@@ -112,13 +112,13 @@ def _process(config: pytest.Config) -> Boot:
 def _vm_corosync(config: pytest.Config) -> Boot:
     # Imported here: it needs QEMU and a guest image, which it makes where there is none.
     from integration.arm.suite import packaged_base, vm_cluster  # noqa: PLC0415
-    from integration.errors import CannotRunError  # noqa: PLC0415
+    from integration.errors import EXIT_CANNOT_RUN, CannotRunError  # noqa: PLC0415
 
     traces: Path | None = config.getoption("--trace-dir", None)
     try:
         packaged_base()
     except CannotRunError as error:
-        pytest.exit(f"vm-corosync cannot run: {error}", returncode=77)
+        pytest.exit(f"vm-corosync cannot run: {error}", returncode=EXIT_CANNOT_RUN)
 
     def boot(spec: ClusterSpec, stack: ExitStack, item: pytest.Item) -> ClusterWords:
         if traces is None:
