@@ -1,0 +1,115 @@
+"""The controller in a whole daemon on a pocket host: who is in the tables."""
+
+from __future__ import annotations
+
+import errno
+
+from fakecluster.pocket.bench import Bench
+from fakecluster.pocket.examples import CLUSTER, absentee, member, membership
+from fakecluster.pocket.situations import (
+    CREATE,
+    LOCAL,
+    RESYNC_US,
+    SECOND_US,
+    add,
+    filled,
+    notice,
+    remove,
+)
+from o2cbd.core import reports
+from o2cbd.core.events import ManagerLost
+from o2cbd.core.model import (
+    Quorum,
+    State,
+    Step,
+)
+from o2cbd.core.rules import Rules, Scope, TableRules
+
+# --- who is in the table -------------------------------------------------------------------------
+
+
+def test_scope_configured_keeps_lost_nodes_in_the_table() -> None:
+    rules = Rules(table=TableRules(scope=Scope.CONFIGURED))
+    bench = Bench(membership(1, absentee(2, addresses=("10.0.0.2",))), rules)
+    bench.settle()
+    assert list(bench.kernel.nodes) == ["n1", "n2"]
+
+
+def test_who_is_left_out_is_told_once_and_shown() -> None:
+    bench = Bench(membership(1, 300))
+    bench.settle()
+    bench.run_for(2 * RESYNC_US)
+    assert [one.id for one in bench.heard(reports.NodeLeftOut)] == [300]
+    assert [one.id for one in bench.status.left_out] == [300]
+    assert bench.status.state is State.SYNCED
+
+
+def test_a_new_incarnation_is_noticed_and_the_right_entry_left_alone() -> None:
+    bench = filled(1, 2)
+    bench.manager.membership = membership(1, member(2, incarnation=9))
+    notice(bench)
+    assert bench.kernel.journal == []
+    assert bench.heard(reports.MemberRejoined) == [
+        reports.MemberRejoined(id=2, name="n2", was=4, incarnation=9)
+    ]
+
+
+def test_a_new_incarnation_under_a_hold_is_noticed_too() -> None:
+    bench = filled(1, 2)
+    bench.hold.held_by = 7
+    bench.manager.membership = membership(1, member(2, incarnation=9), 3)
+    notice(bench)
+    bench.hold.held_by = None
+    bench.run_for(SECOND_US)
+    assert bench.kernel.journal == [add(3)]
+    assert len(bench.heard(reports.MemberRejoined)) == 1
+
+
+def test_a_stale_entry_is_removed_like_a_departed_node() -> None:
+    bench = Bench(membership(1, quorum=Quorum.INQUORATE))
+    bench.kernel.make_cluster(CLUSTER)
+    bench.kernel.put("stale", num=9, address="10.0.0.9", port=7777)
+    bench.settle()
+    assert "stale" in bench.kernel.nodes
+    bench.manager.membership = membership(1)
+    notice(bench)
+    assert list(bench.kernel.nodes) == ["n1"]
+
+
+# --- what is still to be done --------------------------------------------------------------------
+
+
+def test_the_status_shows_the_steps_that_are_left_while_they_are_done() -> None:
+    """For who asks while a step is slow, or stuck."""
+    bench = Bench(membership(1, 2))
+    seen: list[tuple[Step, ...]] = []
+    bench.kernel.after = lambda _step: seen.append(bench.status.steps)
+    bench.settle()
+    assert seen == [(CREATE,), (add(1), LOCAL, add(2)), (LOCAL, add(2)), (add(2),)]
+    assert bench.status.steps == ()
+
+
+def test_no_step_is_left_that_waits_for_a_release_a_manager_or_nothing_any_more() -> None:
+    held = filled(1, 2)
+    held.hold.held_by = 7
+    held.manager.membership = membership(1)
+    notice(held)
+    assert (held.status.steps, list(held.pending)) == ((), [remove(2)])
+    lost = Bench(membership(1, 2))
+
+    def die(_step: Step) -> None:
+        lost.manager.notices.append(ManagerLost(errno=errno.EHOSTDOWN))
+        lost.manager.connect_error = OSError(errno.ECONNREFUSED, "nobody listens")
+
+    lost.kernel.after = die
+    lost.settle()
+    assert (lost.kernel.journal, lost.status.state, lost.status.steps) == (
+        [CREATE],
+        State.LOST,
+        (),
+    )
+    stopped = Bench(membership(1, 2, 3))
+    stopped.kernel.make_cluster(CLUSTER)
+    stopped.kernel.after = lambda _step: stopped.agent.stop()
+    stopped.settle()
+    assert (stopped.kernel.journal, stopped.status.steps) == ([add(1)], ())
