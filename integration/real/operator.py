@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
-from fakecluster.arms.values import ClusterSpec
+from fakecluster.arms.values import ClusterSpec, Span
 from fakecluster.cman.topology import NodeConfig, Topology
 from integration import deb
 from integration.arm.daemons import DROP_IN, UNIT
@@ -96,6 +96,21 @@ class Operator:
         self.cluster.account.verb(host, "poweroff")
         self.cluster.lab.guests[host].spawn(["systemctl", "poweroff"], timeout_s=_OFF_TIMEOUT_S)
         self.cluster.lab.wait_end(host, _OFF_TIMEOUT_S)
+
+    def wait_reset(self, host: int) -> None:
+        """Wait until a node has reset itself, as o2cb does to one that must not go on.
+
+        What it tells is fetched before, since its journal does not have the last of it.
+        """
+        cluster = self.cluster
+        cluster.last_words(host)
+        cluster.eventually(
+            f"node {host} has reset itself",
+            lambda: not cluster.lab.alive(host),
+            within=Span.LATER,
+        )
+        cluster.account.note(host, "daemon", "killed")
+        cluster.untouched_oracle.boots(host)
 
     def fsck(self, host: int) -> int:
         """`fsck.ocfs2 -f -n` of the volume that nobody has mounted; its return code."""

@@ -66,16 +66,13 @@ def test_a_node_that_is_cut_off_fences_itself(operate: Operate) -> None:
     load = Workload.begun(cluster, 1)
 
     cluster.partition((1, 2), (3,))
-    cluster.eventually(
-        "node 3 has reset itself", lambda: not cluster.lab.alive(3), within=Span.LATER
-    )
+    operator.wait_reset(3)
 
     cluster.in_sync(1, 2, nodes=(1, 2), within=Span.LATER)
     assert [host for host in (1, 2) if not cluster.lab.alive(host)] == []
     load.goes_on()
     cluster.eventually("node 1 writes again", load.goes_on, within=Span.LATER)
     cluster.heal()
-    cluster.untouched_oracle.boots(3)
     cluster.start(3)
     cluster.in_sync(*ALL, nodes=ALL)
     cluster.mount(3)
