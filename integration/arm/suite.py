@@ -41,7 +41,7 @@ def say(line: str) -> None:
     print(line, file=sys.__stderr__, flush=True)
 
 
-_WARM = (("timeout", "20", "o2cbd", "run"), ("corosync", "-v"), ("corosync-cmapctl",))
+_WARM = (("timeout", "20", "o2cbd", "run"), ("corosync", "-v"))
 """None of them finds a cluster; each has its program and libraries read from the disk."""
 _WARM_TIMEOUT_S = 120
 
