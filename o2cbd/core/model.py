@@ -36,6 +36,8 @@ class Quorum(enum.Enum):
     INQUORATE = "inquorate"
     UNKNOWN = "unknown"
     """There is no quorum provider."""
+    NONE = "none"
+    """The membership is a file of the operator's: nothing is counted, its word is enough."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,8 @@ class Advice:
     """`o2cb_address` in a node's block of corosync.conf."""
     port: str | None = None
     """`o2cb_port` there."""
+    num: str | None = None
+    """`o2cb_num` there."""
 
 
 NO_ADVICE = Advice()
@@ -66,6 +70,10 @@ class Member:
 
     Empty text stands for a ring whose address the manager does not give."""
     advice: Advice = NO_ADVICE
+    votes: int | None = None
+    """Its votes in the node list; None where the manager does not give them."""
+    listed: bool = True
+    """The manager's node list has its id; else nothing that the list says is about it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,8 +86,11 @@ class Absentee:
     """As a member's; from the manager's *configuration* only: cman's live address of a non-member
     is stale."""
     advice: Advice = NO_ADVICE
+    votes: int | None = None
     fenced: bool = False
     """The manager says that it was fenced since it was last a member."""
+    runs_as: int | None = None
+    """The id of the member that this list entry is about, where the list has another id for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,12 +123,17 @@ class Node:
 class Entry:
     """A node directory as read back from configfs, complete or not."""
 
+    # Num 0 is a node's like any other, but reads like a num that was never written. The kernel
+    # tells them apart when 0 is written: it is taken, or refused with EEXIST since it is used.
+
     name: str
     inode: int
     num: int
     address: str
     port: int
     local: bool
+    num_proved: bool = False
+    """The kernel has refused num 0 as used, and nobody else reads 0: it was written here."""
 
     @property
     def half_made(self) -> bool:
@@ -128,15 +144,24 @@ class Entry:
     def doubtful(self) -> bool:
         """True when num reads 0 and nothing tells whether it was written.
 
-        No node of ours has num 0, and local=1 is only taken after num.
+        `local=1` is only taken after num.
         """
-        return not self.half_made and self.num == 0 and not self.local
+        return not self.half_made and not self.num_written
+
+    @property
+    def num_written(self) -> bool:
+        """True when its num is known to have been written."""
+        return self.num != 0 or self.local or self.num_proved
 
     @property
     def complete(self) -> bool:
         """True when the kernel surely knows this node: neither half made nor doubtful."""
         # Spelled out, since each pass asks it of each entry several times.
-        return self.port != 0 and self.address != UNSET_ADDRESS and (self.num != 0 or self.local)
+        return (
+            self.port != 0
+            and self.address != UNSET_ADDRESS
+            and (self.num != 0 or self.local or self.num_proved)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,6 +253,10 @@ class Why(enum.Enum):
     """rmdir gave EBUSY, or the disk heartbeat still sees the node."""
     INQUORATE = "inquorate"
     TWO_NODE = "two-node"
+    MINORITY = "minority"
+    """The members are not more than half of the votes of all listed nodes."""
+    UNSETTLED = "unsettled"
+    """Members or quorum changed a moment ago."""
     QUORUM_UNKNOWN = "quorum-unknown"
     WAITS_FOR_REMOVAL = "waits-for-removal"
     REPLACEMENT_BLOCKED = "replacement-blocked"
@@ -266,6 +295,15 @@ class LeftOut:
     id: int
     name: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remark:
+    """Something in the configuration that the operator should know, and that stops nothing."""
+
+    text: str
+    warning: bool
+    """It surely is a mistake."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -344,3 +382,4 @@ class Status:
     local_id: int | None = None
     steps: tuple[Step, ...] = ()
     """What can be done and is not yet, in order, the step under way first; empty at rest."""
+    remarks: tuple[Remark, ...] = ()

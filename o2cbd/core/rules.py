@@ -36,6 +36,14 @@ class TwoNodeRule(enum.Enum):
     ALLOW = "allow"
 
 
+class MajorityRule(enum.Enum):
+    """Whether the removal of a lost node needs the majority of all listed nodes."""
+
+    REQUIRE = "require"
+    TRUST_MANAGER = "trust-manager"
+    """The manager's word that this partition is quorate is enough."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeOverride:
     """What `[nodes.NAME]` says of one node."""
@@ -43,6 +51,7 @@ class NodeOverride:
     address: str | None = None
     """Numeric IPv4 text."""
     port: int | None = None
+    num: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +62,8 @@ class TableRules:
     port: int = DEFAULT_PORT
     nodes: Mapping[str, NodeOverride] = field(default_factory=lambda: MappingProxyType({}))
     """By the manager's node name."""
+    num_offset: int = 0
+    """Added to the manager's node id it gives the o2cb number."""
     ring: int | None = None
     """The address of this ring counts; None: the first IPv4 one. Not together with `subnet`."""
     subnet: Subnet | None = None
@@ -70,6 +81,9 @@ class RemovalRules:
 
     quorum: QuorumRule = QuorumRule.REQUIRE
     two_node: TwoNodeRule = TwoNodeRule.WAIT
+    majority: MajorityRule = MajorityRule.REQUIRE
+    settle_us: int = SECOND_US
+    """So long members and quorum must have been the same before a removal begins."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +108,8 @@ class Rules:
 
     cluster: str | None = None
     """The name that the manager's must equal; None: the manager's is taken."""
+    o2cb_name: str | None = None
+    """The cluster's name in OCFS2; None: the manager's."""
     table: TableRules = field(default_factory=TableRules)
     removals: RemovalRules = field(default_factory=RemovalRules)
     attributes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
