@@ -6,15 +6,17 @@ The file behind them is read by `o2cbd.settings_file`, which a start without a f
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
-from o2cbd.core.model import CLUSTER_NAME_MAX_CHARS, MAX_PORT
+from o2cbd.core.model import CLUSTER_NAME_MAX_CHARS, MAX_NUM, MAX_PORT
 from o2cbd.core.names import address_problem, node_name_problem
 from o2cbd.core.reports import Severity
-from o2cbd.core.rules import SECOND_US, Rules
+from o2cbd.core.rules import SECOND_US, SETTINGS_FILE, Rules, Scope
 from o2cbd.core.subnet import Subnet, parse_subnet
 
-DEFAULT_FILE = "/etc/o2cbd/o2cbd.toml"
+DEFAULT_FILE = SETTINGS_FILE
 """Read when it is there; a file that was asked for by name must be there."""
 
 FIRST_MULTICAST_OCTET = 224
@@ -30,6 +32,12 @@ class Source(enum.Enum):
     CMAN = "cman"
     COROSYNC = "corosync"
     """Corosync 3."""
+
+
+DEFAULT_SCOPES: Mapping[Source, Scope] = MappingProxyType(
+    {Source.CMAN: Scope.MEMBERS, Source.COROSYNC: Scope.CONFIGURED}
+)
+"""Corosync's node list has the addresses of nodes that are away, cman's has not."""
 
 
 class LogFormat(enum.Enum):
@@ -125,6 +133,8 @@ class DaemonSettings:
     libcman: str | None = None
     """The library to load; None: as the loader finds `libcman.so.3`."""
     rules: Rules = field(default_factory=Rules)
+    scope_chosen: bool = False
+    """The operator wrote the scope; else it is the source's default."""
     paths: Paths = field(default_factory=Paths)
     hold: HoldSettings = field(default_factory=HoldSettings)
     log: LogSettings = field(default_factory=LogSettings)
@@ -157,6 +167,17 @@ def check_port(port: int) -> int:
     if not 1 <= port <= MAX_PORT:
         raise ValueProblem(f"{port} is outside 1..{MAX_PORT}")
     return port
+
+
+def check_num(num: int) -> int:
+    """Return the o2cb number.
+
+    Raises:
+        ValueProblem: the kernel would refuse it.
+    """
+    if not 0 <= num <= MAX_NUM:
+        raise ValueProblem(f"{num} is outside 0..{MAX_NUM}")
+    return num
 
 
 def check_address(address: str) -> str:

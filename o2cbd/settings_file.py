@@ -21,6 +21,7 @@ from o2cbd import settings
 from o2cbd.core.reports import Severity
 from o2cbd.core.rules import (
     SECOND_US,
+    MajorityRule,
     NodeOverride,
     QuorumRule,
     RemovalRules,
@@ -45,9 +46,12 @@ from o2cbd.settings_sections import (
     Milliseconds,
     Mode,
     NodeSection,
+    Num,
+    NumOffset,
     Path,
     Port,
     Ring,
+    Settle,
     StopGrace,
     SubnetText,
     Text,
@@ -65,6 +69,9 @@ MAX_DEAD_THRESHOLD = 2**31 - 1
 
 MAX_RING = 7
 """Corosync has eight links at the most, cman two."""
+
+MAX_NODE_ID = 2**32 - 1
+"""Node ids are 32-bit numbers."""
 
 MIN_SECONDS = 0.01
 MAX_SECONDS = 86400.0
@@ -107,29 +114,38 @@ def from_data(data: Mapping[str, object], *, origin: str) -> DaemonSettings:
     problems += _cross_problems(data)
     if problems:
         raise SettingsError(origin, tuple(sorted(problems, key=lambda problem: problem.path)))
-    return _settings_of(parsed)
+    return _settings_of(parsed, origin)
 
 
-def _settings_of(file: File) -> DaemonSettings:
-    timing = file.timing
+def _settings_of(file: File, origin: str) -> DaemonSettings:
+    timing, source = file.timing, file.membership.source
     return DaemonSettings(
-        source=file.membership.source,
+        source=source,
+        scope_chosen=file.table.scope is not None,
         libcman=file.membership.libcman,
         rules=Rules(
             cluster=file.cluster.name,
+            o2cb_name=file.cluster.o2cb_name,
             table=TableRules(
-                scope=file.table.scope,
+                scope=file.table.scope or settings.DEFAULT_SCOPES[source],
                 port=file.table.port,
+                num_offset=file.table.num_offset,
+                settings_file=origin,
                 ring=file.membership.ring,
                 subnet=file.membership.subnet,
                 nodes=MappingProxyType(
                     {
-                        name: NodeOverride(address=node.address, port=node.port)
+                        name: NodeOverride(address=node.address, port=node.port, num=node.num)
                         for name, node in file.nodes.items()
                     }
                 ),
             ),
-            removals=RemovalRules(quorum=file.removals.quorum, two_node=file.removals.two_node),
+            removals=RemovalRules(
+                quorum=file.removals.quorum,
+                two_node=file.removals.two_node,
+                majority=file.removals.majority,
+                settle_us=file.removals.settle_s,
+            ),
             attributes=MappingProxyType(_attributes_of(file.cluster)),
             timing=Timing(
                 resync_us=timing.resync_s,
@@ -189,16 +205,25 @@ def _cross_problems(data: Mapping[str, object]) -> Iterator[Problem]:
     if _is_number(first) and _is_number(last) and first > last:
         text = f"retry_first_s ({first:g}) must not be over retry_max_s ({last:g})"
         yield Problem(path="timing.retry_first_s", text=text)
-    owners: dict[object, str] = {}
+    if "name" in cluster and "o2cb_name" not in cluster and isinstance(cluster["name"], str):
+        try:
+            settings.check_cluster_name(cluster["name"])
+        except ValueProblem as problem:
+            text = f"{problem}, as OCFS2's name of it: give that one with o2cb_name"
+            yield Problem(path="cluster.name", text=text)
+    owners: dict[tuple[str, object], str] = {}
     for name in sorted(nodes := _table(data, "nodes")):
         try:
             settings.check_node_name(name)
         except ValueProblem as problem:
             yield Problem(path=_render(("nodes", name)), text=str(problem))
-        address = _table(nodes, name).get("address")
-        if isinstance(address, str) and owners.setdefault(address, name) != name:
-            path = _render(("nodes", name, "address"))
-            yield Problem(path=path, text=f"{address} is the address of {owners[address]}, too")
+        for key in ("address", "num"):
+            value = _table(nodes, name).get(key)
+            if not isinstance(value, str | int):
+                continue
+            if owners.setdefault((key, value), name) != name:
+                text = f"{value} is the {key} of {owners[key, value]}, too"
+                yield Problem(path=_render(("nodes", name, key)), text=text)
 
 
 def _table(data: Mapping[str, object], key: str) -> dict[str, Any]:
@@ -233,16 +258,18 @@ def _in_range(value: int, lowest: int, highest: int) -> int:
     return value
 
 
-def _micros(value: object, highest_s: float) -> int:
+def _micros(value: object, highest_s: float, lowest_s: float = MIN_SECONDS) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueProblem(f"must be a number of seconds, not {_kind(value)}")
-    if not MIN_SECONDS <= value <= highest_s:  # also false for nan
-        raise ValueProblem(f"{value:g} s is outside {MIN_SECONDS:g}..{highest_s:g} s")
+    if not lowest_s <= value <= highest_s:  # also false for nan
+        raise ValueProblem(f"{value:g} s is outside {lowest_s:g}..{highest_s:g} s")
     return round(value * SECOND_US)
 
 
 _CHECKS: dict[object, Callable[[object], object]] = {
     Port: lambda value: settings.check_port(_integer(value)),
+    Num: lambda value: settings.check_num(_integer(value)),
+    NumOffset: lambda value: _in_range(_integer(value), -MAX_NODE_ID, settings.MAX_NUM),
     Ring: lambda value: _in_range(_integer(value), 0, MAX_RING),
     SubnetText: lambda value: settings.check_subnet(_text(value)),
     Address: lambda value: settings.check_address(_text(value)),
@@ -253,6 +280,7 @@ _CHECKS: dict[object, Callable[[object], object]] = {
     Milliseconds: lambda value: _in_range(_integer(value), 1, MAX_MS),
     DeadThreshold: lambda value: _in_range(_integer(value), MIN_DEAD_THRESHOLD, MAX_DEAD_THRESHOLD),
     Micros: lambda value: _micros(value, MAX_SECONDS),
+    Settle: lambda value: _micros(value, MAX_SECONDS, 0),
     StopGrace: lambda value: _micros(value, MAX_STOP_GRACE_SECONDS),
 }
 
@@ -266,6 +294,7 @@ _CHOICES: tuple[type[enum.Enum], ...] = (
     Scope,
     QuorumRule,
     TwoNodeRule,
+    MajorityRule,
 )
 
 

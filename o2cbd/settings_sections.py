@@ -12,10 +12,19 @@ import attrs
 
 from o2cbd import settings
 from o2cbd.core.model import DEFAULT_PORT
-from o2cbd.core.rules import QuorumRule, Scope, Timing, TwoNodeRule
+from o2cbd.core.rules import (
+    MajorityRule,
+    QuorumRule,
+    RemovalRules,
+    Scope,
+    Timing,
+    TwoNodeRule,
+)
 from o2cbd.core.subnet import Subnet
 
 Port = NewType("Port", int)
+Num = NewType("Num", int)
+NumOffset = NewType("NumOffset", int)
 Ring = NewType("Ring", int)
 Address = NewType("Address", str)
 ClusterName = NewType("ClusterName", str)
@@ -27,6 +36,8 @@ DeadThreshold = NewType("DeadThreshold", int)
 SubnetText = NewType("SubnetText", Subnet)
 """Written as text."""
 Micros = NewType("Micros", int)
+"""Written in seconds."""
+Settle = NewType("Settle", int)
 """Written in seconds."""
 StopGrace = NewType("StopGrace", int)
 """Written in seconds."""
@@ -70,7 +81,8 @@ class MembershipSection:
 class ClusterSection:
     """`[cluster]`: the name to confirm, and attributes to keep at a value."""
 
-    name: ClusterName | None = None
+    name: Text | None = None
+    o2cb_name: ClusterName | None = None
     idle_timeout_ms: Milliseconds | None = None
     keepalive_delay_ms: Milliseconds | None = None
     reconnect_delay_ms: Milliseconds | None = None
@@ -83,8 +95,9 @@ class ClusterSection:
 class TableSection:
     """`[table]`."""
 
-    scope: Scope = Scope.MEMBERS
+    scope: Scope | None = None
     port: Port = Port(DEFAULT_PORT)
+    num_offset: NumOffset = NumOffset(0)
 
 
 @attrs.frozen(kw_only=True)
@@ -93,6 +106,7 @@ class NodeSection:
 
     address: Address | None = None
     port: Port | None = None
+    num: Num | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -101,6 +115,8 @@ class RemovalsSection:
 
     quorum: QuorumRule = QuorumRule.REQUIRE
     two_node: TwoNodeRule = TwoNodeRule.WAIT
+    majority: MajorityRule = MajorityRule.REQUIRE
+    settle_s: Settle = Settle(RemovalRules().settle_us)
 
 
 @attrs.frozen(kw_only=True)

@@ -10,10 +10,13 @@ from fakecluster.pocket.parts import PocketClock, PocketHold, PocketManager, Poc
 from o2cbd.agent import Agent, Wait
 from o2cbd.core.model import Membership, Pending, Status, Step
 from o2cbd.core.reports import Report
-from o2cbd.core.rules import Rules
+from o2cbd.core.rules import RemovalRules, Rules
 
 STEPS_MAX = 100
 """So many steps at one moment are no work, they are a loop."""
+
+AT_ONCE = Rules(removals=RemovalRules(settle_us=0))
+"""What a test of decisions goes by that has none of its own: a removal waits for no moment."""
 
 _R = TypeVar("_R", bound=Report)
 
@@ -28,7 +31,7 @@ class Bench:
         self.hold = PocketHold()
         self.usage = PocketUsage()
         self.told: list[Report] = []
-        self.rules = rules or Rules()
+        self.rules = rules or AT_ONCE
         self.agent = self.start()
 
     def start(self) -> Agent:

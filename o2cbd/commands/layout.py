@@ -43,3 +43,12 @@ def left_out(items: Sequence[dict[str, Any]]) -> Iterator[str]:
         yield f"Left out ({len(items)}):"
     for item in items:
         yield f"  {item['name'] or '(no name)'} (id {item['id']}): {item['reason']}"
+
+
+def remarks(items: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """Write what is odd in the configuration and stops nothing."""
+    if items:
+        yield ""
+        yield "Of the configuration:"
+    for item in items:
+        yield f"  {'warning: ' if item['warning'] else ''}{item['text']}"

@@ -22,20 +22,16 @@ from o2cbd.commands.common import (
 from o2cbd.commands.foresight import after
 from o2cbd.configfs.interface import NodeTree
 from o2cbd.configfs.tree import OsNodeTree
-from o2cbd.core.fingerprint import fingerprint
 from o2cbd.core.model import Holder, Membership, Pending, State, Status, Step, Tables, Why
-from o2cbd.core.names import cluster_name_problem
-from o2cbd.core.planner import Plan, Wanted, plan
-from o2cbd.core.policy import desired_table
-from o2cbd.core.removals import Permits
 from o2cbd.core.reports import process
 from o2cbd.core.rules import Rules
+from o2cbd.core.view import View
 from o2cbd.core.work import ROUNDS_MAX
 from o2cbd.errors import said
 from o2cbd.hold.semaphore import SysvHold
 from o2cbd.membership.sources import open_unheard
 from o2cbd.service.agent_thread import STACK_BYTES
-from o2cbd.service.view import NOT_BEGUN, plan_json
+from o2cbd.service.view import plan_json
 from o2cbd.settings import DaemonSettings
 
 PATIENCE_S = 10.0
@@ -44,10 +40,9 @@ PATIENCE_S = 10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Reading:
-    membership: Membership
+    view: View
     tables: Tables | None
     """None: nothing may be done, so they were not read."""
-    problem: str
     holder: int | None = None
     """The pid of somebody who holds the semaphore (0: unknown)."""
 
@@ -61,7 +56,11 @@ def plan_here(settings: DaemonSettings) -> dict[str, Any]:
     clock = MonotonicClock()
     calls = CallBoard(clock)
     reading = _with_patience(lambda: _read(settings, calls), calls)
-    status, steps = compare(reading.membership, reading.tables, reading.problem, settings.rules)
+    view, tables = reading.view, reading.tables
+    if tables is None:
+        status, steps = _status(view, ()), ()
+    else:
+        status, steps = compare(view, tables, settings.rules)
     # Nobody has seen before what waits: it does since now.
     now_us = clock.now_us()
     if reading.holder is not None:
@@ -70,30 +69,11 @@ def plan_here(settings: DaemonSettings) -> dict[str, Any]:
     return plan_json(replace(status, pending=pending), steps, WallClock(clock))
 
 
-def compare(
-    membership: Membership, tables: Tables | None, problem: str, rules: Rules
-) -> tuple[Status, tuple[Step, ...]]:
+def compare(view: View, tables: Tables, rules: Rules) -> tuple[Status, tuple[Step, ...]]:
     """Say what a daemon that starts now would do, in order, and what would wait."""
-    known = replace(NOT_BEGUN, cluster=membership.cluster, quorum=membership.quorum)
-    if tables is None:
-        return replace(known, state=State.WAITING, reason=problem), ()
-    desired = desired_table(membership, rules.table, tables.entries)
-
-    def next_round(now: Tables) -> Plan:
-        permits = Permits(
-            rules=rules.removals, membership=membership, tables=now, forgotten=frozenset()
-        )
-        return plan(
-            Wanted(
-                cluster=membership.cluster,
-                desired=desired,
-                attributes=rules.attributes,
-                permits=permits,
-            )
-        )
-
+    settled_us = view.settled_us  # what it would be a moment later
     steps: list[Step] = []
-    found = next_round(tables)
+    found = view.compare(tables, {}, settled_us)
     foreseen = tables
     for _ in range(ROUNDS_MAX):
         news = [step for step in found.steps if step not in steps]
@@ -101,17 +81,15 @@ def compare(
             break
         steps += news
         foreseen = after(foreseen, news, rules.attributes)
-        found = next_round(foreseen)
-    state = State.PENDING if steps or found.pending else State.SYNCED
-    return replace(
-        known,
-        state=state,
-        reason="",
-        entries=tables.entries,
-        pending=found.pending,
-        left_out=desired.left_out,
-        fingerprint=fingerprint(tables.entries),
-    ), tuple(steps)
+        found = view.compare(foreseen, {}, settled_us)
+    view.settled(replace(found, steps=tuple(steps)))
+    return replace(_status(view, found.pending), entries=tables.entries), tuple(steps)
+
+
+def _status(view: View, pending: tuple[Pending, ...]) -> Status:
+    return view.status(
+        stopping=False, lost=False, pending=pending, hold=None, vote=None, steps=()
+    )
 
 
 def kept_back(
@@ -129,16 +107,20 @@ def kept_back(
 
 
 def _read(settings: DaemonSettings, calls: CallBoard) -> _Reading:
-    membership = _read_membership(settings, calls)
-    problem = _problem(membership, settings.rules)
-    if problem:
-        return _Reading(membership=membership, tables=None, problem=problem)
+    view = View(settings.rules)
+    wrong = view.take(_read_membership(settings, calls), 0)
+    if wrong is not None:
+        raise Failure(EXIT_BAD_SETTINGS, wrong.text)
+    problem = view.no_step()
+    if problem or view.cluster is None:
+        view.desire()
+        view.block(problem)
+        return _Reading(view=view, tables=None)
     tree = OsNodeTree(settings.paths.configfs, settings.paths.debugfs, calls)
     return _Reading(
-        membership=membership,
-        tables=_read_tables(tree, membership, settings.rules),
-        problem="",
-        holder=_read_holder(settings, membership.cluster),
+        view=view,
+        tables=_read_tables(tree, view.cluster, view.own_name, settings.rules),
+        holder=_read_holder(settings, view.cluster),
     )
 
 
@@ -155,27 +137,11 @@ def _read_membership(settings: DaemonSettings, calls: CallBoard) -> Membership:
         raise Failure(code, f"the cluster manager cannot be read: {said(error)}") from None
 
 
-def _problem(membership: Membership, rules: Rules) -> str:
-    """Say why a daemon would do no step at all; "" when it would work."""
-    if rules.cluster not in {None, membership.cluster}:
-        raise Failure(
-            EXIT_BAD_SETTINGS,
-            f"cluster.name: the cluster manager's is {membership.cluster!r}, not {rules.cluster!r}",
-        )
-    problem = cluster_name_problem(membership.cluster)
-    if problem is not None:
-        return problem
-    if all(member.id != membership.local_id for member in membership.members):
-        return "this node is not a member of its cluster"
-    return ""
-
-
-def _read_tables(tree: NodeTree, membership: Membership, rules: Rules) -> Tables:
-    own = (one.name for one in membership.members if one.id == membership.local_id)
+def _read_tables(tree: NodeTree, cluster: str, own: str | None, rules: Rules) -> Tables:
     try:
         return tree.read(
-            membership.cluster,
-            own=next(own, None),
+            cluster,
+            own=own,
             attributes=tuple(sorted(rules.attributes)),
             fresh=True,
         )

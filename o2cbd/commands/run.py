@@ -16,7 +16,7 @@ from o2cbd.commands.common import (
     runtime_dir_option,
 )
 from o2cbd.core.model import MAX_PORT
-from o2cbd.settings import DaemonSettings, Source
+from o2cbd.settings import DEFAULT_SCOPES, DaemonSettings, Source
 
 
 def library(_context: click.Context, _option: click.Parameter, path: str | None) -> str | None:
@@ -94,13 +94,16 @@ def overridden(
     """Return the settings with what was given on the command line in place of the file's."""
     given = {name: path for name, path in paths.items() if path is not None}
     rules = settings.rules
+    source = settings.source if membership is None else Source(membership)
+    if not settings.scope_chosen:
+        rules = replace(rules, table=replace(rules.table, scope=DEFAULT_SCOPES[source]))
     if cluster is not None:
         rules = replace(rules, cluster=cluster)
     if port is not None:
         rules = replace(rules, table=replace(rules.table, port=port))
     return replace(
         settings,
-        source=settings.source if membership is None else Source(membership),
+        source=source,
         libcman=settings.libcman if libcman is None else libcman,
         paths=replace(settings.paths, **given),
         rules=rules,

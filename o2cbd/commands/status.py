@@ -10,8 +10,17 @@ import click
 
 from o2cbd.commands.asking import ask
 from o2cbd.commands.common import config_option, printable, runtime_dir_of, runtime_dir_option, say
-from o2cbd.commands.layout import facts, left_out, pending, table
+from o2cbd.commands.layout import facts, left_out, pending, remarks, table
 from o2cbd.core.reports import counted
+
+
+_QUORUM = {
+    "quorate": "quorate",
+    "inquorate": "not quorate",
+    "unknown": "quorum unknown",
+    "none": "static membership, no quorum",
+    None: "quorum not read yet",
+}
 
 
 @click.command("status")
@@ -36,14 +45,14 @@ def render(status: dict[str, Any]) -> Iterator[str]:
         yield from table(("NUM", "NAME", "ADDRESS", "MEMBER"), _rows(status))
     yield from pending(status["pending"])
     yield from left_out(status["left_out"])
+    yield from remarks(status["remarks"])
 
 
 def _facts(status: dict[str, Any]) -> Iterator[tuple[str, str]]:
     state, reason = status["state"], status["reason"]
     yield "State", f"{state}: {reason}" if reason else state
     if status["cluster"] is not None:
-        quorum = {True: "quorate", False: "not quorate", None: "quorum unknown"}
-        yield "Cluster", f"{status['cluster']}, {quorum[status['quorate']]}"
+        yield "Cluster", f"{status['cluster']}, {_QUORUM[status['quorum']]}"
         yield "Members", ", ".join(member["name"] for member in status["members"]) or "none"
     count = counted(len(status["nodes"]), "node")
     yield "Table", f"{count}, fingerprint {status['fingerprint']}"
@@ -58,9 +67,9 @@ def _facts(status: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _rows(status: dict[str, Any]) -> Iterator[tuple[str, ...]]:
-    members = {member["id"]: member for member in status["members"]}
+    members = {member["name"]: member for member in status["members"]}
     for node in status["nodes"]:
-        member = members.get(node["num"])
+        member = members.get(node["name"])
         shown = "no"
         if member is not None:
             here = ", this node" if member["id"] == status["local_id"] else ""

@@ -48,7 +48,8 @@ class Wanted:
                 f"{item['text']}: {item['reason']}" for item in status["pending"]
             )
             missing.append(f"state is {status['state']}{f' ({reason})' if reason else ''}")
-        if self.quorate and status["quorate"] is not True:
+        # A static membership has no quorum to wait for.
+        if self.quorate and status["quorum"] not in {"quorate", "none"}:
             missing.append("not quorate")
         if self.nodes is not None and len(status["nodes"]) < self.nodes:
             missing.append(f"{len(status['nodes'])} of {self.nodes} nodes in the table")

@@ -21,6 +21,24 @@ class EntryReader:
         self._files = files
         self._calls = calls
         self._kept: dict[Key, Entry] = {}
+        self._proved: set[Key] = set()
+        """Whose num 0 was written: that stays so for the life of the directory."""
+        self._reads_zero: set[Key] = set()
+        """Who read num 0, as of the last reading, half-made entries aside."""
+
+    def written_zero(self, key: Key) -> None:
+        """Note that num 0 was written into an entry."""
+        self._proved.add(key)
+
+    def refused_zero(self, key: Key) -> bool:
+        """Note that num 0 was refused to an entry as used; True when it is used by itself.
+
+        That is proved where the last reading showed nobody else with it.
+        """
+        proved = self._reads_zero == {key}
+        if proved:
+            self._proved.add(key)
+        return proved
 
     def forget(self) -> None:
         """Read everything anew next time."""
@@ -49,6 +67,13 @@ class EntryReader:
                 entries.append(entry)
                 own_is_local = own_is_local or (entry.local and entry.name == own)
         self._kept = {(entry.name, entry.inode): entry for entry in entries if entry.complete}
+        if self._proved:
+            self._proved &= {(item.name, item.inode) for item in found}
+        self._reads_zero = {
+            (entry.name, entry.inode)
+            for entry in entries
+            if entry.num == 0 and not entry.half_made
+        }
         return tuple(sorted(entries, key=lambda entry: entry.name))
 
     def _read_entry(
@@ -86,6 +111,7 @@ class EntryReader:
             address=address,
             port=port,
             local=local,
+            num_proved=bool(self._proved) and (item.name, item.inode) in self._proved,
         )
 
     def _text(self, fd: int, attribute: str) -> str:

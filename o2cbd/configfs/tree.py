@@ -29,6 +29,10 @@ from o2cbd.core.model import (
 _ALIASES = {"heartbeat/dead_threshold": "heartbeat/threshold"}
 
 
+NUM_ZERO = "0"
+"""It reads as a num does that was never written."""
+
+
 class OsNodeTree:
     """The tables below `<configfs>/cluster`, read and changed by path and descriptor.
 
@@ -218,7 +222,21 @@ class OsNodeTree:
         with closing(
             files, self._directories.open_below(files.open_walk, name, node_fd, "node")
         ) as fd:
-            self._write(step.attribute, fd, step.value, f"{where}/{step.attribute}")
+            if (step.attribute, step.value) == ("num", NUM_ZERO):
+                self._write_zero(fd, name, node_fd)
+            else:
+                self._write(step.attribute, fd, step.value, f"{where}/{step.attribute}")
+
+    def _write_zero(self, fd: int, name: str, node_fd: int) -> None:
+        """Write num 0, which a reading cannot show: how the kernel takes it does."""
+        key = (name, self._files.inode_of(name, node_fd) or 0)
+        try:
+            self._write("num", fd, NUM_ZERO, f"node/{name}/num")
+        except FileExistsError:
+            if not self._entries.refused_zero(key):
+                raise
+        else:
+            self._entries.written_zero(key)
 
     def _add_node(self, cluster: str, node: Node) -> None:
         files, node_fd = self._files, self._directories.inside(cluster).node_fd
@@ -230,7 +248,10 @@ class OsNodeTree:
             ) as fd:
                 self._write("ipv4_port", fd, str(node.port), f"{where}/ipv4_port")
                 self._write("ipv4_address", fd, node.address, f"{where}/ipv4_address")
-                self._write("num", fd, str(node.num), f"{where}/num")
+                if node.num:
+                    self._write("num", fd, str(node.num), f"{where}/num")
+                else:
+                    self._write_zero(fd, node.name, node_fd)
         except OSError as first:
             try:
                 self._call("rmdir", where, files.rmdir, node.name, node_fd)

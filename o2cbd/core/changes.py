@@ -9,6 +9,9 @@ from o2cbd.core.gap import gap
 from o2cbd.core.model import LeftOut, Membership, Pending, Step, Why
 
 
+_QUIET = frozenset({Why.HELD, Why.UNSETTLED})
+
+
 def membership_changes(before: Membership | None, now: Membership) -> list[reports.Report]:
     """Say who joined, left or came back unseen, and what became of quorum.
 
@@ -61,18 +64,19 @@ def pending_changes(
 ) -> list[reports.Report]:
     """Say what waits that did not, or for another reason, and what waits no longer.
 
-    Steps that a hold keeps back are not told one by one: the hold itself is.
+    Steps that a hold keeps back are not told one by one: the hold itself is. Nor is a removal that
+    waits for a moment, as each does.
     """
     told: list[reports.Report] = []
     for step, pending in now.items():
         old = before.get(step)
-        if pending.why is Why.HELD or (old is not None and _same(old, pending)):
+        if pending.why in _QUIET or (old is not None and _same(old, pending)):
             continue
         told.append(reports.PendingBegan(pending=pending))
     told.extend(
         reports.PendingEnded(pending=old, done=step in done)
         for step, old in before.items()
-        if step not in now and old.why is not Why.HELD
+        if step not in now and old.why not in _QUIET
     )
     return told
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from o2cbd.core import effects, events, reports
-from o2cbd.core.changes import left_out_changes, membership_changes
+from o2cbd.core.changes import membership_changes
 from o2cbd.core.connection import Connection
 from o2cbd.core.holders import Holders
 from o2cbd.core.ledger import Ledger, pause_us
@@ -151,6 +151,7 @@ class Controller:
 
     def _on_connected(self) -> Effects:
         told = self._connection.reached()
+        self._view.unsettle()
         self._view.block("the membership was not read yet")
         self._look_at_once()
         return [*_tell(told), *self._listen(Phase.LISTENING)]
@@ -218,10 +219,10 @@ class Controller:
         ]
 
     def _with_what_is_unknown(self, usage: Usage) -> Usage:
-        """Say that nobody could be asked who holds: the semaphore goes by the cluster's name."""
-        if self._view.membership is not None:
+        """Add that nobody could be asked who holds: the semaphore goes by the cluster's name."""
+        if self._view.cluster_known:
             return usage
-        unknown = "who holds: the cluster's name is not known yet"
+        unknown = "who holds: it is not known which cluster this node is in"
         return replace(usage, unreadable=(*usage.unreadable, unknown))
 
     # --- the pass: what should be ---------------------------------------------------------------
@@ -251,13 +252,14 @@ class Controller:
         self._unread_memberships = 0
         self._connection.proved()
         told = _tell(*membership_changes(self._view.membership, membership))
-        wrong = self._view.take(membership)
+        wrong = self._view.take(membership, self._now_us)
         if wrong is not None:
             return self._wrong_cluster(wrong)
         problem = self._view.no_step()
         if problem:
             self._end_pass()
-            return [*told, *self._block(problem)]
+            self._view.desire()
+            return [*told, *_tell(*self._view.news()), *self._block(problem)]
         return [*told, *self._read_tables()]
 
     def _wrong_cluster(self, wrong: reports.WrongCluster) -> Effects:
@@ -292,10 +294,9 @@ class Controller:
     def _on_tables(self, tables: Tables) -> Effects:
         self._unread_tables = 0
         self._schedule.read(good=True)
-        left_out = self._view.left_out
         refused = {**self._ledger.refusals(self._now_us), **self._work.tried}
-        difference = self._view.compare(tables, refused)
-        told = _tell(*left_out_changes(left_out, self._view.left_out))
+        difference = self._view.compare(tables, refused, self._now_us)
+        told = _tell(*self._view.news())
         if not self._work.begin_round(difference):
             return [*told, *self._let_go(), *self._settle(difference)]
         self._view.differs()
@@ -366,6 +367,7 @@ class Controller:
             self._waiting.next_look_us(
                 self._now_us, self._timing.pinned_retry_us, self._timing.retry_max_us
             ),
+            self._view.settled_us if self._waiting.unsettled else None,
         )
         return _tell(*told)
 

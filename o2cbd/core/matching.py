@@ -48,14 +48,14 @@ class Matching:
         for entry in entries[start:now_end]:
             touched.add(entry.name)
             self._entries[entry.name] = entry
-            for claim in (entry.num, entry.address):
+            for claim in _claims_of(entry):
                 self._owners.setdefault(claim, set()).add(entry.name)
         self._seen_nodes, self._seen_entries = nodes, entries
         for name in touched:
             self._look_again(name)
 
     def _disown(self, entry: Entry) -> None:
-        for claim in (entry.num, entry.address):
+        for claim in _claims_of(entry):
             names = self._owners[claim]
             names.discard(entry.name)
             if not names:
@@ -95,21 +95,27 @@ class Matching:
     def owners(self, node: Node) -> frozenset[str]:
         """Return the names of entries, the node's own aside, that have its num or its address.
 
-        A num that was never written reads 0, which no wanted node has.
+        Whoever may have num 0 is taken to have it.
         """
         by_num = self._owners.get(node.num, _NOBODY)
         by_address = self._owners.get(node.address, _NOBODY)
         return frozenset((by_num | by_address) - {node.name})
 
 
+def _claims_of(entry: Entry) -> tuple[int | str, ...]:
+    """Return what an entry has that no other may have; no num that certainly is not written."""
+    unwritten = entry.num == 0 and entry.half_made
+    return (entry.address,) if unwritten else (entry.num, entry.address)
+
+
 def _is_well(node: Node, entry: Entry) -> bool:
     """True when the entry can stay as it is; whether our own is local is looked at apart.
 
-    A wanted node's num, address and port are none that an unset attribute reads as, so an entry
-    that has them is complete.
+    A wanted node's address and port are none that an unset attribute reads as.
     """
     return (
         entry.num == node.num
+        and entry.num_written
         and entry.address == node.address
         and entry.port == node.port
         and (node.local or not entry.local)

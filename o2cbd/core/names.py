@@ -10,6 +10,8 @@ from o2cbd.core.model import (
     UNSET_ADDRESS,
 )
 
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+
 # Patterns, since every pass looks at every member.
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _IPV4 = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}")
@@ -45,9 +47,9 @@ def address_problem(address: str) -> str | None:
 
 
 def cluster_name_problem(name: str) -> str | None:
-    """Say why OCFS2's tools cannot use this cluster name; None when they can."""
+    """Return why OCFS2's tools cannot use this cluster name; None when they can."""
     if not name:
-        return "the cluster manager gives an empty cluster name"
+        return "the cluster manager gives no cluster name"
     if len(name) > CLUSTER_NAME_MAX_CHARS:
         return (
             f"the cluster name {name!r} has {len(name)} characters, OCFS2 takes "
@@ -56,3 +58,17 @@ def cluster_name_problem(name: str) -> str | None:
     if not (name.isascii() and name.isalnum()):
         return f"the cluster name {name!r} is not alphanumeric, OCFS2 takes no other"
     return None
+
+
+def proposed_cluster_name(name: str) -> str:
+    """Return a name that OCFS2 takes, as near to this one as can be; equal on all nodes."""
+    kept = "".join(char for char in name if char.isascii() and char.isalnum())
+    return kept[:CLUSTER_NAME_MAX_CHARS] or "ocfs2"
+
+
+def nodes_section(name: str) -> str:
+    """Return the heading of a node's settings, as TOML writes it: `[nodes.alpha]`."""
+    if _BARE_KEY.fullmatch(name) is not None:
+        return f"[nodes.{name}]"
+    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+    return f'[nodes."{escaped}"]'

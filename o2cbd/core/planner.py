@@ -84,11 +84,14 @@ def _plan_cluster(wanted: Wanted) -> Plan:
     foreign = wanted.permits.tables.clusters
     if foreign:
         reason = (
-            f"the cluster {foreign[0]} is in configfs, and a kernel holds one: it is left alone;"
-            " done when it is gone"
+            f"the cluster {spell(foreign[0])} is in configfs, and a kernel holds one: it is left"
+            " alone; done when it is gone: if nothing uses it any more, o2cbd flush --cluster"
+            f" {spell(foreign[0])} takes it away"
         )
         pending = Pending(step=step, why=Why.FOREIGN_CLUSTER, reason=reason, errno=errno.ENOSPC)
         return Plan(steps=(), pending=(pending,))
+    if not wanted.desired.has_local:
+        return Plan(steps=(), pending=())  # nothing could be mounted with it
     refusal = wanted.refused.get(step)
     if refusal is not None:
         return Plan(steps=(), pending=(explain(step, refusal),))
@@ -181,6 +184,8 @@ class _Round:
             return None
         if entry.port not in {0, node.port} or entry.address not in {UNSET_ADDRESS, node.address}:
             return None
+        if entry.doubtful and node.num and self._matching.owners(node):
+            return None  # it may be a whole node with num 0: its replacement waits for the owner
         steps: list[Step] = []
         if entry.port == 0:
             steps.append(self._set(node, "ipv4_port", str(node.port)))
@@ -190,7 +195,7 @@ class _Round:
         refusals = [self._refused[step] for step in steps if step in self._refused]
         if entry.half_made:
             return None if refusals else steps  # it is made new instead
-        # Only EBUSY proves that its num was written after all, as 0.
+        # Only EBUSY proves that its num was written after all, as 0, where another is wanted.
         return None if any(one.errno == errno.EBUSY for one in refusals) else steps
 
     def _holds_zero(self, entry: Entry, node: Node) -> bool:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from operator import attrgetter
 
 from o2cbd.core.gap import gap
@@ -18,11 +18,17 @@ from o2cbd.core.model import (
     Member,
     Membership,
     Node,
+    Remark,
 )
-from o2cbd.core.names import address_problem, is_ipv4, node_name_problem
+from o2cbd.core.names import address_problem, is_ipv4, node_name_problem, nodes_section
+from o2cbd.core.reports import spell
 from o2cbd.core.rules import NodeOverride, Scope, TableRules
 
-PORT_MAX_CHARS = 5
+NUMBER_MAX_CHARS = 5
+"""No port and no num has more digits."""
+
+NAMED_AT_MOST = 8
+"""So many of the manager's names are told where settings are nobody's."""
 
 _NO_OVERRIDE = NodeOverride()
 _Claim = tuple[str, int | str]
@@ -39,6 +45,12 @@ class Desired:
     """Sorted by num; no two share a num, an address or a name."""
     left_out: tuple[LeftOut, ...]
     """Sorted by id."""
+    remarks: tuple[Remark, ...] = ()
+
+    @property
+    def has_local(self) -> bool:
+        """True when this host's own node is to be in the table."""
+        return any(node.local for node in self.nodes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +58,7 @@ class _Candidate:
     id: int
     node: Node
     incumbent: bool
-    """A live member whose right entry is there already."""
+    """A live member whose right entry is there already, or stays whatever the list says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +69,7 @@ class _Made:
     member: bool
     node: Node | None = None
     left_out: LeftOut | None = None
+    remark: Remark | None = None
 
 
 class Table:
@@ -76,6 +89,7 @@ class Table:
         self._claims: Counter[_Claim] = Counter()
         """How many nodes claim a thing; only what is claimed is in it."""
         self._last: tuple[Membership, Desired] | None = None
+        self._proposals: _Proposals = _Proposals(offset=None, nums={})
 
     def desired(self, membership: Membership, actual: Sequence[Entry] = ()) -> Desired:
         """See `desired_table`."""
@@ -86,13 +100,18 @@ class Table:
         self._take(membership)
         left_out = [made.left_out for made in self._made if made.left_out is not None]
         kept = [made.node for made in self._made if made.node is not None]
-        plain = len(self._claims) == _CLAIMS * len(kept)
+        unlisted = [one for one in membership.members if not one.listed]
+        plain = len(self._claims) == _CLAIMS * len(kept) and not unlisted
         if not plain:
-            kept, clashing = _without_duplicates(_candidates(self._made, actual))
+            staying = _staying(unlisted, membership, self._rules, actual)
+            candidates = [*staying, *_candidates(self._made, actual)]
+            kept, clashing = _without_duplicates(candidates, self._rules)
             left_out.extend(clashing)
+        remarks = [made.remark for made in self._made if made.remark is not None]
         desired = Desired(
             nodes=tuple(sorted(kept, key=_num_of)),
             left_out=tuple(sorted(left_out, key=lambda left: (left.id, left.name))),
+            remarks=(*_settings_of_nobody(membership, self._rules), *remarks),
         )
         if plain:  # no two claim one thing, so what is there has no say in it
             self._last = (membership, desired)
@@ -100,8 +119,9 @@ class Table:
 
     def _take(self, membership: Membership) -> None:
         """Find out what becomes of everybody in scope who is not as in the reading before."""
-        if membership.local_id != self._local_id:
-            self._local_id = membership.local_id
+        proposals = _propose(membership, self._rules)
+        if membership.local_id != self._local_id or proposals != self._proposals:
+            self._local_id, self._proposals = membership.local_id, proposals
             self._listed, self._made = (), []
             self._claims.clear()
         listed = _in_scope(membership, self._rules.scope)
@@ -116,15 +136,57 @@ class Table:
         self._listed = listed
 
     def _make(self, listed: Member | Absentee) -> _Made:
-        override = self._rules.nodes.get(listed.name, _NO_OVERRIDE)
         local = listed.id == self._local_id
-        problem, node = _node_of(listed, self._rules, override, local=local)
+        problem, node = self._node_of(listed, local=local)
+        name = listed.name if isinstance(listed, Member) and not listed.listed else called(listed)
         return _Made(
             id=listed.id,
             member=isinstance(listed, Member),
             node=node,
-            left_out=LeftOut(id=listed.id, name=listed.name, reason=problem) if problem else None,
+            left_out=LeftOut(id=listed.id, name=name, reason=problem) if problem else None,
+            remark=None if node is None or listed.name else _nameless(node, listed.id),
         )
+
+    def _node_of(self, listed: Member | Absentee, *, local: bool) -> tuple[str, Node | None]:
+        """Return ("", the node), or (the reason why there is none, None)."""
+        rules, name = self._rules, called(listed)
+        num = num_of(listed, rules)
+        problem = _another_id(listed)
+        if problem is None and num is None:
+            problem = self._no_num(listed)
+        problem = problem or node_name_problem(name)
+        if problem is not None or num is None:
+            return problem or "", None
+        override = rules.nodes.get(name, _NO_OVERRIDE)
+        address = override.address or listed.advice.address or _chosen(listed.addresses, rules)
+        if address is None:
+            return _no_address(listed, rules), None
+        problem = address_problem(address)
+        if problem is not None:
+            return f"{problem}: {_proposed_address(listed, rules)}", None
+        port = override.port or _advised_port(listed.advice) or rules.port
+        if not 0 < port <= MAX_PORT:
+            advised = listed.advice.port
+            return f"its o2cb_port {advised!r} is no port: it takes 1..{MAX_PORT}", None
+        return "", Node(name=name, num=num, address=address, port=port, local=local)
+
+    def _no_num(self, listed: Member | Absentee) -> str:
+        """Return why a node has no num, and the line that would give it one."""
+        if listed.id == 0:
+            return "node id 0 is a quorum disk, not a node"
+        advised, offset, file = listed.advice.num, self._rules.num_offset, self._rules.settings_file
+        if advised is not None:
+            found = f"its o2cb_num {advised!r} is no o2cb number: it takes 0..{MAX_NUM}"
+        elif offset:
+            found = f"its node id {listed.id} with num_offset {offset} is no o2cb number"
+            found += f" (0..{MAX_NUM})"
+        else:
+            found = f"its node id {listed.id} is no o2cb number (0..{MAX_NUM})"
+        if self._proposals.offset is not None:
+            line = f"[table] num_offset = {self._proposals.offset}"
+        else:
+            line = f"{nodes_section(called(listed))} num = {self._proposals.nums[listed.id]}"
+        return f"{found}: write {line} in {file} on all nodes"
 
 
 def desired_table(
@@ -163,46 +225,135 @@ def is_right(entry: Entry | None, node: Node) -> bool:
     )
 
 
+def called(listed: Member | Absentee) -> str:
+    """Return the name of a node in the table: the manager's, or one made of its id."""
+    return listed.name or f"node{listed.id}"
+
+
+def num_of(listed: Member | Absentee, rules: TableRules) -> int | None:
+    """Return the o2cb number of a node; None where it has none.
+
+    The settings' own comes first, then the manager's configuration, then the id.
+    """
+    num = rules.nodes.get(called(listed), _NO_OVERRIDE).num
+    if num is None and listed.advice.num is not None:
+        num = _number(listed.advice.num)
+    elif num is None:
+        num = listed.id + rules.num_offset if listed.id else -1
+    return num if 0 <= num <= MAX_NUM else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Proposals:
+    """What would give nodes without a num one; the same on all nodes that have one list."""
+
+    offset: int | None
+    """Where one `num_offset` would do for all."""
+    nums: Mapping[int, int]
+    """By node id, where none would, or where it would renumber nodes that have a num."""
+
+
+def _propose(membership: Membership, rules: TableRules) -> _Proposals:
+    listed = (*membership.members, *membership.absentees)
+    nums = {one.id: num_of(one, rules) for one in listed}
+    lacking = sorted(node_id for node_id, num in nums.items() if num is None and node_id)
+    if not lacking:
+        return _Proposals(offset=None, nums={})
+    by_rule = [one for one in listed if one.id and one.advice.num is None]
+    by_rule = [one for one in by_rule if rules.nodes.get(called(one), _NO_OVERRIDE).num is None]
+    ids = [one.id for one in by_rule]
+    if ids and sorted(ids) == lacking and max(ids) - min(ids) < MAX_NUM:
+        used = {num for num in nums.values() if num is not None}
+        offset = 1 - min(ids)
+        if used.isdisjoint(node_id + offset for node_id in ids):
+            return _Proposals(offset=offset, nums={})
+    taken = {num for num in nums.values() if num is not None}
+    free = (num for num in (*range(1, MAX_NUM + 1), 0) if num not in taken)
+    return _Proposals(offset=None, nums={node_id: next(free, 0) for node_id in lacking})
+
+
+def _another_id(listed: Member | Absentee) -> str | None:
+    """Return why what the list says of a node cannot be followed: it runs under another id."""
+    if isinstance(listed, Absentee):
+        if listed.runs_as is None:
+            return None
+        return (
+            f"the node list gives it id {listed.id}, and it runs as id {listed.runs_as}: write"
+            f" nodeid: {listed.runs_as} in its node {{}} block and reload, or restart its cluster"
+            f" manager so that it runs as {listed.id}"
+        )
+    if listed.listed:
+        return None
+    return (
+        f"it runs as id {listed.id}, which the node list does not have: write nodeid:"
+        f" {listed.id} in its node {{}} block and reload, or restart its cluster manager so that"
+        " it runs as the list says"
+    )
+
+
+def _staying(
+    unlisted: Iterable[Member], membership: Membership, rules: TableRules, actual: Iterable[Entry]
+) -> list[_Candidate]:
+    """Return the entries of members that the list does not have: they stay as they are.
+
+    A running node's id cannot be changed by a file, so nothing that a file says is about it.
+    """
+    by_num = {entry.num: entry for entry in actual if entry.complete}
+    blocks = {one.runs_as: one for one in membership.absentees if one.runs_as is not None}
+    staying = []
+    for member in unlisted:
+        block = blocks.get(member.id)
+        known = member if block is None else replace(block, id=member.id)
+        entry = by_num.get(-1 if (num := num_of(known, rules)) is None else num)
+        if entry is not None:
+            node = Node(
+                name=entry.name,
+                num=entry.num,
+                address=entry.address,
+                port=entry.port,
+                local=entry.local,
+            )
+            staying.append(_Candidate(id=member.id, node=node, incumbent=True))
+    return staying
+
+
+def _nameless(node: Node, node_id: int) -> Remark:
+    return Remark(
+        text=f"node id {node_id} has no name in the manager's configuration: it is called"
+        f" {node.name} here",
+        warning=False,
+    )
+
+
+def _settings_of_nobody(membership: Membership, rules: TableRules) -> Iterator[Remark]:
+    """Warn of `[nodes.X]` where the manager has no X."""
+    if not rules.nodes:
+        return
+    names = [called(one) for one in (*membership.members, *membership.absentees)]
+    for name in sorted(rules.nodes.keys() - set(names)):
+        alike = [one for one in names if one.split(".")[0].lower() == name.split(".")[0].lower()]
+        there = sorted(alike or names)
+        more = f" and {len(there) - NAMED_AT_MOST} more" if len(there) > NAMED_AT_MOST else ""
+        spelled = ", ".join(map(spell, there[:NAMED_AT_MOST])) + more
+        text = f"{nodes_section(name)}: no such node; the manager has {spelled or 'no nodes'}"
+        yield Remark(text=text, warning=True)
+
+
 def _in_scope(membership: Membership, scope: Scope) -> tuple[Member | Absentee, ...]:
     if scope is Scope.CONFIGURED:
         return (*membership.members, *membership.absentees)
     return membership.members
 
 
-def _node_of(
-    listed: Member | Absentee, rules: TableRules, override: NodeOverride, *, local: bool
-) -> tuple[str, Node | None]:
-    """Return ("", the node), or (the reason why there is none, None)."""
-    problem = _id_problem(listed.id) or node_name_problem(listed.name)
-    if problem is not None:
-        return problem, None
-    address = override.address or listed.advice.address or _chosen(listed.addresses, rules)
-    if address is None:
-        return _no_address(listed, rules), None
-    problem = address_problem(address)
-    if problem is not None:
-        return problem, None
-    port = override.port or _advised_port(listed.advice) or rules.port
-    if not 0 < port <= MAX_PORT:
-        advised = listed.advice.port
-        return f"its o2cb_port {advised!r} is no port: it takes 1..{MAX_PORT}", None
-    return "", Node(name=listed.name, num=listed.id, address=address, port=port, local=local)
-
-
-def _id_problem(node_id: int) -> str | None:
-    if node_id == 0:
-        return "node id 0 is a quorum disk, not a node"
-    if not 0 < node_id <= MAX_NUM:
-        return f"its node id {node_id} is no o2cb number: give it one of 1..{MAX_NUM}"
-    return None
-
-
 def _advised_port(advice: Advice) -> int:
     """Return the port, 0 where none is given, -1 where what is given is none."""
-    if advice.port is None:
-        return 0
-    plain = advice.port.isascii() and advice.port.isdecimal() and len(advice.port) <= PORT_MAX_CHARS
-    return (int(advice.port) or -1) if plain else -1
+    return 0 if advice.port is None else _number(advice.port) or -1
+
+
+def _number(text: str) -> int:
+    """Return a decimal number that is not too long, -1 for any other text."""
+    plain = text.isascii() and text.isdecimal() and len(text) <= NUMBER_MAX_CHARS
+    return int(text) if plain else -1
 
 
 def _chosen(addresses: Sequence[str], rules: TableRules) -> str | None:
@@ -220,7 +371,7 @@ def _chosen(addresses: Sequence[str], rules: TableRules) -> str | None:
 
 
 def _no_address(listed: Member | Absentee, rules: TableRules) -> str:
-    remedy = f'set [nodes."{listed.name}"] address'
+    remedy = _proposed_address(listed, rules)
     known = ", ".join(filter(None, listed.addresses))
     if rules.ring is not None:
         own = "".join(listed.addresses[rules.ring : rules.ring + 1])
@@ -233,6 +384,14 @@ def _no_address(listed: Member | Absentee, rules: TableRules) -> str:
     if isinstance(listed, Absentee):
         return f"not a member, and the cluster manager has no address of it: {remedy}"
     return f"the cluster manager gives no address of it: {remedy}"
+
+
+def _proposed_address(listed: Member | Absentee, rules: TableRules) -> str:
+    """Return what to write where no address of a node can be used; one that it has, if any."""
+    there = next((one for one in listed.addresses if not address_problem(one)), None)
+    value = there or "its IPv4 address"
+    line = f'{nodes_section(called(listed))} address = "{value}"'
+    return f"write {line} in {rules.settings_file} on all nodes"
 
 
 def _candidates(everybody: Iterable[_Made], actual: Iterable[Entry]) -> list[_Candidate]:
@@ -249,12 +408,14 @@ def _candidates(everybody: Iterable[_Made], actual: Iterable[Entry]) -> list[_Ca
 
 
 def _without_duplicates(
-    candidates: Iterable[_Candidate],
+    candidates: Sequence[_Candidate], rules: TableRules
 ) -> tuple[list[Node], list[LeftOut]]:
     """Let each num, address and name go to one candidate, the same on every node."""
     owner: dict[_Claim, _Candidate] = {}
     kept: list[Node] = []
     clashing: list[LeftOut] = []
+    nums = {candidate.node.num for candidate in candidates}
+    free = next((num for num in range(1, MAX_NUM + 1) if num not in nums), 0)
     for candidate in sorted(candidates, key=lambda one: (not one.incumbent, one.id, one.node.name)):
         node = candidate.node
         claims = _claims_of(node)
@@ -269,7 +430,17 @@ def _without_duplicates(
             LeftOut(
                 id=candidate.id,
                 name=node.name,
-                reason=f"{what} {value} belongs to node {other.node.name} (id {other.id}) already",
+                reason=f"{what} {value} belongs to node {spell(other.node.name)} (id {other.id})"
+                f" already: {_remedy(what, node, rules, free)}",
             )
         )
     return kept, clashing
+
+
+def _remedy(what: str, node: Node, rules: TableRules, free_num: int) -> str:
+    """Return what to write where two nodes claim one thing."""
+    if what == "name":
+        return "give it a name of its own in the cluster manager's configuration"
+    value = '"its IPv4 address"' if what == "address" else str(free_num)
+    line = f"{nodes_section(node.name)} {what} = {value}"
+    return f"write {line} in {rules.settings_file} on all nodes"

@@ -5,11 +5,22 @@ from __future__ import annotations
 import errno
 from collections.abc import Collection, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from o2cbd.core.model import UNSET_ADDRESS, Entry, Membership, Node, Quorum, Tables, Why
+from o2cbd.core.model import (
+    UNSET_ADDRESS,
+    Absentee,
+    Entry,
+    Member,
+    Membership,
+    Node,
+    Quorum,
+    Tables,
+    Why,
+)
+from o2cbd.core.policy import called, num_of
 from o2cbd.core.reports import spell
-from o2cbd.core.rules import QuorumRule, RemovalRules, TwoNodeRule
+from o2cbd.core.rules import SECOND_US, MajorityRule, QuorumRule, RemovalRules, TableRules, TwoNodeRule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +59,10 @@ class Permits:
     tables: Tables
     forgotten: AbstractSet[str]
     """Names of nodes of which the operator said that they are down."""
+    table: TableRules = field(default_factory=TableRules)
+    """How entries are told from each other's nodes."""
+    settled: bool = True
+    """Members and quorum have been the same for long enough."""
 
 
 def gate(removal: Removal, permits: Permits) -> Gate | None:
@@ -74,7 +89,8 @@ def gate(removal: Removal, permits: Permits) -> Gate | None:
         return None
     return (
         _quorum_gate(permits)
-        or _two_node_gate(removal, permits)
+        or _loss_gate(removal, permits)
+        or _settle_gate(permits)
         or _pin_gate(entry, permits.tables.live_nums)
     )
 
@@ -108,21 +124,67 @@ def _quorum_gate(permits: Permits) -> Gate | None:
     return None
 
 
-def _two_node_gate(removal: Removal, permits: Permits) -> Gate | None:
-    """Say that a lost node's entry waits; that of a node which is here is only replaced."""
+def _loss_gate(removal: Removal, permits: Permits) -> Gate | None:
+    """Return why a lost node's entry waits; that of a node which is here is only replaced.
+
+    The manager's quorum does not prove that a lost node is down where two nodes count as one, where
+    somebody lowered the expected votes, or where a disk or a device votes for both halves.
+    """
     membership, entry = permits.membership, removal.entry
-    if not membership.two_node or permits.rules.two_node is TwoNodeRule.ALLOW:
+    if removal.local or entry.name in permits.forgotten or membership.quorum is Quorum.NONE:
         return None
-    if removal.local or entry.name in permits.forgotten:
+    if any(_is_about(entry, one, permits) for one in membership.members):
         return None
-    if any(entry.num == one.id or entry.name == one.name for one in membership.members):
+    if any(one.fenced and _is_about(entry, one, permits) for one in membership.absentees):
         return None
-    if any(one.fenced and entry.num == one.id for one in membership.absentees):
+    lost, rules = spell(entry.name), permits.rules
+    if membership.two_node:
+        if rules.two_node is TwoNodeRule.ALLOW:
+            return None
+        return Gate(
+            why=Why.TWO_NODE,
+            reason="in a cluster of two nodes quorum does not prove that it is down: done when it"
+            f" returns or is fenced, or by o2cbd forget {lost} once it is surely down",
+        )
+    here, everybody = _votes(membership)
+    if rules.majority is MajorityRule.TRUST_MANAGER or 2 * here > everybody:
         return None
     return Gate(
-        why=Why.TWO_NODE,
-        reason="in a cluster of two nodes quorum does not prove that it is down: done when it"
-        f" returns or is fenced, or by o2cbd forget {spell(entry.name)} once it is surely down",
+        why=Why.MINORITY,
+        reason=f"the members have {here} of the {everybody} votes of all listed nodes, and no"
+        " majority proves that it is down, whatever the manager's quorum says (lowered expected"
+        " votes, last_man_standing, a disk or device): done when more return or it is fenced, or by"
+        f" o2cbd forget {lost} once it is surely down; or write [removals] majority ="
+        f' "trust-manager" in {permits.table.settings_file} on all nodes',
+    )
+
+
+def _is_about(entry: Entry, listed: Member | Absentee, permits: Permits) -> bool:
+    """True when the entry is this node's, by its name or by its num."""
+    return entry.name == called(listed) or entry.num == num_of(listed, permits.table)
+
+
+def _votes(membership: Membership) -> tuple[int, int]:
+    """Return the votes of the members and those of all listed nodes, devices aside.
+
+    Where the manager does not give everybody's votes, or nobody has one, nodes are counted.
+    """
+    members = [one.votes for one in membership.members if one.id and one.listed]
+    away = [one.votes for one in membership.absentees if one.id and one.runs_as is None]
+    known = [votes for votes in (*members, *away) if votes is not None]
+    if len(known) == len(members) + len(away) and sum(known):
+        here = [votes for votes in members if votes is not None]
+        return sum(here), sum(known)
+    return len(members), len(members) + len(away)
+
+
+def _settle_gate(permits: Permits) -> Gate | None:
+    if permits.settled:
+        return None
+    seconds = permits.rules.settle_us / SECOND_US
+    return Gate(
+        why=Why.UNSETTLED,
+        reason=f"members or quorum changed less than {seconds:g} s ago: done when they stand still",
     )
 
 

@@ -7,7 +7,7 @@ import errno
 from dataclasses import dataclass, fields
 from typing import ClassVar
 
-from o2cbd.core.model import AddNode, CreateCluster, Pending, SetAttribute, Step
+from o2cbd.core.model import AddNode, CreateCluster, Pending, Remark, SetAttribute, Step
 
 
 class Severity(enum.Enum):
@@ -240,6 +240,32 @@ class NodeLeftOut(Report):
     @property
     def text(self) -> str:
         return f"node {spell(self.name)} (id {self.id}) is left out: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remarked(Report):
+    """Something in the configuration that stops nothing and that the operator should know."""
+
+    code = "remark"
+    severity = Severity.NOTICE
+    remark: str
+
+    @property
+    def text(self) -> str:
+        return self.remark
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemarkedMistake(Remarked):
+    """A remark of what surely is a mistake."""
+
+    code = "remark-mistake"
+    severity = Severity.WARNING
+
+
+def of_remark(remark: Remark) -> Remarked:
+    """Return the report of a remark."""
+    return (RemarkedMistake if remark.warning else Remarked)(remark=remark.text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

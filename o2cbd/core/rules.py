@@ -12,6 +12,9 @@ from o2cbd.core.subnet import Subnet
 
 SECOND_US = 1_000_000
 
+SETTINGS_FILE = "/etc/o2cbd/o2cbd.toml"
+"""Where the operator's decisions are, unless another file was named."""
+
 
 class Scope(enum.Enum):
     """Whose nodes the table holds."""
@@ -68,6 +71,8 @@ class TableRules:
     """The address of this ring counts; None: the first IPv4 one. Not together with `subnet`."""
     subnet: Subnet | None = None
     """The first address in it counts."""
+    settings_file: str = SETTINGS_FILE
+    """Named where a line is proposed to the operator."""
 
     @property
     def want_every_address(self) -> bool:

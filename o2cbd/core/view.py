@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from operator import is_
 
 from o2cbd.core import reports
+from o2cbd.core.changes import left_out_changes
 from o2cbd.core.fingerprint import Fingerprint
 from o2cbd.core.matching import Matching
 from o2cbd.core.model import (
@@ -15,15 +16,16 @@ from o2cbd.core.model import (
     LeftOut,
     Membership,
     Pending,
+    Remark,
     State,
     Status,
     Step,
     Tables,
     Vote,
 )
-from o2cbd.core.names import cluster_name_problem
+from o2cbd.core.names import cluster_name_problem, proposed_cluster_name
 from o2cbd.core.planner import Plan, Wanted, plan
-from o2cbd.core.policy import Desired, Table
+from o2cbd.core.policy import Desired, Table, called
 from o2cbd.core.refusal import NOT_CONFIGFS_ERRNO, Refusal
 from o2cbd.core.removals import Permits
 from o2cbd.core.rules import Rules
@@ -36,7 +38,14 @@ class View:
         self._rules = rules
         self._table = Table(rules.table)
         self._cluster: str | None = None
+        self._followed: str | None = None
+        """The manager's name of the cluster, as first read."""
         self._membership: Membership | None = None
+        self._counting: tuple[object, ...] | None = None
+        """What must stand still before a removal; None: not known, or not since when."""
+        self._settled_us = 0
+        """When it will have stood still for long enough."""
+        self._told: tuple[tuple[LeftOut, ...], tuple[Remark, ...]] = ((), ())
         self._own_name: str | None = None
         self._entries: tuple[Entry, ...] = ()
         self._fingerprints = Fingerprint()
@@ -55,8 +64,14 @@ class View:
 
     @property
     def cluster(self) -> str | None:
-        """The cluster's name as first read; None before, and while it is none that OCFS2 takes."""
+        """The name of OCFS2's cluster; None before it is known, and while OCFS2 takes none such."""
         return self._cluster
+
+    @property
+    def cluster_known(self) -> bool:
+        """True while it is known which cluster this node is in, and so who may hold."""
+        now = self._membership
+        return now is not None and self._cluster is not None and now.cluster == self._followed
 
     @property
     def membership(self) -> Membership | None:
@@ -64,9 +79,9 @@ class View:
         return self._membership
 
     @property
-    def left_out(self) -> tuple[LeftOut, ...]:
-        """Who is left out, as of the last comparison."""
-        return self._desired.left_out
+    def settled_us(self) -> int:
+        """When members and quorum will have been the same for long enough, or since when."""
+        return self._settled_us
 
     @property
     def own_name(self) -> str | None:
@@ -78,26 +93,35 @@ class View:
         self._read_membership()
         return self._own_name
 
-    def take(self, membership: Membership) -> reports.WrongCluster | None:
+    def take(self, membership: Membership, now_us: int) -> reports.WrongCluster | None:
         """Take a reading in.
 
         Returns:
             What to tell before the end, when the very first name is not the operator's.
         """
         if membership is not self._membership:
-            own = (one.name for one in membership.members if one.id == membership.local_id)
+            own = (called(one) for one in membership.members if one.id == membership.local_id)
             self._own_name = next(own, None)
         self._membership = membership
+        counting = _who_counts(membership)
+        if counting != self._counting:
+            self._counting = counting
+            self._settled_us = now_us + self._rules.removals.settle_us
         if self._forgotten:
-            self._forgotten -= {member.name for member in membership.members}
+            self._forgotten -= {called(member) for member in membership.members}
         if self._cluster is not None:
             return None
         confirmed = self._rules.cluster
         if confirmed is not None and membership.cluster not in {"", confirmed}:
             return reports.WrongCluster(wanted=confirmed, found=membership.cluster)
-        if cluster_name_problem(membership.cluster) is None:
-            self._cluster = membership.cluster
+        name = self._rules.o2cb_name or membership.cluster
+        if cluster_name_problem(name) is None:
+            self._cluster, self._followed = name, membership.cluster
         return None
+
+    def unsettle(self) -> None:
+        """Note that nobody knows what happened while there was no connection."""
+        self._counting = None
 
     def no_step(self) -> str:
         """Say why nothing at all may be done; "" when work may be done.
@@ -106,14 +130,20 @@ class View:
             LookupError: the membership was not read yet.
         """
         now = self._read_membership()
-        if self._cluster is not None and now.cluster != self._cluster:
+        if self._cluster is None:
+            line = f'[cluster] o2cb_name = "{proposed_cluster_name(now.cluster)}"'
             return (
-                f"the cluster's name was {self._cluster!r} and is {now.cluster!r} now: it is"
-                " never re-created under a running daemon; restart o2cbd if the new name is right"
+                f"{cluster_name_problem(now.cluster)}: write {line} in"
+                f" {self._rules.table.settings_file} on all nodes, and give mkfs.ocfs2 and"
+                " tunefs.ocfs2 that name"
             )
-        problem = cluster_name_problem(now.cluster)
-        if problem is not None:
-            return problem
+        if now.cluster != self._followed:
+            return (
+                f"the cluster's name was {self._followed!r} and is {now.cluster!r} now: it is"
+                " never re-created under a running daemon; if the new name is right: unmount OCFS2"
+                f" here, systemctl stop o2cbd, o2cbd flush --cluster {self._cluster}, systemctl"
+                " start o2cbd"
+            )
         return "" if self.own_name is not None else "this node is not a member of its cluster"
 
     def forget(self, node: str) -> str:
@@ -123,7 +153,7 @@ class View:
             Why that cannot be; "" when it was taken.
         """
         members = () if self._membership is None else self._membership.members
-        if any(member.name == node for member in members):
+        if any(called(member) == node for member in members):
             return "it is a member now"
         if all(entry.name != node for entry in self._entries):
             return "it is not in the table"
@@ -132,27 +162,50 @@ class View:
 
     # --- the comparison
 
-    def compare(self, tables: Tables, refused: Mapping[Step, Refusal]) -> Plan:
+    def desire(self) -> None:
+        """Find out who should be in the table, where no comparison follows.
+
+        Raises:
+            LookupError: the membership was not read yet.
+        """
+        self._desired = self._table.desired(self._read_membership(), self._entries)
+
+    def news(self) -> list[reports.Report]:
+        """Report who is left out newly, and what is new to remark."""
+        (left_out, remarks), now = self._told, self._desired
+        self._told = (now.left_out, now.remarks)
+        return [
+            *left_out_changes(left_out, now.left_out),
+            *(reports.of_remark(one) for one in now.remarks if one not in remarks),
+        ]
+
+    def compare(self, tables: Tables, refused: Mapping[Step, Refusal], now_us: int) -> Plan:
         """Compare what should be with what was read back.
 
         Raises:
             LookupError: the membership was not read yet.
         """
         membership = self._read_membership()
-        plain = not refused and not self._forgotten
+        settled = now_us >= self._settled_us
+        plain = settled and not refused and not self._forgotten
         before, self._compared = self._compared, None
         if plain and before is not None and before[:2] == (membership, tables):
             # Most passes are resyncs that find what the last one found.
             self._compared = before
             return before[2]
-        found = self._compare(membership, tables, refused)
+        found = self._compare(membership, tables, refused, settled=settled)
         if plain or not (found.steps or found.pending):
             # Where there is no difference, refusals and an operator's word have no say.
             self._compared = (membership, tables, found)
         return found
 
     def _compare(
-        self, membership: Membership, tables: Tables, refused: Mapping[Step, Refusal]
+        self,
+        membership: Membership,
+        tables: Tables,
+        refused: Mapping[Step, Refusal],
+        *,
+        settled: bool,
     ) -> Plan:
         if tables.entries != self._entries:
             self._entries = tables.entries
@@ -162,13 +215,15 @@ class View:
         self._desired = self._table.desired(membership, tables.entries)
         permits = Permits(
             rules=self._rules.removals,
+            table=self._rules.table,
             membership=membership,
             tables=tables,
             forgotten=self._forgotten,
+            settled=settled,
         )
         return plan(
             Wanted(
-                cluster=membership.cluster,
+                cluster=self._cluster or "",
                 desired=self._desired,
                 attributes=self._rules.attributes,
                 permits=permits,
@@ -200,7 +255,8 @@ class View:
         """Note what a pass that went to its end has left."""
         self._blocked = _no_configfs(difference.pending)
         self._first_pass_done = self._first_pass_done or not self._blocked
-        was, self._synced = self._synced, not (difference.steps or difference.pending)
+        was = self._synced
+        self._synced = not (difference.steps or difference.pending or self._own_problem())
         if was or not self._synced:
             return []
         return [reports.Synced(nodes=len(self._entries), fingerprint=self._fingerprint)]
@@ -227,7 +283,7 @@ class View:
         membership = self._membership
         status = Status(
             state=state,
-            reason=self._blocked,
+            reason=self._blocked or self._own_problem(),
             cluster=self._cluster,
             local_id=None if membership is None else membership.local_id,
             quorum=None if membership is None else membership.quorum,
@@ -235,6 +291,7 @@ class View:
             entries=self._entries,
             pending=pending,
             left_out=self._desired.left_out,
+            remarks=self._desired.remarks,
             hold=hold,
             vote=vote,
             steps=steps,
@@ -243,6 +300,12 @@ class View:
         )
         self._status = (parts, status)
         return status
+
+    def _own_problem(self) -> str:
+        """Return why this host's own node is excluded from the table; "" while it is not."""
+        now = self._membership
+        own = (one for one in self._desired.left_out if now is not None and one.id == now.local_id)
+        return next((f"this node (id {one.id}) is excluded: {one.reason}" for one in own), "")
 
     def _state(self, *, stopping: bool, lost: bool, held: bool) -> State:
         if stopping:
@@ -254,6 +317,12 @@ class View:
         if held:
             return State.HELD
         return State.SYNCED if self._synced else State.PENDING
+
+
+def _who_counts(membership: Membership) -> tuple[object, ...]:
+    """Return what must stand still before a node is removed."""
+    members = tuple((member.id, member.incarnation) for member in membership.members)
+    return membership.quorum, members
 
 
 def _no_configfs(pendings: Iterable[Pending]) -> str:

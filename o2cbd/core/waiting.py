@@ -31,6 +31,11 @@ class Waiting:
         """The steps that are pending."""
         return self._pending.keys()
 
+    @property
+    def unsettled(self) -> bool:
+        """True while anything waits for members and quorum to stand still."""
+        return any(pending.why is Why.UNSETTLED for pending in self._told)
+
     def did(self, step: Step) -> None:
         """Note that a step was done; a pass that a notice ends has no comparison to tell it."""
         self._done.add(step)

@@ -24,6 +24,7 @@ from o2cbd.core.model import (
     Step,
     node_of,
 )
+from o2cbd.core.policy import called
 from o2cbd.core.reports import counted, describe, symbol
 
 SCHEMA = 1
@@ -52,7 +53,14 @@ _STEP_NAMES: dict[type[Step], str] = {
     RemoveNode: "remove-node",
 }
 
-_QUORATE = {Quorum.QUORATE: True, Quorum.INQUORATE: False, Quorum.UNKNOWN: None}
+_QUORATE = {Quorum.QUORATE: True, Quorum.INQUORATE: False}
+
+_QUORUM_TEXTS = {
+    Quorum.QUORATE: "quorate",
+    Quorum.INQUORATE: "not quorate",
+    Quorum.UNKNOWN: "quorum unknown",
+    Quorum.NONE: "static membership, no quorum",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,9 +103,10 @@ def status_json(status: Status, call: Call | None, wall: WallClock) -> dict[str,
         "reason": status.reason,
         "cluster": status.cluster,
         "local_id": status.local_id,
-        "quorate": None if status.quorum is None else _QUORATE[status.quorum],
+        "quorate": None if status.quorum is None else _QUORATE.get(status.quorum),
+        "quorum": None if status.quorum is None else status.quorum.value,
         "members": [
-            {"id": member.id, "name": member.name, "incarnation": member.incarnation}
+            {"id": member.id, "name": called(member), "incarnation": member.incarnation}
             for member in status.members
         ],
         "nodes": [
@@ -111,9 +120,7 @@ def status_json(status: Status, call: Call | None, wall: WallClock) -> dict[str,
             for entry in sorted(status.entries, key=lambda entry: (entry.num, entry.name))
         ],
         "pending": [pending_json(pending, wall) for pending in status.pending],
-        "left_out": [
-            {"id": left.id, "name": left.name, "reason": left.reason} for left in status.left_out
-        ],
+        **_configuration_json(status),
         "hold": None if hold is None else {"pid": hold.pid, "since": wall.utc(hold.since_us)},
         "vote": None
         if vote is None
@@ -184,9 +191,17 @@ def plan_json(status: Status, steps: tuple[Step, ...], wall: WallClock) -> dict[
         "hold": None if hold is None else {"pid": hold.pid, "since": wall.utc(hold.since_us)},
         "steps": [step_json(step) for step in steps],
         "pending": [pending_json(pending, wall) for pending in status.pending],
+        **_configuration_json(status),
+    }
+
+
+def _configuration_json(status: Status) -> dict[str, object]:
+    """Give out what the configuration lacks."""
+    return {
         "left_out": [
             {"id": left.id, "name": left.name, "reason": left.reason} for left in status.left_out
         ],
+        "remarks": [{"text": one.text, "warning": one.warning} for one in status.remarks],
     }
 
 
@@ -208,9 +223,7 @@ def one_line(status: Status) -> str:
         parts.append(f"cluster {status.cluster}")
         parts.append(f"{counted(len(status.entries), 'node')} in the table")
     if status.quorum is not None:
-        parts.append(
-            {True: "quorate", False: "not quorate", None: "quorum unknown"}[_QUORATE[status.quorum]]
-        )
+        parts.append(_QUORUM_TEXTS[status.quorum])
     if status.pending:
         first = status.pending[0]
         waiting = f"{describe(first.step)}: {first.reason}"

@@ -121,7 +121,7 @@ def test_before_the_cluster_is_known_nobody_can_say_who_holds_and_the_vote_is_no
     bench.step()
     assert bench.usage.asked == [None]
     assert bench.manager.replies == [False]
-    reason = "cannot read who holds: the cluster's name is not known yet"
+    reason = "cannot read who holds: it is not known which cluster this node is in"
     assert bench.heard(reports.Voted)[0].reason == reason
     bench.run_for(SECOND_US)
     bench.manager.notices.append(ASKED)

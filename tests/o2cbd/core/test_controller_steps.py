@@ -290,7 +290,7 @@ def test_two_node_ends_with_the_managers_fencing_or_by_a_setting() -> None:
     bench.manager.membership = membership(1, absentee(2, fenced=True), two_node=True)
     notice(bench)
     assert bench.kernel.journal == [remove(2)]
-    rules = Rules(removals=RemovalRules(two_node=TwoNodeRule.ALLOW))
+    rules = Rules(removals=RemovalRules(two_node=TwoNodeRule.ALLOW, settle_us=0))
     bench = filled(1, 2, rules=rules)
     bench.manager.membership = membership(1, absentee(2), two_node=True)
     notice(bench)
@@ -337,7 +337,7 @@ def test_quorum_unknown_waits_and_says_so_unless_it_is_ignored() -> None:
     notice(bench)
     assert bench.pending[remove(2)].why is Why.QUORUM_UNKNOWN
     assert bench.status.quorum is Quorum.UNKNOWN
-    bench = filled(1, 2, rules=Rules(removals=RemovalRules(quorum=QuorumRule.IGNORE)))
+    bench = filled(1, 2, rules=Rules(removals=RemovalRules(quorum=QuorumRule.IGNORE, settle_us=0)))
     bench.manager.membership = now
     notice(bench)
     assert bench.kernel.journal == [remove(2)]

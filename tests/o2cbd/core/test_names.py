@@ -78,7 +78,7 @@ def test_a_cluster_name_that_ocfs2_takes_has_no_problem(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("", "empty cluster name"),
+        ("", "gives no cluster name"),
         ("a" * 17, "17 characters, OCFS2 takes 16"),
         ("my-cluster", "not alphanumeric"),
         ("ümlaut", "not alphanumeric"),

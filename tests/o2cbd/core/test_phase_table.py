@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import errno
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import get_args
 
 import pytest
 
+from fakecluster.pocket.bench import AT_ONCE
 from fakecluster.pocket.examples import CLUSTER, entry, membership, node, tables
 from o2cbd.core import effects, events
 from o2cbd.core.controller import Controller
@@ -209,7 +210,7 @@ WAYS: dict[tuple[Phase, str], list[events.Event]] = {
 
 def brought_to(phase: Phase, given: str) -> Controller:
     """Return a controller in this phase, brought there by events alone."""
-    controller = Controller(Rules(cluster=CLUSTER))
+    controller = Controller(replace(AT_ONCE, cluster=CLUSTER))
     way = WAYS.get((phase, given))
     if given == "as the last time":
         way = [*CONNECTING, FAILED]

@@ -34,7 +34,8 @@ def test_configured_holds_every_listed_node_that_has_an_address() -> None:
     desired = desired_table(now, CONFIGURED)
     assert desired.nodes == (node(1), node(2))
     assert left_out(now, CONFIGURED) == {
-        3: 'not a member, and the cluster manager has no address of it: set [nodes."n3"] address'
+        3: "not a member, and the cluster manager has no address of it: write [nodes.n3] address ="
+        ' "its IPv4 address" in /etc/o2cbd/o2cbd.toml on all nodes'
     }
 
 
@@ -78,7 +79,10 @@ def test_a_bad_port_in_the_managers_configuration_leaves_its_node_out(port: str)
 
 def test_a_bad_address_in_the_managers_configuration_leaves_its_node_out() -> None:
     now = membership(1, advised(2, address="beta.example"))
-    assert left_out(now) == {2: "'beta.example' is no IPv4 address"}
+    assert left_out(now) == {
+        2: "'beta.example' is no IPv4 address: write [nodes.n2] address = \"10.0.0.2\" in"
+        " /etc/o2cbd/o2cbd.toml on all nodes"
+    }
 
 
 @pytest.mark.parametrize(
@@ -107,7 +111,7 @@ def test_ring_or_subnet_choose_the_address(rules: TableRules, address: str) -> N
         (
             TableRules(subnet=parse_subnet("10.9.0.0/24")),
             ("10.1.0.2", "", "fe80::2"),
-            "no address in subnet 10.9.0.0/24, only 10.1.0.2, fe80::2: set",
+            "no address in subnet 10.9.0.0/24, only 10.1.0.2, fe80::2: write",
         ),
         (TableRules(subnet=parse_subnet("10.9.0.0/24")), (), "gives no address of it"),
         (MEMBERS, ("", "fe80::2"), "no IPv4 address, only fe80::2, and"),
@@ -120,7 +124,7 @@ def test_a_node_without_the_chosen_address_is_left_out_with_those_it_has(
     """Another ring's address in its place would give the nodes different tables."""
     now = membership(member(2, addresses=addresses))
     assert told in left_out(now, rules)[2]
-    assert 'set [nodes."n2"] address' in left_out(now, rules)[2]
+    assert "write [nodes.n2] address = " in left_out(now, rules)[2]
 
 
 @pytest.mark.parametrize(
@@ -149,14 +153,20 @@ def test_an_override_chooses_the_address() -> None:
     ("listed", "told"),
     [
         (member(0, name="/dev/qdisk0"), "quorum disk"),
-        (member(255), "its node id 255 is no o2cb number: give it one of 1..254"),
+        (
+            member(255),
+            "its node id 255 is no o2cb number (0..254): write [nodes.n255] num = 2 in"
+            " /etc/o2cbd/o2cbd.toml on all nodes",
+        ),
         (member(2**31), "is no o2cb number"),
         (member(-1), "is no o2cb number"),
-        (member(2, name=""), "its name is empty"),
         (member(2, name=".."), "cannot be a directory"),
         (member(2, name="a/b"), "slash or a control character"),
         (member(2, name="a" * 65), "65 bytes"),
-        (member(2, addresses=()), 'gives no address of it: set [nodes."n2"] address'),
+        (
+            member(2, addresses=()),
+            'gives no address of it: write [nodes.n2] address = "its IPv4 address" in',
+        ),
         (member(2, addresses=("fe80::1", "fe80::2")), "only fe80::1, fe80::2"),
         (member(2, addresses=("0.0.0.0",)), "0.0.0.0 is no address of a node"),
         (member(2, addresses=("host.example",)), "no IPv4 address, only host.example"),
@@ -172,6 +182,90 @@ def test_who_cannot_be_in_the_table_is_left_out_with_a_reason_and_all_others_go_
     assert told in desired.left_out[0].reason
 
 
+def test_node_without_a_name_is_called_by_its_id() -> None:
+    desired = desired_table(membership(1, member(2, name="")), MEMBERS)
+    assert desired.nodes == (node(1), node(2, name="node2"))
+    assert [(remark.warning, remark.text) for remark in desired.remarks] == [
+        (False, "node id 2 has no name in the manager's configuration: it is called node2 here")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rules", "nums"),
+    [
+        (TableRules(num_offset=-999), {"n1000": 1, "n1001": 2}),
+        (TableRules(num_offset=-1000), {"n1000": 0, "n1001": 1}),
+        (TableRules(nodes={"n1000": NodeOverride(num=0), "n1001": NodeOverride(num=254)}),
+         {"n1000": 0, "n1001": 254}),
+        (TableRules(num_offset=-1000, nodes={"n1000": NodeOverride(num=7)}),
+         {"n1000": 7, "n1001": 1}),
+    ],
+)
+def test_num_is_the_nodes_own_or_the_id_with_the_offset(
+    rules: TableRules, nums: dict[str, int]
+) -> None:
+    now = membership(
+        member(1000, addresses=("10.0.0.1",)), member(1001, addresses=("10.0.0.2",)), local_id=1000
+    )
+    assert {one.name: one.num for one in desired_table(now, rules).nodes} == nums
+
+
+def test_o2cb_num_of_the_manager_comes_before_the_offset_and_after_the_nodes_own() -> None:
+    now = membership(
+        replace(member(1), advice=Advice(num="0")),
+        replace(member(2), advice=Advice(num="9")),
+        replace(member(3), advice=Advice(num="x")),
+        4,
+    )
+    rules = TableRules(num_offset=100, nodes={"n2": NodeOverride(num=20)})
+    desired = desired_table(now, rules)
+    assert {one.name: one.num for one in desired.nodes} == {"n1": 0, "n2": 20, "n4": 104}
+    assert desired.left_out[0].reason == (
+        "its o2cb_num 'x' is no o2cb number: it takes 0..254: write [nodes.n3] num = 1 in"
+        " /etc/o2cbd/o2cbd.toml on all nodes"
+    )
+
+
+def test_one_offset_is_proposed_where_it_does_for_all() -> None:
+    now = membership(
+        member(1000, addresses=("10.0.0.1",)), member(1001, addresses=("10.0.0.2",)), local_id=1000
+    )
+    assert left_out(now) == {
+        node_id: f"its node id {node_id} is no o2cb number (0..254): write [table] num_offset ="
+        " -999 in /etc/o2cbd/o2cbd.toml on all nodes"
+        for node_id in (1000, 1001)
+    }
+
+
+def test_node_that_runs_under_another_id_than_the_list_says_is_left_as_it_is() -> None:
+    """The list was edited under it: nothing that the list says is about the running node."""
+    now = membership(
+        1,
+        replace(member(2, name="", addresses=()), listed=False),
+        absentee(20, name="n2", addresses=("10.0.0.2",), runs_as=2),
+    )
+    for rules in (MEMBERS, CONFIGURED):
+        desired = desired_table(now, rules, [entry(1), entry(2)])
+        assert desired.nodes == (node(1), node(2))
+    assert [(one.id, one.reason[:62]) for one in desired.left_out] == [
+        (2, "it runs as id 2, which the node list does not have: write node"),
+        (20, "the node list gives it id 20, and it runs as id 2: write nodei"),
+    ]
+    assert desired_table(now, CONFIGURED, [entry(1)]).nodes == (node(1),)
+
+
+def test_settings_of_nobody_are_warned_of_with_the_managers_spelling() -> None:
+    now = membership(member(1, name="alpha.example.com"), member(2, name="beta.example.com"))
+    rules = TableRules(nodes={"alpha": NodeOverride(port=1), "gamma": NodeOverride(port=2)})
+    assert [(remark.warning, remark.text) for remark in desired_table(now, rules).remarks] == [
+        (True, "[nodes.alpha]: no such node; the manager has alpha.example.com"),
+        (
+            True,
+            "[nodes.gamma]: no such node; the manager has alpha.example.com, beta.example.com",
+        ),
+    ]
+
+
 def test_254_is_the_highest_num() -> None:
     assert [one.num for one in desired_table(membership(1, 254), MEMBERS).nodes] == [1, 254]
 
@@ -179,8 +273,16 @@ def test_254_is_the_highest_num() -> None:
 @pytest.mark.parametrize(
     ("listed", "told"),
     [
-        (member(3, addresses=("10.0.0.2",)), "address 10.0.0.2 belongs to node n2 (id 2) already"),
-        (member(3, name="n2"), "name n2 belongs to node n2 (id 2) already"),
+        (
+            member(3, addresses=("10.0.0.2",)),
+            "address 10.0.0.2 belongs to node n2 (id 2) already: write [nodes.n3] address ="
+            ' "its IPv4 address" in /etc/o2cbd/o2cbd.toml on all nodes',
+        ),
+        (
+            member(3, name="n2"),
+            "name n2 belongs to node n2 (id 2) already: give it a name of its own in the cluster"
+            " manager's configuration",
+        ),
     ],
 )
 def test_of_duplicates_the_lowest_id_keeps_it(listed: Member, told: str) -> None:
@@ -193,7 +295,10 @@ def test_of_a_num_that_is_listed_twice_one_is_taken() -> None:
     now = membership(1, 2, absentee(2, name="other", addresses=("10.7.7.7",)))
     desired = desired_table(now, CONFIGURED)
     assert desired.nodes == (node(1), node(2))
-    assert desired.left_out[0].reason == "num 2 belongs to node n2 (id 2) already"
+    assert desired.left_out[0].reason == (
+        "num 2 belongs to node n2 (id 2) already: write [nodes.other] num = 3 in"
+        " /etc/o2cbd/o2cbd.toml on all nodes"
+    )
 
 
 def test_a_right_entry_of_a_live_member_is_never_removed_for_a_duplicate() -> None:

@@ -23,6 +23,12 @@ REMOVE = RemoveNode(cluster=CLUSTER, node="n2")
 PENDING = Pending(step=REMOVE, why=Why.PINNED, reason="rmdir gives EBUSY", errno=errno.EBUSY)
 
 TOLD: list[tuple[Report, Severity, str]] = [
+    (reports.Remarked(remark="node id 2 has no name"), Severity.NOTICE, "node id 2 has no name"),
+    (
+        reports.RemarkedMistake(remark="[nodes.a]: no such node"),
+        Severity.WARNING,
+        "[nodes.a]: no such node",
+    ),
     (
         reports.AnswerLost(yes=False, errno=errno.EINVAL),
         Severity.ERROR,

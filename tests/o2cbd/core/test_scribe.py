@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from fakecluster.pocket.bench import Bench
+from fakecluster.pocket.bench import AT_ONCE, Bench
 from fakecluster.pocket.examples import CLUSTER, membership
 from fakecluster.pocket.kernel import Refuse
 from o2cbd.agent import Agent
@@ -46,7 +46,7 @@ class Desk:
             make_hold=lambda _: bench.hold,
             usage=bench.usage,
             clock=bench.clock,
-            rules=Rules(),
+            rules=AT_ONCE,
             journal=bench.told.append,
             observer=self.scribe.note,
         )

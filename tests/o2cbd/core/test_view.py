@@ -12,11 +12,13 @@ from o2cbd.core.rules import Rules
 from o2cbd.core.view import View
 
 NOTHING = Plan(steps=(), pending=())
+NOW_US = 5_000_000
+SETTLED_US = NOW_US + Rules().removals.settle_us
 
 
 def settled(view: View, now: Membership, *entries: int) -> None:
-    view.take(now)
-    view.settled(view.compare(tables(*entries), {}))
+    view.take(now, NOW_US)
+    view.settled(view.compare(tables(*entries), {}, SETTLED_US))
 
 
 def status(view: View, *, stopping: bool = False, lost: bool = False, held: bool = False) -> Status:
@@ -28,7 +30,7 @@ def status(view: View, *, stopping: bool = False, lost: bool = False, held: bool
 def test_nothing_is_concluded_before_the_membership_was_read(call: str) -> None:
     view = View(Rules())
     with pytest.raises(LookupError):
-        view.compare(tables(), {}) if call == "compare" else getattr(view, call)()
+        view.compare(tables(), {}, SETTLED_US) if call == "compare" else getattr(view, call)()
 
 
 def test_before_the_first_reading_the_state_says_what_is_waited_for() -> None:
@@ -63,8 +65,8 @@ def test_a_reason_is_news_once() -> None:
 
 def test_in_sync_is_told_when_it_was_not_so_before() -> None:
     view = View(Rules())
-    view.take(membership(1))
-    told = view.settled(view.compare(tables(1), {}))
+    view.take(membership(1), NOW_US)
+    told = view.settled(view.compare(tables(1), {}, SETTLED_US))
     assert told == [reports.Synced(nodes=1, fingerprint=status(view).fingerprint)]
     assert view.settled(NOTHING) == []
     view.differs()
@@ -74,51 +76,51 @@ def test_in_sync_is_told_when_it_was_not_so_before() -> None:
 def test_a_cluster_name_is_taken_once_and_only_if_ocfs2_takes_it() -> None:
     """A name that is empty while the manager starts must not block the right one later."""
     view = View(Rules())
-    view.take(membership(1, cluster=""))
-    assert "empty cluster name" in view.no_step()
+    view.take(membership(1, cluster=""), NOW_US)
+    assert "gives no cluster name" in view.no_step()
     assert view.cluster is None
-    view.take(membership(1))
+    view.take(membership(1), NOW_US)
     assert (view.cluster, view.no_step()) == (CLUSTER, "")
 
 
 def test_a_name_that_changes_under_a_running_daemon_is_never_followed() -> None:
     view = View(Rules())
-    view.take(membership(1))
-    view.take(membership(1, cluster="beta"))
+    view.take(membership(1), NOW_US)
+    view.take(membership(1, cluster="beta"), NOW_US)
     assert view.cluster == CLUSTER
     assert "was 'alpha' and is 'beta' now" in view.no_step()
-    view.take(membership(1))
+    view.take(membership(1), NOW_US)
     assert view.no_step() == ""
 
 
 @pytest.mark.parametrize("name", ["my-cluster", "a" * 17])
 def test_a_name_that_ocfs2_cannot_have_is_the_reason_for_doing_nothing(name: str) -> None:
     view = View(Rules())
-    view.take(membership(1, cluster=name))
+    view.take(membership(1, cluster=name), NOW_US)
     assert repr(name) in view.no_step()
 
 
 def test_the_operators_name_only_confirms_the_managers() -> None:
     view = View(Rules(cluster="beta"))
-    assert view.take(membership(1, cluster="")) is None
+    assert view.take(membership(1, cluster=""), NOW_US) is None
     expected = reports.WrongCluster(wanted="beta", found=CLUSTER)
-    assert view.take(membership(1)) == expected
+    assert view.take(membership(1), NOW_US) == expected
     right = View(Rules(cluster=CLUSTER))
-    assert right.take(membership(1)) is None
+    assert right.take(membership(1), NOW_US) is None
 
 
 def test_after_the_start_another_name_stops_nothing() -> None:
     view = View(Rules(cluster=CLUSTER))
-    view.take(membership(1))
-    assert view.take(membership(1, cluster="beta")) is None
+    view.take(membership(1), NOW_US)
+    assert view.take(membership(1, cluster="beta"), NOW_US) is None
 
 
 def test_who_is_no_member_of_the_cluster_does_nothing() -> None:
     view = View(Rules())
-    view.take(membership(2, 3))
+    view.take(membership(2, 3), NOW_US)
     assert view.no_step() == "this node is not a member of its cluster"
     assert view.own_name is None
-    view.take(membership())
+    view.take(membership(), NOW_US)
     assert view.no_step() == "this node is not a member of its cluster"
 
 
@@ -138,10 +140,10 @@ def test_the_operators_word_ends_when_the_node_is_back() -> None:
     view = View(Rules())
     settled(view, two_node, 1, 2)
     view.forget("n2")
-    assert len(view.compare(tables(1, 2), {}).steps) == 1
-    view.take(membership(2, two_node=True))  # it is back while we are no member ourselves
-    view.take(two_node)
-    assert view.compare(tables(1, 2), {}).steps == ()
+    assert len(view.compare(tables(1, 2), {}, SETTLED_US).steps) == 1
+    view.take(membership(2, two_node=True), NOW_US)  # it is back while we are no member ourselves
+    view.take(two_node, NOW_US)
+    assert view.compare(tables(1, 2), {}, SETTLED_US).steps == ()
 
 
 def test_the_operators_word_ends_with_the_entry() -> None:
@@ -149,8 +151,8 @@ def test_the_operators_word_ends_with_the_entry() -> None:
     view = View(Rules())
     settled(view, two_node, 1, 2)
     view.forget("n2")
-    view.compare(tables(1), {})
-    assert view.compare(tables(1, 2), {}).steps == ()
+    view.compare(tables(1), {}, SETTLED_US)
+    assert view.compare(tables(1, 2), {}, SETTLED_US).steps == ()
 
 
 def test_the_status_shows_the_last_good_readings() -> None:
