@@ -18,6 +18,7 @@ from cattrs.errors import ForbiddenExtraKeysError
 from cattrs.gen import make_dict_structure_fn, make_mapping_structure_fn
 
 from o2cbd import settings
+from o2cbd.core.model import MAX_NUM
 from o2cbd.core.reports import Severity
 from o2cbd.core.rules import (
     SECOND_US,
@@ -205,12 +206,17 @@ def _cross_problems(data: Mapping[str, object]) -> Iterator[Problem]:
     if _is_number(first) and _is_number(last) and first > last:
         text = f"retry_first_s ({first:g}) must not be over retry_max_s ({last:g})"
         yield Problem(path="timing.retry_first_s", text=text)
-    if "name" in cluster and "o2cb_name" not in cluster and isinstance(cluster["name"], str):
+    name = cluster.get("name")
+    if name and isinstance(name, str) and "o2cb_name" not in cluster:
         try:
-            settings.check_cluster_name(cluster["name"])
+            settings.check_cluster_name(name)
         except ValueProblem as problem:
-            text = f"{problem}, as OCFS2's name of it: give that one with o2cb_name"
+            text = f"{problem}; if the manager's is so, give OCFS2's with o2cb_name"
             yield Problem(path="cluster.name", text=text)
+    yield from _node_problems(data)
+
+
+def _node_problems(data: Mapping[str, object]) -> Iterator[Problem]:
     owners: dict[tuple[str, object], str] = {}
     for name in sorted(nodes := _table(data, "nodes")):
         try:
@@ -269,7 +275,7 @@ def _micros(value: object, highest_s: float, lowest_s: float = MIN_SECONDS) -> i
 _CHECKS: dict[object, Callable[[object], object]] = {
     Port: lambda value: settings.check_port(_integer(value)),
     Num: lambda value: settings.check_num(_integer(value)),
-    NumOffset: lambda value: _in_range(_integer(value), -MAX_NODE_ID, settings.MAX_NUM),
+    NumOffset: lambda value: _in_range(_integer(value), -MAX_NODE_ID, MAX_NUM),
     Ring: lambda value: _in_range(_integer(value), 0, MAX_RING),
     SubnetText: lambda value: settings.check_subnet(_text(value)),
     Address: lambda value: settings.check_address(_text(value)),

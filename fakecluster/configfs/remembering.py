@@ -124,8 +124,8 @@ def _shows(entry: Entry, inode: int, node: NodeState) -> bool:
 
 
 def _entry(inode: int, node: NodeState) -> Entry | None:
-    if node.num is None or node.address is None or node.port is None:
-        return None
+    if not node.num or node.address is None or node.port is None:
+        return None  # a num of 0 reads like one that was never written: the tree must find out
     return Entry(
         name=node.name,
         inode=inode,

@@ -41,12 +41,47 @@ def half_made_is_read_so(driver: TreeDriver) -> None:
 
 def zero_is_in_doubt_until_local(driver: TreeDriver) -> None:
     """A num that reads 0 may be written or not; only a node that has one can be local."""
-    fill(driver, ZERO)
+    fill(driver)
+    make_behind(driver, ZERO)
     assert entry(driver, "zero").doubtful
     driver.tree.do(setting("local", "1", "zero"))
     assert entry(driver, "zero", own="zero").complete
     driver.write(f"{NODES}/zero/local", "0")
     assert entry(driver, "zero", own="zero").doubtful
+
+
+def our_own_zero_is_no_doubt(driver: TreeDriver) -> None:
+    """Who wrote 0 knows that it is written, for the life of the directory and no longer."""
+    fill(driver, ZERO)
+    assert entry(driver, "zero").complete
+    assert entry(driver, "zero", fresh=True).complete
+    driver.rmdir(f"{NODES}/zero")
+    make_behind(driver, ZERO, num=False)
+    assert entry(driver, "zero").doubtful
+    driver.tree.do(setting("num", "0", "zero"))
+    assert entry(driver, "zero").complete
+
+
+def refused_zero_is_written(driver: TreeDriver) -> None:
+    """0 is refused as used: by this very entry, where nobody else reads it."""
+    fill(driver, N1)
+    make_behind(driver, ZERO)
+    assert entry(driver, "zero").doubtful
+    driver.tree.do(setting("num", "0", "zero"))
+    assert entry(driver, "zero").complete
+    assert entry(driver, "zero", fresh=True).complete
+
+
+def refused_zero_of_one_of_two_proves_nothing(driver: TreeDriver) -> None:
+    """It may be the other one's."""
+    fill(driver)
+    make_behind(driver, ZERO)
+    make_behind(driver, N2, num=False)
+    for name in ("zero", "n2"):
+        assert entry(driver, name).doubtful
+        with fails(errno.EEXIST, f"node/{name}/num"):
+            driver.tree.do(setting("num", "0", name))
+        assert entry(driver, name).doubtful
 
 
 def written_zero_is_busy(driver: TreeDriver) -> None:
@@ -98,6 +133,9 @@ def local_of_others_is_found(driver: TreeDriver) -> None:
 DOUBT_CHECKS: tuple[Callable[[TreeDriver], None], ...] = (
     half_made_is_read_so,
     zero_is_in_doubt_until_local,
+    our_own_zero_is_no_doubt,
+    refused_zero_is_written,
+    refused_zero_of_one_of_two_proves_nothing,
     written_zero_is_busy,
     missing_num_is_written,
     new_directory_of_the_same_name_is_read,

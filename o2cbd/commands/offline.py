@@ -56,11 +56,7 @@ def plan_here(settings: DaemonSettings) -> dict[str, Any]:
     clock = MonotonicClock()
     calls = CallBoard(clock)
     reading = _with_patience(lambda: _read(settings, calls), calls)
-    view, tables = reading.view, reading.tables
-    if tables is None:
-        status, steps = _status(view, ()), ()
-    else:
-        status, steps = compare(view, tables, settings.rules)
+    status, steps = compare(reading.view, reading.tables, settings.rules)
     # Nobody has seen before what waits: it does since now.
     now_us = clock.now_us()
     if reading.holder is not None:
@@ -69,8 +65,16 @@ def plan_here(settings: DaemonSettings) -> dict[str, Any]:
     return plan_json(replace(status, pending=pending), steps, WallClock(clock))
 
 
-def compare(view: View, tables: Tables, rules: Rules) -> tuple[Status, tuple[Step, ...]]:
-    """Say what a daemon that starts now would do, in order, and what would wait."""
+def compare(view: View, tables: Tables | None, rules: Rules) -> tuple[Status, tuple[Step, ...]]:
+    """Return what a daemon that starts now would do, in order, and what would wait.
+
+    Args:
+        view: what it would know.
+        tables: what it would read; None: it would do nothing.
+        rules: what it would be told.
+    """
+    if tables is None:
+        return _status(view, ()), ()
     settled_us = view.settled_us  # what it would be a moment later
     steps: list[Step] = []
     found = view.compare(tables, {}, settled_us)
@@ -87,9 +91,7 @@ def compare(view: View, tables: Tables, rules: Rules) -> tuple[Status, tuple[Ste
 
 
 def _status(view: View, pending: tuple[Pending, ...]) -> Status:
-    return view.status(
-        stopping=False, lost=False, pending=pending, hold=None, vote=None, steps=()
-    )
+    return view.status(stopping=False, lost=False, pending=pending, hold=None, vote=None, steps=())
 
 
 def kept_back(
@@ -106,11 +108,21 @@ def kept_back(
     )
 
 
-def _read(settings: DaemonSettings, calls: CallBoard) -> _Reading:
-    view = View(settings.rules)
-    wrong = view.take(_read_membership(settings, calls), 0)
+def view_of(membership: Membership, rules: Rules) -> View:
+    """Return what a daemon would know after this reading.
+
+    Raises:
+        Failure: the cluster is not the one that the operator named.
+    """
+    view = View(rules)
+    wrong = view.take(membership, 0)
     if wrong is not None:
         raise Failure(EXIT_BAD_SETTINGS, wrong.text)
+    return view
+
+
+def _read(settings: DaemonSettings, calls: CallBoard) -> _Reading:
+    view = view_of(_read_membership(settings, calls), settings.rules)
     problem = view.no_step()
     if problem or view.cluster is None:
         view.desire()

@@ -13,7 +13,6 @@ from o2cbd.commands.common import config_option, printable, runtime_dir_of, runt
 from o2cbd.commands.layout import facts, left_out, pending, remarks, table
 from o2cbd.core.reports import counted
 
-
 _QUORUM = {
     "quorate": "quorate",
     "inquorate": "not quorate",

@@ -70,9 +70,7 @@ class EntryReader:
         if self._proved:
             self._proved &= {(item.name, item.inode) for item in found}
         self._reads_zero = {
-            (entry.name, entry.inode)
-            for entry in entries
-            if entry.num == 0 and not entry.half_made
+            (entry.name, entry.inode) for entry in entries if entry.num == 0 and not entry.half_made
         }
         return tuple(sorted(entries, key=lambda entry: entry.name))
 

@@ -8,7 +8,6 @@ from o2cbd.core import reports
 from o2cbd.core.gap import gap
 from o2cbd.core.model import LeftOut, Membership, Pending, Step, Why
 
-
 _QUIET = frozenset({Why.HELD, Why.UNSETTLED})
 
 

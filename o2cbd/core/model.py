@@ -107,6 +107,11 @@ class Membership:
     absentees: tuple[Absentee, ...] = ()
     """Sorted by id."""
 
+    @property
+    def everybody(self) -> tuple[Member | Absentee, ...]:
+        """The members, and then those who are away."""
+        return (*self.members, *self.absentees)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:

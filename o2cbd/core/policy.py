@@ -35,6 +35,7 @@ _Claim = tuple[str, int | str]
 _CLAIMS = 3
 """So many things a node has that no other may have."""
 _num_of = attrgetter("num")
+_text_of = attrgetter("text")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +109,7 @@ class Table:
             kept, clashing = _without_duplicates(candidates, self._rules)
             left_out.extend(clashing)
         remarks = [made.remark for made in self._made if made.remark is not None]
+        remarks.sort(key=_text_of)
         desired = Desired(
             nodes=tuple(sorted(kept, key=_num_of)),
             left_out=tuple(sorted(left_out, key=lambda left: (left.id, left.name))),
@@ -254,7 +256,7 @@ class _Proposals:
 
 
 def _propose(membership: Membership, rules: TableRules) -> _Proposals:
-    listed = (*membership.members, *membership.absentees)
+    listed = membership.everybody
     nums = {one.id: num_of(one, rules) for one in listed}
     lacking = sorted(node_id for node_id, num in nums.items() if num is None and node_id)
     if not lacking:
@@ -329,7 +331,7 @@ def _settings_of_nobody(membership: Membership, rules: TableRules) -> Iterator[R
     """Warn of `[nodes.X]` where the manager has no X."""
     if not rules.nodes:
         return
-    names = [called(one) for one in (*membership.members, *membership.absentees)]
+    names = [called(one) for one in membership.everybody]
     for name in sorted(rules.nodes.keys() - set(names)):
         alike = [one for one in names if one.split(".")[0].lower() == name.split(".")[0].lower()]
         there = sorted(alike or names)
@@ -341,7 +343,7 @@ def _settings_of_nobody(membership: Membership, rules: TableRules) -> Iterator[R
 
 def _in_scope(membership: Membership, scope: Scope) -> tuple[Member | Absentee, ...]:
     if scope is Scope.CONFIGURED:
-        return (*membership.members, *membership.absentees)
+        return membership.everybody
     return membership.members
 
 

@@ -20,7 +20,14 @@ from o2cbd.core.model import (
 )
 from o2cbd.core.policy import called, num_of
 from o2cbd.core.reports import spell
-from o2cbd.core.rules import SECOND_US, MajorityRule, QuorumRule, RemovalRules, TableRules, TwoNodeRule
+from o2cbd.core.rules import (
+    SECOND_US,
+    MajorityRule,
+    QuorumRule,
+    RemovalRules,
+    TableRules,
+    TwoNodeRule,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,28 +140,32 @@ def _loss_gate(removal: Removal, permits: Permits) -> Gate | None:
     membership, entry = permits.membership, removal.entry
     if removal.local or entry.name in permits.forgotten or membership.quorum is Quorum.NONE:
         return None
-    if any(_is_about(entry, one, permits) for one in membership.members):
+    if any(
+        (isinstance(one, Member) or one.fenced) and _is_about(entry, one, permits)
+        for one in membership.everybody
+    ):
         return None
-    if any(one.fenced and _is_about(entry, one, permits) for one in membership.absentees):
+    if not membership.two_node:
+        return _minority_gate(entry, permits)
+    if permits.rules.two_node is TwoNodeRule.ALLOW:
         return None
-    lost, rules = spell(entry.name), permits.rules
-    if membership.two_node:
-        if rules.two_node is TwoNodeRule.ALLOW:
-            return None
-        return Gate(
-            why=Why.TWO_NODE,
-            reason="in a cluster of two nodes quorum does not prove that it is down: done when it"
-            f" returns or is fenced, or by o2cbd forget {lost} once it is surely down",
-        )
-    here, everybody = _votes(membership)
-    if rules.majority is MajorityRule.TRUST_MANAGER or 2 * here > everybody:
+    return Gate(
+        why=Why.TWO_NODE,
+        reason="in a cluster of two nodes quorum does not prove that it is down: done when it"
+        f" returns or is fenced, or by o2cbd forget {spell(entry.name)} once it is surely down",
+    )
+
+
+def _minority_gate(entry: Entry, permits: Permits) -> Gate | None:
+    here, everybody = _votes(permits.membership)
+    if permits.rules.majority is MajorityRule.TRUST_MANAGER or 2 * here > everybody:
         return None
     return Gate(
         why=Why.MINORITY,
         reason=f"the members have {here} of the {everybody} votes of all listed nodes, and no"
         " majority proves that it is down, whatever the manager's quorum says (lowered expected"
         " votes, last_man_standing, a disk or device): done when more return or it is fenced, or by"
-        f" o2cbd forget {lost} once it is surely down; or write [removals] majority ="
+        f" o2cbd forget {spell(entry.name)} once it is surely down; or write [removals] majority ="
         f' "trust-manager" in {permits.table.settings_file} on all nodes',
     )
 
@@ -169,13 +180,13 @@ def _votes(membership: Membership) -> tuple[int, int]:
 
     Where the manager does not give everybody's votes, or nobody has one, nodes are counted.
     """
-    members = [one.votes for one in membership.members if one.id and one.listed]
-    away = [one.votes for one in membership.absentees if one.id and one.runs_as is None]
-    known = [votes for votes in (*members, *away) if votes is not None]
-    if len(known) == len(members) + len(away) and sum(known):
-        here = [votes for votes in members if votes is not None]
-        return sum(here), sum(known)
-    return len(members), len(members) + len(away)
+    here = [one.votes for one in membership.members if one.id and one.listed]
+    here += [one.votes for one in membership.absentees if one.runs_as is not None]
+    everybody = here + [one.votes for one in membership.absentees if one.id and one.runs_as is None]
+    known = [votes for votes in everybody if votes is not None]
+    if len(known) == len(everybody) and sum(known) > 0:
+        return sum(known[: len(here)]), sum(known)
+    return len(here), len(everybody)
 
 
 def _settle_gate(permits: Permits) -> Gate | None:

@@ -10,6 +10,7 @@ import pytest
 from o2cbd import settings_file
 from o2cbd.core.reports import Severity
 from o2cbd.core.rules import (
+    MajorityRule,
     NodeOverride,
     QuorumRule,
     RemovalRules,
@@ -36,6 +37,7 @@ source = "cman"
 libcman = "/opt/cman/libcman.so.3"
 [cluster]
 name = "prod"
+o2cb_name = "shared"
 idle_timeout_ms = 60000
 keepalive_delay_ms = 4000
 reconnect_delay_ms = 1000
@@ -45,14 +47,18 @@ heartbeat_mode = "global"
 [table]
 scope = "configured"
 port = 7778
+num_offset = -1
 [nodes.alpha]
 address = "192.168.1.7"
 port = 7000
+num = 0
 [nodes."beta gamma"]
 port = 7001
 [removals]
 quorum = "ignore"
 two_node = "allow"
+majority = "trust-manager"
+settle_s = 0.5
 [hold]
 name = "o2cb.other"
 mode = "0600"
@@ -84,24 +90,43 @@ def problems_of(text: str) -> dict[str, str]:
 
 def test_empty_file_is_all_defaults() -> None:
     """What is not named has the default that a start without a file has."""
-    assert settings_file.from_data({}, origin="F") == DaemonSettings()
+    rules = Rules(table=TableRules(settings_file="F"))
+    assert settings_file.from_data({}, origin="F") == DaemonSettings(rules=rules)
+
+
+def test_default_scope_is_the_sources() -> None:
+    """Corosync's node list has the addresses of nodes that are away."""
+    scopes = [
+        settings_file.from_data({"membership": {"source": source}}, origin="F").rules.table.scope
+        for source in ("cman", "corosync")
+    ]
+    assert scopes == [Scope.MEMBERS, Scope.CONFIGURED]
 
 
 def test_every_key_reaches_its_place() -> None:
     """A file that names every key gives exactly these settings."""
     expected = DaemonSettings(
+        scope_chosen=True,
         libcman="/opt/cman/libcman.so.3",
         rules=Rules(
             cluster="prod",
+            o2cb_name="shared",
             table=TableRules(
                 scope=Scope.CONFIGURED,
                 port=7778,
+                num_offset=-1,
                 nodes={
-                    "alpha": NodeOverride(address="192.168.1.7", port=7000),
+                    "alpha": NodeOverride(address="192.168.1.7", port=7000, num=0),
                     "beta gamma": NodeOverride(port=7001),
                 },
+                settings_file="F",
             ),
-            removals=RemovalRules(quorum=QuorumRule.IGNORE, two_node=TwoNodeRule.ALLOW),
+            removals=RemovalRules(
+                quorum=QuorumRule.IGNORE,
+                two_node=TwoNodeRule.ALLOW,
+                majority=MajorityRule.TRUST_MANAGER,
+                settle_us=500_000,
+            ),
             attributes={
                 "idle_timeout_ms": "60000",
                 "keepalive_delay_ms": "4000",
@@ -144,6 +169,20 @@ def test_every_key_reaches_its_place() -> None:
         ("[table]\nport = 7777.0", "table.port", "must be a whole number, not 7777.0"),
         ("[table]\nport = 0", "table.port", "0 is outside 1..65534"),
         ("[table]\nport = 65535", "table.port", "65535 is outside 1..65534"),
+        ("[nodes.a]\nnum = 255", "nodes.a.num", "255 is outside 0..254"),
+        ("[nodes.a]\nnum = 1\n[nodes.b]\nnum = 1", "nodes.b.num", "1 is the num of a, too"),
+        ("[table]\nnum_offset = 255", "table.num_offset", "255 is outside -4294967295..254"),
+        ("[removals]\nsettle_s = -1", "removals.settle_s", "-1 s is outside 0..86400 s"),
+        (
+            "[removals]\nmajority = true",
+            "removals.majority",
+            'must be "require" or "trust-manager", not true',
+        ),
+        (
+            "[cluster]\no2cb_name = 'a-b'",
+            "cluster.o2cb_name",
+            "'a-b' must be letters and digits only",
+        ),
         ("[table]\nscope = 1", "table.scope", 'must be "members" or "configured", not 1'),
         (
             "[nodes.a]\naddress = '0.0.0.0'",
@@ -172,12 +211,18 @@ def test_every_key_reaches_its_place() -> None:
         (
             "[cluster]\nname = 'a-b'",
             "cluster.name",
-            "'a-b' must be letters and digits only",
+            (
+                "'a-b' must be letters and digits only; if the manager's is so, give OCFS2's with"
+                " o2cb_name"
+            ),
         ),
         (
             "[cluster]\nname = 'seventeenletters1'",
             "cluster.name",
-            "'seventeenletters1' has 17 characters, 16 is the most",
+            (
+                "'seventeenletters1' has 17 characters, 16 is the most; if the manager's is so,"
+                " give OCFS2's with o2cb_name"
+            ),
         ),
         (
             "[cluster]\nidle_timeout_ms = 2000",

@@ -23,6 +23,7 @@ STATUS: dict[str, Any] = {
     "cluster": "prod",
     "local_id": 1,
     "quorate": True,
+    "quorum": "quorate",
     "members": [
         {"id": 1, "name": "alpha", "incarnation": 4},
         {"id": 12, "name": "beta", "incarnation": 8},
@@ -34,6 +35,7 @@ STATUS: dict[str, Any] = {
     ],
     "pending": [],
     "left_out": [],
+    "remarks": [],
     "hold": None,
     "vote": None,
     "call": None,

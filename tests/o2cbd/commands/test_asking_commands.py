@@ -138,6 +138,7 @@ def test_status_shows_whatever_is_the_matter(o2cbd: Any, daemon: Any, status: An
         state="stuck",
         reason="in rmdir since T1",
         quorate=None,
+        quorum="unknown",
         nodes=[],
         hold={"pid": 0, "since": "T2"},
         call={"name": "rmdir", "since": "T1"},

@@ -15,7 +15,7 @@ from fakecluster.serve.holds import remove_hold
 from o2cbd.cli import cli
 from o2cbd.commands import hold
 from o2cbd.commands.run import overridden
-from o2cbd.core.rules import Rules, TableRules
+from o2cbd.core.rules import Rules, Scope, TableRules
 from o2cbd.hold.semaphore import CannotRunError, HeldError
 from o2cbd.settings import DaemonSettings, Paths, Source
 
@@ -225,5 +225,5 @@ def test_options_override_the_file() -> None:
         source=Source.COROSYNC,
         libcman="b",
         paths=Paths(configfs="/given", runtime_dir="/run/file"),
-        rules=Rules(cluster="given", table=TableRules(port=2)),
+        rules=Rules(cluster="given", table=TableRules(port=2, scope=Scope.CONFIGURED)),
     )

@@ -27,9 +27,12 @@ from o2cbd.core.model import (
     RemoveNode,
     SetAttribute,
     State,
+    Status,
+    Step,
     Tables,
 )
 from o2cbd.core.rules import Rules
+from o2cbd.core.view import View
 from o2cbd.membership import libcman
 from o2cbd.settings import DaemonSettings
 
@@ -43,10 +46,20 @@ def membership(*members: Member, quorum: Quorum = Quorum.QUORATE) -> Membership:
     return Membership(cluster="prod", local_id=1, quorum=quorum, two_node=False, members=members)
 
 
+def view_of(*members: Member) -> View:
+    return offline.view_of(membership(*members), Rules())
+
+
+def compare(now: Membership, tables: Tables, rules: Rules) -> tuple[Status, tuple[Step, ...]]:
+    view = offline.view_of(now, rules)
+    assert not view.no_step()
+    return offline.compare(view, tables, rules)
+
+
 def test_first_start_is_planned_to_its_end() -> None:
     """An empty configfs needs the cluster, its attributes and all nodes, in order."""
     rules = Rules(attributes={"idle_timeout_ms": "60000"})
-    status, steps = offline.compare(membership(ALPHA, BETA), Tables(clusters=()), "", rules)
+    status, steps = compare(membership(ALPHA, BETA), Tables(clusters=()), rules)
     node = Node(name="alpha", num=1, address="10.0.0.1", port=7777, local=True)
     other = Node(name="beta", num=2, address="10.0.0.2", port=7777, local=False)
     assert steps == (
@@ -62,36 +75,38 @@ def test_first_start_is_planned_to_its_end() -> None:
 def test_right_tables_need_nothing() -> None:
     """In sync is said when it is so."""
     tables = Tables(clusters=("prod",), entries=(ALPHA_ENTRY, BETA_ENTRY))
-    status, steps = offline.compare(membership(ALPHA, BETA), tables, "", Rules())
+    status, steps = compare(membership(ALPHA, BETA), tables, Rules())
     assert (status.state, steps, status.fingerprint) == (State.SYNCED, (), "c67249c165348f2d")
 
 
 def test_what_must_wait_is_pending_and_no_step() -> None:
     """Without quorum a removal waits, with the reason; with it, it is a step."""
     tables = Tables(clusters=("prod",), entries=(ALPHA_ENTRY, BETA_ENTRY))
-    status, steps = offline.compare(membership(ALPHA, quorum=Quorum.INQUORATE), tables, "", Rules())
+    status, steps = compare(membership(ALPHA, quorum=Quorum.INQUORATE), tables, Rules())
     assert (steps, [pending.why.value for pending in status.pending]) == ((), ["inquorate"])
-    _, steps = offline.compare(membership(ALPHA), tables, "", Rules())
+    _, steps = compare(membership(ALPHA), tables, Rules())
     assert steps == (RemoveNode(cluster="prod", node="beta"),)
 
 
 def test_foreign_cluster_is_pending() -> None:
     """Ours is not created beside another one."""
-    status, steps = offline.compare(membership(ALPHA), Tables(clusters=("other",)), "", Rules())
+    status, steps = compare(membership(ALPHA), Tables(clusters=("other",)), Rules())
     assert steps == ()
     assert status.pending[0].why.value == "foreign-cluster"
 
 
 def test_problem_keeps_everything_from_being_planned() -> None:
     """What a daemon would wait for is the answer."""
-    status, steps = offline.compare(membership(), None, "no member", Rules())
+    view = offline.view_of(membership(), Rules())
+    view.block("no member")
+    status, steps = offline.compare(view, None, Rules())
     assert (status.state, status.reason, steps) == (State.WAITING, "no member", ())
 
 
 def test_what_waits_does_so_since_the_command_has_looked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not since the machine was booted."""
     tables = Tables(clusters=("other",))
-    reading = offline._Reading(membership=membership(ALPHA), tables=tables, problem="")
+    reading = offline._Reading(view=view_of(ALPHA), tables=tables)
     monkeypatch.setattr(offline, "_read", lambda _settings, _calls: reading)
     before = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=1)
     (waits,) = offline.plan_here(DaemonSettings())["pending"]
@@ -108,13 +123,13 @@ def test_what_waits_does_so_since_the_command_has_looked(monkeypatch: pytest.Mon
 )
 def test_problem_is_found(seen: Membership, rules: Rules, problem: str) -> None:
     """As the daemon itself would find it."""
-    assert offline._problem(seen, rules) == problem
+    assert offline.view_of(seen, rules).no_step() == problem
 
 
 def test_wrong_cluster_is_78() -> None:
     """The name that is set only confirms."""
-    with pytest.raises(Failure, match="'prod', not 'other'") as caught:
-        offline._problem(membership(ALPHA), Rules(cluster="other"))
+    with pytest.raises(Failure, match="'prod' and not 'other'") as caught:
+        offline.view_of(membership(ALPHA), Rules(cluster="other"))
     assert caught.value.code == 78
 
 
@@ -171,7 +186,7 @@ def test_a_replacement_is_planned_to_its_end() -> None:
     moved = replace(BETA, addresses=("10.0.0.3",))
     gamma = Entry(name="gamma", inode=3, num=3, address="10.0.0.3", port=7777, local=False)
     tables = Tables(clusters=("prod",), entries=(ALPHA_ENTRY, BETA_ENTRY, gamma))
-    status, steps = offline.compare(membership(ALPHA, moved), tables, "", Rules())
+    status, steps = compare(membership(ALPHA, moved), tables, Rules())
     assert steps == (
         RemoveNode(cluster="prod", node="gamma"),
         RemoveNode(cluster="prod", node="beta"),
@@ -184,7 +199,7 @@ def test_half_made_entry_is_planned_to_its_end() -> None:
     """Each value that is missing is written."""
     half = Entry(name="beta", inode=2, num=0, address="0.0.0.0", port=0, local=False)
     tables = Tables(clusters=("prod",), entries=(ALPHA_ENTRY, half))
-    _, steps = offline.compare(membership(ALPHA, BETA), tables, "", Rules())
+    _, steps = compare(membership(ALPHA, BETA), tables, Rules())
     assert [(one.attribute, one.value) for one in steps if isinstance(one, SetAttribute)] == [
         ("ipv4_port", "7777"),
         ("ipv4_address", "10.0.0.2"),
@@ -196,7 +211,7 @@ def test_half_made_entry_is_planned_to_its_end() -> None:
 def test_what_somebody_holds_back_is_pending_and_names_him(monkeypatch: pytest.MonkeyPatch) -> None:
     """A daemon would do nothing now, and so says the plan."""
     tables = Tables(clusters=("prod",), entries=(ALPHA_ENTRY, BETA_ENTRY))
-    reading = offline._Reading(membership=membership(ALPHA), tables=tables, problem="", holder=77)
+    reading = offline._Reading(view=view_of(ALPHA), tables=tables, holder=77)
     monkeypatch.setattr(offline, "_read", lambda _settings, _calls: reading)
     plan = offline.plan_here(DaemonSettings())
     (waits,) = plan["pending"]
@@ -208,7 +223,7 @@ def test_what_somebody_holds_back_is_pending_and_names_him(monkeypatch: pytest.M
 def test_who_holds_where_nothing_is_to_be_done_changes_nothing() -> None:
     holder = Holder(pid=7, since_us=1)
     tables = Tables(clusters=("prod",), entries=(ALPHA_ENTRY, BETA_ENTRY))
-    status, steps = offline.compare(membership(ALPHA, BETA), tables, "", Rules())
+    status, steps = compare(membership(ALPHA, BETA), tables, Rules())
     kept, none = offline.kept_back(status, steps, holder)
     assert (kept.state, kept.hold, kept.pending, none) == (State.SYNCED, holder, (), ())
 

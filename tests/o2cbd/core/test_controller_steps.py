@@ -274,6 +274,31 @@ def test_inquorate_removals_wait_and_adds_go_on() -> None:
     assert bench.kernel.journal == [add(3), remove(2)]
 
 
+def test_member_that_is_away_for_a_moment_keeps_its_entry() -> None:
+    """Real rings merge one member at a time: a quorate view lacks a healthy node for some ms."""
+    bench = filled(1, 2, 3, rules=Rules())
+    bench.manager.membership = membership(1, 3, absentee(2))
+    notice(bench)
+    assert bench.pending[remove(2)].why is Why.UNSETTLED
+    bench.run_for(SECOND_US - 1)
+    bench.manager.membership = membership(1, member(2, incarnation=9), 3)
+    notice(bench)
+    bench.run_for(RESYNC_US)
+    assert (bench.kernel.journal, bench.status.state) == ([], State.SYNCED)
+    assert bench.heard(reports.PendingBegan) == bench.heard(reports.PendingEnded) == []
+
+
+def test_lost_node_goes_when_the_membership_has_stood_still_and_adds_are_at_once() -> None:
+    bench = filled(1, 2, 3, rules=Rules())
+    bench.manager.membership = membership(1, 3, 4, absentee(2))
+    notice(bench)
+    assert bench.kernel.journal == [add(4)]
+    bench.run_for(SECOND_US - 1)
+    assert bench.kernel.journal == [add(4)]
+    bench.run_for(1)
+    assert bench.kernel.journal == [add(4), remove(2)]
+
+
 def test_two_node_waits_until_the_operator_says_that_it_is_down() -> None:
     bench = filled(1, 2)
     bench.manager.membership = membership(1, absentee(2), two_node=True)

@@ -155,8 +155,7 @@ def test_an_override_chooses_the_address() -> None:
         (member(0, name="/dev/qdisk0"), "quorum disk"),
         (
             member(255),
-            "its node id 255 is no o2cb number (0..254): write [nodes.n255] num = 2 in"
-            " /etc/o2cbd/o2cbd.toml on all nodes",
+            "its node id 255 is no o2cb number (0..254): write [nodes.n255] num = 2 in /etc/o2cbd",
         ),
         (member(2**31), "is no o2cb number"),
         (member(-1), "is no o2cb number"),
@@ -195,10 +194,14 @@ def test_node_without_a_name_is_called_by_its_id() -> None:
     [
         (TableRules(num_offset=-999), {"n1000": 1, "n1001": 2}),
         (TableRules(num_offset=-1000), {"n1000": 0, "n1001": 1}),
-        (TableRules(nodes={"n1000": NodeOverride(num=0), "n1001": NodeOverride(num=254)}),
-         {"n1000": 0, "n1001": 254}),
-        (TableRules(num_offset=-1000, nodes={"n1000": NodeOverride(num=7)}),
-         {"n1000": 7, "n1001": 1}),
+        (
+            TableRules(nodes={"n1000": NodeOverride(num=0), "n1001": NodeOverride(num=254)}),
+            {"n1000": 0, "n1001": 254},
+        ),
+        (
+            TableRules(num_offset=-1000, nodes={"n1000": NodeOverride(num=7)}),
+            {"n1000": 7, "n1001": 1},
+        ),
     ],
 )
 def test_num_is_the_nodes_own_or_the_id_with_the_offset(
@@ -275,13 +278,17 @@ def test_254_is_the_highest_num() -> None:
     [
         (
             member(3, addresses=("10.0.0.2",)),
-            "address 10.0.0.2 belongs to node n2 (id 2) already: write [nodes.n3] address ="
-            ' "its IPv4 address" in /etc/o2cbd/o2cbd.toml on all nodes',
+            (
+                "address 10.0.0.2 belongs to node n2 (id 2) already: write [nodes.n3] address ="
+                ' "its IPv4 address" in /etc/o2cbd/o2cbd.toml on all nodes'
+            ),
         ),
         (
             member(3, name="n2"),
-            "name n2 belongs to node n2 (id 2) already: give it a name of its own in the cluster"
-            " manager's configuration",
+            (
+                "name n2 belongs to node n2 (id 2) already: give it a name of its own in the"
+                " cluster manager's configuration"
+            ),
         ),
     ],
 )

@@ -32,7 +32,7 @@ from o2cbd.core.model import (
 )
 from o2cbd.core.phase import Phase
 from o2cbd.core.policy import desired_table, is_right
-from o2cbd.core.rules import MajorityRule, QuorumRule, RemovalRules, Rules, TwoNodeRule
+from o2cbd.core.rules import MajorityRule, QuorumRule, RemovalRules, Rules, TableRules, TwoNodeRule
 
 SECOND_US = 1_000_000
 TRUSTING = Rules(removals=RemovalRules(majority=MajorityRule.TRUST_MANAGER, settle_us=0))
@@ -118,6 +118,7 @@ def memberships(draw: st.DrawFn) -> Membership:
 
 rules = st.builds(
     Rules,
+    table=st.builds(TableRules, num_offset=st.sampled_from([0, -1])),
     removals=st.builds(
         RemovalRules,
         quorum=st.sampled_from(list(QuorumRule)),
@@ -150,8 +151,14 @@ def desired_of(bench: Bench, kernel: PocketKernel) -> dict[str, Node]:
 
 
 def entries_of(kernel: PocketKernel) -> tuple[Entry, ...]:
-    """Read past the daemon's own readings, whatever they meet."""
-    return DirectTree(kernel.model).read(CLUSTER, own=None, attributes=(), fresh=True).entries
+    """Read past the daemon's own readings, whatever they meet, and know which num was written."""
+    found = DirectTree(kernel.model).read(CLUSTER, own=None, attributes=(), fresh=True).entries
+    return tuple(
+        replace(one, num_proved=True)
+        if one.num == 0 and kernel.nodes[one.name].num is not None
+        else one
+        for one in found
+    )
 
 
 def judge_step(bench: Bench, step: Step, kernel: PocketKernel) -> None:
@@ -165,7 +172,8 @@ def judge_step(bench: Bench, step: Step, kernel: PocketKernel) -> None:
             assert 0 <= wanted.num <= 254
             for entry in entries_of(kernel):
                 assert entry.address != wanted.address, f"{step}: {entry} has its address"
-                assert entry.num != wanted.num, f"{step}: {entry} has its num"
+                has_it = entry.num == wanted.num and entry.num_written
+                assert not has_it, f"{step}: {entry} has its num"
         case SetAttribute(node=str(name), attribute=attribute, value=value):
             assert (attribute, value) not in {("local", "0"), ("ipv4_address", "0.0.0.0")}
             assert name in kernel.nodes
@@ -179,8 +187,10 @@ def judge_step(bench: Bench, step: Step, kernel: PocketKernel) -> None:
                 proved = now.quorum in {Quorum.QUORATE, Quorum.NONE}
                 taken = bench.rules.removals.quorum is QuorumRule.IGNORE
                 assert proved or (taken and now.quorum is Quorum.UNKNOWN), f"{entry} and no quorum"
-            lost = all(entry.num != one.id and name != one.name for one in now.members)
-            if now.two_node and bench.rules.removals.two_node is TwoNodeRule.WAIT and lost:
+            offset = bench.rules.table.num_offset
+            lost = all(entry.num != one.id + offset and name != one.name for one in now.members)
+            kept = now.two_node and bench.rules.removals.two_node is TwoNodeRule.WAIT
+            if lost and (kept or minority_waits(now, bench.rules)):
                 forgotten = name in FORGOTTEN
                 assert entry.half_made or entry.local or forgotten, f"{entry} may be alive"
         case _:
@@ -214,14 +224,13 @@ def gated(now: Membership, its_rules: Rules) -> bool:
     removals = its_rules.removals
     unknown_waits = removals.quorum is QuorumRule.REQUIRE and now.quorum is Quorum.UNKNOWN
     two_node_waits = removals.two_node is TwoNodeRule.WAIT and now.two_node
-    minority = 2 * len(now.members) <= len(now.members) + len(now.absentees)
-    minority_waits = (
-        removals.majority is MajorityRule.REQUIRE
-        and minority
-        and not now.two_node
-        and now.quorum is not Quorum.NONE
-    )
-    return now.quorum is Quorum.INQUORATE or unknown_waits or two_node_waits or minority_waits
+    waits = unknown_waits or two_node_waits or minority_waits(now, its_rules)
+    return now.quorum is Quorum.INQUORATE or waits
+
+
+def minority_waits(now: Membership, its_rules: Rules) -> bool:
+    asked = its_rules.removals.majority is MajorityRule.REQUIRE and not now.two_node
+    return asked and now.quorum is not Quorum.NONE and len(now.members) <= len(now.absentees)
 
 
 # --- properties of the tables --------------------------------------------------------------------

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import errno
+from dataclasses import replace
 
 import pytest
 
 from fakecluster.pocket.examples import absentee, entry, member, membership, tables
 from o2cbd.core.model import Entry, Membership, Quorum, Region, Why
 from o2cbd.core.removals import Permits, Removal, followable, gate, in_order
-from o2cbd.core.rules import QuorumRule, RemovalRules, TwoNodeRule
+from o2cbd.core.rules import MajorityRule, QuorumRule, RemovalRules, TableRules, TwoNodeRule
 
 REGION = Region(name="R1", pid=None)
 TWO_NODE = membership(1, absentee(2), two_node=True)
@@ -25,8 +26,13 @@ def permits(
     regions: tuple[Region, ...] = (),
     live_nums: frozenset[int] | None = None,
     forgotten: frozenset[str] = frozenset(),
+    *,
+    table: TableRules | None = None,
+    settled: bool = True,
 ) -> Permits:
     return Permits(
+        table=table or TableRules(),
+        settled=settled,
         rules=rules or RemovalRules(),
         membership=now or membership(1),
         tables=tables(regions=regions, live_nums=live_nums),
@@ -94,6 +100,80 @@ def test_with_two_nodes_what_proves_it_down_or_here_lets_it_go(may: Permits) -> 
 def test_with_two_nodes_the_fencing_of_another_node_proves_nothing() -> None:
     now = membership(1, absentee(2), absentee(3, fenced=True), two_node=True)
     assert why(removal(entry(2)), permits(now)) is Why.TWO_NODE
+
+
+def voters(here: dict[int, int | None], away: dict[int, int | None]) -> Membership:
+    members = (member(number, votes=votes) for number, votes in here.items())
+    return membership(*members, *(absentee(number, votes=votes) for number, votes in away.items()))
+
+
+@pytest.mark.parametrize(
+    ("now", "waits"),
+    [
+        (membership(1, 2, absentee(3)), False),
+        (membership(1, absentee(2), absentee(3)), True),
+        (membership(1, absentee(2)), True),
+        (membership(1, 2, absentee(3), absentee(4)), True),
+        (voters({1: 3}, {2: 1, 3: 1}), False),
+        (voters({1: 1, 2: 1}, {3: 3}), True),
+        (voters({1: 3}, {2: 1, 3: None}), True),
+        (voters({1: 0, 2: 0}, {3: 0}), False),
+        (membership(1, member(0, name="/dev/qdisk0"), absentee(2)), True),
+        (membership(1, replace(member(2), listed=False), absentee(3)), True),
+        (membership(1, replace(member(2), listed=False), absentee(20, runs_as=2)), False),
+        (membership(1, absentee(2), quorum=Quorum.NONE), False),
+    ],
+    ids=[
+        *("2 of 3", "1 of 3", "1 of 2", "2 of 4", "3 of 5 votes", "2 of 5 votes"),
+        *(
+            "not all votes known",
+            "nobody votes",
+            "a disk votes",
+            "not listed",
+            "renumbered",
+            "static",
+        ),
+    ],
+)
+def test_lost_node_goes_only_where_members_have_most_votes_of_the_list(
+    now: Membership, *, waits: bool
+) -> None:
+    """Lowered expected votes, or a disk, make both halves of a split quorate."""
+    lost = entry(9)
+    assert why(removal(lost), permits(now)) is (Why.MINORITY if waits else None)
+    rules = RemovalRules(majority=MajorityRule.TRUST_MANAGER)
+    assert gate(removal(lost), permits(now, rules)) is None
+    assert gate(removal(lost), permits(now, forgotten=frozenset({"n9"}))) is None
+
+
+def test_minority_says_how_many_and_what_to_do() -> None:
+    found = gate(removal(entry(2)), permits(membership(1, absentee(2), absentee(3))))
+    assert found is not None
+    assert "1 of the 3 votes of all listed nodes" in found.reason
+    assert "o2cbd forget n2" in found.reason
+    assert '[removals] majority = "trust-manager" in /etc/o2cbd/o2cbd.toml' in found.reason
+
+
+def test_fenced_node_needs_no_majority_and_one_that_is_here_is_only_replaced() -> None:
+    fenced = membership(1, absentee(2, fenced=True), absentee(3))
+    assert gate(removal(entry(2)), permits(fenced)) is None
+    assert why(removal(entry(3)), permits(fenced)) is Why.MINORITY
+    assert gate(removal(entry(1, name="old")), permits(fenced)) is None
+
+
+def test_entry_is_told_by_the_num_that_the_rules_give() -> None:
+    table = TableRules(num_offset=-1)
+    now = membership(1, absentee(2, fenced=True), absentee(3))
+    assert gate(removal(entry(1, name="other")), permits(now, table=table)) is None
+    assert why(removal(entry(2, name="other")), permits(now, table=table)) is Why.MINORITY
+
+
+def test_removal_waits_until_members_and_quorum_stand_still() -> None:
+    found = gate(removal(entry(2)), permits(settled=False))
+    assert found is not None
+    assert (found.why, "less than 1 s ago" in found.reason) == (Why.UNSETTLED, True)
+    half_made = entry(2, port=0)
+    assert gate(removal(half_made), permits(settled=False)) is None
 
 
 def test_with_two_nodes_our_own_entry_is_not_a_lost_node() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from fakecluster.pocket.examples import CLUSTER, membership, tables
+from fakecluster.pocket.examples import CLUSTER, member, membership, tables
 from o2cbd.core import reports
-from o2cbd.core.model import Holder, Membership, State, Status
+from o2cbd.core.model import Holder, Membership, Quorum, State, Status, Tables
 from o2cbd.core.planner import Plan
 from o2cbd.core.rules import Rules
 from o2cbd.core.view import View
@@ -163,3 +165,79 @@ def test_the_status_shows_the_last_good_readings() -> None:
     assert [one.name for one in found.entries] == ["n1"]
     assert [left.id for left in found.left_out] == [300]
     assert (found.cluster, found.local_id, found.first_pass_done) == (CLUSTER, 1, True)
+
+
+def excluded(now: Membership) -> Status:
+    view = View(Rules())
+    settled(view, now, 2)
+    return status(view)
+
+
+def test_own_node_that_is_excluded_is_never_in_sync() -> None:
+    """A mount that is let through without it fails, or worse."""
+    found = excluded(membership(member(300), 2, local_id=300))
+    assert found.state is State.PENDING
+    assert found.reason.startswith("this node (id 300) is excluded: its node id 300 is no o2cb num")
+
+
+def test_own_node_that_runs_under_another_id_than_the_list_says_is_never_in_sync() -> None:
+    now = membership(replace(member(2), name="", listed=False), local_id=2)
+    found = excluded(now)
+    assert (found.state, [entry.name for entry in found.entries]) == (State.PENDING, ["n2"])
+    assert found.reason.startswith("this node (id 2) is excluded: it runs as id 2, which the node")
+
+
+def test_cluster_is_not_made_for_nobody() -> None:
+    view = View(Rules())
+    view.take(membership(member(300), 2, local_id=300), NOW_US)
+    found = view.compare(Tables(clusters=()), {}, SETTLED_US)
+    assert (found.steps, found.pending) == ((), ())
+
+
+def test_name_of_the_settings_takes_the_place_of_the_managers() -> None:
+    view = View(Rules(cluster="my-cluster", o2cb_name="mycluster"))
+    assert view.take(membership(1, cluster="my-cluster"), NOW_US) is None
+    assert (view.cluster, view.no_step()) == ("mycluster", "")
+    view.take(membership(1, cluster="other"), NOW_US)
+    assert "the cluster's name was 'my-cluster' and is 'other' now" in view.no_step()
+    assert "o2cbd flush --cluster mycluster" in view.no_step()
+
+
+@pytest.mark.parametrize(
+    ("name", "proposed"),
+    [("my-cluster", "mycluster"), ("", "ocfs2"), ("a" * 20, "a" * 16), ("---", "ocfs2")],
+)
+def test_name_that_does_not_fit_gives_the_line_that_does(name: str, proposed: str) -> None:
+    view = View(Rules())
+    view.take(membership(1, cluster=name), NOW_US)
+    line = f'write [cluster] o2cb_name = "{proposed}" in /etc/o2cbd/o2cbd.toml on all nodes'
+    assert line in view.no_step()
+
+
+def test_all_reasons_are_given_at_once() -> None:
+    """The name of the cluster does not hide what is wrong with the nodes."""
+    view = View(Rules())
+    view.take(membership(1, member(300), cluster="my-cluster"), NOW_US)
+    view.block(view.no_step())
+    view.desire()
+    found = status(view)
+    assert "o2cb_name" in found.reason
+    assert [one.id for one in found.left_out] == [300]
+    assert [report.code for report in view.news()] == ["left-out"]
+    assert view.news() == []
+
+
+def test_removal_waits_from_each_change_of_members_or_quorum() -> None:
+    view = View(Rules())
+    settle_us = Rules().removals.settle_us
+    view.take(membership(1, 2), 0)
+    assert view.settled_us == settle_us
+    view.take(membership(1, 2), 100)
+    assert view.settled_us == settle_us
+    view.take(membership(1, 2, quorum=Quorum.INQUORATE), 200)
+    assert view.settled_us == settle_us + 200
+    view.take(membership(1, member(2, incarnation=9), quorum=Quorum.INQUORATE), 300)
+    assert view.settled_us == settle_us + 300
+    view.unsettle()
+    view.take(membership(1, member(2, incarnation=9), quorum=Quorum.INQUORATE), 400)
+    assert view.settled_us == settle_us + 400

@@ -21,6 +21,7 @@ from o2cbd.core.model import (
     Node,
     Pending,
     Quorum,
+    Remark,
     RemoveNode,
     SetAttribute,
     State,
@@ -96,6 +97,7 @@ def test_status_has_every_promised_key() -> None:
             ),
         ),
         left_out=(LeftOut(id=0, name="/dev/qdisk0", reason="disk"),),
+        remarks=(Remark(text="[nodes.x]: no such node", warning=True),),
         hold=HOLDER,
         vote=Vote(asked_us=4_000_000, yes=True, reason="idle", forced=False, removed=True),
         first_pass_done=True,
@@ -112,6 +114,7 @@ def test_status_has_every_promised_key() -> None:
         "cluster": "prod",
         "local_id": 1,
         "quorate": False,
+        "quorum": "inquorate",
         "members": [{"id": 1, "name": "alpha", "incarnation": 8}],
         "nodes": [
             {"name": "alpha", "num": 1, "address": "10.0.0.1", "port": 7777, "local": True},
@@ -131,6 +134,7 @@ def test_status_has_every_promised_key() -> None:
             }
         ],
         "left_out": [{"id": 0, "name": "/dev/qdisk0", "reason": "disk"}],
+        "remarks": [{"text": "[nodes.x]: no such node", "warning": True}],
         "hold": {"pid": 7, "since": WALL.utc(2_000_000)},
         "vote": {
             "asked": WALL.utc(4_000_000),
