@@ -46,3 +46,25 @@ def test_no_more_than_is_needed(operator: Operator) -> None:
         "the entry that nobody wanted is taken away again",
         lambda: operator.cluster.has(1, *(f"node{host}" for host in ALL)),
     )
+
+
+def test_volumes_that_the_host_mounts_later_are_in_sight(operator: Operator) -> None:
+    """The daemon's mount table follows the host's; it is what the shutdown vote is read from."""
+    pid = operator.daemon_pid(1)
+
+    def table() -> str:
+        return operator.cluster.tell(1, "cat", f"/proc/{pid}/mountinfo")
+
+    assert "hidepid=invisible" in table()
+    assert " /mnt " not in table()
+    operator.cluster.tell(1, "mount", "-t", "tmpfs", "none", "/mnt")
+    assert " /mnt " in table()
+    operator.cluster.tell(1, "umount", "/mnt")
+    assert " /mnt " not in table()
+
+
+def test_the_waiting_unit_gets_its_answer(operator: Operator) -> None:
+    """It has no capability and no network, and its question to the daemon needs neither."""
+    operator.cluster.tell(1, "systemctl", "start", "o2cbd-wait-sync.service")
+    state = operator.cluster.tell(1, "systemctl", "is-active", "o2cbd-wait-sync.service")
+    assert state.strip() == "active"

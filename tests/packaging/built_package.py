@@ -239,6 +239,22 @@ def test_systemd_takes_the_units_and_finds_no_circle(units: Path) -> None:
     )
 
 
+EXPOSURE_MAX = 2.5
+DOCUMENTED_WITH = "systemd 252"
+
+
+@pytest.mark.parametrize("name", ["o2cbd.service", "o2cbd-wait-sync.service"])
+def test_exposure_is_low_and_as_documented(installed: Path, name: str) -> None:
+    """The page's figures are Debian 12's; another systemd weighs the same lines otherwise."""
+    unit = installed / "lib/systemd/system" / name
+    output = said("systemd-analyze", "security", "--offline=true", "--no-pager", unit)
+    (exposure,) = re.findall(rf"exposure level for {name}: ([0-9.]+) ", output)
+    assert float(exposure) <= EXPOSURE_MAX, output
+    if said("systemd-analyze", "--version").startswith(DOCUMENTED_WITH):
+        page = (ROOT / "docs/installing.md").read_text("utf-8")
+        assert re.findall(rf"^\| `{name}` \| ([0-9.]+) \|$", page, re.MULTILINE) == [exposure]
+
+
 def test_the_mount_goes_down_with_the_manager_and_not_with_the_daemon(units: Path) -> None:
     mount = (units / "srv-data.mount").read_text("utf-8")
     required = " ".join(re.findall(r"^Requires=(.*)$", mount, re.MULTILINE)).split()

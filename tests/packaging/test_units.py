@@ -54,6 +54,8 @@ NEVER = (
     "DynamicUser",
     "User",
     "MemoryDenyWriteExecute",
+    "MountFlags",
+    "ProcSubset",
 )
 
 HARDENING = (
@@ -134,10 +136,17 @@ def test_the_tables_can_be_written_where_all_else_can_be_read(daemon_unit: Any) 
     assert daemon_unit.values("ReadWritePaths") == ["-/sys/kernel/config"]
 
 
-def test_each_hardening_line_has_its_own_reason(daemon_unit: Any) -> None:
-    found = [line for line in daemon_unit.lines if line.key.startswith(HARDENING)]
+@pytest.mark.parametrize("which", ["daemon_unit", "wait_unit"])
+def test_each_hardening_line_has_its_own_reason(which: str, request: pytest.FixtureRequest) -> None:
+    unit = request.getfixturevalue(which)
+    found = [line for line in unit.lines if line.key.startswith(HARDENING)]
     assert len(found) > 15
     assert [line.key for line in found if not line.reason] == []
+
+
+def test_waiting_is_not_ordered_after_mounts_that_wait_for_it(wait_unit: Any) -> None:
+    """PrivateTmp requires the mounts of /tmp and /var/tmp; these keys name any."""
+    assert not wait_unit.keys & {"PrivateTmp", "RequiresMountsFor", "WorkingDirectory"}
 
 
 def test_waiting_takes_no_mount_with_it_when_the_daemon_ends(wait_unit: Any) -> None:
