@@ -45,10 +45,10 @@ def left_out(items: Sequence[dict[str, Any]]) -> Iterator[str]:
         yield f"  {item['name'] or '(no name)'} (id {item['id']}): {item['reason']}"
 
 
-def remarks(items: Sequence[dict[str, Any]]) -> Iterator[str]:
-    """Write what is odd in the configuration and stops nothing."""
+def warnings(items: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """Write what host and configuration have that stops nothing and should be looked at."""
     if items:
         yield ""
-        yield "Of the configuration:"
+        yield f"Warnings ({len(items)}):"
     for item in items:
-        yield f"  {'warning: ' if item['warning'] else ''}{item['text']}"
+        yield f"  {item['severity']}: {item['text']}"

@@ -17,7 +17,7 @@ from o2cbd.commands.common import (
     runtime_dir_option,
     say,
 )
-from o2cbd.commands.layout import facts, left_out, pending, remarks
+from o2cbd.commands.layout import facts, left_out, pending, warnings
 from o2cbd.commands.run import library, membership_option, overridden
 from o2cbd.service.client import ControlClient, NoDaemonError
 from o2cbd.settings import DaemonSettings
@@ -94,7 +94,7 @@ def render(plan: dict[str, Any]) -> Iterator[str]:
         yield _nothing(plan)
     yield from pending(plan["pending"])
     yield from left_out(plan["left_out"])
-    yield from remarks(plan["remarks"])
+    yield from warnings(plan["warnings"])
 
 
 def _nothing(plan: dict[str, Any]) -> str:

@@ -10,16 +10,8 @@ import click
 
 from o2cbd.commands.asking import ask
 from o2cbd.commands.common import config_option, printable, runtime_dir_of, runtime_dir_option, say
-from o2cbd.commands.layout import facts, left_out, pending, remarks, table
+from o2cbd.commands.layout import facts, left_out, pending, table, warnings
 from o2cbd.core.reports import counted
-
-_QUORUM = {
-    "quorate": "quorate",
-    "inquorate": "not quorate",
-    "unknown": "quorum unknown",
-    "none": "static membership, no quorum",
-    None: "quorum not read yet",
-}
 
 
 @click.command("status")
@@ -44,14 +36,18 @@ def render(status: dict[str, Any]) -> Iterator[str]:
         yield from table(("NUM", "NAME", "ADDRESS", "MEMBER"), _rows(status))
     yield from pending(status["pending"])
     yield from left_out(status["left_out"])
-    yield from remarks(status["remarks"])
+    # A daemon from before an upgrade sends none.
+    yield from warnings(status.get("warnings", ()))
 
 
 def _facts(status: dict[str, Any]) -> Iterator[tuple[str, str]]:
     state, reason = status["state"], status["reason"]
     yield "State", f"{state}: {reason}" if reason else state
     if status["cluster"] is not None:
-        yield "Cluster", f"{status['cluster']}, {_QUORUM[status['quorum']]}"
+        known = {True: "quorate", False: "not quorate", None: "quorum unknown"}[status["quorate"]]
+        static = status.get("quorum") == "none"  # a daemon from before an upgrade gives none
+        shown = "static membership, no quorum" if static else known
+        yield "Cluster", f"{status['cluster']}, {shown}"
         yield "Members", ", ".join(member["name"] for member in status["members"]) or "none"
     count = counted(len(status["nodes"]), "node")
     yield "Table", f"{count}, fingerprint {status['fingerprint']}"

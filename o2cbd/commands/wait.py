@@ -48,8 +48,8 @@ class Wanted:
                 f"{item['text']}: {item['reason']}" for item in status["pending"]
             )
             missing.append(f"state is {status['state']}{f' ({reason})' if reason else ''}")
-        # A static membership has no quorum to wait for.
-        if self.quorate and status["quorum"] not in {"quorate", "none"}:
+        static = status.get("quorum") == "none"  # there is none to wait for
+        if self.quorate and not (status["quorate"] is True or static):
             missing.append("not quorate")
         if self.nodes is not None and len(status["nodes"]) < self.nodes:
             missing.append(f"{len(status['nodes'])} of {self.nodes} nodes in the table")

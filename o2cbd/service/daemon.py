@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import selectors
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -89,6 +89,7 @@ class Daemon:
         make_hold: Callable[[str], HolderReader],
         recorder: FlightRecorder,
         rules: Rules,
+        warnings: Callable[[], Iterable[Report]],
     ) -> None:
         """Tie the parts together; nothing runs yet.
 
@@ -104,6 +105,7 @@ class Daemon:
             make_hold: gives a cluster's hold, to ask who has it while the agent has nothing to do.
             recorder: what the agent fills; read here.
             rules: the agent's, for the recorder's header.
+            warnings: reads what the host has that the operator should change; for the status.
         """
         self._thread = thread
         self._woken = woken
@@ -117,6 +119,7 @@ class Daemon:
         self._make_hold = make_hold
         self._recorder = recorder
         self._rules = rules
+        self._warnings = warnings
         self._holds: dict[str, HolderReader] = {}
         self._hold: Holder | None = None
         self._wall = WallClock(clock)
@@ -305,7 +308,8 @@ class Daemon:
     def _status_json(self) -> dict[str, object]:
         self._notice_stuck(self._clock.now_us())
         call = self._calls.current
-        return status_json(self._overlaid(self._look_for_hold()), call, self._wall)
+        status = self._overlaid(self._look_for_hold())
+        return status_json(status, call, self._wall, self._warnings())
 
     def _look_for_hold(self) -> Holder | None:
         """Ask who holds, which the agent does only when it has something to do."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from o2cbd import __version__
@@ -14,6 +15,7 @@ from o2cbd.core.model import (
     AddNode,
     CreateCluster,
     Holder,
+    LeftOut,
     Node,
     Pending,
     Quorum,
@@ -25,7 +27,7 @@ from o2cbd.core.model import (
     node_of,
 )
 from o2cbd.core.policy import called
-from o2cbd.core.reports import counted, describe, symbol
+from o2cbd.core.reports import Report, counted, describe, of_remark, symbol
 
 SCHEMA = 1
 """Of every JSON object that is given out."""
@@ -93,7 +95,9 @@ def overlaid(status: Status, overlay: Overlay, wall: WallClock) -> Status:
     return status
 
 
-def status_json(status: Status, call: Call | None, wall: WallClock) -> dict[str, object]:
+def status_json(
+    status: Status, call: Call | None, wall: WallClock, warnings: Iterable[Report] = ()
+) -> dict[str, object]:
     """Give the whole status out."""
     vote = status.vote
     hold = status.hold
@@ -120,7 +124,7 @@ def status_json(status: Status, call: Call | None, wall: WallClock) -> dict[str,
             for entry in sorted(status.entries, key=lambda entry: (entry.num, entry.name))
         ],
         "pending": [pending_json(pending, wall) for pending in status.pending],
-        **_configuration_json(status),
+        "left_out": [left_out_json(one) for one in status.left_out],
         "hold": None if hold is None else {"pid": hold.pid, "since": wall.utc(hold.since_us)},
         "vote": None
         if vote is None
@@ -132,6 +136,7 @@ def status_json(status: Status, call: Call | None, wall: WallClock) -> dict[str,
             "removed": vote.removed,
         },
         "call": None if call is None else {"name": call.name, "since": wall.utc(call.since_us)},
+        "warnings": [warning_json(one) for one in (*warnings, *map(of_remark, status.remarks))],
         "fingerprint": status.fingerprint,
         "first_pass_done": status.first_pass_done,
         "pid": os.getpid(),
@@ -191,18 +196,19 @@ def plan_json(status: Status, steps: tuple[Step, ...], wall: WallClock) -> dict[
         "hold": None if hold is None else {"pid": hold.pid, "since": wall.utc(hold.since_us)},
         "steps": [step_json(step) for step in steps],
         "pending": [pending_json(pending, wall) for pending in status.pending],
-        **_configuration_json(status),
+        "left_out": [left_out_json(one) for one in status.left_out],
+        "warnings": [warning_json(of_remark(one)) for one in status.remarks],
     }
 
 
-def _configuration_json(status: Status) -> dict[str, object]:
-    """Give out what the configuration lacks."""
-    return {
-        "left_out": [
-            {"id": left.id, "name": left.name, "reason": left.reason} for left in status.left_out
-        ],
-        "remarks": [{"text": one.text, "warning": one.warning} for one in status.remarks],
-    }
+def left_out_json(left: LeftOut) -> dict[str, object]:
+    """Give out a node that is in no table."""
+    return {"id": left.id, "name": left.name, "reason": left.reason}
+
+
+def warning_json(report: Report) -> dict[str, object]:
+    """Give out what stops nothing and should be looked at."""
+    return {"severity": report.severity.name.lower(), "code": report.code, "text": report.text}
 
 
 def versions_json() -> dict[str, str]:

@@ -100,6 +100,7 @@ def _serve(settings: DaemonSettings, clock: Clock, journal: Journal) -> Ending:
         make_hold=make_hold,
         recorder=recorder,
         rules=settings.rules,
+        warnings=lambda: ocfs2_tools.look(HOST_ROOT),
     )
     journal.tell(
         Started(version=__version__, configfs=paths.configfs, runtime_dir=paths.runtime_dir)

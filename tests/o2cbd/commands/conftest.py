@@ -35,7 +35,7 @@ STATUS: dict[str, Any] = {
     ],
     "pending": [],
     "left_out": [],
-    "remarks": [],
+    "warnings": [],
     "hold": None,
     "vote": None,
     "call": None,

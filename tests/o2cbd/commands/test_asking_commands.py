@@ -138,7 +138,6 @@ def test_status_shows_whatever_is_the_matter(o2cbd: Any, daemon: Any, status: An
         state="stuck",
         reason="in rmdir since T1",
         quorate=None,
-        quorum="unknown",
         nodes=[],
         hold={"pid": 0, "since": "T2"},
         call={"name": "rmdir", "since": "T1"},
@@ -188,6 +187,21 @@ def test_status_shows_whatever_is_the_matter(o2cbd: Any, daemon: Any, status: An
         "Left out (2):",
         "  evil\\x1b[2J\\udcff (id 300): its id",
         "  (no name) (id 7): its name is empty",
+    ]
+
+
+def test_status_ends_with_the_warnings_about_the_host(o2cbd: Any, daemon: Any, status: Any) -> None:
+    """One line each."""
+    status["warnings"] = [
+        {"severity": "warning", "code": "ocfs2-tools-ocfs2", "text": "ocfs2.service is on"},
+        {"severity": "notice", "code": "ocfs2-tools-file", "text": "a file\x1b is there"},
+    ]
+    daemon.answer = lambda _request: status
+    assert o2cbd("status").output.splitlines()[-4:] == [
+        "",
+        "Warnings (2):",
+        "  warning: ocfs2.service is on",
+        "  notice: a file\\x1b is there",
     ]
 
 

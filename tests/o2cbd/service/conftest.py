@@ -96,6 +96,7 @@ class House:
         self.clock = MonotonicClock()
         self.calls = CallBoard(self.clock)
         self.told: list[Report] = []
+        self.warnings: tuple[Report, ...] = ()
         self.recorder = FlightRecorder()
         self.held_clusters: list[str] = []
         self.selector = CountingSelector()
@@ -153,6 +154,7 @@ class House:
             make_hold=self.make_hold,
             recorder=self.recorder,
             rules=Rules(),
+            warnings=lambda: self.warnings,
         )
         daemon._selector.close()
         daemon._selector = self.selector

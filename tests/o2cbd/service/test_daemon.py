@@ -26,6 +26,7 @@ from o2cbd.core.model import (
 from o2cbd.service.client import RefusedError
 from o2cbd.service.daemon import Ending
 from o2cbd.service.locks import AlreadyRunningError
+from o2cbd.service.reports import TableServiceOn
 from o2cbd.settings import ServiceTiming
 
 FAST = ServiceTiming(stuck_after_us=20_000, stop_grace_us=100_000)
@@ -212,6 +213,23 @@ def test_socket_that_cannot_be_made_starts_nothing(house: Any) -> None:
     with pytest.raises(OSError, match="directory"):
         house.run()
     assert house.mind.steps == 0
+
+
+def test_status_has_the_hosts_warnings_of_this_moment(house: Any) -> None:
+    """They are looked for at each question, so what the operator has mended is gone from it."""
+    house.warnings = (TableServiceOn(where="/etc/default/o2cb", cluster="prod"),)
+
+    def acts() -> tuple[list[Any], list[Any]]:
+        before = house.ask({"request": "status"})["warnings"]
+        house.warnings = ()
+        return before, house.ask({"request": "status"})["warnings"]
+
+    _, (before, after) = house.run(acts)
+
+    (warning,) = before
+    assert (warning["severity"], warning["code"]) == ("warning", "ocfs2-tools-o2cb")
+    assert warning["text"].startswith("o2cb.service of ocfs2-tools is on ")
+    assert after == []
 
 
 def test_status_tells_what_the_agent_knows(house: Any) -> None:

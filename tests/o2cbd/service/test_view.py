@@ -134,7 +134,6 @@ def test_status_has_every_promised_key() -> None:
             }
         ],
         "left_out": [{"id": 0, "name": "/dev/qdisk0", "reason": "disk"}],
-        "remarks": [{"text": "[nodes.x]: no such node", "warning": True}],
         "hold": {"pid": 7, "since": WALL.utc(2_000_000)},
         "vote": {
             "asked": WALL.utc(4_000_000),
@@ -144,6 +143,9 @@ def test_status_has_every_promised_key() -> None:
             "removed": True,
         },
         "call": {"name": "cman_get_nodes", "since": WALL.utc(1_000_000)},
+        "warnings": [
+            {"severity": "warning", "code": "remark-mistake", "text": "[nodes.x]: no such node"}
+        ],
         "fingerprint": "e3b0c44298fc1c14",
         "first_pass_done": True,
     }

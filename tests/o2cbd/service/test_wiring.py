@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from o2cbd.calls import CallBoard
 from o2cbd.clock import MonotonicClock
+from o2cbd.core.reports import Report
 from o2cbd.hold.semaphore import SysvHold
 from o2cbd.membership.sources import make_connect
 from o2cbd.service.daemon import Ending
@@ -85,6 +88,30 @@ def test_other_services_that_manage_the_tables_are_told_of_at_the_start(
     assert started.startswith("<5>o2cbd ")
     assert told.startswith("<5>/etc/ocfs2/cluster.conf is there (prod): ")
     assert refused.startswith("<3>cannot start: ")
+
+
+def test_other_services_stand_in_the_status(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As they are when it is asked for, not as they were at the start."""
+    conf = tmp_path / "host/etc/ocfs2/cluster.conf"
+    conf.parent.mkdir(parents=True)
+    seen: list[list[str]] = []
+
+    class AskedDaemon:
+        def __init__(self, *, warnings: Callable[[], Iterable[Report]], **_parts: Any) -> None:
+            self.warnings = warnings
+
+        def run(self, _socket_path: Path) -> Ending:
+            seen.append([report.code for report in self.warnings()])
+            conf.write_text("cluster:\n\tname = prod\n")
+            seen.append([report.code for report in self.warnings()])
+            return Ending(code=0)
+
+    monkeypatch.setattr("o2cbd.service.wiring.HOST_ROOT", tmp_path / "host")
+    monkeypatch.setattr("o2cbd.service.wiring.Daemon", AskedDaemon)
+    run(settings_of(tmp_path))
+    assert seen == [[], ["ocfs2-tools-file"]]
 
 
 def test_library_is_tried_anew_until_it_loads(tmp_path: Path) -> None:
