@@ -8,6 +8,8 @@ import click
 
 from fakecluster.garbage import collect_less
 from o2cbd import __version__
+from o2cbd.output import OutputError, checked_stdout
+from o2cbd.start import open_standard_descriptors
 
 _COMMANDS = {
     "serve": ("fakecluster.serve.cli", "serve_command"),
@@ -47,8 +49,14 @@ EX_USAGE = 64
 def main() -> None:
     """Run the command line; wrong usage exits with 64."""
     collect_less()
+    open_standard_descriptors()
     try:
-        code = cli.main(standalone_mode=False)
+        with checked_stdout():
+            code = cli.main(standalone_mode=False)
+    except OutputError as error:
+        if error.text:
+            click.echo(f"fakecluster: {error.text}", err=True)
+        raise
     except click.Abort:
         raise SystemExit(130) from None
     except click.ClickException as error:

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from o2cbd import __version__
+from o2cbd.output import OutputError, checked_stdout
 
 EXIT_USAGE = 64
 EXIT_INTERRUPTED = 130
@@ -62,7 +63,12 @@ class LazyGroup(click.Group):
         if not standalone_mode:
             return super().main(*args, **kwargs)
         try:
-            code = super().main(*args, **kwargs)
+            with checked_stdout():
+                code = super().main(*args, **kwargs)
+        except OutputError as error:
+            if error.text:
+                click.echo(f"o2cbd: {error.text}", err=True)
+            code = error.code
         except click.UsageError as error:
             error.show()
             code = EXIT_USAGE

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 
 import click
 
 from fakecluster.compare.comparison import Comparison, compare
 from fakecluster.compare.moves import spoken_as, story_of
 from fakecluster.compare.told import as_data
-from fakecluster.report.cli import UnwritableError, load
+from fakecluster.report.cli import load
+from o2cbd.output import open_output
 
 
 def _same(_context: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> object:
@@ -78,10 +77,8 @@ def compare_files(a: str, b: str, same: Mapping[str, str]) -> Comparison:
 def _draw(compared: Comparison, html: str) -> None:
     from fakecluster.compare.picture import page_of_both  # noqa: PLC0415 - drawing is rarely wanted
 
-    try:
-        Path(html).write_text(page_of_both(compared), encoding="utf-8")
-    except OSError as error:
-        raise UnwritableError(f"{html}: {error.strerror}") from None
+    with open_output(html) as file:
+        file.write(page_of_both(compared))
 
 
 def _print(compared: Comparison) -> None:
@@ -89,9 +86,4 @@ def _print(compared: Comparison) -> None:
         raise click.ClickException("the table needs rich: pip install 'o2cbd[sim]' (or use --json)")
     from fakecluster.compare.terminal import print_comparison  # noqa: PLC0415 - rich is an extra
 
-    try:
-        print_comparison(compared, sys.stdout)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader has seen enough; the interpreter's own last flush must not complain either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    print_comparison(compared, sys.stdout)

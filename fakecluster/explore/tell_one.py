@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TextIO
 
 import click
 
@@ -25,6 +24,7 @@ from fakecluster.trace_file import TraceWriter, end_line
 from fakecluster.trace_hash import TraceHash
 from fakecluster.world import World
 from o2cbd.core.records import Header
+from o2cbd.output import open_output
 
 FINDINGS_SHOWN = 8
 
@@ -33,12 +33,6 @@ class BadScenarioError(click.ClickException):
     """The file is no scenario: sysexits' EX_DATAERR."""
 
     exit_code = 65
-
-
-class NoFileError(click.ClickException):
-    """A file cannot be written: sysexits' EX_CANTCREAT."""
-
-    exit_code = 73
 
 
 def replay_seed(seed: int, wishes: Wishes | None = None) -> int:
@@ -129,18 +123,8 @@ def _as_json(scenario: Scenario, result: Result, again: str, digest: str) -> str
 
 
 def _write(path: str, text: str) -> None:
-    with _written(path) as file:
+    with open_output(path) as file:
         file.write(text)
-
-
-@contextlib.contextmanager
-def _written(path: str) -> Iterator[TextIO]:
-    try:
-        file = Path(path).open("w", encoding="utf-8")  # noqa: SIM115 - closed below
-    except OSError as error:
-        raise NoFileError(f"{path}: {error.strerror}") from None
-    with file:
-        yield file
 
 
 class _Recorder:
@@ -171,7 +155,7 @@ class _Recorder:
         wishes, sinks = self._wishes, list[Sink]()
         self._header = header_of(world)
         if wishes.trace is not None:
-            out = self._files.enter_context(_written(wishes.trace))
+            out = self._files.enter_context(open_output(wishes.trace))
             self._writer = TraceWriter(out, self._header)
             sinks.append(self._writer)
         if wishes.html is not None or wishes.grid:
@@ -190,7 +174,7 @@ class _Recorder:
         count = sum(line.kind == "check" for line in self._lines)
         self._lines.append(end_line(outcome, result.virtual_us, result.lines, count))
         if self._wishes.html is not None:
-            with _written(self._wishes.html) as page:
+            with open_output(self._wishes.html) as page:
                 write_page(page, self._header, self._lines)
         if self._wishes.grid:
             for text in grid(self._header, self._lines, frozenset(self._wishes.kinds) or None):

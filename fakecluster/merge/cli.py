@@ -10,8 +10,9 @@ import click
 
 from fakecluster.merge.merging import MergeError, merge_sources
 from fakecluster.merge.source import Source, read_source
-from fakecluster.report.cli import ShowError, UnreadableError, UnwritableError, load
+from fakecluster.report.cli import ShowError, UnreadableError, load
 from fakecluster.trace_file import TraceFile
+from o2cbd.output import open_output
 
 _MAX_ID: Final = 2**32 - 1
 
@@ -54,10 +55,8 @@ def merge_command(
         )
     except MergeError as error:
         raise ShowError(f"cannot be merged:\n{error}") from None
-    try:
-        Path(output).write_text(merged.trace.as_text(), encoding="utf-8")
-    except OSError as error:
-        raise UnwritableError(f"{output}: {error.strerror}") from None
+    with open_output(output) as file:
+        file.write(merged.trace.as_text())
     for remark in merged.remarks:
         click.echo(remark, err=True)
     return 0

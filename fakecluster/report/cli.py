@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TextIO
 
 import click
@@ -14,6 +12,7 @@ from fakecluster.report.grid import grid
 from fakecluster.report.page import write_page
 from fakecluster.trace_file import TraceFile, TraceFileError, read_trace
 from fakecluster.trace_schema import SHAPES
+from o2cbd.output import open_output
 
 
 class ShowError(click.ClickException):
@@ -26,12 +25,6 @@ class UnreadableError(ShowError):
     """EX_NOINPUT: the file cannot be read."""
 
     exit_code = 66
-
-
-class UnwritableError(ShowError):
-    """EX_CANTCREAT: the page cannot be written."""
-
-    exit_code = 73
 
 
 def load(path: str) -> TraceFile:
@@ -60,30 +53,19 @@ def show_trace(
         out: where the grid goes; None: stdout.
 
     Raises:
-        ShowError: the trace cannot be read, or the page not written.
+        ShowError: the trace cannot be read.
+        OutputError: it cannot be printed, or the page not be written.
     """
     trace = load(path)
     if html is not None:
-        try:
-            with Path(html).open("w", encoding="utf-8") as file:
-                write_page(file, trace.header, trace.lines)
-        except OSError as error:
-            raise UnwritableError(f"{html}: {error.strerror}") from None
+        with open_output(html) as file:
+            write_page(file, trace.header, trace.lines)
         return
     wanted = frozenset(kinds)
-    _print(grid(trace.header, trace.lines, wanted or None), out or sys.stdout)
+    for line in grid(trace.header, trace.lines, wanted or None):
+        print(line, file=out or sys.stdout)
     if trace.cut:
         click.echo(f"{path}: the last line is cut and was left out", err=True)
-
-
-def _print(lines: Iterable[str], out: TextIO) -> None:
-    try:
-        for line in lines:
-            print(line, file=out)
-        out.flush()
-    except BrokenPipeError:
-        # The reader has seen enough; the interpreter's own last flush must not complain either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
 
 
 @click.command("replay")

@@ -27,13 +27,9 @@ EXIT_TRY_AGAIN = 75
 """The time was over."""
 EXIT_NO_PERMISSION = 77
 EXIT_BAD_SETTINGS = 78
-EXIT_READER_GONE = 141
-"""As a shell shows the end by SIGPIPE: who read our output has left."""
 
 MAX_SECONDS = 1e9
 """Longer than any machine runs, and short enough for every clock."""
-
-STDOUT_FD = 1
 
 _F = TypeVar("_F", bound=Callable[..., object])
 
@@ -68,20 +64,8 @@ class Seconds(click.FloatRange):
 
 
 def say(text: str, *, newline: bool = True) -> None:
-    """Write to stdout.
-
-    Raises:
-        click.exceptions.Exit: nobody reads it any more.
-        Failure: it cannot be written.
-    """
-    try:
-        click.echo(text, nl=newline)
-    except OSError as error:
-        # Else the end of the process tries again to write what is left, and fails loudly.
-        os.dup2(os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC), STDOUT_FD)
-        if isinstance(error, BrokenPipeError):
-            raise click.exceptions.Exit(EXIT_READER_GONE) from None
-        raise Failure(EXIT_CANNOT_CREATE, f"cannot write the output: {said(error)}") from None
+    """Write to stdout; the command line ends the command where that fails."""
+    click.echo(text, nl=newline)
 
 
 def printable(text: str) -> str:

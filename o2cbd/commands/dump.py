@@ -5,16 +5,8 @@ from __future__ import annotations
 import click
 
 from o2cbd.commands.asking import ask
-from o2cbd.commands.common import (
-    EXIT_CANNOT_CREATE,
-    Failure,
-    absolute,
-    config_option,
-    runtime_dir_of,
-    runtime_dir_option,
-    say,
-)
-from o2cbd.errors import said
+from o2cbd.commands.common import absolute, config_option, runtime_dir_of, runtime_dir_option, say
+from o2cbd.output import open_output
 
 
 @click.command("dump")
@@ -32,8 +24,5 @@ def command(output: str | None, config: str | None, runtime_dir: str | None) -> 
     if output is None:
         say(text, newline=False)
         return
-    try:
-        with open(output, "w", encoding="ascii") as file:  # noqa: PTH123 - text stays text
-            file.write(text)
-    except OSError as error:
-        raise Failure(EXIT_CANNOT_CREATE, said(error)) from None
+    with open_output(output) as file:
+        file.write(text)

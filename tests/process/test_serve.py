@@ -23,6 +23,7 @@ from fakecluster.serve.child import ServedChild, ServeFailedError
 
 pytestmark = pytest.mark.process
 
+FULL = "fakecluster: cannot write the output: No space left on device (ENOSPC)\n"
 QUICK = ("--token-ms", "200", "--consensus-ms", "240", "--shutdown-timeout-ms", "300")
 Start = Callable[..., ServedChild]
 
@@ -106,6 +107,27 @@ def live_nums(child: ServedChild, node_id: int) -> set[int]:
 
 
 # -- up and down
+
+
+def test_what_cannot_be_announced_or_answered_is_73_and_nothing_stays(
+    directory: Path, start: Start
+) -> None:
+    """A full disk is told in a line; a server that nobody hears of is taken away again."""
+    line = [sys.executable, "-m", "fakecluster"]
+    serve = ["serve", "--dir", str(directory), "--nodes", "1", "--no-configfs"]
+    assert into_full_disk(*line, *serve) == (73, FULL)
+    assert not directory.exists()
+    start("--nodes", "1", "--no-configfs")
+    assert into_full_disk(*line, "ctl", "--dir", str(directory), "state") == (73, FULL)
+
+
+def into_full_disk(*command: str) -> tuple[int, str]:
+    """The exit code, and standard error."""
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        done = subprocess.run(
+            command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False
+        )
+    return done.returncode, done.stderr
 
 
 def test_one_line_says_what_is_where(start: Start, directory: Path) -> None:

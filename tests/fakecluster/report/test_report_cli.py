@@ -57,14 +57,6 @@ def test_a_trace_is_drawn(path: Path, tmp_path: Path) -> None:
     assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
 
 
-def test_a_page_that_cannot_be_written_is_73(path: Path, tmp_path: Path) -> None:
-    page = tmp_path / "no" / "page.html"
-    shown = replay(path, "--html", page)
-
-    assert shown.exit_code == 73
-    assert f"{page}: No such file or directory" in shown.output
-
-
 def test_a_file_that_is_not_there_is_66(tmp_path: Path) -> None:
     shown = replay(tmp_path / "no")
 
@@ -87,18 +79,6 @@ def test_a_cut_trace_is_shown_and_said_to_be_cut(path: Path) -> None:
 
     assert shown.exit_code == 0
     assert "the last line is cut" in shown.output
-
-
-def test_a_reader_who_has_seen_enough_is_no_failure(path: Path) -> None:
-    """As in `fakecluster replay F | head -1`."""
-    command = [sys.executable, "-m", "fakecluster", "replay", str(path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        process.stdout.close()
-        told = process.stderr.read()
-
-    assert (process.returncode, told) == (0, b"")
 
 
 def test_the_command_is_there() -> None:

@@ -35,5 +35,5 @@ def test_a_file_that_cannot_be_made_is_73(o2cbd: Any, tmp_path: Path) -> None:
 
     assert (shown.exit_code, shown.output) == (
         73,
-        f"o2cbd: {path}: No such file or directory (ENOENT)\n",
+        f"o2cbd: cannot write {path}: No such file or directory (ENOENT)\n",
     )
