@@ -126,6 +126,13 @@ class Heartbeat:
         with self._lock:
             self._kernel.connected_nums = set(nums)
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of the entries of the table, and of what is pinned."""
+        with self._lock:
+            cluster = self._kernel.cluster
+            return frozenset({*(cluster.nodes if cluster else ()), *self._kernel.pins})
+
     def pin(self, node: str) -> None:
         """Make rmdir of the node with this name EBUSY, whatever else holds."""
         with self._lock:

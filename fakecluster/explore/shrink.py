@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import chain
 
 from fakecluster.cman.timings import Timings
-from fakecluster.cman.topology import TopologyError
-from fakecluster.scenario.model import SECOND_US, Deed, Scenario
+from fakecluster.cman.topology import NodeConfig, TopologyError
+from fakecluster.scenario.file import parse_scenario, scenario_text
+from fakecluster.scenario.model import SECOND_US, Deed, Scenario, ScenarioError
 from fakecluster.scenario.run import Outcome, run
+from fakecluster.scenario.verbs import VERBS, Kind, groups_of
 from o2cbd.core.rules import Rules
 
 RUNS_MAX = 600
@@ -50,7 +53,7 @@ class _Shrinker:
 
     def _holds(self, candidate: Scenario) -> bool:
         """Take a candidate over when it fails in the same way."""
-        if self._runs >= RUNS_MAX or candidate == self._best:
+        if self._runs >= RUNS_MAX or candidate == self._best or not _can_be_read(candidate):
             return False
         self._runs += 1
         if self._judge(candidate) is not self._outcome:
@@ -78,11 +81,20 @@ class _Shrinker:
             size //= 2
 
 
+def _can_be_read(scenario: Scenario) -> bool:
+    """Tell whether its file would be taken: what a deed names may have gone with another deed."""
+    try:
+        parse_scenario(scenario_text(scenario))
+    except ScenarioError:
+        return False
+    return True
+
+
 def _fewer_nodes(scenario: Scenario) -> Iterator[Scenario]:
     """Leave out one node with all that is done to it."""
     for gone in reversed(scenario.topology.nodes):
         nodes = tuple(node for node in scenario.topology.nodes if node is not gone)
-        deeds = tuple(deed for deed in scenario.deeds if not _touches(deed, gone.id))
+        deeds = tuple(deed for deed in scenario.deeds if not _touches(deed, gone))
         try:
             topology = replace(scenario.topology, nodes=nodes).checked()
         except TopologyError:
@@ -91,11 +103,14 @@ def _fewer_nodes(scenario: Scenario) -> Iterator[Scenario]:
         yield replace(scenario, topology=topology, deeds=deeds, revive=revive)
 
 
-def _touches(deed: Deed, node_id: int) -> bool:
-    if node_id in {deed.args.get(name) for name in ("node", "by", "speaker", "listener")}:
-        return True
-    groups = deed.args.get("groups")
-    return isinstance(groups, str) and str(node_id) in groups.replace("/", ",").split(",")
+def _touches(deed: Deed, node: NodeConfig) -> bool:
+    for name, kind in VERBS[deed.verb].takes.items():
+        value = deed.args.get(name)
+        if (kind is Kind.NODE and value == node.id) or (kind is Kind.NAME and value == node.name):
+            return True
+        if kind is Kind.GROUPS and node.id in chain(*groups_of(str(value))):
+            return True
+    return False
 
 
 def _fewer_revived(scenario: Scenario) -> Iterator[Scenario]:

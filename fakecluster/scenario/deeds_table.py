@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import ipaddress
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
 from fakecluster.cman.notices import NoticeFault
 from fakecluster.cman.topology import address_problems
+from fakecluster.configfs.callnames import checked
+from fakecluster.faults import ANY_CALL, ANY_CHANGE
 from fakecluster.scenario.model import Arg, Deed
 from fakecluster.scenario.rules_table import RULES_KEYS, read_rules
 from fakecluster.scenario.verbs import VERBS, Kind, groups_of, number_of
@@ -55,18 +59,30 @@ def _value(table: TomlTable, name: str, kind: Kind) -> Arg:  # noqa: PLR0911 - o
             return read_rules(table.table(name, RULES_KEYS))
         case Kind.FAULT:
             return table.word(name, "drop", [fault.value for fault in NoticeFault])
-        case Kind.ERRNO:
-            return _checked(table, name, number_of, kind)
-        case Kind.GROUPS:
-            return _checked(table, name, groups_of, kind)
         case _:
-            return table.text(name, "")
+            return _text(table, name, kind)
 
 
-def _checked(table: TomlTable, name: str, read: Any, kind: Kind) -> str:
+def _text(table: TomlTable, name: str, kind: Kind) -> str:
     text = table.text(name, "")
     try:
-        read(text)
+        _CHECKS.get(kind, str)(text)
     except (KeyError, ValueError):
         table.complain(name, f"{text!r} is not {kind.value}")
     return text
+
+
+def _crash_call(name: str) -> str:
+    return name if name in {ANY_CALL, ANY_CHANGE} else checked(name)
+
+
+_CHECKS: Mapping[Kind, Callable[[str], object]] = MappingProxyType(
+    {
+        Kind.ERRNO: number_of,
+        Kind.GROUPS: groups_of,
+        Kind.ADDRESS: ipaddress.ip_address,
+        Kind.CALL: checked,
+        Kind.CRASH_CALL: _crash_call,
+    }
+)
+"""What raises KeyError or ValueError where a text is not of its kind."""

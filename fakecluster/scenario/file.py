@@ -6,6 +6,8 @@ The schema is docs/scenarios.md's.
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from fakecluster.scenario.deeds_table import read_deed
 from fakecluster.scenario.model import Deed, Scenario, ScenarioError
 from fakecluster.scenario.rules_table import RULES_KEYS, read_rules, rules_fields
 from fakecluster.scenario.spelling import inline, spelled
-from fakecluster.scenario.verbs import VERBS
+from fakecluster.scenario.verbs import VERBS, Kind, groups_of
 from fakecluster.serve.topology_file import topology_from
 from fakecluster.toml_table import TomlTable
 
@@ -72,7 +74,7 @@ def parse_scenario(text: str) -> Scenario:
         rules=read_rules(top.table("rules", RULES_KEYS)),
         deeds=deeds,
     )
-    known = _known(topology, deeds)
+    known = _There(topology, deeds).ids
     for node_id in scenario.revive:
         if topology.nodes and node_id not in known:
             top.complain("revive", f"there is no node {node_id}")
@@ -112,20 +114,48 @@ def _deeds(top: TomlTable, topology: Topology) -> tuple[Deed, ...]:
         if found and deed.at_us < found[-1].at_us:
             top.complain(f"story.deeds[{index}].at_us", "is before the deed above it")
         found.append(deed)
-    known = _known(topology, found)
     if not topology.nodes:
         return tuple(found)  # its own problems are told already
+    there = _There(topology, found)
     for index, deed in enumerate(found):
-        for name in ("node", "by", "speaker", "listener"):
-            node_id = deed.args.get(name)
-            if node_id is not None and node_id not in known:
-                top.complain(f"story.deeds[{index}].{name}", f"there is no node {node_id}")
+        for name, problem in there.problems(deed):
+            top.complain(f"story.deeds[{index}].{name}", problem)
     return tuple(found)
 
 
-def _known(topology: Topology, deeds: tuple[Deed, ...] | list[Deed]) -> set[object]:
-    added = {deed.args["id"] for deed in deeds if deed.verb == "add-node"}
-    return {*topology.ids, *added}
+class _There:
+    """What is there at some time of a scenario, so that a deed may name it."""
+
+    def __init__(self, topology: Topology, deeds: Sequence[Deed]) -> None:
+        self.ids: set[object] = set(topology.ids)
+        self._names: set[object] = {node.name for node in topology.nodes}
+        self._addresses = {one for node in topology.nodes for one in node.addresses}
+        for deed in deeds:
+            args: Mapping[str, Any] = deed.args
+            if deed.verb == "add-node":
+                self.ids.add(args["id"])
+            if deed.verb in {"add-node", "rename-node", "place-node"}:
+                self._names.add(args["name"])
+            if deed.verb in {"add-node", "address"}:
+                self._addresses.update(args.get("addresses", ()))
+            if deed.verb == "give-address":
+                self._addresses.add(args["address"])
+
+    def problems(self, deed: Deed) -> Iterator[tuple[str, str]]:
+        """Yield the arguments that name what is never there, and what is wrong."""
+        for name, kind in VERBS[deed.verb].takes.items():
+            value: Any = deed.args.get(name)
+            if value is None:
+                continue
+            if kind in {Kind.NODE, Kind.GROUPS}:
+                ids = (value,) if kind is Kind.NODE else chain(*groups_of(value))
+                for node_id in ids:
+                    if node_id not in self.ids:
+                        yield name, f"there is no node {node_id}"
+            if kind is Kind.NAME and value not in self._names:
+                yield name, f"no node is ever named {value!r}"
+            if deed.verb == "take-address" and name == "address" and value not in self._addresses:
+                yield name, f"no host ever has {value}"
 
 
 # --- writing ------------------------------------------------------------------------------------

@@ -29,6 +29,10 @@ class Kind(enum.Enum):
     ADDRESSES = "a list of numeric addresses"
     GROUPS = 'nodes and groups, like "1,2/3"'
     RULES = "settings, as in [rules]"
+    NAME = "the name of a node"
+    ADDRESS = "a numeric address"
+    CALL = "the name of a call to configfs"
+    CRASH_CALL = "the name of a call to configfs, or `change` or `any`"
 
 
 Args = Mapping[str, Any]
@@ -106,7 +110,7 @@ def _do_add_node(world: World, args: Args) -> None:
     world.add_node(node)
 
 
-_N, _E, _T = Kind.NODE, Kind.ERRNO, Kind.TEXT
+_N, _E, _T, _NAME = Kind.NODE, Kind.ERRNO, Kind.TEXT, Kind.NAME
 _COUNTED: Final = {"count": Kind.COUNT}
 
 VERBS: Final[Mapping[str, Verb]] = MappingProxyType(
@@ -171,9 +175,9 @@ VERBS: Final[Mapping[str, Verb]] = MappingProxyType(
         "pin": _on(
             "the kernel refuses to let `name` go",
             lambda w, a: w.pin(a["node"], a["name"]),
-            name=_T,
+            name=_NAME,
         ),
-        "unpin": _on("end that", lambda w, a: w.unpin(a["node"], a["name"]), name=_T),
+        "unpin": _on("end that", lambda w, a: w.unpin(a["node"], a["name"]), name=_NAME),
         # --- configuration
         "address": Verb(
             about="other addresses; `now`: at once, else at its next join; `host`: it has them",
@@ -189,12 +193,12 @@ VERBS: Final[Mapping[str, Verb]] = MappingProxyType(
         "give-address": _on(
             "the host has an address more, the manager is not told",
             lambda w, a: w.give_address(a["node"], a["address"]),
-            address=_T,
+            address=Kind.ADDRESS,
         ),
         "take-address": _on(
             "the host has an address less, the manager is not told",
             lambda w, a: w.take_address(a["node"], a["address"]),
-            address=_T,
+            address=Kind.ADDRESS,
         ),
         "take-port": _on(
             "another program listens there",
@@ -229,7 +233,7 @@ VERBS: Final[Mapping[str, Verb]] = MappingProxyType(
             lambda w, a: w.set_rules(a["node"], a["rules"]),
             rules=Kind.RULES,
         ),
-        "forget": _on("o2cbd forget NAME", lambda w, a: w.forget(a["node"], a["name"]), name=_T),
+        "forget": _on("o2cbd forget NAME", lambda w, a: w.forget(a["node"], a["name"]), name=_NAME),
         "shutdown": Verb(
             about="ask for a shutdown",
             does=lambda w, a: w.shutdown(
@@ -256,14 +260,14 @@ VERBS: Final[Mapping[str, Verb]] = MappingProxyType(
             does=lambda w, a: w.fault(
                 a["node"], a["call"], _errno(a), count=a.get("count"), path=a.get("path")
             ),
-            needs={"node": _N, "call": _T, "errno": _E},
+            needs={"node": _N, "call": Kind.CALL, "errno": _E},
             may={**_COUNTED, "path": _T},
         ),
         "mend-calls": _on("end all such faults", lambda w, a: w.mend_calls(a["node"])),
         "crash-daemon-at": Verb(
             about="the daemon dies inside its nth such call, which is not applied",
             does=lambda w, a: w.crash_daemon_at(a["node"], a["call"], a.get("nth", 1)),
-            needs={"node": _N, "call": _T},
+            needs={"node": _N, "call": Kind.CRASH_CALL},
             may={"nth": Kind.COUNT},
         ),
         "unmount-configfs": _on("no configfs there", lambda w, a: w.unmount_configfs(a["node"])),
@@ -294,7 +298,9 @@ VERBS: Final[Mapping[str, Verb]] = MappingProxyType(
             may={"num": Kind.NUMBER, "address": _T, "port": Kind.COUNT, "local": Kind.FLAG},
         ),
         "drop-node": _on(
-            "somebody removes a node", lambda w, a: w.drop_node(a["node"], a["name"]), name=_T
+            "somebody removes a node",
+            lambda w, a: w.drop_node(a["node"], a["name"]),
+            name=_NAME,
         ),
         "drop-cluster": _on(
             "somebody removes a cluster", lambda w, a: w.drop_cluster(a["node"], a["name"]), name=_T

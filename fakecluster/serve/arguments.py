@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import ipaddress
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -57,6 +58,15 @@ class Arguments:
         if not isinstance(value, bool):
             raise BadRequestError(f"{key}: {value!r} is neither true nor false")
         return value
+
+    def address(self, key: str) -> str:
+        """Return a numeric address. Raises BadRequestError."""
+        text = self.text(key)
+        try:
+            ipaddress.ip_address(text)
+        except ValueError:
+            raise BadRequestError(f"{key}: {text!r} is no numeric address") from None
+        return text
 
     def call(self, key: str) -> str:
         """Return the name of a call on a configfs. Raises BadRequestError."""

@@ -121,6 +121,19 @@ class ServedCluster:
         known = ", ".join(f"{node_id} ({node.name})" for node_id, node in self._nodes.items())
         raise BadRequestError(f"no such node: {text}; there are {known}")
 
+    def entry_name(self, node_id: int, name: str) -> str:
+        """Return a name that a node has, or an entry of this node's kernel.
+
+        Raises:
+            BadRequestError: there is neither.
+        """
+        known = {node.name for node in self.engine.configured}
+        known |= self.model(node_id).heartbeat.names
+        if name not in known:
+            there = ", ".join(sorted(known)) or "none"
+            raise BadRequestError(f"no node is named {name!r}; there are {there}")
+        return name
+
     def places(self, node_id: int) -> Places:
         """Return where a node's things are."""
         return self._directory.places(node_id)

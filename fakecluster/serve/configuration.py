@@ -53,8 +53,9 @@ class ConfigurationVerbs:
             raise TopologyError(tuple(problems))
         if node_id in self._engine.ids and self._cluster.has(node_id):
             raise BadRequestError(f"node {node_id} is there already")
+        lagging = [self._cluster.node_id(str(each)) for each in arguments.numbers("lagging")]
         described = self._cluster.add_host(node)
-        self._engine.add_node(node, lagging=arguments.numbers("lagging"))
+        self._engine.add_node(node, lagging=lagging)
         return {**_GOOD, "node": described}
 
     def _remove_node(self, arguments: Arguments) -> Mapping[str, Any]:
@@ -64,13 +65,17 @@ class ConfigurationVerbs:
     def _give_address(self, arguments: Arguments) -> Mapping[str, Any]:
         model = self._cluster.model(self._node(arguments))
         with model.lock:
-            model.host.add_address(arguments.text("address"))
+            model.host.add_address(arguments.address("address"))
         return _GOOD
 
     def _take_address(self, arguments: Arguments) -> Mapping[str, Any]:
-        model = self._cluster.model(self._node(arguments))
+        node_id, address = self._node(arguments), arguments.address("address")
+        model = self._cluster.model(node_id)
         with model.lock:
-            model.host.remove_address(arguments.text("address"))
+            if address not in model.host.addresses:
+                has = ", ".join(model.host.addresses) or "none"
+                raise BadRequestError(f"node {node_id} has no address {address}, it has {has}")
+            model.host.remove_address(address)
         return _GOOD
 
     def _rename_node(self, arguments: Arguments) -> Mapping[str, Any]:

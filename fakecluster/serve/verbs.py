@@ -210,11 +210,15 @@ class Verbs:
         return _GOOD
 
     def _pin(self, arguments: Arguments) -> Mapping[str, Any]:
-        self._cluster.model(self._node(arguments)).heartbeat.pin(arguments.text("name"))
+        node_id = self._node(arguments)
+        name = self._cluster.entry_name(node_id, arguments.text("name"))
+        self._cluster.model(node_id).heartbeat.pin(name)
         return _GOOD
 
     def _unpin(self, arguments: Arguments) -> Mapping[str, Any]:
-        self._cluster.model(self._node(arguments)).heartbeat.unpin(arguments.text("name"))
+        node_id = self._node(arguments)
+        name = self._cluster.entry_name(node_id, arguments.text("name"))
+        self._cluster.model(node_id).heartbeat.unpin(name)
         return _GOOD
 
     # -- faults

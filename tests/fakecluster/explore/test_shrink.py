@@ -5,6 +5,7 @@ from __future__ import annotations
 from fakecluster.cman.topology import Topology
 from fakecluster.explore.shrink import RUNS_MAX, shrunk
 from fakecluster.explore.swarm import draw_scenario
+from fakecluster.scenario.file import parse_scenario, scenario_text
 from fakecluster.scenario.model import Arg, Deed, Scenario
 from fakecluster.scenario.run import Outcome
 
@@ -92,6 +93,26 @@ def test_a_node_goes_with_all_that_is_done_to_it() -> None:
     assert shrunk(scenario, Outcome.CRASH, judge).deeds == scenario.deeds
     without_three = next(one for one in seen if one.topology.ids == (1, 2))
     assert [one.verb for one in without_three.deeds] == ["start", "fence"]
+
+
+def test_what_is_left_can_be_read_again() -> None:
+    """What makes a node stays while something is done to it, however little that is."""
+    deeds = (
+        deed(0, "add-node", id=9, name="new"),
+        deed(0, "place-node", node=1, name="stale"),
+        deed(0, "pin", node=1, name="stale"),
+        deed(0, "kill", node=9),
+    )
+    scenario = Scenario(topology=Topology.of(2), deeds=deeds, end_us=0)
+
+    def judge(candidate: Scenario) -> Outcome:
+        verbs = {one.verb for one in candidate.deeds}
+        return Outcome.SAFETY if {"pin", "kill"} <= verbs else Outcome.GOOD
+
+    small = shrunk(scenario, Outcome.SAFETY, judge)
+
+    assert small.deeds == deeds
+    assert parse_scenario(scenario_text(small)) == small
 
 
 def test_it_ends_after_so_many_runs() -> None:

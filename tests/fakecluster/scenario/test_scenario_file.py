@@ -209,7 +209,7 @@ deeds = [
         "topology.nodes[1].addresses[0]: 'x' is no numeric address",
         "story.deeds[0].do: there is no verb 'kil'; did you mean kill?",
         "story.deeds[2].at_us: is before the deed above it",
-        "story.deeds[3].call: is missing (text)",
+        "story.deeds[3].call: is missing (the name of a call to configfs)",
         "story.deeds[3].errno: 'EWHAT' is not the symbol of an errno",
         "story.deeds[4].groups: '1;2' is not nodes and groups, like \"1,2/3\"",
         "story.deeds[5].fault: 'eat' is none of drop, dup, delay, coalesce",
@@ -230,6 +230,64 @@ def test_deeds_and_revived_nodes_must_be_of_nodes_that_there_are() -> None:
     assert problems(deeds(row)) == ("story.deeds[0].by: there is no node 3",)
     text = deeds().replace("end_us = 5", "end_us = 5\nrevive = [1, 3]")
     assert problems(text) == ("revive: there is no node 3",)
+
+
+@pytest.mark.parametrize(
+    ("row", "problem"),
+    [
+        ('do = "partition", groups = "1/2,3"', "groups: there is no node 3"),
+        ('do = "pin", node = 1, name = "typo"', "name: no node is ever named 'typo'"),
+        ('do = "unpin", node = 1, name = "typo"', "name: no node is ever named 'typo'"),
+        ('do = "forget", node = 1, name = "typo"', "name: no node is ever named 'typo'"),
+        ('do = "drop-node", node = 1, name = "typo"', "name: no node is ever named 'typo'"),
+        (
+            'do = "take-address", node = 1, address = "10.9.9.9"',
+            "address: no host ever has 10.9.9.9",
+        ),
+        ('do = "give-address", node = 1, address = "x"', "address: 'x' is not a numeric address"),
+        (
+            'do = "fault", node = 1, call = "write:nmu", errno = "EIO"',
+            "call: 'write:nmu' is not the name of a call to configfs",
+        ),
+        (
+            'do = "fault", node = 1, call = "any", errno = "EIO"',
+            "call: 'any' is not the name of a call to configfs",
+        ),
+        (
+            'do = "crash-daemon-at", node = 1, call = "all"',
+            "call: 'all' is not the name of a call to configfs, or `change` or `any`",
+        ),
+    ],
+)
+def test_what_a_deed_names_must_be_there_at_some_time(row: str, problem: str) -> None:
+    """Else it would do nothing, and nobody would know."""
+    assert problems(deeds(f"at_us = 0, {row}")) == (f"story.deeds[0].{problem}",)
+
+
+@pytest.mark.parametrize(
+    "maker",
+    [
+        'do = "add-node", id = 9, name = "made"',
+        'do = "rename-node", node = 1, name = "made"',
+        'do = "place-node", node = 1, name = "made"',
+    ],
+)
+def test_a_name_may_come_to_be_by_a_deed(maker: str) -> None:
+    text = deeds(f"at_us = 0, {maker}", 'at_us = 1, do = "pin", node = 1, name = "made"')
+    assert len(parse_scenario(text).deeds) == 2
+
+
+@pytest.mark.parametrize(
+    "maker",
+    [
+        'do = "add-node", id = 9, name = "n", addresses = ["10.9.9.9"]',
+        'do = "address", node = 1, addresses = ["10.9.9.9"]',
+        'do = "give-address", node = 1, address = "10.9.9.9"',
+    ],
+)
+def test_an_address_may_come_to_be_by_a_deed(maker: str) -> None:
+    taken = 'at_us = 1, do = "take-address", node = 1, address = "10.9.9.9"'
+    assert len(parse_scenario(deeds(f"at_us = 0, {maker}", taken)).deeds) == 2
 
 
 def test_a_node_that_a_deed_adds_is_one() -> None:
@@ -260,6 +318,10 @@ EXAMPLES = {
     Kind.FAULT: '"dup"',
     Kind.ADDRESSES: '["10.0.0.1"]',
     Kind.GROUPS: '"1/2"',
+    Kind.NAME: '"node2"',
+    Kind.ADDRESS: '"10.0.0.2"',
+    Kind.CALL: '"mkdir"',
+    Kind.CRASH_CALL: '"any"',
     Kind.RULES: '{ scope = "configured" }',
 }
 

@@ -90,6 +90,19 @@ def test_an_unknown_verb_is_told_the_known_ones(console: Console) -> None:
         ("crash-daemon-at", {"node": "1", "call": "mkdri:2"}, "no call is named 'mkdri'; there"),
         ("fault", {"node": "1", "call": "write:nmu", "errno": "EIO"}, "write:num"),
         ("mount", {"node": "1"}, "EINVAL"),
+        ("pin", {"node": "1", "name": "typo"}, "no node is named 'typo'; there are node1, node2"),
+        ("unpin", {"node": "1", "name": "typo"}, "no node is named 'typo'; there are node1, node2"),
+        ("give-address", {"node": "1", "address": "x"}, "'x' is no numeric address"),
+        ("take-address", {"node": "1", "address": "10.0.0.2"}, "no address 10.0.0.2, it has 10.0"),
+        ("partition", {"groups": "1/9"}, "9"),
+        ("cut", {"speaker": "1", "listener": "typo"}, "no such node: typo"),
+        ("mend", {"speaker": "9", "listener": "1"}, "no such node: 9"),
+        ("fence", {"node": "2", "by": "typo"}, "no such node: typo"),
+        ("fence", {"node": "typo", "by": "1"}, "no such node: typo"),
+        ("qdisk", {"node": "1"}, "no quorum disk"),
+        ("rename-node", {"node": "typo", "name": "x"}, "no such node: typo"),
+        ("remove-node", {"node": "2", "lagging": [9]}, "9"),
+        ("add-node", {"id": 3, "addresses": ["10.0.0.3"], "lagging": [9]}, "9"),
     ],
 )
 def test_what_makes_no_sense_is_refused_and_changes_nothing(
@@ -98,6 +111,18 @@ def test_what_makes_no_sense_is_refused_and_changes_nothing(
     before = console.say("state")
     assert complaint in console.complaint(verb, **fields)
     assert console.say("state") == before
+
+
+def test_what_is_in_a_kernel_can_be_pinned_and_what_is_pinned_unpinned(console: Console) -> None:
+    """Also what no configuration names: a stale entry, and one that is gone from it."""
+    model = console.cluster.model(1)
+    model.mkdir("/cluster/o2")
+    model.mkdir("/cluster/o2/node/stale")
+    assert console.say("pin", node="1", name="stale")["ok"] is True
+    console.say("pin", node="1", name="node2")
+    console.say("rename-node", node="2", name="beta")
+    assert console.say("unpin", node="1", name="node2")["ok"] is True
+    assert console.say("state", node="1")["nodes"][0]["pins"] == ["stale"]
 
 
 def test_a_lagging_node_hears_of_a_new_node_later(console: Console) -> None:
