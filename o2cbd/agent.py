@@ -18,7 +18,7 @@ from o2cbd.core.model import Status, Step
 from o2cbd.core.reports import AnswerLost, Report, symbol
 from o2cbd.core.rules import Rules
 from o2cbd.hold.interface import Hold
-from o2cbd.membership.interface import Connect, ManagerGoneError, MembershipSource
+from o2cbd.membership.interface import Connect, ManagerGoneError, MembershipSource, ReadFailedError
 from o2cbd.usage.interface import UsageReader
 
 HoldFactory = Callable[[str], Hold]
@@ -196,6 +196,8 @@ class Agent:
             membership = self._connected().snapshot()
         except ManagerGoneError as error:
             return events.ManagerLost(errno=error.errno or 0)
+        except ReadFailedError as error:
+            return events.MembershipReadFailed(errno=error.errno or 0, detail=_what(error))
         except OSError as error:
             return events.MembershipReadFailed(errno=error.errno or 0)
         return events.MembershipRead(membership=membership)

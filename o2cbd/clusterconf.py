@@ -20,8 +20,6 @@ from o2cbd.core.model import MAX_NUM, MAX_PORT
 from o2cbd.core.names import address_problem, node_name_problem
 from o2cbd.core.reports import spell
 
-DEFAULT_FILE = "/etc/ocfs2/cluster.conf"
-
 MAX_BYTES = 1 << 20
 """254 nodes take 30 kB."""
 
@@ -153,6 +151,17 @@ def choose(clusters: tuple[FileCluster, ...], name: str | None) -> FileCluster:
     else:
         text = f"no cluster {spell(name)}, only {there}"
     raise ClusterFileError((LineProblem(line=0, text=text),))
+
+
+def node_of_host(cluster: FileCluster, host: str) -> FileNode | None:
+    """Return the node that ocfs2-tools take for this host: by its name, whole or up to a dot.
+
+    Upper and lower case are one. Of several such nodes the one with the longest name is taken,
+    where ocfs2-tools fail.
+    """
+    whole = f"{host.lower()}."
+    own = [node for node in cluster.nodes if whole.startswith(f"{node.name.lower()}.")]
+    return max(own, key=lambda node: len(node.name), default=None)
 
 
 def render(cluster: FileCluster) -> str:

@@ -19,6 +19,8 @@ from o2cbd.core.subnet import Subnet, parse_subnet
 DEFAULT_FILE = SETTINGS_FILE
 """Read when it is there; a file that was asked for by name must be there."""
 
+DEFAULT_CLUSTER_CONF = "/etc/ocfs2/cluster.conf"
+
 FIRST_MULTICAST_OCTET = 224
 """Addresses from 224.0.0.0 on belong to groups, or to nobody."""
 
@@ -32,6 +34,8 @@ class Source(enum.Enum):
     CMAN = "cman"
     COROSYNC = "corosync"
     """Corosync 3."""
+    STATIC = "static"
+    """None: ocfs2-tools' cluster.conf is the membership."""
 
 
 DEFAULT_SCOPES: Mapping[Source, Scope] = MappingProxyType(
@@ -132,6 +136,8 @@ class DaemonSettings:
     source: Source = Source.CMAN
     libcman: str | None = None
     """The library to load; None: as the loader finds `libcman.so.3`."""
+    cluster_conf: str = DEFAULT_CLUSTER_CONF
+    """ocfs2-tools' file: the membership of `Source.STATIC`, and what `o2cbd diff` compares."""
     rules: Rules = field(default_factory=Rules)
     scope_chosen: bool = False
     """The operator wrote the scope; else it is the source's default."""

@@ -124,6 +124,7 @@ def _settings_of(file: File, origin: str) -> DaemonSettings:
         source=source,
         scope_chosen=file.table.scope is not None,
         libcman=file.membership.libcman,
+        cluster_conf=file.membership.cluster_conf,
         rules=Rules(
             cluster=file.cluster.name,
             o2cb_name=file.cluster.o2cb_name,

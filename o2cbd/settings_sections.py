@@ -73,6 +73,7 @@ class MembershipSection:
 
     source: settings.Source = settings.Source.CMAN
     libcman: Text | None = None
+    cluster_conf: Path = Path(settings.DEFAULT_CLUSTER_CONF)
     ring: Ring | None = None
     subnet: SubnetText | None = None
 

@@ -241,12 +241,12 @@ class Controller:
 
     def _on_membership_failed(self, event: events.MembershipReadFailed) -> Effects:
         self._unread_memberships += 1
-        why = reports.unread(event.errno)
-        self._view.block(f"the membership cannot be read ({why}), it is tried again")
+        why = reports.unread(event.errno, event.detail)
+        news = self._view.block(f"the membership cannot be read ({why}), it is tried again")
         self._end_pass(self._now_us + pause_us(self._unread_memberships, self._timing))
-        if self._unread_memberships > 1:
+        if not news:
             return []
-        return _tell(reports.MembershipUnreadable(errno=event.errno))
+        return _tell(reports.MembershipUnreadable(errno=event.errno, detail=event.detail))
 
     def _on_membership(self, membership: Membership) -> Effects:
         self._unread_memberships = 0

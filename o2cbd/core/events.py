@@ -77,6 +77,8 @@ class MembershipReadFailed:
     """The answer to `ReadMembership`: it failed, the connection lives."""
 
     errno: int
+    detail: str = ""
+    """For the operator: what to mend where; empty where the manager says only an errno."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,8 +25,10 @@ def symbol(number: int | None) -> str:
     return "" if number is None else errno.errorcode.get(number, str(number))
 
 
-def unread(number: int) -> str:
+def unread(number: int, detail: str) -> str:
     """Return why a reading of the manager failed; ENOENT has a meaning of its own."""
+    if detail:
+        return detail
     hint = ": the manager has not formed its first membership yet"
     return f"{symbol(number)}{hint if number == errno.ENOENT else ''}"
 
@@ -129,12 +131,14 @@ class MembershipUnreadable(Report):
     code = "membership-unreadable"
     severity = Severity.WARNING
     errno: int
+    detail: str = ""
 
     @property
     def text(self) -> str:
+        why = unread(self.errno, self.detail)
         return (
-            f"reading the membership failed ({unread(self.errno)}): the last good view is kept,"
-            " nothing is done until it can be read again"
+            f"reading the membership failed ({why}): the last good view is kept, nothing is done"
+            " until it can be read again"
         )
 
 

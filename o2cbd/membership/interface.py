@@ -16,6 +16,10 @@ class ManagerGoneError(OSError):
     """
 
 
+class ReadFailedError(OSError):
+    """A reading failed, the connection lives; the text is for the operator: what to mend where."""
+
+
 class MembershipSource(Protocol):
     """One living connection to a cluster manager; used by one thread for its whole life.
 

@@ -22,6 +22,8 @@ def make_connect(
     """
     if settings.source is Source.COROSYNC:
         return _corosync_connect(calls, no_vote)
+    if settings.source is Source.STATIC:
+        return lambda: _open_static(settings, calls)
     return _cman_connect(settings, calls)
 
 
@@ -35,11 +37,19 @@ def open_unheard(settings: DaemonSettings, calls: CallBoard) -> MembershipSource
         from o2cbd.membership import corosync, libcorosync  # noqa: PLC0415 - where it is wanted
 
         return corosync.open_corosync(libcorosync.load(), calls, pause)
+    if settings.source is Source.STATIC:
+        return _open_static(settings, calls)
     from o2cbd.membership import cman, libcman  # noqa: PLC0415 - where it is wanted
 
     table = libcman.load(settings.libcman or libcman.DEFAULT_LIBRARY)
     every_address = settings.rules.table.want_every_address
     return cman.CmanSource(cman.open_cman(table, calls), calls, every_address=every_address)
+
+
+def _open_static(settings: DaemonSettings, calls: CallBoard) -> MembershipSource:
+    from o2cbd.membership.static import StaticSource  # noqa: PLC0415 - where it is wanted
+
+    return StaticSource(settings.cluster_conf, settings.rules.cluster, calls)
 
 
 def _cman_connect(settings: DaemonSettings, calls: CallBoard) -> Connect:

@@ -62,7 +62,16 @@ def test_libraries_are_tried_anew_until_they_load(monkeypatch: pytest.MonkeyPatc
             connect()
 
 
-@pytest.mark.parametrize(("source", "other"), [("CMAN", "libcorosync"), ("COROSYNC", "libcman")])
+@pytest.mark.parametrize(
+    ("source", "other"),
+    [
+        ("CMAN", "libcorosync"),
+        ("COROSYNC", "libcman"),
+        ("STATIC", "libcorosync"),
+        ("STATIC", "libcman"),
+        ("CMAN", "file_watch"),
+    ],
+)
 def test_the_other_managers_code_is_never_loaded(source: str, other: str) -> None:
     """Memory and start time."""
     code = (
