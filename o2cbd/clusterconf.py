@@ -45,7 +45,7 @@ class FileNode:
     """A `node:` stanza."""
 
     name: str
-    number: int
+    num: int
     address: str
     port: int
 
@@ -177,7 +177,7 @@ def render(cluster: FileCluster) -> str:
             "node",
             name=node.name,
             cluster=cluster.name,
-            number=node.number,
+            number=node.num,
             ip_address=node.address,
             ip_port=node.port,
         )
@@ -364,7 +364,7 @@ class _Reader:
             nodes.append(node)
             for key, value in (
                 ("name", node.name),
-                ("number", node.number),
+                ("number", node.num),
                 ("ip_address", node.address),
             ):
                 line = stanza.values[key][1]
@@ -386,7 +386,7 @@ class _Reader:
         port = self._number(stanza, "ip_port", MAX_PORT, least=1)
         if number is None or port is None:
             return None
-        return FileNode(name=name, number=number, address=address, port=port)
+        return FileNode(name=name, num=number, address=address, port=port)
 
     def _number(self, stanza: _Stanza, key: str, most: int, *, least: int = 0) -> int | None:
         text, line = stanza.values[key]

@@ -39,7 +39,11 @@ class Source(enum.Enum):
 
 
 DEFAULT_SCOPES: Mapping[Source, Scope] = MappingProxyType(
-    {Source.CMAN: Scope.MEMBERS, Source.COROSYNC: Scope.CONFIGURED}
+    {
+        Source.CMAN: Scope.MEMBERS,
+        Source.COROSYNC: Scope.CONFIGURED,
+        Source.STATIC: Scope.MEMBERS,
+    }
 )
 """Corosync's node list has the addresses of nodes that are away, cman's has not."""
 

@@ -20,6 +20,10 @@ from o2cbd.settings import (
 )
 
 EXIT_USAGE = 64
+EXIT_BAD_INPUT = 65
+"""A file that was to be read is none of its kind."""
+EXIT_NO_INPUT = 66
+"""It cannot be read."""
 EXIT_UNAVAILABLE = 69
 """No daemon, or no cluster manager."""
 EXIT_CANNOT_CREATE = 73

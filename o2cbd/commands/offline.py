@@ -8,7 +8,7 @@ import queue
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final, TypeVar
 
 from o2cbd.calls import CallBoard
 from o2cbd.clock import MonotonicClock, WallClock
@@ -20,9 +20,21 @@ from o2cbd.commands.common import (
     Failure,
 )
 from o2cbd.commands.foresight import after
-from o2cbd.configfs.interface import NodeTree
+from o2cbd.configfs.interface import NodeTree, NotConfigfsError
 from o2cbd.configfs.tree import OsNodeTree
-from o2cbd.core.model import Holder, Membership, Pending, State, Status, Step, Tables, Why
+from o2cbd.core.model import (
+    Holder,
+    LeftOut,
+    Membership,
+    Node,
+    Pending,
+    State,
+    Status,
+    Step,
+    Tables,
+    Why,
+)
+from o2cbd.core.policy import desired_table
 from o2cbd.core.reports import process
 from o2cbd.core.rules import Rules
 from o2cbd.core.view import View
@@ -33,6 +45,10 @@ from o2cbd.membership.sources import open_unheard
 from o2cbd.service.agent_thread import STACK_BYTES
 from o2cbd.service.view import plan_json
 from o2cbd.settings import DaemonSettings
+
+_HEARTBEAT_MODE: Final = ("heartbeat/mode",)
+
+_T = TypeVar("_T")
 
 PATIENCE_S = 10.0
 """libcman has no time-outs; a manager that is stuck for so long has none for us."""
@@ -45,6 +61,17 @@ class _Reading:
     """None: nothing may be done, so they were not read."""
     holder: int | None = None
     """The pid of somebody who holds the semaphore (0: unknown)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantedTable:
+    """What should be in the kernel, and what is."""
+
+    cluster: str
+    nodes: tuple[Node, ...]
+    left_out: tuple[LeftOut, ...]
+    tables: Tables | None
+    """Of whatever cluster the kernel has; None: there is no o2cb configfs."""
 
 
 def plan_here(settings: DaemonSettings) -> dict[str, Any]:
@@ -158,10 +185,14 @@ def _read_tables(tree: NodeTree, cluster: str, own: str | None, rules: Rules) ->
             fresh=True,
         )
     except OSError as error:
-        code = EXIT_NO_PERMISSION if error.errno == errno.EACCES else EXIT_UNAVAILABLE
-        raise Failure(code, f"configfs cannot be read: {said(error)}") from None
+        raise _unread_configfs(error) from None
     finally:
         tree.close()
+
+
+def _unread_configfs(error: OSError) -> Failure:
+    code = EXIT_NO_PERMISSION if error.errno == errno.EACCES else EXIT_UNAVAILABLE
+    return Failure(code, f"configfs cannot be read: {said(error)}")
 
 
 def _read_holder(settings: DaemonSettings, cluster: str) -> int | None:
@@ -172,9 +203,57 @@ def _read_holder(settings: DaemonSettings, cluster: str) -> int | None:
         raise Failure(code, f"the semaphore cannot be read: {said(error)}") from None
 
 
-def _with_patience(read: Callable[[], _Reading], calls: CallBoard) -> _Reading:
+def wanted_here(settings: DaemonSettings) -> WantedTable:
+    """Read once what a daemon that starts now would want, and what is in the kernel.
+
+    Raises:
+        Failure: the manager or configfs cannot be read, or a daemon would do nothing at all.
+    """
+    calls = CallBoard(MonotonicClock())
+    return _with_patience(lambda: _read_wanted(settings, calls), calls)
+
+
+def _read_wanted(settings: DaemonSettings, calls: CallBoard) -> WantedTable:
+    view = View(settings.rules)
+    membership = _read_membership(settings, calls)
+    wrong = view.take(membership, 0)
+    if wrong is not None:
+        raise Failure(EXIT_BAD_SETTINGS, wrong.text)
+    problem = view.no_step()
+    if problem or view.cluster is None:
+        raise Failure(EXIT_UNAVAILABLE, f"there is no table to want: {problem}")
+    tables = _read_whatever_is_there(settings, view.cluster, calls)
+    ours = tables is not None and tables.clusters == (view.cluster,)
+    desired = desired_table(
+        membership, settings.rules.table, tables.entries if ours and tables is not None else ()
+    )
+    return WantedTable(
+        cluster=view.cluster, nodes=desired.nodes, left_out=desired.left_out, tables=tables
+    )
+
+
+def _read_whatever_is_there(
+    settings: DaemonSettings, cluster: str, calls: CallBoard
+) -> Tables | None:
+    """Read the cluster that the kernel has, whatever its name; None: no configfs is there."""
+    tree = OsNodeTree(settings.paths.configfs, settings.paths.debugfs, calls)
+    try:
+        tables = tree.read(cluster, own=None, attributes=_HEARTBEAT_MODE, fresh=True)
+        others = [name for name in tables.clusters if name != cluster]
+        if len(others) == len(tables.clusters) == 1:
+            tables = tree.read(others[0], own=None, attributes=_HEARTBEAT_MODE, fresh=True)
+    except NotConfigfsError:
+        return None
+    except OSError as error:
+        raise _unread_configfs(error) from None
+    finally:
+        tree.close()
+    return tables
+
+
+def _with_patience(read: Callable[[], _T], calls: CallBoard) -> _T:
     """Run it in a thread of its own, since a call that is stuck can be left in no other way."""
-    results: queue.Queue[_Reading | Failure] = queue.Queue()
+    results: queue.Queue[_T | Failure] = queue.Queue()
 
     def work() -> None:
         try:

@@ -102,10 +102,10 @@ class StaticSource:
             raise ReadFailedError(errno.ENOENT, self._stranger(cluster, host))
         membership = Membership(
             cluster=cluster.name,
-            local_id=own.number,
+            local_id=own.num,
             quorum=Quorum.NONE,
             two_node=False,
-            members=tuple(map(_member, sorted(cluster.nodes, key=lambda node: node.number))),
+            members=tuple(map(_member, sorted(cluster.nodes, key=lambda node: node.num))),
         )
         self._last = ((data, host), membership)
         return membership
@@ -122,9 +122,9 @@ class StaticSource:
 
 def _member(node: FileNode) -> Member:
     return Member(
-        id=node.number,
+        id=node.num,
         name=node.name,
         incarnation=0,
         addresses=(node.address,),
-        advice=Advice(address=node.address, port=str(node.port), num=str(node.number)),
+        advice=Advice(address=node.address, port=str(node.port), num=str(node.num)),
     )

@@ -7,10 +7,18 @@ anything else that is found in configfs.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
+from o2cbd import clusterconf
+from o2cbd.clusterconf import ClusterFileError
 from o2cbd.core.reports import Report
-from o2cbd.service.reports import ClusterFileThere, MountServiceOn, TableServiceOn
+from o2cbd.service.reports import (
+    ClusterFileThere,
+    GlobalHeartbeat,
+    MountServiceOn,
+    TableServiceOn,
+)
 
 CLUSTER_FILE = "etc/ocfs2/cluster.conf"
 
@@ -20,14 +28,13 @@ OPTION_FILES = ("etc/sysconfig/o2cb", "etc/default/o2cb")
 UNITS = "etc/systemd/system"
 MASKED = "/dev/null"
 
-_CLUSTER_NAME = re.compile(r"^cluster:\s*\n(?:[ \t]+.*\n)*?[ \t]+name\s*=\s*(\S+)", re.MULTILINE)
 
-
-def look(root: Path) -> tuple[Report, ...]:
+def look(root: Path, *, followed: bool) -> tuple[Report, ...]:
     """Say which of them are on, and which file they read.
 
     Args:
         root: the host's root directory.
+        followed: a file of this kind is the membership, so that it needs no notice.
     """
     reports: list[Report] = []
     options = next((name for name in OPTION_FILES if (root / name).is_file()), OPTION_FILES[-1])
@@ -38,11 +45,24 @@ def look(root: Path) -> tuple[Report, ...]:
     link = _starts(root, "ocfs2")
     if link:
         reports.append(MountServiceOn(where=link))
-    clusters = _text(root / CLUSTER_FILE)
-    if clusters is not None:
-        names = tuple(_CLUSTER_NAME.findall(clusters))
-        reports.append(ClusterFileThere(where=f"/{CLUSTER_FILE}", clusters=names))
-    return tuple(reports)
+    return (*reports, *_of_file(root / CLUSTER_FILE, followed=followed))
+
+
+def _of_file(path: Path, *, followed: bool) -> Iterator[Report]:
+    where = f"/{CLUSTER_FILE}"
+    try:
+        clusters = clusterconf.load(str(path))
+    except OSError:
+        return
+    except ClusterFileError as error:
+        if not followed:
+            yield ClusterFileThere(where=where, clusters=(), problem=str(error))
+        return
+    if not followed:
+        yield ClusterFileThere(where=where, clusters=tuple(each.name for each in clusters))
+    for each in clusters:
+        if each.heartbeat_mode == "global":
+            yield GlobalHeartbeat(where=where, cluster=each.name, regions=len(each.regions))
 
 
 def _text(path: Path) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from o2cbd.core.reports import Report, Severity
+from o2cbd.core.reports import Report, Severity, counted, spell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +167,29 @@ class CannotServe(Report):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EntryWillChange(Report):
+    """An entry that was there at the start says something else of its node than it should."""
+
+    code = "takeover"
+    severity = Severity.WARNING
+    node: str
+    """As the entry has it."""
+    changes: tuple[tuple[str, str, str], ...]
+    """Value, what it is, what it will be."""
+
+    @property
+    def text(self) -> str:
+        changes = ", ".join(f"{value} {old} becomes {new}" for value, old, new in self.changes)
+        text = f"node {spell(self.node)} is in the kernel and will be replaced: {changes}"
+        if any(value == "num" for value, _old, _new in self.changes):
+            text += (
+                "; unmount OCFS2 on all nodes first: hosts that are mounted under old and under"
+                " new numbers take each other for somebody else, and can destroy the volume"
+            )
+        return text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TableServiceOn(Report):
     """ocfs2-tools' service o2cb writes the tables at boot, too."""
 
@@ -218,11 +241,34 @@ class ClusterFileThere(Report):
     where: str
     clusters: tuple[str, ...]
     """The clusters in it."""
+    problem: str = ""
+    """Why it cannot be used."""
+
+    @property
+    def text(self) -> str:
+        found = ", ".join(map(spell, self.clusters)) or self.problem
+        return (
+            f"{self.where} is there ({found}): o2cbd does not follow it, and what `o2cb"
+            " register-cluster` would write from it is mended where it differs from the cluster"
+            " manager; `o2cbd diff` compares them"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GlobalHeartbeat(Report):
+    """The file of ocfs2-tools asks for a global heartbeat."""
+
+    code = "global-heartbeat"
+    severity = Severity.NOTICE
+    where: str
+    cluster: str
+    regions: int
 
     @property
     def text(self) -> str:
         return (
-            f"{self.where} is there ({', '.join(self.clusters) or 'no cluster in it'}): o2cbd"
-            " neither reads nor writes it, and what `o2cb register-cluster` would write from it is"
-            " mended where it differs from the cluster manager"
+            f"cluster {spell(self.cluster)} in {self.where} has a global heartbeat"
+            f" ({counted(self.regions, 'region')}): o2cbd keeps its nodes and starts no heartbeat;"
+            ' [cluster] heartbeat_mode = "global" keeps the mode, `o2cb start-heartbeat` starts'
+            " the regions"
         )

@@ -12,6 +12,9 @@ from o2cbd.agent import Agent, Observer
 from o2cbd.calls import CallBoard
 from o2cbd.clock import Clock, MonotonicClock
 from o2cbd.configfs.tree import OsNodeTree
+from o2cbd.core.effects import Effect
+from o2cbd.core.events import Event
+from o2cbd.core.model import Status
 from o2cbd.core.reports import Report
 from o2cbd.errors import said
 from o2cbd.hold.semaphore import SysvHold
@@ -26,8 +29,9 @@ from o2cbd.service.locks import AlreadyRunningError, Lock, lock_configfs, lock_r
 from o2cbd.service.notify import Notifier
 from o2cbd.service.recorder import FlightRecorder
 from o2cbd.service.reports import AlreadyRunning, CannotServe, NoVote, Started
+from o2cbd.service.takeover import Takeover
 from o2cbd.service.wakeup import Wakeup
-from o2cbd.settings import DaemonSettings
+from o2cbd.settings import DaemonSettings, Source
 from o2cbd.usage.reader import HostUsage
 
 EXIT_NO_PERMISSION = 77
@@ -82,8 +86,18 @@ def _serve(settings: DaemonSettings, clock: Clock, journal: Journal) -> Ending:
     def make_hold(cluster: str) -> SysvHold:
         return SysvHold(settings.hold.name_for(cluster), settings.hold.mode)
 
+    def tell(report: Report) -> None:
+        journal.tell(report)
+        recorder.tell(report, clock.now_us())
+
+    takeover = Takeover(settings.rules.table, tell)
+
+    def observe(item: Event | Effect, status: Status, now_us: int) -> None:
+        recorder.note(item, status, now_us)
+        takeover.note(item, status, now_us)
+
     thread = AgentThread(
-        lambda: make_agent(settings, clock, calls, make_hold, journal, observer=recorder.note),
+        lambda: make_agent(settings, clock, calls, make_hold, journal, observer=observe),
         clock,
         woken,
     )
@@ -105,9 +119,8 @@ def _serve(settings: DaemonSettings, clock: Clock, journal: Journal) -> Ending:
     journal.tell(
         Started(version=__version__, configfs=paths.configfs, runtime_dir=paths.runtime_dir)
     )
-    for report in ocfs2_tools.look(HOST_ROOT):
-        journal.tell(report)
-        recorder.tell(report, clock.now_us())
+    for report in ocfs2_tools.look(HOST_ROOT, followed=settings.source is Source.STATIC):
+        tell(report)
     return daemon.run(Path(paths.runtime_dir, SOCKET_NAME))
 
 

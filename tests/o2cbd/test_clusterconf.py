@@ -22,8 +22,8 @@ A = NODE.format(name="a", number=0, host=1)
 B = NODE.format(name="b", number=1, host=2)
 C = "cluster:\n\tname = c\n\tnode_count = 2\n"
 WHOLE = f"{A}\n{B}\n{C}"
-NODE_A = FileNode(name="a", number=0, address="10.0.0.1", port=7777)
-NODE_B = FileNode(name="b", number=1, address="10.0.0.2", port=7777)
+NODE_A = FileNode(name="a", num=0, address="10.0.0.1", port=7777)
+NODE_B = FileNode(name="b", num=1, address="10.0.0.2", port=7777)
 CLUSTER = FileCluster(name="c", nodes=(NODE_A, NODE_B))
 GLOBAL = C.replace("\tnode", "\theartbeat_mode = global\n\tnode")
 REGION = "heartbeat:\n\tcluster = c\n\tregion = 0123456789ABCDEF0123456789ABCDEF\n"
@@ -172,7 +172,7 @@ def test_what_is_written_is_read_back() -> None:
 
 
 def test_a_name_that_would_not_be_read_back_is_refused() -> None:
-    odd = FileCluster(name="c", nodes=(FileNode(name=" a", number=1, address="1.1.1.1", port=1),))
+    odd = FileCluster(name="c", nodes=(FileNode(name=" a", num=1, address="1.1.1.1", port=1),))
     with pytest.raises(ClusterFileError, match="cannot be written"):
         clusterconf.render(odd)
 

@@ -27,7 +27,7 @@ CHANGED = (StateChange(quorate=True),)
 
 def node(number: int, name: str | None = None) -> FileNode:
     return FileNode(
-        name=name or f"node{number}", number=number, address=f"10.0.0.{number}", port=7777
+        name=name or f"node{number}", num=number, address=f"10.0.0.{number}", port=7777
     )
 
 
@@ -106,7 +106,7 @@ def test_a_whole_table_is_read(path: Path, opened: Open) -> None:
             FileCluster(
                 name="o2",
                 nodes=tuple(
-                    FileNode(name=f"node{i}", number=i, address=f"10.0.{i}.1", port=7777)
+                    FileNode(name=f"node{i}", num=i, address=f"10.0.{i}.1", port=7777)
                     for i in range(255)
                 ),
             )

@@ -9,6 +9,11 @@ import pytest
 from o2cbd.core.reports import Report, Severity
 from o2cbd.service.ocfs2_tools import look
 
+GLOBAL = (
+    "cluster:\n\tname = prod\n\theartbeat_mode = global\n\tnode_count = 0\n\n"
+    "heartbeat:\n\tcluster = prod\n\tregion = 0A\n"
+)
+
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
@@ -35,7 +40,7 @@ def switch_on(root: Path, service: str) -> None:
 
 
 def told(root: Path) -> list[tuple[str, Severity, str]]:
-    return [(one.code, one.severity, one.text) for one in look(root)]
+    return [(one.code, one.severity, one.text) for one in look(root, followed=False)]
 
 
 def texts(reports: tuple[Report, ...]) -> str:
@@ -43,14 +48,14 @@ def texts(reports: tuple[Report, ...]) -> str:
 
 
 def test_a_host_without_ocfs2_tools_is_told_nothing(tmp_path: Path) -> None:
-    assert look(tmp_path) == ()
+    assert look(tmp_path, followed=False) == ()
 
 
 def test_what_is_there_and_switched_off_is_told_nothing(root: Path) -> None:
     """o2cb is linked and does nothing without O2CB_ENABLED; K links stop what never started."""
     switch_on(root, "o2cb")
     link(root / "etc/rc6.d/K01ocfs2", "../init.d/ocfs2")
-    assert look(root) == ()
+    assert look(root, followed=False) == ()
 
 
 def test_o2cb_that_is_on_is_named_with_its_file_its_cluster_and_what_it_does(root: Path) -> None:
@@ -74,13 +79,13 @@ def test_o2cb_that_is_on_is_named_with_its_file_its_cluster_and_what_it_does(roo
 def test_without_a_cluster_of_its_own_it_still_stops_what_we_keep(root: Path) -> None:
     switch_on(root, "o2cb")
     write(root / "etc/default/o2cb", "O2CB_ENABLED=true\nO2CB_BOOTCLUSTER=\n")
-    assert "writes no cluster (O2CB_BOOTCLUSTER is empty)" in texts(look(root))
+    assert "writes no cluster (O2CB_BOOTCLUSTER is empty)" in texts(look(root, followed=False))
 
 
 def test_enabled_without_a_service_that_starts_is_off(root: Path) -> None:
     """`systemctl disable o2cb` is what we advise, so it is enough."""
     write(root / "etc/default/o2cb", "O2CB_ENABLED=true\n")
-    assert look(root) == ()
+    assert look(root, followed=False) == ()
 
 
 def test_ocfs2_that_is_on_is_named_with_what_it_does(root: Path) -> None:
@@ -103,7 +108,7 @@ def test_ocfs2_that_is_on_is_named_with_what_it_does(root: Path) -> None:
 def test_a_unit_that_is_wanted_is_on_too(root: Path, where: str) -> None:
     """Where the distribution has units in place of scripts."""
     link(root / f"etc/systemd/system/{where}/ocfs2.service", "/lib/systemd/system/ocfs2.service")
-    assert f"is on (/etc/systemd/system/{where}/ocfs2.service)" in texts(look(root))
+    assert f"is on (/etc/systemd/system/{where}/ocfs2.service)" in texts(look(root, followed=False))
 
 
 @pytest.mark.parametrize("service", ["o2cb", "ocfs2"])
@@ -111,56 +116,69 @@ def test_a_masked_service_is_off(root: Path, service: str) -> None:
     switch_on(root, service)
     write(root / "etc/default/o2cb", "O2CB_ENABLED=true\n")
     link(root / f"etc/systemd/system/{service}.service", "/dev/null")
-    assert look(root) == ()
+    assert look(root, followed=False) == ()
 
 
 def test_the_other_place_of_the_file_comes_first(root: Path) -> None:
     """As the script of ocfs2-tools looks for it."""
     switch_on(root, "o2cb")
     write(root / "etc/sysconfig/o2cb", "export X=1\n  O2CB_ENABLED='true'\n")
-    assert "O2CB_ENABLED=true in /etc/sysconfig/o2cb" in texts(look(root))
+    assert "O2CB_ENABLED=true in /etc/sysconfig/o2cb" in texts(look(root, followed=False))
 
 
 def test_the_last_word_of_the_file_counts(root: Path) -> None:
     switch_on(root, "o2cb")
     write(root / "etc/default/o2cb", 'O2CB_ENABLED=true\nO2CB_ENABLED="false" # later\n')
-    assert look(root) == ()
+    assert look(root, followed=False) == ()
 
 
 def test_a_cluster_conf_alone_is_a_notice_with_its_clusters(root: Path) -> None:
     write(
         root / "etc/ocfs2/cluster.conf",
-        "node:\n\tname = a\n\tcluster = prod\ncluster:\n\tnode_count = 2\n\tname = prod\n\n"
-        "heartbeat:\n\tcluster = prod\ncluster:\n\tname=test\n# name = none\n",
+        "cluster:\n\tnode_count = 0\n\tname = prod\n\n"
+        "cluster:\n\tname=test\n\tnode_count = 0\n# name = none\n",
     )
     assert told(root) == [
         (
             "ocfs2-tools-file",
             Severity.NOTICE,
             (
-                "/etc/ocfs2/cluster.conf is there (prod, test): o2cbd neither reads nor"
-                " writes it, and what `o2cb register-cluster` would write from it is mended"
-                " where it differs from the cluster manager"
+                "/etc/ocfs2/cluster.conf is there (prod, test): o2cbd does not follow it, and what"
+                " `o2cb register-cluster` would write from it is mended where it differs from the"
+                " cluster manager; `o2cbd diff` compares them"
             ),
         )
     ]
 
 
-def test_a_file_without_a_cluster_says_so(root: Path) -> None:
-    write(root / "etc/ocfs2/cluster.conf", "")
-    assert "(no cluster in it)" in texts(look(root))
+def test_a_file_that_cannot_be_used_says_why(root: Path) -> None:
+    write(root / "etc/ocfs2/cluster.conf", "cluster:\n\tname = a\n")
+    assert "is there (line 1: cluster: of a has no node_count)" in texts(look(root, followed=False))
 
 
 def test_all_is_told_at_once(root: Path) -> None:
     for service in ("o2cb", "ocfs2"):
         switch_on(root, service)
     write(root / "etc/default/o2cb", "O2CB_ENABLED=true\n")
-    write(root / "etc/ocfs2/cluster.conf", "cluster:\n\tname = prod\n")
+    write(root / "etc/ocfs2/cluster.conf", GLOBAL)
     assert [code for code, _severity, _text in told(root)] == [
         "ocfs2-tools-o2cb",
         "ocfs2-tools-ocfs2",
         "ocfs2-tools-file",
+        "global-heartbeat",
     ]
+
+
+def test_a_file_that_is_followed_is_no_news_but_its_heartbeat(root: Path) -> None:
+    write(root / "etc/ocfs2/cluster.conf", GLOBAL)
+    (report,) = look(root, followed=True)
+    assert report.text == (
+        "cluster prod in /etc/ocfs2/cluster.conf has a global heartbeat (1 region): o2cbd keeps its"
+        ' nodes and starts no heartbeat; [cluster] heartbeat_mode = "global" keeps the mode, `o2cb'
+        " start-heartbeat` starts the regions"
+    )
+    write(root / "etc/ocfs2/cluster.conf", "zork")
+    assert look(root, followed=True) == ()
 
 
 def test_what_cannot_be_read_is_never_a_failure(root: Path) -> None:
@@ -169,4 +187,4 @@ def test_what_cannot_be_read_is_never_a_failure(root: Path) -> None:
     (root / "etc/sysconfig/o2cb").mkdir(parents=True)
     (root / "etc/ocfs2/cluster.conf").mkdir(parents=True)
     (root / "etc/default/o2cb").write_bytes(b"\xff\xfe\nO2CB_ENABLED=true\n")
-    assert [report.code for report in look(root)] == ["ocfs2-tools-o2cb"]
+    assert [report.code for report in look(root, followed=False)] == ["ocfs2-tools-o2cb"]

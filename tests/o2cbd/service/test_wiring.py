@@ -81,7 +81,7 @@ def test_other_services_that_manage_the_tables_are_told_of_at_the_start(
     """And keep nobody from starting: here it is the socket that does."""
     conf = tmp_path / "host/etc/ocfs2/cluster.conf"
     conf.parent.mkdir(parents=True)
-    conf.write_text("cluster:\n\tname = prod\n")
+    conf.write_text("cluster:\n\tname = prod\n\tnode_count = 0\n")
     monkeypatch.setattr("o2cbd.service.wiring.HOST_ROOT", tmp_path / "host")
     run(settings_of(tmp_path / ("d" * 100)))
     started, told, refused = capfd.readouterr().err.splitlines()
