@@ -22,6 +22,7 @@ _COMMANDS: Mapping[str, str] = {
     "plan": "Show what would be done now, and why the rest would not.",
     "diff": "Compare cluster.conf, the wanted table and the kernel's, value by value.",
     "export": "Write the wanted table as a cluster.conf of ocfs2-tools.",
+    "flush": "Take an unused cluster out of this kernel.",
     "check-config": "Check a settings file and touch nothing.",
     "hold": "Run a command while configfs is left alone.",
     "forget": "Vouch for a lost node being down, so that it may be removed.",

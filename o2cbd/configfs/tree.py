@@ -104,6 +104,17 @@ class OsNodeTree:
             raise
         self._stepped = True
 
+    def remove_cluster(self, cluster: str) -> None:
+        """Take an empty cluster away: the operator's word, never a step of the daemon's.
+
+        Raises:
+            OSError: the kernel's errno, ENOTEMPTY where a node or a region is in it.
+        """
+        check_name(cluster)
+        self._forget()
+        with closing(self._files, self._directories.open_top()) as top_fd:
+            self._call("rmdir", f"{self._top}/{cluster}", self._files.rmdir, cluster, top_fd)
+
     def close(self) -> None:
         """Give back the open directories."""
         self._directories.let_go()

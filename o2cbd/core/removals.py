@@ -103,13 +103,16 @@ def gate(removal: Removal, permits: Permits) -> Gate | None:
 
 
 def _may_hold_zero(removal: Removal) -> bool:
-    """True when 0.0.0.0 is known to have been written.
+    """True when 0.0.0.0 is known to have been written."""
+    return removal.zero_written or holds_zero(removal.entry)
+
+
+def holds_zero(entry: Entry) -> bool:
+    """True when 0.0.0.0 must have been written into an entry, which makes its rmdir dangerous.
 
     It reads like an address that never was; but the kernel takes a num only after an address.
     """
-    return removal.zero_written or (
-        removal.entry.address == UNSET_ADDRESS and (removal.entry.num != 0 or removal.entry.local)
-    )
+    return entry.address == UNSET_ADDRESS and entry.num_written
 
 
 def _quorum_gate(permits: Permits) -> Gate | None:

@@ -54,7 +54,7 @@ def test_a_user_is_told_once_all_that_is_missing_and_what_root_must_type(
     assert "ensurepip, venv, corosync, fusermount3, cc, ip, stdio.h" in told
     assert (
         "    apt-get install --no-install-recommends python3 python3-venv corosync fuse3 gcc"
-        " iproute2 libc6-dev\n"
+        " iproute2 libc6-dev ocfs2-tools\n"
     ) in told
     assert "again" in told
 
@@ -67,7 +67,7 @@ def test_only_the_packages_of_what_is_missing_are_asked_for(
     with pytest.raises(SystemExit):
         quickstart.fetch("run", "test")
     told = capsys.readouterr().err
-    assert "corosync fuse3 gcc iproute2 libc6-dev" in told
+    assert "corosync fuse3 gcc iproute2 libc6-dev ocfs2-tools" in told
     assert "python3-venv" not in told
 
 
