@@ -69,7 +69,13 @@ def a_reading_is_whole(make: Make) -> None:
         quorum=Quorum.QUORATE,
         two_node=False,
         members=tuple(
-            Member(id=i, name=f"node{i}", incarnation=incarnation, addresses=(f"10.0.0.{i}",))
+            Member(
+                id=i,
+                name=f"node{i}",
+                incarnation=incarnation,
+                addresses=(f"10.0.0.{i}",),
+                votes=driver.dialect.votes,
+            )
             for i, incarnation in zip((1, 2), incarnations, strict=True)
         ),
         absentees=(absentee(driver, 3),),

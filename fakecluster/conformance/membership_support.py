@@ -28,6 +28,8 @@ class Dialect:
     """Who connects where one was killed gets this."""
     lists_addresses: bool = False
     """Absentees have the addresses that are configured; cman shows another node's there."""
+    votes: int | None = None
+    """Those of a node of which nothing else is configured; cman's node list has none."""
     delivers_after_death: bool = True
     """What was not taken before the manager's death is delivered after it; corosync's events are
     in memory that is not looked into any more."""
@@ -150,7 +152,13 @@ def told(driver: MembershipDriver, source: MembershipSource) -> tuple[Notice, ..
 def absentee(driver: MembershipDriver, node_id: int, *, fenced: bool = False) -> Absentee:
     """Return what a reading says of a node, of those that `Topology.of` makes, that is away."""
     addresses = (f"10.0.0.{node_id}",) if driver.dialect.lists_addresses else ()
-    return Absentee(id=node_id, name=f"node{node_id}", addresses=addresses, fenced=fenced)
+    return Absentee(
+        id=node_id,
+        name=f"node{node_id}",
+        addresses=addresses,
+        votes=driver.dialect.votes,
+        fenced=fenced,
+    )
 
 
 def refusal(driver: MembershipDriver) -> int | None:

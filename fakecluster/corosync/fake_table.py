@@ -8,12 +8,15 @@ so again and again. Real descriptors, so that whoever polls is woken.
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 from fakecluster.sockaddrs import ADDRESS_BYTES, sockaddr
+from o2cbd.membership.corosync_nodes import LOCAL_POSITION
 from o2cbd.membership.libcorosync_table import (
     CFG_SHUTDOWN_REGARDLESS,
     CS_ERR_LIBRARY,
@@ -27,6 +30,7 @@ from o2cbd.membership.libcorosync_table import (
     QuorumCallback,
     ShutdownCallback,
 )
+from o2cbd.membership.sockaddr import numeric
 
 RELOAD_KEY: Final = "config.reload_in_progress"
 
@@ -45,7 +49,13 @@ class FakeCorosync:
     """A `CorosyncTable` and the corosync behind it; change its attributes between calls."""
 
     def __init__(
-        self, blocks: Sequence[Block] = (), *, members: Sequence[int] = (), local_id: int = 1
+        self,
+        blocks: Sequence[Block] = (),
+        *,
+        members: Sequence[int] = (),
+        local_id: int = 1,
+        hosts: Mapping[str, str] = MappingProxyType({}),
+        links: Mapping[int, Sequence[str]] = MappingProxyType({}),
     ) -> None:
         self.keys: dict[str, CmapValue] = {"totem.cluster_name": b"alpha"}
         """cmap, the node list aside."""
@@ -57,8 +67,10 @@ class FakeCorosync:
         self.quorum_type = QUORUM_SET
         self.model = 1
         self.can_vote = True
-        self.links: dict[int, Sequence[str]] = {}
-        """What `get_node_addrs` gives, where it is not the first ring's address."""
+        self.hosts = hosts
+        """What names of hosts are resolved to; others to nothing."""
+        self.links = dict(links)
+        """Of a node by its id, in the order of its links; where it is not what its block says."""
         self.says_nothing_at_first = False
         """Nothing is there yet when `trackstart` returns."""
         self.calls: list[str] = []
@@ -73,6 +85,10 @@ class FakeCorosync:
         self.cfg: FakeCfg | None = None
         self._dead = False
         self._failures: dict[str, deque[int]] = {}
+        own = next((each for each in blocks if each.get("nodeid") == local_id), {})
+        self._here = {*self._links(local_id), *_ring_texts(own)}
+        self._find_ourselves()
+        self._join()
 
     # --- what happens
 
@@ -80,6 +96,7 @@ class FakeCorosync:
         """Form a new ring, told as model 1 tells it: the nodes, and then what quorum is."""
         self.members, self.quorate = list(members), quorate
         self.ring += 4
+        self._join()
         if self.quorum is not None:
             self.quorum.tell()
 
@@ -90,6 +107,7 @@ class FakeCorosync:
             self.keys["totem.config_version"] = version
             self._told("totem.config_version")
         self.blocks = self.blocks if blocks is None else list(blocks)
+        self._find_ourselves()
         for key in self.listing():
             self._told(key)
         self.end_reload()
@@ -140,6 +158,45 @@ class FakeCorosync:
             for key, value in each.items()
         }
 
+    def link_answers(self, node_id: int) -> tuple[bytes, ...]:
+        """Return the sockaddrs of a node's links, all with the family of the first one."""
+        packed = [ipaddress.ip_address(link).packed for link in self._links(node_id)]
+        size = len(packed[0]) if packed else 0
+        return tuple(
+            sockaddr(str(ipaddress.ip_address(each[:size].ljust(size, b"\0")))) for each in packed
+        )
+
+    def _links(self, node_id: int) -> list[str]:
+        given = self.links.get(node_id)
+        if given is None:
+            given = [self.hosts.get(text, text) for text in _ring_texts(self._block(node_id))]
+        return [link for link in given if numeric(link)]
+
+    def _block(self, node_id: int) -> Block:
+        return next((each for each in self.blocks if each.get("nodeid") == node_id), {})
+
+    def _join(self) -> None:
+        """Record the addresses of members that are new; the record stays as it is."""
+        for member in self.members:
+            rings = sorted(int(key[4]) for key in self._block(member) if key.startswith("ring"))
+            links = self._links(member)
+            numbered = zip(rings or range(len(links)), links, strict=False)
+            text = "".join(f"r({ring}) ip({link}) " for ring, link in numbered)
+            self.keys.setdefault(f"runtime.members.{member}.ip", text.encode())
+
+    def _find_ourselves(self) -> None:
+        """Note the place of the block that has an address of ours."""
+        places = [
+            place
+            for place, each in enumerate(self.blocks)
+            if not self._here.isdisjoint(
+                {*_ring_texts(each), *(self.hosts.get(text, text) for text in _ring_texts(each))}
+            )
+        ]
+        self.keys.pop(LOCAL_POSITION, None)
+        if places:
+            self.keys[LOCAL_POSITION] = places[0]
+
     def _told(self, key: str) -> None:
         if self.cmap is not None:
             self.cmap.tell(key, {**self.keys, **self.listing()}[key])
@@ -165,6 +222,10 @@ class FakeCorosync:
         self.note("corosync_cfg_initialize")
         self.cfg = FakeCfg(self, on_shutdown)
         return self.cfg
+
+
+def _ring_texts(block: Block) -> list[str]:
+    return [str(text) for key, text in sorted(block.items()) if key.startswith("ring")]
 
 
 class _Events:
@@ -310,11 +371,7 @@ class FakeCfg(_FakeHandle):
     def get_node_addrs(self, nodeid: int) -> tuple[tuple[int, bytes], ...]:
         """Members and configured nodes have some."""
         self._note("get_node_addrs")
-        wanted = nodeid or self._corosync.local_id
-        links = self._corosync.links.get(wanted)
-        if links is None:
-            links = [str(b["ring0_addr"]) for b in self._corosync.blocks if b["nodeid"] == wanted]
-        if not links:
+        raw = self._corosync.link_answers(nodeid or self._corosync.local_id)
+        if not raw:
             raise CorosyncError(CS_ERR_NOT_EXIST, "corosync_cfg_get_node_addrs")
-        raw = [sockaddr(each) if each else b"" for each in links]
         return tuple((len(each), each.ljust(ADDRESS_BYTES, b"\0")) for each in raw)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import select
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Final, TypeVar
@@ -19,9 +19,10 @@ from o2cbd.calls import CallBoard
 from o2cbd.core.events import ManagerLost, Notice
 from o2cbd.core.model import Absentee, Member, Membership, Quorum
 from o2cbd.membership import libcorosync_table as cs
+from o2cbd.membership.corosync_addresses import addresses_by_ring, has_names, recorded_links
 from o2cbd.membership.corosync_calls import Calls, Keys, Pause
 from o2cbd.membership.corosync_inbox import RELOAD_KEY, VERSION_KEY, Inbox, View
-from o2cbd.membership.corosync_nodes import NOT_LISTED, ListedNode, by_ring, read_nodes
+from o2cbd.membership.corosync_nodes import ListedNode, NodeList, blocks_of_members, read_nodes
 from o2cbd.membership.interface import ManagerGoneError, MembershipSource
 from o2cbd.membership.libcorosync_table import (
     CfgHandle,
@@ -49,6 +50,8 @@ _OLD_LIBQUORUM: Final = (
     "this libquorum (before 3.1.0) tells of members only where there is a quorum provider:"
     " configure one, quorum { provider: corosync_votequorum }"
 )
+
+_NOT_LISTED: Final = ListedNode()
 
 _Handle = TypeVar("_Handle", bound=CorosyncHandle)
 
@@ -81,7 +84,6 @@ class CorosyncSource:
         self._inbox = inbox
         self._calls = calls
         self._keys = Keys(calls, to.cmap)
-        self._local_id: int | None = None
         self._first_ring = 0
         self._members: dict[int, Member] = {}
         self._lost = False
@@ -95,7 +97,7 @@ class CorosyncSource:
         """Have the present state told; once, before anything else.
 
         Args:
-            subscribe: have every change told, too.
+            subscribe: have every ring told, too.
             vote: be asked before a shutdown.
 
         Raises:
@@ -104,10 +106,9 @@ class CorosyncSource:
         for prefix, handle in self._to.each():
             fd = self._calls.ask(f"{prefix}_fd_get", handle.fd_get)
             self._any.register(fd, select.EPOLLIN)
-        if subscribe:
-            # The version's value comes with a reload's events: dispatch makes no requests.
-            self._track(VERSION_KEY)
-            self._track(RELOAD_KEY)
+        # The version's value comes with a reload's events: dispatch makes no requests.
+        self._track(VERSION_KEY)
+        self._track(RELOAD_KEY)
         self._inbox.version = self._keys.number(VERSION_KEY)
         wanted = cs.TRACK_CHANGES if subscribe else cs.TRACK_CURRENT
         self._calls.ask("quorum_trackstart", lambda: self._to.quorum.trackstart(wanted))
@@ -184,33 +185,38 @@ class CorosyncSource:
 
     def _read(self) -> Membership:
         view = self._read_view()
-        listed = self._read_list()
-        if self._local_id is None:
-            self._local_id = self._calls.ask("corosync_cfg_local_get", self._to.cfg.local_get)
-        provided = self._inbox.has_provider
-        judged = Quorum.QUORATE if view.quorate else Quorum.INQUORATE
+        local_id = self._calls.ask("corosync_cfg_local_get", self._to.cfg.local_get)
+        listing = self._read_list()
+        addresses = self._addresses(listing.nodes, local_id)
+        blocks = blocks_of_members(listing, addresses, view.members, local_id, self._joined_with)
         before, self._members = self._members, {}
         for node_id in sorted(view.members):
-            now = self._member(node_id, listed.get(node_id, NOT_LISTED))
+            place = blocks.get(node_id)
+            if place is None:
+                known, there = _NOT_LISTED, self._joined_with(node_id)
+            else:
+                known, there = listing.nodes[place], addresses[place]
+            now = Member(
+                id=node_id,
+                name=known.name,
+                incarnation=self._incarnation(node_id, local_id),
+                addresses=there,
+                advice=known.advice,
+                votes=None if place is None else known.votes,
+                listed=place is not None and known.id in {0, node_id},
+            )
             was = before.get(node_id)
             # Nearly all are as they were: then they are the very same values.
             self._members[node_id] = was if was is not None and was == now else now
+        provided = self._inbox.has_provider
+        judged = Quorum.QUORATE if view.quorate else Quorum.INQUORATE
         return Membership(
             cluster=self._keys.text("totem.cluster_name"),
-            local_id=self._local_id,
+            local_id=local_id,
             quorum=judged if provided else Quorum.UNKNOWN,
             two_node=bool(self._keys.number("runtime.votequorum.two_node")),
             members=tuple(self._members.values()),
-            absentees=tuple(
-                Absentee(
-                    id=node_id,
-                    name=node.name,
-                    addresses=self._addresses(node_id, node),
-                    advice=node.advice,
-                )
-                for node_id, node in sorted(listed.items())
-                if node_id not in self._members
-            ),
+            absentees=_absentees(listing, addresses, blocks),
         )
 
     def _read_view(self) -> View:
@@ -219,7 +225,7 @@ class CorosyncSource:
             raise CorosyncError(cs.CS_ERR_TRY_AGAIN, "quorum_dispatch")
         return self._inbox.view
 
-    def _read_list(self) -> dict[int, ListedNode]:
+    def _read_list(self) -> NodeList:
         """Read the node list in one piece: a reload that came meanwhile has been announced."""
         for _attempt in range(READ_ATTEMPTS):
             before = self._inbox.reload_events
@@ -229,23 +235,23 @@ class CorosyncSource:
                 return nodes
         raise CorosyncError(cs.CS_ERR_TRY_AGAIN, "cmap_iter_next")
 
-    def _member(self, node_id: int, node: ListedNode) -> Member:
-        if node_id == self._local_id:
+    def _incarnation(self, node_id: int, local_id: int) -> int:
+        if node_id == local_id:
             # We are always joined once in our own eyes. The ring in which this connection began
             # tells what must be told: that a restarted corosync counts all the others anew.
-            incarnation = self._first_ring
-        else:
-            incarnation = self._keys.number(f"runtime.members.{node_id}.join_count")
-        return Member(
-            id=node_id,
-            name=node.name,
-            incarnation=incarnation,
-            addresses=self._addresses(node_id, node),
-            advice=node.advice,
-        )
+            return self._first_ring
+        return self._keys.number(f"runtime.members.{node_id}.join_count")
 
-    def _addresses(self, node_id: int, node: ListedNode) -> tuple[str, ...]:
-        """What corosync itself resolved and uses; also of a node that is configured and away."""
+    def _addresses(self, nodes: Sequence[ListedNode], local_id: int) -> list[tuple[str, ...]]:
+        """Return the addresses of each listed node by ring, members and others alike."""
+        named = [node for node in nodes if node.id and has_names(node)]
+        answers = {node.id: self._answer(node.id) for node in named}
+        several = any(len(node.rings) > 1 for node in named)
+        recorded = self._recorded(local_id) if several else {}
+        return addresses_by_ring(nodes, answers, local_id, recorded)
+
+    def _answer(self, node_id: int) -> tuple[str, ...]:
+        """Ask what a listed node's links are to corosync; it need not be a member."""
         try:
             raw = self._calls.ask(
                 "corosync_cfg_get_node_addrs", lambda: self._to.cfg.get_node_addrs(node_id)
@@ -253,8 +259,35 @@ class CorosyncSource:
         except CorosyncError as error:
             if error.code != cs.CS_ERR_NOT_EXIST:
                 raise
-            raw = ()
-        return by_ring(node, [address_text(sockaddr, length) or "" for length, sockaddr in raw])
+            return ()
+        return tuple(address_text(sockaddr, length) or "" for length, sockaddr in raw)
+
+    def _recorded(self, node_id: int) -> dict[int, str]:
+        """Return the addresses with which a node joined first, by ring."""
+        return recorded_links(self._keys.text(f"runtime.members.{node_id}.ip"))
+
+    def _joined_with(self, node_id: int) -> tuple[str, ...]:
+        return tuple(self._recorded(node_id).values())
+
+
+def _absentees(
+    listing: NodeList, addresses: Sequence[tuple[str, ...]], blocks: Mapping[int, int]
+) -> tuple[Absentee, ...]:
+    """Return the blocks that are about no member under the id which they have."""
+    runs_as = {place: node_id for node_id, place in blocks.items()}
+    absentees = [
+        Absentee(
+            id=node.id,
+            name=node.name,
+            addresses=addresses[place],
+            advice=node.advice,
+            votes=node.votes,
+            runs_as=runs_as.get(place),
+        )
+        for place, node in enumerate(listing.nodes)
+        if place not in runs_as or node.id not in {0, runs_as[place]}
+    ]
+    return tuple(sorted(absentees, key=lambda one: one.id))
 
 
 def connect_corosync(table: CorosyncTable, board: CallBoard, pause: Pause) -> MembershipSource:
@@ -273,7 +306,7 @@ def connect_corosync(table: CorosyncTable, board: CallBoard, pause: Pause) -> Me
 
 
 def open_corosync(table: CorosyncTable, board: CallBoard, pause: Pause) -> MembershipSource:
-    """Connect to read once: told of no change, and asked nothing.
+    """Connect to read once: told of no ring, and asked nothing.
 
     Raises:
         OSError: as `connect_corosync`.

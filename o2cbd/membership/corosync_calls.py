@@ -100,10 +100,10 @@ class Keys:
         """Return the keys that begin so; raises what `Calls.ask` does."""
         return self._calls.ask("cmap_iter_next", lambda: self._cmap.keys(prefix))
 
-    def number(self, key: str) -> int:
-        """Return a number, 0 where there is no such key or it is no number."""
+    def number(self, key: str, default: int = 0) -> int:
+        """Return a number, the default where there is no such key or it is no number."""
         value = self._get(key)
-        return value if isinstance(value, int) else 0
+        return value if isinstance(value, int) else default
 
     def text(self, key: str) -> str:
         """Return a string, "" where there is no such key or it is no string."""

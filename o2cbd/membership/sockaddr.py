@@ -1,4 +1,4 @@
-"""Socket addresses as C libraries hand them over, as numeric text."""
+"""Addresses as C libraries and configuration files have them, as canonical numeric text."""
 
 from __future__ import annotations
 
@@ -23,3 +23,17 @@ def address_text(sockaddr: bytes, length: int) -> str | None:
     if family == socket.AF_INET6 and len(known) >= _IPV6.stop:
         return socket.inet_ntop(socket.AF_INET6, known[_IPV6])
     return None
+
+
+def numeric(text: str) -> str:
+    """Return the canonical text of a written IPv4 or IPv6 address without its scope, "" for a name.
+
+    `10.1` and `010.0.0.1` are no addresses here: whoever resolves them may take them for others.
+    """
+    plain = text.partition("%")[0]
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            return socket.inet_ntop(family, socket.inet_pton(family, plain))
+        except (OSError, ValueError):
+            continue
+    return ""

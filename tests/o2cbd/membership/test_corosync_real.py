@@ -112,7 +112,12 @@ def test_a_reload_that_puts_a_node_before_the_others_shifts_no_name(make: Make) 
         id=9,
         name="node9",
         rings=("10.0.0.9",),
-        more={"o2cb_port": "7790", "o2cb_address": "10.9.0.9"},
+        more={
+            "o2cb_port": "7790",
+            "o2cb_address": "10.9.0.9",
+            "o2cb_num": "0",
+            "quorum_votes": "3",
+        },
     )
     cluster.lab.configuration.blocks.insert(0, added)
     cluster.lab.configuration.version = 2
@@ -129,7 +134,8 @@ def test_a_reload_that_puts_a_node_before_the_others_shifts_no_name(make: Make) 
             id=9,
             name="node9",
             addresses=("10.0.0.9",),
-            advice=Advice(address="10.9.0.9", port="7790"),
+            advice=Advice(address="10.9.0.9", port="7790", num="0"),
+            votes=3,
         ),
     )
 
@@ -157,7 +163,9 @@ def test_an_address_that_changes_by_reload_is_read(make: Make) -> None:
     blocks.append(Block(id=2, name=node2.name, rings=("10.0.0.77",)))
     cluster.lab.reload()
     heard(source, last=ConfigChange)
-    assert source.snapshot().absentees == (Absentee(id=2, name="node2", addresses=("10.0.0.77",)),)
+    assert source.snapshot().absentees == (
+        Absentee(id=2, name="node2", addresses=("10.0.0.77",), votes=1),
+    )
 
 
 def test_a_member_that_is_taken_out_of_the_list_loses_its_name_until_it_is_gone(make: Make) -> None:

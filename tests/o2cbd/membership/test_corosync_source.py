@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import select
+from collections.abc import Mapping
 
 import pytest
 
@@ -150,16 +151,15 @@ def test_a_library_without_the_question_runs_without_the_vote() -> None:
     assert ids(source.snapshot()) == [1, 2, 3]
 
 
-def test_who_only_reads_is_no_voter_and_told_of_nothing() -> None:
+def test_who_only_reads_is_no_voter_and_told_of_no_ring() -> None:
     corosync = three()
     source = open_corosync(corosync, CallBoard(StoppedClock()), Pauses())
     assert ids(source.snapshot()) == [1, 2, 3]
     corosync.form([1])
     corosync.reload()
     corosync.ask_shutdown()
-    assert source.dispatch() == ()
+    assert source.dispatch() == (ConfigChange(version=0),)
     assert "corosync_cfg_trackstart" not in corosync.calls
-    assert "cmap_track_add" not in corosync.calls
     source.close()
     assert corosync.finalized == ["quorum", "cmap", "corosync_cfg"]
 
@@ -328,7 +328,11 @@ def test_closed_is_closed() -> None:
 
 def test_a_snapshot_holds_all_that_corosync_says() -> None:
     corosync = FakeCorosync(
-        [block(1), block(2, o2cb_port="7778", o2cb_address="10.9.0.2"), block(3)],
+        [
+            block(1),
+            block(2, o2cb_port="7778", o2cb_address="10.9.0.2", o2cb_num="0"),
+            {**block(3), "quorum_votes": 3},
+        ],
         members=[2, 1],
         local_id=2,
     )
@@ -339,16 +343,17 @@ def test_a_snapshot_holds_all_that_corosync_says() -> None:
         quorum=Quorum.QUORATE,
         two_node=False,
         members=(
-            Member(id=1, name="n1", incarnation=12, addresses=("192.0.2.1",)),
+            Member(id=1, name="n1", incarnation=12, addresses=("192.0.2.1",), votes=1),
             Member(
                 id=2,
                 name="n2",
                 incarnation=4,
                 addresses=("192.0.2.2",),
-                advice=Advice(address="10.9.0.2", port="7778"),
+                advice=Advice(address="10.9.0.2", port="7778", num="0"),
+                votes=1,
             ),
         ),
-        absentees=(Absentee(id=3, name="n3", addresses=("192.0.2.3",)),),
+        absentees=(Absentee(id=3, name="n3", addresses=("192.0.2.3",), votes=3),),
     )
 
 
@@ -483,7 +488,6 @@ def test_the_name_is_the_name_or_the_first_rings_where_that_is_one() -> None:
             {"nodeid": 5, "name": "echo", "ring0_addr": "other.example"},
         ]
     )
-    corosync.links = {i: [f"192.0.2.{i}"] for i in range(1, 6)}
     names = [member.name for member in connect(corosync).snapshot().members]
     assert names == ["alpha.example", "", "", "", "echo"]
 
@@ -498,38 +502,252 @@ def test_names_need_not_be_text() -> None:
     assert connect(corosync).snapshot().members[0].name == "\udcffn"
 
 
+# -- which block is about whom
+
+
 def test_a_member_that_nobody_configured_has_no_name() -> None:
-    corosync = FakeCorosync([block(1)], members=[1, 3232235777])
-    corosync.links[3232235777] = ["192.168.1.1"]
-    stranger = connect(corosync).snapshot().members[1]
-    assert (stranger.id, stranger.name, stranger.addresses) == (3232235777, "", ("192.168.1.1",))
+    """Its addresses are those with which it joined."""
+    corosync = FakeCorosync([block(1)], members=[1, 4026531841], links={4026531841: ["10.0.0.9"]})
+    assert connect(corosync).snapshot().members[1] == Member(
+        id=4026531841, name="", incarnation=0, addresses=("10.0.0.9",), listed=False
+    )
 
 
-def test_a_block_without_an_id_names_nobody() -> None:
-    corosync = FakeCorosync([block(1), {**block(9), "nodeid": 0}], members=[1])
+def test_a_member_whose_id_was_edited_keeps_its_id_and_is_found_by_its_address() -> None:
+    """The list says 20 of the node that runs as 2, as after a reload of that file."""
+    corosync = three()
+    source = connect(corosync)
+    corosync.reload([block(1), {**block(20), "name": "n2", "ring0_addr": "192.0.2.2"}, block(3)])
+    membership = source.snapshot()
+    assert [(one.id, one.name, one.listed) for one in membership.members] == [
+        (1, "n1", True),
+        (2, "n2", False),
+        (3, "n3", True),
+    ]
+    assert [(one.id, one.name, one.runs_as) for one in membership.absentees] == [(20, "n2", 2)]
+
+
+def test_an_edited_id_is_seen_behind_host_names_too() -> None:
+    hosts = {f"host{number}": f"10.0.0.{number}" for number in (1, 2)}
+    blocks = [block(number, ring0_addr=f"host{number}") for number in (1, 2)]
+    corosync = FakeCorosync(blocks, hosts=hosts)
+    source = connect(corosync)
+    corosync.reload([blocks[0], {**blocks[1], "nodeid": 20}])
+    membership = source.snapshot()
+    assert [(one.name, one.listed) for one in membership.members] == [("n1", True), ("n2", False)]
+    assert [(one.id, one.runs_as) for one in membership.absentees] == [(20, 2)]
+
+
+def test_our_own_block_is_where_corosync_found_it_whatever_id_it_has() -> None:
+    """Also where its id is now that of another node which runs: the two were swapped."""
+    corosync = three()
+    source = connect(corosync)
+    swapped = [block(1, ring0_addr="192.0.2.2"), block(2, ring0_addr="192.0.2.1"), block(3)]
+    corosync.reload([{**swapped[1], "name": "n1"}, {**swapped[0], "name": "n2"}, swapped[2]])
+    membership = source.snapshot()
+    assert [(one.id, one.name, one.listed) for one in membership.members] == [
+        (1, "n1", False),
+        (2, "n2", False),
+        (3, "n3", True),
+    ]
+    assert [(one.id, one.name, one.runs_as) for one in membership.absentees] == [
+        (1, "n2", 2),
+        (2, "n1", 1),
+    ]
+
+
+def test_without_our_place_in_the_list_our_id_tells() -> None:
+    """Corosync takes the place away in a reload that fails."""
+    corosync = three()
+    source = connect(corosync)
+    del corosync.keys["nodelist.local_node_pos"]
+    assert all(member.listed for member in source.snapshot().members)
+
+
+def test_a_host_that_was_taken_out_of_the_list_is_in_no_block() -> None:
+    corosync = three()
+    source = connect(corosync)
+    corosync.reload([block(2), block(3)])
+    assert [(one.id, one.listed) for one in source.snapshot().members] == [
+        (1, False),
+        (2, True),
+        (3, True),
+    ]
+
+
+def test_a_block_without_an_id_is_about_the_member_with_its_address() -> None:
+    """No id in the list is not another one: a reload that fails can leave that behind."""
+    blocks = [block(1), {**block(2), "nodeid": 0}, {"ring0_addr": "192.0.2.3", "name": "n3"}]
+    corosync = FakeCorosync(
+        blocks, members=[1, 2, 3221226003], links={2: ["192.0.2.2"], 3221226003: ["192.0.2.3"]}
+    )
     membership = connect(corosync).snapshot()
-    assert (ids(membership), membership.absentees) == ([1], ())
+    assert [(one.id, one.name, one.listed, one.votes) for one in membership.members] == [
+        (1, "n1", True, 1),
+        (2, "n2", True, 1),
+        (3221226003, "n3", True, 1),
+    ]
+    assert membership.absentees == ()
+
+
+def test_a_block_without_an_id_does_not_vanish_while_its_node_is_away() -> None:
+    corosync = FakeCorosync([block(1), {**block(9), "nodeid": 0}], members=[1])
+    assert connect(corosync).snapshot().absentees == (
+        Absentee(id=0, name="n9", addresses=("192.0.2.9",), votes=1),
+    )
+
+
+def test_of_two_blocks_with_one_id_the_second_is_about_no_member() -> None:
+    corosync = FakeCorosync([block(1), block(2), block(2, name="other", ring0_addr="192.0.2.7")])
+    membership = connect(corosync).snapshot()
+    assert [(one.id, one.name) for one in membership.members] == [(1, "n1"), (2, "n2")]
+    assert [(one.id, one.name, one.runs_as) for one in membership.absentees] == [(2, "other", None)]
+
+
+@pytest.mark.parametrize("written", [b"", b"\0\1binary", b"x" * 16384, 2.5])
+def test_values_of_another_kind_are_no_values(written: bytes | float) -> None:
+    corosync = three()
+    source = connect(corosync)
+    corosync.keys["nodelist.node.7.nodeid"] = written
+    corosync.keys["nodelist.node.7.quorum_votes"] = written
+    corosync.keys["nodelist.local_node_pos"] = written
+    membership = source.snapshot()
+    assert ids(membership) == [1, 2, 3]
+    assert [(one.id, one.votes) for one in membership.absentees] == [(0, 1)]
+
+
+def test_huge_ids_are_ids() -> None:
+    corosync = FakeCorosync(
+        [block(1), {**block(2), "nodeid": 2**31}, {**block(3), "nodeid": 2**32 - 1}]
+    )
+    assert ids(connect(corosync).snapshot()) == [1, 2**31, 2**32 - 1]
 
 
 # -- addresses
 
 
-def test_addresses_are_corosyncs_own_and_never_those_of_a_name() -> None:
-    corosync = FakeCorosync([block(1, ring0_addr="somewhere.example")])
-    corosync.links[1] = ["10.0.0.7"]
-    assert connect(corosync).snapshot().members[0].addresses == ("10.0.0.7",)
+def addresses_of(
+    rings: Mapping[int, str], hosts: Mapping[str, str], *, peer: Mapping[int, str]
+) -> list[tuple[str, ...]]:
+    """Of our own node, which has these rings, and of another one, which is away."""
+    blocks: list[dict[str, str | int]] = [
+        {"nodeid": number, **{f"ring{ring}_addr": text for ring, text in given.items()}}
+        for number, given in ((1, rings), (2, peer))
+    ]
+    membership = connect(FakeCorosync(blocks, members=[1], hosts=hosts)).snapshot()
+    return [membership.members[0].addresses, membership.absentees[0].addresses]
 
 
-def test_a_node_that_totem_does_not_know_has_what_is_written_if_that_is_an_address() -> None:
-    corosync = FakeCorosync([block(1), block(2), block(3, ring0_addr="there.example")], members=[1])
-    for node in (2, 3):
-        corosync.links[node] = []
-    absentees = connect(corosync).snapshot().absentees
-    assert [absentee.addresses for absentee in absentees] == [("192.0.2.2",), ("",)]
+HOSTS = {
+    "a1": "10.0.0.1",
+    "a2": "10.0.0.2",
+    "b1": "10.1.0.1",
+    "b2": "10.1.0.2",
+    "six1": "fd00:1::1",
+    "six2": "fd00:1::2",
+}
+
+
+@pytest.mark.parametrize(
+    ("rings", "peer", "expected"),
+    [
+        # What is written is the address, whatever corosync makes of it.
+        ({0: "10.0.0.1"}, {0: "10.0.0.2"}, [("10.0.0.1",), ("10.0.0.2",)]),
+        (
+            {0: "fd00:1::1", 1: "10.1.0.1"},
+            {0: "fd00:1:0::2", 1: "10.1.0.2"},
+            [("fd00:1::1", "10.1.0.1"), ("fd00:1::2", "10.1.0.2")],
+        ),
+        (
+            {0: "10.0.0.1", 1: "fd00:1::1"},
+            {0: "10.0.0.2", 1: "FD00:1::2"},
+            [("10.0.0.1", "fd00:1::1"), ("10.0.0.2", "fd00:1::2")],
+        ),
+        # Names: corosync is asked, and believed where all links are of one family.
+        ({0: "a1"}, {0: "a2"}, [("10.0.0.1",), ("10.0.0.2",)]),
+        ({0: "six1"}, {0: "six2"}, [("fd00:1::1",), ("fd00:1::2",)]),
+        (
+            {0: "a1", 1: "b1"},
+            {0: "a2", 1: "b2"},
+            [("10.0.0.1", "10.1.0.1"), ("10.0.0.2", "10.1.0.2")],
+        ),
+        (
+            {1: "a1", 3: "b1"},
+            {1: "a2", 3: "b2"},
+            [("", "10.0.0.1", "", "10.1.0.1"), ("", "10.0.0.2", "", "10.1.0.2")],
+        ),
+        # The first link's answer is right; another one's is not where the families are mixed.
+        (
+            {0: "a1", 1: "six1"},
+            {0: "a2", 1: "six2"},
+            [("10.0.0.1", ""), ("10.0.0.2", "")],
+        ),
+        (
+            {0: "six1", 1: "b1"},
+            {0: "six2", 1: "b2"},
+            [("fd00:1::1", ""), ("fd00:1::2", "")],
+        ),
+        # One written address tells the family of its ring, on all nodes.
+        (
+            {0: "10.0.0.1", 1: "fd00:1::1"},
+            {0: "10.0.0.2", 1: "six2"},
+            [("10.0.0.1", "fd00:1::1"), ("10.0.0.2", "")],
+        ),
+        (
+            {0: "10.0.0.1", 1: "10.1.0.1"},
+            {0: "10.0.0.2", 1: "b2"},
+            [("10.0.0.1", "10.1.0.1"), ("10.0.0.2", "10.1.0.2")],
+        ),
+        # A name that is resolved to nothing leaves one out, and which is not said.
+        (
+            {0: "10.0.0.1", 1: "10.1.0.1", 2: "nowhere"},
+            {0: "10.0.0.2", 1: "b2", 2: "nowhere"},
+            [("10.0.0.1", "10.1.0.1", ""), ("10.0.0.2", "", "")],
+        ),
+        ({0: "10.1"}, {0: "010.0.0.2"}, [("",), ("",)]),
+    ],
+)
+def test_each_ring_has_the_address_that_is_written_or_believed(
+    rings: dict[int, str], peer: dict[int, str], expected: list[tuple[str, ...]]
+) -> None:
+    assert addresses_of(rings, HOSTS, peer=peer) == expected
+
+
+def test_our_own_record_proves_nothing_once_corosync_says_otherwise() -> None:
+    """A ring was made anew with another family: the record of the first join stays as it was."""
+    blocks = [block(number, ring0_addr=f"a{number}", ring1_addr=f"b{number}") for number in (1, 2)]
+    corosync = FakeCorosync(blocks, hosts=HOSTS)
+    source = connect(corosync)
+    corosync.links = {1: ["10.0.0.1", "fd00:1::1"], 2: ["10.0.0.2", "fd00:1::2"]}
+    assert [one.addresses for one in source.snapshot().members] == [
+        ("10.0.0.1", ""),
+        ("10.0.0.2", ""),
+    ]
+
+
+def test_an_address_that_is_given_twice_counts_once() -> None:
+    """As udpu does where blocks have neither name nor id."""
+    corosync = FakeCorosync([block(1, ring0_addr="a1")], hosts=HOSTS)
+    corosync.links[1] = ["10.0.0.1", "10.0.0.1"]
+    assert connect(corosync).snapshot().members[0].addresses == ("10.0.0.1",)
+
+
+def test_a_family_that_is_none_is_no_address() -> None:
+    corosync = FakeCorosync([block(1, ring0_addr="a1")], hosts=HOSTS)
+    source = connect(corosync)
+    assert corosync.cfg is not None
+    corosync.cfg.get_node_addrs = lambda nodeid: ((28, bytes(28)),)  # type: ignore[method-assign]
+    assert source.snapshot().members[0].addresses == ("",)
+
+
+def test_who_has_no_names_is_not_asked_for() -> None:
+    corosync = three()
+    connect(corosync).snapshot()
+    assert "corosync_cfg_get_node_addrs" not in corosync.calls
 
 
 def test_another_failure_of_the_addresses_fails_the_reading() -> None:
-    corosync = three()
+    corosync = FakeCorosync([block(1, ring0_addr="a1")], hosts=HOSTS)
     source = connect(corosync)
     corosync.fail("corosync_cfg_get_node_addrs", 8)
     with pytest.raises(OSError, match="corosync_cfg_get_node_addrs") as raised:
@@ -537,29 +755,9 @@ def test_another_failure_of_the_addresses_fails_the_reading() -> None:
     assert raised.value.errno == errno.ENOMEM
 
 
-def test_an_unknown_id_is_no_failure() -> None:
-    corosync = FakeCorosync([block(1)], members=[1, 9])
-    assert connect(corosync).snapshot().members[1].addresses == ()
-
-
-@pytest.mark.parametrize(
-    ("rings", "links", "expected"),
-    [
-        ({0: "10.0.0.1"}, ["10.0.0.1"], ("10.0.0.1",)),
-        ({0: "a", 1: "b"}, ["10.0.0.1", "10.1.0.1"], ("10.0.0.1", "10.1.0.1")),
-        ({1: "a", 3: "b"}, ["10.1.0.1", "10.3.0.1"], ("", "10.1.0.1", "", "10.3.0.1")),
-        # One is left out, and which is not said: what is written is believed, a name is not.
-        ({0: "::1", 1: "10.1.0.1", 2: "c"}, ["10.1.0.1", "10.2.0.1"], ("::1", "10.1.0.1", "")),
-        ({0: "a"}, [""], ("",)),
-    ],
-)
-def test_an_address_stands_at_the_place_of_its_ring(
-    rings: dict[int, str], links: list[str], expected: tuple[str, ...]
-) -> None:
-    given = {"nodeid": 1, "name": "n1", **{f"ring{k}_addr": text for k, text in rings.items()}}
-    corosync = FakeCorosync([given])
-    corosync.links[1] = links
-    assert connect(corosync).snapshot().members[0].addresses == expected
+def test_an_id_that_totem_does_not_know_is_no_failure() -> None:
+    corosync = FakeCorosync([block(1), block(2, ring0_addr="nowhere")], members=[1])
+    assert connect(corosync).snapshot().absentees[0].addresses == ("",)
 
 
 # -- the shutdown question
@@ -596,7 +794,7 @@ def test_an_answer_into_the_void_is_told() -> None:
 
 
 def test_every_call_is_declared_by_its_c_name() -> None:
-    corosync = three()
+    corosync = FakeCorosync([block(1, ring0_addr="a1")], hosts=HOSTS)
     calls = CallBoard(StoppedClock())
     seen: set[str | None] = set()
     note = corosync.note
