@@ -42,6 +42,8 @@ class Configuration:
     two_node: bool = False
     provider: bool = True
     token_ms: int = TOKEN_MS
+    written: str = ""
+    """A whole file as somebody wrote it: it stands for all that this would be written as."""
 
     @staticmethod
     def of(topology: Topology, *, token_ms: int = TOKEN_MS) -> Configuration:
@@ -60,6 +62,8 @@ class Configuration:
 
     def text(self) -> str:
         """Write it; bytes that are no text are surrogate escapes."""
+        if self.written:
+            return self.written
         knet = any(len(block.rings) > 1 for block in self.blocks)
         two = "  two_node: 1\n  wait_for_all: 0\n" if self.two_node else ""
         quorum = f"quorum {{\n  provider: corosync_votequorum\n{two}}}\n" if self.provider else ""

@@ -24,7 +24,8 @@ PATIENCE_S: Final = 30
 
 SHUTDOWN_TIMEOUT_MS: Final = 1000
 
-PREFIX: Final = 16
+IPV4_PREFIX: Final = 16
+IPV6_PREFIX: Final = 64
 """Of the networks of the rings."""
 
 
@@ -41,23 +42,26 @@ class _Running:
 class CorosyncLab:
     """Corosyncs by their node ids; nothing runs at first."""
 
-    def __init__(self, table: CorosyncTable, topology: Topology, directory: Path) -> None:
+    def __init__(
+        self, table: CorosyncTable, topology: Topology, directory: Path, *, written: str = ""
+    ) -> None:
         """Make the hosts.
 
         Args:
             table: the libraries, for those who observe.
             topology: a cluster; each node has as many addresses as the first one.
             directory: an empty one.
+            written: a corosync.conf in place of the one that the topology would give; ids and
+                addresses are those with which corosync runs then.
         """
         self._table = table
         self._directory = directory
         self._ids = topology.ids
         self.configuration = Configuration.of(topology)
+        self.configuration.written = written
         self._running: dict[int, _Running] = {}
         self._groups: tuple[frozenset[int], ...] = (frozenset(self._ids),)
-        self._hosts = Hosts(
-            [[f"{address}/{PREFIX}" for address in node.addresses] for node in topology.nodes]
-        )
+        self._hosts = Hosts([list(map(_with_prefix, node.addresses)) for node in topology.nodes])
         self.write()
 
     def host(self, node_id: int) -> Namespace:
@@ -172,6 +176,10 @@ class CorosyncLab:
 
     def _observe(self) -> Observer:
         return Observer(self._table, provider=self.configuration.provider)
+
+
+def _with_prefix(address: str) -> str:
+    return f"{address}/{IPV6_PREFIX if ':' in address else IPV4_PREFIX}"
 
 
 def _served(process: subprocess.Popen[bytes], told: socket.socket) -> bool:

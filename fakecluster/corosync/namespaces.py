@@ -122,7 +122,11 @@ class Hosts:
                 f"link set v{number} up",
             )
         )
-        lines = [f"addr add {address} dev eth0" for address in addresses]
+        # Without detection of duplicates, which takes seconds, an IPv6 address can be used at once.
+        lines = [
+            f"addr add {address} dev eth0{' nodad' if ':' in address else ''}"
+            for address in addresses
+        ]
         host.run("ip", "-batch", "-", stdin="\n".join([*lines, "link set eth0 up", ""]))
 
     def connect(self, groups: Sequence[Sequence[int]]) -> None:

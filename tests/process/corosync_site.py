@@ -1,0 +1,237 @@
+"""Hosts on one corosync.conf, each with a fake configfs and a daemon of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from fakecluster.cman.topology import NodeConfig, Topology
+from fakecluster.configfs.fuse import FuseMount
+from fakecluster.configfs.model import ConfigfsModel
+from fakecluster.corosync.lab import PATIENCE_S, CorosyncLab
+from o2cbd.membership.libcorosync_table import CorosyncTable
+
+ROOT = Path(__file__).parents[2]
+DATA = Path(__file__).parent / "data" / "corosync"
+MEMBERSHIP = '[membership]\nsource = "corosync"\n'
+LOOK_S = 0.1
+"""A status that no line of the log goes with is looked for so often."""
+
+PROPOSAL = re.compile(r"write \[(?P<section>[^\]]+)\] (?P<line>\w+ = (?:\"[^\"]*\"|-?[0-9]+)) in ")
+
+
+class Host:
+    """One of the hosts: its files, and its daemon when there is one."""
+
+    def __init__(self, lab: CorosyncLab, node_id: int, directory: Path) -> None:
+        self._lab = lab
+        self.node_id = node_id
+        self.directory = directory
+        self.configfs = directory / "configfs"
+        self.mounts = directory / "mounts"
+        self.mounts.write_text("")
+        self.settings = directory / "o2cbd.toml"
+        self.set(MEMBERSHIP)
+        self.daemon: subprocess.Popen[bytes] | None = None
+        self._heard = b""
+
+    def set(self, text: str) -> None:
+        """Write the settings file; the places of this host come behind the text."""
+        more = (
+            f'[paths]\nconfigfs = "{self.configfs}"\nmounts = "{self.mounts}"\n'
+            f'debugfs = "{self.directory}/none"\nruntime_dir = "{self.directory}/run"\n'
+            '[log]\nformat = "json"\n'
+        )
+        self.settings.write_text(text + more)
+
+    # --- commands
+
+    def command(self, *words: str) -> list[str]:
+        path = f"PYTHONPATH={ROOT}"
+        return self._lab.host(self.node_id).command(
+            "env", path, sys.executable, "-m", "o2cbd", *words
+        )
+
+    def ask(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of o2cbd with this host's settings to its end."""
+        config = ["--config", os.fspath(self.settings)]
+        return subprocess.run(
+            self.command(*words, *config), capture_output=True, text=True, check=False
+        )
+
+    def status(self) -> dict[str, Any]:
+        done = self.ask("status", "--json")
+        assert done.returncode == 0, done.stderr
+        status: dict[str, Any] = json.loads(done.stdout)
+        return status
+
+    def plan(self) -> dict[str, Any]:
+        plan: dict[str, Any] = json.loads(self.ask("plan", "--json").stdout)
+        return plan
+
+    def table(self) -> dict[str, str]:
+        return {
+            each["name"]: f"{each['address']}:{each['port']}" for each in self.status()["nodes"]
+        }
+
+    def inodes(self, *names: str, cluster: str) -> str:
+        """Of nodes' entries; asked in another process, since this one serves them."""
+        entries = [f"{self.configfs}/cluster/{cluster}/node/{name}" for name in names]
+        return self._lab.host(self.node_id).run("stat", "--format", "%n %i", *entries)
+
+    # --- the daemon
+
+    def run(self) -> None:
+        config = ["--config", os.fspath(self.settings)]
+        self._heard = b""
+        self.daemon = subprocess.Popen(self.command("run", *config), stderr=subprocess.PIPE)
+
+    def told(self, code: str) -> dict[str, Any]:
+        """Wait for a report, and return it; those before it are forgotten."""
+        seen: list[str] = []
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline:
+            line, newline, rest = self._heard.partition(b"\n")
+            if newline:
+                self._heard = rest
+                report: dict[str, Any] = json.loads(line)
+                if report["code"] == code:
+                    return report
+                seen.append(report["text"])
+                continue
+            self._listen(PATIENCE_S)
+        raise AssertionError(f"no {code}, but {seen}")
+
+    def until(self, reached: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+        """Wait for a status, and return it."""
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            done = self.ask("status", "--json")
+            status = json.loads(done.stdout) if done.returncode == 0 else {}
+            if status and reached(status):
+                return dict(status)
+            assert time.monotonic() < deadline, done
+            self._listen(LOOK_S)
+
+    def _listen(self, wait_s: float) -> None:
+        assert self.daemon is not None
+        assert self.daemon.stderr is not None
+        poller = select.poll()
+        poller.register(self.daemon.stderr, select.POLLIN)
+        if poller.poll(wait_s * 1000):
+            more = os.read(self.daemon.stderr.fileno(), 65536)
+            assert more, f"the daemon ended: {self._heard!r}"
+            self._heard += more
+
+    def end(self) -> int:
+        assert self.daemon is not None
+        self.daemon.send_signal(signal.SIGTERM)
+        self.daemon.communicate(timeout=PATIENCE_S)
+        code, self.daemon = self.daemon.returncode, None
+        return code
+
+    def close(self) -> None:
+        if self.daemon is not None:
+            self.daemon.kill()
+            self.daemon.communicate()
+
+
+class Site:
+    """All hosts, by the node ids with which corosync runs there; nothing runs at first."""
+
+    def __init__(self, lab: CorosyncLab, hosts: Mapping[int, Host]) -> None:
+        self.lab = lab
+        self.hosts = hosts
+
+    def start(self, *node_ids: int) -> None:
+        """Start corosyncs, and wait until those that hear each other are one ring."""
+        for node_id in node_ids:
+            self.lab.start(node_id)
+        self.lab.settle()
+
+    def reload(self, file: str) -> None:
+        """Have all corosyncs read another file."""
+        self.lab.configuration.written = written(file)
+        self.lab.reload()
+
+
+def written(file: str) -> str:
+    """Return a corosync.conf of the tests' data."""
+    return (DATA / file).read_text(encoding="utf-8")
+
+
+@contextmanager
+def site(
+    table: CorosyncTable,
+    addresses: Mapping[int, Sequence[str]],
+    *,
+    file: str = "",
+    text: str = "",
+    names: Mapping[str, str] | None = None,
+) -> Iterator[Site]:
+    """Make hosts, and leave nothing behind.
+
+    Args:
+        table: corosync's libraries.
+        addresses: of each host, by its node id.
+        file: the corosync.conf, of the tests' data.
+        text: its text, in place of a file's; without either a plain one is made.
+        names: what is in `/etc/hosts` there.
+    """
+    nodes = tuple(
+        NodeConfig(id=node_id, name=f"node{node_id}", addresses=tuple(each))
+        for node_id, each in addresses.items()
+    )
+    with ExitStack() as stack:
+        name = stack.enter_context(tempfile.TemporaryDirectory(prefix="cs-", dir="/tmp"))
+        directory = Path(name)
+        places = {node_id: directory / str(node_id) for node_id in addresses}
+        # Mounted before the hosts are made: they have copies of our mounts.
+        for node_id, place in places.items():
+            (place / "configfs").mkdir(parents=True)
+            local = tuple(each for each in addresses[node_id] if ":" not in each)
+            mount = FuseMount(ConfigfsModel(addresses=local), place / "configfs")
+            mount.start()
+            stack.callback(mount.stop)
+        lab = CorosyncLab(
+            table,
+            Topology(cluster="o2", nodes=nodes),
+            directory,
+            written=text or (written(file) if file else ""),
+        )
+        stack.callback(lab.close)
+        if names is not None:
+            known = directory / "hosts"
+            known.write_text("".join(f"{address} {each}\n" for each, address in names.items()))
+            for node_id in addresses:
+                lab.host(node_id).run("mount", "--bind", os.fspath(known), "/etc/hosts")
+        hosts = {node_id: Host(lab, node_id, place) for node_id, place in places.items()}
+        for host in hosts.values():
+            stack.callback(host.close)
+        yield Site(lab, hosts)
+
+
+def proposed(status: Mapping[str, Any]) -> dict[tuple[str, str], None]:
+    """Return the settings lines that a status proposes, each with its section, in order."""
+    reasons = [status["reason"], *(each["reason"] for each in status["left_out"])]
+    return dict.fromkeys(
+        (match["section"], match["line"])
+        for reason in reasons
+        for match in PROPOSAL.finditer(reason)
+    )
+
+
+def settings_with(lines: Mapping[tuple[str, str], None]) -> str:
+    """Return a settings file with these lines."""
+    return MEMBERSHIP + "".join(f"[{section}]\n{line}\n" for section, line in lines)
