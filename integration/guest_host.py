@@ -23,12 +23,14 @@ CAPABILITIES = frozenset(
         "bind",
         "second-address",
         "mounted",
+        "live",
     }
 )
 """What one guest can show, of the rows' `CAPABILITIES`."""
 
 CONFIGFS = "/sys/kernel/config"
 CLUSTER = "rows"
+LIVE_NODES = Path("/sys/kernel/debug/o2hb/livenodes")
 REGION_IN_ROWS = "R"
 """What rows call the region of a mounted volume."""
 
@@ -64,6 +66,7 @@ class GuestHost:
             "remove-address": self._remove_address,
             "mount": self._mount,
             "umount": self._umount,
+            "live": self._live,
         }
 
     def act(self, action: str, argument: str) -> str:
@@ -112,6 +115,9 @@ class GuestHost:
             self._formatted = True
         OWN_VOLUME.mount()
         self.mounted = True
+
+    def _live(self, _argument: str) -> str:
+        return " ".join(LIVE_NODES.read_text("ascii").split())
 
     def _umount(self, _region: str) -> None:
         if not self.mounted:

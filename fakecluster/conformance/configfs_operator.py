@@ -26,7 +26,8 @@ class HostActions(Protocol):
     """What a row may ask of the host; raises OSError where it cannot.
 
     `take-port P`, `free-port P`, `listening P` (answers yes or no), `add-address A`,
-    `remove-address A`, `mount R`, `umount R`, `see NUMS`, `connect NUMS` (nums with commas).
+    `remove-address A`, `mount R`, `umount R`, `live` (answers the nums that heartbeat, with
+    blanks), `see NUMS`, `connect NUMS` (nums with commas).
     """
 
     def act(self, action: str, argument: str) -> str:

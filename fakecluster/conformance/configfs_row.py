@@ -80,6 +80,7 @@ CAPABILITIES = {
     "bind": "the host's ports can be taken, freed and looked at",
     "second-address": "the host can be given an address and lose it",
     "mounted": "a volume can be mounted and unmounted",
+    "live": "the kernel's map of live nodes can be read",
     "heartbeat": "other nodes can be made to heartbeat",
     "peers": "other nodes can be connected over o2net",
 }

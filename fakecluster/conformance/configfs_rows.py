@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable
 from fakecluster.conformance.configfs_attributes_rows import ATTRIBUTES
 from fakecluster.conformance.configfs_defaults_rows import DEFAULTS, SHAPES, SOURCE
 from fakecluster.conformance.configfs_directories_rows import DIRECTORIES
+from fakecluster.conformance.configfs_num_zero_rows import NUM_ZERO
 from fakecluster.conformance.configfs_operator import Operator, OsOperator
 from fakecluster.conformance.configfs_row import (
     CAPABILITIES,
@@ -26,7 +27,14 @@ from fakecluster.conformance.configfs_values_rows import VALUES
 
 __all__ = ["CAPABILITIES", "GOLDEN", "ROWS", "Op", "Row", "RowResult", "run_row", "run_rows"]
 
-GOLDEN: tuple[Row, ...] = (*DEFAULTS, *SHAPES, *DIRECTORIES, *VALUES, *ATTRIBUTES)
+GOLDEN: tuple[Row, ...] = (
+    *DEFAULTS,
+    *SHAPES,
+    *DIRECTORIES,
+    *VALUES,
+    *NUM_ZERO,
+    *ATTRIBUTES,
+)
 """What was observed."""
 
 ROWS: dict[str, Row] = named((*GOLDEN, *SOURCE))

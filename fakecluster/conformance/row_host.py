@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from fakecluster.configfs.model import ConfigfsModel
 
 REGION_PID = 4242
+
+
+def _nums(argument: str) -> list[int]:
+    return [int(num) for num in argument.split(",")]
 
 
 class ModelHost:
@@ -15,36 +21,30 @@ class ModelHost:
         self._addresses: set[str] = set()
         self._ports: set[int] = set()
         self._regions: set[str] = set()
+        heartbeat = model.heartbeat
+        self._actions: dict[str, Callable[[str], str | None]] = {
+            "add-address": self._add_address,
+            "remove-address": model.host.remove_address,
+            "take-port": self._take_port,
+            "free-port": lambda port: model.host.free_port(int(port)),
+            "listening": self._listening,
+            "mount": self._mount,
+            "umount": heartbeat.stop,
+            "live": lambda _: " ".join(str(num) for num in sorted(heartbeat.live_nums)),
+            "see": lambda nums: heartbeat.see(_nums(nums)),
+            "connect": lambda nums: heartbeat.connect(_nums(nums)),
+        }
 
     def act(self, action: str, argument: str) -> str:
-        """Do it; return what it answers, if it answers anything."""
-        host, heartbeat = self._model.host, self._model.heartbeat
-        match action:
-            case "add-address":
-                host.add_address(argument)
-                self._addresses.add(argument)
-            case "remove-address":
-                host.remove_address(argument)
-            case "take-port":
-                host.take_port(int(argument))
-                self._ports.add(int(argument))
-            case "free-port":
-                host.free_port(int(argument))
-            case "listening":
-                listens = host.listener is not None and host.listener[1] == int(argument)
-                return "yes" if listens else "no"
-            case "mount":
-                heartbeat.start(argument, pid=REGION_PID)
-                self._regions.add(argument)
-            case "umount":
-                heartbeat.stop(argument)
-            case "see":
-                heartbeat.see(int(num) for num in argument.split(","))
-            case "connect":
-                heartbeat.connect(int(num) for num in argument.split(","))
-            case _:
-                raise ValueError(f"a fake host does no {action}")
-        return ""
+        """Do it; return what it answers, if it answers anything.
+
+        Raises:
+            ValueError: a fake host does nothing of that name.
+        """
+        work = self._actions.get(action)
+        if work is None:
+            raise ValueError(f"a fake host does no {action}")
+        return work(argument) or ""
 
     def undo(self) -> None:
         """Undo everything that was done."""
@@ -59,3 +59,19 @@ class ModelHost:
         self._regions.clear()
         self._addresses.clear()
         self._ports.clear()
+
+    def _add_address(self, address: str) -> None:
+        self._model.host.add_address(address)
+        self._addresses.add(address)
+
+    def _take_port(self, port: str) -> None:
+        self._model.host.take_port(int(port))
+        self._ports.add(int(port))
+
+    def _listening(self, port: str) -> str:
+        listener = self._model.host.listener
+        return "yes" if listener is not None and listener[1] == int(port) else "no"
+
+    def _mount(self, region: str) -> None:
+        self._model.heartbeat.start(region, pid=REGION_PID)
+        self._regions.add(region)

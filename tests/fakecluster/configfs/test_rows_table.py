@@ -59,6 +59,7 @@ def test_names_are_slugs_under_their_table() -> None:
         "What shapes the daemon": "daemon",
         "Directories": "directories",
         "Values": "values",
+        "Num 0": "zero",
         "Cluster attributes": "attributes",
         "source": "source",
     }
@@ -154,6 +155,7 @@ def test_golden_rows_are_most() -> None:
         "What shapes the daemon",
         "Directories",
         "Values",
+        "Num 0",
         "Cluster attributes",
     }
     assert len(ROWS) > len(GOLDEN)
