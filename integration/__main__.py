@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from integration.errors import EXIT_CANNOT_RUN, NEEDS_QMP, CannotRunError, GuestError
-from integration.recipe import CACHE_VARIABLE, cache_directory
+from integration.recipe import CACHE_VARIABLE, SUITE_VARIABLE, cache_directory, chosen_suite
 
 try:
     from integration.commands import COMMANDS
@@ -38,6 +38,13 @@ def parser() -> argparse.ArgumentParser:
     for command in COMMANDS:
         below = commands.add_parser(command.name, help=command.about)
         command.add_arguments(below)
+        below.add_argument(
+            "--suite",
+            default=chosen_suite(os.environ),
+            metavar="NAME",
+            help="of which Debian release, by its codename (default: "
+            f"${SUITE_VARIABLE}, else the one that this machine's apt is set up for)",
+        )
         below.set_defaults(run=command.run)
     return top
 

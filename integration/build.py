@@ -54,32 +54,37 @@ def run_tool(
 
 
 def fetch_packages(
-    root: Path, sources: Sequence[Source], packages: Sequence[str], options: Sequence[str]
+    root: Path,
+    work: Path,
+    sources: Sequence[Source],
+    packages: Sequence[str],
+    options: Sequence[str],
 ) -> None:
     """Let mmdebstrap make a root directory of packages, without those that they only recommend.
 
     Args:
-        root: made here; the files that mmdebstrap reads are put beside it.
+        root: made here; /dev/null: nothing is left of it, and hooks do what it is made for.
+        work: takes the files that mmdebstrap reads.
         sources: where the packages come from.
         packages: their names; what they depend on comes with them.
         options: variant, mode and hooks.
     """
-    lists, settings = root.parent / "sources.list", root.parent / "apt.conf"
+    lists, settings = work / "sources.list", work / "apt.conf"
     lists.write_text("".join(f"{source.line}\n" for source in sources), "utf-8")
     settings.write_text('APT::Install-Recommends "false";\n' + apt_settings(), "utf-8")
     run_tool(
         [
             program("mmdebstrap"),
             *options,
-            "--format=directory",
+            f"--format={'null' if root == Path(os.devnull) else 'directory'}",
             "--architectures=amd64",
-            f"--include={','.join(packages)}",
+            *([f"--include={','.join(packages)}"] if packages else []),
             f"--aptopt={settings}",
             sources[0].codename,
             root,
             lists,
         ],
-        "fetching and unpacking the guest's packages",
+        "fetching and unpacking packages",
     )
 
 

@@ -14,6 +14,7 @@ from integration.image import image
 from integration.lab import command as lab
 from integration.lab.cluster_image import CLUSTER_IMAGE
 from integration.smoke_image import SMOKE_IMAGE
+from integration.sources import other_sources
 
 IMAGES = {recipe.name: recipe for recipe in (SMOKE_IMAGE, CLUSTER_IMAGE)}
 
@@ -54,7 +55,8 @@ def _image_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _image(arguments: argparse.Namespace, cache: Path, say: Progress) -> None:
     for kind in arguments.kinds or IMAGES:
-        print(image(cache, IMAGES[kind], say, anew=arguments.anew).directory)
+        found = image(cache, IMAGES[kind], say, suite=arguments.suite, anew=arguments.anew)
+        print(found.directory)
 
 
 def _deb_arguments(parser: argparse.ArgumentParser) -> None:
@@ -74,7 +76,9 @@ def _deb_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _deb(arguments: argparse.Namespace, cache: Path, say: Progress) -> None:
-    print(deb.build(arguments.output or cache, say, revision=arguments.revision))
+    others = other_sources(cache, arguments.suite)
+    built = deb.build(arguments.output or cache, say, revision=arguments.revision, others=others)
+    print(built)
 
 
 def _json_argument(parser: argparse.ArgumentParser) -> None:
@@ -95,7 +99,9 @@ def _smoke_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _smoke(arguments: argparse.Namespace, cache: Path, say: Progress) -> Verdict:
-    options = smoke.Options(seed=arguments.seed, sequences=arguments.sequences)
+    options = smoke.Options(
+        seed=arguments.seed, sequences=arguments.sequences, suite=arguments.suite
+    )
     return smoke.smoke(cache, options, say)
 
 
@@ -129,6 +135,7 @@ def _conformance(arguments: argparse.Namespace, cache: Path, say: Progress) -> V
         operations=arguments.operations,
         replay=arguments.replay,
         failures=arguments.failures,
+        suite=arguments.suite,
     )
     return conformance.conformance(cache, options, say)
 

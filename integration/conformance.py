@@ -42,6 +42,8 @@ class Options:
     """An episode's file, which is then all that is played."""
     failures: Path = Path()
     """Where episodes that differ are left."""
+    suite: str = ""
+    """The Debian release whose kernel it is, by its codename; empty: this machine's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +108,7 @@ def conformance(cache: Path, options: Options, say: Progress) -> Verdict:
     """
     chosen = chosen_episodes(options)
     require_tools()
-    found = image(cache, SMOKE_IMAGE, say)
+    found = image(cache, SMOKE_IMAGE, say, suite=options.suite)
     payload_fd = payload.project_payload({})
     try:
         boot = functools.partial(guests.started, payload_fd=payload_fd)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from integration.build import fetch_packages
 from integration.cache import make_place
 from integration.errors import CannotRunError
 from integration.packages import CHECKOUT, Tool, find_program, lacking_text
 from integration.recipe import recipe_digest
+from integration.sources import Source
 
 INPUTS = (
     "CHANGELOG.md",
@@ -41,6 +45,8 @@ TOOLS = (
 SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 """Debian's own Python builds a Debian package, whatever is first in the user's PATH."""
 
+_BUILD = ("dpkg-buildpackage", "--build=binary", "--unsigned-changes")
+
 _REVISION = re.compile(r"[0-9A-Za-z.+~]*")
 _TOP_VERSION = re.compile(r"\A(o2cbd \(\S+)\)")
 _BUILD_TIMEOUT_S = 900
@@ -51,35 +57,44 @@ Progress = Callable[[str], None]
 """Takes one line for the one who waits."""
 
 
-def build(output: Path, say: Progress, *, revision: str = "") -> Path:
+def build(
+    output: Path, say: Progress, *, revision: str = "", others: Sequence[Source] = ()
+) -> Path:
     """The package's file in a directory below `output`, built now where there is none of today's.
 
     Args:
         output: made where it is not there. What was built there before, from other inputs, stays.
         say: progress.
         revision: appended to the version, `+b1`, for tests of upgrades.
+        others: the archives of another Debian release: it is built in a root made of that one.
 
     Raises:
         CannotRunError: a tool is missing, or the build failed; the text has the end of its output.
         ValueError: a revision that no Debian version can have.
     """
-    final = output / f"deb-{inputs_digest(checked_revision(revision))}"
+    digest = inputs_digest(checked_revision(revision))
+    final = output / "-".join(["deb", *(others[0].codename for _ in others[:1]), digest])
     found = _package_in(final)
     if found is not None:
         say(f"package: {found.name} ({final.name}), built before")
         return found
-    _require_tools()
+    if not others:
+        _require_tools()
     began = time.monotonic()
     make_place(output)
     with tempfile.TemporaryDirectory(prefix="building-deb-", dir=output) as work_name:
         work = Path(work_name)
-        say("package: building")
         _assemble(work / "source", revision)
-        _run_build(work / "source")
         result = work / "result"
         result.mkdir()
-        for made in (*work.glob("*.deb"), *work.glob("*.buildinfo"), *work.glob("*.changes")):
-            made.rename(result / made.name)
+        if others:
+            say(f"package: building in a root made of Debian {others[0].codename}")
+            _build_in_root(work, result, others)
+        else:
+            say("package: building")
+            _run_build(work / "source")
+            for made in (*work.glob("*.deb"), *work.glob("*.buildinfo"), *work.glob("*.changes")):
+                made.rename(result / made.name)
         if not final.exists():  # another build of the same may have been faster
             result.rename(final)
     built = _package_in(final)
@@ -144,11 +159,28 @@ def _assemble(source: Path, revision: str) -> None:
     (source / "debian/rules").chmod(0o755)
 
 
+def _build_in_root(work: Path, result: Path, others: Sequence[Source]) -> None:
+    """Build in a root of another release that lives no longer than the build."""
+    environment = f"env -i PATH={SYSTEM_PATH} HOME=/build LC_ALL=C.UTF-8"
+    script = f"cd /build/source && {environment} {shlex.join(_BUILD)}"
+    hooks = (
+        'mkdir "$1/build" "$1/build/result"',
+        f"copy-in {shlex.quote(str(work / 'source'))} /build",
+        'chroot "$1" apt-get build-dep --yes /build/source',
+        f'chroot "$1" sh -c {shlex.quote(script)}',
+        'cd "$1/build" && mv -- *.deb *.buildinfo *.changes result',
+        f"sync-out /build/result {shlex.quote(str(result))}",
+    )
+    options = ("--variant=buildd", "--dpkgopt=force-unsafe-io")
+    customize = [f"--customize-hook={hook}" for hook in hooks]
+    fetch_packages(Path(os.devnull), work, others, [], [*options, *customize])
+
+
 def _run_build(source: Path) -> None:
     environment = {"PATH": SYSTEM_PATH, "HOME": str(source.parent), "LC_ALL": "C.UTF-8"}
     try:
         done = subprocess.run(
-            ["dpkg-buildpackage", "--build=binary", "--unsigned-changes"],
+            _BUILD,
             check=False,
             cwd=source,
             env=environment,

@@ -84,14 +84,23 @@ def load(directory: Path) -> Image | None:
     )
 
 
-def image(cache: Path, recipe: Recipe, say: Progress, *, anew: bool = False) -> Image:
+def image(
+    cache: Path, recipe: Recipe, say: Progress, *, suite: str = "", anew: bool = False
+) -> Image:
     """The image of today's recipe, out of the cache or built now.
+
+    Args:
+        cache: where it is kept.
+        recipe: what kind of image.
+        say: takes progress.
+        suite: of which Debian release, by its codename; this machine's where it is empty.
+        anew: build it even if there is one.
 
     Raises:
         CannotRunError: the packages cannot be had, or a tool is missing.
     """
     make_place(cache)
-    sources = debian_sources(cache)
+    sources = debian_sources(cache, suite)
     name = f"{recipe.name}-image-{recipe.digest(sources[0].codename)}"
     with lock(cache, name, say):
         found = None if anew else load(cache / name)

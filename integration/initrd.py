@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import lzma
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,6 +70,12 @@ def archive(members: Sequence[Member]) -> bytes:
     return b"".join(records)
 
 
+def _uncompressed(module: Path) -> bytes:
+    """A module as busybox loads it: Debian 13 has them compressed."""
+    data = module.read_bytes()
+    return lzma.decompress(data) if module.suffix == ".xz" else data
+
+
 def initrd(busybox: Path, modules: Sequence[Path], start: str) -> bytes:
     """The compressed initial RAM disk.
 
@@ -77,16 +84,16 @@ def initrd(busybox: Path, modules: Sequence[Path], start: str) -> bytes:
         modules: in the order in which they are loaded.
         start: the program of the root disk that it hands over to.
     """
-    names = " ".join(module.stem for module in modules)
+    names = [module.name.partition(".ko")[0] for module in modules]
     directories = ("bin", "dev", "proc", "sys", "root", "modules")
     applets = ("sh", "mount", "insmod", "sleep", "echo", "switch_root", "poweroff")
     members = [Member(path=name, mode=_DIRECTORY) for name in directories]
     members.append(Member(path="bin/busybox", mode=_PROGRAM, data=busybox.read_bytes()))
     members += [Member(path=f"bin/{name}", mode=0o120777, data=b"busybox") for name in applets]
-    init = INIT.format(modules=names, start=start)
+    init = INIT.format(modules=" ".join(names), start=start)
     members.append(Member(path="init", mode=_PROGRAM, data=init.encode()))
     members += [
-        Member(path=f"modules/{module.name}", mode=_FILE, data=module.read_bytes())
-        for module in modules
+        Member(path=f"modules/{name}.ko", mode=_FILE, data=_uncompressed(module))
+        for name, module in zip(names, modules, strict=True)
     ]
     return gzip.compress(archive(members), compresslevel=6, mtime=0)

@@ -13,6 +13,7 @@ from fakecluster.configfs.variant import (
     KERNEL_C,
     KERNEL_D,
     OBSERVED_6_1,
+    OBSERVED_6_12,
     KernelVariant,
 )
 
@@ -36,8 +37,10 @@ FAMILIES = (
     Family(since=(4, 4, 0), variant=KERNEL_B_MISNAMED, known_by="its source and ocfs2-tools"),
     Family(since=(4, 11, 0), variant=KERNEL_B, known_by="its source"),
     Family(since=(5, 0, 0), variant=KERNEL_C, known_by="its source"),
-    Family(since=(6, 1, 0), variant=OBSERVED_6_1, known_by="Debian's 6.1.0-56 as it was seen"),
+    Family(since=(6, 1, 0), variant=OBSERVED_6_1, known_by="Debian's 6.1.0-57 as it was seen"),
     Family(since=(6, 2, 0), variant=KERNEL_D, known_by="its source"),
+    Family(since=(6, 12, 0), variant=OBSERVED_6_12, known_by="Debian's 6.12.118 as it was seen"),
+    Family(since=(6, 13, 0), variant=KERNEL_D, known_by="its source"),
 )
 """Oldest first. A fix that went to a stable branch can make a kernel behave as a later family."""
 

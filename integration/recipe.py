@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 CACHE_VARIABLE = "O2CBD_VM_CACHE"
+SUITE_VARIABLE = "O2CBD_VM_SUITE"
+"""The codename of the Debian release that guests are made of, where no option says it."""
 
 ROOT_MODULES = ("virtio_pci", "virtio_blk", "virtio_console", "crc32c_generic", "ext4")
 """What the initrd loads to reach the channel and the root file system."""
@@ -49,6 +51,11 @@ def cache_directory(environment: os._Environ[str] | dict[str, str]) -> Path:
         return Path(given)
     base = environment.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return Path(base) / "o2cbd-integration"
+
+
+def chosen_suite(environment: os._Environ[str] | dict[str, str]) -> str:
+    """The Debian release that guests are made of; empty: this machine's own."""
+    return environment.get(SUITE_VARIABLE, "")
 
 
 def recipe_digest(parts: Sequence[str]) -> str:

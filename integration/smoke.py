@@ -56,6 +56,8 @@ class Options:
     seed: str = "smoke"
     """Of the storm's random sequences."""
     sequences: int = 20
+    suite: str = ""
+    """The Debian release whose kernel it is, by its codename; empty: this machine's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +152,7 @@ def smoke(cache: Path, options: Options, say: Progress) -> Verdict:
     began = time.monotonic()
     require_tools()
     library = standin()
-    found = image(cache, SMOKE_IMAGE, say)
+    found = image(cache, SMOKE_IMAGE, say, suite=options.suite)
     with contextlib.ExitStack() as stack:
         payload_fd = payload.project_payload({STANDIN: library})
         stack.callback(os.close, payload_fd)

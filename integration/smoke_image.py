@@ -43,7 +43,7 @@ def _unpack(root: Path, sources: Sequence[Source]) -> None:
     merge = build.write_hook(root.parent / "merge", links)
     mode = "root" if os.geteuid() == 0 else "chrootless"
     options = ("--variant=extract", f"--mode={mode}", f"--setup-hook={merge}")
-    build.fetch_packages(root, sources, guest_packages(), options)
+    build.fetch_packages(root, root.parent, sources, guest_packages(), options)
 
 
 def _furnish(root: Path) -> None:
@@ -63,7 +63,7 @@ def _compile(root: Path) -> None:
     build.run_tool(
         [
             *build.guest_program(root, python, python),
-            "-m", "compileall", "-q", "-j2", "--invalidation-mode", "unchecked-hash",
+            "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash",
             "-s", root, "-p", "/", *libraries,
         ],
         "compiling the guest's Python modules",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import subprocess
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from integration.errors import CannotRunError
@@ -78,14 +79,46 @@ def _index_targets(*options: str) -> list[Source]:
     )
 
 
-def debian_sources(cache: Path) -> list[Source]:
+def debian_sources(cache: Path, suite: str = "") -> list[Source]:
     """The Debian archives that this machine's apt is set up for, other vendors' left out.
 
-    apt knows who an archive belongs to once it has the archive's lists. Where the machine's own
-    are not there (they are often deleted to save space), they are fetched into the cache.
+    Args:
+        cache: takes lists of packages where the machine has none.
+        suite: the codename of another Debian release, found at the same places as this machine's.
 
     Raises:
         CannotRunError: there is no apt, or it knows no Debian archive.
+    """
+    return of_suite(_own_sources(cache), suite)
+
+
+def other_sources(cache: Path, suite: str) -> list[Source]:
+    """The archives of a release that is not this machine's own; none where it is, or for "".
+
+    Raises:
+        CannotRunError: there is no apt, or it knows no Debian archive.
+    """
+    own = _own_sources(cache) if suite else []
+    return of_suite(own, suite) if own and own[0].codename != suite else []
+
+
+def of_suite(own: Sequence[Source], suite: str) -> list[Source]:
+    """The same archives of another release: its updates for our updates, and so on; "": ours."""
+    name = own[0].codename
+    if suite in {"", name}:
+        return list(own)
+    return [
+        replace(source, codename=other, release=other)
+        for source in own
+        for other in (suite + source.codename.removeprefix(name),)
+    ]
+
+
+def _own_sources(cache: Path) -> list[Source]:
+    """What apt is set up for.
+
+    apt knows who an archive belongs to once it has the archive's lists. Where the machine's own
+    are not there (they are often deleted to save space), they are fetched into the cache.
     """
     sources = _index_targets()
     if sources:

@@ -46,6 +46,9 @@ class KernelVariant:
 OBSERVED_6_1 = KernelVariant()
 """Debian 12's kernel, as it was seen to behave."""
 
+OBSERVED_6_12 = KernelVariant(name="6.12")
+"""Debian 13's kernel, as it was seen to behave: in every answer as 6.1."""
+
 KERNEL_A = KernelVariant(
     name="A",
     already_set_first=True,
@@ -94,12 +97,13 @@ KERNEL_C = KernelVariant(name="C", local_zero_keeps_claim=True, remote_pinned=Fa
 """5.x and 6.x, by their source."""
 
 KERNEL_D = KernelVariant(name="D")
-"""The newest source that was read."""
+"""6.2 to 6.11, and the newest source that was read."""
 
 VARIANTS = {
     variant.name: variant
     for variant in (
         OBSERVED_6_1,
+        OBSERVED_6_12,
         KERNEL_A,
         KERNEL_B,
         KERNEL_B_MISNAMED,

@@ -26,7 +26,8 @@ from integration.lab import corosync
 from integration.lab.base import Base, cluster_base, installed
 from integration.lab.lab import Lab
 from integration.lab.together import SavedCluster, saved_together
-from integration.recipe import cache_directory
+from integration.recipe import cache_directory, chosen_suite
+from integration.sources import other_sources
 
 MADE_IN = (
     *sorted({*Path(__file__).parent.glob("*.py"), *(path for _, path in eye_files())}),
@@ -57,9 +58,15 @@ def _prepare(guest: Guest) -> None:
         guest.run(command, timeout_s=_WARM_TIMEOUT_S)
 
 
-def package_cache() -> Path:
-    """Where packages are kept between runs."""
-    return cache_directory(os.environ) / "packages"
+def built_package(revision: str = "") -> Path:
+    """This checkout's package, built on the Debian release of the guests where it is not there.
+
+    Raises:
+        CannotRunError: this machine lacks something.
+    """
+    cache = cache_directory(os.environ)
+    others = other_sources(cache, chosen_suite(os.environ))
+    return deb.build(cache / "packages", say, revision=revision, others=others)
 
 
 @functools.cache
@@ -71,8 +78,8 @@ def packaged_base() -> Base:
         GuestError: a guest did not do its part.
     """
     cache = cache_directory(os.environ)
-    package = deb.build(package_cache(), say)
-    base = installed(cluster_base(cache, say), [package], cache, say, off=[UNIT])
+    base = cluster_base(cache, say, chosen_suite(os.environ))
+    base = installed(base, [built_package()], cache, say, off=[UNIT])
     return replace(base, prepare=_prepare, prepared_in=MADE_IN)
 
 

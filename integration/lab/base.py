@@ -76,14 +76,19 @@ def _trial(machine: Machine) -> Iterator[Guest]:
         yield host.guest
 
 
-def cluster_base(cache: Path, say: Progress) -> Base:
+def cluster_base(cache: Path, say: Progress, suite: str = "") -> Base:
     """The cluster image as it is, out of the cache or built now.
+
+    Args:
+        cache: where it is kept.
+        say: takes progress.
+        suite: of which Debian release, by its codename; this machine's where it is empty.
 
     Raises:
         CannotRunError: this machine lacks something.
     """
     require_tools()
-    found = image(cache, CLUSTER_IMAGE, say)
+    found = image(cache, CLUSTER_IMAGE, say, suite=suite)
     machine = Machine(image=found, acceleration="tcg", kernel_arguments=("net.ifnames=0",))
     boot = functools.partial(_like, machine)
     acceleration = choose_acceleration(found, boot, cache, say)

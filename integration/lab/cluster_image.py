@@ -36,7 +36,9 @@ apt-get download "$package"
 dpkg-deb -x ./*.deb tree
 mkdir -p "$1/usr/lib/modules"
 mv tree/boot/vmlinuz-* "$1/boot/"
-mv tree/lib/modules/* "$1/usr/lib/modules/"
+for modules in tree/lib/modules tree/usr/lib/modules; do
+    [ ! -d $modules ] || mv $modules/* "$1/usr/lib/modules/"
+done
 rm -r "$1/kernel"
 """
 
@@ -57,7 +59,7 @@ def _unpack(root: Path, sources: Sequence[Source]) -> None:
         "--dpkgopt=force-unsafe-io",
         f"--customize-hook={hook}",
     )
-    build.fetch_packages(root, sources, guest_packages(PACKAGES), options)
+    build.fetch_packages(root, root.parent, sources, guest_packages(PACKAGES), options)
 
 
 def _furnish(root: Path) -> None:

@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace, cache: Path, say: Progress) -> None:
         CannotRunError: this machine lacks something.
         GuestError: a guest did not do its part.
     """
-    base = cluster_base(cache, say)
+    base = cluster_base(cache, say, arguments.suite)
     if arguments.package:
         base = installed(base, arguments.package, cache, say)
     directory = arguments.directory or cache / "consoles"

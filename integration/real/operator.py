@@ -10,10 +10,9 @@ from typing import Final
 
 from fakecluster.arms.values import ClusterSpec, Span
 from fakecluster.cman.topology import NodeConfig, Topology
-from integration import deb
 from integration.arm.daemons import DROP_IN, UNIT
 from integration.arm.guest_volume import DISK, MOUNT_POINT
-from integration.arm.suite import package_cache, vm_cluster
+from integration.arm.suite import vm_cluster
 from integration.arm.vm import VmCorosync
 from integration.cache import Progress
 from integration.lab.identity import Identity
@@ -126,18 +125,14 @@ class Operator:
             self.cluster.tell(host, "systemctl", "daemon-reload")
 
 
-def upgraded_package(say: Progress) -> Path:
-    """The package of this checkout with a higher version."""
-    return deb.build(package_cache(), say, revision="+b1")
+def node_config(host: int) -> NodeConfig:
+    """A node whose o2cb address is that of its ring."""
+    return NodeConfig(id=host, name=f"node{host}", addresses=(Identity(number=host).address,))
 
 
 def topology() -> Topology:
-    """Three nodes whose o2cb address is that of their ring."""
-    nodes = tuple(
-        NodeConfig(id=host, name=f"node{host}", addresses=(Identity(number=host).address,))
-        for host in ALL
-    )
-    return Topology(cluster="o2", nodes=nodes).checked()
+    """Three such nodes."""
+    return Topology(cluster="o2", nodes=tuple(map(node_config, ALL))).checked()
 
 
 @contextlib.contextmanager

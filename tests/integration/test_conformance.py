@@ -338,7 +338,9 @@ def test_cuts_that_hold_only_by_themselves_are_made_one_by_one() -> None:
         ("5.10.0-30-amd64", "C"),
         ("6.1.0-56-amd64", "6.1"),
         ("6.1", "6.1"),
-        ("6.12.48+deb13-amd64", "D"),
+        ("6.11.10-amd64", "D"),
+        ("6.12.48+deb13-amd64", "6.12"),
+        ("6.13", "D"),
         ("7.0.0", "D"),
     ],
 )

@@ -9,6 +9,7 @@ import pytest
 from integration import deb, packages
 from integration.__main__ import parser
 from integration.errors import CannotRunError
+from integration.sources import Source
 
 
 def test_every_tool_of_the_build_is_in_the_host_list() -> None:
@@ -72,6 +73,46 @@ def test_a_build_that_fails_shows_its_end_and_leaves_nothing(
     with pytest.raises(CannotRunError, match=r"ended with 3(.|\n)*debian/rules\nit broke"):
         deb.build(tmp_path / "out", print)
     assert list((tmp_path / "out").iterdir()) == []
+
+
+OTHERS = [Source(codename="trixie", uri="http://a.invalid/", release="trixie", component="main")]
+
+
+def test_another_release_builds_it_in_a_root_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing of this machine's build tools is needed, and both packages are kept."""
+    hooks: list[str] = []
+
+    def fetch(
+        root: Path, work: Path, sources: object, packages: object, options: list[str]
+    ) -> None:
+        assert (root, sources, packages) == (Path("/dev/null"), OTHERS, [])
+        assert (work / "source/debian/rules").is_file()
+        hooks.extend(options)
+        (work / "result/o2cbd_1_all.deb").write_text("x")
+
+    monkeypatch.setattr(deb, "fetch_packages", fetch)
+    monkeypatch.setattr(deb, "find_program", lambda _name: None)
+    lines: list[str] = []
+    built = deb.build(tmp_path, lines.append, others=OTHERS)
+    assert built.parent.name == f"deb-trixie-{deb.inputs_digest()}"
+    assert deb.build(tmp_path, lines.append, others=OTHERS) == built
+    assert lines[0] == "package: building in a root made of Debian trixie"
+    assert lines[-1].endswith("built before")
+    assert any("dpkg-buildpackage --build=binary" in hook for hook in hooks)
+    with pytest.raises(CannotRunError, match="not installed"):
+        deb.build(tmp_path, print)
+
+
+@pytest.mark.parametrize("command", [["image"], ["deb"], ["smoke"], ["lab"],
+                                     ["conformance", "configfs"]])  # fmt: skip
+def test_every_command_takes_a_release(command: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("O2CBD_VM_SUITE", raising=False)
+    assert parser().parse_args(command).suite == ""
+    monkeypatch.setenv("O2CBD_VM_SUITE", "trixie")
+    assert parser().parse_args(command).suite == "trixie"
+    assert parser().parse_args([*command, "--suite", "sid"]).suite == "sid"
 
 
 def test_the_command_line_builds_into_the_cache_where_nothing_is_said() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import itertools
+import lzma
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,35 @@ def test_sources_are_read_once_each_in_order() -> None:
     ]
 
 
+OWN = sources.parse_sources(
+    "bookworm http://a.invalid/debian/ stable main\n"
+    "bookworm-updates http://a.invalid/debian/ stable-updates main\n"
+    "bookworm-security http://b.invalid/security/ stable-security main\n"
+)
+
+
+def test_another_release_is_at_the_same_places() -> None:
+    assert [source.line for source in sources.of_suite(OWN, "trixie")] == [
+        "deb http://a.invalid/debian/ trixie main",
+        "deb http://a.invalid/debian/ trixie-updates main",
+        "deb http://b.invalid/security/ trixie-security main",
+    ]
+
+
+@pytest.mark.parametrize("suite", ["", "bookworm"])
+def test_this_machines_own_release_stays_as_apt_has_it(suite: str) -> None:
+    assert sources.of_suite(OWN, suite) == OWN
+
+
+@pytest.mark.parametrize(("suite", "others"), [("", 0), ("bookworm", 0), ("trixie", 3)])
+def test_only_another_release_has_other_archives(
+    suite: str, others: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "_index_targets", lambda *_options: OWN)
+    assert len(sources.other_sources(tmp_path, suite)) == others
+    assert sources.debian_sources(tmp_path, suite)[0].codename == (suite or "bookworm")
+
+
 def test_only_settings_that_reach_archives_are_kept() -> None:
     dump = (
         'Acquire "";\nAcquire::http::Proxy "http://p.invalid/";\n'
@@ -158,6 +188,15 @@ def test_the_initrd_holds_busybox_the_modules_in_order_and_a_start(tmp_path: Pat
     assert found["modules/two.ko"] == (0o100644, b"two.ko")
     assert b"for module in one two; do" in found["init"][1]
     assert found["init"][1].endswith(b"exec switch_root /root /sbin/start\n")
+
+
+def test_a_compressed_module_is_put_into_the_initrd_as_busybox_loads_it(tmp_path: Path) -> None:
+    (tmp_path / "busybox").write_bytes(b"ELF")
+    module = tmp_path / "ext4.ko.xz"
+    module.write_bytes(lzma.compress(b"code"))
+    found = unpack(gzip.decompress(initrd.initrd(tmp_path / "busybox", [module], "/x")))
+    assert found["modules/ext4.ko"] == (0o100644, b"code")
+    assert b"for module in ext4; do" in found["init"][1]
 
 
 def test_the_initrd_is_the_same_bytes_each_time(tmp_path: Path) -> None:

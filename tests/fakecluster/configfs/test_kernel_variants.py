@@ -15,6 +15,7 @@ from fakecluster.configfs.variant import (
     KERNEL_C,
     KERNEL_D,
     OBSERVED_6_1,
+    OBSERVED_6_12,
     VARIANTS,
     KernelVariant,
 )
@@ -22,7 +23,7 @@ from fakecluster.conformance.refusal import refusal
 
 C = "/cluster/c"
 OLD = [KERNEL_A, KERNEL_B]
-NEW = [KERNEL_C, KERNEL_D, OBSERVED_6_1]
+NEW = [KERNEL_C, KERNEL_D, OBSERVED_6_1, OBSERVED_6_12]
 
 
 def by_name(variant: KernelVariant) -> str:
@@ -51,7 +52,7 @@ def add(model: ConfigfsModel, node: str, num: int, *, local: bool = False) -> No
 
 
 def test_every_variant_is_named() -> None:
-    assert set(VARIANTS) == {"6.1", "A", "B", "B-misnamed", "C", "D"}
+    assert set(VARIANTS) == {"6.1", "6.12", "A", "B", "B-misnamed", "C", "D"}
 
 
 @pytest.mark.parametrize("variant", OLD, ids=by_name)
