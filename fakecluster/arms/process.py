@@ -16,6 +16,7 @@ from typing import IO, Any, Self, TypeVar
 from fakecluster.arms.values import Row
 from fakecluster.serve.child import ServedChild
 from o2cbd.service.client import ControlClient, NoDaemonError
+from o2cbd.service.signals import CAUGHT
 
 DEADLINE_S = 30.0
 """For what must come to be; far beyond what it takes, since machines are shared."""
@@ -32,20 +33,76 @@ class NotInTimeError(AssertionError):
     """A condition did not come to be; the text says what there was instead."""
 
 
+def look_until(
+    what: str,
+    look: Callable[[], _T | None],
+    *,
+    timeout_s: float = DEADLINE_S,
+    describe: Callable[[], str] = str,
+) -> _T:
+    """Look until there is something, and return it.
+
+    Raises:
+        NotInTimeError: there was nothing in time; the text ends with what `describe` gives.
+    """
+    deadline = time.monotonic() + timeout_s
+    while True:
+        found = look()
+        if found:
+            return found
+        if time.monotonic() > deadline:
+            raise NotInTimeError(f"not within {timeout_s} s: {what}\n{describe()}")
+        # Nothing announces what is looked at; a look is a few short calls.
+        select.select([], [], [], LOOK_EVERY_S)
+
+
 class Daemon:
-    """One node's `o2cbd run`, and what it wrote."""
+    """One `o2cbd run`, and what this very process wrote."""
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
+        """Start it.
+
+        Args:
+            command: how.
+            environment: more than ours.
+            log: takes its standard error; not there yet, so that nobody else's words are in it.
+        """
         self._log = log
-        with log.open("ab") as stream:
+        with log.open("xb") as stream:
             self.process = subprocess.Popen(
                 command, env={**os.environ, **environment}, stdin=subprocess.DEVNULL, stderr=stream
             )
 
     @property
     def log(self) -> str:
-        """All that this node's daemons wrote, in the order of their lives."""
+        """All that it wrote until now."""
         return self._log.read_text()
+
+    @property
+    def runs(self) -> bool:
+        """Whether it has not ended."""
+        return self.process.poll() is None
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal; nothing happens when the daemon has ended.
+
+        One that a daemon answers to is sent when there is a daemon to answer: a process that was
+        just started dies of it. When SIGSTOP was sent, the process has stopped on return.
+
+        Raises:
+            NotInTimeError: it neither came so far nor ended.
+        """
+        if number in CAUGHT:
+            look_until("a daemon that answers signals", lambda: self._answers() or not self.runs)
+        self.process.send_signal(number)
+        if number == signal.SIGSTOP and self.runs:
+            os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+
+    def _answers(self) -> bool:
+        """Whether the first instructions of `o2cbd run` are done: SIGTERM is blocked or caught."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii").splitlines()
+        masks = [line.split()[1] for line in status if line.startswith(("SigBlk:", "SigCgt:"))]
+        return any(int(mask, 16) >> (signal.SIGTERM - 1) & 1 for mask in masks)
 
     def wait(self, timeout_s: float = DEADLINE_S) -> int:
         """Wait for its end and return its exit code.
@@ -64,7 +121,7 @@ class Daemon:
         Raises:
             NotInTimeError: it did not end.
         """
-        self.process.send_signal(number)
+        self.send(number)
         return self.wait(timeout_s)
 
 
@@ -96,7 +153,7 @@ class ProcessCluster:
             (directory / "topology.toml").write_text(topology)
             shape = ["--topology", str(directory / "topology.toml")]
         self.served = ServedChild(directory / "d", *shape, *options)
-        self.daemons: dict[int, Daemon] = {}
+        self._started: dict[int, list[Daemon]] = {}
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> Self:
@@ -106,8 +163,7 @@ class ProcessCluster:
     def __exit__(self, *_: object) -> None:
         with ExitStack() as stack:
             stack.callback(self.served.stop)
-            daemons = (daemon.process for daemon in self.daemons.values())
-            for process in [*daemons, *self._processes]:
+            for process in self._processes:
                 stack.enter_context(process)  # its end closes pipes and waits
                 stack.callback(process.kill)
 
@@ -117,16 +173,39 @@ class ProcessCluster:
         """Do a verb to the cluster, as `fakecluster ctl` does."""
         return self.served.ctl(verb, **arguments)
 
+    @property
+    def daemons(self) -> Mapping[int, Daemon]:
+        """Each node's daemon: the one that was started last."""
+        return {node_id: started[-1] for node_id, started in self._started.items()}
+
     def run(self, node_id: int, *more: str, environment: Mapping[str, str] | None = None) -> Daemon:
-        """Start a node's daemon."""
+        """Start a node's daemon; from now on what is waited for is this one's doing.
+
+        Raises:
+            RuntimeError: the one before has not ended, so that nobody could tell whose doing it is.
+        """
+        started = self._started.setdefault(node_id, [])
+        if started and started[-1].runs:
+            raise RuntimeError(f"a daemon of node {node_id} runs: {started[-1].process.pid}")
+        started.append(self._daemon(node_id, f"log{node_id}.{len(started)}", more, environment))
+        return started[-1]
+
+    def run_second(self, node_id: int, *more: str) -> Daemon:
+        """Start a daemon beside the node's own, which is to refuse it."""
+        return self._daemon(node_id, f"log{node_id}.second", more, None)
+
+    def _daemon(
+        self, node_id: int, log: str, more: Sequence[str], environment: Mapping[str, str] | None
+    ) -> Daemon:
         node = self.served.node(node_id)
-        log = self.directory / f"log{node_id}"
         given = {**node["env"], **(environment or {})}
-        daemon = Daemon([*node["command"], *more], given, log)
-        if node_id in self.daemons:
-            self._processes.append(self.daemons[node_id].process)
-        self.daemons[node_id] = daemon
+        daemon = Daemon([*node["command"], *more], given, self.directory / log)
+        self._processes.append(daemon.process)
         return daemon
+
+    def logs(self, node_id: int) -> str:
+        """Return all that a node's daemons wrote, in the order of their lives."""
+        return "".join(daemon.log for daemon in self._started[node_id])
 
     def settings(self, node_id: int, text: str) -> None:
         """Add to a node's settings file, for daemons that are started after this."""
@@ -177,12 +256,19 @@ class ProcessCluster:
     # ---- looking
 
     def status(self, node_id: int) -> dict[str, Any] | None:
-        """Return a daemon's status; None while none answers."""
+        """Return the status of a node's daemon; None while it does not answer.
+
+        Whatever else answers, an earlier one or one beside it, is not this one.
+        """
+        daemon = self.daemons.get(node_id)
+        if daemon is None:
+            return None
         try:
             with ControlClient(self.served.node(node_id)["runtime_dir"]) as client:
-                return client.ask({"request": "status"})
+                status = client.ask({"request": "status"})
         except NoDaemonError:
             return None
+        return status if status["pid"] == daemon.process.pid else None
 
     def cluster_directory(self, node_id: int) -> Path:
         """Return where a node's mount has the cluster."""
@@ -222,15 +308,7 @@ class ProcessCluster:
         Raises:
             NotInTimeError: there was nothing in time; the text has states and logs.
         """
-        deadline = time.monotonic() + timeout_s
-        while True:
-            found = look()
-            if found:
-                return found
-            if time.monotonic() > deadline:
-                raise NotInTimeError(f"not within {timeout_s} s: {what}\n{self._describe()}")
-            # Nothing announces what a mount shows; a look is a few short calls.
-            select.select([], [], [], LOOK_EVERY_S)
+        return look_until(what, look, timeout_s=timeout_s, describe=self._describe)
 
     def wait_state(self, node_id: int, state: str) -> dict[str, Any]:
         """Wait until a daemon is in this state, and return its status."""
@@ -268,7 +346,7 @@ class ProcessCluster:
         return self.wait_for(f"{node} is pending on node {node_id}: {why}", look)
 
     def wait_log(self, node_id: int, text: str) -> str:
-        """Wait until a daemon wrote this, and return its log."""
+        """Wait until a node's daemon wrote this, and not one before it; return its log."""
 
         def look() -> str | None:
             log = self.daemons[node_id].log
@@ -283,9 +361,9 @@ class ProcessCluster:
 
     def _describe(self) -> str:
         lines = []
-        for node_id, daemon in self.daemons.items():
+        for node_id in self._started:
             lines.append(f"node {node_id}: {self.table(node_id)}")
-            lines.append(daemon.log)
+            lines.append(self.logs(node_id))
         return "\n".join(lines)
 
 

@@ -345,8 +345,8 @@ class ProcessArm(ProcessDaemons):
             nodes={node.id: node.name for node in topology.nodes if node.id},
         )
         records = {
-            host: (*daemon.log.splitlines(), *self.dump(host))
-            for host, daemon in sorted(self.processes.daemons.items())
+            host: (*self.processes.logs(host).splitlines(), *self.dump(host))
+            for host in sorted(self.processes.daemons)
         }
         return merge(records, account, outcome=outcome).trace
 

@@ -83,11 +83,12 @@ class ProcessDaemons(ProcessLooks):
     def _signal(self, host: int, number: signal.Signals) -> None:
         if number in _VERB_OF:
             self.account.verb(host, _VERB_OF[number])
-        self.processes.daemons[host].process.send_signal(number)
+        self.processes.daemons[host].send(number)
 
     def daemon_kill(self, host: int) -> None:
-        """See `Cluster.daemon_kill`."""
+        """See `Cluster.daemon_kill`; it is dead on return."""
         self._signal(host, signal.SIGKILL)
+        self.processes.daemons[host].wait()
 
     def daemon_term(self, host: int) -> None:
         """See `Cluster.daemon_term`."""

@@ -83,7 +83,7 @@ def test_journals_alone_tell_the_same_moves_as_the_dumps(arm: ProcessArm) -> Non
     """As after a kill of everything: no ring is left, and nobody answers."""
     scenario(arm)
     full = arm.trace()
-    journals = {host: daemon.log.splitlines() for host, daemon in arm.processes.daemons.items()}
+    journals = {host: arm.processes.logs(host).splitlines() for host in arm.processes.daemons}
     account = arm.account.trace(arm="process", cluster="o2", nodes={1: "node1"})
     alone = merge(journals, account).trace
 
