@@ -22,7 +22,8 @@ from o2cbd.membership.libcorosync_table import CorosyncTable
 PATIENCE_S: Final = 30
 """No corosync takes so long for anything; who waits longer waits in vain."""
 
-SHUTDOWN_TIMEOUT_MS: Final = 1000
+SHUTDOWN_TIMEOUT_MS: Final = 4000
+"""How long a question is open: whoever means to answer does so in this time on any machine."""
 
 IPV4_PREFIX: Final = 16
 IPV6_PREFIX: Final = 64
@@ -110,6 +111,16 @@ class CorosyncLab:
         """Kill a node's corosync, which says nothing to anybody."""
         self._running[node_id].process.kill()
         self.ended(node_id)
+
+    def stop(self, node_id: int) -> None:
+        """Let a node's corosync stand still; it does so on return."""
+        process = self.process(node_id)
+        process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+
+    def go_on(self, node_id: int) -> None:
+        """Undo `stop`."""
+        self.process(node_id).send_signal(signal.SIGCONT)
 
     def leave(self, node_id: int) -> None:
         """Let a node's corosync leave in good order; nobody is asked."""

@@ -12,6 +12,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
+from contextlib import ExitStack
 from typing import Final, TypeVar
 
 _NAMESPACES: Final = ("--net", "--mount", "--uts", "--ipc")
@@ -35,7 +36,8 @@ class Namespace:
         )
         assert self._holder.stdout is not None  # noqa: S101 - for type checkers
         if self._holder.stdout.readline() != b"ready\n":
-            raise OSError(f"a namespace was not made, with exit code {self._holder.wait()}")
+            self.close()
+            raise OSError(f"a namespace was not made, with exit code {self._holder.returncode}")
 
     @property
     def pid(self) -> int:
@@ -103,13 +105,16 @@ class Hosts:
         self._switch = Namespace(())
         self.hosts: list[Namespace] = []
         count = len(addresses)
-        self._switch_do(
-            line
-            for group in range(count)
-            for line in (f"link add b{group} type bridge", f"link set b{group} up")
-        )
-        for each in addresses:
-            self._add(each)
+        with ExitStack() as stack:
+            stack.callback(self.close)
+            self._switch_do(
+                line
+                for group in range(count)
+                for line in (f"link add b{group} type bridge", f"link set b{group} up")
+            )
+            for each in addresses:
+                self._add(each)
+            stack.pop_all()
 
     def _add(self, addresses: Sequence[str]) -> None:
         number = len(self.hosts)

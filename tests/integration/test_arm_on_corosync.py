@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -117,10 +115,9 @@ def test_the_eye_sees_who_hangs_who_is_gone_and_who_came_after(lab: CorosyncLab,
     lab.settle()
     first = lab.process(1)
     assert eye.look(first.pid)["view"]["quorate"] is False
-    first.send_signal(signal.SIGSTOP)
-    os.waitid(os.P_PID, first.pid, os.WSTOPPED)
+    lab.stop(1)
     assert eye.look(first.pid) == {"running": True, "stopped": True, "view": None}
-    first.send_signal(signal.SIGCONT)
+    lab.go_on(1)
     lab.kill(1)
     assert eye.look(first.pid) == {"running": False, "stopped": False, "view": None}
     lab.start(1)

@@ -97,8 +97,8 @@ class Host:
         self._heard = b""
         self.daemon = subprocess.Popen(self.command("run", *config), stderr=subprocess.PIPE)
 
-    def told(self, code: str) -> dict[str, Any]:
-        """Wait for a report, and return it; those before it are forgotten."""
+    def told(self, code: str, word: str = "") -> dict[str, Any]:
+        """Wait for a report with this word in it, and return it; those before it are forgotten."""
         seen: list[str] = []
         deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
@@ -106,7 +106,7 @@ class Host:
             if newline:
                 self._heard = rest
                 report: dict[str, Any] = json.loads(line)
-                if report["code"] == code:
+                if report["code"] == code and word in report["text"]:
                     return report
                 seen.append(report["text"])
                 continue

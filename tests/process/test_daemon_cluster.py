@@ -78,14 +78,19 @@ def test_death(cluster: ProcessCluster) -> None:
 def test_rejoin_before_detection_leaves_the_entry_alone(cluster: ProcessCluster) -> None:
     """incarnation: a node that died and came back unseen keeps its right entry."""
     before = cluster.inodes(1)
-    cluster.ctl("kill", node=3)
-    cluster.ctl("start", node=3)
+    ring = cluster.served.state(1)["generation"]
 
     def rejoined() -> bool:
-        members = (cluster.status(1) or {"members": []})["members"]
-        return "left and came back" in cluster.daemons[1].log and len(members) == 3
+        manager = cluster.served.state(1)
+        return manager["generation"] > ring and manager["members"] == [1, 2, 3]
 
-    cluster.wait_for("node 1 notices the new incarnation", rejoined)
+    cluster.daemons[1].send(signal.SIGSTOP)
+    cluster.ctl("kill", node=3)
+    cluster.ctl("start", node=3)
+    cluster.wait_for("the manager has node 3 again", rejoined)
+    cluster.daemons[1].send(signal.SIGCONT)
+
+    cluster.wait_log(1, "left and came back")
     cluster.wait_nodes(1, [1, 2, 3])
     assert cluster.inodes(1) == before
 

@@ -63,6 +63,7 @@ def test_a_reload_with_a_node_before_the_others_adds_it_alone(cluster: Site, her
     added = Block(id=9, name="node9", rings=("10.0.0.9",), more={"o2cb_port": "7790"})
     cluster.lab.configuration.blocks.insert(0, added)
     cluster.lab.reload()
+    here.told("step", "node9")
     here.told("synced")
     assert here.table() == {**ALL, "node9": "10.0.0.9:7790"}
     assert here.inodes(*ALL, cluster="o2") == before

@@ -23,12 +23,17 @@ from fakecluster.trace_file import TraceFile, check_trace
 pytestmark = pytest.mark.process
 
 
+SPEC = spec_of(3, seldom_resync=True)
+"""A resync that comes upon the manager just as its membership changes sees half of the change, as
+a move that no other run has."""
+
+
 @pytest.fixture
 def arm() -> Iterator[ProcessArm]:
     # AF_UNIX takes 107 bytes, so the path is a short one.
     with (
         tempfile.TemporaryDirectory(prefix="pc-", dir="/tmp") as name,
-        ProcessArm(spec_of(3), Path(name)) as cluster,
+        ProcessArm(SPEC, Path(name)) as cluster,
     ):
         yield cluster
 
@@ -60,7 +65,7 @@ def simulated() -> TraceFile:
         headers.append(header_of(world))
         world.trace.listen(lines.append)
 
-    scenario(SimCluster(spec_of(3), made=listen))
+    scenario(SimCluster(SPEC, made=listen))
     return TraceFile(header=headers[0], lines=tuple(lines))
 
 

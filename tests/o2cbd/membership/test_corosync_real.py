@@ -6,7 +6,6 @@ import errno
 import os
 import re
 import select
-import signal
 import subprocess
 import sys
 import threading
@@ -302,8 +301,7 @@ def test_a_stuck_corosync_is_a_declared_call_that_goes_on(make: Make) -> None:
     cluster = make(1)
     cluster.up(1)
     source = cluster.connect()
-    corosync = cluster.lab.process(1)
-    corosync.send_signal(signal.SIGSTOP)
+    cluster.lab.stop(1)
     read: list[int] = []
     thread = threading.Thread(target=lambda: read.append(len(source.snapshot().members)))
     thread.start()
@@ -311,7 +309,7 @@ def test_a_stuck_corosync_is_a_declared_call_that_goes_on(make: Make) -> None:
         until_declared(cluster.calls)
         assert read == []
     finally:
-        corosync.send_signal(signal.SIGCONT)
+        cluster.lab.go_on(1)
         thread.join(PATIENCE_S)
     assert read == [1]
     assert cluster.calls.current is None
@@ -319,8 +317,10 @@ def test_a_stuck_corosync_is_a_declared_call_that_goes_on(make: Make) -> None:
 
 def until_declared(calls: CallBoard) -> None:
     """Wait for a request to be under way; it stays, since nobody answers it."""
+    clock = MonotonicClock()
+    deadline_us = clock.now_us() + PATIENCE_S * 1_000_000
     while calls.current is None or not calls.current.name.startswith(("cmap_", "corosync_cfg_")):
-        pass
+        assert clock.now_us() < deadline_us, "nothing is asked of corosync"
 
 
 def test_who_is_not_root_is_refused_with_what_to_do(make: Make) -> None:
