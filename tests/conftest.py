@@ -1,13 +1,23 @@
-"""What all tests share."""
+"""What all tests share, and what some need of the machine they run on.
+
+Where a machine lacks something, the tests that need it are skipped with one reason. What can be
+installed is asked for by `tests/house/test_machine.py` too, which fails.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping
+from typing import Final
 
 import pytest
 from hypothesis import settings
 
+from fakecluster.cman.standin import BuildError
+from fakecluster.cman.standin.build import find_compiler
+from fakecluster.configfs.model import ConfigfsModel
+from fakecluster.corosync.namespaces import Hosts
 from o2cbd.membership.libcorosync import load
 from o2cbd.membership.libcorosync_table import CorosyncTable
 
@@ -15,15 +25,54 @@ from o2cbd.membership.libcorosync_table import CorosyncTable
 settings.register_profile("unhurried", settings(), deadline=None)
 settings.load_profile("unhurried")
 
-TOOLS = ("corosync", "corosync-cfgtool", "corosync-cmapctl", "ip")
+PROGRAMS: Final = ("corosync", "corosync-cfgtool", "corosync-cmapctl", "ip", "unshare", "nsenter",
+                   "setpriv", "fusermount3")  # fmt: skip
 
 
 @pytest.fixture(scope="session")
-def libcorosync() -> CorosyncTable:
-    """The libraries of the corosync of this machine, which tests run in namespaces of their own."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can make a network namespace and go into it")
+def missing() -> Mapping[str, str]:
+    """What this machine lacks that can be installed: programs, each with what to do."""
     path = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
-    missing = [tool for tool in TOOLS if shutil.which(tool, path=path) is None]
-    assert not missing, f"not here: {', '.join(missing)}: see debian-packages.txt, under test"
+    found = {
+        program: f"{program} is not installed: see debian-packages.txt, under test"
+        for program in PROGRAMS
+        if shutil.which(program, path=path) is None
+    }
+    try:
+        find_compiler(os.environ)
+    except BuildError as error:
+        found["cc"] = str(error)
+    return found
+
+
+@pytest.fixture(scope="session")
+def compiler(missing: Mapping[str, str]) -> None:
+    """For the stand-in libcman, so for every served cluster."""
+    if "cc" in missing:
+        pytest.skip(missing["cc"])
+
+
+@pytest.fixture(scope="session")
+def fuse(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """For the fake configfs of whole processes."""
+    # Imported here: it loads libfuse.
+    from fakecluster.configfs.fuse import FuseMount  # noqa: PLC0415
+
+    try:
+        with FuseMount(ConfigfsModel(owner_uid=os.getuid()), tmp_path_factory.mktemp("fuse")):
+            pass
+    except OSError:
+        pytest.skip("nothing can be mounted with FUSE here: /dev/fuse must be open to this user")
+
+
+@pytest.fixture(scope="session")
+def libcorosync(missing: Mapping[str, str]) -> CorosyncTable:
+    """The libraries of the corosync of this machine, which tests run in namespaces of their own."""
+    for program in PROGRAMS:
+        if program in missing:
+            pytest.skip(missing[program])
+    try:
+        Hosts([["10.0.0.1/16"]]).close()
+    except OSError as error:
+        pytest.skip(f"no hosts can be made of namespaces here, which needs root: {error}")
     return load()

@@ -26,18 +26,23 @@ class Namespace:
     """One host: the namespaces of a process that waits for us to end."""
 
     def __init__(self, directories: Sequence[str]) -> None:
-        """Make it, with empty file systems of its own on these directories."""
+        """Make it, with empty file systems of its own on these directories.
+
+        Raises:
+            OSError: that is not allowed here, or a program is missing; the text says which.
+        """
         mounts = "".join(f"mount -t tmpfs -o mode=755 none {path} && " for path in directories)
         script = f"{mounts}ip link set lo up && echo ready && exec cat"
         self._holder = subprocess.Popen(
             ["unshare", *_NAMESPACES, "--propagation", "private", "--", "sh", "-c", script],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
         assert self._holder.stdout is not None  # noqa: S101 - for type checkers
         if self._holder.stdout.readline() != b"ready\n":
-            self.close()
-            raise OSError(f"a namespace was not made, with exit code {self._holder.returncode}")
+            said = self._holder.communicate()[1].decode(errors="replace").strip()
+            raise OSError(f"a namespace was not made: {said}")
 
     @property
     def pid(self) -> int:
@@ -90,11 +95,7 @@ class Namespace:
 
     def close(self) -> None:
         """End it; what still runs in it is not waited for."""
-        assert self._holder.stdin is not None  # noqa: S101 - for type checkers
-        assert self._holder.stdout is not None  # noqa: S101 - for type checkers
-        self._holder.stdin.close()
-        self._holder.stdout.close()
-        self._holder.wait()
+        self._holder.communicate()
 
 
 class Hosts:

@@ -8,7 +8,7 @@ import pytest
 from benchmarks import waking
 from benchmarks.__main__ import main
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.usefixtures("fuse", "compiler")]
 
 
 def figures(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, Any]:

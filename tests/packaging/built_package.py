@@ -187,7 +187,7 @@ def test_it_takes_the_settings_that_come_with_it(
 
 
 @pytest.fixture
-def cluster() -> Iterator[ProcessCluster]:
+def cluster(fuse: None, compiler: None) -> Iterator[ProcessCluster]:
     """Three fake nodes; their daemons are the package's."""
     with (
         tempfile.TemporaryDirectory(prefix="pc-", dir="/tmp") as name,

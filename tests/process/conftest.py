@@ -16,7 +16,7 @@ MakeCluster = Callable[..., ProcessCluster]
 
 
 @pytest.fixture
-def make_cluster() -> Iterator[MakeCluster]:
+def make_cluster(fuse: None, compiler: None) -> Iterator[MakeCluster]:
     """Makes served clusters, their daemons not started."""
     # AF_UNIX takes 107 bytes, so the path is a short one.
     with tempfile.TemporaryDirectory(prefix="pc-", dir="/tmp") as name, ExitStack() as stack:

@@ -19,7 +19,7 @@ MOUNTED = "36 35 8:1 / /srv/shared rw - ocfs2 /dev/sda1 rw,heartbeat=local,clust
 
 
 @pytest.fixture
-def cluster(libcorosync: CorosyncTable) -> Iterator[Site]:
+def cluster(libcorosync: CorosyncTable, fuse: None) -> Iterator[Site]:
     """Three hosts; node 2's has the package's sample settings."""
     addresses = {number: [f"10.0.0.{number}"] for number in (1, HERE, 3)}
     with site(libcorosync, addresses) as made:

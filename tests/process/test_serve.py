@@ -36,11 +36,13 @@ def directory() -> Iterator[Path]:
 
 
 @pytest.fixture
-def start(directory: Path) -> Iterator[Start]:
+def start(directory: Path, compiler: None, request: pytest.FixtureRequest) -> Iterator[Start]:
     """Starts servers in `directory` that are gone, with their mounts, after the test."""
     started: list[ServedChild] = []
 
     def begin(*options: str) -> ServedChild:
+        if "--no-configfs" not in options:
+            request.getfixturevalue("fuse")
         child = ServedChild(directory, *QUICK, *options)
         child.start()
         started.append(child)

@@ -29,7 +29,7 @@ a move that no other run has."""
 
 
 @pytest.fixture
-def arm() -> Iterator[ProcessArm]:
+def arm(fuse: None, compiler: None) -> Iterator[ProcessArm]:
     # AF_UNIX takes 107 bytes, so the path is a short one.
     with (
         tempfile.TemporaryDirectory(prefix="pc-", dir="/tmp") as name,

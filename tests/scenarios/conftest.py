@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Protocol
@@ -136,6 +136,9 @@ def _write_trace(cluster: ToldCluster, item: pytest.Item, path: Path) -> None:
     path.write_text(cluster.trace(_outcome(cluster, item)).as_text(), encoding="utf-8")
 
 
+MACHINE: Mapping[str, Sequence[str]] = {"process": ("compiler", "fuse")}
+"""What an arm needs of this machine, as the fixtures that skip where it is not there."""
+
 BOOTS: Mapping[str, Callable[[pytest.Config], Boot]] = {
     "sim": _sim,
     "process": _process,
@@ -171,6 +174,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture
 def make(request: pytest.FixtureRequest) -> Iterator[MakeCluster]:
     """Boots clusters on the arm; they are judged when the scenario has come to its end."""
+    for each in MACHINE.get(arm_of(request.config), ()):
+        request.getfixturevalue(each)
     boot = BOOTS[arm_of(request.config)](request.config)
     made = request.node.stash.setdefault(CLUSTERS, [])
     with ExitStack() as stack:

@@ -28,8 +28,8 @@ def nothing_stays_mounted(tmp_path: Path) -> Iterator[None]:
 
 
 @pytest.fixture
-def mount(tmp_path: Path) -> Iterator[Mount]:
-    """Mounts models, each in a directory of its own. No /dev/fuse, no libfuse: the test fails."""
+def mount(tmp_path: Path, fuse: None) -> Iterator[Mount]:
+    """Mounts models, each in a directory of its own."""
     started: list[FuseMount] = []
 
     def start(model: ConfigfsModel) -> Path:

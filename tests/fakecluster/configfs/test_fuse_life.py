@@ -18,7 +18,7 @@ from fakecluster.configfs.fuse import FuseMount
 from fakecluster.configfs.model import ConfigfsModel
 from fakecluster.conformance.refusal import refusal
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.usefixtures("fuse")]
 
 Mount = Callable[[ConfigfsModel], Path]
 

@@ -58,7 +58,7 @@ def pyfakefs() -> Operator:
 
 
 @pytest.fixture(scope="module")
-def fuse() -> Iterator[Operator]:
+def fuse(fuse: None) -> Iterator[Operator]:
     """Through a mount that somebody who is not root can reach, which pytest's own are not."""
     model = ConfigfsModel()
     with tempfile.TemporaryDirectory(prefix="configfs-rows-") as path:
@@ -112,7 +112,8 @@ def test_fuse_lacks_what_its_exceptions_name() -> None:
     assert named == {*LACKS["fuse"], "server-side-inotify", "descriptor-of-the-removed"}
 
 
-def test_mount_root_is_kept(tmp_path: Path) -> None:
+@pytest.mark.process
+def test_mount_root_is_kept(fuse: Operator, tmp_path: Path) -> None:
     """The root of a mount holds `cluster` and nothing else, as /sys/kernel/config does."""
     with FuseMount(ConfigfsModel(), tmp_path):
         assert [each.name for each in tmp_path.iterdir()] == ["cluster"]

@@ -21,7 +21,7 @@ Start = Callable[[KernelVariant], tuple[ConfigfsModel, OsNodeTree]]
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
+def start(tmp_path: Path, fuse: None) -> Iterator[Start]:
     """Mounts a fake kernel's configfs and puts a tree on it."""
     mount_point = tmp_path / "config"
     mount_point.mkdir()

@@ -31,7 +31,7 @@ class StoppedClock:
 
 
 @pytest.fixture(scope="module")
-def table(tmp_path_factory: pytest.TempPathFactory) -> LibcmanTable:
+def table(tmp_path_factory: pytest.TempPathFactory, compiler: None) -> LibcmanTable:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         return load(str(standin_library()))

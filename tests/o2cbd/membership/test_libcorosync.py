@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 import errno
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from fakecluster.cman.standin.build import find_compiler
 from o2cbd.membership import _corosync_abi as committed
 from o2cbd.membership import corosync_build
 from o2cbd.membership.libcorosync import load
@@ -47,11 +49,12 @@ int corosync_cfg_get_node_addrs(void) { return 12; }
 
 
 @pytest.fixture(scope="module")
-def old(tmp_path_factory: pytest.TempPathFactory) -> str:
+def old(tmp_path_factory: pytest.TempPathFactory, compiler: None) -> str:
     source = tmp_path_factory.mktemp("old") / "old.c"
     source.write_text(OLD)
     library = source.with_suffix(".so")
-    subprocess.run(["cc", "-shared", "-fPIC", "-o", str(library), str(source)], check=True)
+    compile_it = [find_compiler(os.environ), "-shared", "-fPIC", "-o", str(library), str(source)]
+    subprocess.run(compile_it, check=True)
     return str(library)
 
 

@@ -13,6 +13,8 @@ from fakecluster.configfs.fuse import FuseMount
 from fakecluster.configfs.model import ConfigfsModel
 from o2cbd.service.locks import AlreadyRunningError, lock_configfs
 
+pytestmark = pytest.mark.usefixtures("fuse")
+
 _SECOND = """
 import sys
 from o2cbd.service.locks import AlreadyRunningError, lock_configfs

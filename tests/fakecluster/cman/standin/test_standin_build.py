@@ -16,6 +16,7 @@ def environment(cache: Path, **more: str) -> dict[str, str]:
     return {"PATH": os.environ["PATH"], "XDG_CACHE_HOME": str(cache), **more}
 
 
+@pytest.mark.usefixtures("compiler")
 def test_it_compiles_without_a_warning(tmp_path: Path) -> None:
     strict = ["-Wpedantic", "-Wconversion", "-Wshadow", "-Wstrict-prototypes", "-Werror"]
     target = tmp_path / "strict.so"
@@ -23,6 +24,7 @@ def test_it_compiles_without_a_warning(tmp_path: Path) -> None:
     assert target.is_file()
 
 
+@pytest.mark.usefixtures("compiler")
 def test_it_is_built_once_and_found_again(tmp_path: Path) -> None:
     first = standin_library(environment(tmp_path))
     stamp = first.stat()
@@ -30,6 +32,7 @@ def test_it_is_built_once_and_found_again(tmp_path: Path) -> None:
     assert (second, second.stat().st_ino, first.name) == (first, stamp.st_ino, "libcman.so.3")
 
 
+@pytest.mark.usefixtures("compiler")
 def test_builders_at_the_same_time_agree_and_leave_nothing_behind(tmp_path: Path) -> None:
     with ThreadPoolExecutor(4) as pool:
         built = list(pool.map(lambda _: standin_library(environment(tmp_path)), range(4)))
@@ -61,6 +64,7 @@ def test_a_failing_compiler_is_quoted_and_nothing_is_kept(tmp_path: Path) -> Non
     assert list((cache / "fakecluster").iterdir()) == []
 
 
+@pytest.mark.usefixtures("compiler")
 def test_a_cache_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("")
