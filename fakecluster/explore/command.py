@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from fakecluster.explore.wishes import Wishes
+from fakecluster.trace_schema import SHAPES
 
 
 @click.command("run")
@@ -88,7 +89,14 @@ def _plant(bug: str | None) -> None:
 @click.command("replay")
 @click.argument("target", metavar="TRACE|SEED|SCENARIO")
 @click.option("--html", metavar="F", help="Draw the timeline there instead of printing the grid.")
-@click.option("--kind", "kinds", multiple=True, help="Print only this kind (several times).")
+@click.option(
+    "--kind",
+    "kinds",
+    multiple=True,
+    metavar="KIND",
+    type=click.Choice(sorted(SHAPES)),
+    help="Print only these kinds (may be given several times).",
+)
 def replay_command(*, target: str, html: str | None, kinds: tuple[str, ...]) -> int:
     """Show what happened: a TRACE file as it is, a SEED or a SCENARIO file (.toml) by running it.
 

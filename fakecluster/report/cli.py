@@ -11,7 +11,6 @@ import click
 from fakecluster.report.grid import grid
 from fakecluster.report.page import write_page
 from fakecluster.trace_file import TraceFile, TraceFileError, read_trace
-from fakecluster.trace_schema import SHAPES
 from o2cbd.output import open_output
 
 
@@ -66,20 +65,3 @@ def show_trace(
         print(line, file=out or sys.stdout)
     if trace.cut:
         click.echo(f"{path}: the last line is cut and was left out", err=True)
-
-
-@click.command("replay")
-@click.argument("trace")
-@click.option("--html", metavar="F", help="Draw the timeline there instead of printing the grid.")
-@click.option(
-    "--kind",
-    "kinds",
-    multiple=True,
-    metavar="KIND",
-    type=click.Choice(sorted(SHAPES)),
-    help="Print only these kinds (may be given several times).",
-)
-def replay_command(*, trace: str, html: str | None, kinds: tuple[str, ...]) -> int:
-    """Show a TRACE file: of a simulated cluster, or of `o2cbd dump`."""
-    show_trace(trace, html=html, kinds=kinds)
-    return 0

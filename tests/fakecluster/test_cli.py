@@ -40,6 +40,7 @@ def test_help_lists_every_command(
         ("ctl", "--dir", "d"),
         ("ctl", "--dir", "d", "notice", "eat", "1"),
         ("ctl", "--dir", "d", "kill"),
+        ("replay", "7", "--kind", "nonsense"),
     ],
 )
 def test_wrong_usage_is_64(

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from fakecluster.explore.command import replay_command
 from fakecluster.merge.cli import merge_command
-from fakecluster.report.cli import replay_command
 from fakecluster.trace_file import read_trace
 
 
