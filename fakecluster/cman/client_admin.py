@@ -51,18 +51,24 @@ class AdminRequests(Connection):
         daemon.world.announce_version(daemon.node_id, version.config)
 
     def set_votes(self, node_id: int, votes: int) -> None:
-        """SET_VOTES (admin; 0 is us). ENOENT: unknown node; EINVAL: not 0..255."""
+        """SET_VOTES (admin; 0 is us). ENOENT: unknown node.
+
+        EINVAL: not 0..255, or nobody would be quorate.
+        """
         daemon = self._as_admin()
         peer = self._peer(daemon, node_id, errno.ENOENT)
-        if not 0 <= votes <= 255:
+        lost = peer.votes - votes if peer.state is NodeState.MEMBER else 0
+        if not 0 <= votes <= 255 or not daemon.can_reach(daemon.nodes.highest_expected, lost=lost):
             raise CmanError(errno.EINVAL)
         target = peer.node_id
         self._everywhere(lambda each: each.set_votes(target, votes))
 
     def set_expected_votes(self, votes: int) -> None:
-        """SETEXPECTED_VOTES (admin): quorum may go down. EINVAL: less than 1."""
-        self._as_admin()
-        if votes < 1:
+        """SETEXPECTED_VOTES (admin): quorum may go down.
+
+        EINVAL: less than 1, or more than the members could reach.
+        """
+        if not self._as_admin().can_reach(votes) or votes < 1:
             raise CmanError(errno.EINVAL)
         self._everywhere(lambda each: each.set_expected_votes(votes))
 

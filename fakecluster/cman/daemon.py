@@ -81,25 +81,34 @@ class Daemon(Process):
     # -- leaving
 
     def leave(self, *, removed: bool, done: Callable[[], None] | None = None) -> None:
-        """Leave cleanly; `done` is called when our own message is back, just before the end."""
+        """Leave cleanly; `done` is called when our own message is back, just before the end.
+
+        While somebody in the ring is silent no message comes round: the next ring is waited for.
+        """
         if self.leaving:
             return
         self.leaving = True
         reason = LeaveReason.REMOVED if removed else LeaveReason.DOWN
         self.trace("leaves", reason.name)
-        self.world.send(
-            self.node_id,
-            lambda other: other.hear_goodbye(self.node_id, reason),
-            after_us=self.timings.hop_us,
-            itself=True,
-        )
 
         def finish() -> None:
             if done is not None:
                 done()
             self._end(clean=True, goodbye=True)
 
-        self.after(self.timings.leave_us, finish, "ends")
+        def say_goodbye() -> None:
+            if self.world.awaits_ring(self.node_id):
+                self.after(self.timings.timer_slack_us, say_goodbye, "waits for a ring")
+                return
+            self.world.send(
+                self.node_id,
+                lambda other: other.hear_goodbye(self.node_id, reason),
+                after_us=self.timings.hop_us,
+                itself=True,
+            )
+            self.after(self.timings.leave_us, finish, "ends")
+
+        say_goodbye()
 
     def hear_goodbye(self, node_id: int, reason: LeaveReason) -> None:
         """Count a node no longer; the notice comes with the ring's change."""

@@ -131,6 +131,11 @@ class Ground:
         if receiver is not None:
             self._post.send(sender_id, [receiver], act, after_us=after_us)
 
+    def awaits_ring(self, node_id: int) -> bool:
+        """Tell whether somebody in the node's ring is silent, so that another ring must come."""
+        ring = self._totem.ring_of(node_id)
+        return ring is not None and ring.silence
+
     def first_transition(self, node_id: int) -> None:
         """The daemon there is a member: its sockets appear, its quorum disk is polled."""
         self._set_sockets(self._host(node_id), Sockets.LISTENING)

@@ -120,18 +120,26 @@ class Process:
 
     def count_votes(self, *, may_decrease: bool = False) -> None:
         """Count the votes anew. `may_decrease`: the quorum may go down, an operator wants it."""
-        tally = Tally(
-            total_votes=self.total_votes,
-            expected_votes=self.nodes.highest_expected,
-            members=self.nodes.member_count,
-        )
         self.quorum = quorum_for(
-            tally,
+            self._tally(self.nodes.highest_expected),
             current=self.quorum,
             two_node=self.config.two_node,
             may_decrease=may_decrease,
         )
-        self.quorate = tally.total_votes >= self.quorum
+        self.quorate = self.total_votes >= self.quorum
+
+    def can_reach(self, expected_votes: int, *, lost: int = 0) -> bool:
+        """Tell whether today's members were quorate with that expectation and fewer votes."""
+        tally = self._tally(expected_votes, lost=lost)
+        needed = quorum_for(tally, two_node=self.config.two_node, may_decrease=True)
+        return tally.total_votes >= needed
+
+    def _tally(self, expected_votes: int, *, lost: int = 0) -> Tally:
+        return Tally(
+            total_votes=self.total_votes - lost,
+            expected_votes=expected_votes,
+            members=self.nodes.member_count,
+        )
 
     @property
     def total_votes(self) -> int:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
+
 from fakecluster.cman.answers import Confchg
 from fakecluster.cman.constants import LeaveReason
 from fakecluster.cman.process import Process
@@ -21,42 +24,45 @@ class RingFollower:
         """Take notice of a new ring: leaves first, each joiner when its own message comes."""
         process = self._process
         process.generation = transition.seq
-        for node_id in transition.gone + transition.parted:
+        for node_id in transition.left:
             self._awaited.pop(node_id, None)
-        self._forget_gone(transition.gone)
-        for node_id in transition.parted:
-            self._forget_gone((node_id,))
-        left = tuple(sorted(transition.gone + transition.parted))
-        process.trace("ring", f"{transition.seq}: -{list(left)} +{list(transition.joined)}")
-        confchg = Confchg(members=transition.members, left=left, joined=transition.joined)
+            self._count_out(node_id)
+        left, joined = transition.left, transition.joined
+        process.trace("ring", f"{transition.seq}: -{list(left)} +{list(joined)}")
+        confchg = Confchg(members=transition.members, left=left, joined=joined)
         for client in list(process.clients):
             if client.told_confchg:
                 client.deliver(confchg)
-        if transition.joined:
-            for node_id in transition.joined:
-                self._awaited[node_id] = transition.seq
-            process.world.sent(
-                process.node_id,
-                transition.joined,
-                process.timings.transition_us,
-                "announcement",
-            )
+        if joined:
+            self._await(transition)
+
+    def _await(self, transition: Transition) -> None:
+        """Await the joiners' own messages; those of one moment are taken in together."""
+        process, late_us = self._process, transition.announced_us
+        together: dict[int, list[int]] = {}
+        for node_id in transition.joined:
+            self._awaited[node_id] = transition.seq
+            together.setdefault(late_us.get(node_id, 0), []).append(node_id)
+        ours_us = process.timings.transition_us + late_us.get(process.node_id, 0)
+        process.world.sent(process.node_id, transition.joined, ours_us, "announcement")
+        for each_us, node_ids in together.items():
             process.after(
-                process.timings.transition_us,
-                lambda: self._welcome(transition.joined, transition.seq),
+                process.timings.transition_us + each_us,
+                partial(self._welcome, node_ids, transition.seq),
                 "transition messages",
             )
 
-    def _forget_gone(self, node_ids: tuple[int, ...]) -> None:
+    def _count_out(self, node_id: int) -> None:
+        """Let a node be dead; also of those who died together each gives a notice of its own."""
         process = self._process
-        # Those who died together are counted out together, and each gives a notice of its own.
-        dead = [peer for node_id in node_ids if (peer := process.nodes.dead(node_id)) is not None]
-        for peer in dead:
-            removed = peer.said_goodbye and peer.leave_reason is LeaveReason.REMOVED
-            if removed:
-                process.nodes.expect(max(process.total_votes, 1), at_most=True)
-            for _ in range(self._death_notices(silent=not peer.said_goodbye)):
-                process.recalculate(may_decrease=removed)
+        peer = process.nodes.dead(node_id)
+        if peer is None:
+            return
+        removed = peer.said_goodbye and peer.leave_reason is LeaveReason.REMOVED
+        if removed:
+            process.nodes.expect(max(process.total_votes, 1), at_most=True)
+        for _ in range(self._death_notices(silent=not peer.said_goodbye)):
+            process.recalculate(may_decrease=removed)
 
     def _death_notices(self, *, silent: bool) -> int:
         # 3.1.8 was also seen to give three for a kill -9.
@@ -73,7 +79,7 @@ class RingFollower:
             return None
         return world.rng.randrange(sides)
 
-    def _welcome(self, joined: tuple[int, ...], seq: int) -> None:
+    def _welcome(self, joined: Sequence[int], seq: int) -> None:
         process = self._process
         here = [node_id for node_id in joined if self._awaited.get(node_id) == seq]
         for node_id in here:

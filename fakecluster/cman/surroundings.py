@@ -94,6 +94,10 @@ class Surroundings(Protocol):
         """Log that a message is under way."""
         ...
 
+    def awaits_ring(self, node_id: int) -> bool:
+        """Tell whether somebody in the node's ring is silent, so that another ring must come."""
+        ...
+
     def first_transition(self, node_id: int) -> None:
         """The daemon there is a member: its sockets may appear."""
         ...

@@ -9,7 +9,7 @@ new one at once, unless somebody is silent too: then consensus has to wait for t
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from fakecluster.clock import Handle, Timeline
@@ -18,6 +18,9 @@ from fakecluster.cman.timings import Timings
 
 SEQ_STEP = 4
 """Ring sequences grow by this much a ring."""
+
+_LATE_US = (7_000, 75_000)
+"""So long a quorate view was seen to lack a node that was on its way back."""
 
 
 @dataclass(slots=True, eq=False)
@@ -70,11 +73,12 @@ class Transition:
 
     seq: int
     members: tuple[int, ...]
-    gone: tuple[int, ...]
-    """Left: their processes ended."""
-    parted: tuple[int, ...]
-    """Left: they live, out of reach or in another ring."""
+    left: tuple[int, ...]
+    """Sorted by id. Their processes ended, or are out of reach or in another ring."""
     joined: tuple[int, ...]
+    announced_us: Mapping[int, int]
+    """How long after the ring's news each member's own message is late, in microseconds; who is not
+    in it is not late. Totem delivers in one order, so it is the same for all."""
 
 
 Install = Callable[[int, int, Transition], None]
@@ -236,7 +240,7 @@ class Totem:
             if self._timeline.now_us() < ready_us:
                 self._want(ring, ready_us)
             else:
-                self._form(clique, list(parts))
+                self._form(*self._merge_first(clique, list(parts)))
 
     def _ready_us(self, ring: Ring, part: frozenset[int], *, heard: bool) -> int:
         """When this part of a ring can agree to another ring, given who is silent.
@@ -256,6 +260,36 @@ class Totem:
 
     # -- forming
 
+    def _merge_first(
+        self, clique: tuple[int, ...], rings: list[Ring]
+    ) -> tuple[tuple[int, ...], list[Ring]]:
+        """Draw which of the rings that hear each other merge now; the others come a moment later.
+
+        Real rings were seen to merge two by two, and all at once.
+        """
+        if self._rng is None or len(rings) <= 2 or self._rng.randrange(2):
+            return clique, rings
+        late = self._rng.randrange(len(rings))
+        first = [ring for place, ring in enumerate(rings) if place != late]
+        while len(first) > 2 and self._rng.randrange(2):
+            del first[self._rng.randrange(len(first))]
+        for ring in rings:
+            if ring not in first:
+                self._rest(ring)
+                self._want(ring, self._timeline.now_us() + self._draw_late_us(self._rng))
+        return tuple(i for i in clique if self._processes[i].ring in first), first
+
+    @staticmethod
+    def _draw_late_us(rng: random.Random) -> int:
+        least_us, most_us = _LATE_US
+        return least_us + rng.randrange(most_us - least_us + 1)
+
+    def _draw_announced_us(self, clique: tuple[int, ...]) -> Mapping[int, int]:
+        rng = self._rng
+        if rng is None or rng.randrange(2):
+            return {}
+        return {node_id: self._draw_late_us(rng) for node_id in clique if rng.randrange(2)}
+
     def _form(self, clique: tuple[int, ...], rings: list[Ring]) -> None:
         processes = [self._processes[node_id] for node_id in clique]
         seqs = [ring.seq for ring in rings] + [self._stored_seq.get(i, 0) for i in clique]
@@ -267,7 +301,11 @@ class Totem:
         staying: dict[Ring, list[int]] = {ring: [] for ring in rings}
         for process in processes:
             staying[process.ring].append(process.node_id)
-        transitions = {ring: self._transition(clique, new, ring, staying[ring]) for ring in rings}
+        announced_us = self._draw_announced_us(clique)
+        transitions = {
+            ring: self._transition(clique, new, ring, staying[ring], announced_us)
+            for ring in rings
+        }
         for position, process in enumerate(processes):
             transition = transitions[process.ring]
             process.ring = new
@@ -280,24 +318,22 @@ class Totem:
     def _lives(self, ring: Ring) -> bool:
         return any(i in self._processes and self._is_in(i, ring) for i in ring.boots)
 
+    @staticmethod
     def _transition(
-        self, clique: tuple[int, ...], new: Ring, old: Ring, staying: list[int]
+        clique: tuple[int, ...],
+        new: Ring,
+        old: Ring,
+        staying: list[int],
+        announced_us: Mapping[int, int],
     ) -> Transition:
-        if old.joiner:
-            return Transition(seq=new.seq, members=clique, gone=(), parted=(), joined=clique)
-        here = set(staying)
-        left = [node_id for node_id in old.boots if node_id not in here]
+        here = set() if old.joiner else set(staying)
         return Transition(
             seq=new.seq,
             members=clique,
-            gone=tuple(i for i in left if not self._runs_still(i, old)),
-            parted=tuple(i for i in left if self._runs_still(i, old)),
+            left=() if old.joiner else tuple(i for i in old.boots if i not in here),
             joined=tuple(i for i in clique if i not in here),
+            announced_us=announced_us,
         )
-
-    def _runs_still(self, node_id: int, ring: Ring) -> bool:
-        process = self._processes.get(node_id)
-        return process is not None and process.boot == ring.boots[node_id]
 
     def _send_round(self, process: Process, transition: Transition, position: int) -> None:
         skew_us = self._timings.hop_us * position

@@ -6,7 +6,8 @@ import pytest
 
 from fakecluster.cman.constants import LeaveReason, NodeState
 from fakecluster.cman.engine import Sockets
-from fakecluster.cman.rigs.rig import SECOND_US, Recorder, Rig
+from fakecluster.cman.errors import CmanError
+from fakecluster.cman.rigs.rig import QUIET_US, SECOND_US, Recorder, Rig
 from fakecluster.cman.source import engine_connect
 from fakecluster.cman.timings import Profile
 from fakecluster.cman.topology import Topology
@@ -62,6 +63,33 @@ def test_row_clean_leave_notices(profile: Profile, removed: bool) -> None:
     assert seen.members() == (1, 2)
 
 
+def test_row_leave_after_a_crash(profile: Profile) -> None:
+    """The leaver waits for the ring without the dead one, and sees that one go first."""
+    rig = Rig(3, profile=profile).up()
+    seen, leaver = rig.listen(1), rig.listen(2)
+    rig.engine.crash(3)
+    rig.run(SECOND_US // 2)
+    rig.engine.leave(2)
+    rig.run(6 * SECOND_US)
+    assert (rig.engine.state(2).running, seen.members()) == (True, (1, 2, 3))
+    rig.run()
+    assert (leaver.notices(), seen.notices()) == ([1], [1, 0])
+    assert not rig.engine.state(2).running
+
+
+def test_a_leave_while_a_link_is_cut_for_a_moment() -> None:
+    """The link mends before anybody is missed: nothing but the leave remains."""
+    rig = Rig(3).up()
+    seen = rig.listen(1)
+    rig.engine.cut(1, 3)
+    rig.engine.leave(2)
+    rig.run(SECOND_US)
+    assert rig.engine.state(2).running
+    rig.engine.heal()
+    rig.run()
+    assert (seen.members(), seen.notices()) == ((1, 3), [1])
+
+
 def test_a_leaver_is_no_member_before_the_notice() -> None:
     """A reading for another reason sees the departure early; the notice then brings nothing new."""
     rig = Rig(3).up()
@@ -107,13 +135,13 @@ def test_death_notices_with_draws() -> None:
 
 
 def test_row_two_deaths_together(profile: Profile) -> None:
-    """Two notices, and both already know that quorum is lost."""
+    """Two notices, one after the other: quorum is lost with the second."""
     rig = Rig(3, profile=profile).up()
     seen = rig.listen(1)
     rig.engine.kill(2)
     rig.engine.kill(3)
     rig.run()
-    assert seen.notices() == [0, 0]
+    assert seen.notices() == [1, 0]
     assert not seen.client.is_quorate()
 
 
@@ -143,6 +171,61 @@ def test_row_merge_notices(profile: Profile) -> None:
     assert isolated.entry(3) == own_before
     assert [rig.engine.state(i).members for i in (1, 2, 3)] == [(1, 2, 3)] * 3
     assert [s for _, s in rig.seen_sockets if s is not Sockets.LISTENING] == []
+
+
+Moment = tuple[int, tuple[int, ...]]
+
+
+def _quorate_views(rig: Rig, node_id: int) -> list[Moment]:
+    """Let the cluster come to rest; return each quorate view of a node, and since when."""
+    found: list[Moment] = []
+    end_us = rig.now_us() + QUIET_US
+    while (due_us := rig.timeline.next_due_us()) is not None and due_us <= end_us:
+        rig.timeline.run_next()
+        state = rig.engine.state(node_id)
+        if state.quorate and (not found or found[-1][1] != state.members):
+            found.append((rig.now_us(), state.members))
+    return found
+
+
+@pytest.mark.parametrize("node_id", [1, 2])
+def test_row_heal_in_steps(node_id: int) -> None:
+    """Of three that were alone two find each other first, now and then: quorate, without one."""
+    lasted: list[int] = []
+    for seed in range(40):
+        rig = Rig(3, seed=seed).up()
+        rig.engine.partition([[1], [2], [3]])
+        rig.run()
+        rig.engine.heal()
+        views = _quorate_views(rig, node_id)
+        assert views[-1][1] == (1, 2, 3)
+        if len(views) > 1:
+            lasted.append(views[1][0] - views[0][0])
+            assert len(views[0][1]) == 2
+    assert 5 < len(lasted) < 35
+    assert max(lasted) <= 160_000  # the third ring is late, and so is its message
+
+
+def test_a_heal_without_draws_is_one_step() -> None:
+    rig = Rig(3).up()
+    rig.engine.partition([[1], [2], [3]])
+    rig.run()
+    rig.engine.heal()
+    assert [members for _, members in _quorate_views(rig, 2)] == [(1, 2, 3)]
+
+
+def test_row_rejoin_seen_away() -> None:
+    """Kill -9 and an instant start: now and then the node is seen to be away in between."""
+    lasted: list[int] = []
+    for seed in range(20):
+        rig = Rig(3, seed=seed).up()
+        rig.engine.crash(3)
+        rig.engine.start(3)
+        views = _quorate_views(rig, 1)
+        away = [(at, views[i + 1][0]) for i, (at, who) in enumerate(views) if who == (1, 2)]
+        lasted += [back - gone for gone, back in away]
+    assert any(6_000 <= each <= 80_000 for each in lasted)
+    assert any(each < 2_000 for each in lasted)
 
 
 def test_row_paused_node_returns(profile: Profile) -> None:
@@ -261,3 +344,21 @@ def test_row_leave_reasons(profile: Profile) -> None:
     kept = profile is Profile.A
     assert _reason(killer, 3) is (LeaveReason.REMOVED if kept else LeaveReason.DOWN)
     assert _reason(killer, 5) is (LeaveReason.KILLED if kept else LeaveReason.DOWN)
+
+
+def test_row_unreachable_votes(profile: Profile) -> None:
+    """What would leave nobody quorate is refused, and nothing changes."""
+    rig = Rig(3, profile=profile).up()
+    seen, admin = rig.listen(3), rig.admin(1).client
+    before = seen.client.get_extra_info()
+    with pytest.raises(CmanError, match="EINVAL"):
+        admin.set_expected_votes(9)
+    rig.engine.kill(3)
+    rig.run()
+    seen = rig.listen(1)
+    with pytest.raises(CmanError, match="EINVAL"):
+        admin.set_votes(2, 0)
+    rig.run()
+    after = seen.client.get_extra_info()
+    assert (after.expected_votes, after.quorum) == (before.expected_votes, before.quorum) == (3, 2)
+    assert (seen.notices(), after.total_votes) == ([], 2)
