@@ -104,6 +104,20 @@ class WorldVerbs(WorldGround):
         self._verb(node_id, "qdisk", available=available)
         self.engine.qdisk(node_id, available=available)
 
+    def expected(self, node_id: int, votes: int) -> None:
+        """`cman_tool expected -e VOTES` on a node; quorum may go down in its partition.
+
+        Raises:
+            OSError: EINVAL: its members do not have so many votes; there is no manager.
+            ManagerStuckError: the manager is stopped; whoever asks it waits.
+        """
+        self._verb(node_id, "expected", votes=votes)
+        admin = self.engine.connect(node_id, Kind.ADMIN)
+        try:
+            admin.set_expected_votes(votes)
+        finally:
+            admin.disconnect()
+
     # --- the network ----------------------------------------------------------------------------
 
     def partition(self, *groups: Sequence[int]) -> None:

@@ -86,6 +86,10 @@ class Cluster(Protocol):
         """Let the quorum disk's daemon on a host poll with that result."""
         ...
 
+    def expected(self, host: int, votes: int) -> None:
+        """Let the manager of a host and its partition expect so many votes."""
+        ...
+
     # --- the network ----------------------------------------------------------------------------
 
     def partition(self, *groups: Sequence[int]) -> None:

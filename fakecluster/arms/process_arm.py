@@ -165,6 +165,11 @@ class ProcessArm(ProcessDaemons):
         self.account.verb(host, "qdisk", available=available)
         self.processes.ctl("qdisk", node=host, lost=not available)
 
+    def expected(self, host: int, votes: int) -> None:
+        """See `Cluster.expected`."""
+        self.account.verb(host, "expected", votes=votes)
+        self.processes.ctl("expected", node=host, votes=votes)
+
     # --- the network ----------------------------------------------------------------------------
 
     def partition(self, *groups: Sequence[int]) -> None:

@@ -125,6 +125,10 @@ class SimCluster(SimLooks):
         """See `Cluster.qdisk`."""
         self.world.qdisk(host, available=available)
 
+    def expected(self, host: int, votes: int) -> None:
+        """See `Cluster.expected`."""
+        self.world.expected(host, votes)
+
     # --- the network ----------------------------------------------------------------------------
 
     def partition(self, *groups: Sequence[int]) -> None:

@@ -145,6 +145,11 @@ VERBS: Final[Mapping[str, Verb]] = MappingProxyType(
             lambda w, a: w.qdisk(a["node"], available=a["available"]),
             available=Kind.FLAG,
         ),
+        "expected": _on(
+            "`cman_tool expected`: so many votes are expected from now on",
+            lambda w, a: w.expected(a["node"], a["votes"]),
+            votes=Kind.COUNT,
+        ),
         # --- the network
         "partition": Verb(
             about="only nodes of one group hear each other",

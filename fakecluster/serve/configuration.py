@@ -30,6 +30,7 @@ class ConfigurationVerbs:
             "rename-cluster": self._rename_cluster,
             "fence": self._fence,
             "qdisk": self._qdisk,
+            "expected": self._expected,
         }
         """By name."""
 
@@ -99,6 +100,14 @@ class ConfigurationVerbs:
 
     def _qdisk(self, arguments: Arguments) -> Mapping[str, Any]:
         self._engine.qdisk(self._node(arguments), available=not arguments.flag("lost"))
+        return _GOOD
+
+    def _expected(self, arguments: Arguments) -> Mapping[str, Any]:
+        admin = connect_admin(self._engine, self._node(arguments))
+        try:
+            admin.set_expected_votes(arguments.number("votes", least=1))
+        finally:
+            admin.disconnect()
         return _GOOD
 
     def _node(self, arguments: Arguments) -> int:

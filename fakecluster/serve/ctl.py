@@ -291,6 +291,14 @@ def _qdisk(node: str, lost: bool) -> int:  # noqa: FBT001 - click's calling conv
     return _do("qdisk", node=node, lost=lost)
 
 
+@ctl_command.command("expected")
+@_node
+@click.argument("votes", type=click.IntRange(min=1))
+def _expected(node: str, votes: int) -> int:
+    """Let the cman of a node and its partition expect so many votes, as cman_tool does."""
+    return _do("expected", node=node, votes=votes)
+
+
 @ctl_command.command("notice")
 @click.argument("fault", type=click.Choice([each.value for each in NoticeFault]))
 @_node

@@ -50,6 +50,7 @@ VERBS = (
     "rename-cluster",
     "fence",
     "qdisk",
+    "expected",
     "notice",
     "fail-read",
     "fault",

@@ -255,6 +255,11 @@ class VmCorosync(VmLacks, VmDaemons):
     def _manager_signal(self, host: int, name: str) -> None:
         self.tell(host, "systemctl", "kill", "--kill-whom=main", f"--signal={name}", _COROSYNC)
 
+    def expected(self, host: int, votes: int) -> None:
+        """See `Cluster.expected`; votequorum refuses what its members cannot reach, as cman does."""
+        self.account.verb(host, "expected", votes=votes)
+        self.tell(host, "corosync-quorumtool", "-e", str(votes))
+
     # --- the network ----------------------------------------------------------------------------
 
     def partition(self, *groups: Sequence[int]) -> None:

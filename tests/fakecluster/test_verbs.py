@@ -406,6 +406,22 @@ def test_a_quorum_disk_gives_and_takes_quorum() -> None:
     assert _status(world, 1).quorum is Quorum.INQUORATE
 
 
+def test_expected_votes_make_a_lost_half_quorate_and_are_never_out_of_reach() -> None:
+    world = _started(3)
+    world.partition((1,), (2, 3))
+    assert world.settle() == []
+    with pytest.raises(OSError, match="EINVAL"):
+        world.expected(1, 2)
+    assert _status(world, 1).quorum is Quorum.INQUORATE
+
+    world.expected(1, 1)
+    world.run_for(SECOND_US)
+    assert _status(world, 1).quorum is Quorum.QUORATE
+    world.cman_crash(1)
+    with pytest.raises(OSError, match="ECONNREFUSED"):
+        world.expected(1, 1)
+
+
 def test_a_shutdown_is_answered_and_an_earlier_result_is_forgotten() -> None:
     world = _started(1)
     world.mount(1)

@@ -50,6 +50,7 @@ CASES: dict[tuple[str, ...], dict[str, Any]] = {
     ("rename-cluster", "other"): {"name": "other"},
     ("fence", "2", "--by", "1"): {"node": "2", "by": "1"},
     ("qdisk", "1", "--lost"): {"node": "1", "lost": True},
+    ("expected", "1", "2"): {"node": "1", "votes": 2},
     ("notice", "delay", "1", "--count", "2", "--delay-ms", "5"): {
         "fault": "delay",
         "node": "1",

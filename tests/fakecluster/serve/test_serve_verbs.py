@@ -317,6 +317,17 @@ def test_a_quorum_disk_is_lost_and_found() -> None:
         console.home.remove()
 
 
+def test_expected_votes_are_lowered_and_not_raised_over_what_is_there(console: Console) -> None:
+    engine = console.cluster.engine
+    console.say("partition", groups="1/2")
+    console.run(20)
+    assert not engine.state(1).quorate
+    assert console.say("expected", node="1", votes=9)["errno"] == "EINVAL"
+    console.say("expected", node="1", votes=1)
+    console.run(1)
+    assert (engine.state(1).quorate, engine.state(2).quorate) == (True, False)
+
+
 def test_mended_calls_fail_no_more(console: Console) -> None:
     model = console.cluster.model(1)
     console.say("fault", node="1", call="mkdir", errno="EIO", count=9)
