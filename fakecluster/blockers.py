@@ -43,7 +43,7 @@ def removal_blockers(
     # One without a num reads as num 0 once it has the rest: nobody can tell that from a node that
     # has it, and whoever removes it may wait for quorum.
     if node.num is not None or (node.port and node.address):
-        found |= quorum_blockers(node, view, host.daemon.rules.removals, forgotten)
+        found |= quorum_blockers(node, view, host.daemon.rules, forgotten)
     return frozenset(found)
 
 

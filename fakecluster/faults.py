@@ -106,7 +106,7 @@ class WorldFaults(WorldVerbs):
     def place_cluster(self, node_id: int, name: str | None = None) -> None:
         """Put a cluster into a host's kernel, behind the daemon's back; None: of our name."""
         self.boot(node_id)
-        name = self.engine.cluster if name is None else name
+        name = self.host(node_id).cluster if name is None else name
         self._verb(node_id, "place-cluster", name=name)
         self.host(node_id).model.mkdir(f"/cluster/{name}")
 
@@ -191,12 +191,12 @@ class WorldFaults(WorldVerbs):
     def remove_semaphore(self, node_id: int) -> None:
         """Remove the semaphore's set; its holder does not notice."""
         self._verb(node_id, "remove-semaphore")
-        self.host(node_id).semaphores.of(f"o2cb.{self.engine.cluster}").remove_set()
+        self.host(node_id).semaphore.remove_set()
 
     def semaphore_unusable(self, node_id: int, errno: int | None) -> None:
         """Let every use of the semaphore fail with that errno; None: usable again."""
         self._verb(node_id, "semaphore-unusable", errno=symbol(errno))
-        self.host(node_id).semaphores.of(f"o2cb.{self.engine.cluster}").unusable_errno = errno
+        self.host(node_id).semaphore.unusable_errno = errno
 
 
 class CrashAt:

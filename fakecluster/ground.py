@@ -13,6 +13,7 @@ from fakecluster.depth import Depth
 from fakecluster.heartbeat import SharedDisk
 from fakecluster.hold import FakeHold
 from fakecluster.host import SimHost
+from fakecluster.mutual_removals import MutualRemovals
 from fakecluster.probes import Probes
 from fakecluster.streams import rng_for
 from fakecluster.trace import Trace
@@ -54,6 +55,9 @@ class WorldGround:
         """What the safety oracles found; empty in a good world."""
         self.rules = rules or Rules()
         self._dead_threshold = dead_threshold
+        self.removals = MutualRemovals(lambda node_id: self.hosts[node_id].model)
+        self._slots: dict[int, int] = {}
+        """By host: the num as which it mounted when its daemon last let it."""
         self._shutdowns: dict[int, int | None] = {}
         self._holds: dict[tuple[int, int], FakeHold] = {}
         """By host and pid: what other processes have taken."""
@@ -128,6 +132,7 @@ class WorldGround:
             rules=self.rules,
             dead_threshold=self._dead_threshold,
             depth=self.depth,
+            removals=self.removals,
             found=self._violation,
         )
 

@@ -9,8 +9,9 @@ from fakecluster.cman.engine import Engine
 from fakecluster.cman.topology import NodeConfig
 from fakecluster.configfs.model import ConfigfsModel
 from fakecluster.depth import Depth
-from fakecluster.hold import FakeHold, FakeSemaphores
+from fakecluster.hold import FakeHold, FakeSemaphore, FakeSemaphores
 from fakecluster.host_truth import HostTruth
+from fakecluster.mutual_removals import MutualRemovals
 from fakecluster.oracles import SafetyOracle
 from fakecluster.probes import Probes
 from fakecluster.sim_daemon import DaemonHost, SimDaemon
@@ -41,6 +42,7 @@ class SimHost:
         rules: Rules,
         dead_threshold: int,
         depth: Depth,
+        removals: MutualRemovals,
         found: Callable[[int, str], None],
     ) -> None:
         self.id = node.id
@@ -51,6 +53,7 @@ class SimHost:
         self.semaphores = FakeSemaphores()
         self.dead_threshold = dead_threshold
         self._engine = engine
+        self._removals = removals
         self.truth = HostTruth(
             node_id=node.id,
             engine=engine,
@@ -59,7 +62,14 @@ class SimHost:
             semaphores=self.semaphores,
             daemon=lambda: (self.daemon.rules, self.daemon.pid),
         )
-        self.oracle = SafetyOracle(self.model, self.truth, lambda text: found(self.id, text))
+        self.oracle = SafetyOracle(
+            node.id,
+            self.model,
+            self.truth,
+            lambda text: found(self.id, text),
+            removals=removals,
+            now_us=timeline.now_us,
+        )
         witness = Witness(
             node_id=node.id,
             trace=trace,
@@ -106,6 +116,7 @@ class SimHost:
         self.mounts.umount(MOUNT_POINT)
         self.semaphores.power_cycle()
         self.model.power_cycle()
+        self._removals.rebooted(self.id)
 
     def mount(self) -> int:
         """Mount the shared volume here; returns the num whose slot is written.
@@ -153,7 +164,17 @@ class SimHost:
 
     def outside_hold(self, pid: int) -> FakeHold:
         """Return another process's view of the cluster's semaphore."""
-        return FakeHold(self.semaphores.of(f"o2cb.{self._engine.cluster}"), pid)
+        return FakeHold(self.semaphore, pid)
+
+    @property
+    def cluster(self) -> str:
+        """The cluster's name in OCFS2: the settings', else what the manager says now."""
+        return self.daemon.rules.o2cb_name or self._engine.cluster
+
+    @property
+    def semaphore(self) -> FakeSemaphore:
+        """The one by which others ask that configfs is left alone."""
+        return self.semaphores.of(f"o2cb.{self.cluster}")
 
     # --- the truth ------------------------------------------------------------------------------
 

@@ -45,6 +45,12 @@ class HostTruth:
         self._looker.cluster = self._engine.cluster
 
     @property
+    def cluster(self) -> str:
+        """The cluster's name in OCFS2: the settings', else the manager's."""
+        rules, _ = self._daemon()
+        return rules.o2cb_name or self._looker.cluster
+
+    @property
     def view(self) -> ManagerView | None:
         """What the manager holds for true; None while it is no member of anything."""
         return self._looker.view()
@@ -59,13 +65,15 @@ class HostTruth:
         if self._expectation is None or self._expectation.rules is not rules:
             self._expectation = Expectation(rules)
         cluster = self._model.kernel.cluster
-        return self._expectation.rows(view, () if cluster is None else cluster.nodes.values())
+        ours = cluster is not None and cluster.name == self.cluster
+        return self._expectation.rows(view, cluster.nodes.values() if cluster and ours else ())
 
     @property
     def semaphore(self) -> FakeSemaphore:
         """The cluster's."""
-        if self._semaphore is None or self._cluster != self._looker.cluster:
-            self._cluster = self._looker.cluster
+        cluster = self.cluster
+        if self._semaphore is None or self._cluster != cluster:
+            self._cluster = cluster
             self._semaphore = self._semaphores.of(f"o2cb.{self._cluster}")
         return self._semaphore
 

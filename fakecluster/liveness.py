@@ -16,7 +16,7 @@ from fakecluster.cman.engine import Engine
 from fakecluster.configfs.directories import Presence
 from fakecluster.configfs.kernel import ClusterState
 from fakecluster.host import SimHost
-from fakecluster.truth import ManagerView, Row, usable_cluster_name
+from fakecluster.truth import ManagerView, Row, num_of, usable_cluster_name
 from o2cbd.core.model import Quorum, State, Status, Why, node_of
 
 if TYPE_CHECKING:
@@ -68,12 +68,18 @@ def _of_host(host: SimHost, engine: Engine) -> Iterator[str]:
         return  # nothing is to be expected before faults end
     elif view is None or view.own_name is None:
         yield from _in_state(status, "this is no member", State.WAITING, State.LOST)
-    elif not usable_cluster_name(view.cluster) or status.cluster not in {None, view.cluster}:
+    elif _no_such_cluster(host, view):
         yield from _in_state(status, "the cluster's name forbids it", State.WAITING, State.LOST)
     elif host.model.presence is not Presence.O2CB:
         yield from _in_state(status, "there is no configfs", State.WAITING)
     else:
         yield from _of_member(host, view, status)
+
+
+def _no_such_cluster(host: SimHost, view: ManagerView) -> bool:
+    """True where OCFS2 takes no such name, or the daemon began with another cluster."""
+    other = host.oracle.followed not in {None, view.cluster}
+    return other or not usable_cluster_name(host.truth.cluster)
 
 
 def _in_state(status: Status, why: str, *states: State) -> Iterator[str]:
@@ -88,14 +94,18 @@ def _of_member(host: SimHost, view: ManagerView, status: Status) -> Iterator[str
         return
     yield from _of_knowledge(host, view, status)
     cluster = host.model.kernel.cluster
-    if cluster is not None and cluster.name != view.cluster:
+    if cluster is not None and cluster.name != host.truth.cluster:
         if all(one.why is not Why.FOREIGN_CLUSTER for one in status.pending):
             yield f"the cluster {cluster.name} is in the way, and it does not say so"
         return
-    if cluster is None:
-        yield from _kept_by_holder(host, status, "there is no cluster")
-        return
     rows = host.truth.rows
+    excluded = not any(row.local for row in rows.values())
+    if excluded:
+        yield from _of_excluded(status)
+    if cluster is None:
+        if not excluded:  # else nobody could mount with it
+            yield from _kept_by_holder(host, status, "there is no cluster")
+        return
     differences = [*_differences(host, cluster, rows, view)]
     if differences and host.truth.held_by_others:
         yield from _kept_by_holder(host, status, differences[0].what)
@@ -103,7 +113,16 @@ def _of_member(host: SimHost, view: ManagerView, status: Status) -> Iterator[str
     for one in differences:
         yield from _of_difference(one, status)
     yield from _of_attributes(host, cluster, status)
-    yield from _of_state(status, cluster, {one.node for one in differences})
+    rested = State.PENDING if excluded else State.SYNCED
+    yield from _of_state(status, cluster, {one.node for one in differences}, rested)
+
+
+def _of_excluded(status: Status) -> Iterator[str]:
+    """Without our own node in the table nothing can be mounted here: that is never in sync."""
+    if status.state is State.SYNCED:
+        yield "it says that all is in sync, and its own node is excluded"
+    elif status.state is State.PENDING and not status.reason:
+        yield "its own node is excluded, and it does not say why"
 
 
 def _of_knowledge(host: SimHost, view: ManagerView, status: Status) -> Iterator[str]:
@@ -115,12 +134,21 @@ def _of_knowledge(host: SimHost, view: ManagerView, status: Status) -> Iterator[
     quorum = Quorum.QUORATE if view.quorate else Quorum.INQUORATE
     if status.quorum is not quorum:
         yield f"its manager is {quorum.value}, and it does not know"
-    rows = host.truth.rows
-    nums = {row.num for row in rows.values()}
+    rows, table = host.truth.rows, host.daemon.rules.table
     told = {left.id for left in status.left_out if left.reason}
-    silent = [each.id for each in view.listed if each.member and each.id not in nums | told]
+    there = {(row.name, row.num) for row in rows.values()}
+    silent = [
+        each.id
+        for each in view.listed
+        if each.member and each.id not in told and (each.called, num_of(each, table)) not in there
+    ]
     if silent:
         yield f"the members {silent} are left out and nobody is told why"
+    called = {each.called for each in view.listed}
+    remarks = "".join(remark.text for remark in status.remarks)
+    nobody = [name for name in table.nodes if name not in called and name not in remarks]
+    if nobody:
+        yield f"the settings of {nobody} are nobody's, and it does not say so"
 
 
 def _kept_by_holder(host: SimHost, status: Status, what: str) -> Iterator[str]:
@@ -174,12 +202,14 @@ def _of_attributes(host: SimHost, cluster: ClusterState, status: Status) -> Iter
             yield f"{name} is {is_now[name]}, should be {value}"
 
 
-def _of_state(status: Status, cluster: ClusterState, different: set[str]) -> Iterator[str]:
+def _of_state(
+    status: Status, cluster: ClusterState, different: set[str], rested: State
+) -> Iterator[str]:
     """The daemon says that it waits where it does, and only there; its fingerprint is true."""
     idle = [each for each in status.pending if (node_of(each.step) or "") not in {*different, ""}]
     for each in idle:
         yield f"it waits to {type(each.step).__name__} {each.node}, and nothing is to be done there"
-    if not different and not status.pending and status.state is not State.SYNCED:
+    if not different and not status.pending and status.state is not rested:
         yield f"all is as it should be, and it is {status.state.value}"
     if different and status.state is State.SYNCED:
         yield "it says that all is in sync"

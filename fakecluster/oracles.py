@@ -14,11 +14,12 @@ from typing import Protocol
 from fakecluster.configfs.journal import Call
 from fakecluster.configfs.kernel import ClusterState, NodeState
 from fakecluster.configfs.model import ConfigfsModel
-from fakecluster.quorum_blockers import quorum_blockers
-from fakecluster.truth import ManagerView, Row, usable_cluster_name
+from fakecluster.mutual_removals import MutualRemovals
+from fakecluster.quorum_blockers import nodes_of, quorum_blockers
+from fakecluster.truth import Listed, ManagerView, Row, num_of, usable_cluster_name
 from o2cbd.core.gap import gap
-from o2cbd.core.model import Entry, Status, Why
-from o2cbd.core.rules import Rules
+from o2cbd.core.model import Entry, Membership, State, Status, Why
+from o2cbd.core.rules import MajorityRule, Rules, TwoNodeRule
 
 
 class Truth(Protocol):
@@ -27,6 +28,11 @@ class Truth(Protocol):
     @property
     def view(self) -> ManagerView | None:
         """The manager's; None: it is no member of anything."""
+        ...
+
+    @property
+    def cluster(self) -> str:
+        """The cluster's name in OCFS2."""
         ...
 
     @property
@@ -55,7 +61,20 @@ _VALUE_DEPTH = 5  # cluster/C/node/N/num
 class SafetyOracle:
     """Watches one host. `call` is told of every changing call of its daemon."""
 
-    def __init__(self, model: ConfigfsModel, truth: Truth, found: Finding) -> None:
+    def __init__(
+        self,
+        host_id: int,
+        model: ConfigfsModel,
+        truth: Truth,
+        found: Finding,
+        *,
+        removals: MutualRemovals,
+        now_us: Callable[[], int],
+    ) -> None:
+        """Tie it to a host; `removals` is shared by all judges of a cluster."""
+        self._host_id = host_id
+        self._removals = removals
+        self._now_us = now_us
         self._model = model
         self._truth = truth
         self._found = found
@@ -65,6 +84,11 @@ class SafetyOracle:
         self._poison_seen = 0
         self._believed: tuple[Entry, ...] = ()
         self._cluster: str | None = None
+        self._counted: tuple[object, ...] | None = None
+        """Quorum and members as the daemon last read them, and since when it reads the same."""
+        self._counted_since_us = 0
+        self.followed: str | None = None
+        """The manager's name of the cluster that the daemon began with."""
         self.forgotten: set[str] = set()
         """Of whom the operator said that they are down."""
         self.checked = 0
@@ -75,8 +99,20 @@ class SafetyOracle:
         self._rules = rules
         self._pid = pid
         self._cluster = None
+        self._counted = None
+        self.followed = None
         self._believed = ()
         self.forgotten.clear()
+
+    def read(self, membership: Membership) -> None:
+        """Note what the daemon reads of its manager."""
+        counted = (membership.quorum, tuple(member.id for member in membership.members))
+        if counted != self._counted:
+            self._counted, self._counted_since_us = counted, self._now_us()
+        if self.followed is None and usable_cluster_name(
+            self._rules.o2cb_name or membership.cluster
+        ):
+            self.followed = membership.cluster
 
     # --- changing calls -------------------------------------------------------------------------
 
@@ -107,8 +143,8 @@ class SafetyOracle:
         if view is None or view.own_name is None:
             self._found(f"{call.name} {call.path} while this node is no member")
             return
-        if cluster != view.cluster or not usable_cluster_name(cluster):
-            self._found(f"{call.name} {call.path}, and the cluster is {view.cluster!r}")
+        if cluster != truth.cluster or not usable_cluster_name(cluster):
+            self._found(f"{call.name} {call.path}, and the cluster is {truth.cluster!r}")
         if self._cluster not in {None, cluster}:
             self._found(f"{call.name} {call.path} under a daemon of cluster {self._cluster!r}")
         self._cluster = cluster
@@ -146,13 +182,33 @@ class SafetyOracle:
         if row is not None and row.fits(node) and (row.local or not node.local):
             self._found(f"rmdir of {name}, whose entry is right")
         self._judge_quorum(node, truth.view)
+        about = nodes_of(node, truth.view, self._rules)
+        if not local and not any(each.member for each in about):
+            self._judge_loss(node, about, truth.view)
+
+    def _judge_loss(self, node: NodeState, about: list[Listed], view: ManagerView) -> None:
+        age_us, settle_us = self._now_us() - self._counted_since_us, self._rules.removals.settle_us
+        if age_us < settle_us:
+            self._found(f"rmdir of the lost node {node.name} {age_us} us after a change of members")
+        rules = self._rules.removals
+        trusted = (
+            rules.two_node is TwoNodeRule.ALLOW
+            if view.two_node
+            else rules.majority is MajorityRule.TRUST_MANAGER
+        )
+        if trusted or node.name in self.forgotten or any(each.fenced for each in about):
+            return
+        for lost in about:
+            self._removals.removing(self._host_id, lost, node, view)
 
     def _judge_quorum(self, node: NodeState, view: ManagerView) -> None:
-        why = quorum_blockers(node, view, self._rules.removals, self.forgotten)
+        why = quorum_blockers(node, view, self._rules, self.forgotten)
         if Why.INQUORATE in why:
             self._found(f"rmdir of {node.name} without quorum")
         if Why.TWO_NODE in why:
             self._found(f"rmdir of the lost node {node.name} where quorum proves nothing")
+        if Why.MINORITY in why:
+            self._found(f"rmdir of the lost node {node.name} by a minority of the nodes")
 
     # --- the shutdown question ------------------------------------------------------------------
 
@@ -185,12 +241,35 @@ class SafetyOracle:
             for each in poison[self._poison_seen :]:
                 self._found(f"the kernel could crash: {each.what}")
             self._poison_seen = len(poison)
+        for text in self._removals.found(self._host_id, self._truth.view):
+            self._found(text)
+        if status is not None and status.state is State.SYNCED:
+            self._judge_own_node(status)
         if status is not None and status.entries is not self._believed:
             start, _, end = gap(self._believed, status.entries)
             self._believed = status.entries
             self._judge_beliefs(status.entries[start:end])
         if self.forgotten and (view := self._truth.view) is not None:
             self.forgotten -= view.member_names
+
+    def _judge_own_node(self, status: Status) -> None:
+        """Whoever is in sync lets the mount through, so its own node must be there."""
+        view = self._truth.view
+        if view is None or view.own_name is None:
+            return  # it has not heard of that yet
+        own = [one for one in status.members if one.id == status.local_id == view.local_id]
+        for one in own:
+            node = Listed(id=one.id, name=one.name, member=True, addresses=one.addresses)
+            num = num_of(node, self._rules.table)
+            for entry in status.entries:
+                if (
+                    entry.name == node.called
+                    and entry.num == num
+                    and entry.local
+                    and entry.complete
+                ):
+                    return
+        self._found(f"synced, and its own node (id {view.local_id}) is not in the table")
 
     def _judge_beliefs(self, entries: Iterable[Entry]) -> None:
         """What the daemon calls complete must be so in the kernel; two must never claim one."""

@@ -5,26 +5,35 @@ from __future__ import annotations
 from collections.abc import Set as AbstractSet
 
 from fakecluster.configfs.kernel import NodeState
-from fakecluster.truth import ManagerView
+from fakecluster.truth import Listed, ManagerView, num_of
 from o2cbd.core.model import Why
-from o2cbd.core.rules import RemovalRules, TwoNodeRule
+from o2cbd.core.rules import MajorityRule, Rules, TwoNodeRule
 
 
 def quorum_blockers(
-    node: NodeState, view: ManagerView, rules: RemovalRules, forgotten: AbstractSet[str]
+    node: NodeState, view: ManagerView, rules: Rules, forgotten: AbstractSet[str]
 ) -> set[Why]:
     """Return what of quorum forbids the removal of a complete node."""
     found: set[Why] = set()
     if not view.quorate:
         found.add(Why.INQUORATE)
-    if not view.two_node or rules.two_node is TwoNodeRule.ALLOW:
-        return found
     if node.local or node.name == view.own_name or node.name in forgotten:
         return found
-    for each in view.listed:
-        if each.member and (node.num == each.id or node.name == each.name):
-            return found
-        if each.fenced and node.num == each.id:
-            return found
-    found.add(Why.TWO_NODE)
+    if any(each.member or each.fenced for each in nodes_of(node, view, rules)):
+        return found
+    if view.two_node:
+        if rules.removals.two_node is TwoNodeRule.WAIT:
+            found.add(Why.TWO_NODE)
+    elif rules.removals.majority is MajorityRule.REQUIRE and not view.majority:
+        found.add(Why.MINORITY)
     return found
+
+
+def nodes_of(node: NodeState, view: ManagerView, rules: Rules) -> list[Listed]:
+    """Return the manager's nodes that a kernel's node may be: those with its name or its num."""
+    return [
+        each
+        for each in view.listed
+        if node.name == each.called
+        or (node.num is not None and node.num == num_of(each, rules.table))
+    ]

@@ -84,6 +84,8 @@ class SimDaemon:
         self._due_us: int | None = 0
         self._fd: int | None = None
         self._readable = False
+        self._asked = False
+        """It was asked for something that makes it ask the manager."""
 
     # --- its life -------------------------------------------------------------------------------
 
@@ -103,7 +105,7 @@ class SimDaemon:
         self.rules = self.next_rules
         host.oracle.daemon_began(self.rules, self.pid)
         host.lived("start")
-        self._due_us, self._fd, self._readable = 0, None, False
+        self._due_us, self._fd, self._readable, self._asked = 0, None, False, False
         place = Place(
             node_id=host.node_id,
             engine=host.engine,
@@ -168,6 +170,7 @@ class SimDaemon:
         """`o2cbd forget NAME`; nothing happens while no daemon runs."""
         if self.agent is not None:
             self.agent.forget(name)
+            self._asked = True
             self.wake()
 
     # --- what it says ---------------------------------------------------------------------------
@@ -224,7 +227,7 @@ class SimDaemon:
                 self._host.stood()
             return
         self.stuck_since_us = None
-        self._readable = False
+        self._readable = self._asked = False
         self.stepping = True
         try:
             with parts.on_stage():
@@ -255,7 +258,7 @@ class SimDaemon:
         if self._source is None and engine.state(node_id).sockets is not Sockets.LISTENING:
             return False  # the connect itself fails
         due = self._due_us is not None and self._host.timeline.now_us() >= self._due_us
-        return self.stuck_since_us is not None or due or self._readable
+        return self.stuck_since_us is not None or due or self._readable or self._asked
 
     def _connect(self) -> MembershipSource:
         if self._parts is None:

@@ -55,12 +55,18 @@ class Listed:
     addresses: tuple[str, ...]
     fenced: bool = False
 
+    @property
+    def called(self) -> str:
+        """Its name in the table."""
+        return self.name or f"node{self.id}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManagerView:
     """What one host's manager holds for true at this moment."""
 
     cluster: str
+    """As the manager calls it."""
     local_id: int
     quorate: bool
     two_node: bool
@@ -72,13 +78,22 @@ class ManagerView:
 
     def __post_init__(self) -> None:
         """Look ourselves up, once."""
-        names = (each.name for each in self.listed if each.member and each.id == self.local_id)
+        names = (each.called for each in self.listed if each.member and each.id == self.local_id)
         object.__setattr__(self, "own_name", next(names, None))
 
     @property
     def member_names(self) -> frozenset[str]:
         """The names of all members."""
-        return frozenset(each.name for each in self.listed if each.member)
+        return frozenset(each.called for each in self.listed if each.member)
+
+    @property
+    def majority(self) -> bool:
+        """True when more than half of the listed nodes are members; a disk counts for nobody.
+
+        Nodes are counted, since cman's list has no votes.
+        """
+        nodes = [each.member for each in self.listed if each.id]
+        return 2 * sum(nodes) > len(nodes)
 
 
 class Looker:
@@ -199,16 +214,17 @@ class Expectation:
     def _claim(self, each: Listed, *, local: bool) -> _Claim | None:
         if not (each.member or self.rules.table.scope is Scope.CONFIGURED):
             return None
-        override = self.rules.table.nodes.get(each.name)
+        override = self.rules.table.nodes.get(each.called)
         chosen = None if override is None else override.address
         address = chosen or _first_ipv4(_among(each.addresses, self.rules.table))
         port = (None if override is None else override.port) or self.rules.table.port
-        if not 1 <= each.id <= _MAX_NUM or not usable_name(each.name):
+        num = num_of(each, self.rules.table)
+        if num is None or not usable_name(each.called):
             return None
         if address is None or not _usable_address(address):
             return None
-        row = Row(name=each.name, num=each.id, address=address, port=port, local=local)
-        return _Claim(member=each.member, row=row)
+        row = Row(name=each.called, num=num, address=address, port=port, local=local)
+        return _Claim(id=each.id, member=each.member, row=row)
 
     def _settled(self, actual: Iterable[NodeState]) -> Mapping[str, Row]:
         there = {node.name: node for node in actual}
@@ -216,7 +232,7 @@ class Expectation:
         def rank(claim: _Claim) -> tuple[bool, int]:
             node = there.get(claim.row.name)
             sits = claim.member and node is not None and claim.row.fits(node)
-            return (not sits, claim.row.num)
+            return (not sits, claim.id)
 
         given: dict[str, Row] = {}
         for claim in sorted(self._claims, key=rank):
@@ -231,8 +247,21 @@ class Expectation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Claim:
+    id: int
     member: bool
     row: Row
+
+
+def num_of(each: Listed, rules: TableRules) -> int | None:
+    """Return the number that a node should have in o2cb; None: it can have none.
+
+    Id 0 is the quorum disk's, which has a number only where somebody gives it one.
+    """
+    override = rules.nodes.get(each.called)
+    num = None if override is None else override.num
+    if num is None and each.id:
+        num = each.id + rules.num_offset
+    return num if num is not None and 0 <= num <= _MAX_NUM else None
 
 
 def _all_apart(rows: list[Row]) -> bool:

@@ -16,6 +16,7 @@ from fakecluster.cman.network import Slowness
 from fakecluster.cman.topology import NodeConfig
 from fakecluster.ground import WorldGround
 from fakecluster.streams import rng_for
+from o2cbd.core.model import State
 from o2cbd.core.rules import Rules
 
 
@@ -186,6 +187,16 @@ class WorldVerbs(WorldGround):
         num = host.mount()
         self._verb(node_id, "mount")
         self.disk.mount(node_id, num=num, dead_threshold=host.model.kernel.dead_threshold)
+        self._slots.pop(node_id, None)
+        if host.status is not None and host.status.state is State.SYNCED:
+            self._judge_slots(node_id, num)
+
+    def _judge_slots(self, node_id: int, num: int) -> None:
+        """Two that write one slot of the disk destroy it; their daemons let both mount."""
+        for other, taken in self._slots.items():
+            if taken == num and self.disk.mounted(other):
+                self._violation(node_id, f"mounted as number {num}, as host {other} is")
+        self._slots[node_id] = num
 
     def umount(self, node_id: int) -> None:
         """Unmount it cleanly."""
@@ -249,6 +260,7 @@ class WorldVerbs(WorldGround):
         """Put a node into the manager's configuration; its host is there, powered off."""
         self._verb(node.id, "add-node", name=node.name)
         self.engine.add_node(node, lagging=lagging)
+        self.removals.reconfigured()
         if node.id not in self.hosts:
             self._add_host(node)
 
@@ -256,6 +268,7 @@ class WorldVerbs(WorldGround):
         """Take a node out of the manager's configuration; its host stays as it is."""
         self._verb(node_id, "remove-node")
         self.engine.remove_node(node_id, lagging=lagging)
+        self.removals.reconfigured()
 
     def rename_node(self, node_id: int, name: str) -> None:
         """Give a node another name in the manager's configuration, effective at once."""

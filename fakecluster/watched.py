@@ -29,7 +29,9 @@ class WatchedSource:
 
     def snapshot(self) -> Membership:
         """See `MembershipSource.snapshot`."""
-        return self._source.snapshot()
+        membership = self._source.snapshot()
+        self._oracle.read(membership)
+        return membership
 
     def reply_shutdown(self, yes: bool) -> None:  # noqa: FBT001 - as in the interface
         """See `MembershipSource.reply_shutdown`."""

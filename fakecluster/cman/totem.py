@@ -303,8 +303,7 @@ class Totem:
             staying[process.ring].append(process.node_id)
         announced_us = self._draw_announced_us(clique)
         transitions = {
-            ring: self._transition(clique, new, ring, staying[ring], announced_us)
-            for ring in rings
+            ring: self._transition(clique, new, ring, staying[ring], announced_us) for ring in rings
         }
         for position, process in enumerate(processes):
             transition = transitions[process.ring]

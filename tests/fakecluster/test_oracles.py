@@ -2,14 +2,23 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 
 from fakecluster.configfs.model import ConfigfsModel
+from fakecluster.mutual_removals import MutualRemovals
 from fakecluster.oracles import SafetyOracle
 from fakecluster.truth import Listed, ManagerView, Row
-from o2cbd.core.model import Entry, Quorum, State, Status
-from o2cbd.core.rules import RemovalRules, Rules, TwoNodeRule
+from o2cbd.core.model import Entry, Member, Membership, Quorum, State, Status
+from o2cbd.core.rules import (
+    MajorityRule,
+    NodeOverride,
+    RemovalRules,
+    Rules,
+    TableRules,
+    TwoNodeRule,
+)
 
 ROWS = {
     f"node{num}": Row(
@@ -22,11 +31,15 @@ VIEW = ManagerView(
     local_id=1,
     quorate=True,
     two_node=False,
-    listed=tuple(
-        Listed(id=row.num, name=row.name, member=True, addresses=(row.address,))
-        for row in ROWS.values()
+    listed=(
+        *(
+            Listed(id=row.num, name=row.name, member=True, addresses=(row.address,))
+            for row in ROWS.values()
+        ),
+        Listed(id=7, name="without-address", member=True, addresses=()),
     ),
 )
+SECOND_US = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,19 +61,44 @@ class Bench:
 
     def __init__(self) -> None:
         self.truth = GOOD
+        self.now_us = 0
         self.found: list[str] = []
         self.model = ConfigfsModel(addresses=["10.0.0.1", "10.0.0.2"])
-        self.oracle = SafetyOracle(self.model, self, self.found.append)
-        self.oracle.daemon_began(Rules(), PID)
+        self.oracle = SafetyOracle(
+            1,
+            self.model,
+            self,
+            self.found.append,
+            removals=MutualRemovals(lambda _host: self.model),
+            now_us=lambda: self.now_us,
+        )
+        self.begin()
         self.model.mkdir("/cluster/c")
         for row in ROWS.values():
             self.add(row.name, row.num, row.address, row.port)
         self.model.write_value("/cluster/c/node/node1/local", b"1")
         self.model.journal.add_hook(self.oracle.call, reads=False)
 
+    def begin(self, rules: Rules | None = None) -> None:
+        """Let another daemon run, whose membership has stood still for long."""
+        self.oracle.daemon_began(rules or Rules(), PID)
+        self.read()
+        self.now_us += 60 * SECOND_US
+
+    def read(self, quorum: Quorum = Quorum.QUORATE, *ids: int) -> None:
+        """Let the daemon read its manager."""
+        members = tuple(Member(id=one, name="", incarnation=1, addresses=()) for one in ids)
+        self.oracle.read(
+            Membership(cluster="c", local_id=1, quorum=quorum, two_node=False, members=members)
+        )
+
     @property
     def view(self) -> ManagerView | None:
         return self.truth.view
+
+    @property
+    def cluster(self) -> str:
+        return "" if self.view is None else self.view.cluster
 
     @property
     def rows(self) -> Mapping[str, Row]:
@@ -147,9 +185,41 @@ def _remove_forgotten_of_two(bench: Bench) -> None:
 
 
 def _remove_of_two_where_allowed(bench: Bench) -> None:
-    bench.oracle.daemon_began(Rules(removals=RemovalRules(two_node=TwoNodeRule.ALLOW)), PID)
+    bench.begin(Rules(removals=RemovalRules(two_node=TwoNodeRule.ALLOW)))
     bench.lost("node2", two_node=True)
     bench.model.rmdir("/cluster/c/node/node2")
+
+
+def _minority(bench: Bench) -> None:
+    bench.lost("node2")
+    view = bench.truth.view
+    assert view is not None
+    away = tuple(replace(each, member=each.id == 1) for each in view.listed)
+    bench.truth = replace(bench.truth, view=replace(view, listed=away))
+
+
+def _remove_by_a_trusted_manager(bench: Bench) -> None:
+    bench.begin(Rules(removals=RemovalRules(majority=MajorityRule.TRUST_MANAGER)))
+    _minority(bench)
+    bench.model.rmdir("/cluster/c/node/node2")
+
+
+def _remove_forgotten_by_a_minority(bench: Bench) -> None:
+    bench.oracle.forget("node2")
+    _minority(bench)
+    bench.model.rmdir("/cluster/c/node/node2")
+
+
+def _remove_a_moment_later(bench: Bench) -> None:
+    bench.read(Quorum.QUORATE, 1, 7)
+    bench.now_us += SECOND_US
+    bench.read(Quorum.QUORATE, 1, 7)
+    _remove_lost(bench)
+
+
+def _replace_at_once(bench: Bench) -> None:
+    bench.read(Quorum.QUORATE, 1, 2, 7)
+    _replace_member(bench)
 
 
 def _step_under_our_own_hold(bench: Bench) -> None:
@@ -167,6 +237,10 @@ def _step_under_our_own_hold(bench: Bench) -> None:
         _remove_fenced_of_two,
         _remove_forgotten_of_two,
         _remove_of_two_where_allowed,
+        _remove_by_a_trusted_manager,
+        _remove_forgotten_by_a_minority,
+        _remove_a_moment_later,
+        _replace_at_once,
         _step_under_our_own_hold,
     ],
 )
@@ -190,6 +264,24 @@ def _remove_inquorate(bench: Bench) -> None:
 def _remove_of_two(bench: Bench) -> None:
     bench.lost("node2", two_node=True)
     bench.model.rmdir("/cluster/c/node/node2")
+
+
+def _remove_by_a_minority(bench: Bench) -> None:
+    _minority(bench)
+    bench.model.rmdir("/cluster/c/node/node2")
+
+
+def _remove_at_once(bench: Bench) -> None:
+    bench.read(Quorum.QUORATE, 1, 7)
+    bench.now_us += SECOND_US - 1
+    bench.read(Quorum.QUORATE, 1, 7)
+    _remove_lost(bench)
+
+
+def _remove_once_quorate_again(bench: Bench) -> None:
+    bench.read(Quorum.INQUORATE)
+    bench.read()
+    _remove_lost(bench)
 
 
 def _forget_a_node_that_returned_since(bench: Bench) -> None:
@@ -258,6 +350,9 @@ def _follow_a_new_name(bench: Bench) -> None:
         (_remove_member, "whose entry is right"),
         (_remove_inquorate, "without quorum"),
         (_remove_of_two, "quorum proves nothing"),
+        (_remove_by_a_minority, "by a minority of the nodes"),
+        (_remove_at_once, "999999 us after a change of members"),
+        (_remove_once_quorate_again, "0 us after a change of members"),
         (_forget_a_node_that_returned_since, "quorum proves nothing"),
         (_remove_while_held, "while process 7 holds"),
         (_remove_local_under_region, "under a heartbeat region"),
@@ -327,13 +422,17 @@ def test_yes_while_in_use_is_found(bench: Bench) -> None:
     assert bench.found == ["yes to a shutdown while OCFS2 is mounted"]
 
 
-def _status(*entries: Entry) -> Status:
+def _status(*entries: Entry, state: State = State.PENDING) -> Status:
     return Status(
-        state=State.SYNCED,
+        state=state,
         reason="",
         cluster="c",
         quorum=Quorum.QUORATE,
-        members=(),
+        members=tuple(
+            Member(id=each.id, name=each.name, incarnation=1, addresses=each.addresses)
+            for each in VIEW.listed
+        ),
+        local_id=1,
         entries=entries,
         pending=(),
         left_out=(),
@@ -360,3 +459,42 @@ def test_a_half_made_node_taken_for_complete_is_found(bench: Bench) -> None:
     assert bench.found == []
     bench.oracle.at_rest(_status(good, half))
     assert bench.found == ["node3 is half made and taken for complete"]
+
+
+OWN = Entry(name="node1", inode=1, num=1, address="10.0.0.1", port=7777, local=True)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"name": "node8"},
+        {"num": 2},
+        {"local": False},
+        {"port": 0},
+    ],
+)
+def test_in_sync_without_its_own_node_is_found(bench: Bench, wrong: dict[str, Any]) -> None:
+    bench.oracle.at_rest(_status(OWN, state=State.SYNCED))
+    assert bench.found == []
+
+    bench.oracle.at_rest(_status(replace(OWN, **wrong)))
+    assert bench.found == []
+    bench.oracle.at_rest(_status(replace(OWN, **wrong), state=State.SYNCED))
+    assert bench.found == ["synced, and its own node (id 1) is not in the table"]
+
+
+def test_our_own_node_goes_by_the_number_that_the_settings_give_it(bench: Bench) -> None:
+    zero = replace(OWN, num=0)
+    for table in (TableRules(num_offset=-1), TableRules(nodes={"node1": NodeOverride(num=0)})):
+        bench.begin(Rules(table=table))
+        bench.oracle.at_rest(_status(zero, state=State.SYNCED))
+        assert bench.found == []
+        bench.oracle.at_rest(_status(OWN, state=State.SYNCED))
+        assert len(bench.found) == 1
+        bench.found.clear()
+
+
+def test_under_another_id_than_the_managers_it_is_not_in_sync(bench: Bench) -> None:
+    bench.oracle.at_rest(replace(_status(OWN, state=State.SYNCED), local_id=2))
+
+    assert bench.found == ["synced, and its own node (id 1) is not in the table"]

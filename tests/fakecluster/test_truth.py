@@ -32,7 +32,7 @@ ADDRESSES = st.lists(
     st.sampled_from(["10.0.0.1", "10.0.0.2", "10.0.0.3", "0.0.0.0", "fd00::1", "fd00::2"]),
     max_size=3,
 ).map(tuple)
-IDS = st.sampled_from([1, 2, 3, 4, 5, 254, 255, 300, 2**32 - 1])
+IDS = st.sampled_from([0, 1, 2, 3, 4, 5, 254, 255, 300, 2**32 - 1])
 
 
 @st.composite
@@ -50,7 +50,7 @@ def _actual(draw: st.DrawFn) -> tuple[NodeState, ...]:
     return tuple(
         NodeState(
             name=name,
-            num=draw(st.sampled_from([1, 2, 3, 4, 5])),
+            num=draw(st.sampled_from([0, 1, 2, 3, 4, 5])),
             address=draw(st.sampled_from(["10.0.0.1", "10.0.0.2", "10.0.0.3"])),
             port=7777,
         )
@@ -64,12 +64,14 @@ RULES = st.builds(
     subnet=st.sampled_from([None, None, parse_subnet("10.0.0.2/31"), parse_subnet("0.0.0.0/0")]),
     scope=st.sampled_from(Scope),
     port=st.sampled_from([7777, 7000]),
+    num_offset=st.sampled_from([0, 0, -1, -250, 3]),
     nodes=st.dictionaries(
-        st.sampled_from(["a", "b", "c"]),
+        st.sampled_from(["a", "b", "c", "node3"]),
         st.builds(
             NodeOverride,
             address=st.sampled_from([None, "10.0.0.3", "10.0.0.9"]),
             port=st.sampled_from([None, 7001]),
+            num=st.sampled_from([None, None, 0, 4, 254]),
         ),
     ),
 )
@@ -102,6 +104,7 @@ def test_it_agrees_with_the_policy(
             address=node.address or "",
             port=node.port or 0,
             local=False,
+            num_proved=True,
         )
         for node in actual
     ]
@@ -119,6 +122,32 @@ def test_it_agrees_with_the_policy(
     expectation = Expectation(Rules(table=rules))
     assert set(expectation.rows(view, actual).values()) == expected
     assert set(expectation.rows(view, actual).values()) == expected
+
+
+def _view(*listed: tuple[int, bool]) -> ManagerView:
+    return ManagerView(
+        cluster="c",
+        local_id=1,
+        quorate=True,
+        two_node=False,
+        listed=tuple(Listed(id=i, name="", member=m, addresses=()) for i, m in listed),
+    )
+
+
+@pytest.mark.parametrize(
+    ("listed", "majority"),
+    [
+        (((1, True), (2, False)), False),
+        (((1, True), (2, False), (0, True)), False),
+        (((1, True), (2, True), (3, False)), True),
+        (((1, True), (2, False), (3, False)), False),
+        (((1, True),), True),
+    ],
+)
+def test_a_majority_is_of_the_listed_nodes_without_the_disk(
+    listed: tuple[tuple[int, bool], ...], majority: bool
+) -> None:
+    assert _view(*listed).majority is majority
 
 
 @given(st.text(max_size=70) | NAMES)

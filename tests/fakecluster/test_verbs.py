@@ -10,7 +10,7 @@ from fakecluster.cman.topology import NodeConfig, QuorumDisk, Topology
 from fakecluster.trace import Line
 from fakecluster.world import World
 from o2cbd.core.model import Quorum, State, Status, Why
-from o2cbd.core.rules import Rules, Scope, TableRules
+from o2cbd.core.rules import NodeOverride, Rules, Scope, TableRules
 
 SECOND_US = 1_000_000
 TIMINGS = Timings(token_ms=1000, consensus_ms=1200)
@@ -420,6 +420,29 @@ def test_expected_votes_make_a_lost_half_quorate_and_are_never_out_of_reach() ->
     world.cman_crash(1)
     with pytest.raises(OSError, match="ECONNREFUSED"):
         world.expected(1, 1)
+
+
+def test_two_that_their_daemons_let_mount_as_one_number_are_a_violation() -> None:
+    world = _started(2)
+    world.mount(1)
+    world.kill(2)
+    world.set_rules(2, Rules(table=TableRules(nodes={"node1": NodeOverride(num=9)}, num_offset=-1)))
+    world.start(2)
+    assert world.settle() == []
+    assert world.violations == []
+
+    world.mount(2)
+    assert world.violations == ["node 2: mounted as number 1, as host 1 is"]
+
+
+def test_who_mounts_without_its_daemons_word_is_answerable_alone() -> None:
+    world = _started(2)
+    world.mount(1)
+    world.kill(2)
+    world.place_node(2, "node2", num=1, address="10.0.0.2", port=7777, local=True)
+    world.mount(2)
+
+    assert world.violations == []
 
 
 def test_a_shutdown_is_answered_and_an_earlier_result_is_forgotten() -> None:
