@@ -395,11 +395,13 @@ def test_a_fenced_node_of_two_goes() -> None:
 
 
 def test_a_quorum_disk_gives_and_takes_quorum() -> None:
+    """And proves no death: it may vote for both halves."""
     topology = Topology.of(2, qdisk=QuorumDisk(votes=1))
     world = _started(topology=topology)
     world.kill(2)
     assert world.settle() == []
-    assert world.table(1) == ("node1",)
+    assert _status(world, 1).quorum is Quorum.QUORATE
+    assert [each.why for each in _status(world, 1).pending] == [Why.MINORITY]
 
     world.qdisk(1, available=False)
     world.run_for(SECOND_US)
