@@ -91,6 +91,8 @@ class Absentee:
     """The manager says that it was fenced since it was last a member."""
     runs_as: int | None = None
     """The id of the member that this list entry is about, where the list has another id for it."""
+    ran_as: int | None = None
+    """The id with which it was a member last, where the list has another id for it since."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -101,10 +101,10 @@ class Table:
         self._take(membership)
         left_out = [made.left_out for made in self._made if made.left_out is not None]
         kept = [made.node for made in self._made if made.node is not None]
-        unlisted = [one for one in membership.members if not one.listed]
-        plain = len(self._claims) == _CLAIMS * len(kept) and not unlisted
+        edited = _edited(membership, self._rules.scope)
+        plain = len(self._claims) == _CLAIMS * len(kept) and not edited
         if not plain:
-            staying = _staying(unlisted, membership, self._rules, actual)
+            staying = _staying(edited, self._rules, actual)
             candidates = [*staying, *_candidates(self._made, actual)]
             kept, clashing = _without_duplicates(candidates, self._rules)
             left_out.extend(clashing)
@@ -277,12 +277,15 @@ def _propose(membership: Membership, rules: TableRules) -> _Proposals:
 def _another_id(listed: Member | Absentee) -> str | None:
     """Return why what the list says of a node cannot be followed: it runs under another id."""
     if isinstance(listed, Absentee):
-        if listed.runs_as is None:
+        runs, how = listed.runs_as, "it runs"
+        if runs is None:
+            runs, how = listed.ran_as, "it was a member last"
+        if runs is None:
             return None
         return (
-            f"the node list gives it id {listed.id}, and it runs as id {listed.runs_as}: write"
-            f" nodeid: {listed.runs_as} in its node {{}} block and reload, or restart its cluster"
-            f" manager so that it runs as {listed.id}"
+            f"the node list gives it id {listed.id}, and {how} as id {runs}: write nodeid: {runs}"
+            " in its node {} block and reload, or restart its cluster manager so that it runs as"
+            f" {listed.id}"
         )
     if listed.listed:
         return None
@@ -293,19 +296,33 @@ def _another_id(listed: Member | Absentee) -> str | None:
     )
 
 
+def _edited(membership: Membership, scope: Scope) -> dict[int, Member | Absentee]:
+    """Return what is known of the nodes whose id the list does not have, by the id they run with.
+
+    A node that is away counts where nodes are in the table that are away.
+    """
+    edited: dict[int, Member | Absentee] = {
+        one.id: one for one in membership.members if not one.listed
+    }
+    for block in membership.absentees:
+        runs = block.runs_as
+        if runs is None and scope is Scope.CONFIGURED:
+            runs = block.ran_as
+        if runs is not None:
+            edited[runs] = replace(block, id=runs)
+    return edited
+
+
 def _staying(
-    unlisted: Iterable[Member], membership: Membership, rules: TableRules, actual: Iterable[Entry]
+    edited: Mapping[int, Member | Absentee], rules: TableRules, actual: Iterable[Entry]
 ) -> list[_Candidate]:
-    """Return the entries of members that the list does not have: they stay as they are.
+    """Return the entries of nodes whose id the list does not have: they stay as they are.
 
     A running node's id cannot be changed by a file, so nothing that a file says is about it.
     """
     by_num = {entry.num: entry for entry in actual if entry.complete}
-    blocks = {one.runs_as: one for one in membership.absentees if one.runs_as is not None}
     staying = []
-    for member in unlisted:
-        block = blocks.get(member.id)
-        known = member if block is None else replace(block, id=member.id)
+    for node_id, known in edited.items():
         entry = by_num.get(-1 if (num := num_of(known, rules)) is None else num)
         if entry is not None:
             node = Node(
@@ -315,7 +332,7 @@ def _staying(
                 port=entry.port,
                 local=entry.local,
             )
-            staying.append(_Candidate(id=member.id, node=node, incumbent=True))
+            staying.append(_Candidate(id=node_id, node=node, incumbent=True))
     return staying
 
 

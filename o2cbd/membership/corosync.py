@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import select
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Final, TypeVar
@@ -19,10 +19,16 @@ from o2cbd.calls import CallBoard
 from o2cbd.core.events import ManagerLost, Notice
 from o2cbd.core.model import Absentee, Member, Membership, Quorum
 from o2cbd.membership import libcorosync_table as cs
-from o2cbd.membership.corosync_addresses import addresses_by_ring, has_names, recorded_links
+from o2cbd.membership.corosync_addresses import (
+    RECORDS,
+    addresses_by_ring,
+    has_names,
+    recorded_ids,
+    recorded_links,
+)
 from o2cbd.membership.corosync_calls import Calls, Keys, Pause
 from o2cbd.membership.corosync_inbox import RELOAD_KEY, VERSION_KEY, Inbox, View
-from o2cbd.membership.corosync_nodes import ListedNode, NodeList, blocks_of_members, read_nodes
+from o2cbd.membership.corosync_nodes import Blocks, ListedNode, NodeList, read_nodes
 from o2cbd.membership.interface import ManagerGoneError, MembershipSource
 from o2cbd.membership.libcorosync_table import (
     CfgHandle,
@@ -186,16 +192,14 @@ class CorosyncSource:
     def _read(self) -> Membership:
         view = self._read_view()
         local_id = self._calls.ask("corosync_cfg_local_get", self._to.cfg.local_get)
-        listing = self._read_list()
-        addresses = self._addresses(listing.nodes, local_id)
-        blocks = blocks_of_members(listing, addresses, view.members, local_id, self._joined_with)
+        blocks = self._read_blocks(local_id, view.members)
         before, self._members = self._members, {}
         for node_id in sorted(view.members):
-            place = blocks.get(node_id)
+            place = blocks.found.get(node_id)
             if place is None:
                 known, there = _NOT_LISTED, self._joined_with(node_id)
             else:
-                known, there = listing.nodes[place], addresses[place]
+                known, there = blocks.listing.nodes[place], blocks.addresses[place]
             now = Member(
                 id=node_id,
                 name=known.name,
@@ -216,8 +220,18 @@ class CorosyncSource:
             quorum=judged if provided else Quorum.UNKNOWN,
             two_node=bool(self._keys.number("runtime.votequorum.two_node")),
             members=tuple(self._members.values()),
-            absentees=_absentees(listing, addresses, blocks),
+            absentees=_absentees(blocks, self._members),
         )
+
+    def _read_blocks(self, local_id: int, members: Sequence[int]) -> Blocks:
+        listing = self._read_list()
+        blocks = Blocks(listing=listing, addresses=self._addresses(listing.nodes, local_id))
+        if listing.local is not None:
+            blocks.found[local_id] = listing.local
+        blocks.find(members, self._joined_with)
+        if blocks.left():
+            blocks.find(recorded_ids(self._keys.names(RECORDS)), self._joined_with)
+        return blocks
 
     def _read_view(self) -> View:
         self._calls.drain("quorum_dispatch", self._to.quorum)
@@ -240,7 +254,7 @@ class CorosyncSource:
             # We are always joined once in our own eyes. The ring in which this connection began
             # tells what must be told: that a restarted corosync counts all the others anew.
             return self._first_ring
-        return self._keys.number(f"runtime.members.{node_id}.join_count")
+        return self._keys.number(f"{RECORDS}{node_id}.join_count")
 
     def _addresses(self, nodes: Sequence[ListedNode], local_id: int) -> list[tuple[str, ...]]:
         """Return the addresses of each listed node by ring, members and others alike."""
@@ -264,29 +278,32 @@ class CorosyncSource:
 
     def _recorded(self, node_id: int) -> dict[int, str]:
         """Return the addresses with which a node joined first, by ring."""
-        return recorded_links(self._keys.text(f"runtime.members.{node_id}.ip"))
+        return recorded_links(self._keys.text(f"{RECORDS}{node_id}.ip"))
 
     def _joined_with(self, node_id: int) -> tuple[str, ...]:
         return tuple(self._recorded(node_id).values())
 
 
-def _absentees(
-    listing: NodeList, addresses: Sequence[tuple[str, ...]], blocks: Mapping[int, int]
-) -> tuple[Absentee, ...]:
+def _absentees(blocks: Blocks, members: Collection[int]) -> tuple[Absentee, ...]:
     """Return the blocks that are about no member under the id which they have."""
-    runs_as = {place: node_id for node_id, place in blocks.items()}
-    absentees = [
-        Absentee(
-            id=node.id,
-            name=node.name,
-            addresses=addresses[place],
-            advice=node.advice,
-            votes=node.votes,
-            runs_as=runs_as.get(place),
+    known = {place: node_id for node_id, place in blocks.found.items()}
+    absentees = []
+    for place, node in enumerate(blocks.listing.nodes):
+        node_id = known.get(place, node.id)
+        another = node.id not in {0, node_id}
+        if place in known and node_id in members and not another:
+            continue
+        absentees.append(
+            Absentee(
+                id=node.id or node_id,
+                name=node.name,
+                addresses=blocks.addresses[place],
+                advice=node.advice,
+                votes=node.votes,
+                runs_as=node_id if another and node_id in members else None,
+                ran_as=node_id if another and node_id not in members else None,
+            )
         )
-        for place, node in enumerate(listing.nodes)
-        if place not in runs_as or node.id not in {0, runs_as[place]}
-    ]
     return tuple(sorted(absentees, key=lambda one: one.id))
 
 

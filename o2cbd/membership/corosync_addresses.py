@@ -8,13 +8,17 @@ for another link counts only where that link is known to have the same family.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from o2cbd.membership.corosync_nodes import ListedNode
 from o2cbd.membership.sockaddr import numeric
 
-_LINK: Final = re.compile(r"r\((?P<ring>[0-9]+)\) ip\((?P<address>[^)]*)\)")
+RECORDS: Final = "runtime.members."
+"""What corosync knows of every node that it has seen since its start, by node id."""
+
+_RECORD = re.compile(r"runtime\.members\.(?P<id>[0-9]+)\.ip")
+_LINK = re.compile(r"r\((?P<ring>[0-9]+)\) ip\((?P<address>[^)]*)\)")
 
 
 def recorded_links(text: str) -> dict[int, str]:
@@ -23,6 +27,12 @@ def recorded_links(text: str) -> dict[int, str]:
     They have the right families, and are those with which the node joined first.
     """
     return {int(match["ring"]): numeric(match["address"]) for match in _LINK.finditer(text)}
+
+
+def recorded_ids(keys: Iterable[str]) -> list[int]:
+    """Return the ids of the nodes of which there are records."""
+    matches = map(_RECORD.fullmatch, keys)
+    return sorted(int(match["id"]) for match in matches if match is not None)
 
 
 def has_names(node: ListedNode) -> bool:

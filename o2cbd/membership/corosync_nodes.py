@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
@@ -95,44 +95,40 @@ def _listed(numbers: Mapping[str, int], texts: Mapping[str, str]) -> ListedNode:
     )
 
 
-def blocks_of_members(
-    listing: NodeList,
-    addresses: Sequence[tuple[str, ...]],
-    members: Iterable[int],
-    local_id: int,
-    recorded: Callable[[int], Collection[str]],
-) -> dict[int, int]:
-    """Find the block that is about each running node, by id or, failing that, by address.
+@dataclass(slots=True, kw_only=True)
+class Blocks:
+    """Which block is about which node, by id or, failing that, by address.
 
     A file does not change the id of a node that runs, and may say another one: then the id that
     the node runs with is in no block, and its block has an id of nobody.
-
-    Args:
-        listing: the list.
-        addresses: of each block.
-        members: the ids that run.
-        local_id: this host's, as corosync itself reports it.
-        recorded: returns the addresses under which a running node joined.
-
-    Returns:
-        Places in the list, by the id of the member.
     """
-    found: dict[int, int] = {} if listing.local is None else {local_id: listing.local}
-    by_id: dict[int, int] = {}
-    for place, node in enumerate(listing.nodes):
-        if place != listing.local:
-            by_id.setdefault(node.id, place)
-    others = [member for member in members if member not in found]
-    found |= {member: by_id[member] for member in others if member in by_id}
-    taken = set(found.values())
-    left = [place for place in range(len(listing.nodes)) if place not in taken]
-    for member in others:
-        if member in found or not left:
-            continue
-        there = set(recorded(member)) - {""}
-        for place in left:
-            if there.intersection(addresses[place]):
-                found[member] = place
-                left.remove(place)
-                break
-    return found
+
+    listing: NodeList
+    addresses: Sequence[tuple[str, ...]]
+    """Of each block."""
+    found: dict[int, int] = field(default_factory=dict)
+    """Places in the list, by the id of the node; each is about one node at the most."""
+
+    def find(self, node_ids: Collection[int], recorded: Callable[[int], Collection[str]]) -> None:
+        """Find the blocks of nodes, of those that are about nobody yet.
+
+        Args:
+            node_ids: with which nodes run, or ran last.
+            recorded: returns the addresses with which one of them joined.
+        """
+        by_id: dict[int, int] = {}
+        for place in self.left():
+            by_id.setdefault(self.listing.nodes[place].id, place)
+        lost = [node_id for node_id in node_ids if node_id not in self.found]
+        self.found |= {node_id: by_id[node_id] for node_id in lost if node_id in by_id}
+        for node_id in lost:
+            left = () if node_id in self.found else self.left()
+            there = set(recorded(node_id)) - {""} if left else set()
+            places = [place for place in left if there.intersection(self.addresses[place])]
+            if places:
+                self.found[node_id] = places[0]
+
+    def left(self) -> list[int]:
+        """Return the places of blocks that are about nobody yet."""
+        taken = set(self.found.values())
+        return [place for place in range(len(self.listing.nodes)) if place not in taken]

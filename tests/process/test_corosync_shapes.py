@@ -17,6 +17,7 @@ NAMES = {"localhost": "127.0.0.1", "alpha1": "10.0.0.1", "alpha2": "10.0.0.2"}
 
 
 @pytest.mark.parametrize("shape", shapes(ROOT / DATA), ids=lambda shape: shape.file)
+@pytest.mark.usefixtures("fuse")
 def test_shape(shape: Shape, libcorosync: CorosyncTable) -> None:
     with site(libcorosync, {shape.id: shape.addresses}, file=shape.file, names=NAMES) as made:
         host = made.hosts[shape.id]

@@ -257,6 +257,17 @@ def test_node_that_runs_under_another_id_than_the_list_says_is_left_as_it_is() -
     assert desired_table(now, CONFIGURED, [entry(1)]).nodes == (node(1),)
 
 
+def test_node_that_left_under_another_id_than_the_list_says_keeps_its_entry() -> None:
+    """Its cluster manager may run all the same, cut off by the very edit."""
+    now = membership(1, 3, absentee(20, name="n2", addresses=("10.0.0.2",), ran_as=2))
+    there = [entry(1), entry(2), entry(3)]
+    assert desired_table(now, CONFIGURED, there).nodes == (node(1), node(2), node(3))
+    assert desired_table(now, MEMBERS, there).nodes == (node(1), node(3))
+    assert left_out(now, CONFIGURED)[20].startswith(
+        "the node list gives it id 20, and it was a member last as id 2: write nodeid: 2 in its"
+    )
+
+
 def test_settings_of_nobody_are_warned_of_with_the_managers_spelling() -> None:
     now = membership(member(1, name="alpha.example.com"), member(2, name="beta.example.com"))
     rules = TableRules(nodes={"alpha": NodeOverride(port=1), "gamma": NodeOverride(port=2)})

@@ -538,6 +538,31 @@ def test_an_edited_id_is_seen_behind_host_names_too() -> None:
     assert [(one.id, one.runs_as) for one in membership.absentees] == [(20, 2)]
 
 
+def test_an_edited_id_of_a_node_that_the_others_lost_over_it_is_known_from_its_record() -> None:
+    """knet takes the links of the old id down at the reload."""
+    corosync = three()
+    source = connect(corosync)
+    corosync.reload([block(1), {**block(20), "name": "n2", "ring0_addr": "192.0.2.2"}, block(3)])
+    corosync.form([1, 3])
+    absentees = source.snapshot().absentees
+    assert [(one.id, one.name, one.runs_as, one.ran_as) for one in absentees] == [
+        (20, "n2", None, 2)
+    ]
+    corosync.form([1, 3, 20])
+    membership = source.snapshot()
+    assert ([one.id for one in membership.members], membership.absentees) == ([1, 3, 20], ())
+
+
+def test_an_id_that_is_taken_out_of_the_list_is_known_from_the_record() -> None:
+    corosync = three()
+    source = connect(corosync)
+    corosync.reload([block(1), {**block(2), "nodeid": 0}, block(3)])
+    corosync.form([1, 3])
+    assert [(one.id, one.name, one.ran_as) for one in source.snapshot().absentees] == [
+        (2, "n2", None)
+    ]
+
+
 def test_our_own_block_is_where_corosync_found_it_whatever_id_it_has() -> None:
     """Also where its id is now that of another node which runs: the two were swapped."""
     corosync = three()
