@@ -45,6 +45,7 @@ class Host:
         self.set(MEMBERSHIP)
         self.daemon: subprocess.Popen[bytes] | None = None
         self._heard = b""
+        self._log = b""
 
     def set(self, text: str) -> None:
         """Write the settings file; the places of this host come behind the text."""
@@ -133,6 +134,12 @@ class Host:
             more = os.read(self.daemon.stderr.fileno(), 65536)
             assert more, f"the daemon ended: {self._heard!r}"
             self._heard += more
+            self._log += more
+
+    def log(self) -> str:
+        """Return the texts of all reports so far."""
+        lines = self._log.splitlines(keepends=True)
+        return "\n".join(json.loads(line)["text"] for line in lines if line.endswith(b"\n"))
 
     def end(self) -> int:
         assert self.daemon is not None
@@ -161,8 +168,16 @@ class Site:
         self.lab.settle()
 
     def reload(self, file: str) -> None:
-        """Have all corosyncs read another file."""
-        self.lab.configuration.written = written(file)
+        """Have all corosyncs read another file of the tests' data."""
+        self.reload_text(written(file))
+
+    def reload_text(self, text: str) -> None:
+        """Have all corosyncs read another text.
+
+        Raises:
+            subprocess.CalledProcessError: they refuse it.
+        """
+        self.lab.configuration.written = text
         self.lab.reload()
 
 
@@ -200,8 +215,9 @@ def site(
         # Mounted before the hosts are made: they have copies of our mounts.
         for node_id, place in places.items():
             (place / "configfs").mkdir(parents=True)
-            local = tuple(each for each in addresses[node_id] if ":" not in each)
-            mount = FuseMount(ConfigfsModel(addresses=local), place / "configfs")
+            local = [each for each in addresses[node_id] if ":" not in each]
+            model = ConfigfsModel(addresses=("127.0.0.1", *local))
+            mount = FuseMount(model, place / "configfs")
             mount.start()
             stack.callback(mount.stop)
         lab = CorosyncLab(
