@@ -247,9 +247,8 @@ class _Reader:
                 self._problem(data[: data.index(mark)].count(b"\n") + 1, what)
                 return
         stanzas = list(self._stanzas(os.fsdecode(data)))
-        before = len(self.problems)
         whole = [stanza for stanza in stanzas if self._is_whole(stanza)]
-        self._take(whole, certain=len(self.problems) == before)
+        self._take(whole, certain=not self.problems)
 
     def _problem(self, line: int, text: str) -> None:
         self.problems.append(LineProblem(line=line, text=text))

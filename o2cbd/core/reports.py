@@ -7,7 +7,7 @@ import errno
 from dataclasses import dataclass, fields
 from typing import ClassVar
 
-from o2cbd.core.model import AddNode, CreateCluster, Pending, Remark, SetAttribute, Step
+from o2cbd.core.model import AddNode, CreateCluster, Pending, Quorum, Remark, SetAttribute, Step
 
 
 class Severity(enum.Enum):
@@ -182,6 +182,8 @@ class QuorumChanged(Report):
 
     @property
     def text(self) -> str:
+        if self.quorum == Quorum.NONE.value:
+            return "static membership, no quorum: the file alone says who is a node"
         return f"quorum: this partition is {self.quorum}"
 
 

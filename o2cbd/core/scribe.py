@@ -34,6 +34,7 @@ _QUORATE: Mapping[Quorum, bool | None] = {
     Quorum.QUORATE: True,
     Quorum.INQUORATE: False,
     Quorum.UNKNOWN: None,
+    Quorum.NONE: None,
 }
 
 _WITH_A_KIND = (reports.StepApplied, reports.HoldSeen, reports.HoldGone)

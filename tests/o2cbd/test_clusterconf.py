@@ -117,13 +117,19 @@ def test_a_problem_has_its_line(text: str, said: str) -> None:
     assert said in problems(text)
 
 
+def test_what_may_follow_from_another_problem_is_none_of_its_own() -> None:
+    assert problems("zork") == (
+        "line 1: neither a stanza like `node:` nor an indented `key = value`: 'zork'"
+    )
+
+
 def test_all_problems_come_at_once() -> None:
     text = WHOLE.replace("number = 0", "number = x").replace("10.0.0.2", "::1")
     assert [line.partition(":")[0] for line in problems(text).splitlines()] == ["line 4", "line 12"]
 
 
 def test_of_very_many_problems_the_first_are_shown() -> None:
-    assert problems("zork\n" * 1000).splitlines()[-1] == "and 991 more"
+    assert problems("zork\n" * 1000).splitlines()[-1] == "and 990 more"
 
 
 def test_a_huge_file_is_refused(tmp_path: Path) -> None:

@@ -156,8 +156,8 @@ def test_a_region_and_what_it_sees_keep_it(host: Host) -> None:
     host.model.heartbeat.see([1, 2])
     assert host.reasons() == [
         (
-            "heartbeat region 0A is there (process 4711): unmount its volume, or `o2cb stop-heartbeat`"
-            " where it is a global one"
+            "heartbeat region 0A is there (process 4711): unmount its volume, or `o2cb"
+            " stop-heartbeat` where it is a global one"
         ),
         "the disk heartbeat sees node alpha (num 1) alive: wait for its end",
         "the disk heartbeat sees node beta (num 2) alive: wait for its end",
