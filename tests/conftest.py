@@ -27,6 +27,10 @@ settings.load_profile("unhurried")
 
 PROGRAMS: Final = ("corosync", "corosync-cfgtool", "corosync-cmapctl", "ip", "unshare", "nsenter",
                    "setpriv", "fusermount3")  # fmt: skip
+"""For corosyncs in namespaces."""
+
+TOOLS: Final = ("o2cb",)
+"""Of ocfs2-tools, for what is shared with them."""
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +39,7 @@ def missing() -> Mapping[str, str]:
     path = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
     found = {
         program: f"{program} is not installed: see debian-packages.txt, under test"
-        for program in PROGRAMS
+        for program in (*PROGRAMS, *TOOLS)
         if shutil.which(program, path=path) is None
     }
     try:

@@ -102,9 +102,9 @@ Rows = tuple[Row | None, Row | None, Row | None]
 def _grouped(file: tuple[Row, ...], wanted: tuple[Row, ...], kernel: tuple[Row, ...]) -> list[Rows]:
     in_file, _absent, only_file = pairs(wanted, file)
     in_kernel, _absent, only_kernel = pairs(wanted, kernel)
-    by_file = {id(node): row for node, row in in_file}
-    by_kernel = {id(node): row for node, row in in_kernel}
-    groups: list[Rows] = [(by_file.get(id(one)), one, by_kernel.get(id(one))) for one in wanted]
+    by_file = {node.name: row for node, row in in_file}
+    by_kernel = {node.name: row for node, row in in_kernel}
+    groups: list[Rows] = [(by_file.get(one.name), one, by_kernel.get(one.name)) for one in wanted]
     both, left_file, left_kernel = pairs(only_file, only_kernel)
     groups += [(row, None, entry) for row, entry in both]
     groups += [(row, None, None) for row in left_file]
@@ -186,7 +186,8 @@ def _render(
             yield "  ".join(
                 cell.ljust(width) for cell, width in zip(row, widths, strict=True)
             ).rstrip()
-        yield f"{counted(len(found), 'difference')} between {path}, the wanted table and the kernel's."
+        count = counted(len(found), "difference")
+        yield f"{count} between {path}, the wanted table and the kernel's."
     else:
         nodes = counted(len(file.nodes), "node")
         yield f"Equal: cluster {file.name}, {nodes}, in {path}, as wanted and in the kernel."

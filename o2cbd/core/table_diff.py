@@ -36,8 +36,15 @@ _Other = TypeVar("_Other", bound=Row)
 
 def value_of(row: Row, value: str) -> str | int:
     """Return one of `VALUES`."""
-    found: str | int = getattr(row, value)
-    return found
+    match value:
+        case "name":
+            return row.name
+        case "num":
+            return row.num
+        case "address":
+            return row.address
+        case _:
+            return row.port
 
 
 VALUES = ("name", "num", "address", "port")
@@ -51,22 +58,26 @@ def pairs(
 ) -> tuple[list[tuple[_One, _Other]], list[_One], list[_Other]]:
     """Find the rows that are about one node: by name, else by num, else by address.
 
+    In neither table two nodes have one name.
+
     Returns:
         The pairs in the order of `one`, and what is left over of each.
     """
-    left, there = list(one), list(other)
-    order = {id(row): place for place, row in enumerate(left)}
-    found: list[tuple[_One, _Other]] = []
+    left = {row.name: row for row in one}
+    there = {row.name: row for row in other}
+    names = tuple(left)
+    found: dict[str, tuple[_One, _Other]] = {}
     for value in _SAME:
-        by_value = {value_of(row, value): row for row in there}
-        pairing = [
-            (row, by_value[key]) for row in left if (key := value_of(row, value)) in by_value
-        ]
-        found += pairing
-        taken = {id(row) for pair in pairing for row in pair}
-        left = [row for row in left if id(row) not in taken]
-        there = [row for row in there if id(row) not in taken]
-    return sorted(found, key=lambda pair: order[id(pair[0])]), left, there
+        by_value = {value_of(row, value): row for row in there.values()}
+        for row in tuple(left.values()):
+            match = by_value.pop(value_of(row, value), None)
+            if match is not None:
+                found[row.name] = (left.pop(row.name), there.pop(match.name))
+    return (
+        [found[name] for name in names if name in found],
+        list(left.values()),
+        list(there.values()),
+    )
 
 
 def differing(one: Row, other: Row) -> tuple[str, ...]:

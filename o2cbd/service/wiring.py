@@ -90,6 +90,9 @@ def _serve(settings: DaemonSettings, clock: Clock, journal: Journal) -> Ending:
         journal.tell(report)
         recorder.tell(report, clock.now_us())
 
+    def other_services() -> tuple[Report, ...]:
+        return ocfs2_tools.look(HOST_ROOT, followed=settings.source is Source.STATIC)
+
     takeover = Takeover(settings.rules.table, tell)
 
     def observe(item: Event | Effect, status: Status, now_us: int) -> None:
@@ -114,12 +117,12 @@ def _serve(settings: DaemonSettings, clock: Clock, journal: Journal) -> Ending:
         make_hold=make_hold,
         recorder=recorder,
         rules=settings.rules,
-        warnings=lambda: ocfs2_tools.look(HOST_ROOT),
+        warnings=other_services,
     )
     journal.tell(
         Started(version=__version__, configfs=paths.configfs, runtime_dir=paths.runtime_dir)
     )
-    for report in ocfs2_tools.look(HOST_ROOT, followed=settings.source is Source.STATIC):
+    for report in other_services():
         tell(report)
     return daemon.run(Path(paths.runtime_dir, SOCKET_NAME))
 

@@ -21,24 +21,26 @@ ROWS = """
 level-triggered one-pass resync
 start-wait start-adopt not-a-member not-configfs foreign-cluster cluster-name manager-lost
 manager-stuck read-fails sigterm kill-9 second-instance ocfs2-tools ready
+static-members static-watched static-bad-file takeover diff export
 scope-members scope-configured port address address-by-subnet-or-ring
 left-out duplicates incarnation stale-entry half-made
 order never add-fails add-waits local-retry local-wrong replace pinned back-again inquorate two-node
 quorum-unknown hold errno fingerprint
 vote-once vote-facts vote-forced vote-no-teardown vote-again
 semaphore-key semaphore-mutex semaphore-look semaphore-removed semaphore-unusable semaphore-command
-semaphore-names
+semaphore-names flush
 """
 
 # Every row that one host alone shows best, so that it has no scenario.
 ROWS_OF_ONE_HOST = """
 one-pass not-configfs second-instance ocfs2-tools ready quorum-unknown
+static-members static-watched static-bad-file takeover diff export flush
 semaphore-key semaphore-mutex semaphore-unusable semaphore-names
 """
 
 # Every row that waits, by name: nothing else may.
 ROWS_LATER = """
-fingerprint-alert presence-socket metrics reload flush
+fingerprint-alert presence-socket metrics reload
 """
 
 

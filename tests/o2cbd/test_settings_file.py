@@ -243,7 +243,7 @@ def test_every_key_reaches_its_place() -> None:
         (
             "[membership]\nsource = 'x'",
             "membership.source",
-            'must be "cman" or "corosync", not "x"',
+            'must be "cman" or "corosync" or "static", not "x"',
         ),
         ("[membership]\nring = 8", "membership.ring", "8 is outside 0..7"),
         ("[membership]\nring = '0'", "membership.ring", 'must be a whole number, not "0"'),

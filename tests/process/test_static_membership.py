@@ -117,7 +117,7 @@ class Host:
 
 
 @pytest.fixture
-def host(tmp_path: Path) -> Iterator[Host]:
+def host(tmp_path: Path, fuse: None) -> Iterator[Host]:
     made = Host(tmp_path)
     try:
         yield made

@@ -174,12 +174,12 @@ def test_what_cannot_be_compared_has_its_exit_code(host: Host, tmp_path: Path) -
     assert result.exit_code == 65
     assert result.stderr.splitlines() == [
         (
-            f"o2cbd: {host.file}: line 1: node: has no name, no cluster, no number, no ip_address, no"
-            " ip_port"
+            f"o2cbd: {host.file}: line 1: node: has no name, no cluster, no number, no ip_address,"
+            " no ip_port"
         ),
         (
-            f"o2cbd: {host.file}: line 2: neither a stanza like `node:` nor an indented `key = value`:"
-            " 'zork'"
+            f"o2cbd: {host.file}: line 2: neither a stanza like `node:` nor an indented"
+            " `key = value`: 'zork'"
         ),
         f"o2cbd: {host.file}: line 4: cluster: of o2 has no node_count",
     ]

@@ -26,9 +26,7 @@ CHANGED = (StateChange(quorate=True),)
 
 
 def node(number: int, name: str | None = None) -> FileNode:
-    return FileNode(
-        name=name or f"node{number}", num=number, address=f"10.0.0.{number}", port=7777
-    )
+    return FileNode(name=name or f"node{number}", num=number, address=f"10.0.0.{number}", port=7777)
 
 
 def text_of(*numbers: int, cluster: str = "o2") -> str:

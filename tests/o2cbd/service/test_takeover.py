@@ -41,13 +41,13 @@ def test_every_value_is_told_and_once() -> None:
     found = replace(ENTRY_A, num=0), replace(ENTRY_B, name="b.lan", address="10.9.0.2", port=17777)
     assert told(*found, times=2) == [
         (
-            "node a is in the kernel and will be replaced: num 0 becomes 1; unmount OCFS2 on all nodes"
-            " first: hosts that are mounted under old and under new numbers take each other for"
-            " somebody else, and can destroy the volume"
+            "node a is in the kernel and will be replaced: num 0 becomes 1; unmount OCFS2 on all"
+            " nodes first: hosts that are mounted under old and under new numbers take each other"
+            " for somebody else, and can destroy the volume"
         ),
         (
-            "node b.lan is in the kernel and will be replaced: name b.lan becomes b, address 10.9.0.2"
-            " becomes 10.0.0.2, port 17777 becomes 7777"
+            "node b.lan is in the kernel and will be replaced: name b.lan becomes b, address"
+            " 10.9.0.2 becomes 10.0.0.2, port 17777 becomes 7777"
         ),
     ]
 
