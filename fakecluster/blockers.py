@@ -38,6 +38,8 @@ def removal_blockers(
         found.add(Why.PINNED)
     if row is not None and cluster is not None and add_blockers(row, cluster):
         found.add(Why.REPLACEMENT_BLOCKED)
+        if node.address in {None, "0.0.0.0"}:  # which read alike: it may be completed in place
+            found.add(Why.WAITS_FOR_REMOVAL)
     if row is None and cluster is not None and _replacement_is_blocked(host, node, cluster):
         found.add(Why.REPLACEMENT_BLOCKED)
     # One without a num reads as num 0 once it has the rest: nobody can tell that from a node that

@@ -62,7 +62,8 @@ class EngineSource:
         self._read: list[Member | Absentee] = []
         """What was made of each of the entries, in their order."""
         self._last: tuple[tuple[NodeEntry, ...], _Said, Membership] | None = None
-        """The last reading: the same answers mean the same membership, and are no news."""
+        """The last reading: the same answers mean the same membership, and are no news. None where
+        more was asked for than what stands there."""
         self._client: Client = engine.connect(
             node_id, Kind.CLIENT, deliver=self._take, closed=self._wake
         )
@@ -94,10 +95,11 @@ class EngineSource:
             quorum = Quorum.QUORATE if quorate else Quorum.INQUORATE
             said = (cluster, local_id, quorum, two_node)
             last = self._last
-            asked_more = two_node or self._every_address
-            if last is not None and last[0] is entries and last[1] == said and not asked_more:
+            if last is not None and last[0] is entries and last[1] == said:
                 return last[2]
-            self._take_in(entries, two_node=two_node, asked_more=asked_more)
+            fencing_counts = two_node or not _majority(entries)
+            asked_more = fencing_counts or self._every_address
+            self._take_in(entries, fencing_counts=fencing_counts, asked_more=asked_more)
         membership = Membership(
             cluster=cluster,
             local_id=local_id,
@@ -109,7 +111,7 @@ class EngineSource:
                 sorted([one for one in self._read if type(one) is Absentee], key=_id_of)
             ),
         )
-        self._last = (entries, said, membership)
+        self._last = None if asked_more else (entries, said, membership)
         return membership
 
     def reply_shutdown(self, yes: bool) -> None:  # noqa: FBT001 - the answer itself
@@ -121,7 +123,9 @@ class EngineSource:
         self._lost = True
         self._client.disconnect()
 
-    def _take_in(self, entries: tuple[NodeEntry, ...], *, two_node: bool, asked_more: bool) -> None:
+    def _take_in(
+        self, entries: tuple[NodeEntry, ...], *, fencing_counts: bool, asked_more: bool
+    ) -> None:
         """Make members and absentees of the entries that are other ones than the last time."""
         if asked_more:  # what does not stand in the entries: who was fenced, other interfaces
             self._entries, self._read = (), []
@@ -130,7 +134,7 @@ class EngineSource:
         self._read[start:before_end] = [
             self._member(each)
             if each.state is NodeState.MEMBER
-            else self._absentee(each, before.get(each.node_id), two_node=two_node)
+            else self._absentee(each, before.get(each.node_id), fencing_counts=fencing_counts)
             for each in entries[start:now_end]
         ]
         self._entries = entries
@@ -153,8 +157,10 @@ class EngineSource:
             return (entry.address,)
         return tuple(dict.fromkeys(self._client.get_node_addrs(entry.node_id)))
 
-    def _absentee(self, entry: NodeEntry, before: Absentee | None, *, two_node: bool) -> Absentee:
-        if two_node and entry.node_id != QDISK_LISTED_ID:
+    def _absentee(
+        self, entry: NodeEntry, before: Absentee | None, *, fencing_counts: bool
+    ) -> Absentee:
+        if fencing_counts and entry.node_id != QDISK_LISTED_ID:
             fenced = self._client.get_fence_info(entry.node_id).fenced
             return Absentee(id=entry.node_id, name=entry.name, fenced=fenced)
         # Its entry may be another one for nothing but a stale address.
@@ -182,6 +188,11 @@ class EngineSource:
             raise ManagerGoneError(error.code, error.strerror) from error
         except CmanError as error:
             raise OSError(error.code, error.strerror) from error
+
+
+def _majority(entries: tuple[NodeEntry, ...]) -> bool:
+    here = [one.state is NodeState.MEMBER for one in entries if one.node_id != QDISK_LISTED_ID]
+    return 2 * sum(here) > len(here)
 
 
 def engine_connect(

@@ -34,6 +34,7 @@ class NodeConfig:
     id: int
     """Any positive 32-bit number, over 254 too."""
     name: str
+    """Empty where the configuration gives none."""
     addresses: tuple[str, ...]
     """Numeric, IPv4 or IPv6, the first interface first; empty: a host whose address cman does not
     know."""
@@ -106,6 +107,11 @@ class Topology:
         )
 
     @property
+    def called(self) -> tuple[str, ...]:
+        """What the nodes are called in a table: a node without a name by its id."""
+        return tuple(node.name or f"node{node.id}" for node in self.nodes)
+
+    @property
     def ids(self) -> tuple[int, ...]:
         """All node ids, sorted."""
         return tuple(node.id for node in self.nodes)
@@ -121,8 +127,8 @@ def _node_problems(node: NodeConfig, where: str) -> list[str]:
     problems = []
     if not 1 <= node.id <= _MAX_ID:
         problems.append(f"{where}.id: {node.id} is not 1..{_MAX_ID}")
-    if not 1 <= _length(node.name) <= NODE_NAME_MAX_BYTES or "\0" in node.name:
-        problems.append(f"{where}.name: not 1..{NODE_NAME_MAX_BYTES} bytes without NUL")
+    if _length(node.name) > NODE_NAME_MAX_BYTES or "\0" in node.name:
+        problems.append(f"{where}.name: not 0..{NODE_NAME_MAX_BYTES} bytes without NUL")
     if not 0 <= node.votes <= _MAX_VOTES:
         problems.append(f"{where}.votes: {node.votes} is not 0..{_MAX_VOTES}")
     problems += address_problems(node.addresses, where)

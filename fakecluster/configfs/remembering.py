@@ -19,7 +19,7 @@ class RememberingTree:
     A simulation spends nearly all its time in readings that find what the last one found. Where
     nobody watches the reading calls or lets them fail, the answer is known: the same Tables while
     nothing was changed at all, else the same entries but for those that were. Anything out of the
-    ordinary is left to the tree: half-made nodes, attributes, another cluster, no configfs.
+    ordinary is left to the tree: half-made nodes, num 0, attributes, another cluster, no configfs.
     """
 
     def __init__(self, tree: NodeTree, model: ConfigfsModel) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from fakecluster.cman.topology import Topology
 from fakecluster.explore.draw import Draw
 from fakecluster.scenario.model import Arg, Deed
+from o2cbd.core.rules import Rules
 
 LONGEST_US = 30_000_000
 """The longest a fault of an episode lasts."""
@@ -15,9 +16,13 @@ LONGEST_US = 30_000_000
 class Cast:
     """The cluster as one episode sees it; notes what is done."""
 
-    def __init__(self, draw: Draw, topology: Topology, at_us: int, deeds: list[Deed]) -> None:
+    def __init__(
+        self, draw: Draw, topology: Topology, rules: Rules, at_us: int, deeds: list[Deed]
+    ) -> None:
         self.draw = draw
         self.topology = topology
+        self.rules = rules
+        """Everybody's at first."""
         self._at_us = at_us
         self._deeds = deeds
 
@@ -31,7 +36,11 @@ class Cast:
 
     def name(self) -> str:
         """Return the name of some node."""
-        return self.draw.pick(self.topology.nodes).name
+        return self.draw.pick(self.topology.called)
+
+    def victim(self) -> tuple[int, str]:
+        """Return the id of some node, and its name."""
+        return self.draw.pick(tuple(zip(self.topology.ids, self.topology.called, strict=True)))
 
     def address(self) -> str:
         """Return an IPv4 address: a free one, or one that some node was configured with."""
@@ -46,7 +55,7 @@ class Cast:
 
     def after(self, span_us: int) -> Cast:
         """Return the same cast so much later."""
-        return Cast(self.draw, self.topology, self._at_us + span_us, self._deeds)
+        return Cast(self.draw, self.topology, self.rules, self._at_us + span_us, self._deeds)
 
     def do(self, verb: str, **args: Arg) -> None:
         """Note a deed."""

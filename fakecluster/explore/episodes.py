@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Final
 
 from fakecluster.explore.cast import Cast
-from fakecluster.explore.settings import draw_rules
+from fakecluster.explore.settings import redraw_rules
 from fakecluster.explore.topologies import ODD_NAMES
 
 Episode = Callable[[Cast], None]
@@ -20,6 +20,8 @@ _CALLS = ("mkdir", "rmdir", "write:num", "write:ipv4_port", "write:ipv4_address"
 _READS = ("scandir", "open", "read", "read:num", "read:local")
 _ERRNOS = ("EBUSY", "EEXIST", "EIO", "EINTR", "ENOSPC", "EINVAL", "EACCES", "ENOENT", "ENOMEM")
 _READ_ERRNOS = ("EIO", "EINTR", "EACCES", "ENOENT", "ENOMEM", "ENODEV")
+_NOTICED_US = 3_000_000
+"""After so long a death is noticed, mostly."""
 _MANAGER_ERRNOS = ("EIO", "EINVAL", "ENOMEM", "ENOENT", "EAGAIN")
 
 
@@ -84,6 +86,26 @@ def _partition(cast: Cast) -> None:
     cast.later().maybe("heal")
 
 
+def _scatter(cast: Cast) -> None:
+    """All are alone, or in pairs, and find each other again; once or a few times."""
+    for _ in range(cast.draw.between(1, 3)):
+        ids, size = cast.topology.ids, cast.draw.between(1, 2)
+        groups = [ids[at : at + size] for at in range(0, len(ids), size)]
+        cast.do("partition", groups="/".join(",".join(map(str, group)) for group in groups))
+        cast = cast.after(_NOTICED_US).later(10_000_000)
+        cast.do("heal")
+        cast = cast.later(2_000_000)
+
+
+def _expected(cast: Cast) -> None:
+    """Who is left of a cluster, or each part of it, is told to go on."""
+    cast.draw.pick((_power, _partition, _partition, _isolate))(cast)
+    cast = cast.after(_NOTICED_US).later(10_000_000)
+    for node in cast.nodes()[:2]:
+        cast.do("expected", node=node, votes=cast.draw.between(1, 3))
+        cast = cast.later(5_000_000)
+
+
 def _isolate(cast: Cast) -> None:
     cast.do("isolate", node=cast.node())
     cast.later().maybe("heal")
@@ -125,13 +147,13 @@ def _mount(cast: Cast) -> None:
 
 
 def _pin(cast: Cast) -> None:
-    node, victim = cast.node(), cast.draw.pick(cast.topology.nodes)
-    cast.do("pin", node=node, name=victim.name)
+    node, (victim, name) = cast.node(), cast.victim()
+    cast.do("pin", node=node, name=name)
     gone = cast.later(2_000_000)
-    gone.do("kill", node=victim.id)
+    gone.do("kill", node=victim)
     if cast.draw.chance(2):
-        gone.later().do("start", node=victim.id)
-    gone.later().maybe("unpin", node=node, name=victim.name)
+        gone.later().do("start", node=victim)
+    gone.later().maybe("unpin", node=node, name=name)
 
 
 def _address(cast: Cast) -> None:
@@ -185,7 +207,7 @@ def _rename(cast: Cast) -> None:
 
 def _rename_cluster(cast: Cast) -> None:
     """All managers are stopped, renamed and started: their name is fixed while they run."""
-    for name in (cast.draw.pick(("o3", "not alnum", "x" * 15)), "o2"):
+    for name in (cast.draw.pick(("o3", "not alnum", "x" * 15)), cast.topology.cluster):
         for node in cast.topology.ids:
             cast.do("cman-crash", node=node)
         cast.do("rename-cluster", name=name)
@@ -283,15 +305,15 @@ def _semaphore(cast: Cast) -> None:
 
 def _rules(cast: Cast) -> None:
     node = cast.node()
-    cast.do("set-rules", node=node, rules=draw_rules(cast.draw, cast.topology))
+    cast.do("set-rules", node=node, rules=redraw_rules(cast.draw, cast.topology, cast.rules))
     cast.later(3_000_000).do("daemon-restart", node=node)
 
 
 def _forget(cast: Cast) -> None:
-    victim = cast.draw.pick(cast.topology.nodes)
+    victim, name = cast.victim()
     if cast.draw.chance(2):
-        cast.do("kill", node=victim.id)
-    cast.later().do("forget", node=cast.node(), name=victim.name)
+        cast.do("kill", node=victim)
+    cast.later().do("forget", node=cast.node(), name=name)
 
 
 def _fence(cast: Cast) -> None:
@@ -328,6 +350,8 @@ KINDS: Final[Mapping[str, Episode]] = MappingProxyType(
         "daemon": _daemon,
         "crash": _crash,
         "partition": _partition,
+        "scatter": _scatter,
+        "expected": _expected,
         "isolate": _isolate,
         "ring": _ring,
         "one-way": _one_way,

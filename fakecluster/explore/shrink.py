@@ -124,6 +124,7 @@ def _plainer(scenario: Scenario) -> Iterator[Scenario]:
     yield replace(scenario, rules=usual)
     yield replace(scenario, rules=replace(rules, attributes=usual.attributes))
     yield replace(scenario, rules=replace(rules, cluster=None))
+    yield replace(scenario, rules=replace(rules, o2cb_name=None))
     yield replace(scenario, rules=replace(rules, removals=usual.removals))
     yield replace(scenario, rules=replace(rules, table=usual.table))
     quick = Timings(token_ms=1000, consensus_ms=1200)

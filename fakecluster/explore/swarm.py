@@ -10,15 +10,23 @@ from fakecluster.explore.episodes import KINDS, RARE_KINDS
 from fakecluster.explore.settings import draw_rules
 from fakecluster.explore.topologies import draw_dead_threshold, draw_timings, draw_topology
 from fakecluster.scenario.model import SECOND_US, Deed, Scenario
+from o2cbd.core.model import DEFAULT_PORT
+from o2cbd.core.rules import Rules
 
 _RARE_ONE_IN = 8
+_LEGACY_ONE_IN = 20
 _FEW_NODES = 8
 
 
 def draw_scenario(seed: int) -> Scenario:
     """Return the scenario of a seed: always the same one."""
     topology = draw_topology(seed)
-    deeds = [*_beginning(Draw(seed, "beginning"), topology), *_middle(seed, topology)]
+    rules = draw_rules(Draw(seed, "rules"), topology)
+    deeds = [
+        *_legacy(Draw(seed, "legacy"), topology, rules),
+        *_beginning(Draw(seed, "beginning"), topology, rules),
+        *_middle(seed, topology, rules),
+    ]
     # Sorted by time alone: what is done at one moment keeps its order.
     deeds.sort(key=lambda deed: deed.at_us)
     ending = Draw(seed, "ending")
@@ -29,7 +37,7 @@ def draw_scenario(seed: int) -> Scenario:
         seed=seed,
         topology=topology,
         timings=draw_timings(seed),
-        rules=draw_rules(Draw(seed, "rules"), topology),
+        rules=rules,
         dead_threshold=draw_dead_threshold(seed),
         depth=Draw(seed, "depth").weighted(((7, Depth.INTERFACES), (1, Depth.ADAPTERS))),
         deeds=tuple(deeds),
@@ -51,13 +59,32 @@ def draw_kinds(seed: int) -> tuple[str, ...]:
     return tuple(found) or (draw.pick(kinds),)
 
 
-def _beginning(draw: Draw, topology: Topology) -> list[Deed]:
+def _legacy(draw: Draw, topology: Topology, rules: Rules) -> list[Deed]:
+    """Let kernels have tables already: those of ocfs2-tools, which counts nodes from 0."""
+    deeds: list[Deed] = []
+    if not draw.chance(_LEGACY_ONE_IN):
+        return deeds
+    cast = Cast(draw, topology, rules, 0, deeds)
+    for host in topology.ids:
+        cast.do("boot", node=host)
+        for num, (node, name) in enumerate(zip(topology.nodes, topology.called, strict=True)):
+            values: dict[str, int | str] = {"num": num, "address": f"10.0.0.{num + 1}"}
+            if node.addresses and ":" not in node.addresses[0]:
+                values["address"] = node.addresses[0]
+            own = node.id == host
+            cast.do("place-node", node=host, name=name, port=DEFAULT_PORT, local=own, **values)
+        if draw.chance(3):
+            cast.do("mount", node=host)
+    return deeds
+
+
+def _beginning(draw: Draw, topology: Topology, rules: Rules) -> list[Deed]:
     """Start the hosts: all at once, one after the other, daemons before managers, some never."""
     deeds: list[Deed] = []
     at_us = 0
     gap_us = draw.weighted(((3, 0), (2, 1_000_000), (1, 10_000_000)))
     for node_id in draw.some(topology.ids, least=max(1, len(topology.ids) - 1)):
-        cast = Cast(draw, topology, at_us, deeds)
+        cast = Cast(draw, topology, rules, at_us, deeds)
         if draw.chance(6):
             cast.do("boot", node=node_id)
             cast.do("daemon-start", node=node_id)
@@ -68,7 +95,7 @@ def _beginning(draw: Draw, topology: Topology) -> list[Deed]:
     return deeds
 
 
-def _middle(seed: int, topology: Topology) -> list[Deed]:
+def _middle(seed: int, topology: Topology, rules: Rules) -> list[Deed]:
     draw = Draw(seed, "episodes")
     kinds = draw_kinds(seed)
     few = len(topology.ids) <= _FEW_NODES
@@ -78,5 +105,5 @@ def _middle(seed: int, topology: Topology) -> list[Deed]:
     at_us = 8 * SECOND_US if draw.chance(4, times=3) else 0
     for _ in range(count):
         at_us += draw.span_us(16 * SECOND_US)
-        KINDS[draw.pick(kinds)](Cast(draw, topology, at_us, deeds))
+        KINDS[draw.pick(kinds)](Cast(draw, topology, rules, at_us, deeds))
     return deeds

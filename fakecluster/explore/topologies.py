@@ -15,6 +15,12 @@ _LARGE = (12, 16, 24)
 _ODD_ONE_IN = 3
 """So often a cluster has odd nodes at all."""
 
+_ODD_CLUSTER_ONE_IN = 16
+_FROM_1000_ONE_IN = 16
+_NAMELESS_ONE_IN = 30
+
+ODD_CLUSTERS = ("my-cluster", "web_1", "a b", "späth")
+"""Names that OCFS2 does not take."""
 ODD_NAMES = ("x" * 64, "x" * 65, "..", "a b", "tab\there", "späth", "sl/ash", "-n")
 
 
@@ -28,16 +34,20 @@ def draw_topology(seed: int) -> Topology:
         for _ in range(draw.between(1, 2)):
             index = draw.below(count)
             nodes[index] = draw.pick(ODDITIES)(draw, nodes, index)
+    if draw.chance(_FROM_1000_ONE_IN):
+        nodes = [replace(node, id=999 + node.id) for node in nodes]
+    if draw.chance(_NAMELESS_ONE_IN):
+        nodes = [replace(node, name="") for node in nodes]
     two_node = len({node.id for node in nodes}) == 2 and draw.chance(2)
     disk = None
-    if not two_node and draw.chance(8):
+    if not two_node and draw.chance(6):
         disk = QuorumDisk(
             name=draw.pick(("/dev/qdisk0", "label")),
             votes=draw.between(1, 2),
             polled=draw.chance(2),
         )
     topology = Topology(
-        cluster="o2",
+        cluster=draw.pick(ODD_CLUSTERS) if draw.chance(_ODD_CLUSTER_ONE_IN) else "o2",
         nodes=tuple(nodes),
         two_node=two_node,
         qdisk=disk,
@@ -98,6 +108,10 @@ def _odd_name(draw: Draw, nodes: list[NodeConfig], index: int) -> NodeConfig:
     return replace(nodes[index], name=draw.pick(ODD_NAMES))
 
 
+def _nameless(_draw: Draw, nodes: list[NodeConfig], index: int) -> NodeConfig:
+    return replace(nodes[index], name="")
+
+
 def _name_of_another(draw: Draw, nodes: list[NodeConfig], index: int) -> NodeConfig:
     return replace(nodes[index], name=draw.pick(nodes).name)
 
@@ -115,6 +129,7 @@ ODDITIES: tuple[Oddity, ...] = (
     _zero_address,
     _address_of_another,
     _odd_name,
+    _nameless,
     _name_of_another,
     _votes,
 )

@@ -7,8 +7,10 @@ from typing import Any
 
 from fakecluster.cman.topology import address_problems
 from fakecluster.toml_table import TomlTable
-from o2cbd.core.model import DEFAULT_PORT
+from o2cbd.core.model import DEFAULT_PORT, MAX_NUM
 from o2cbd.core.rules import (
+    SECOND_US,
+    MajorityRule,
     NodeOverride,
     QuorumRule,
     RemovalRules,
@@ -18,8 +20,11 @@ from o2cbd.core.rules import (
     TwoNodeRule,
 )
 
-RULES_KEYS = ("cluster", "scope", "port", "quorum", "two_node", "attributes", "nodes")
-_OVERRIDE_KEYS = ("name", "address", "port")
+RULES_KEYS = (
+    *("cluster", "o2cb_name", "scope", "port", "num_offset"),
+    *("quorum", "two_node", "majority", "settle_us", "attributes", "nodes"),
+)
+_OVERRIDE_KEYS = ("name", "address", "port", "num")
 _MAX_PORT = 65535
 
 
@@ -34,9 +39,11 @@ def read_rules(table: TomlTable | None) -> Rules:
         attributes = {}
     return Rules(
         cluster=table.text("cluster", "") or None,
+        o2cb_name=table.text("o2cb_name", "") or None,
         table=TableRules(
             scope=Scope(table.word("scope", "members", [one.value for one in Scope])),
             port=_port(table) or DEFAULT_PORT,
+            num_offset=table.number("num_offset", 0) or 0,
             nodes=MappingProxyType(dict(overrides)),
         ),
         removals=RemovalRules(
@@ -44,6 +51,10 @@ def read_rules(table: TomlTable | None) -> Rules:
             two_node=TwoNodeRule(
                 table.word("two_node", "wait", [one.value for one in TwoNodeRule])
             ),
+            majority=MajorityRule(
+                table.word("majority", "require", [one.value for one in MajorityRule])
+            ),
+            settle_us=table.count("settle_us", SECOND_US),
         ),
         attributes=MappingProxyType(attributes),
     )
@@ -56,7 +67,10 @@ def _override(table: TomlTable) -> tuple[str, NodeOverride]:
     address = table.text("address", "") or None
     if address is not None and address_problems((address,), ""):
         table.complain("address", f"{address!r} is no numeric address")
-    return name, NodeOverride(address=address, port=_port(table))
+    num = table.number("num", None)
+    if num is not None and not 0 <= num <= MAX_NUM:
+        table.complain("num", f"{num} is not 0..{MAX_NUM}")
+    return name, NodeOverride(address=address, port=_port(table), num=num)
 
 
 def _port(table: TomlTable) -> int | None:
@@ -69,24 +83,8 @@ def _port(table: TomlTable) -> int | None:
 
 def rules_fields(rules: Rules) -> dict[str, Any]:
     """Return what is not as usual, in the file's words."""
-    usual = Rules()
-    found: dict[str, Any] = {
-        "cluster": rules.cluster,
-        "scope": rules.table.scope.value,
-        "port": rules.table.port,
-        "quorum": rules.removals.quorum.value,
-        "two_node": rules.removals.two_node.value,
-        "attributes": dict(sorted(rules.attributes.items())),
-    }
-    same: dict[str, Any] = {
-        "cluster": usual.cluster,
-        "scope": usual.table.scope.value,
-        "port": usual.table.port,
-        "quorum": usual.removals.quorum.value,
-        "two_node": usual.removals.two_node.value,
-        "attributes": {},
-    }
-    fields = {name: value for name, value in found.items() if value != same[name]}
+    usual = _plain_fields(Rules())
+    fields = {name: value for name, value in _plain_fields(rules).items() if value != usual[name]}
     if rules.table.nodes:
         fields["nodes"] = [
             {"name": name, **_override_fields(override)}
@@ -95,6 +93,21 @@ def rules_fields(rules: Rules) -> dict[str, Any]:
     return fields
 
 
+def _plain_fields(rules: Rules) -> dict[str, Any]:
+    return {
+        "cluster": rules.cluster,
+        "o2cb_name": rules.o2cb_name,
+        "scope": rules.table.scope.value,
+        "port": rules.table.port,
+        "num_offset": rules.table.num_offset,
+        "quorum": rules.removals.quorum.value,
+        "two_node": rules.removals.two_node.value,
+        "majority": rules.removals.majority.value,
+        "settle_us": rules.removals.settle_us,
+        "attributes": dict(sorted(rules.attributes.items())),
+    }
+
+
 def _override_fields(override: NodeOverride) -> dict[str, Any]:
-    both = {"address": override.address, "port": override.port}
-    return {name: value for name, value in both.items() if value is not None}
+    every = {"address": override.address, "port": override.port, "num": override.num}
+    return {name: value for name, value in every.items() if value is not None}

@@ -125,6 +125,7 @@ class CmanSource:
         with self._call("cman_get_extra_info"):
             flags = self._handle.get_extra_flags()
         two_node = bool(flags & cman.EXTRA_FLAG_2NODE)
+        fencing_counts = two_node or not _majority(nodes)
         return Membership(
             cluster=identity.cluster,
             local_id=identity.local_id,
@@ -135,7 +136,7 @@ class CmanSource:
                 Absentee(
                     id=node.nodeid,
                     name=_text(node.name),
-                    fenced=two_node and self._fenced(node.nodeid),
+                    fenced=fencing_counts and self._fenced(node.nodeid),
                 )
                 for node in nodes
                 if not node.member
@@ -270,6 +271,12 @@ class CmanSource:
             raise
         except OSError:
             return False
+
+
+def _majority(nodes: Sequence[NodeRecord]) -> bool:
+    """True where more than half of the nodes are members: then fencing need not be asked for."""
+    here = [bool(node.member) for node in nodes if node.nodeid != QUORUM_DISK_ID]
+    return 2 * sum(here) > len(here)
 
 
 def connect_cman(

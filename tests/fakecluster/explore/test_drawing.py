@@ -15,6 +15,7 @@ from fakecluster.explore.topologies import ODDITIES, draw_topology
 from fakecluster.scenario.file import scenario_text
 from fakecluster.scenario.model import Deed
 from fakecluster.scenario.verbs import VERBS
+from o2cbd.core.rules import Rules
 
 SEEDS = range(400)
 
@@ -63,7 +64,7 @@ def test_every_kind_of_episode_does_something_known_in_time(kind: str) -> None:
     deeds: list[Deed] = []
     topology = Topology.of(3)
     for seed in range(20):
-        KINDS[kind](Cast(Draw(seed, kind), topology, 1000, deeds))
+        KINDS[kind](Cast(Draw(seed, kind), topology, Rules(), 1000, deeds))
     assert deeds
     for deed in deeds:
         verb = VERBS[deed.verb]

@@ -326,11 +326,18 @@ def test_two_node_mode_is_told_and_fencing_asked_for_the_absent_only() -> None:
     assert cman.calls.count("cman_get_fenceinfo") == 1
 
 
-def test_fencing_is_not_asked_for_where_quorum_decides() -> None:
-    cman = FakeCman([node(1), node(2, member=False)])
+def test_fencing_is_not_asked_for_where_a_majority_decides() -> None:
+    cman = FakeCman([node(1), node(2, member=False), node(3)])
     cman.fenced[2] = FenceRecord(fenced=1, time_s=1_700_000_000)
     assert connect(cman).snapshot().absentees == (Absentee(id=2, name="n2", fenced=False),)
     assert "cman_get_fenceinfo" not in cman.calls
+
+
+def test_fencing_is_asked_for_where_half_of_the_nodes_are_members() -> None:
+    """The quorum disk's vote is no node's."""
+    cman = FakeCman([node(0, "/dev/qdisk0"), node(1), node(2, member=False)])
+    cman.fenced[2] = FenceRecord(fenced=1, time_s=1_700_000_000)
+    assert connect(cman).snapshot().absentees == (Absentee(id=2, name="n2", fenced=True),)
 
 
 def test_a_refused_fence_question_vouches_for_nothing() -> None:
