@@ -165,6 +165,11 @@ class EngineHandle:
         with self._request("cman_get_extra_info") as client:
             return client.get_extra_info().flags
 
+    def get_node_votes(self, nodeid: int) -> int:
+        """EINVAL for an unknown id."""
+        with self._request("cman_get_node_extra") as client:
+            return client.get_node_extra(nodeid).votes
+
     def is_quorate(self) -> int:
         """1 or 0."""
         with self._request("cman_is_quorate") as client:

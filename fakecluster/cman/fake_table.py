@@ -65,6 +65,7 @@ class FakeCman:
         self.interfaces: dict[int, Sequence[str]] = {}
         """What `get_node_addrs` gives, where it is not the address in the list."""
         self.fenced: dict[int, FenceRecord] = {}
+        self.votes: dict[int, int] = {}
         self.late_nodes: deque[Sequence[NodeRecord]] = deque()
         """Nodes that are in the list only after it has been counted, a count each."""
         self.old_memory = False
@@ -226,6 +227,13 @@ class FakeHandle:
         """Answered always."""
         self._ask("cman_get_extra_info")
         return self._cman.extra_flags
+
+    def get_node_votes(self, nodeid: int) -> int:
+        """1 where nothing else was said; EINVAL for an unknown id."""
+        self._ask("cman_get_node_extra")
+        if all(record.nodeid != nodeid for record in self._cman.nodes):
+            raise CmanError(errno.EINVAL, "cman_get_node_extra")
+        return self._cman.votes.get(nodeid, 1)
 
     def is_quorate(self) -> int:
         """Answered always."""

@@ -59,6 +59,7 @@ class EngineSource:
         self._identity: tuple[str, int] | None = None
         """The cluster's name and our id, read once, as the real source does."""
         self._entries: tuple[NodeEntry, ...] = ()
+        self._away = False
         self._read: list[Member | Absentee] = []
         """What was made of each of the entries, in their order."""
         self._last: tuple[tuple[NodeEntry, ...], _Said, Membership] | None = None
@@ -129,6 +130,10 @@ class EngineSource:
         """Make members and absentees of the entries that are other ones than the last time."""
         if asked_more:  # what does not stand in the entries: who was fenced, other interfaces
             self._entries, self._read = (), []
+        away = any(one.state is not NodeState.MEMBER for one in entries)
+        if away is not self._away:  # votes are given while a node is away
+            self._away = away
+            self._entries, self._read = (), []
         start, before_end, now_end = gap(self._entries, entries)
         before = {one.id: one for one in self._read[start:before_end] if type(one) is Absentee}
         self._read[start:before_end] = [
@@ -145,6 +150,7 @@ class EngineSource:
             name=entry.name,
             incarnation=entry.incarnation,
             addresses=self._addresses(entry),
+            votes=entry.votes if self._away and entry.node_id != QDISK_LISTED_ID else None,
         )
 
     def _addresses(self, entry: NodeEntry) -> tuple[str, ...]:
@@ -162,11 +168,13 @@ class EngineSource:
     ) -> Absentee:
         if fencing_counts and entry.node_id != QDISK_LISTED_ID:
             fenced = self._client.get_fence_info(entry.node_id).fenced
-            return Absentee(id=entry.node_id, name=entry.name, fenced=fenced)
+            return Absentee(id=entry.node_id, name=entry.name, votes=entry.votes, fenced=fenced)
         # Its entry may be another one for nothing but a stale address.
-        if before is not None and before.name == entry.name and not before.fenced:
+        votes = None if entry.node_id == QDISK_LISTED_ID else entry.votes
+        known = (entry.name, votes, False)
+        if before is not None and (before.name, before.votes, before.fenced) == known:
             return before
-        return Absentee(id=entry.node_id, name=entry.name)
+        return Absentee(id=entry.node_id, name=entry.name, votes=votes)
 
     def _take(self, delivery: Delivery) -> None:
         if isinstance(delivery, CmanNotice):
@@ -191,8 +199,9 @@ class EngineSource:
 
 
 def _majority(entries: tuple[NodeEntry, ...]) -> bool:
-    here = [one.state is NodeState.MEMBER for one in entries if one.node_id != QDISK_LISTED_ID]
-    return 2 * sum(here) > len(here)
+    nodes = [one for one in entries if one.node_id != QDISK_LISTED_ID]
+    here = [one.votes for one in nodes if one.state is NodeState.MEMBER]
+    return len(here) == len(nodes) or 2 * sum(here) > sum(one.votes for one in nodes)
 
 
 def engine_connect(

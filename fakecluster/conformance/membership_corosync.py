@@ -23,7 +23,6 @@ from o2cbd.membership.libcorosync_table import CorosyncError, CorosyncTable
 COROSYNC: Final = Dialect(
     not_running=errno.ECONNREFUSED,
     lists_addresses=True,
-    votes=1,
     delivers_after_death=False,
     says_removed=False,
 )

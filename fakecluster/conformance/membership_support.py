@@ -28,7 +28,7 @@ class Dialect:
     """Who connects where one was killed gets this."""
     lists_addresses: bool = False
     """Absentees have the addresses that are configured; cman shows another node's there."""
-    votes: int | None = None
+    votes: int | None = 1
     """Those of a node of which nothing else is configured; cman's node list has none."""
     delivers_after_death: bool = True
     """What was not taken before the manager's death is delivered after it; corosync's events are

@@ -8,9 +8,9 @@ stream when a signal interrupts it), in a process that ignores SIGPIPE, as Pytho
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from o2cbd.calls import CallBoard
@@ -125,17 +125,19 @@ class CmanSource:
         with self._call("cman_get_extra_info"):
             flags = self._handle.get_extra_flags()
         two_node = bool(flags & cman.EXTRA_FLAG_2NODE)
-        fencing_counts = two_node or not _majority(nodes)
+        votes = self._votes(nodes)
+        fencing_counts = two_node or not _majority(nodes, votes)
         return Membership(
             cluster=identity.cluster,
             local_id=identity.local_id,
             quorum=Quorum.QUORATE if quorate else Quorum.INQUORATE,
             two_node=two_node,
-            members=self._believe_members([node for node in nodes if node.member]),
+            members=self._believe_members([node for node in nodes if node.member], votes),
             absentees=tuple(
                 Absentee(
                     id=node.nodeid,
                     name=_text(node.name),
+                    votes=votes.get(node.nodeid),
                     fenced=fencing_counts and self._fenced(node.nodeid),
                 )
                 for node in nodes
@@ -206,7 +208,25 @@ class CmanSource:
                 return sorted(nodes, key=lambda node: node.nodeid)
         raise cman.CmanError(errno.EINVAL, "cman_get_nodes")
 
-    def _believe_members(self, nodes: list[NodeRecord]) -> tuple[Member, ...]:
+    def _votes(self, nodes: list[NodeRecord]) -> dict[int, int]:
+        """Ask for everybody's votes while a node is away: they decide whether its entry may go."""
+        real = [node for node in nodes if node.nodeid != QUORUM_DISK_ID]
+        votes: dict[int, int] = {}
+        if all(node.member for node in real):
+            return votes
+        for node in real:
+            try:
+                with self._call("cman_get_node_extra"):
+                    votes[node.nodeid] = self._handle.get_node_votes(node.nodeid)
+            except OSError as error:
+                # cman forgot the node since the list was read; its state change is on the way.
+                if error.errno != errno.EINVAL:
+                    raise
+        return votes
+
+    def _believe_members(
+        self, nodes: list[NodeRecord], votes: Mapping[int, int]
+    ) -> tuple[Member, ...]:
         """Turn records into members, those that read as they did before into the same ones."""
         before, self._members = self._members, {}
         members = []
@@ -219,6 +239,8 @@ class CmanSource:
                     incarnation=node.incarnation,
                     addresses=self._addresses(node),
                 )
+            if member.votes != votes.get(node.nodeid):
+                member = replace(member, votes=votes.get(node.nodeid))
             # Interfaces that the record does not show are asked for each time.
             if _has_ipv4(member.addresses[:1]) and not self._every_address:
                 self._members[node] = member
@@ -273,10 +295,10 @@ class CmanSource:
             return False
 
 
-def _majority(nodes: Sequence[NodeRecord]) -> bool:
-    """True where more than half of the nodes are members: then fencing need not be asked for."""
-    here = [bool(node.member) for node in nodes if node.nodeid != QUORUM_DISK_ID]
-    return 2 * sum(here) > len(here)
+def _majority(nodes: Sequence[NodeRecord], votes: Mapping[int, int]) -> bool:
+    """True where members have more than half of the votes: then fencing need not be asked for."""
+    here = sum(votes.get(node.nodeid, 0) for node in nodes if node.member)
+    return not votes or 2 * here > sum(votes.values())
 
 
 def connect_cman(

@@ -40,6 +40,7 @@ _FUNCTIONS: Final = (
     "cman_get_node_count",
     "cman_get_nodes",
     "cman_get_node",
+    "cman_get_node_extra",
     "cman_get_node_addrs",
     "cman_get_cluster",
     "cman_get_extra_info",
@@ -183,6 +184,13 @@ class _Handle:
             raise CmanError(errno.EMSGSIZE, "cman_get_extra_info")
         flags: int = info.ei_flags
         return flags
+
+    def get_node_votes(self, nodeid: int) -> int:
+        """Declared in the table."""
+        extra = ffi.new("cman_node_extra_t *")
+        self._call("cman_get_node_extra", _c_int(nodeid), extra)
+        votes: int = extra.cnx_votes
+        return votes
 
     def is_quorate(self) -> int:
         """Declared in the table."""

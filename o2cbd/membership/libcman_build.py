@@ -50,6 +50,14 @@ typedef struct {
     char ei_addresses[1];
 } cman_extra_info_t;
 
+typedef struct {
+    int cnx_nodeid;
+    int cnx_state;
+    int cnx_votes;
+    int cnx_expected_votes;
+    int cnx_leave_reason;
+} cman_node_extra_t;
+
 cman_handle_t cman_init(void *privdata);
 int cman_finish(cman_handle_t handle);
 int cman_start_notification(cman_handle_t handle, cman_callback_t callback);
@@ -58,6 +66,7 @@ int cman_dispatch(cman_handle_t handle, int flags);
 int cman_get_node_count(cman_handle_t handle);
 int cman_get_nodes(cman_handle_t handle, int maxnodes, int *retnodes, cman_node_t *nodes);
 int cman_get_node(cman_handle_t handle, int nodeid, cman_node_t *node);
+int cman_get_node_extra(cman_handle_t handle, int nodeid, cman_node_extra_t *extra);
 int cman_get_node_addrs(cman_handle_t handle, int nodeid, int max_addrs, int *num_addrs,
                         cman_node_address_t *addrs);
 int cman_get_cluster(cman_handle_t handle, cman_cluster_t *clinfo);

@@ -119,6 +119,10 @@ class LibcmanHandle(Protocol):
         """Look one node up by id; ENOENT: unknown, or before cman's first transition."""
         ...
 
+    def get_node_votes(self, nodeid: int) -> int:
+        """Return cnx_votes of `cman_get_node_extra`; EINVAL: unknown."""
+        ...
+
     def get_node_addrs(self, nodeid: int) -> tuple[tuple[int, bytes], ...]:
         """Return (length, sockaddr) of each interface of a member; none for a non-member."""
         ...

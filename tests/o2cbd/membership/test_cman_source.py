@@ -176,16 +176,17 @@ def test_what_the_callback_raises_does_not_vanish() -> None:
 
 def test_a_snapshot_holds_all_that_cman_says() -> None:
     cman = FakeCman([node(1), node(2, incarnation=12), node(3, member=False)], local_id=2)
+    cman.votes[3] = 7
     assert connect(cman).snapshot() == Membership(
         cluster="alpha",
         local_id=2,
         quorum=Quorum.QUORATE,
         two_node=False,
         members=(
-            Member(id=1, name="n1", incarnation=4, addresses=("192.0.2.1",)),
-            Member(id=2, name="n2", incarnation=12, addresses=("192.0.2.2",)),
+            Member(id=1, name="n1", incarnation=4, addresses=("192.0.2.1",), votes=1),
+            Member(id=2, name="n2", incarnation=12, addresses=("192.0.2.2",), votes=1),
         ),
-        absentees=(Absentee(id=3, name="n3"),),
+        absentees=(Absentee(id=3, name="n3", votes=7),),
     )
 
 
@@ -224,7 +225,7 @@ def test_quorum_is_read_after_the_nodes() -> None:
 
 def test_the_stale_address_of_a_non_member_is_never_used() -> None:
     cman = FakeCman([node(1), node(2, address="192.0.2.1", member=False)])
-    assert connect(cman).snapshot().absentees == (Absentee(id=2, name="n2", addresses=()),)
+    assert connect(cman).snapshot().absentees == (Absentee(id=2, name="n2", addresses=(), votes=1),)
 
 
 def test_the_quorum_disk_is_a_member_without_its_stale_address() -> None:
@@ -316,20 +317,39 @@ def test_another_failure_of_the_addresses_fails_the_reading() -> None:
     assert raised.value.errno == errno.ENOMEM
 
 
+def test_votes_are_asked_for_while_a_node_is_away_and_never_of_the_disk() -> None:
+    cman = FakeCman([node(0, "/dev/qdisk0"), node(1), node(2)])
+    source = connect(cman)
+    assert [member.votes for member in source.snapshot().members] == [None, None, None]
+    assert "cman_get_node_extra" not in cman.calls
+    cman.nodes[2] = node(2, member=False)
+    cman.votes[1] = 3
+    membership = source.snapshot()
+    assert [member.votes for member in membership.members] == [None, 3]
+    assert membership.absentees == (Absentee(id=2, name="n2", votes=1),)
+    assert "cman_get_fenceinfo" not in cman.calls
+
+
+def test_node_that_cman_forgot_since_the_list_was_read_has_no_votes() -> None:
+    cman = FakeCman([node(1), node(2, member=False)])
+    cman.fail("cman_get_node_extra", errno.EINVAL)
+    assert [member.votes for member in connect(cman).snapshot().members] == [None]
+
+
 def test_two_node_mode_is_told_and_fencing_asked_for_the_absent_only() -> None:
     cman = FakeCman([node(1), node(2, member=False)])
     cman.extra_flags = EXTRA_FLAG_2NODE | 16
     cman.fenced[2] = FenceRecord(fenced=1, time_s=1_700_000_000)
     membership = connect(cman).snapshot()
     assert membership.two_node
-    assert membership.absentees == (Absentee(id=2, name="n2", fenced=True),)
+    assert membership.absentees == (Absentee(id=2, name="n2", votes=1, fenced=True),)
     assert cman.calls.count("cman_get_fenceinfo") == 1
 
 
 def test_fencing_is_not_asked_for_where_a_majority_decides() -> None:
     cman = FakeCman([node(1), node(2, member=False), node(3)])
     cman.fenced[2] = FenceRecord(fenced=1, time_s=1_700_000_000)
-    assert connect(cman).snapshot().absentees == (Absentee(id=2, name="n2", fenced=False),)
+    assert connect(cman).snapshot().absentees == (Absentee(id=2, name="n2", votes=1, fenced=False),)
     assert "cman_get_fenceinfo" not in cman.calls
 
 
@@ -337,14 +357,14 @@ def test_fencing_is_asked_for_where_half_of_the_nodes_are_members() -> None:
     """The quorum disk's vote is no node's."""
     cman = FakeCman([node(0, "/dev/qdisk0"), node(1), node(2, member=False)])
     cman.fenced[2] = FenceRecord(fenced=1, time_s=1_700_000_000)
-    assert connect(cman).snapshot().absentees == (Absentee(id=2, name="n2", fenced=True),)
+    assert connect(cman).snapshot().absentees == (Absentee(id=2, name="n2", votes=1, fenced=True),)
 
 
 def test_a_refused_fence_question_vouches_for_nothing() -> None:
     cman = FakeCman([node(1), node(2, member=False)])
     cman.extra_flags = EXTRA_FLAG_2NODE
     cman.fail("cman_get_fenceinfo", errno.EINVAL)
-    assert connect(cman).snapshot().absentees == (Absentee(id=2, name="n2", fenced=False),)
+    assert connect(cman).snapshot().absentees == (Absentee(id=2, name="n2", votes=1, fenced=False),)
 
 
 # -- the buffer
@@ -414,6 +434,7 @@ REQUESTS = [
     "cman_get_nodes",
     "cman_is_quorate",
     "cman_get_extra_info",
+    "cman_get_node_extra",
     "cman_get_node_addrs",
     "cman_get_fenceinfo",
 ]
@@ -538,6 +559,7 @@ def test_every_call_is_declared_by_its_c_name() -> None:
         "cman_start_notification",
         "cman_get_fd",
         "cman_dispatch",
+        "cman_get_node_extra",
         "cman_replyto_shutdown",
         "cman_finish",
         *REQUESTS,

@@ -146,6 +146,9 @@ def a_reading(cman: Conversation) -> None:
     cman.answer(request(0x07), event(1, 1) + reply(0x07, 4, NODES))
     cman.answer(request(0x05), reply(0x05, 1))
     cman.answer(request(0x92), reply(0x92, 0, EXTRA))
+    for nodeid in (1, 2, 3):
+        votes = struct.pack("=5i", nodeid, 2, nodeid, 6, 0)
+        cman.answer(request(0xC5, struct.pack("=i", nodeid)), reply(0xC5, 0, votes))
     cman.answer(request(0xBF, struct.pack("=i", 2)), reply(0xBF, 0, ADDRS))
     fence = struct.pack("=iIQ256s", 3, 2, 1_700_000_000, b"fence_x")
     cman.answer(request(0xBE, struct.pack("=i", 3)), reply(0xBE, 0, fence))
@@ -165,15 +168,16 @@ def test_a_whole_reading(table: LibcmanTable, socket_dir: Path) -> None:
             two_node=True,
             members=(
                 Member(id=0, name="/dev/qdisk0", incarnation=0, addresses=()),
-                Member(id=1, name="n1", incarnation=8, addresses=("192.0.2.1",)),
+                Member(id=1, name="n1", incarnation=8, addresses=("192.0.2.1",), votes=1),
                 Member(
                     id=2,
                     name="nöde2",
                     incarnation=2**32 - 1,
                     addresses=("2001:db8::2", "192.0.2.2"),
+                    votes=2,
                 ),
             ),
-            absentees=(Absentee(id=3, name="n3", fenced=True),),
+            absentees=(Absentee(id=3, name="n3", votes=3, fenced=True),),
         )
         held_back = source.fileno()
         assert held_back != before
