@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from fakecluster.arms.process import ProcessCluster
-from fakecluster.report.cli import replay_command
+from fakecluster.explore.command import replay_command
 from fakecluster.trace_file import check_trace, parse_trace
 
 pytestmark = pytest.mark.process

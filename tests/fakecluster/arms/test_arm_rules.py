@@ -5,12 +5,13 @@ import pytest
 
 from fakecluster.arms.rules import rules_of, settings_text
 from fakecluster.arms.suite import spec_of
-from o2cbd.core.rules import Rules, Scope
+from o2cbd.core.rules import Rules, Scope, TableRules
 from o2cbd.settings import SettingsError
 
 
 def test_nothing_said_is_the_daemons_default() -> None:
-    assert rules_of(spec_of(1), 1) == Rules()
+    table = TableRules(settings_file="the scenario's settings")
+    assert rules_of(spec_of(1), 1) == Rules(table=table)
 
 
 def test_the_common_file_one_hosts_own_and_its_words_add_up() -> None:
