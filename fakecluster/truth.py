@@ -54,6 +54,7 @@ class Listed:
     member: bool
     addresses: tuple[str, ...]
     fenced: bool = False
+    votes: int = 1
 
     @property
     def called(self) -> str:
@@ -88,12 +89,15 @@ class ManagerView:
 
     @property
     def majority(self) -> bool:
-        """True when more than half of the listed nodes are members; a disk counts for nobody.
+        """True when members have more than half of all listed nodes' votes.
 
-        Nodes are counted, since cman's list has no votes.
+        A disk counts for nobody. Where nobody has a vote nodes are counted.
         """
-        nodes = [each.member for each in self.listed if each.id]
-        return 2 * sum(nodes) > len(nodes)
+        nodes = [each for each in self.listed if each.id]
+        votes = [each.votes for each in nodes if each.member]
+        if not any(each.votes for each in nodes):
+            return 2 * len(votes) > len(nodes)
+        return 2 * sum(votes) > sum(each.votes for each in nodes)
 
 
 class Looker:
@@ -154,7 +158,7 @@ def _look(entry: NodeEntry, daemon: Daemon, last: Listed | None) -> Listed:
         not (member or daemon.fences)
         and last is not None
         and not (last.member or last.fenced)
-        and last.name == entry.name
+        and (last.name, last.votes) == (entry.name, entry.votes)
     ):
         return last  # most often: a node that is away, and whose entry shows another stale address
     peer = daemon.nodes.find(entry.node_id) if member else None
@@ -164,13 +168,18 @@ def _look(entry: NodeEntry, daemon: Daemon, last: Listed | None) -> Listed:
     if (
         last is not None
         and last.member is member
-        and last.name == entry.name
+        and (last.name, last.votes) == (entry.name, entry.votes)
         and last.addresses == addresses
         and last.fenced is fenced
     ):
         return last
     return Listed(
-        id=entry.node_id, name=entry.name, member=member, addresses=addresses, fenced=fenced
+        id=entry.node_id,
+        name=entry.name,
+        member=member,
+        addresses=addresses,
+        fenced=fenced,
+        votes=entry.votes,
     )
 
 

@@ -125,11 +125,24 @@ BUGS: Final[Mapping[str, Bug]] = MappingProxyType(
         ),
         "ignores-quorum": _bug(
             "a half of a split without quorum forgets the other half",
-            (_REMOVALS, "        _quorum_gate(permits)\n        or _two", "        _two"),
+            (_REMOVALS, "        _quorum_gate(permits)\n        or _loss", "        _loss"),
+            (_REMOVALS, "or 2 * here > everybody:", "or here:"),
+        ),
+        "forgets-by-minority": _bug(
+            "where fewer votes are expected both halves of a split forget each other",
+            (_REMOVALS, "or 2 * here > everybody:", "or here:"),
+        ),
+        "removes-at-once": _bug(
+            "what a ring shows for a moment while it forms is acted upon",
+            (_REMOVALS, "        or _settle_gate(permits)\n", ""),
+        ),
+        "synced-without-itself": _bug(
+            "it is in sync although its own node is not in the table",
+            (_VIEW, " or difference.pending or self._own_problem())", " or difference.pending)"),
         ),
         "trusts-two-node-quorum": _bug(
             "in a cluster of two each survivor forgets the other",
-            (_REMOVALS, "        or _two_node_gate(removal, permits)\n", ""),
+            (_REMOVALS, "if permits.rules.two_node is TwoNodeRule.ALLOW:", "if permits:"),
         ),
         "address-unnoticed": _bug(
             "a changed address is not noticed",
@@ -137,14 +150,16 @@ BUGS: Final[Mapping[str, Bug]] = MappingProxyType(
         ),
         "large-ids-wrap": _bug(
             "a node id over 254 is cut to eight bits instead of left out",
-            (_POLICY, "if not 0 < node_id <= MAX_NUM:", "if not 0 < node_id & 255 <= MAX_NUM:"),
-            (_POLICY, "num=listed.id,", "num=listed.id & 255,"),
+            (_POLICY, "return num if 0 <= num <= MAX_NUM else None", "return num & 255"),
             original=False,
         ),
         "quorum-disk-added": _bug(
             "the quorum disk is taken for a node",
-            (_POLICY, "    if node_id == 0:\n", "    if node_id == -1:\n"),
-            (_POLICY, "if not 0 < node_id <= MAX_NUM:", "if not 0 <= node_id <= MAX_NUM:"),
+            (
+                _POLICY,
+                "num = listed.id + rules.num_offset if listed.id else -1",
+                "num = listed.id + rules.num_offset",
+            ),
             (
                 _POLICY,
                 "listed.advice.address or _chosen(listed.addresses, rules)\n",

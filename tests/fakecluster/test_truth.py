@@ -124,13 +124,17 @@ def test_it_agrees_with_the_policy(
     assert set(expectation.rows(view, actual).values()) == expected
 
 
-def _view(*listed: tuple[int, bool]) -> ManagerView:
+def _view(*listed: tuple[int, bool], votes: tuple[int, ...] = ()) -> ManagerView:
+    votes = votes or (1,) * len(listed)
     return ManagerView(
         cluster="c",
         local_id=1,
         quorate=True,
         two_node=False,
-        listed=tuple(Listed(id=i, name="", member=m, addresses=()) for i, m in listed),
+        listed=tuple(
+            Listed(id=i, name="", member=m, addresses=(), votes=v)
+            for (i, m), v in zip(listed, votes, strict=True)
+        ),
     )
 
 
@@ -148,6 +152,15 @@ def test_a_majority_is_of_the_listed_nodes_without_the_disk(
     listed: tuple[tuple[int, bool], ...], majority: bool
 ) -> None:
     assert _view(*listed).majority is majority
+
+
+@pytest.mark.parametrize(
+    ("votes", "majority"), [((1, 1, 3), False), ((3, 1, 1), True), ((0, 0, 0), True)]
+)
+def test_a_majority_is_of_votes_where_anybody_has_one(
+    votes: tuple[int, ...], majority: bool
+) -> None:
+    assert _view((1, True), (2, True), (3, False), votes=votes).majority is majority
 
 
 @given(st.text(max_size=70) | NAMES)

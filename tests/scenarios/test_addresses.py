@@ -102,8 +102,10 @@ def test_node_with_id_300_is_left_out(make: MakeCluster) -> None:
 
     for host in (1, 2, 300):
         cluster.leaves_out(host, 300, "id 300 is no o2cb number")
-    # The host itself has its peers, as everybody has; it cannot be local.
-    cluster.in_sync(300, nodes=(1, 2))
+    # The host itself cannot be local, so no cluster is made there, and nothing can be mounted.
+    cluster.is_in(300, State.PENDING)
+    assert cluster.clusters(300) == ()
+    assert "this node (id 300) is excluded" in cluster.reason(300)
 
 
 @needs(Capability.IPV6_ONLY)
@@ -124,9 +126,23 @@ def test_node_with_the_address_0_0_0_0_is_left_out(make: MakeCluster) -> None:
     for host in (1, 2, 3):
         cluster.daemon_start(host)
 
-    cluster.in_sync(1, 2, 3, nodes=(1, 2))
+    cluster.in_sync(1, 2, nodes=(1, 2))
 
     cluster.leaves_out(1, 3, "0.0.0.0")
+
+
+def test_own_node_without_an_address_is_never_in_sync(make: MakeCluster) -> None:
+    """left-out: nothing can be mounted there, also where somebody has made the cluster."""
+    cluster = make(cluster_of(node(1), node(2), node(3, "0.0.0.0")))
+    cluster.place_cluster(3)
+    for host in (1, 2, 3):
+        cluster.daemon_start(host)
+
+    cluster.in_sync(1, 2, nodes=(1, 2))
+    cluster.eventually("host 3 has its peers", lambda: cluster.has(3, "node1", "node2"))
+    cluster.is_in(3, State.PENDING)
+    cluster.stays("host 3 is not in sync", lambda: cluster.state(3) is State.PENDING)
+    assert "this node (id 3) is excluded" in cluster.reason(3)
 
 
 @needs(Capability.SEVERAL_ADDRESSES)
@@ -233,10 +249,11 @@ def test_duplicate_address_stays_with_the_lowest_id(make: MakeCluster) -> None:
     for host in (1, 2, 3):
         cluster.daemon_start(host)
 
-    cluster.in_sync(1, 2, 3, nodes=(1, 2))
+    cluster.in_sync(1, 2, nodes=(1, 2))
 
     for host in (1, 2, 3):
         cluster.leaves_out(host, 3, "10.0.0.2", "node2")
+    cluster.is_in(3, State.PENDING)
 
 
 def test_duplicate_address_does_not_take_a_live_members_entry(make: MakeCluster) -> None:

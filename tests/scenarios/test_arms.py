@@ -47,7 +47,12 @@ SKIPS: Mapping[str, Mapping[str, str]] = {
         "pins: add that fails is tried again": _BY_HAND,
         "pins: value that is refused leaves no half made node": _BY_HAND,
         "quorum: two node death and fencing": _CANNOT[Capability.FENCING_NOTICE],
-        "quorum: quorum disk keeps the last host quorate": _CANNOT[Capability.QUORUM_DISK],
+        "quorum: quorum disk keeps the last host quorate and proves nothing": _CANNOT[
+            Capability.QUORUM_DISK
+        ],
+        "quorum: half of the nodes and a fencing": (
+            f"{_CANNOT[Capability.QUORUM_DISK]}; {_CANNOT[Capability.FENCING_NOTICE]}"
+        ),
         "scale: 255 nodes joining": _CANNOT[Capability.MANY_NODES],
         "scale: sixteen hosts boot together": _CANNOT[Capability.MANY_NODES],
         "shutdown: asked while facts are unreadable": _BY_HAND,

@@ -177,8 +177,8 @@ def test_word_about_one_death_does_not_count_for_the_next(make: MakeCluster) -> 
 
 
 @needs(Capability.QUORUM_DISK)
-def test_quorum_disk_keeps_the_last_host_quorate(make: MakeCluster) -> None:
-    """inquorate: with the disk's vote one of two goes on; without it, it waits."""
+def test_quorum_disk_keeps_the_last_host_quorate_and_proves_nothing(make: MakeCluster) -> None:
+    """inquorate, minority: the disk may vote for both of two; the operator's word is awaited."""
     cluster = make(Topology.of(2, qdisk=QuorumDisk()))
     cluster.up()
     cluster.eventually("the disk counts", lambda: 0 in cluster.members(1))
@@ -187,8 +187,66 @@ def test_quorum_disk_keeps_the_last_host_quorate(make: MakeCluster) -> None:
     cluster.waits(1, "node2", Why.INQUORATE)
 
     cluster.qdisk(1, available=True)
+    cluster.waits(1, "node2", Why.MINORITY)
+    cluster.forget(1, "node2")
 
     cluster.in_sync(1, nodes=(1,))
+
+
+@needs(Capability.QUORUM_DISK, Capability.FENCING_NOTICE)
+def test_half_of_the_nodes_and_a_fencing(make: MakeCluster) -> None:
+    """minority: the manager says that the lost node was fenced, and that is enough."""
+    cluster = make(Topology.of(2, qdisk=QuorumDisk()))
+    cluster.up()
+    cluster.eventually("the disk counts", lambda: 0 in cluster.members(1))
+    cluster.kill(2)
+    cluster.waits(1, "node2", Why.MINORITY)
+
+    cluster.fence(2, by=1)
+
+    cluster.in_sync(1, nodes=(1,), within=Span.LATER)
+
+
+def test_lowered_expected_votes_prove_nothing(make: MakeCluster) -> None:
+    """minority: the part that an operator makes quorate keeps the others until it is vouched."""
+    cluster = make(3)
+    cluster.up()
+    cluster.partition((1,), (2, 3))
+    cluster.in_sync(2, 3, nodes=(2, 3))
+
+    cluster.expected(1, 1)
+    cluster.eventually("host 1 is quorate", lambda: cluster.quorate(1) is True)
+    for lost in ("node2", "node3"):
+        cluster.waits(1, lost, Why.MINORITY)
+    cluster.stays("host 1 keeps all", lambda: cluster.has(1, "node1", "node2", "node3"))
+
+    cluster.heal()
+    cluster.in_sync(1, 2, 3, nodes=(1, 2, 3))
+
+
+def test_lowered_expected_votes_with_a_trusted_manager(make: MakeCluster) -> None:
+    """minority: `majority = "trust-manager"` takes the manager's word."""
+    cluster = make(3, settings='[removals]\nmajority = "trust-manager"')
+    cluster.up()
+    for host in (2, 3):
+        cluster.kill(host)
+    cluster.waits(1, "node2", Why.INQUORATE)
+
+    cluster.expected(1, 1)
+
+    cluster.in_sync(1, nodes=(1,))
+
+
+def test_removal_waits_for_a_settled_membership(make: MakeCluster) -> None:
+    """unsettled: what the manager says of a lost node must stand for a while first."""
+    cluster = make(3, settings="[removals]\nsettle_s = 5")
+    cluster.up()
+    cluster.kill(3)
+    cluster.eventually("host 1 has lost node3", lambda: 3 not in cluster.members(1))
+
+    cluster.stays("host 1 keeps node3", lambda: "node3" in cluster.table(1), during=Span.A_MOMENT)
+    cluster.waits(1, "node3", Why.UNSETTLED)
+    cluster.in_sync(1, 2, nodes=(1, 2))
 
 
 def test_quorate_host_without_a_mount_while_the_lost_peer_is_mounted(make: MakeCluster) -> None:
