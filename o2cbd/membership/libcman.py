@@ -187,7 +187,7 @@ class _Handle:
 
     def get_node_votes(self, nodeid: int) -> int:
         """Declared in the table."""
-        extra = ffi.new("cman_node_extra_t *")
+        extra: Any = ffi.new("cman_node_extra_t *")
         self._call("cman_get_node_extra", _c_int(nodeid), extra)
         votes: int = extra.cnx_votes
         return votes

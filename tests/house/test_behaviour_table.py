@@ -19,13 +19,15 @@ NO_SCENARIO = "—"
 # Every row that is due.
 ROWS = """
 level-triggered one-pass resync
-start-wait start-adopt not-a-member not-configfs foreign-cluster cluster-name manager-lost
+start-wait start-adopt not-a-member not-configfs foreign-cluster cluster-name own-node edited-id
+all-reasons manager-lost
 manager-stuck read-fails sigterm kill-9 second-instance ocfs2-tools ready
 static-members static-watched static-bad-file takeover diff export
-scope-members scope-configured port address address-by-subnet-or-ring
+scope-members scope-configured port num nameless address address-by-subnet-or-ring
+address-as-written
 left-out duplicates incarnation stale-entry half-made
 order never add-fails add-waits local-retry local-wrong replace pinned back-again inquorate two-node
-quorum-unknown hold errno fingerprint
+minority unsettled quorum-unknown hold errno fingerprint
 vote-once vote-facts vote-forced vote-no-teardown vote-again
 semaphore-key semaphore-mutex semaphore-look semaphore-removed semaphore-unusable semaphore-command
 semaphore-names flush
@@ -36,6 +38,7 @@ ROWS_OF_ONE_HOST = """
 one-pass not-configfs second-instance ocfs2-tools ready quorum-unknown
 static-members static-watched static-bad-file takeover diff export flush
 semaphore-key semaphore-mutex semaphore-unusable semaphore-names
+edited-id all-reasons num nameless address-as-written
 """
 
 # Every row that waits, by name: nothing else may.

@@ -157,7 +157,7 @@ def test_an_id_that_a_reload_gives_to_a_node_that_runs_as_another_touches_nobody
     names = ("n1", "n2", "n3")
     before = {each: host.inodes(*names, cluster="alpha") for each, host in made.hosts.items()}
     rings = (
-        {1: [1, 3], 2: [2], 3: [1, 3]} if transport == "knet" else dict.fromkeys(names, [1, 2, 3])
+        {1: [1, 3], 2: [2], 3: [1, 3]} if transport == "knet" else {name: [1, 2, 3] for name in names}
     )
 
     made.reload_text(then)

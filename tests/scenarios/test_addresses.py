@@ -132,7 +132,7 @@ def test_node_with_the_address_0_0_0_0_is_left_out(make: MakeCluster) -> None:
 
 
 def test_own_node_without_an_address_is_never_in_sync(make: MakeCluster) -> None:
-    """left-out: nothing can be mounted there, also where somebody has made the cluster."""
+    """own-node, left-out: nothing can be mounted there, also where somebody has made the cluster."""
     cluster = make(cluster_of(node(1), node(2), node(3, "0.0.0.0")))
     cluster.place_cluster(3)
     for host in (1, 2, 3):
