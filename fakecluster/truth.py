@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import ipaddress
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -193,6 +194,8 @@ class Expectation:
         self._made: list[_Claim | None] = []
         """What each of the listed has a claim to, in the same order."""
         self._claims: list[_Claim] = []
+        self._shared: frozenset[int] = frozenset()
+        """Numbers that several listed nodes would have."""
         self._plain: Mapping[str, Row] | None = None
 
     def rows(self, view: ManagerView, actual: Iterable[NodeState]) -> Mapping[str, Row]:
@@ -201,13 +204,15 @@ class Expectation:
         Args:
             view: the manager's.
             actual: what is there. It matters only where several claim one thing: a live member
-                whose right entry is there keeps it, else the lowest id has it.
+                whose right entry is there keeps it, else the lowest id has it, and a number nobody.
         """
         if view is not self._view:
             self._view = view
             self._claims = self._fitting(view)
             rows = [claim.row for claim in self._claims]
-            self._plain = {row.name: row for row in rows} if _all_apart(rows) else None
+            self._shared = _shared_nums(view, self.rules.table)
+            apart = _all_apart(rows) and not self._shared
+            self._plain = {row.name: row for row in rows} if apart else None
         if self._plain is not None:
             return self._plain
         return self._settled(actual)
@@ -238,14 +243,15 @@ class Expectation:
     def _settled(self, actual: Iterable[NodeState]) -> Mapping[str, Row]:
         there = {node.name: node for node in actual}
 
-        def rank(claim: _Claim) -> tuple[bool, int]:
+        def sits(claim: _Claim) -> bool:
             node = there.get(claim.row.name)
-            sits = claim.member and node is not None and claim.row.fits(node)
-            return (not sits, claim.id)
+            return claim.member and node is not None and claim.row.fits(node)
 
         given: dict[str, Row] = {}
-        for claim in sorted(self._claims, key=rank):
+        for claim in sorted(self._claims, key=lambda one: (not sits(one), one.id)):
             row = claim.row
+            if row.num in self._shared and not sits(claim):
+                continue
             if all(
                 row.num != one.num and row.address != one.address and row.name != one.name
                 for one in given.values()
@@ -271,6 +277,13 @@ def num_of(each: Listed, rules: TableRules) -> int | None:
     if num is None and each.id:
         num = each.id + rules.num_offset
     return num if num is not None and 0 <= num <= _MAX_NUM else None
+
+
+def _shared_nums(view: ManagerView, rules: TableRules) -> frozenset[int]:
+    """Return the numbers that would be more than one node's, members or not."""
+    nums = [(num, each.id) for each in view.listed if (num := num_of(each, rules)) is not None]
+    counts = Counter(num for num, _ in set(nums))
+    return frozenset(num for num, count in counts.items() if count > 1)
 
 
 def _all_apart(rows: list[Row]) -> bool:

@@ -12,12 +12,15 @@ from o2cbd.core import removals
 
 
 def broken_story(scenario: str) -> str:
-    """Run `inquorate_removals_wait` on daemons that do not ask for quorum; return what is told.
+    """Run `inquorate_removals_wait` on daemons that ask for no quorum and no majority; return what is told.
 
     Args:
         scenario: by which name the last line runs it again.
     """
-    with mock.patch.object(removals, "_quorum_gate", return_value=None):
+    with (
+        mock.patch.object(removals, "_quorum_gate", return_value=None),
+        mock.patch.object(removals, "_loss_gate", return_value=None),
+    ):
         cluster = SimCluster(spec_of(3))
         cluster.scenario = scenario
         cluster.up()

@@ -76,6 +76,7 @@ def redraw_rules(draw: Draw, topology: Topology, base: Rules) -> Rules:
 def _draw_numbers(draw: Draw, topology: Topology) -> tuple[int, Mapping[str, int]]:
     """Return what is added to ids, and the numbers of single nodes."""
     least, names = min(topology.ids), topology.called
+    usable = [node_id for node_id in topology.ids if node_id <= MAX_NUM]
     in_order = {name: place for place, name in enumerate(names, start=draw.below(2))}
     if least > MAX_NUM:
         return draw.pick(((1 - least, {}), (-least, {}), (0, in_order), (0, {})))
@@ -84,8 +85,9 @@ def _draw_numbers(draw: Draw, topology: Topology) -> tuple[int, Mapping[str, int
             (24, (0, {})),
             (2, (-1, {})),
             (1, (0, {names[0]: 0})),
+            (1, (0, {names[0]: usable[-1]})),
             (1, (0, {draw.pick(names): draw.between(200, MAX_NUM)})),
-            (1, (0, dict(zip(reversed(names), topology.ids, strict=True)))),
+            (1, (0, dict(zip(reversed(names), usable, strict=False)))),
         )
     )
 

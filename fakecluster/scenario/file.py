@@ -128,7 +128,7 @@ class _There:
 
     def __init__(self, topology: Topology, deeds: Sequence[Deed]) -> None:
         self.ids: set[object] = set(topology.ids)
-        self._names: set[object] = {node.name for node in topology.nodes}
+        self._names: set[object] = set(topology.called)
         self._addresses = {one for node in topology.nodes for one in node.addresses}
         for deed in deeds:
             args: Mapping[str, Any] = deed.args

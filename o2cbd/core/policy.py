@@ -102,11 +102,12 @@ class Table:
         left_out = [made.left_out for made in self._made if made.left_out is not None]
         kept = [made.node for made in self._made if made.node is not None]
         edited = _edited(membership, self._rules.scope)
-        plain = len(self._claims) == _CLAIMS * len(kept) and not edited
+        shared = _shared_nums(membership, self._rules)
+        plain = len(self._claims) == _CLAIMS * len(kept) and not edited and not shared
         if not plain:
             staying = _staying(edited, self._rules, actual)
             candidates = [*staying, *_candidates(self._made, actual)]
-            kept, clashing = _without_duplicates(candidates, self._rules)
+            kept, clashing = _without_duplicates(candidates, shared, self._rules)
             left_out.extend(clashing)
         remarks = [made.remark for made in self._made if made.remark is not None]
         remarks.sort(key=_text_of)
@@ -426,10 +427,36 @@ def _candidates(everybody: Iterable[_Made], actual: Iterable[Entry]) -> list[_Ca
     ]
 
 
+def _shared_nums(
+    membership: Membership, rules: TableRules
+) -> Mapping[int, Sequence[Member | Absentee]]:
+    """Return the nums that several listed nodes claim, members or not, each with these nodes.
+
+    By their ids alone no two do, whatever is added to them.
+    """
+    everybody = membership.everybody
+    if not any(one.num is not None for one in rules.nodes.values()) and not any(
+        one.advice.num is not None for one in everybody
+    ):
+        return {}
+    owners: dict[int, dict[int, Member | Absentee]] = {}
+    for one in everybody:
+        num = num_of(one, rules)
+        if num is not None and _another_id(one) is None:
+            owners.setdefault(num, {}).setdefault(one.id, one)
+    return {num: tuple(ones.values()) for num, ones in owners.items() if len(ones) > 1}
+
+
 def _without_duplicates(
-    candidates: Sequence[_Candidate], rules: TableRules
+    candidates: Sequence[_Candidate],
+    shared: Mapping[int, Sequence[Member | Absentee]],
+    rules: TableRules,
 ) -> tuple[list[Node], list[LeftOut]]:
-    """Let each num, address and name go to one candidate, the same on every node."""
+    """Let each address and name go to one candidate, the same on every node.
+
+    A num that several nodes claim goes to nobody who has it not yet: each of them would take it for
+    its own slot on the disk.
+    """
     owner: dict[_Claim, _Candidate] = {}
     kept: list[Node] = []
     clashing: list[LeftOut] = []
@@ -439,6 +466,13 @@ def _without_duplicates(
         node = candidate.node
         claims = _claims_of(node)
         taken = next((claim for claim in claims if claim in owner), None)
+        rivals = () if candidate.incumbent else shared.get(node.num, ())
+        if taken is None and rivals:
+            rival = next(one for one in rivals if one.id != candidate.id)
+            reason = f"num {node.num} is node {spell(called(rival))}'s (id {rival.id}), too"
+            reason += f": {_remedy('num', node, rules, free)}"
+            clashing.append(LeftOut(id=candidate.id, name=node.name, reason=reason))
+            continue
         if taken is None:
             owner.update(dict.fromkeys(claims, candidate))
             kept.append(node)

@@ -164,7 +164,7 @@ def test_what_is_as_usual_is_not_written() -> None:
     )
 
 
-@pytest.mark.parametrize("seed", range(0, 400, 8))
+@pytest.mark.parametrize("seed", range(0, 800, 8))
 def test_what_a_seed_draws_reads_back(seed: int) -> None:
     scenario = draw_scenario(seed)
     assert parse_scenario(scenario_text(scenario)) == scenario

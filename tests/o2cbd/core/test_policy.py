@@ -319,6 +319,24 @@ def test_of_a_num_that_is_listed_twice_one_is_taken() -> None:
     )
 
 
+@pytest.mark.parametrize("rival", [member(3), absentee(3)], ids=["member", "away"])
+def test_num_that_two_nodes_claim_goes_to_neither(rival: Member | Absentee) -> None:
+    """Each host would take it for its own, and both would write one slot of the disk."""
+    rules = TableRules(nodes={"n2": NodeOverride(num=3)})
+    now = membership(1, 2, rival)
+    desired = desired_table(now, rules)
+    assert desired.nodes == (node(1),)
+    assert {left.id: left.reason for left in desired.left_out}[2] == (
+        "num 3 is node n3's (id 3), too: write [nodes.n2] num = 2 in /etc/o2cbd/o2cbd.toml on all"
+        " nodes"
+    )
+
+
+def test_num_that_two_nodes_claim_stays_with_a_live_member_that_has_it() -> None:
+    rules = TableRules(nodes={"n2": NodeOverride(num=3)})
+    assert desired_table(membership(1, 2, 3), rules, [entry(3)]).nodes == (node(1), node(3))
+
+
 def test_a_right_entry_of_a_live_member_is_never_removed_for_a_duplicate() -> None:
     """The newcomer is left out although its id is lower: removing would cut a live link."""
     now = membership(1, member(2, addresses=("10.0.0.3",)), 3)
