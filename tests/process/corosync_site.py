@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,6 @@ class Host:
         self.set(MEMBERSHIP)
         self.daemon: subprocess.Popen[bytes] | None = None
         self._heard = b""
-        self._log = b""
 
     def set(self, text: str) -> None:
         """Write the settings file; the places of this host come behind the text."""
@@ -99,7 +98,12 @@ class Host:
         self.daemon = subprocess.Popen(self.command("run", *config), stderr=subprocess.PIPE)
 
     def told(self, code: str, word: str = "") -> dict[str, Any]:
-        """Wait for a report with this word in it, and return it; those before it are forgotten."""
+        """Wait for a report and return it; those before it are forgotten.
+
+        Args:
+            code: its code, "" for any.
+            word: what is in its text.
+        """
         seen: list[str] = []
         deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
@@ -107,12 +111,19 @@ class Host:
             if newline:
                 self._heard = rest
                 report: dict[str, Any] = json.loads(line)
-                if report["code"] == code and word in report["text"]:
+                if code in {"", report["code"]} and word in report["text"]:
                     return report
                 seen.append(report["text"])
                 continue
             self._listen(PATIENCE_S)
-        raise AssertionError(f"no {code}, but {seen}")
+        raise AssertionError(f"no {code or word}, but {seen}")
+
+    def told_all(self, words: Collection[str]) -> None:
+        """Wait until each of these words was in a report."""
+        left = set(words)
+        while left:
+            text = self.told("")["text"]
+            left = {word for word in left if word not in text}
 
     def until(self, reached: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
         """Wait for a status, and return it."""
@@ -134,12 +145,6 @@ class Host:
             more = os.read(self.daemon.stderr.fileno(), 65536)
             assert more, f"the daemon ended: {self._heard!r}"
             self._heard += more
-            self._log += more
-
-    def log(self) -> str:
-        """Return the texts of all reports so far."""
-        lines = self._log.splitlines(keepends=True)
-        return "\n".join(json.loads(line)["text"] for line in lines if line.endswith(b"\n"))
 
     def end(self) -> int:
         assert self.daemon is not None
