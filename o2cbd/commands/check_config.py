@@ -6,19 +6,46 @@ import os
 
 import click
 
-from o2cbd.commands.common import load_settings, say
-from o2cbd.settings import DEFAULT_FILE
+from o2cbd.commands.common import EXIT_BAD_SETTINGS, Failure, load_settings, printable, say
+from o2cbd.commands.run import library, membership_option, overridden
+from o2cbd.settings import DEFAULT_FILE, DaemonSettings
 
 
 @click.command("check-config")
 @click.argument("file", metavar="[F]", required=False)
-def command(file: str | None) -> None:
+@click.option("--live", is_flag=True, help="Read the cluster manager, too.")
+@membership_option
+@click.option("--libcman", metavar="PATH", callback=library, help="With --live.")
+def command(file: str | None, *, live: bool, membership: str | None, libcman: str | None) -> None:
     """Check a settings file (default: /etc/o2cbd/o2cbd.toml) and touch nothing.
 
-    All mistakes are told at once, each with its key path; 78 when there are any.
+    All mistakes are told at once, each with its key path; 78 when there are any. With --live the
+    cluster manager is read as well: 78, with the lines to write, when the table would lack a node.
     """
-    load_settings(file)
+    settings = load_settings(file)
     if file is None and not os.path.lexists(DEFAULT_FILE):
         say(f"{DEFAULT_FILE} is not there: the defaults are used")
     else:
         say(f"{file or DEFAULT_FILE}: good")
+    if live:
+        _check_live(
+            overridden(
+                settings, membership=membership, libcman=libcman, paths={}, cluster=None, port=None
+            )
+        )
+
+
+def _check_live(settings: DaemonSettings) -> None:
+    """Write the table that would be wanted, and what of the configuration should be looked at.
+
+    Raises:
+        Failure: with everything that is to be changed, a line each; or no manager can be read.
+    """
+    # Only here: it loads the manager's library.
+    from o2cbd.commands.offline import configured_here  # noqa: PLC0415
+
+    found = configured_here(settings)
+    for line in found.table:
+        say(printable(line))
+    if found.problems:
+        raise Failure(EXIT_BAD_SETTINGS, "\n".join(found.problems))

@@ -22,6 +22,7 @@ from o2cbd.commands.common import (
 from o2cbd.commands.foresight import after
 from o2cbd.configfs.interface import NodeTree, NotConfigfsError
 from o2cbd.configfs.tree import OsNodeTree
+from o2cbd.core.changes import left_out_changes
 from o2cbd.core.model import (
     Holder,
     LeftOut,
@@ -35,7 +36,7 @@ from o2cbd.core.model import (
     Why,
 )
 from o2cbd.core.policy import desired_table
-from o2cbd.core.reports import process
+from o2cbd.core.reports import counted, process, spell
 from o2cbd.core.rules import Rules
 from o2cbd.core.view import View
 from o2cbd.core.work import ROUNDS_MAX
@@ -72,6 +73,49 @@ class WantedTable:
     left_out: tuple[LeftOut, ...]
     tables: Tables | None
     """Of whatever cluster the kernel has; None: there is no o2cb configfs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configured:
+    """What manager and settings come to, whatever the kernel has."""
+
+    table: tuple[str, ...]
+    """The nodes that would be in the table, and notices, a line each."""
+    problems: tuple[str, ...]
+    """What is to be changed, a line each, the first of them why nothing would be done."""
+
+
+def configured_here(settings: DaemonSettings) -> Configured:
+    """Read the manager once.
+
+    Raises:
+        Failure: it cannot be read, or has another cluster than the operator named.
+    """
+    calls = CallBoard(MonotonicClock())
+    return configured(_with_patience(lambda: _read_view(settings, calls), calls))
+
+
+def configured(view: View) -> Configured:
+    """Return what a daemon that knows this would say of the configuration."""
+    desired = view.desire()
+    view.block(view.no_step())
+    reason = _status(view, ()).reason
+    left_out = [one for one in desired.left_out if not one.device and one.reason not in reason]
+    return Configured(
+        table=(
+            f"cluster {spell(view.cluster or '(none)')}, {counted(len(desired.nodes), 'node')}",
+            *(
+                f"  {each.num} {spell(each.name)} {each.address}:{each.port}"
+                for each in desired.nodes
+            ),
+            *(one.text for one in desired.remarks if not one.warning),
+        ),
+        problems=(
+            *filter(None, [reason]),
+            *(report.text for report in left_out_changes((), left_out)),
+            *(one.text for one in desired.remarks if one.warning),
+        ),
+    )
 
 
 def plan_here(settings: DaemonSettings) -> dict[str, Any]:
@@ -148,8 +192,12 @@ def view_of(membership: Membership, rules: Rules) -> View:
     return view
 
 
+def _read_view(settings: DaemonSettings, calls: CallBoard) -> View:
+    return view_of(_read_membership(settings, calls), settings.rules)
+
+
 def _read(settings: DaemonSettings, calls: CallBoard) -> _Reading:
-    view = view_of(_read_membership(settings, calls), settings.rules)
+    view = _read_view(settings, calls)
     problem = view.no_step()
     if problem or view.cluster is None:
         view.desire()
@@ -214,11 +262,8 @@ def wanted_here(settings: DaemonSettings) -> WantedTable:
 
 
 def _read_wanted(settings: DaemonSettings, calls: CallBoard) -> WantedTable:
-    view = View(settings.rules)
     membership = _read_membership(settings, calls)
-    wrong = view.take(membership, 0)
-    if wrong is not None:
-        raise Failure(EXIT_BAD_SETTINGS, wrong.text)
+    view = view_of(membership, settings.rules)
     problem = view.no_step()
     if problem or view.cluster is None:
         raise Failure(EXIT_UNAVAILABLE, f"there is no table to want: {problem}")

@@ -302,6 +302,8 @@ class LeftOut:
     id: int
     name: str
     reason: str
+    device: bool = False
+    """A quorum disk: nobody expects it to be in the table."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

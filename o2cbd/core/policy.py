@@ -30,6 +30,7 @@ NUMBER_MAX_CHARS = 5
 NAMED_AT_MOST = 8
 """So many of the manager's names are told where settings are nobody's."""
 
+_QUORUM_DISK = "node id 0 is a quorum disk, not a node"
 _NO_OVERRIDE = NodeOverride()
 _Claim = tuple[str, int | str]
 _CLAIMS = 3
@@ -146,7 +147,7 @@ class Table:
             id=listed.id,
             member=isinstance(listed, Member),
             node=node,
-            left_out=LeftOut(id=listed.id, name=name, reason=problem) if problem else None,
+            left_out=_left_out(listed.id, name, problem) if problem else None,
             remark=None if node is None or listed.name else _nameless(node, listed.id),
         )
 
@@ -175,8 +176,10 @@ class Table:
 
     def _no_num(self, listed: Member | Absentee) -> str:
         """Return why a node has no num, and the line that would give it one."""
-        if listed.id == 0:
-            return "node id 0 is a quorum disk, not a node"
+        if is_device(listed):
+            return _QUORUM_DISK
+        if not listed.id:
+            return "it has no node id: write nodeid: into its node {} block, the one it runs with"
         advised, offset, file = listed.advice.num, self._rules.num_offset, self._rules.settings_file
         if advised is not None:
             found = f"its o2cb_num {advised!r} is no o2cb number: it takes 0..{MAX_NUM}"
@@ -226,6 +229,15 @@ def is_right(entry: Entry | None, node: Node) -> bool:
         and entry.name == node.name
         and entry.complete
     )
+
+
+def _left_out(node_id: int, name: str, problem: str) -> LeftOut:
+    return LeftOut(id=node_id, name=name, reason=problem, device=problem == _QUORUM_DISK)
+
+
+def is_device(listed: Member | Absentee) -> bool:
+    """True for cman's quorum disk; what is in a node list has votes."""
+    return listed.id == 0 and listed.votes is None
 
 
 def called(listed: Member | Absentee) -> str:

@@ -18,7 +18,7 @@ from o2cbd.core.model import (
     Tables,
     Why,
 )
-from o2cbd.core.policy import called, num_of
+from o2cbd.core.policy import called, is_device, num_of
 from o2cbd.core.reports import spell
 from o2cbd.core.rules import (
     SECOND_US,
@@ -183,9 +183,10 @@ def _votes(membership: Membership) -> tuple[int, int]:
 
     Where the manager does not give everybody's votes, or nobody has one, nodes are counted.
     """
-    here = [one.votes for one in membership.members if one.id and one.listed]
+    here = [one.votes for one in membership.members if one.listed and not is_device(one)]
     here += [one.votes for one in membership.absentees if one.runs_as is not None]
-    everybody = here + [one.votes for one in membership.absentees if one.id and one.runs_as is None]
+    away = (one for one in membership.absentees if one.runs_as is None and not is_device(one))
+    everybody = here + [one.votes for one in away]
     known = [votes for votes in everybody if votes is not None]
     if len(known) == len(everybody) and sum(known) > 0:
         return sum(known[: len(here)]), sum(known)

@@ -162,13 +162,14 @@ class View:
 
     # --- the comparison
 
-    def desire(self) -> None:
+    def desire(self) -> Desired:
         """Find out who should be in the table, where no comparison follows.
 
         Raises:
             LookupError: the membership was not read yet.
         """
         self._desired = self._table.desired(self._read_membership(), self._entries)
+        return self._desired
 
     def news(self) -> list[reports.Report]:
         """Report who is left out newly, and what is new to remark."""

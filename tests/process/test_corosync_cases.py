@@ -28,6 +28,7 @@ Make = Callable[..., Site]
 AUTO = 167772160
 """What udpu makes of 10.0.0.0 where the list has no ids."""
 EXIT_TRY_AGAIN = 75
+EXIT_BAD_SETTINGS = 78
 AT_ONCE = "[removals]\nsettle_s = 0\n"
 """A removal that is wanted is done with the pass that wants it."""
 MEMBERS = '[table]\nscope = "members"\n'
@@ -88,6 +89,11 @@ def refused_wait(host: Host) -> str:
     done = host.ask("wait", "--in-sync", "--timeout", "0")
     assert done.returncode == EXIT_TRY_AGAIN
     return done.stderr
+
+
+def check_live(host: Host) -> subprocess.CompletedProcess[str]:
+    words = ["check-config", str(host.settings), "--live"]
+    return subprocess.run(host.command(*words), capture_output=True, text=True, check=False)
 
 
 # -- K1: our own node
@@ -337,11 +343,14 @@ def test_lost_nodes_stay_in_the_table_by_default(make: Make) -> None:
 def test_all_that_is_to_be_written_is_told_at_once_and_does(
     make: Make, file: str, first_id: int, lines: list[tuple[str, str]]
 ) -> None:
-    """By the offline plan, by status and by the log alike."""
+    """By check-config --live, the offline plan, status and the log alike."""
     made = make(plain(2, first_id=first_id), file=file)
     made.start(first_id)
     here = made.hosts[first_id]
     assert list(proposed(here.plan())) == lines
+    checked = check_live(here)
+    assert checked.returncode == EXIT_BAD_SETTINGS
+    assert all(line in checked.stderr for _section, line in lines)
     here.run()
     status = here.until(lambda now: now["state"] == "waiting" and now["members"])
     assert list(proposed(status)) == lines
@@ -351,6 +360,7 @@ def test_all_that_is_to_be_written_is_told_at_once_and_does(
     here.run()
     here.told("synced")
     assert len(own(here.status())) == 1
+    assert check_live(here).returncode == 0
 
 
 # -- K5: another name
@@ -395,6 +405,9 @@ def test_settings_of_nobody_are_warned_of_everywhere(make: Make) -> None:
         for name in ("alpha", "beta")
     ]
     assert warnings == warned(here.plan())
+    checked = check_live(here)
+    assert checked.returncode == EXIT_BAD_SETTINGS
+    assert checked.stderr.splitlines() == [f"o2cbd: {warning}" for warning in warnings]
     here.run()
     here.told_all(warnings)
     here.told("synced")

@@ -268,6 +268,20 @@ def test_node_that_left_under_another_id_than_the_list_says_keeps_its_entry() ->
     )
 
 
+def test_block_without_an_id_is_no_quorum_disk() -> None:
+    now = membership(1, replace(member(0), name="/dev/q"), absentee(0, name="n2", votes=1))
+    assert [
+        (one.name, one.device, one.reason) for one in desired_table(now, CONFIGURED).left_out
+    ] == [
+        ("/dev/q", True, "node id 0 is a quorum disk, not a node"),
+        (
+            "n2",
+            False,
+            "it has no node id: write nodeid: into its node {} block, the one it runs with",
+        ),
+    ]
+
+
 def test_settings_of_nobody_are_warned_of_with_the_managers_spelling() -> None:
     now = membership(member(1, name="alpha.example.com"), member(2, name="beta.example.com"))
     rules = TableRules(nodes={"alpha": NodeOverride(port=1), "gamma": NodeOverride(port=2)})
