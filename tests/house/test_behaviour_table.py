@@ -19,12 +19,11 @@ NO_SCENARIO = "—"
 # Every row that is due.
 ROWS = """
 level-triggered one-pass resync
-start-wait start-adopt not-a-member not-configfs foreign-cluster cluster-name own-node edited-id
-all-reasons manager-lost
-manager-stuck read-fails sigterm kill-9 second-instance ocfs2-tools ready
+start-wait start-adopt not-a-member not-configfs foreign-cluster cluster-name own-node all-reasons
+manager-lost manager-stuck read-fails sigterm kill-9 second-instance ocfs2-tools ready check-live
 static-members static-watched static-bad-file takeover diff export
 scope-members scope-configured port num nameless address address-by-subnet-or-ring
-address-as-written
+address-families another-id
 left-out duplicates incarnation stale-entry half-made
 order never add-fails add-waits local-retry local-wrong replace pinned back-again inquorate two-node
 minority unsettled quorum-unknown hold errno fingerprint
@@ -35,10 +34,11 @@ semaphore-names flush
 
 # Every row that one host alone shows best, so that it has no scenario.
 ROWS_OF_ONE_HOST = """
-one-pass not-configfs second-instance ocfs2-tools ready quorum-unknown
+one-pass not-configfs second-instance ocfs2-tools ready check-live quorum-unknown
+address-families another-id
 static-members static-watched static-bad-file takeover diff export flush
 semaphore-key semaphore-mutex semaphore-unusable semaphore-names
-edited-id all-reasons num nameless address-as-written
+all-reasons num nameless
 """
 
 # Every row that waits, by name: nothing else may.
