@@ -1,14 +1,14 @@
 """What all tests share, and what some need of the machine they run on.
 
-Where a machine lacks something, the tests that need it are skipped with one reason. What can be
-installed is asked for by `tests/house/test_machine.py` too, which fails.
+Where a machine lacks something, the tests that need it are skipped, in one line of the summary.
+What can be installed is asked for by `tests/house/test_machine.py` too, which fails.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from typing import Final
 
 import pytest
@@ -33,6 +33,21 @@ TOOLS: Final = ("o2cb",)
 """Of ocfs2-tools, for what is shared with them."""
 
 
+class LackingMachineError(pytest.skip.Exception):
+    """What every test is skipped with that needs the same of this machine."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    call: pytest.CallInfo[None],
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if call.excinfo is not None and isinstance(call.excinfo.value, LackingMachineError):
+        # Without the test's own place all of them are one line.
+        report.longrepr = (__file__, None, f"Skipped: {call.excinfo.value}")
+    return report
+
+
 @pytest.fixture(scope="session")
 def missing() -> Mapping[str, str]:
     """What this machine lacks that can be installed: programs, each with what to do."""
@@ -53,7 +68,7 @@ def missing() -> Mapping[str, str]:
 def compiler(missing: Mapping[str, str]) -> None:
     """For the stand-in libcman, so for every served cluster."""
     if "cc" in missing:
-        pytest.skip(missing["cc"])
+        raise LackingMachineError(missing["cc"])
 
 
 @pytest.fixture(scope="session")
@@ -66,7 +81,9 @@ def fuse(tmp_path_factory: pytest.TempPathFactory) -> None:
         with FuseMount(ConfigfsModel(owner_uid=os.getuid()), tmp_path_factory.mktemp("fuse")):
             pass
     except OSError:
-        pytest.skip("nothing can be mounted with FUSE here: /dev/fuse must be open to this user")
+        raise LackingMachineError(
+            "nothing can be mounted with FUSE here: /dev/fuse must be open to this user"
+        ) from None
 
 
 @pytest.fixture(scope="session")
@@ -74,9 +91,11 @@ def libcorosync(missing: Mapping[str, str]) -> CorosyncTable:
     """The libraries of the corosync of this machine, which tests run in namespaces of their own."""
     for program in PROGRAMS:
         if program in missing:
-            pytest.skip(missing[program])
+            raise LackingMachineError(missing[program])
     try:
         Hosts([["10.0.0.1/16"]]).close()
     except OSError as error:
-        pytest.skip(f"no hosts can be made of namespaces here, which needs root: {error}")
+        raise LackingMachineError(
+            f"no hosts can be made of namespaces here, which needs root: {error}"
+        ) from None
     return load()
