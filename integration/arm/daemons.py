@@ -111,8 +111,13 @@ class VmDaemons(VmTelling):
         return pid
 
     def daemon_kill(self, host: int) -> None:
-        """See `Cluster.daemon_kill`."""
+        """See `Cluster.daemon_kill`; it is dead on return."""
+        pid = self._daemon_pid(host)
         self._signal(host, signal.SIGKILL)
+        self.eventually(
+            f"systemd knows that the daemon of host {host} is dead",
+            lambda: self.eye(host, "unit")["MainPID"] != pid,
+        )
 
     def daemon_term(self, host: int) -> None:
         """See `Cluster.daemon_term`."""

@@ -224,9 +224,7 @@ class VmCorosync(VmLacks, VmDaemons):
             raise LacksError(Capability.LEAVING_FOR_GOOD)
         self.account.verb(host, "leave", removed=removed)
         self._manager_signal(host, "TERM")
-        self.eventually(
-            f"the manager of host {host} has ended", lambda: not self.manager(host)["running"]
-        )
+        self._manager_ended(host)
 
     def cman_start(self, host: int) -> None:
         """See `Cluster.cman_start`."""
@@ -241,6 +239,7 @@ class VmCorosync(VmLacks, VmDaemons):
         """See `Cluster.cman_crash`."""
         self.account.verb(host, "cman-crash")
         self._manager_signal(host, "KILL")
+        self._manager_ended(host)
 
     def cman_stop(self, host: int) -> None:
         """See `Cluster.cman_stop`."""
@@ -251,6 +250,12 @@ class VmCorosync(VmLacks, VmDaemons):
         """See `Cluster.cman_cont`."""
         self.account.verb(host, "cman-cont")
         self._manager_signal(host, "CONT")
+
+    def _manager_ended(self, host: int) -> None:
+        """Wait until whoever starts a manager starts another one."""
+        self.eventually(
+            f"the manager of host {host} has ended", lambda: not self.manager(host)["running"]
+        )
 
     def _manager_signal(self, host: int, name: str) -> None:
         self.tell(host, "systemctl", "kill", "--kill-whom=main", f"--signal={name}", _COROSYNC)
