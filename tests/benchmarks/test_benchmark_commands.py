@@ -8,7 +8,8 @@ import pytest
 from benchmarks import waking
 from benchmarks.__main__ import main
 
-pytestmark = [pytest.mark.process, pytest.mark.usefixtures("fuse", "compiler")]
+pytestmark = pytest.mark.process
+served = pytest.mark.usefixtures("fuse", "compiler")
 
 
 def figures(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, Any]:
@@ -19,6 +20,7 @@ def figures(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, Any]:
     return measured
 
 
+@served
 def test_first_fill_compares_as_many_nodes_as_there_are(capsys: pytest.CaptureFixture[str]) -> None:
     measured = figures(capsys, "first-fill", "--members", "3", "--rounds", "1")
     (pair,) = measured["compared"]["pairs"]
@@ -27,6 +29,7 @@ def test_first_fill_compares_as_many_nodes_as_there_are(capsys: pytest.CaptureFi
     assert {"membership", "tables", "steps", "rest"} <= set(measured["parts_ms"])
 
 
+@served
 def test_join_compares_one_node(capsys: pytest.CaptureFixture[str]) -> None:
     measured = figures(capsys, "join", "--members", "3", "--rounds", "1")
     (pair,) = measured["compared"]["pairs"]
@@ -34,6 +37,7 @@ def test_join_compares_one_node(capsys: pytest.CaptureFixture[str]) -> None:
     assert min(pair["ours_s"], pair["bare_s"]) > 0
 
 
+@served
 def test_footprint_says_how_soon_and_how_much(capsys: pytest.CaptureFixture[str]) -> None:
     measured = figures(capsys, "footprint", "--members", "3", "--rounds", "1")
     assert 0 < measured["bare_pass_s"] < measured["ready_s"]
@@ -41,6 +45,7 @@ def test_footprint_says_how_soon_and_how_much(capsys: pytest.CaptureFixture[str]
     assert 0 < measured["anon_kib"] < measured["rss_kib"]
 
 
+@served
 def test_wakeups_sees_a_daemon_that_sleeps(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -60,6 +65,7 @@ def test_simulate_says_how_fast_and_where_the_time_goes(
     assert sum(measured["where"].values()) == pytest.approx(1)
 
 
+@served
 def test_a_table_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["join", "--members", "3", "--rounds", "1"]) == 0
     heads, rule, row = capsys.readouterr().out.splitlines()

@@ -207,6 +207,7 @@ def test_a_second_server_is_refused_and_says_who_is_there(start: Start, director
     assert first.ctl("state")["ok"] is True
 
 
+@pytest.mark.usefixtures("compiler")
 def test_a_path_that_does_not_fit_is_refused_not_cut(directory: Path) -> None:
     """Exit 64, and nothing is left of the attempt."""
     deep = directory / ("x" * 90)

@@ -27,6 +27,7 @@ def sanitizer(name: str) -> Path:
     return path
 
 
+@pytest.mark.usefixtures("compiler")
 def test_nothing_is_read_or_written_out_of_bounds(tmp_path: Path) -> None:
     """All other tests of the stand-in again, with every access checked; leaks are Python's."""
     preload = f"{sanitizer('libasan.so')} {sanitizer('libubsan.so')}"
