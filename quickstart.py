@@ -1,13 +1,12 @@
 #!/usr/bin/env python3
 """Set everything up and run it: `python3 quickstart.py demo` or `python3 quickstart.py test`.
 
-Needs Python 3.11 and nothing else from PyPI. It makes a virtual environment in `.venv` and
+Needs Python 3.11 or later and nothing from PyPI. It makes a virtual environment in `.venv` and
 installs the project into it. What is missing from the system is named; as root it is fetched.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 import subprocess
@@ -22,27 +21,11 @@ EXIT_UNAVAILABLE = 69
 EXIT_INTERRUPTED = 130
 PYTHON = sys.version_info[:2]
 OLDEST_PYTHON = (3, 11)
-SBIN = ("/usr/local/sbin", "/usr/sbin", "/sbin")
-"""Debian's users do not have them in PATH."""
-HEADERS = Path("/usr/include")
-DEBIAN_MODULES = ("attr", "cattrs", "click", "installer", "setuptools")
+DPKG_FORMAT = r"${db:Status-Status}\t${Package}\t${Provides}\n"
 
 USAGE = """\
 python3 quickstart.py demo [options]    set up and show a cluster (--help: of the demo)
 python3 quickstart.py test [options]    set up and run all tests and checks (options: tox's)"""
-
-# What the packages of a section bring, to see whether they are there.
-SIGNS = {
-    "run": ("ensurepip", "venv"),
-    "test": ("corosync", "fusermount3", "cc", "ip", "stdio.h"),
-    "browser": ("chromium",),
-    "package": (
-        *("dpkg-buildpackage", "dh", "pybuild", "go-md2man", "lintian", "systemd-analyze"),
-        # What Debian's own Python has, which is not always the one that runs this.
-        *(f"/usr/lib/python3/dist-packages/{name}" for name in DEBIAN_MODULES),
-    ),
-    "vm": ("mmdebstrap", "qemu-system-x86_64", "mke2fs", "setpriv"),
-}
 
 
 def packages(section: str) -> list[str]:
@@ -57,21 +40,30 @@ def packages(section: str) -> list[str]:
     return found[section]
 
 
-def is_here(sign: str) -> bool:
-    """True when the system has a Python module, a command, a C header or a path of this name."""
-    if sign.startswith("/"):
-        return Path(sign).exists()
-    if sign in SIGNS["run"]:
-        return importlib.util.find_spec(sign) is not None
-    if sign.endswith(".h"):
-        return (HEADERS / sign).exists()
-    path = os.pathsep.join([os.environ.get("PATH", os.defpath), *SBIN])
-    return shutil.which(sign, path=path) is not None
+def installed() -> frozenset[str]:
+    """Return the names of the installed Debian packages and of what they provide.
+
+    Empty on a machine that has no dpkg, or has it and is not run by it.
+    """
+    command = ["dpkg-query", "--show", "--showformat", DPKG_FORMAT]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return frozenset()
+    names: set[str] = set()
+    for line in done.stdout.splitlines():
+        status, package, provides = line.split("\t")
+        if status == "installed":
+            virtual = (entry.split() for entry in provides.split(","))
+            names |= {package, *(words[0] for words in virtual if words)}
+    return frozenset(names)
 
 
-def missing(section: str) -> list[str]:
-    """Return what the system lacks of what the section's packages bring."""
-    return [sign for sign in SIGNS[section] if not is_here(sign)]
+def missing(*sections: str) -> list[str]:
+    """Return the sections' packages that are not installed; none where dpkg does not know."""
+    here = installed()
+    names = [name for section in sections for name in packages(section)]
+    return [name for name in names if here and name not in here]
 
 
 def may_install() -> bool:
@@ -80,17 +72,18 @@ def may_install() -> bool:
 
 
 def fetch(*sections: str) -> None:
-    """Install the packages of sections as root; without root say what to install, and end."""
-    lacking = [sign for section in sections for sign in missing(section)]
-    if not lacking:
+    """Install missing packages as root; without root print the command that does, and exit."""
+    names = missing(*sections)
+    if not names:
+        if not installed():
+            needed = " ".join(name for section in sections for name in packages(section))
+            say(f"no dpkg database, cannot look for missing packages; needed here: {needed}")
         return
-    names = [name for section in sections if missing(section) for name in packages(section)]
     line = f"apt-get install --no-install-recommends {' '.join(names)}"
     if not may_install():
-        told = f"not on this machine: {', '.join(lacking)}. As root on Debian 12:"
-        say(f"{told}\n\n    {line}\n\nThen type this again.")
+        say(f"packages are missing on this machine. As root:\n\n    {line}\n\nThen run this again.")
         raise SystemExit(EXIT_UNAVAILABLE)
-    say(f"not on this machine: {', '.join(lacking)}; so: {line}")
+    say(f"packages are missing on this machine; running {line}")
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "DEBCONF_NOWARNINGS": "yes"}
     apt = ["apt-get", "-qq", "-o", "Dpkg::Use-Pty=0"]
     run([*apt, "update"], env=env, quiet=True)

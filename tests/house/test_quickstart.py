@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from types import ModuleType
 import pytest
 
 ROOT = Path(__file__).parents[2]
+SECTIONS = ("run", "test", "browser", "package", "vm")
 
 
 def load_quickstart() -> ModuleType:
@@ -29,7 +31,7 @@ def load_quickstart() -> ModuleType:
 def quickstart(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The script, on a machine that has nothing, as a user; commands are never run."""
     module = load_quickstart()
-    monkeypatch.setattr(module, "is_here", lambda _sign: False)
+    monkeypatch.setattr(module, "installed", lambda: frozenset({"dpkg"}))
     monkeypatch.setattr(module, "may_install", lambda: False)
     monkeypatch.setattr(module, "run", lambda *_command, **_: pytest.fail("a command was run"))
     return module
@@ -51,24 +53,21 @@ def test_a_user_is_told_once_all_that_is_missing_and_what_root_must_type(
         quickstart.fetch("run", "test")
     assert ended.value.code == 69
     told = capsys.readouterr().err
-    assert "ensurepip, venv, corosync, fusermount3, cc, ip, stdio.h" in told
-    assert (
-        "    apt-get install --no-install-recommends python3 python3-venv corosync fuse3 gcc"
-        " iproute2 libc6-dev ocfs2-tools\n"
-    ) in told
+    names = " ".join([*quickstart.packages("run"), *quickstart.packages("test")])
+    assert f"    apt-get install --no-install-recommends {names}\n" in told
     assert "again" in told
 
 
-def test_only_the_packages_of_what_is_missing_are_asked_for(
+def test_only_packages_that_are_missing_are_named(
     quickstart: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A section that is whole is not named."""
-    monkeypatch.setattr(quickstart, "is_here", lambda sign: sign in {"ensurepip", "venv"})
+    """Nothing that is installed is upgraded."""
+    here = frozenset({*quickstart.packages("run"), "gcc"})
+    monkeypatch.setattr(quickstart, "installed", lambda: here)
     with pytest.raises(SystemExit):
         quickstart.fetch("run", "test")
-    told = capsys.readouterr().err
-    assert "corosync fuse3 gcc iproute2 libc6-dev ocfs2-tools" in told
-    assert "python3-venv" not in told
+    names = [name for name in quickstart.packages("test") if name != "gcc"]
+    assert f"recommends {' '.join(names)}\n" in capsys.readouterr().err
 
 
 def test_root_gets_what_is_missing_from_the_archive(
@@ -78,49 +77,79 @@ def test_root_gets_what_is_missing_from_the_archive(
     ran: list[list[str]] = []
     monkeypatch.setattr(quickstart, "may_install", lambda: True)
     monkeypatch.setattr(quickstart, "run", lambda command, **_: ran.append(command))
-    monkeypatch.setattr(quickstart, "is_here", lambda _sign: bool(ran))
     quickstart.fetch("test")
-    assert [command[-1] for command in ran] == ["update", "ocfs2-tools"]
+    assert [command[-1] for command in ran] == ["update", quickstart.packages("test")[-1]]
 
 
 def test_a_machine_that_has_all_runs_no_package_tool(
     quickstart: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`run` would fail the test."""
-    monkeypatch.setattr(quickstart, "is_here", lambda _sign: True)
+    here = frozenset(name for section in SECTIONS for name in quickstart.packages(section))
+    monkeypatch.setattr(quickstart, "installed", lambda: here)
     monkeypatch.setattr(quickstart, "may_install", lambda: True)
-    quickstart.fetch("run", "test", "vm")
+    quickstart.fetch(*SECTIONS)
+    assert quickstart.missing(*SECTIONS) == []
 
 
-def test_what_lies_in_sbin_is_found_by_a_user_too(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_without_dpkg_the_packages_are_named_and_it_goes_on(
+    quickstart: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Debian gives its users no sbin in PATH, and mke2fs is there."""
-    module = load_quickstart()
-    tool = tmp_path / "mke2fs"
-    tool.write_text("#!/bin/sh\n")
-    tool.chmod(0o755)
-    monkeypatch.setenv("PATH", "/nowhere")
-    monkeypatch.setattr(module, "SBIN", (str(tmp_path),))
-    assert module.is_here("mke2fs")
-    assert not module.is_here("no-such-tool")
+    """Another distribution has them under other names."""
+    monkeypatch.setattr(quickstart, "installed", frozenset)
+    monkeypatch.setattr(quickstart, "may_install", lambda: True)
+    quickstart.fetch("run")
+    assert "needed here: python3 python3-venv\n" in capsys.readouterr().err
+    assert quickstart.missing("run") == []
 
 
-def test_a_path_is_a_sign_of_a_package_that_has_no_command(tmp_path: Path) -> None:
-    """Modules of Debian's own Python, whatever Python runs this."""
-    module = load_quickstart()
-    assert not module.is_here(str(tmp_path / "module"))
-    (tmp_path / "module").mkdir()
-    assert module.is_here(str(tmp_path / "module"))
+DATABASE = """\
+installed\tgcc\tc-compiler, gcc-x86-64-linux-gnu (= 4:12.2.0-3)
+installed\tfuse3\t
+not-installed\tcorosync\tcluster
+half-configured\tlintian\t
+config-files\tiproute2\tarpd
+"""
 
 
-@pytest.mark.parametrize("section", ["run", "test", "browser", "package", "vm"])
-def test_each_section_has_packages_and_signs(section: str) -> None:
-    """debian-packages.txt and the signs say the same headings."""
-    module = load_quickstart()
-    assert module.packages(section)
-    assert module.SIGNS[section]
-    assert set(module.SIGNS) == {"run", "test", "browser", "package", "vm"}
+def dpkg_query(directory: Path, script: str) -> None:
+    program = directory / "dpkg-query"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    ("script", "names"),
+    [
+        (f"cat <<'E'\n{DATABASE}E", {"gcc", "c-compiler", "gcc-x86-64-linux-gnu", "fuse3"}),
+        ("echo no packages found >&2; exit 1", set()),
+        (None, set()),
+    ],
+    ids=["debian", "dpkg on another distribution", "no dpkg"],
+)
+def test_packages_here_are_those_installed_and_those_provided(
+    script: str | None, names: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unpacked, removed or half-configured packages are not here."""
+    if script is not None:
+        dpkg_query(tmp_path, script)
+    # The tools of the script itself, and no dpkg-query of this machine's.
+    for tool in ("sh", "cat"):
+        (tmp_path / tool).symlink_to(str(shutil.which(tool)))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert load_quickstart().installed() == names
+
+
+@pytest.mark.skipif(not Path("/etc/debian_version").exists(), reason="this is no Debian")
+def test_dpkg_understands_the_question() -> None:
+    """The package that every Debian has."""
+    assert "libc6" in load_quickstart().installed()
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_each_section_has_packages(section: str) -> None:
+    """All headings of debian-packages.txt."""
+    assert load_quickstart().packages(section)
 
 
 @pytest.mark.parametrize(
