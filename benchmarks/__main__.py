@@ -14,7 +14,7 @@ from benchmarks.filling import first_fill, one_more_join
 from benchmarks.footprint import footprint, machine
 from benchmarks.simulating import simulate
 from benchmarks.waking import RESYNC_S, wakeups
-from integration.errors import EXIT_CANNOT_RUN, NEEDS_QMP, CannotRunError
+from integration.errors import EXIT_CANNOT_RUN, CannotRunError, missing_library_text
 
 if TYPE_CHECKING:
     from benchmarks.guests import Guests
@@ -92,9 +92,7 @@ def _guests(members: int, rounds: int) -> Guests:
     try:
         from benchmarks.guests import guests  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        if not (error.name or "").startswith("qemu"):
-            raise
-        raise CannotRunError(NEEDS_QMP) from error
+        raise CannotRunError(missing_library_text(error)) from error
     return guests(members, rounds)
 
 

@@ -1,4 +1,4 @@
-"""`python -m integration`: real kernels in QEMU, alone and as clusters."""
+"""`python -m integration`: real kernels in QEMU, alone and as clusters, and a bare Debian."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ import types
 from collections.abc import Sequence
 from typing import NoReturn
 
-from integration.errors import EXIT_CANNOT_RUN, NEEDS_QMP, CannotRunError, GuestError
+from integration.command import Command
+from integration.errors import EXIT_CANNOT_RUN, CannotRunError, GuestError, missing_library_text
+from integration.host_commands import HOST_COMMANDS
 from integration.recipe import CACHE_VARIABLE, SUITE_VARIABLE, cache_directory, chosen_suite
 
+GUEST_COMMANDS: tuple[Command, ...] = ()
+MISSING_LIBRARY = ""
+"""What to do before a command that starts guests can run; empty: nothing."""
 try:
-    from integration.commands import COMMANDS
-except ModuleNotFoundError as error:
-    if not (error.name or "").startswith("qemu"):
-        raise
-    print(f"could not run: {NEEDS_QMP}", file=sys.stderr)
-    sys.exit(EXIT_CANNOT_RUN)
+    from integration.commands import GUEST_COMMANDS
+except ModuleNotFoundError as lacking:
+    MISSING_LIBRARY = missing_library_text(lacking)
 
 EXIT_GOOD = 0
 EXIT_DIFFERENCE = 1
@@ -35,7 +37,7 @@ def parser() -> argparse.ArgumentParser:
         "Exit: 0 all ran and agreed, 1 a difference, 77 this machine lacks something.",
     )
     commands = top.add_subparsers(dest="command", required=True)
-    for command in COMMANDS:
+    for command in (*HOST_COMMANDS, *GUEST_COMMANDS):
         below = commands.add_parser(command.name, help=command.about)
         command.add_arguments(below)
         below.add_argument(
@@ -61,7 +63,12 @@ def _terminated(_number: int, _frame: types.FrameType | None) -> NoReturn:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit code."""
-    arguments = parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    of_host = {command.name for command in HOST_COMMANDS}
+    if MISSING_LIBRARY and words and words[0] not in of_host and not words[0].startswith("-"):
+        say(f"could not run: {MISSING_LIBRARY}")
+        return EXIT_CANNOT_RUN
+    arguments = parser().parse_args(words)
     signal.signal(signal.SIGTERM, _terminated)
     try:
         verdict = arguments.run(arguments, cache_directory(os.environ), say)

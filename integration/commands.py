@@ -1,15 +1,13 @@
-"""The commands of `python -m integration`: what each takes, and what it runs."""
+"""The commands of `python -m integration` that start guests: arguments, and what each runs."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
 
-from integration import conformance, deb, smoke
+from integration import conformance, smoke
 from integration.cache import Progress
+from integration.command import Command, Verdict, add_json_argument
 from integration.image import image
 from integration.lab import command as lab
 from integration.lab.cluster_image import CLUSTER_IMAGE
@@ -17,30 +15,6 @@ from integration.smoke_image import SMOKE_IMAGE
 from integration.sources import other_sources
 
 IMAGES = {recipe.name: recipe for recipe in (SMOKE_IMAGE, CLUSTER_IMAGE)}
-
-
-class Verdict(Protocol):
-    """What a comparison with a real kernel came to."""
-
-    @property
-    def good(self) -> bool:
-        """True when all ran and agreed."""
-        ...
-
-    def as_json(self) -> Mapping[str, Any]:
-        """The summary for programs."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
-    """One word of the command line."""
-
-    name: str
-    about: str
-    add_arguments: Callable[[argparse.ArgumentParser], None]
-    run: Callable[[argparse.Namespace, Path, Progress], Verdict | None]
-    """Takes what was typed, the cache and who is told; None: there is nothing to judge."""
 
 
 def _image_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,35 +33,9 @@ def _image(arguments: argparse.Namespace, cache: Path, say: Progress) -> None:
         print(found.directory)
 
 
-def _deb_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--output",
-        type=Path,
-        metavar="DIR",
-        help="in a directory below this one (the cache); it stays while nothing changes",
-    )
-    parser.add_argument(
-        "--revision",
-        type=deb.checked_revision,
-        default="",
-        metavar="TEXT",
-        help="appended to the version, as +b1",
-    )
-
-
-def _deb(arguments: argparse.Namespace, cache: Path, say: Progress) -> None:
-    others = other_sources(cache, arguments.suite)
-    built = deb.build(arguments.output or cache, say, revision=arguments.revision, others=others)
-    print(built)
-
-
-def _json_argument(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="end with a summary as one JSON line")
-
-
 def _smoke_arguments(parser: argparse.ArgumentParser) -> None:
     usual = smoke.Options()
-    _json_argument(parser)
+    add_json_argument(parser)
     parser.add_argument("--seed", default=usual.seed, help="of the random sequences of calls")
     parser.add_argument(
         "--sequences",
@@ -108,7 +56,7 @@ def _smoke(arguments: argparse.Namespace, cache: Path, say: Progress) -> Verdict
 def _conformance_arguments(parser: argparse.ArgumentParser) -> None:
     usual = conformance.Options()
     parser.add_argument("what", choices=["configfs"], help="the fake that is measured")
-    _json_argument(parser)
+    add_json_argument(parser)
     parser.add_argument("--seed", default=usual.seed, help="of the random operations")
     parser.add_argument(
         "--operations",
@@ -140,18 +88,12 @@ def _conformance(arguments: argparse.Namespace, cache: Path, say: Progress) -> V
     return conformance.conformance(cache, options, say)
 
 
-COMMANDS = (
+GUEST_COMMANDS = (
     Command(
         name="image",
         about="build the guest images, or find them in the cache",
         add_arguments=_image_arguments,
         run=_image,
-    ),
-    Command(
-        name="deb",
-        about="build the Debian package and print its path",
-        add_arguments=_deb_arguments,
-        run=_deb,
     ),
     Command(
         name="smoke",

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 EXIT_CANNOT_RUN = 77
 """What a command ends with that could not run."""
-NEEDS_QMP = (
-    "Python's library qemu.qmp is missing: `pip install --group vm` in the checkout brings it,"
-    " and so does `tox -e vm`"
-)
+
+
+def missing_library_text(error: ModuleNotFoundError) -> str:
+    """Return how to install the library from PyPI whose import failed.
+
+    Raises:
+        ModuleNotFoundError: the module is one of the checkout's own.
+    """
+    library = (error.name or "").partition(".")[0]
+    if library in {"", "benchmarks", "fakecluster", "integration", "o2cbd"}:
+        raise error
+    return (
+        f"Python's library {'qemu.qmp' if library == 'qemu' else library} is missing:"
+        " `pip install --editable . --group vm` in the checkout brings it, and so does `tox -e vm`"
+    )
 
 
 class CannotRunError(Exception):
