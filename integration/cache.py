@@ -102,14 +102,24 @@ def _locked(file: IO[str]) -> bool:
 
 
 @contextlib.contextmanager
+def scratch(cache: Path, name: str) -> Iterator[Path]:
+    """A directory in the cache that is deleted at the end; only under `lock`.
+
+    The next `lock` deletes what a killed process left.
+    """
+    with tempfile.TemporaryDirectory(prefix=f"{_MAKING}{name}-", dir=cache) as work:
+        yield Path(work)
+
+
+@contextlib.contextmanager
 def making(cache: Path, name: str) -> Iterator[Path]:
     """A directory that takes its name in the cache when it is complete; only under `lock`.
 
     Of each kind (a name without its hash) the ones that were used last are kept; one that a guest
     runs from lives on until that ends.
     """
-    with tempfile.TemporaryDirectory(prefix=f"{_MAKING}{name}-", dir=cache) as work:
-        result = Path(work) / "result"
+    with scratch(cache, name) as work:
+        result = work / "result"
         result.mkdir()
         yield result
         if (cache / name).exists():

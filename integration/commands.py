@@ -12,7 +12,6 @@ from integration.image import image
 from integration.lab import command as lab
 from integration.lab.cluster_image import CLUSTER_IMAGE
 from integration.smoke_image import SMOKE_IMAGE
-from integration.sources import other_sources
 
 IMAGES = {recipe.name: recipe for recipe in (SMOKE_IMAGE, CLUSTER_IMAGE)}
 

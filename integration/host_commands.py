@@ -8,6 +8,7 @@ from pathlib import Path
 from integration import deb
 from integration.cache import Progress
 from integration.command import Command
+from integration.fresh import command as fresh
 from integration.sources import other_sources
 
 
@@ -39,5 +40,11 @@ HOST_COMMANDS = (
         about="build the Debian package and print its path",
         add_arguments=_deb_arguments,
         run=_deb,
+    ),
+    Command(
+        name="fresh",
+        about="the README's two lines on a bare Debian (root)",
+        add_arguments=fresh.add_arguments,
+        run=fresh.run,
     ),
 )

@@ -107,11 +107,12 @@ def of_suite(own: Sequence[Source], suite: str) -> list[Source]:
     name = own[0].codename
     if suite in {"", name}:
         return list(own)
-    return [
+    moved = [
         replace(source, codename=other, release=other)
         for source in own
         for other in (suite + source.codename.removeprefix(name),)
     ]
+    return list(dict.fromkeys(moved))  # an archive may stand there as stable, too
 
 
 def _own_sources(cache: Path) -> list[Source]:

@@ -261,7 +261,7 @@ class VmCorosync(VmLacks, VmDaemons):
         self.tell(host, "systemctl", "kill", "--kill-whom=main", f"--signal={name}", _COROSYNC)
 
     def expected(self, host: int, votes: int) -> None:
-        """See `Cluster.expected`; votequorum refuses what its members cannot reach, as cman does."""
+        """See `Cluster.expected`; votequorum refuses what members cannot reach, as cman does."""
         self.account.verb(host, "expected", votes=votes)
         self.tell(host, "corosync-quorumtool", "-e", str(votes))
 
