@@ -31,6 +31,7 @@ def checkout(tmp_path: Path) -> Path:
     (tmp_path / "the-tests.sh").write_text("echo SKIPPED [1] b: why; echo SKIPPED [2] a: why\n")
     (tmp_path / "quickstart.py").write_text("def missing(_section): return []\n")
     program(tmp_path / ".venv/bin/tox", "echo tox $*")
+    fresh_ends_with(tmp_path, 0)
     smoke_ends_with(tmp_path, 0)
     clusters_end_with(tmp_path, 0)
     return tmp_path
@@ -40,6 +41,13 @@ def program(path: Path, line: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"#!/bin/sh\n{line}\n")
     path.chmod(0o755)
+
+
+def fresh_ends_with(checkout: Path, code: int) -> None:
+    (checkout / "integration").mkdir(exist_ok=True)
+    (checkout / "integration" / "__main__.py").write_text(
+        f"import sys\nprint('ran', *sys.argv[1:], flush=True)\nsys.exit({code})\n"
+    )
 
 
 def smoke_ends_with(checkout: Path, code: int) -> None:
@@ -64,7 +72,7 @@ def ci(checkout: Path, **variables: str) -> tuple[int, list[str]]:
     return done.returncode, done.stdout.splitlines()
 
 
-def test_the_second_command_of_the_readme_runs_then_the_skips_then_the_kernel(
+def test_readme_command_skips_bare_debian_and_kernel_run_in_this_order(
     checkout: Path,
 ) -> None:
     assert ci(checkout) == (
@@ -76,6 +84,7 @@ def test_the_second_command_of_the_readme_runs_then_the_skips_then_the_kernel(
             ".ci/run: skipped tests:",
             "SKIPPED [1] b: why",
             "SKIPPED [2] a: why",
+            "ran fresh --suite bookworm --environments lint,deb",
             "tox run -q -e vm-smoke,vm --notest",
             "ran -m integration smoke",
             "ran -m pytest -s -o faulthandler_timeout=0 integration/real -m smoke --timeout 900",
@@ -95,25 +104,29 @@ def test_failed_tests_end_it_with_their_code_and_their_skips(checkout: Path) -> 
     assert lines[-2:] == [".ci/run: skipped tests:", "SKIPPED [1] a"]
 
 
-REAL_KERNELS = pytest.mark.parametrize(
+MAY_BE_LEFT_OUT = pytest.mark.parametrize(
     ("end_with", "name"),
-    [(smoke_ends_with, "vm-smoke"), (clusters_end_with, "vm-corosync")],
-    ids=["smoke", "clusters"],
+    [
+        (fresh_ends_with, "fresh"),
+        (smoke_ends_with, "vm-smoke"),
+        (clusters_end_with, "vm-corosync"),
+    ],
+    ids=["fresh", "smoke", "clusters"],
 )
 EndWith = Callable[[Path, int], None]
 
 
-@REAL_KERNELS
+@MAY_BE_LEFT_OUT
 @pytest.mark.parametrize("code", [1, 2, 77, 137])
-def test_a_kernel_that_differs_or_could_not_run_fails_it(
+def test_a_part_that_fails_or_could_not_run_fails_it(
     checkout: Path, end_with: EndWith, name: str, code: int
 ) -> None:
     end_with(checkout, code)
     assert ci(checkout)[0] == code
 
 
-@REAL_KERNELS
-def test_where_no_guest_can_run_it_may_be_left_out_and_says_so_last(
+@MAY_BE_LEFT_OUT
+def test_a_part_that_cannot_run_may_be_left_out_and_is_named_last(
     checkout: Path, end_with: EndWith, name: str
 ) -> None:
     end_with(checkout, 77)
@@ -121,8 +134,8 @@ def test_where_no_guest_can_run_it_may_be_left_out_and_says_so_last(
     assert (code, lines[-1]) == (0, f".ci/run: {name} NOT RUN")
 
 
-@REAL_KERNELS
-def test_a_difference_is_never_left_out(checkout: Path, end_with: EndWith, name: str) -> None:
+@MAY_BE_LEFT_OUT
+def test_a_failure_is_never_left_out(checkout: Path, end_with: EndWith, name: str) -> None:
     end_with(checkout, 1)
     assert ci(checkout, O2CBD_CI_WITHOUT_VM="1")[0] == 1
 
