@@ -6,6 +6,7 @@ The same agent runs in production, under the service's thread, and in every simu
 from __future__ import annotations
 
 import errno
+import os
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -246,13 +247,20 @@ class Agent:
                 self._hold = self._make_hold(cluster)
             holder = self._hold.take()
         except OSError as error:
-            return events.HoldFailed(errno=error.errno or 0)
+            return events.HoldFailed(errno=error.errno or 0, detail=_beyond_errno(error))
         return events.HoldTaken() if holder is None else events.HoldRefused(pid=holder)
 
     def _close(self) -> None:
         if self._hold is not None:
             self._hold.close()
         self._tree.close()
+
+
+def _beyond_errno(error: OSError) -> str:
+    """Return what an error says beyond its errno, and of what; empty where that is nothing."""
+    if error.filename is None or error.strerror == os.strerror(error.errno or 0):
+        return ""
+    return _where_and_what(error)
 
 
 def _what(error: OSError) -> str:

@@ -23,7 +23,7 @@ from fakecluster.heartbeat import DEFAULT_DEAD_THRESHOLD, INTERVAL_US
 from fakecluster.listener import check_path
 from fakecluster.poller import Poller
 from fakecluster.serve.arguments import BadRequestError
-from fakecluster.serve.holds import remove_hold
+from fakecluster.serve.holds import HOLD_MODE, make_hold, remove_hold
 from fakecluster.serve.kernelfiles import KernelFiles
 from fakecluster.serve.kernels import ServedKernels
 from fakecluster.serve.layout import Places, ServeDirectory
@@ -160,6 +160,7 @@ class ServedCluster:
             self._nodes[node.id] = node
             self._render(node.id)
             places.settings.write_text(self._settings(node.id), encoding="utf-8")
+            make_hold(self._hold_name(node.id))
             only = self._options.configfs_of
             if self._options.configfs and (not only or node.id in only):
                 self._mounts.add(model, places.configfs)
@@ -197,8 +198,13 @@ class ServedCluster:
         self._nodes[node_id] = replace(self._nodes[node_id], name=name)
 
     def forget_hold(self, node_id: int) -> None:
-        """Take away the semaphore of a host that lost its memory."""
+        """Take away the semaphore of a host."""
         remove_hold(self._hold_name(node_id))
+
+    def renew_hold(self, node_id: int) -> None:
+        """Give a host that lost its memory another semaphore."""
+        self.forget_hold(node_id)
+        make_hold(self._hold_name(node_id))
 
     def describe(self, node_id: int) -> dict[str, Any]:
         """Return what a developer needs to run a daemon on this node."""
@@ -302,7 +308,7 @@ class ServedCluster:
     def _settings(self, node_id: int) -> str:
         return (
             "# Fake hosts share one IPC namespace: each needs a hold of its own.\n"
-            f'[hold]\nname = "{self._hold_name(node_id)}"\nmode = "0600"\n'
+            f'[hold]\nname = "{self._hold_name(node_id)}"\nmode = "{HOLD_MODE:04o}"\n'
         )
 
     def _environment(self, places: Places) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Takes away the semaphore sets that the daemons of fake hosts leave in the real host's kernel."""
+"""The semaphore sets of fake hosts, which are in the real host's kernel."""
 
 from __future__ import annotations
 
@@ -10,6 +10,19 @@ from o2cbd.hold import sysv
 from o2cbd.hold._sysv_abi import ffi
 
 _IPC_RMID = 0
+
+
+HOLD_MODE = 0o600
+"""Of a fake host's set: it belongs to whoever runs the fakes."""
+
+
+def make_hold(name: str) -> None:
+    """Make the set of this hold, which `o2cbd hold` does for root alone.
+
+    Raises:
+        OSError: there is no room, or somebody else's has its key.
+    """
+    sysv.make_or_find(sysv.key_of(name), HOLD_MODE)
 
 
 def remove_hold(name: str) -> None:

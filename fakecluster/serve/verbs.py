@@ -159,7 +159,7 @@ class Verbs:
     def _start(self, arguments: Arguments) -> Mapping[str, Any]:
         node_id = self._node(arguments)
         if not self._hosts.powered(node_id):
-            self._cluster.forget_hold(node_id)
+            self._cluster.renew_hold(node_id)
             self._hosts.power_on(node_id)
         self._engine.start(node_id)
         return _GOOD

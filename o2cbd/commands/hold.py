@@ -57,7 +57,9 @@ def command(
     name = _hold_name(settings, cluster, runtime_dir or settings.paths.runtime_dir)
     _check_command(argv[0])
     try:
-        exec_with_hold(name, settings.hold.mode, timeout, argv)
+        # Another user's set would be theirs to remove while the daemon holds it, and closed to a
+        # daemon without CAP_IPC_OWNER.
+        exec_with_hold(name, settings.hold.mode, timeout, argv, make=os.geteuid() == 0)
     except CannotRunError as error:
         raise Failure(EXIT_CANNOT_RUN, f"{argv[0]}: {error}; nothing is held any more") from None
     except HeldError as error:

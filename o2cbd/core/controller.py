@@ -316,8 +316,8 @@ class Controller:
         return self._keep_back(told, held)
 
     def _on_hold_failed(self, event: events.HoldFailed) -> Effects:
-        told, held = self._holders.unusable(event.errno, self._work.steps)
-        self._view.block(reports.HoldUnusable(errno=event.errno).text)
+        told, held = self._holders.unusable(event.errno, self._work.steps, event.detail)
+        self._view.block(reports.HoldUnusable(errno=event.errno, detail=event.detail).text)
         return self._keep_back(told, held)
 
     def _keep_back(self, told: Iterable[reports.Report], held: Sequence[Pending]) -> Effects:

@@ -115,6 +115,8 @@ class HoldFailed:
     """The answer to `TakeHold`: the semaphore cannot be used at all."""
 
     errno: int
+    detail: str = ""
+    """What more is known of it than its errno says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,13 +44,13 @@ class Holders:
         return told, _kept_back(steps, reason, None)
 
     def unusable(
-        self, number: int, steps: Sequence[Step]
+        self, number: int, steps: Sequence[Step], detail: str = ""
     ) -> tuple[list[reports.Report], list[Pending]]:
         """Note that the semaphore cannot be used; told once for each errno."""
         self._holder = None
         self._failures += 1
         known, self._errno = self._errno, number
-        report = reports.HoldUnusable(errno=number)
+        report = reports.HoldUnusable(errno=number, detail=detail)
         return [] if known == number else [report], _kept_back(steps, report.text, number)
 
     def retry_us(self, now_us: int) -> int:

@@ -384,12 +384,13 @@ class HoldUnusable(Report):
     code = "hold-unusable"
     severity = Severity.ERROR
     errno: int
+    detail: str = ""
 
     @property
     def text(self) -> str:
         return (
             f"the semaphore cannot be taken ({symbol(self.errno)}): nothing is changed without it;"
-            " tried again"
+            f" tried again{'; ' if self.detail else ''}{self.detail}"
         )
 
 

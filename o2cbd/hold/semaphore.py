@@ -15,6 +15,9 @@ from o2cbd.hold import sysv
 _LOOKUPS_MAX = 16
 """Each try looks the set up anew. Only somebody who removes it again and again uses them up."""
 
+_OWNERS = 0o600
+"""What a process needs of a set of its own, unless it has CAP_IPC_OWNER."""
+
 _IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
 
 _R = TypeVar("_R")
@@ -35,26 +38,28 @@ class SysvHold:
     The kernel gives it back when the process ends, however it ends (SEM_UNDO).
     """
 
-    def __init__(self, name: str, mode: int = 0) -> None:
+    def __init__(self, name: str, mode: int = 0, *, make: bool = True) -> None:
         """Touch nothing yet.
 
         Args:
             name: all who share it use the same; `o2cb.<cluster>` by default.
             mode: permission bits of a set that we make; libo2cb's are 0: root only.
+            make: make the set where there is none. One that we could not use is never made.
 
         Raises:
             OSError: EINVAL: the name has no key that could be shared.
         """
         self._key = sysv.key_of(name)
         self._mode = mode
+        self._make = make and (os.geteuid() == 0 or mode & _OWNERS == _OWNERS)
         self._held_id: int | None = None
 
     def take(self) -> int | None:
         """Try to take it without waiting, see `Hold.take`."""
-        return _anew(self._try)
+        return self._anew(self._try)
 
     def _try(self) -> int | None:
-        semid = sysv.make_or_find(self._key, self._mode)
+        semid = self._set()
         if sysv.try_lock(semid):
             self._held_id = semid
             return None
@@ -72,7 +77,7 @@ class SysvHold:
         deadline_us = None if timeout_us is None else clock.now_us() + timeout_us
 
         def try_once() -> int | None:
-            semid = sysv.make_or_find(self._key, self._mode)
+            semid = self._set()
             while True:
                 left_us = None if deadline_us is None else max(0, deadline_us - clock.now_us())
                 try:
@@ -83,7 +88,16 @@ class SysvHold:
                     continue  # a signal's handler has run; it raises if it wants an end
                 return sysv.last_pid(semid)
 
-        return _anew(try_once)
+        return self._anew(try_once)
+
+    def _set(self) -> int:
+        if self._make:
+            return sysv.make_or_find(self._key, self._mode)
+        semid = sysv.find(self._key)
+        if semid is None:
+            text = "there is no set yet, and only root makes one: run this once as root"
+            raise PermissionError(errno.EACCES, text, sysv.named(self._key))
+        return semid
 
     def release(self) -> None:
         """Give it back, see `Hold.release`."""
@@ -99,7 +113,7 @@ class SysvHold:
 
     def holder(self) -> int | None:
         """Say which other process holds it, see `Hold.holder`."""
-        pid = _anew(self._look)
+        pid = self._anew(self._look)
         return None if pid == os.getpid() else pid
 
     def _look(self) -> int | None:
@@ -115,21 +129,30 @@ class SysvHold:
         except OSError:
             return  # the process's end gives it back
 
+    def _anew(self, attempt: Callable[[], _R]) -> _R:
+        """Try again while the set that was just looked up turns out to be removed.
+
+        Raises:
+            PermissionError: it may not be used; whose it is, and what opens it.
+            OSError: as `attempt`.
+        """
+        left = _LOOKUPS_MAX
+        while True:
+            try:
+                return attempt()
+            except PermissionError as error:
+                way_in = sysv.way_in(self._key)
+                text = f"{error.strerror}: {way_in}" if way_in else error.strerror
+                raise PermissionError(error.errno, text, sysv.named(self._key)) from None
+            except OSError as error:
+                left -= 1
+                # With a filename it is semget's: that key's set has another shape, which stays so.
+                if not left or error.errno not in sysv.GONE or error.filename is not None:
+                    raise
+
 
 class CannotRunError(Exception):
     """The command could not be run; nothing is held any more."""
-
-
-def _anew(attempt: Callable[[], _R]) -> _R:
-    """Try again while the set that was just looked up turns out to be removed."""
-    for _ in range(_LOOKUPS_MAX - 1):
-        try:
-            return attempt()
-        except OSError as error:
-            # With a filename it is semget's: that key's set has another shape, which stays so.
-            if error.errno not in sysv.GONE or error.filename is not None:
-                raise
-    return attempt()
 
 
 def exec_with_hold(
@@ -138,6 +161,8 @@ def exec_with_hold(
     timeout_s: float | None,
     argv: Sequence[str],
     clock: Clock | None = None,
+    *,
+    make: bool = True,
 ) -> NoReturn:
     """Take the hold and become the command: the hold ends exactly with it.
 
@@ -149,13 +174,14 @@ def exec_with_hold(
         timeout_s: wait so long in seconds for who holds; None: for ever.
         argv: the command, looked up in PATH.
         clock: for the time-out.
+        make: make the set where there is none.
 
     Raises:
         HeldError: somebody still holds at the end of the time.
         CannotRunError: the command could not be run.
         OSError: the semaphore cannot be used.
     """
-    hold = SysvHold(name, mode)
+    hold = SysvHold(name, mode, make=make)
     timeout_us = None if timeout_s is None else round(timeout_s * 1_000_000)
     pid = hold.wait(timeout_us, clock or MonotonicClock())
     if pid is not None:

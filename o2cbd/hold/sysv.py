@@ -25,6 +25,9 @@ _GETVAL = 12
 _SEMAPHORES = 2
 _MUTEX = 0
 
+SETS = "/proc/sysvipc/sem"
+"""The kernel's list of all sets, which everybody can read."""
+
 GONE = frozenset({errno.EIDRM, errno.EINVAL})
 """What a call on a set says that has been removed, during the call or before it."""
 
@@ -39,6 +42,41 @@ def key_of(name: str) -> int:
     if crc == 0:
         raise OSError(errno.EINVAL, "this name's key is the private one; choose another", name)
     return crc - (1 << 32) if crc & (1 << 31) else crc
+
+
+def named(key: int) -> str:
+    """Return what errors call the set of a key."""
+    return f"semaphore key {_hex(key)}"
+
+
+def _hex(key: int) -> str:
+    return f"0x{key & 0xFFFFFFFF:08x}"
+
+
+def way_in(key: int) -> str:
+    """Say whose the set of a key is that this process may not use, and what opens it.
+
+    Empty where the kernel does not list it.
+    """
+    try:
+        with open(SETS, encoding="ascii") as file:  # noqa: PTH123 - text stays text
+            rows = [line.split() for line in file.readlines()[1:]]
+    except OSError:
+        return ""
+    for number, _semid, mode, _nsems, uid, *_rest in rows:
+        if int(number) != key:
+            continue
+        whose = f"the set is uid {uid}'s with mode {mode:0>4}"
+        removal = f"by `ipcrm -S {_hex(key)}`"
+        if int(uid) == os.geteuid():
+            return f'{whose}; set [hold] mode = "0600" and have root remove it once, {removal}'
+        if int(uid) == 0:
+            return (
+                f'{whose}; run this as root, or set [hold] mode = "0666" and have root remove it'
+                f" once, {removal}"
+            )
+        return f"{whose}; have root remove it, {removal}"
+    return ""
 
 
 def make_or_find(key: int, mode: int) -> int:
@@ -67,9 +105,10 @@ def _semget(key: int, flags: int) -> int:
     if semid >= 0:
         return semid
     code = ffi.errno
-    what = f"semaphore key 0x{key & 0xFFFFFFFF:08x}"
+    what = named(key)
     if code == errno.EINVAL:
-        raise OSError(code, "a set of fewer than two semaphores has this key already", what)
+        text = "a set of fewer than two semaphores has this key already; have root remove it, by"
+        raise OSError(code, f"{text} `ipcrm -S {_hex(key)}`", what)
     raise OSError(code, os.strerror(code), what)
 
 

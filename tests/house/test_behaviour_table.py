@@ -28,7 +28,8 @@ left-out duplicates incarnation stale-entry half-made
 order never add-fails add-waits local-retry local-wrong replace pinned back-again inquorate two-node
 minority unsettled quorum-unknown hold errno fingerprint
 vote-once vote-facts vote-forced vote-no-teardown vote-again
-semaphore-key semaphore-mutex semaphore-look semaphore-removed semaphore-unusable semaphore-command
+semaphore-key semaphore-mutex semaphore-look semaphore-removed semaphore-unusable semaphore-foreign
+semaphore-command
 semaphore-names flush
 """
 
@@ -37,7 +38,7 @@ ROWS_OF_ONE_HOST = """
 one-pass not-configfs second-instance ocfs2-tools ready check-live quorum-unknown
 address-families another-id
 static-members static-watched static-bad-file takeover diff export flush
-semaphore-key semaphore-mutex semaphore-unusable semaphore-names
+semaphore-key semaphore-mutex semaphore-unusable semaphore-foreign semaphore-names
 all-reasons num nameless
 """
 

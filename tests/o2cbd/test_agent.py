@@ -200,6 +200,19 @@ def test_a_hold_that_cannot_even_be_named_is_an_unusable_one() -> None:
     assert agent.exit_code == 0
 
 
+def test_what_opens_a_closed_semaphore_reaches_the_operator() -> None:
+    """In the log, in the reason, and with the step that waits."""
+    bench = Bench(membership(1))
+    bench.hold.error = PermissionError(
+        errno.EACCES, "Permission denied: have root remove it", "semaphore key 0x1"
+    )
+    bench.step()
+    (told,) = bench.heard(reports.HoldUnusable)
+    assert told.text.endswith("semaphore key 0x1: Permission denied: have root remove it")
+    assert bench.status.reason == told.text
+    assert {pending.reason for pending in bench.status.pending} == {told.text}
+
+
 def test_the_hold_is_made_once_by_the_clusters_name() -> None:
     bench = Bench(membership(1))
     made: list[str] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import uuid
@@ -16,6 +17,7 @@ from o2cbd.cli import cli
 from o2cbd.commands import hold
 from o2cbd.commands.run import overridden
 from o2cbd.core.rules import Rules, Scope, TableRules
+from o2cbd.hold import sysv
 from o2cbd.hold.semaphore import CannotRunError, HeldError
 from o2cbd.settings import DaemonSettings, Paths, Source
 
@@ -25,7 +27,8 @@ def held(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
     """Notes what would be held and run."""
     noted: list[tuple[object, ...]] = []
 
-    def note(*arguments: object) -> None:
+    def note(*arguments: object, make: bool) -> None:
+        assert make is (os.geteuid() == 0)
         noted.append(arguments)
         raise SystemExit(7)
 
@@ -122,7 +125,7 @@ def test_failed_hold_has_its_code(
 ) -> None:
     """Time-out, permission and no room are told apart."""
 
-    def fail(*_arguments: object) -> None:
+    def fail(*_arguments: object, **_more: object) -> None:
         raise error
 
     monkeypatch.setattr(hold, "exec_with_hold", fail)
@@ -131,11 +134,31 @@ def test_failed_hold_has_its_code(
     assert words in shown.output
 
 
+def test_who_is_not_root_is_told_who_makes_the_set(
+    o2cbd: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And leaves none behind that would be in the daemon's way."""
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    cluster = uuid.uuid4().hex[:16]
+    shown = o2cbd("hold", "--cluster", cluster, "--", "true")
+    key = sysv.key_of(f"o2cb.{cluster}")
+    assert (shown.exit_code, shown.output) == (
+        77,
+        (
+            f"o2cbd: cannot hold o2cb.{cluster}: semaphore key 0x{key & 0xFFFFFFFF:08x}: there is"
+            " no set yet, and only root makes one: run this once as root (EACCES)\n"
+        ),
+    )
+    assert sysv.find(key) is None
+
+
 def test_hold_becomes_its_command(tmp_path: Path) -> None:
     """The real thing: its own exit code; while it runs another attempt is refused with 75."""
     config = tmp_path / "c.toml"
     name = f"o2cbd.test.{uuid.uuid4()}"
     config.write_text(f'[hold]\nname = "{name}"\nmode = "0600"')
+    # Whoever runs the tests: the command itself makes a set for root alone.
+    sysv.make_or_find(sysv.key_of(name), 0o600)
     line = [sys.executable, "-m", "o2cbd", "hold", "--config", str(config), "--timeout", "0"]
     inner = f"exec {sys.executable} -m o2cbd hold --config {config} --timeout 0 -- true"
     shown = subprocess.run(
