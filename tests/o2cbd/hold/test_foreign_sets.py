@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -69,7 +69,7 @@ As = Callable[[Sequence[str], str, Driver, str], str]
 
 
 @pytest.fixture
-def run_as() -> Iterator[As]:
+def run_as() -> As:
     """Runs a script as setpriv's options say; what it prints. Needs root, and a Python for all."""
     if os.geteuid() != 0:
         pytest.skip("only root can be somebody else")
