@@ -158,6 +158,14 @@ TOLD: list[tuple[Report, Severity, str]] = [
         "the semaphore cannot be taken (EACCES): nothing is changed without it; tried again",
     ),
     (
+        reports.HoldUnusable(errno=errno.EACCES, detail="the set is uid 7's"),
+        Severity.ERROR,
+        (
+            "the semaphore cannot be taken (EACCES): nothing is changed without it; tried again;"
+            " the set is uid 7's"
+        ),
+    ),
+    (
         reports.Voted(yes=True, reason="no heartbeat, no mount, no hold", forced=False),
         Severity.NOTICE,
         "asked whether the cluster may shut down: yes, no heartbeat, no mount, no hold",
