@@ -25,6 +25,7 @@ INPUTS = (
     "README.md",
     "docs/behaviour.md",
     "docs/settings.md",
+    "docs/static.md",
     "o2cbd",
     "packaging/debian",
     "packaging/man",
