@@ -115,13 +115,7 @@ def command(
 
 def _find(tree: OsNodeTree, cluster: str | None, configfs: str) -> str | None:
     """Return the cluster's name; None, once that was said, where there is nothing to do."""
-    try:
-        there = _read(tree, cluster or _ANY).clusters
-    except NotConfigfsError as error:
-        if error.errno != errno.ENOENT:
-            raise Failure(EXIT_UNAVAILABLE, said(error)) from None
-        say(f"no o2cb configfs at {configfs}: nothing to flush")
-        return None
+    there = _read(tree, cluster or _ANY).clusters
     if cluster is None and there:
         return there[0]
     if cluster in there:
@@ -133,11 +127,12 @@ def _find(tree: OsNodeTree, cluster: str | None, configfs: str) -> str | None:
 
 
 def _read(tree: OsNodeTree, cluster: str) -> Tables:
+    """Read the tables; there are none where there is no o2cb configfs."""
     try:
         return tree.read(cluster, own=None, attributes=(), fresh=True)
-    except NotConfigfsError:
-        raise
     except OSError as error:
+        if isinstance(error, NotConfigfsError) and error.errno == errno.ENOENT:
+            return Tables(clusters=())
         code = EXIT_NO_PERMISSION if error.errno == errno.EACCES else EXIT_UNAVAILABLE
         raise Failure(code, f"configfs cannot be read: {said(error)}") from None
 

@@ -116,7 +116,7 @@ class StaticSource:
         return (
             f"{self._path}: no node of cluster {spell(cluster.name)} is this host, {spell(host)};"
             f" its nodes are {names}: a node's name is its host's name, whole or up to a dot;"
-            f" write a node: stanza with name = {short}, or rename this host"
+            f" write a node: stanza with name = {short}, or rename this host and restart o2cbd"
         )
 
 

@@ -207,7 +207,7 @@ def test_a_flushed_cluster_makes_room_for_the_daemons(host: Host) -> None:
     host.write(OURS, C)
     host.start()
     told = host.told("pending")
-    assert "stock" in told
+    assert "o2cbd flush --cluster stock" in told
     flushed = host.run("flush", "--cluster", "stock")
     assert (flushed.returncode, flushed.stdout) == (
         0,

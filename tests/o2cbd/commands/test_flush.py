@@ -139,7 +139,7 @@ def test_a_host_without_configfs_has_nothing_to_flush(
     result = host.flush("--configfs", "/nonexistent")
     assert (result.exit_code, result.output) == (
         0,
-        "no o2cb configfs at /nonexistent: nothing to flush\n",
+        "no cluster in /nonexistent: nothing to flush\n",
     )
 
 

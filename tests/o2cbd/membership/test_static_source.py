@@ -154,7 +154,7 @@ def test_a_host_that_is_not_in_the_file_hears_what_to_write(path: Path, opened: 
     assert error.strerror == (
         f"{path}: no node of cluster o2 is this host, alpha.example; its nodes are node1, node2: a"
         " node's name is its host's name, whole or up to a dot; write a node: stanza with"
-        " name = alpha, or rename this host"
+        " name = alpha, or rename this host and restart o2cbd"
     )
 
 
