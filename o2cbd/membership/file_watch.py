@@ -102,10 +102,10 @@ class FileWatch:
             return watch in self._names or bool(mask & _IN_Q_OVERFLOW)
         if watch not in self._names or self._names[watch] not in {None, name}:
             return False
-        return not (mask & _IN_CREATE and self._just_made())
+        return bool(mask & ~(_IN_CREATE | _IN_ATTRIB)) or not self._is_empty()
 
-    def _just_made(self) -> bool:
-        """True for an empty file: who made it writes it now, and closing it is an event, too."""
+    def _is_empty(self) -> bool:
+        """True for an empty file: who made it so writes it now, and closing it is an event, too."""
         try:
             return Path(self._path).stat().st_size == 0
         except OSError:

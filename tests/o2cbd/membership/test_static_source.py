@@ -250,8 +250,11 @@ def test_what_happens_beside_it_is_not_told(path: Path, opened: Open) -> None:
 def test_a_file_that_was_just_made_is_waited_for(path: Path, opened: Open) -> None:
     source = opened()
     with path.open("w") as file:
+        path.chmod(0o644)
         assert source.dispatch() == ()
         file.write(text_of(1, 2))
+    assert told(source)
+    path.chmod(0o600)
     assert told(source)
 
 
