@@ -154,30 +154,36 @@ class Table:
     def _node_of(self, listed: Member | Absentee, *, local: bool) -> tuple[str, Node | None]:
         """Return ("", the node), or (the reason why there is none, None)."""
         rules, name = self._rules, called(listed)
+        moved = _another_id(listed)
+        if moved is not None:
+            return moved, None
         num = num_of(listed, rules)
-        problem = _another_id(listed)
-        if problem is None and num is None:
-            problem = self._no_num(listed)
-        problem = problem or node_name_problem(name)
-        if problem is not None or num is None:
-            return problem or "", None
+        if num is None and is_device(listed):
+            return _QUORUM_DISK, None
+        wrong = node_name_problem(name)
+        if wrong is not None:
+            return f"{wrong}: give it another in the cluster manager's configuration", None
         override = rules.nodes.get(name, _NO_OVERRIDE)
         address = override.address or listed.advice.address or _chosen(listed.addresses, rules)
-        if address is None:
-            return _no_address(listed, rules), None
-        problem = address_problem(address)
-        if problem is not None:
-            return f"{problem}: {_proposed_address(listed, rules)}", None
         port = override.port or _advised_port(listed.advice) or rules.port
+        wrong = None if address is None else address_problem(address)
+        if num is not None and address is not None and 0 < port <= MAX_PORT and wrong is None:
+            return "", Node(name=name, num=num, address=address, port=port, local=local)
+        # All of it at once: a restart for each would be one too many.
+        problems = [] if num is not None else [self._no_num(listed)]
+        if address is None:
+            problems.append(_no_address(listed, rules))
+        elif wrong is not None:
+            problems.append(f"{wrong}: {_proposed_address(listed, rules)}")
         if not 0 < port <= MAX_PORT:
-            advised = listed.advice.port
-            return f"its o2cb_port {advised!r} is no port: it takes 1..{MAX_PORT}", None
-        return "", Node(name=name, num=num, address=address, port=port, local=local)
+            problems.append(
+                f"its o2cb_port {listed.advice.port!r} is no port: it takes 1..{MAX_PORT}: write"
+                f" {nodes_section(name)} port = {rules.port} in {rules.settings_file} on all nodes"
+            )
+        return "; ".join(problems), None
 
     def _no_num(self, listed: Member | Absentee) -> str:
         """Return why a node has no num, and the line that would give it one."""
-        if is_device(listed):
-            return _QUORUM_DISK
         if not listed.id:
             return "it has no node id: write nodeid: into its node {} block, the one it runs with"
         advised, offset, file = listed.advice.num, self._rules.num_offset, self._rules.settings_file

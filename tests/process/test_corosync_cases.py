@@ -363,6 +363,29 @@ def test_all_that_is_to_be_written_is_told_at_once_and_does(
     assert check_live(here).returncode == 0
 
 
+def test_mistakes_of_one_node_are_told_at_once(make: Make) -> None:
+    """A name with a hyphen, ids from 1000 and no IPv4, of each node."""
+    text = re.sub(r"nodeid: (\d)", r"nodeid: 100\1", written("28-ipv6-only.conf"))
+    text = text.replace("abcPVEclust", "pve-cluster")
+    made = make({1001: ["fd00:9::1", "10.9.0.1"]}, text=text)
+    made.lab.start(1001)
+    here = made.hosts[1001]
+    lines = proposed(here.plan())
+    assert list(lines) == [
+        ("cluster", 'o2cb_name = "pvecluster"'),
+        ("table", "num_offset = -1000"),
+        ("nodes.pv-1", 'address = "its IPv4 address"'),
+        ("nodes.pv-2", 'address = "its IPv4 address"'),
+    ]
+    settings = settings_with(lines)
+    for address in ("10.9.0.1", "10.9.0.2"):
+        settings = settings.replace("its IPv4 address", address, 1)
+    here.set(settings)
+    here.run()
+    here.told("synced")
+    assert rows(here.status()) == {"pv-1": "1 10.9.0.1", "pv-2": "2 10.9.0.2"}
+
+
 # -- K5: another name
 
 

@@ -74,7 +74,10 @@ def test_the_managers_advice_comes_before_the_rules_and_after_the_nodes_own() ->
 def test_a_bad_port_in_the_managers_configuration_leaves_its_node_out(port: str) -> None:
     now = membership(1, advised(2, port=port), 3)
     assert [one.name for one in desired_table(now, MEMBERS).nodes] == ["n1", "n3"]
-    assert left_out(now)[2] == f"its o2cb_port {port!r} is no port: it takes 1..65534"
+    assert left_out(now)[2] == (
+        f"its o2cb_port {port!r} is no port: it takes 1..65534: write [nodes.n2] port = 7777 in"
+        " /etc/o2cbd/o2cbd.toml on all nodes"
+    )
 
 
 def test_a_bad_address_in_the_managers_configuration_leaves_its_node_out() -> None:
@@ -268,8 +271,22 @@ def test_node_that_left_under_another_id_than_the_list_says_keeps_its_entry() ->
     )
 
 
+def test_all_that_is_wrong_with_a_node_is_told_at_once() -> None:
+    """With every line that is to be written, so that one restart is enough."""
+    wrong = member(1000, addresses=("fd00::1",), advice=Advice(port="x"))
+    reason = left_out(membership(1, wrong))[1000]
+    assert [part.partition(": write ")[2] for part in reason.split("; ")] == [
+        f"[nodes.n1000] {line} in /etc/o2cbd/o2cbd.toml on all nodes"
+        for line in ("num = 2", 'address = "its IPv4 address"', "port = 7777")
+    ]
+
+
 def test_block_without_an_id_is_no_quorum_disk() -> None:
-    now = membership(1, replace(member(0), name="/dev/q"), absentee(0, name="n2", votes=1))
+    now = membership(
+        1,
+        replace(member(0), name="/dev/q"),
+        absentee(0, name="n2", addresses=("10.0.0.2",), votes=1),
+    )
     assert [
         (one.name, one.device, one.reason) for one in desired_table(now, CONFIGURED).left_out
     ] == [
