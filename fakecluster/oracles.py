@@ -176,7 +176,7 @@ class SafetyOracle:
         local = node.local or (truth.view is not None and name == truth.view.own_name)
         if local and cluster.regions:
             self._found(f"rmdir of the local node {name} under a heartbeat region")
-        if node.num is None or truth.view is None:
+        if node.num is None or truth.view is None or _reads_half_made(node):
             return
         row = truth.rows.get(name)
         if row is not None and row.fits(node) and (row.local or not node.local):
@@ -304,6 +304,11 @@ class SafetyOracle:
     def poison_known(self) -> None:
         """Note that what has poisoned the kernel so far was not the daemon."""
         self._poison_seen = len(self._model.poisoned)
+
+
+def _reads_half_made(node: NodeState) -> bool:
+    """True where a reading shows no sign of a num, whatever was written."""
+    return not node.num and not node.local and (node.address in {None, "0.0.0.0"} or not node.port)
 
 
 def _values(row: Row) -> dict[str, str]:

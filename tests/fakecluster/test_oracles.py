@@ -169,6 +169,16 @@ def _remove_half_made_inquorate(bench: Bench) -> None:
     bench.model.rmdir("/cluster/c/node/node3")
 
 
+def _remove_what_reads_half_made(bench: Bench) -> None:
+    """Num 0 and 0.0.0.0 read like what was never written."""
+    bench.model.journal.remove_hook(bench.oracle.call)
+    bench.add("zero", 0, "0.0.0.0", 7777)
+    bench.model.journal.add_hook(bench.oracle.call, reads=False)
+    bench.oracle.poison_known()
+    bench.see(quorate=False)
+    bench.model.rmdir("/cluster/c/node/zero")
+
+
 def _remove_fenced_of_two(bench: Bench) -> None:
     bench.lost("node2", two_node=True)
     view = bench.truth.view
@@ -234,6 +244,7 @@ def _step_under_our_own_hold(bench: Bench) -> None:
         _add_member,
         _replace_member,
         _remove_half_made_inquorate,
+        _remove_what_reads_half_made,
         _remove_fenced_of_two,
         _remove_forgotten_of_two,
         _remove_of_two_where_allowed,

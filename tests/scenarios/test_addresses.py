@@ -93,7 +93,7 @@ def test_quorum_disk_with_id_0_is_left_out(make: MakeCluster) -> None:
 
 @needs(Capability.ANY_ID)
 def test_node_with_id_300_is_left_out(make: MakeCluster) -> None:
-    """left-out: o2cb counts to 254; all others go on, and the reason is told."""
+    """left-out, own-node: o2cb counts to 254; all others go on, and the reason is told."""
     cluster = make(cluster_of(node(1), node(2), node(300, "10.0.0.30")))
     for host in (1, 2, 300):
         cluster.daemon_start(host)
@@ -132,7 +132,7 @@ def test_node_with_the_address_0_0_0_0_is_left_out(make: MakeCluster) -> None:
 
 
 def test_own_node_without_an_address_is_never_in_sync(make: MakeCluster) -> None:
-    """own-node, left-out: nothing can be mounted there, also where somebody has made the cluster."""
+    """own-node: nothing can be mounted there, also where somebody has made the cluster."""
     cluster = make(cluster_of(node(1), node(2), node(3, "0.0.0.0")))
     cluster.place_cluster(3)
     for host in (1, 2, 3):
