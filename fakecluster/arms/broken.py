@@ -12,7 +12,7 @@ from o2cbd.core import removals
 
 
 def broken_story(scenario: str) -> str:
-    """Run `inquorate_removals_wait` on daemons that ask for no quorum and no majority; return what is told.
+    """Run `inquorate_removals_wait` on daemons without these gates; return what is told.
 
     Args:
         scenario: by which name the last line runs it again.

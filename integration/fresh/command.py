@@ -21,7 +21,7 @@ from integration.fresh.access import access_variables, copy_access
 from integration.fresh.machine import require_namespaces, run_in
 from integration.fresh.root import bare_root, sources_list
 from integration.packages import CHECKOUT
-from integration.sources import apt_settings, debian_sources
+from integration.sources import Source, apt_settings, debian_sources
 
 _CLONE = "root/o2cbd"
 _SH_BLOCK = re.compile(r"^```sh\n(.+)\n```$", re.MULTILINE)
