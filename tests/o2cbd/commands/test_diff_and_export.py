@@ -231,10 +231,11 @@ def test_a_global_heartbeat_stays(host: Host) -> None:
 
 
 def test_an_excluded_node_is_named(host: Host) -> None:
-    host.settings.write_text(f"{host.settings.read_text()}[nodes.'peer.example']\nnum = 1\n")
+    twice = """[nodes."peer.example"]\naddress = "10.0.0.1"\n"""
+    host.settings.write_text(host.settings.read_text() + twice)
     result = host.run("export")
     assert [cluster.nodes for cluster in clusterconf.parse(result.stdout_bytes)] == [(OURS,)]
-    assert result.stderr.startswith("o2cbd: node peer.example (id 2) is left out: num 1 belongs to")
+    assert result.stderr.startswith("o2cbd: node peer.example (id 2) is left out: address")
 
 
 def test_a_host_that_ocfs2_tools_would_not_find_is_told(
