@@ -19,6 +19,7 @@ from fakecluster.merge.merging import merge
 from fakecluster.sim_trace import header_of
 from fakecluster.trace import Line
 from fakecluster.trace_file import TraceFile, check_trace
+from o2cbd.core.model import Why
 
 pytestmark = pytest.mark.process
 
@@ -43,7 +44,7 @@ def scenario(cluster: ClusterWords) -> None:
     cluster.up()
     cluster.pin(1, "node3")
     cluster.kill(3)
-    cluster.eventually("the removal is pending", lambda: bool(cluster.pending(1)))
+    cluster.waits(1, "node3", Why.PINNED)
     cluster.in_sync(2, nodes=(1, 2))
     cluster.unpin(1, "node3")
     cluster.in_sync(1, nodes=(1, 2))
@@ -51,8 +52,8 @@ def scenario(cluster: ClusterWords) -> None:
     cluster.daemon_start(2)
     cluster.in_sync(2, nodes=(1, 2))
     cluster.partition((1,), (2,))
-    for host in (1, 2):
-        cluster.eventually("it waits", lambda host=host: len(cluster.pending(host)) == 1)  # type: ignore[misc]
+    cluster.waits(1, "node2", Why.INQUORATE)
+    cluster.waits(2, "node1", Why.INQUORATE)
     cluster.heal()
     cluster.in_sync(1, 2, nodes=(1, 2))
 
