@@ -12,7 +12,7 @@ from typing import Any
 from fakecluster.arms.cluster import Cluster
 from fakecluster.arms.rules import rules_of
 from fakecluster.configfs.kernel import NodeState
-from fakecluster.truth import Expectation, Listed, ManagerView
+from fakecluster.truth import Expectation, Listed, ManagerView, Row
 from o2cbd.core.model import UNSET_ADDRESS, State
 
 _RESTING = frozenset({State.LOST, State.STUCK, State.WAITING, State.STOPPING})
@@ -70,7 +70,21 @@ class Outside:
                 yield f"host {host}: its manager runs, and it is {state.value}"
             return
         view = self._view(host)
-        different = set() if view is None else self._differences(host, seen, _view_of(view))
+        if view is not None:
+            yield from self._of_member(host, seen, _view_of(view), state)
+
+    def _of_member(
+        self, host: int, seen: Mapping[str, Any], view: ManagerView, state: State
+    ) -> Iterator[str]:
+        actual = {each["name"]: _node_of(each) for each in seen["table"]}
+        rules = rules_of(self._cluster.spec, host)
+        rows = Expectation(rules).rows(view, actual.values())
+        if not any(row.local for row in rows.values()):
+            if state is State.SYNCED:
+                yield f"host {host}: its own node is excluded, and it says synced"
+            if not self._cluster.clusters(host):
+                return  # and none is made: nothing could be mounted with it
+        different = _differences(rows, actual)
         pending = {waiting.node for waiting in self._cluster.pending(host)}
         if None not in pending:  # else the cluster itself waits, and all nodes with it
             for name in sorted(different - pending):
@@ -78,17 +92,15 @@ class Outside:
         if different and state is State.SYNCED:
             yield f"host {host}: {', '.join(sorted(different))} differ, and it says synced"
 
-    def _differences(self, host: int, seen: Mapping[str, Any], view: ManagerView) -> set[str]:
-        """Return the names of all nodes that should be there, or not, or be otherwise."""
-        actual = {each["name"]: _node_of(each) for each in seen["table"]}
-        rules = rules_of(self._cluster.spec, host)
-        rows = Expectation(rules).rows(view, actual.values())
-        different = set(rows) ^ set(actual)
-        for name in set(rows) & set(actual):
-            row, node = rows[name], actual[name]
-            if not row.fits(node) or row.local != node.local:
-                different.add(name)
-        return different
+
+def _differences(rows: Mapping[str, Row], actual: Mapping[str, NodeState]) -> set[str]:
+    """Return the names of all nodes that should be there, or not, or be otherwise."""
+    different = set(rows) ^ set(actual)
+    for name in set(rows) & set(actual):
+        row, node = rows[name], actual[name]
+        if not row.fits(node) or row.local != node.local:
+            different.add(name)
+    return different
 
 
 def _view_of(view: Mapping[str, Any]) -> ManagerView:

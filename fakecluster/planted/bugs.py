@@ -165,7 +165,7 @@ BUGS: Final[Mapping[str, Bug]] = MappingProxyType(
                 "listed.advice.address or _chosen(listed.addresses, rules)\n",
                 (
                     "listed.advice.address or _chosen(listed.addresses, rules)\n"
-                    '    address = address or (None if listed.id else "10.0.0.99")\n'
+                    '        address = address or (None if listed.id else "10.0.0.99")\n'
                 ),
             ),
         ),

@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
+from unittest import mock
 
 import pytest
 
 from fakecluster.arms.outside import Outside
 from fakecluster.arms.sim import SimCluster
 from fakecluster.arms.suite import spec_of
+from fakecluster.cman.topology import NodeConfig, Topology
 from o2cbd.core.model import State, Why
 
 
 class Shown:
     """What `fakecluster ctl` would answer about a simulated cluster."""
 
-    def __init__(self, nodes: int = 3, **spec: Any) -> None:
+    def __init__(self, nodes: int | Topology = 3, **spec: Any) -> None:
         self.cluster = SimCluster(spec_of(nodes, **spec))
-        self.cluster.up()
         self.judge = Outside(self.cluster, self.host_state, self.view)
 
     def host_state(self, host: int) -> Mapping[str, Any]:
@@ -43,9 +44,15 @@ class Shown:
         return {**{key: getattr(view, key) for key in keys}, "listed": listed}
 
 
+def in_sync(**spec: Any) -> Shown:
+    shown = Shown(**spec)
+    shown.cluster.up()
+    return shown
+
+
 @pytest.fixture
 def shown() -> Shown:
-    return Shown()
+    return in_sync()
 
 
 def test_a_cluster_in_sync_is_good(shown: Shown) -> None:
@@ -78,8 +85,22 @@ def test_what_is_told_as_pending_is_good(shown: Shown) -> None:
 
 
 def test_a_port_of_the_settings_is_expected() -> None:
-    shown = Shown(options={1: ("--port", "7800")}, settings="[nodes.node2]\nport = 7900")
+    shown = in_sync(options={1: ("--port", "7800")}, settings="[nodes.node2]\nport = 7900")
     assert shown.judge.findings() == ()
+
+
+def test_a_host_whose_own_node_is_excluded_needs_no_cluster_and_is_not_in_sync() -> None:
+    nodes = (*Topology.of(2).nodes, NodeConfig(id=300, name="big", addresses=("10.0.0.9",)))
+    shown = Shown(Topology(cluster="o2", nodes=nodes))
+    cluster = shown.cluster
+    for host in (1, 2, 300):
+        cluster.daemon_start(host)
+    cluster.in_sync(1, 2, nodes=(1, 2))
+    cluster.is_in(300, State.PENDING)
+    assert shown.judge.findings() == ()
+
+    with mock.patch.object(cluster, "state", return_value=State.SYNCED):
+        assert shown.judge.findings() == ("host 300: its own node is excluded, and it says synced",)
 
 
 def test_poison_and_deadly_writes_are_found(shown: Shown) -> None:
