@@ -20,8 +20,8 @@ _CALLS = ("mkdir", "rmdir", "write:num", "write:ipv4_port", "write:ipv4_address"
 _READS = ("scandir", "open", "read", "read:num", "read:local")
 _ERRNOS = ("EBUSY", "EEXIST", "EIO", "EINTR", "ENOSPC", "EINVAL", "EACCES", "ENOENT", "ENOMEM")
 _READ_ERRNOS = ("EIO", "EINTR", "EACCES", "ENOENT", "ENOMEM", "ENODEV")
-_NOTICED_US = 3_000_000
-"""After so long a death is noticed, mostly."""
+_NOTICED_US = 5_000_000
+"""After so long a death is noticed and a removal tried, mostly."""
 _MANAGER_ERRNOS = ("EIO", "EINVAL", "ENOMEM", "ENOENT", "EAGAIN")
 
 
@@ -151,6 +151,8 @@ def _pin(cast: Cast) -> None:
     cast.do("pin", node=node, name=name)
     gone = cast.later(2_000_000)
     gone.do("kill", node=victim)
+    if cast.draw.chance(2):
+        gone = gone.after(_NOTICED_US)
     if cast.draw.chance(2):
         gone.later().do("start", node=victim)
     gone.later().maybe("unpin", node=node, name=name)

@@ -215,11 +215,12 @@ BUGS: Final[Mapping[str, Bug]] = MappingProxyType(
                 _VIEW,
                 "        permits = Permits(",
                 (
+                    "        import dataclasses\n"
                     "        back = getattr(self, '_rejoined', set())\n"
                     "        nodes = self._desired.nodes\n"
                     "        left = tuple(one for one in nodes if one.name not in back)\n"
                     "        self._rejoined = set()\n"
-                    "        self._desired = Desired(nodes=left, left_out=self._desired.left_out)\n"
+                    "        self._desired = dataclasses.replace(self._desired, nodes=left)\n"
                     "        permits = Permits("
                 ),
             ),
