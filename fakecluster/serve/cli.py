@@ -88,6 +88,11 @@ _DEFAULTS = Timings()
     default=_DEFAULTS.shutdown_timeout_ms,
     show_default=True,
 )
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    help="Draw what varies between real cmans: late notices, rings that merge in steps.",
+)
 def serve_command(  # noqa: PLR0917 - click passes all by name
     directory: Path,
     nodes: int | None,
@@ -102,6 +107,7 @@ def serve_command(  # noqa: PLR0917 - click passes all by name
     heartbeat_ms: int,
     dead_threshold: int,
     shutdown_timeout_ms: int,
+    seed: int | None,
 ) -> int:
     """Serve a whole fake cluster: cman's sockets and a configfs a node.
 
@@ -124,6 +130,7 @@ def serve_command(  # noqa: PLR0917 - click passes all by name
             down=down,
             dead_threshold=dead_threshold,
             heartbeat_interval_us=heartbeat_ms * 1000,
+            seed=seed,
         )
         serve(options, directory, partial(announce, to_a_person=sys.stderr.isatty()))
     except TopologyError as error:

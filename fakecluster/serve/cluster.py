@@ -29,6 +29,7 @@ from fakecluster.serve.kernels import ServedKernels
 from fakecluster.serve.layout import Places, ServeDirectory
 from fakecluster.serve.mounts import Mounts
 from fakecluster.serve.processes import SOCKET_DIR_VARIABLE
+from fakecluster.streams import rng_for
 from fakecluster.truth import Looker
 
 
@@ -50,6 +51,8 @@ class ServeOptions:
     """Every kernel's when it boots, in intervals of the disk heartbeat."""
     heartbeat_interval_us: int = INTERVAL_US
     """How often the disk heartbeat writes and reads."""
+    seed: int | None = None
+    """Of what varies between real cmans (rings that merge in steps); None: nothing does."""
 
 
 class ServedCluster:
@@ -88,6 +91,7 @@ class ServedCluster:
                 topology,
                 timeline,
                 timings=options.timings,
+                rng=None if options.seed is None else rng_for(options.seed, "cman"),
                 wall_epoch_us=time.time_ns() // 1000 - timeline.now_us(),
                 watcher=self.wire,
             )

@@ -317,6 +317,24 @@ def test_a_quorum_disk_is_lost_and_found() -> None:
         console.home.remove()
 
 
+def test_rings_merge_in_steps_where_a_seed_is_given() -> None:
+    seen = set()
+    for seed in (None, *range(8)):
+        with tempfile.TemporaryDirectory(prefix="fc-", dir="/tmp") as path:
+            console = Console(Path(path), topology=Topology.of(3), seed=seed)
+            console.say("partition", groups="1/2/3")
+            console.run(20)
+            console.say("heal")
+            views = set()
+            for _ in range(100):
+                console.timeline.run_until(console.timeline.now_us() + 5000)
+                views.add(console.cluster.engine.state(1).members)
+            seen.add((seed is None, len(views) > 2))
+            console.cluster.close()
+            console.home.remove()
+    assert seen == {(True, False), (False, False), (False, True)}
+
+
 def test_expected_votes_are_lowered_and_not_raised_over_what_is_there(console: Console) -> None:
     engine = console.cluster.engine
     console.say("partition", groups="1/2")
