@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tomllib
+
 import pytest
 
 from o2cbd.core.names import (
@@ -9,6 +11,7 @@ from o2cbd.core.names import (
     cluster_name_problem,
     is_ipv4,
     node_name_problem,
+    nodes_section,
 )
 
 
@@ -87,3 +90,8 @@ def test_a_cluster_name_that_ocfs2_takes_has_no_problem(name: str) -> None:
 )
 def test_a_cluster_name_that_cannot_be_is_refused_with_the_reason(name: str, told: str) -> None:
     assert told in (cluster_name_problem(name) or "")
+
+
+@pytest.mark.parametrize("name", ["alpha", "a-1_b", "alpha.example.com", 'a "b" \\ c', "ä"])
+def test_heading_of_a_nodes_settings_is_toml(name: str) -> None:
+    assert tomllib.loads(f"{nodes_section(name)}\nnum = 1\n") == {"nodes": {name: {"num": 1}}}

@@ -423,3 +423,38 @@ def test_255_nodes_are_planned_in_one_round() -> None:
     peers = [replace(one, local=False) for one in nodes]
     found = compare([node(1), *peers], tables(1))
     assert found.steps == tuple(add(one) for one in peers)
+
+
+# --- num 0 ---------------------------------------------------------------------------------------
+
+
+def test_num_0_that_may_be_written_is_written_where_it_is_wanted() -> None:
+    """The kernel takes it, or says that it is used, by this very entry."""
+    zero = node(2, num=0)
+    assert compare([node(1), zero], tables(1, entry(2, num=0))).steps == (put("n2", "num", "0"),)
+    proved = entry(2, num=0, num_proved=True)
+    assert compare([node(1), zero], tables(1, proved)) == Plan(steps=(), pending=())
+
+
+def test_our_own_num_0_is_written_before_local() -> None:
+    zero = node(1, num=0)
+    actual = tables(entry(1, num=0, local=False))
+    assert compare([zero], actual).steps == (put("n1", "num", "0"), LOCAL)
+    assert compare([zero], tables(entry(1, num=0, local=True))) == Plan(steps=(), pending=())
+
+
+def test_num_0_is_not_proved_while_another_entry_may_have_it() -> None:
+    found = compare([node(1), node(2, num=0)], tables(1, entry(2, num=0), entry(3, num=0)))
+    assert found.steps == (remove("n3"),)
+    assert whys(found) == {put("n2", "num", "0"): Why.WAITS_FOR_REMOVAL}
+
+
+def test_entry_that_may_have_num_0_is_not_completed_with_a_num_that_is_taken() -> None:
+    """It may be a whole node of ocfs2-tools, which numbers from 0; a mount keeps the taker."""
+    ours = entry(1, num=2, name="n1", address="10.0.0.1", local=True)
+    actual = tables(ours, entry(2, num=0), regions=(REGION,))
+    found = compare([node(1), node(2)], actual)
+    assert (found.steps, whys(found)) == (
+        (),
+        {remove("n1"): Why.REGION, remove("n2"): Why.REPLACEMENT_BLOCKED},
+    )

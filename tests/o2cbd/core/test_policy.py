@@ -243,6 +243,17 @@ def test_one_offset_is_proposed_where_it_does_for_all() -> None:
     }
 
 
+def test_offset_that_would_take_anothers_num_is_not_proposed() -> None:
+    now = membership(
+        member(1000, addresses=("10.0.0.1",)),
+        member(1001, addresses=("10.0.0.2",)),
+        replace(member(3), advice=Advice(num="2")),
+        local_id=3,
+    )
+    assert "write [nodes.n1000] num = 1 in" in left_out(now)[1000]
+    assert "write [nodes.n1001] num = 3 in" in left_out(now)[1001]
+
+
 def test_node_that_runs_under_another_id_than_the_list_says_is_left_as_it_is() -> None:
     """The list was edited under it: nothing that the list says is about the running node."""
     now = membership(

@@ -12,6 +12,7 @@ from o2cbd.core.model import (
     AddNode,
     CreateCluster,
     Pending,
+    Remark,
     RemoveNode,
     SetAttribute,
     Step,
@@ -108,6 +109,11 @@ TOLD: list[tuple[Report, Severity, str]] = [
         reports.NodeLeftOut(id=300, name="n3", reason="give it another id"),
         Severity.WARNING,
         "node n3 (id 300) is left out: give it another id",
+    ),
+    (
+        reports.QuorumChanged(quorum="none"),
+        Severity.NOTICE,
+        "static membership, no quorum: the file alone says who is a node",
     ),
     (reports.StepApplied(step=REMOVE), Severity.NOTICE, "done: remove node n2"),
     (
@@ -278,3 +284,15 @@ def test_a_name_cannot_forge_a_line_of_the_log(name: str, text: str) -> None:
 
 def test_a_process_is_named_by_its_pid_where_that_is_known() -> None:
     assert (process(7), process(0)) == ("process 7", "an unknown process")
+
+
+@pytest.mark.parametrize("warning", [True, False])
+def test_remark_is_a_warning_where_it_surely_is_a_mistake(*, warning: bool) -> None:
+    report = reports.of_remark(Remark(text="[nodes.a]: no such node", warning=warning))
+    assert report.text == "[nodes.a]: no such node"
+    assert report.severity is (Severity.WARNING if warning else Severity.NOTICE)
+
+
+def test_failed_reading_says_its_detail_or_its_errno() -> None:
+    assert reports.unread(errno.EIO, "line 3: no such key") == "line 3: no such key"
+    assert reports.unread(errno.EIO, "") == "EIO"
