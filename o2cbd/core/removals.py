@@ -143,10 +143,8 @@ def _loss_gate(removal: Removal, permits: Permits) -> Gate | None:
     membership, entry = permits.membership, removal.entry
     if removal.local or entry.name in permits.forgotten or membership.quorum is Quorum.NONE:
         return None
-    if any(
-        (isinstance(one, Member) or one.fenced) and _is_about(entry, one, permits)
-        for one in membership.everybody
-    ):
+    about = [one for one in membership.everybody if _is_about(entry, one, permits)]
+    if about and not any(map(_is_lost, about)):
         return None
     if not membership.two_node:
         return _minority_gate(entry, permits)
@@ -176,6 +174,11 @@ def _minority_gate(entry: Entry, permits: Permits) -> Gate | None:
 def _is_about(entry: Entry, listed: Member | Absentee, permits: Permits) -> bool:
     """True when the entry is this node's, by its name or by its num."""
     return entry.name == called(listed) or entry.num == num_of(listed, permits.table)
+
+
+def _is_lost(listed: Member | Absentee) -> bool:
+    """True where nothing says that a node is here, under whatever id, or was fenced."""
+    return isinstance(listed, Absentee) and listed.runs_as is None and not listed.fenced
 
 
 def _votes(membership: Membership) -> tuple[int, int]:

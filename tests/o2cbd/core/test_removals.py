@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from fakecluster.pocket.examples import absentee, entry, member, membership, tables
-from o2cbd.core.model import Entry, Membership, Quorum, Region, Why
+from o2cbd.core.model import Advice, Entry, Membership, Quorum, Region, Why
 from o2cbd.core.removals import Permits, Removal, followable, gate, in_order
 from o2cbd.core.rules import MajorityRule, QuorumRule, RemovalRules, TableRules, TwoNodeRule
 
@@ -159,6 +159,24 @@ def test_fenced_node_needs_no_majority_and_one_that_is_here_is_only_replaced() -
     assert gate(removal(entry(2)), permits(fenced)) is None
     assert why(removal(entry(3)), permits(fenced)) is Why.MINORITY
     assert gate(removal(entry(1, name="old")), permits(fenced)) is None
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [{"advice": Advice(num="2")}, {"name": "n2"}],
+    ids=["its num", "its name"],
+)
+def test_member_that_claims_what_a_lost_node_has_proves_nothing_of_that_one(
+    claims: dict[str, object],
+) -> None:
+    now = membership(1, member(3, **claims), absentee(2), absentee(4))
+    assert why(removal(entry(2)), permits(now)) is Why.MINORITY
+
+
+def test_node_that_runs_with_another_id_than_the_list_has_is_not_lost() -> None:
+    runs = member(2, listed=False)
+    now = membership(1, runs, absentee(20, name="n2", runs_as=2), absentee(3), absentee(4))
+    assert gate(removal(entry(2)), permits(now)) is None
 
 
 def test_entry_is_told_by_the_num_that_the_rules_give() -> None:
