@@ -168,6 +168,7 @@ class View:
         Raises:
             LookupError: the membership was not read yet.
         """
+        self._compared = None  # that was of another desired table
         self._desired = self._table.desired(self._read_membership(), self._entries)
         return self._desired
 

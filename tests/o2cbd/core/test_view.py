@@ -10,7 +10,7 @@ from fakecluster.pocket.examples import CLUSTER, member, membership, tables
 from o2cbd.core import reports
 from o2cbd.core.model import Holder, Membership, Quorum, State, Status, Tables
 from o2cbd.core.planner import Plan
-from o2cbd.core.rules import Rules
+from o2cbd.core.rules import RemovalRules, Rules
 from o2cbd.core.view import View
 
 NOTHING = Plan(steps=(), pending=())
@@ -73,6 +73,24 @@ def test_in_sync_is_told_when_it_was_not_so_before() -> None:
     assert view.settled(NOTHING) == []
     view.differs()
     assert view.settled(NOTHING) == told
+
+
+@pytest.mark.parametrize(
+    "between", [membership(2), membership(1, 2, cluster="beta")], ids=["no member", "renamed"]
+)
+def test_excluded_own_node_is_so_again_after_a_reading_that_stopped_all(
+    between: Membership,
+) -> None:
+    view = View(Rules(removals=RemovalRules(settle_us=0)))
+    excluded = membership(member(1, addresses=("fd00::1",)), 2)
+    settled(view, excluded, 2)
+    before = status(view)
+    assert before.state is State.PENDING
+    view.take(between, NOW_US)
+    assert view.block(view.no_step())
+    view.desire()
+    settled(view, excluded, 2)
+    assert status(view) == before
 
 
 def test_a_cluster_name_is_taken_once_and_only_if_ocfs2_takes_it() -> None:
