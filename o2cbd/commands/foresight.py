@@ -52,7 +52,13 @@ def after(tables: Tables, steps: Iterable[Step], attributes: Iterable[str]) -> T
 
 def _entry_of(node: Node) -> Entry:
     return Entry(
-        name=node.name, inode=0, num=node.num, address=node.address, port=node.port, local=False
+        name=node.name,
+        inode=0,
+        num=node.num,
+        address=node.address,
+        port=node.port,
+        local=False,
+        num_proved=True,
     )
 
 
@@ -63,6 +69,6 @@ def _with(entry: Entry, attribute: str, value: str) -> Entry:
         case "ipv4_address":
             return replace(entry, address=value)
         case "num":
-            return replace(entry, num=int(value))
+            return replace(entry, num=int(value), num_proved=True)
         case _:
             return replace(entry, local=True)

@@ -31,7 +31,7 @@ from o2cbd.core.model import (
     Step,
     Tables,
 )
-from o2cbd.core.rules import Rules
+from o2cbd.core.rules import NodeOverride, Rules, TableRules
 from o2cbd.core.view import View
 from o2cbd.membership import libcman
 from o2cbd.settings import DaemonSettings
@@ -193,6 +193,18 @@ def test_a_replacement_is_planned_to_its_end() -> None:
         AddNode(cluster="prod", node=Node(name="beta", num=2, address="10.0.0.3", port=7777)),
     )
     assert (status.state, status.pending) == (State.PENDING, ())
+
+
+def test_num_0_is_planned_once() -> None:
+    """Whoever writes it knows that it is written."""
+    rules = Rules(table=TableRules(nodes={"beta": NodeOverride(num=0)}))
+    _, steps = compare(membership(ALPHA, BETA), Tables(clusters=("prod",)), rules)
+    zero = Node(name="beta", num=0, address="10.0.0.2", port=7777)
+    assert steps[2:] == (AddNode(cluster="prod", node=zero),)
+    doubtful = replace(BETA_ENTRY, num=0)
+    tables = Tables(clusters=("prod",), entries=(ALPHA_ENTRY, doubtful))
+    _, steps = compare(membership(ALPHA, BETA), tables, rules)
+    assert steps == (SetAttribute(cluster="prod", node="beta", attribute="num", value="0"),)
 
 
 def test_half_made_entry_is_planned_to_its_end() -> None:
