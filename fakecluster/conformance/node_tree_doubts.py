@@ -84,6 +84,33 @@ def refused_zero_of_one_of_two_proves_nothing(driver: TreeDriver) -> None:
         assert entry(driver, name).doubtful
 
 
+def refused_zero_beside_a_node_in_the_making_proves_nothing(driver: TreeDriver) -> None:
+    """It may have got that num since it was read."""
+    fill(driver)
+    make_behind(driver, ZERO, num=False)
+    driver.mkdir(f"{NODES}/n2")
+    assert entry(driver, "zero").doubtful
+    driver.write(f"{NODES}/n2/ipv4_port", str(N2.port))
+    driver.write(f"{NODES}/n2/ipv4_address", N2.address)
+    driver.write(f"{NODES}/n2/num", "0")
+    with fails(errno.EEXIST, "node/zero/num"):
+        driver.tree.do(setting("num", "0", "zero"))
+    assert entry(driver, "zero").doubtful
+
+
+def refused_zero_of_a_half_made_entry_proves_nothing(driver: TreeDriver) -> None:
+    """It had no num when it was read, and another node may have got that one since."""
+    fill(driver)
+    driver.mkdir(f"{NODES}/zero")
+    assert entry(driver, "zero").half_made
+    driver.tree.do(setting("ipv4_port", str(ZERO.port), "zero"))
+    driver.tree.do(setting("ipv4_address", ZERO.address, "zero"))
+    make_behind(driver, Node(name="n2", num=0, address=N2.address, port=N2.port))
+    with fails(errno.EEXIST, "node/zero/num"):
+        driver.tree.do(setting("num", "0", "zero"))
+    assert entry(driver, "zero").doubtful
+
+
 def written_zero_is_busy(driver: TreeDriver) -> None:
     """Another num tells whether the 0 was written: it is refused, or it is taken."""
     fill(driver, ZERO)
@@ -136,6 +163,8 @@ DOUBT_CHECKS: tuple[Callable[[TreeDriver], None], ...] = (
     our_own_zero_is_no_doubt,
     refused_zero_is_written,
     refused_zero_of_one_of_two_proves_nothing,
+    refused_zero_beside_a_node_in_the_making_proves_nothing,
+    refused_zero_of_a_half_made_entry_proves_nothing,
     written_zero_is_busy,
     missing_num_is_written,
     new_directory_of_the_same_name_is_read,

@@ -23,8 +23,8 @@ class EntryReader:
         self._kept: dict[Key, Entry] = {}
         self._proved: set[Key] = set()
         """Whose num 0 was written: that stays so for the life of the directory."""
-        self._reads_zero: set[Key] = set()
-        """Who read num 0, as of the last reading, half-made entries aside."""
+        self._reads_zero: dict[Key, Entry] = {}
+        """Who read num 0, as of the last reading."""
 
     def written_zero(self, key: Key) -> None:
         """Note that num 0 was written into an entry."""
@@ -33,9 +33,11 @@ class EntryReader:
     def refused_zero(self, key: Key) -> bool:
         """Note that num 0 was refused to an entry as used; True when it is used by itself.
 
-        That is proved where the last reading showed nobody else with it.
+        That is proved where the last reading showed nobody else with it, half-made or not: whoever
+        makes another node may have given it that num since. No half-made entry had a num itself.
         """
-        proved = self._reads_zero == {key}
+        read = self._reads_zero.get(key)
+        proved = read is not None and not read.half_made and len(self._reads_zero) == 1
         if proved:
             self._proved.add(key)
         return proved
@@ -69,9 +71,7 @@ class EntryReader:
         self._kept = {(entry.name, entry.inode): entry for entry in entries if entry.complete}
         if self._proved:
             self._proved &= {(item.name, item.inode) for item in found}
-        self._reads_zero = {
-            (entry.name, entry.inode) for entry in entries if entry.num == 0 and not entry.half_made
-        }
+        self._reads_zero = {(entry.name, entry.inode): entry for entry in entries if not entry.num}
         return tuple(sorted(entries, key=lambda entry: entry.name))
 
     def _read_entry(
