@@ -10,6 +10,8 @@ from fakecluster.cman.topology import NodeConfig, Topology
 
 TOKEN_MS: Final = 300
 """Corosync runs with real-time priority, so that a busy machine does not look like a death."""
+KNET_TOKEN_MS: Final = 400
+"""Kronosnet of Debian 13 refuses less: half a token is its pong timeout, of at least 200 ms."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,13 +67,14 @@ class Configuration:
         if self.written:
             return self.written
         knet = any(len(block.rings) > 1 for block in self.blocks)
+        token_ms = max(self.token_ms, KNET_TOKEN_MS) if knet else self.token_ms
         two = "  two_node: 1\n  wait_for_all: 0\n" if self.two_node else ""
         quorum = f"quorum {{\n  provider: corosync_votequorum\n{two}}}\n" if self.provider else ""
         cluster = f"  cluster_name: {self.cluster}\n" if self.cluster else ""
         return (
             f"totem {{\n  version: 2\n  config_version: {self.version}\n{cluster}"
             f"  transport: {'knet' if knet else 'udpu'}\n"
-            f"  token: {self.token_ms}\n  token_coefficient: 0\n}}\n"
+            f"  token: {token_ms}\n  token_coefficient: 0\n}}\n"
             f"nodelist {{\n{''.join(block.text() for block in self.blocks)}}}\n{quorum}"
             "logging {\n  to_stderr: yes\n  to_syslog: no\n}\n"
         )
