@@ -47,6 +47,9 @@ _POLICY = "o2cbd.core.policy"
 _VIEW = "o2cbd.core.view"
 _AGENT = "o2cbd.agent"
 
+_AT_ONCE = (_REMOVALS, "        or _settle_gate(permits)\n", "")
+"""No removal waits until a membership has stood still."""
+
 BUGS: Final[Mapping[str, Bug]] = MappingProxyType(
     {
         "failed-read-empties": _bug(
@@ -106,6 +109,7 @@ BUGS: Final[Mapping[str, Bug]] = MappingProxyType(
                     "        permits = Permits("
                 ),
             ),
+            _AT_ONCE,
         ),
         "votes-yes": _bug(
             "it agrees to every shutdown, mounted or not",
@@ -134,7 +138,7 @@ BUGS: Final[Mapping[str, Bug]] = MappingProxyType(
         ),
         "removes-at-once": _bug(
             "what a ring shows for a moment while it forms is acted upon",
-            (_REMOVALS, "        or _settle_gate(permits)\n", ""),
+            _AT_ONCE,
         ),
         "synced-without-itself": _bug(
             "it is in sync although its own node is not in the table",
@@ -224,11 +228,13 @@ BUGS: Final[Mapping[str, Bug]] = MappingProxyType(
                     "        permits = Permits("
                 ),
             ),
+            _AT_ONCE,
             original=False,
         ),
         "half-made-accepted": _bug(
             "a directory with the node's name is enough, whatever is in it",
             (_MATCHING, "        entry.num == node.num\n", "        entry.name == node.name\n"),
+            (_MATCHING, "        and entry.num_written\n", ""),
             (_MATCHING, "        and entry.address == node.address\n", ""),
             (_MATCHING, "        and entry.port == node.port\n", ""),
         ),
