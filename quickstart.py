@@ -130,7 +130,8 @@ def demo(arguments: list[str]) -> None:
 
 def test(arguments: list[str]) -> None:
     """Run the tests and checks, on every Python that is here."""
-    real_kernels = any(word.startswith("vm") for word in arguments)  # `-e vm` and its kin
+    names = [name for word in arguments for name in word.split(",")]
+    real_kernels = any(name.startswith("vm") for name in names)  # `-e vm` and its kin
     fetch("run", "test", "browser", "package", *(["vm"] if real_kernels else []))
     python = environment("tox>=4.23")
     os.execv(python, [python, "-m", "tox", "run", *arguments])

@@ -188,7 +188,7 @@ def test_an_old_python_is_told_apart(
 @pytest.mark.parametrize(
     ("arguments", "real_kernels"),
     [([], False), (["-e", "py311", "--", "-k", "x"], False), (["-e", "vm"], True),
-     (["-e", "vm-smoke"], True)],
+     (["-e", "vm-smoke"], True), (["-e", "lint,vm"], True)],
 )  # fmt: skip
 def test_what_real_kernels_need_is_fetched_for_them_alone(
     quickstart: ModuleType,
