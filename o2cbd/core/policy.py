@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
 
@@ -108,7 +108,10 @@ class Table:
         if not plain:
             staying = _staying(edited, self._rules, actual)
             candidates = [*staying, *_candidates(self._made, actual)]
-            kept, clashing = _without_duplicates(candidates, shared, self._rules)
+            nums = {num_of(one, self._rules) for one in membership.everybody}
+            nums |= {candidate.node.num for candidate in candidates}
+            taken = {*nums, *self._proposals.nums.values()}
+            kept, clashing = _without_duplicates(candidates, shared, self._rules, taken)
             left_out.extend(clashing)
         remarks = [made.remark for made in self._made if made.remark is not None]
         remarks.sort(key=_text_of)
@@ -271,7 +274,7 @@ class _Proposals:
     offset: int | None
     """Where one `num_offset` would do for all."""
     nums: Mapping[int, int]
-    """By node id, where none would, or where it would renumber nodes that have a num."""
+    """By node id: with that, or where none would do, or would renumber nodes that have a num."""
 
 
 def _propose(membership: Membership, rules: TableRules) -> _Proposals:
@@ -287,7 +290,7 @@ def _propose(membership: Membership, rules: TableRules) -> _Proposals:
         used = {num for num in nums.values() if num is not None}
         offset = 1 - min(ids)
         if used.isdisjoint(node_id + offset for node_id in ids):
-            return _Proposals(offset=offset, nums={})
+            return _Proposals(offset=offset, nums={one: one + offset for one in ids})
     taken = {num for num in nums.values() if num is not None}
     free = (num for num in (*range(1, MAX_NUM + 1), 0) if num not in taken)
     return _Proposals(offset=None, nums={node_id: next(free, 0) for node_id in lacking})
@@ -469,17 +472,20 @@ def _without_duplicates(
     candidates: Sequence[_Candidate],
     shared: Mapping[int, Sequence[Member | Absentee]],
     rules: TableRules,
+    taken_nums: Collection[int | None],
 ) -> tuple[list[Node], list[LeftOut]]:
     """Let each address and name go to one candidate, the same on every node.
 
     A num that several nodes claim goes to nobody who has it not yet: each of them would take it for
-    its own slot on the disk.
+    its own slot on the disk. Each of them is proposed a num of its own, so that all the lines can
+    be written together.
     """
     owner: dict[_Claim, _Candidate] = {}
     kept: list[Node] = []
     clashing: list[LeftOut] = []
-    nums = {candidate.node.num for candidate in candidates}
-    free = next((num for num in range(1, MAX_NUM + 1) if num not in nums), 0)
+    free = (num for num in range(1, MAX_NUM + 1) if num not in taken_nums)
+    claimants = [one for num in sorted(shared) for one in shared[num]]
+    proposed = {(one.id, called(one)): next(free, 0) for one in claimants}
     for candidate in sorted(candidates, key=lambda one: (not one.incumbent, one.id, one.node.name)):
         node = candidate.node
         claims = _claims_of(node)
@@ -487,8 +493,9 @@ def _without_duplicates(
         rivals = () if candidate.incumbent else shared.get(node.num, ())
         if taken is None and rivals:
             rival = next(one for one in rivals if one.id != candidate.id)
+            what = "name" if called(rival) == node.name else "num"  # the settings go by names
             reason = f"num {node.num} is node {spell(called(rival))}'s (id {rival.id}), too"
-            reason += f": {_remedy('num', node, rules, free)}"
+            reason += f": {_remedy(what, node, rules, proposed[candidate.id, node.name])}"
             clashing.append(LeftOut(id=candidate.id, name=node.name, reason=reason))
             continue
         if taken is None:
@@ -497,12 +504,15 @@ def _without_duplicates(
             continue
         what, value = taken
         other = owner[taken]
+        num = proposed.get((candidate.id, node.name))
+        if num is None:
+            num = next(free, 0)
         clashing.append(
             LeftOut(
                 id=candidate.id,
                 name=node.name,
                 reason=f"{what} {value} belongs to node {spell(other.node.name)} (id {other.id})"
-                f" already: {_remedy(what, node, rules, free)}",
+                f" already: {_remedy(what, node, rules, num)}",
             )
         )
     return kept, clashing

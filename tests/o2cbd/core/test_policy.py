@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import replace
 
 import pytest
@@ -372,6 +373,38 @@ def test_num_that_two_nodes_claim_goes_to_neither(rival: Member | Absentee) -> N
         "num 3 is node n3's (id 3), too: write [nodes.n2] num = 2 in /etc/o2cbd/o2cbd.toml on all"
         " nodes"
     )
+
+
+def test_lines_for_all_who_claim_one_num_can_be_written_together() -> None:
+    """Each proposes a num that nobody else has, or would get by his own line."""
+    twos = (member(number, advice=Advice(num="2")) for number in (4, 5))
+    sevens = (
+        absentee(number, advice=Advice(num="7"), addresses=(f"10.0.0.{number}",))
+        for number in (6, 8)
+    )
+    lacking = member(300, addresses=("10.0.0.99",))
+    now = membership(1, *twos, *sevens, absentee(3), lacking)
+    lines = [
+        re.findall(r"write (\[nodes.n(\d+)\] num = (\d+)) in", reason)
+        for reason in left_out(now, CONFIGURED).values()
+    ]
+    nums = {int(found[0][1]): int(found[0][2]) for found in lines if found}
+    assert nums.keys() == {4, 5, 6, 8, 300}
+    assert len({*nums.values(), 1, 2, 3, 7}) == len(nums) + 4
+    rules = replace(
+        CONFIGURED, nodes={f"n{one}": NodeOverride(num=num) for one, num in nums.items()}
+    )
+    assert {one.num for one in desired_table(now, rules).nodes} >= {nums[4], nums[5], nums[300]}
+
+
+def test_two_nodes_of_one_name_and_num_need_another_name() -> None:
+    """The settings go by names."""
+    twins = (member(number, name="twin", advice=Advice(num="7")) for number in (2, 3))
+    assert left_out(membership(1, *twins)) == {
+        one: f"num 7 is node twin's (id {other}), too: give it a name of its own in the cluster"
+        " manager's configuration"
+        for one, other in ((2, 3), (3, 2))
+    }
 
 
 def test_num_that_two_nodes_claim_stays_with_a_live_member_that_has_it() -> None:
