@@ -100,7 +100,8 @@ def configured(view: View) -> Configured:
     desired = view.desire()
     view.block(view.no_step())
     reason = _status(view, ()).reason
-    left_out = [one for one in desired.left_out if not one.device and one.reason not in reason]
+    others = [one for one in desired.left_out if f"(id {one.id}) is excluded: " not in reason]
+    left_out = [one for one in others if not one.device]
     return Configured(
         table=(
             f"cluster {spell(view.cluster or '(none)')}, {counted(len(desired.nodes), 'node')}",

@@ -72,6 +72,18 @@ def test_check_config_live_tells_once_why_our_own_node_is_left_out(
     ]
 
 
+def test_check_config_live_tells_of_another_node_with_our_own_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corosync = FakeCorosync([block(1, name="n3"), block(2, name="n3"), block(3)], local_id=2)
+    code, _table, problems = check_live(monkeypatch, tmp_path / "o2cbd.toml", "", corosync)
+    assert code == 78
+    assert [problem.split(" excluded: ")[0].split(" left out: ")[0] for problem in problems] == [
+        "o2cbd: this node (id 2) is",
+        "o2cbd: node n3 (id 3) is",
+    ]
+
+
 def test_check_config_live_without_a_manager_is_69(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
