@@ -2,7 +2,8 @@
 
 What libo2cb's own parser takes is taken, and it takes all that is written here. More is refused
 than there, since what is read may become the kernel's table: numbers, ports, addresses and names
-that the kernel would not take, a node of no cluster, and a file with fewer nodes than it says.
+that the kernel would not take, a node of no cluster, a file with fewer nodes than it says, and one that ends within
+a value of a node: of 7777 there may be 777.
 """
 
 from __future__ import annotations
@@ -99,15 +100,20 @@ def read(path: str) -> bytes:
         OSError: it cannot be read, or is no regular file.
         ClusterFileError: it is too big to be one of this kind.
     """
-    # Not to wait for whoever writes, where it is a pipe.
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    with os.fdopen(fd, "rb") as file:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise OSError(errno.EINVAL, "not a regular file", path)
+    with open(path, "rb", opener=_open_regular) as file:  # noqa: PTH123 - text stays text
         data = file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         raise ClusterFileError((LineProblem(line=0, text=f"over {MAX_BYTES} bytes"),))
     return data
+
+
+def _open_regular(path: str, flags: int) -> int:
+    # Not to wait for whoever writes, where it is a pipe.
+    fd = os.open(path, flags | os.O_NONBLOCK)
+    if stat.S_ISREG(os.fstat(fd).st_mode):
+        return fd
+    os.close(fd)
+    raise OSError(errno.EINVAL, "not a regular file", path)
 
 
 def parse(data: bytes) -> tuple[FileCluster, ...]:
@@ -258,7 +264,8 @@ class _Reader:
     def _stanzas(self, text: str) -> Iterator[_Stanza]:
         """Split into the stanzas that mean something; others are passed over, as libo2cb does."""
         stanza: _Stanza | None = None
-        for number, line in enumerate(text.split("\n"), start=1):
+        lines = text.split("\n")
+        for number, line in enumerate(lines, start=1):
             if line.startswith("#"):
                 continue
             if not line.strip(" \t"):
@@ -275,6 +282,9 @@ class _Reader:
                 self._problem(
                     number, f"neither a stanza like `node:` nor an indented `key = value`: {line!r}"
                 )
+        if stanza is not None and stanza.name == "node" and _VALUE.fullmatch(lines[-1]):
+            text = "no newline after a node's value: half-written? if not, end the line"
+            self._problem(len(lines), text)
 
     def _take_value(self, stanza: _Stanza | None, number: int, key: str, value: str) -> None:
         if stanza is None:

@@ -153,9 +153,27 @@ def test_nothing_but_its_own_error_comes_of_junk(data: bytes | str) -> None:
 
 @given(st.integers(0, len(WHOLE) - 2))
 def test_a_file_that_was_cut_off_is_never_whole(length: int) -> None:
-    """As it is written here, with the cluster last."""
+    """As it is written here, with the cluster last; or as by others, with a node last."""
     cut = WHOLE[:length]
     assert problems(cut) or clusterconf.parse(cut.encode()) == (CLUSTER,)
+    cut = f"{C}\n{A}\n{B}"[:length]
+    assert problems(cut)
+
+
+@pytest.mark.parametrize("last", ["name = b", "number = 1", "ip_address = 10.0.0.2"])
+def test_node_that_may_be_cut_off_within_its_last_value_is_refused(last: str) -> None:
+    cut = f"{C}\n{A}\n" + B.replace(f"\t{last}\n", "") + f"\t{last}"
+    said = "no newline after a node's value: half-written? if not, end the line"
+    assert problems(cut) == f"line 17: {said}"
+
+
+def test_directory_is_no_file_and_does_not_stay_open(tmp_path: Path) -> None:
+    before = os.listdir("/proc/self/fd")  # noqa: PTH208 - only counted
+    with pytest.raises(OSError, match="not a regular file") as caught:
+        clusterconf.load(str(tmp_path))
+    assert caught.value.filename == str(tmp_path)
+    del caught
+    assert len(os.listdir("/proc/self/fd")) == len(before)  # noqa: PTH208 - only counted
 
 
 TWO = f"{WHOLE}\n{WHOLE.replace('= c', '= d')}"
