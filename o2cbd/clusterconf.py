@@ -2,8 +2,8 @@
 
 What libo2cb's own parser takes is taken, and it takes all that is written here. More is refused
 than there, since what is read may become the kernel's table: numbers, ports, addresses and names
-that the kernel would not take, a node of no cluster, a file with fewer nodes than it says, and one that ends within
-a value of a node: of 7777 there may be 777.
+that the kernel would not take, a node of no cluster, a file with fewer nodes than it says, and one
+that ends within a value of a node: of 7777 there may be 777.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def read(path: str) -> bytes:
         OSError: it cannot be read, or is no regular file.
         ClusterFileError: it is too big to be one of this kind.
     """
-    with open(path, "rb", opener=_open_regular) as file:  # noqa: PTH123 - text stays text
+    with open(path, "rb", opener=_open_regular) as file:
         data = file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         raise ClusterFileError((LineProblem(line=0, text=f"over {MAX_BYTES} bytes"),))

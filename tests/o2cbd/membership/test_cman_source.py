@@ -328,6 +328,8 @@ def test_votes_are_asked_for_while_a_node_is_away_and_never_of_the_disk() -> Non
     assert [member.votes for member in membership.members] == [None, 3]
     assert membership.absentees == (Absentee(id=2, name="n2", votes=1),)
     assert "cman_get_fenceinfo" not in cman.calls
+    cman.votes[1] = 5
+    assert [member.votes for member in source.snapshot().members] == [None, 5]
 
 
 def test_node_that_cman_forgot_since_the_list_was_read_has_no_votes() -> None:

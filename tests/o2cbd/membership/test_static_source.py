@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import select
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,14 @@ def test_what_is_as_before_is_the_same_value(path: Path, opened: Open) -> None:
     path.write_text(text_of(1, 2))
     source = opened()
     assert source.snapshot() is source.snapshot()
+
+
+def test_host_that_is_renamed_is_another_node_of_the_same_file(path: Path) -> None:
+    path.write_text(text_of(1, 2))
+    hosts = iter(["node1", "node2"])
+    board = CallBoard(MonotonicClock())
+    with closing(StaticSource(str(path), None, board, host_name=lambda: next(hosts))) as source:
+        assert [source.snapshot().local_id for _ in range(2)] == [1, 2]
 
 
 # --- whose host this is: as `o2cb register-cluster` of ocfs2-tools 1.8.7 was seen to decide it
