@@ -157,6 +157,17 @@ def local_of_others_is_found(driver: TreeDriver) -> None:
     assert entry(driver, "n2", own=None).local
 
 
+def local_that_moved_to_us_is_nobody_elses(driver: TreeDriver) -> None:
+    """While our own entry is local the others are not asked, whatever they said before."""
+    fill(driver, N1, N2)
+    driver.write(f"{NODES}/n2/local", "1")
+    assert entry(driver, "n2").local
+    driver.write(f"{NODES}/n2/local", "0")
+    driver.write(f"{NODES}/n1/local", "1")
+    assert not entry(driver, "n2").local
+    assert entry(driver, "n1").local
+
+
 DOUBT_CHECKS: tuple[Callable[[TreeDriver], None], ...] = (
     half_made_is_read_so,
     zero_is_in_doubt_until_local,
@@ -170,5 +181,6 @@ DOUBT_CHECKS: tuple[Callable[[TreeDriver], None], ...] = (
     new_directory_of_the_same_name_is_read,
     local_is_never_kept,
     local_of_others_is_found,
+    local_that_moved_to_us_is_nobody_elses,
 )
 """Every check takes a driver whose configfs holds no cluster."""

@@ -397,6 +397,13 @@ def test_lines_for_all_who_claim_one_num_can_be_written_together() -> None:
     assert {one.num for one in desired_table(now, rules).nodes} >= {nums[4], nums[5], nums[300]}
 
 
+def test_no_other_ring_stands_in_for_the_chosen_one() -> None:
+    now = membership(1, member(2, addresses=("fd00::2", "10.1.0.2")))
+    rules = TableRules(ring=0)
+    assert desired_table(now, rules).nodes == (node(1),)
+    assert left_out(now, rules)[2].startswith("no IPv4 address on ring 0 (only fd00::2 there)")
+
+
 def test_two_nodes_of_one_name_and_num_need_another_name() -> None:
     """The settings go by names."""
     twins = (member(number, name="twin", advice=Advice(num="7")) for number in (2, 3))
