@@ -120,7 +120,10 @@ def voters(here: dict[int, int | None], away: dict[int, int | None]) -> Membersh
         (voters({1: 0, 2: 0}, {3: 0}), False),
         (membership(1, member(0, name="/dev/qdisk0"), absentee(2)), True),
         (membership(1, replace(member(2), listed=False), absentee(3)), True),
-        (membership(1, replace(member(2), listed=False), absentee(20, runs_as=2)), False),
+        (
+            membership(1, replace(member(2), listed=False), absentee(3), absentee(20, runs_as=2)),
+            False,
+        ),
         (membership(1, absentee(2), quorum=Quorum.NONE), False),
     ],
     ids=[
