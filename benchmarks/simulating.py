@@ -22,7 +22,13 @@ PARTS = (
     ("agent", ("o2cbd/core/", "o2cbd/agent.py")),
     ("tree", ("o2cbd/configfs/", "o2cbd/eintr.py", "o2cbd/calls.py", "fakecluster/configfs/")),
     ("manager", ("fakecluster/cman/",)),
-    ("judges", ("oracles.py", "truth.py", "witness.py", "blockers.py", "probes.py", "watched.py")),
+    (
+        "judges",
+        (
+            *("oracles.py", "truth.py", "witness.py", "blockers.py", "probes.py", "watched.py"),
+            "mutual_removals.py",
+        ),
+    ),
 )
 """By which files' functions the time is told apart; what fits none is `rest`."""
 

@@ -34,7 +34,7 @@ def removal_blockers(
         found.add(Why.UNSAFE)
     if (node.local or node.name == view.own_name) and cluster is not None and cluster.regions:
         found.add(Why.REGION)
-    if kernel.pinned(node) or (node.num is not None and node.num in kernel.live_nums):
+    if kernel.pinned(node) or _num_read(node) in kernel.live_nums:
         found.add(Why.PINNED)
     if row is not None and cluster is not None and add_blockers(row, cluster):
         found.add(Why.REPLACEMENT_BLOCKED)
@@ -42,26 +42,32 @@ def removal_blockers(
             found.add(Why.WAITS_FOR_REMOVAL)
     if row is None and cluster is not None and _replacement_is_blocked(host, node, cluster):
         found.add(Why.REPLACEMENT_BLOCKED)
-    # One without a num reads as num 0 once it has the rest: nobody can tell that from a node that
-    # has it, and whoever removes it may wait for quorum.
-    if node.num is not None or (node.port and node.address):
+    if _num_read(node) is not None:
         found |= quorum_blockers(node, view, host.daemon.rules, forgotten)
     return frozenset(found)
+
+
+def _num_read(node: NodeState) -> int | None:
+    """Return the num that a node may have by its reading; None: it certainly has none.
+
+    One without a num reads as num 0 once it has the rest, and nobody can tell it from one that has.
+    """
+    return 0 if node.num is None and node.port and node.address else node.num
 
 
 def _replacement_is_blocked(host: SimHost, node: NodeState, cluster: ClusterState) -> bool:
     """True when a node that is not there yet has this one's num, and another is in its way too."""
     for row in host.truth.rows.values():
-        if row.num == node.num and row.name not in cluster.nodes:
+        if row.num == _num_read(node) and row.name not in cluster.nodes:
             others = [one for one in cluster.nodes.values() if one is not node]
-            return any(one.num == row.num or one.address == row.address for one in others)
+            return any(_num_read(one) == row.num or one.address == row.address for one in others)
     return False
 
 
 def add_blockers(row: Row, cluster: ClusterState) -> frozenset[Why]:
     """Return why a node may still be missing: another one has its num or address."""
     in_the_way = any(
-        one.name != row.name and (one.num == row.num or one.address == row.address)
+        one.name != row.name and (_num_read(one) == row.num or one.address == row.address)
         for one in cluster.nodes.values()
     )
     return frozenset({Why.WAITS_FOR_REMOVAL}) if in_the_way else frozenset()
