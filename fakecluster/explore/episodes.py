@@ -315,6 +315,9 @@ def _forget(cast: Cast) -> None:
     victim, name = cast.victim()
     if cast.draw.chance(2):
         cast.do("kill", node=victim)
+        if cast.draw.chance(2):  # so that those who are left may be too few to let it go
+            cast.do("kill", node=cast.node())
+        cast.later(12_000_000)
     cast.later().do("forget", node=cast.node(), name=name)
 
 
