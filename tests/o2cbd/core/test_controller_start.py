@@ -189,6 +189,23 @@ def test_manager_lost_keeps_configfs_and_connects_again() -> None:
     ]
 
 
+def test_a_removal_waits_anew_after_each_connection() -> None:
+    """Nobody knows who came and went meanwhile."""
+    bench = filled(1, 2, rules=Rules())
+    bench.manager.membership = membership(1)
+    notice(bench)
+    assert bench.pending[remove(2)].why is Why.UNSETTLED
+    bench.run_for(SECOND_US // 2)
+    bench.manager.die()
+    bench.settle()
+    bench.manager.connect_error = None
+    bench.run_for(SECOND_US * 3 // 4)
+    assert bench.pending[remove(2)].why is Why.UNSETTLED
+    bench.run_for(2 * SECOND_US)
+    assert bench.status.state is State.SYNCED
+    assert remove(2) in bench.kernel.journal
+
+
 def test_a_manager_that_dies_while_it_is_read_is_lost() -> None:
     """A dying manager's socket may still take a connection."""
     bench = Bench()

@@ -110,3 +110,8 @@ def test_an_owner_has_the_num_or_the_address_under_another_name() -> None:
         ],
     )
     assert found.owners(node(2)) == {"n3", "n4", "n5"}
+
+
+def test_whoever_may_have_num_0_owns_it_and_no_half_made_entry() -> None:
+    found = matching([], [entry(3, num=0), entry(4, num=0, port=0)])
+    assert found.owners(node(2, num=0)) == {"n3"}

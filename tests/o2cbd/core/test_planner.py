@@ -379,6 +379,19 @@ def test_a_num_of_0_may_be_unwritten_so_it_is_written_first() -> None:
     assert compare([node(1), node(2)], tables(1, doubtful)).steps == (put("n2", "num", "2"),)
 
 
+def test_num_0_that_is_wanted_is_written_unless_it_is_known_to_be() -> None:
+    zero = [node(1), node(2, num=0)]
+    assert compare(zero, tables(1, entry(2, num=0))).steps == (put("n2", "num", "0"),)
+    assert compare(zero, tables(1, entry(2, num=0, num_proved=True))).steps == ()
+
+
+def test_num_0_waits_for_who_has_it_and_its_entry_stays() -> None:
+    other = entry(9, num=0, num_proved=True)
+    found = compare([node(1), node(2, num=0)], tables(1, entry(2, num=0), other))
+    assert found.steps == (remove("n9"),)
+    assert whys(found) == {put("n2", "num", "0"): Why.WAITS_FOR_REMOVAL}
+
+
 def test_ebusy_proves_that_num_0_was_written_and_then_it_is_a_removal_like_any() -> None:
     step = put("n2", "num", "2")
     actual = tables(1, entry(2, num=0))
