@@ -240,6 +240,16 @@ def is_right(entry: Entry | None, node: Node) -> bool:
     )
 
 
+def _may_be_right(entry: Entry | None, node: Node) -> bool:
+    """True when nothing shows that an entry is not right.
+
+    That a peer's num 0 was written is known to those who wrote it, until their next start.
+    """
+    return is_right(entry, node) or (
+        entry is not None and not node.local and is_right(replace(entry, num_proved=True), node)
+    )
+
+
 def _left_out(node_id: int, name: str, problem: str) -> LeftOut:
     return LeftOut(id=node_id, name=name, reason=problem, device=problem == _QUORUM_DISK)
 
@@ -441,7 +451,7 @@ def _candidates(everybody: Iterable[_Made], actual: Iterable[Entry]) -> list[_Ca
         _Candidate(
             id=made.id,
             node=made.node,
-            incumbent=made.member and is_right(there.get(made.node.name), made.node),
+            incumbent=made.member and _may_be_right(there.get(made.node.name), made.node),
         )
         for made in everybody
         if made.node is not None

@@ -419,6 +419,16 @@ def test_num_that_two_nodes_claim_stays_with_a_live_member_that_has_it() -> None
     assert desired_table(membership(1, 2, 3), rules, [entry(3)]).nodes == (node(1), node(3))
 
 
+def test_num_0_that_may_be_a_live_members_stays_with_it() -> None:
+    """A daemon that has just begun cannot know whether the 0 was written."""
+    rules = TableRules(nodes={"n1": NodeOverride(num=1), "n2": NodeOverride(num=0)})
+    now = membership(1, 2, absentee(7, name="n2"))
+    there = entry(2, num=0)
+    assert there.doubtful
+    assert [one.num for one in desired_table(now, rules, [there]).nodes] == [0, 1]
+    assert [one.num for one in desired_table(now, rules).nodes] == [1]
+
+
 def test_a_right_entry_of_a_live_member_is_never_removed_for_a_duplicate() -> None:
     """The newcomer is left out although its id is lower: removing would cut a live link."""
     now = membership(1, member(2, addresses=("10.0.0.3",)), 3)
