@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
 from fakecluster.cman.engine import Engine
+from fakecluster.configfs.directories import Presence
 from fakecluster.configfs.model import ConfigfsModel
 from fakecluster.hold import FakeSemaphore, FakeSemaphores
 from fakecluster.truth import Expectation, Looker, ManagerView, Row
@@ -93,10 +95,17 @@ class HostTruth:
     def in_use(self) -> str:
         """Why a shutdown must be refused now; empty: nothing speaks against it."""
         _, pid = self._daemon()
-        if self._model.heartbeat.runs:
-            return "a heartbeat region runs"
-        if self._mounts.text():
-            return "OCFS2 is mounted"
+        if not self._blind:
+            if self._model.heartbeat.runs:
+                return "a heartbeat region runs"
+            if self._mounts.text():
+                return "OCFS2 is mounted"
         if self.holder not in {None, pid}:
             return "somebody holds the semaphore"
         return ""
+
+    @property
+    def _blind(self) -> bool:
+        """True where nothing shows what runs: neither a configfs nor a mount table is there."""
+        absent = self._mounts.unreadable_errno == errno.ENOENT
+        return absent and self._model.presence is not Presence.O2CB

@@ -15,7 +15,7 @@ from fakecluster.configfs.journal import Call
 from fakecluster.configfs.kernel import ClusterState, NodeState
 from fakecluster.configfs.model import ConfigfsModel
 from fakecluster.mutual_removals import MutualRemovals
-from fakecluster.quorum_blockers import nodes_of, quorum_blockers
+from fakecluster.quorum_blockers import lost_of, nodes_of, quorum_blockers
 from fakecluster.truth import Listed, ManagerView, Row, num_of, usable_cluster_name
 from o2cbd.core.gap import gap
 from o2cbd.core.model import Entry, Membership, State, Status, Why
@@ -184,9 +184,9 @@ class SafetyOracle:
         self._judge_quorum(node, truth.view)
         about = nodes_of(node, truth.view, self._rules)
         if not local and not any(each.member for each in about):
-            self._judge_loss(node, about, truth.view)
+            self._judge_loss(node, lost_of(about), truth.view)
 
-    def _judge_loss(self, node: NodeState, about: list[Listed], view: ManagerView) -> None:
+    def _judge_loss(self, node: NodeState, lost: list[Listed], view: ManagerView) -> None:
         age_us, settle_us = self._now_us() - self._counted_since_us, self._rules.removals.settle_us
         if age_us < settle_us:
             self._found(f"rmdir of the lost node {node.name} {age_us} us after a change of members")
@@ -196,10 +196,9 @@ class SafetyOracle:
             if view.two_node
             else rules.majority is MajorityRule.TRUST_MANAGER
         )
-        if trusted or node.name in self.forgotten or any(each.fenced for each in about):
-            return
-        for lost in about:
-            self._removals.removing(self._host_id, lost, node, view)
+        if not trusted and node.name not in self.forgotten:
+            for each in lost:
+                self._removals.removing(self._host_id, each, node, view)
 
     def _judge_quorum(self, node: NodeState, view: ManagerView) -> None:
         why = quorum_blockers(node, view, self._rules, self.forgotten)

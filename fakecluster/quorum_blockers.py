@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 
 from fakecluster.configfs.kernel import NodeState
@@ -19,7 +20,8 @@ def quorum_blockers(
         found.add(Why.INQUORATE)
     if node.local or node.name == view.own_name or node.name in forgotten:
         return found
-    if any(each.member or each.fenced for each in nodes_of(node, view, rules)):
+    about = nodes_of(node, view, rules)
+    if about and not lost_of(about):
         return found
     if view.two_node:
         if rules.removals.two_node is TwoNodeRule.WAIT:
@@ -27,6 +29,11 @@ def quorum_blockers(
     elif rules.removals.majority is MajorityRule.REQUIRE and not view.majority:
         found.add(Why.MINORITY)
     return found
+
+
+def lost_of(nodes: Sequence[Listed]) -> list[Listed]:
+    """Return those of which nobody says that they are here or were fenced."""
+    return [each for each in nodes if not each.member and not each.fenced]
 
 
 def nodes_of(node: NodeState, view: ManagerView, rules: Rules) -> list[Listed]:
