@@ -167,6 +167,7 @@ class Controller:
         self._phase = Phase.AWAY
         self._work = Work()
         self._question.drop()
+        self._view.lose_manager()
         symbol = reports.symbol(event.errno)
         self._view.block(f"the connection to the cluster manager died ({symbol})")
         told = self._connection.died(event.errno, self._now_us)

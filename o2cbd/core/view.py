@@ -119,6 +119,10 @@ class View:
             self._cluster, self._followed = name, membership.cluster
         return None
 
+    def lose_manager(self) -> None:
+        """Note that nobody is seen from now on: who is vouched for may return and be lost again."""
+        self._forgotten.clear()
+
     def unsettle(self) -> None:
         """Note that nobody knows what happened while there was no connection."""
         self._counting = None

@@ -22,7 +22,7 @@ from fakecluster.pocket.situations import (
     remove,
 )
 from o2cbd.core import reports
-from o2cbd.core.events import ConfigChange
+from o2cbd.core.events import ConfigChange, ManagerLost
 from o2cbd.core.model import (
     Quorum,
     RemoveNode,
@@ -334,6 +334,22 @@ def test_a_word_about_this_time_does_not_count_the_next_time() -> None:
     bench.kernel.pinned.clear()
     bench.manager.membership = membership(1, absentee(2), two_node=True)
     notice(bench)
+    assert bench.pending[remove(2)].why is Why.TWO_NODE
+
+
+def test_a_word_ends_with_the_connection_to_the_manager() -> None:
+    """Who was vouched for may have returned and be lost again, and nobody saw it."""
+    bench = filled(1, 2)
+    bench.kernel.pinned.add("n2")
+    bench.manager.membership = membership(1, absentee(2), two_node=True)
+    notice(bench)
+    bench.agent.forget("n2")
+    bench.settle()
+    assert bench.pending[remove(2)].why is Why.PINNED
+    bench.manager.notices = [ManagerLost(errno=errno.EHOSTDOWN)]
+    bench.settle()
+    bench.kernel.pinned.clear()
+    bench.run_for(RESYNC_US)
     assert bench.pending[remove(2)].why is Why.TWO_NODE
 
 
