@@ -313,12 +313,12 @@ def _rules(cast: Cast) -> None:
 
 def _forget(cast: Cast) -> None:
     victim, name = cast.victim()
-    if cast.draw.chance(2):
+    if cast.draw.chance(4, times=3):
         cast.do("kill", node=victim)
-        if cast.draw.chance(2):  # so that those who are left may be too few to let it go
-            cast.do("kill", node=cast.node())
-        cast.later(12_000_000)
-    cast.later().do("forget", node=cast.node(), name=name)
+    if cast.draw.chance(2):
+        cast = cast.after(_NOTICED_US)
+    for node in cast.nodes()[:2]:
+        cast.later().do("forget", node=node, name=name)
 
 
 def _fence(cast: Cast) -> None:
