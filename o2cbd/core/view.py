@@ -289,7 +289,7 @@ class View:
         membership = self._membership
         status = Status(
             state=state,
-            reason=self._blocked or self._own_problem(),
+            reason="; ".join(filter(None, (self._blocked, self._own_problem()))),
             cluster=self._cluster,
             local_id=None if membership is None else membership.local_id,
             quorum=None if membership is None else membership.quorum,

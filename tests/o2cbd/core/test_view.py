@@ -240,6 +240,7 @@ def test_all_reasons_are_given_at_once() -> None:
     view.desire()
     found = status(view)
     assert "o2cb_name" in found.reason
+    assert "excluded" not in found.reason
     assert [one.id for one in found.left_out] == [300]
     assert [report.code for report in view.news()] == ["left-out"]
     assert view.news() == []
@@ -259,3 +260,14 @@ def test_removal_waits_from_each_change_of_members_or_quorum() -> None:
     view.unsettle()
     view.take(membership(1, member(2, incarnation=9), quorum=Quorum.INQUORATE), 400)
     assert view.settled_us == settle_us + 400
+
+
+def test_state_that_waits_gives_the_reason_of_our_own_node_too() -> None:
+    view = View(Rules())
+    view.take(membership(member(300), cluster="my-cluster", local_id=300), NOW_US)
+    view.block(view.no_step())
+    view.desire()
+    found = status(view)
+    assert found.state is State.WAITING
+    assert "o2cb_name" in found.reason
+    assert "; this node (id 300) is excluded: its node id 300 is no o2cb number" in found.reason
