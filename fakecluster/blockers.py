@@ -32,7 +32,8 @@ def removal_blockers(
     found: set[Why] = set()
     if node.address == "0.0.0.0":
         found.add(Why.UNSAFE)
-    if (node.local or node.name == view.own_name) and cluster is not None and cluster.regions:
+    own = view.owns(node, row)
+    if own and cluster is not None and cluster.regions:
         found.add(Why.REGION)
     if kernel.pinned(node) or _num_read(node) in kernel.live_nums:
         found.add(Why.PINNED)
@@ -43,7 +44,8 @@ def removal_blockers(
     if row is None and cluster is not None and _replacement_is_blocked(host, node, cluster):
         found.add(Why.REPLACEMENT_BLOCKED)
     if _num_read(node) is not None:
-        found |= quorum_blockers(node, view, host.daemon.rules, forgotten)
+        vouched = own or node.name in forgotten
+        found |= quorum_blockers(node, view, host.daemon.rules, vouched=vouched)
     return frozenset(found)
 
 

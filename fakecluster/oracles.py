@@ -173,17 +173,17 @@ class SafetyOracle:
         node = None if cluster is None else cluster.nodes.get(name)
         if cluster is None or node is None:
             return
-        local = node.local or (truth.view is not None and name == truth.view.own_name)
-        if local and cluster.regions:
+        row = truth.rows.get(name)
+        own = node.local if truth.view is None else truth.view.owns(node, row)
+        if own and cluster.regions:
             self._found(f"rmdir of the local node {name} under a heartbeat region")
         if node.num is None or truth.view is None or _reads_half_made(node):
             return
-        row = truth.rows.get(name)
         if row is not None and row.fits(node) and (row.local or not node.local):
             self._found(f"rmdir of {name}, whose entry is right")
-        self._judge_quorum(node, truth.view)
+        self._judge_quorum(node, truth.view, vouched=own or name in self.forgotten)
         about = nodes_of(node, truth.view, self._rules)
-        if not local and not any(each.member for each in about):
+        if not own and not any(each.member for each in about):
             self._judge_loss(node, lost_of(about), truth.view)
 
     def _judge_loss(self, node: NodeState, lost: list[Listed], view: ManagerView) -> None:
@@ -200,8 +200,8 @@ class SafetyOracle:
             for each in lost:
                 self._removals.removing(self._host_id, each, node, view)
 
-    def _judge_quorum(self, node: NodeState, view: ManagerView) -> None:
-        why = quorum_blockers(node, view, self._rules, self.forgotten)
+    def _judge_quorum(self, node: NodeState, view: ManagerView, *, vouched: bool) -> None:
+        why = quorum_blockers(node, view, self._rules, vouched=vouched)
         if Why.INQUORATE in why:
             self._found(f"rmdir of {node.name} without quorum")
         if Why.TWO_NODE in why:

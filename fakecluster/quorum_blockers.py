@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from collections.abc import Set as AbstractSet
 
 from fakecluster.configfs.kernel import NodeState
 from fakecluster.truth import Listed, ManagerView, num_of
@@ -11,14 +10,19 @@ from o2cbd.core.model import Why
 from o2cbd.core.rules import MajorityRule, Rules, TwoNodeRule
 
 
-def quorum_blockers(
-    node: NodeState, view: ManagerView, rules: Rules, forgotten: AbstractSet[str]
-) -> set[Why]:
-    """Return what of quorum forbids the removal of a complete node."""
+def quorum_blockers(node: NodeState, view: ManagerView, rules: Rules, *, vouched: bool) -> set[Why]:
+    """Return what of quorum forbids the removal of a complete node.
+
+    Args:
+        node: the kernel's.
+        view: the manager's.
+        rules: the daemon's.
+        vouched: it is our own, or an operator said that it is down.
+    """
     found: set[Why] = set()
     if not view.quorate:
         found.add(Why.INQUORATE)
-    if node.local or node.name == view.own_name or node.name in forgotten:
+    if vouched:
         return found
     about = nodes_of(node, view, rules)
     if about and not lost_of(about):

@@ -83,6 +83,13 @@ class ManagerView:
         names = (each.called for each in self.listed if each.member and each.id == self.local_id)
         object.__setattr__(self, "own_name", next(names, None))
 
+    def owns(self, node: NodeState, row: Row | None) -> bool:
+        """Return whether an entry is this host's own, given what should be under its name.
+
+        Two nodes may have one name: then the row tells whose it is.
+        """
+        return node.local or (node.name == self.own_name if row is None else row.local)
+
     @property
     def member_names(self) -> frozenset[str]:
         """The names of all members."""
