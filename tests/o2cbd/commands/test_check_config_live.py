@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
 from fakecluster.cman.fake_table import FakeCman, node
 from fakecluster.corosync.fake_table import FakeCorosync, block
 from o2cbd.cli import cli
 from o2cbd.membership import libcman, libcorosync
+from tests.o2cbd.commands.streams import separate_runner
 
 
 def check_live(
@@ -19,7 +19,7 @@ def check_live(
     """Return the exit code, and the lines of both outputs."""
     file.write_text(f'[membership]\nsource = "corosync"\n{text}')
     monkeypatch.setattr(libcorosync, "load", lambda: corosync)
-    shown = CliRunner().invoke(cli, ["check-config", str(file), "--live"])
+    shown = separate_runner().invoke(cli, ["check-config", str(file), "--live"])
     return shown.exit_code, shown.stdout.splitlines(), shown.stderr.splitlines()
 
 
@@ -101,5 +101,5 @@ def test_check_config_live_expects_no_quorum_disk_in_the_table(
     monkeypatch.setattr(libcman, "load", lambda _path: cman)
     good = tmp_path / "good.toml"
     good.write_text("")
-    shown = CliRunner().invoke(cli, ["check-config", str(good), "--live"])
+    shown = separate_runner().invoke(cli, ["check-config", str(good), "--live"])
     assert (shown.exit_code, shown.stderr) == (0, "")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from fakecluster.configfs.direct import DirectTree
 from fakecluster.configfs.model import ConfigfsModel
@@ -17,6 +17,7 @@ from o2cbd.cli import cli
 from o2cbd.clusterconf import FileCluster, FileNode
 from o2cbd.commands import offline
 from o2cbd.core.model import AddNode, CreateCluster, Node
+from tests.o2cbd.commands.streams import separate_runner
 
 HOST = os.uname().nodename
 OURS = FileNode(name=HOST, num=1, address="10.0.0.1", port=7777)
@@ -53,7 +54,7 @@ class Host:
         tree.close()
 
     def run(self, command: str, *words: str) -> Result:
-        return CliRunner().invoke(cli, [command, "--config", str(self.settings), *words])
+        return separate_runner().invoke(cli, [command, "--config", str(self.settings), *words])
 
     def diff(self) -> dict[str, Any]:
         result = self.run("diff", str(self.file), "--json")

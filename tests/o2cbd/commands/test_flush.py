@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from fakecluster.configfs.direct import DirectTree
 from fakecluster.configfs.model import ConfigfsModel
@@ -20,6 +20,7 @@ from o2cbd.commands import flush
 from o2cbd.core.model import AddNode, CreateCluster, Node, RemoveNode, SetAttribute, Step
 from o2cbd.hold.semaphore import SysvHold
 from o2cbd.service.locks import AlreadyRunningError, lock_configfs
+from tests.o2cbd.commands.streams import separate_runner
 
 NODES = tuple(
     Node(name=name, num=num, address=f"10.0.0.{num + 1}", port=7777, local=name == "alpha")
@@ -55,7 +56,7 @@ class Host:
         tree.close()
 
     def flush(self, *words: str) -> Result:
-        return CliRunner().invoke(cli, ["flush", "--config", str(self.settings), *words])
+        return separate_runner().invoke(cli, ["flush", "--config", str(self.settings), *words])
 
     def reasons(self, *words: str) -> list[str]:
         """Why it stays; then it is whole."""
