@@ -133,14 +133,6 @@ class CorosyncLab:
         gone.process.wait(PATIENCE_S)
         gone.observer.close()
 
-    def expect(self, node_id: int, votes: int) -> None:
-        """Let a node's corosync and its partition expect so many votes.
-
-        Raises:
-            subprocess.CalledProcessError: it was refused: more than its members have.
-        """
-        self.host(node_id).run("corosync-quorumtool", "-e", str(votes))
-
     def connect(self, groups: Sequence[Sequence[int]]) -> None:
         """Let only the nodes of a group hear each other."""
         self._groups = tuple(map(frozenset, groups))
