@@ -17,7 +17,7 @@ from fakecluster.configfs.directories import Presence
 from fakecluster.configfs.kernel import ClusterState
 from fakecluster.host import SimHost
 from fakecluster.truth import ManagerView, Row, num_of, usable_cluster_name
-from o2cbd.core.model import Quorum, State, Status, Why, node_of
+from o2cbd.core.model import Quorum, SetAttribute, State, Status, Step, Why, node_of
 
 if TYPE_CHECKING:
     from fakecluster.ground import WorldGround
@@ -117,6 +117,15 @@ def _of_member(host: SimHost, view: ManagerView, status: Status) -> Iterator[str
     yield from _of_state(status, cluster, {one.node for one in differences}, rested)
 
 
+def _is_in_doubt(step: Step, cluster: ClusterState) -> bool:
+    """True for a num 0 that is there, and that another entry without a num might have instead."""
+    if not isinstance(step, SetAttribute) or (step.attribute, step.value) != ("num", "0"):
+        return False
+    node = cluster.nodes.get(step.node or "")
+    others = [one for one in cluster.nodes.values() if one is not node]
+    return node is not None and node.num == 0 and any(one.num is None for one in others)
+
+
 def _of_excluded(status: Status) -> Iterator[str]:
     """Without our own node in the table nothing can be mounted here: that is never in sync."""
     if status.state is State.SYNCED:
@@ -208,6 +217,8 @@ def _of_state(
     """The daemon says that it waits where it does, and only there; its fingerprint is true."""
     idle = [each for each in status.pending if (node_of(each.step) or "") not in {*different, ""}]
     for each in idle:
+        if _is_in_doubt(each.step, cluster):
+            continue
         yield f"it waits to {type(each.step).__name__} {each.node}, and nothing is to be done there"
     if not different and not status.pending and status.state is not rested:
         yield f"all is as it should be, and it is {status.state.value}"
