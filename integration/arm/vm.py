@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import select
+import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
@@ -174,15 +175,19 @@ class VmCorosync(VmLacks, VmDaemons):
     def _furnish(self, host: int) -> None:
         """Tell a guest who it is in this scenario."""
         resync_s = _SELDOM_S if self.spec.seldom_resync else _RESYNC_S
+        text = settings_text(self.spec, host)
+        # The scenarios' default on every arm; o2cbd's own with corosync is another.
+        scope = {} if "scope" in tomllib.loads(text).get("table", {}) else {"scope": "members"}
         own: Sections = {
             "membership": {"source": "corosync"},
+            "table": scope,
             "cluster": {"dead_threshold": self.spec.dead_threshold},
             "timing": {"resync_s": resync_s},
             "log": {"format": "json"},
         }
         files = {
             CONFIGURATION: self._conf(),
-            "/etc/o2cbd/o2cbd.toml": with_sections(settings_text(self.spec, host), own),
+            "/etc/o2cbd/o2cbd.toml": with_sections(text, own),
             **unit_files(self.spec.options.get(host, ())),
         }
         machine = self.lab.identity(host).address
