@@ -125,6 +125,11 @@ class Daemon:
         return self.wait(timeout_s)
 
 
+def served_in(directory: Path) -> Path:
+    """Return where a `ProcessCluster` of this directory is served."""
+    return directory / "d"
+
+
 class ProcessCluster:
     """A served cluster with real daemons; a context manager that leaves nothing behind.
 
@@ -138,6 +143,7 @@ class ProcessCluster:
         nodes: int = 3,
         topology: str | None = None,
         options: Sequence[str] = QUICK,
+        inside: Callable[[int, Sequence[str]], list[str]] | None = None,
     ) -> None:
         """Prepare it; nothing runs yet.
 
@@ -146,13 +152,16 @@ class ProcessCluster:
             nodes: so many, with the ids 1 to `nodes`.
             topology: instead of `nodes`, the TOML text of a topology.
             options: further ones of `fakecluster serve`.
+            inside: gives the command line that runs a command on a node's host, as the same
+                process; None: all hosts are this one.
         """
         self.directory = directory
+        self._inside = inside or (lambda _node_id, command: list(command))
         shape = ["--nodes", str(nodes)]
         if topology is not None:
             (directory / "topology.toml").write_text(topology)
             shape = ["--topology", str(directory / "topology.toml")]
-        self.served = ServedChild(directory / "d", *shape, *options)
+        self.served = ServedChild(served_in(directory), *shape, *options)
         self._started: dict[int, list[Daemon]] = {}
         self._processes: list[subprocess.Popen[bytes]] = []
 
@@ -199,7 +208,8 @@ class ProcessCluster:
     ) -> Daemon:
         node = self.served.node(node_id)
         given = {**node["env"], **(environment or {})}
-        daemon = Daemon([*node["command"], *more], given, self.directory / log)
+        command = self._inside(node_id, [*node["command"], *more])
+        daemon = Daemon(command, given, self.directory / log)
         self._processes.append(daemon.process)
         return daemon
 
@@ -247,7 +257,7 @@ class ProcessCluster:
             "--config", str(self._settings_file(node_id)), "--runtime-dir", node["runtime_dir"],
             *words,
         ]  # fmt: skip
-        return line, {**os.environ, **node["env"]}
+        return self._inside(node_id, line), {**os.environ, **node["env"]}
 
     def _settings_file(self, node_id: int) -> Path:
         command = self.served.node(node_id)["command"]

@@ -1,17 +1,21 @@
-"""The `process` arm: real daemons on a served cluster, driven by the suite's words."""
+"""The arms of real processes: daemons on served hosts, driven by the suite's words."""
 
 from __future__ import annotations
 
 import select
+import tomllib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from fakecluster.arms.managers import Managers, SimulatedManagers, groups_text
 from fakecluster.arms.outside import Outside
-from fakecluster.arms.process import DEADLINE_S, LOOK_EVERY_S, ProcessCluster
+from fakecluster.arms.process import DEADLINE_S, LOOK_EVERY_S, ProcessCluster, served_in
 from fakecluster.arms.process_daemons import ProcessDaemons, now_s
 from fakecluster.arms.rules import settings_text
+from fakecluster.arms.sections import with_sections
 from fakecluster.arms.untouched import UntouchedOracle
 from fakecluster.arms.values import MISSING, ClusterSpec, Span
 from fakecluster.cman.notices import NoticeFault
@@ -51,39 +55,58 @@ _EVENTS_KEPT: Final = 30
 
 
 class ProcessArm(ProcessDaemons):
-    """One served cluster and its daemons; a context manager that leaves nothing behind."""
+    """Served hosts, their managers and daemons; a context manager that leaves nothing behind."""
 
-    arm = "process"
-    missing = MISSING["process"]
-
-    def __init__(self, spec: ClusterSpec, directory: Path) -> None:
+    def __init__(
+        self, spec: ClusterSpec, directory: Path, managers: Managers | None = None
+    ) -> None:
         """Prepare it; nothing runs yet.
 
         Args:
             spec: what to boot.
             directory: short, since sockets are in it.
+            managers: of the hosts; None: simulated ones.
         """
         self.spec = spec
+        self.managers = managers or SimulatedManagers(served_in(directory))
+        self.arm = self.managers.arm
+        self.missing = MISSING[self.arm]
         self.untouched_oracle = UntouchedOracle(self)
         options = [*_SERVE, "--dead-threshold", str(spec.dead_threshold)]
+        options += self.managers.serve_options
         for node in spec.down:
             options += ["--down", str(node)]
         for node in spec.daemons_on or ():
             options += ["--configfs-of", str(node)]
         self.processes = ProcessCluster(
-            directory, topology=topology_text(spec.topology), options=options
+            directory,
+            topology=topology_text(spec.topology),
+            options=options,
+            inside=self.managers.inside,
         )
         self.begin()
 
     def __enter__(self) -> Self:
-        self.processes.__enter__()
-        resync_s = _SELDOM_S if self.spec.seldom_resync else _RESYNC_S
-        for host in self.spec.hosts:
-            text = settings_text(self.spec, host) + _SETTINGS.format(resync_s=resync_s)
-            self.processes.settings(host, text)
-            if host not in self.spec.down:
-                self.account.verb(host, "start")
+        with ExitStack() as stack:
+            stack.enter_context(self.processes)
+            stack.callback(self.managers.close)
+            resync_s = _SELDOM_S if self.spec.seldom_resync else _RESYNC_S
+            for host in self.spec.hosts:
+                self._write_settings(host, settings_text(self.spec, host), resync_s)
+                if host not in self.spec.down:
+                    self.account.verb(host, "start")
+            self.managers.open(self.spec.down)
+            self._opened = stack.pop_all()
         return self
+
+    def _write_settings(self, host: int, text: str, resync_s: float) -> None:
+        own = tomllib.loads(_SETTINGS.format(resync_s=resync_s) + self.managers.settings)
+        chosen = tomllib.loads(text)  # a scenario's own words win
+        missing = {
+            name: {key: value for key, value in section.items() if key not in chosen.get(name, {})}
+            for name, section in own.items()
+        }
+        self.processes.settings(host, with_sections(text, missing))
 
     def __exit__(
         self,
@@ -91,8 +114,7 @@ class ProcessArm(ProcessDaemons):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.close_questions()
-        self.processes.__exit__(kind, error, trace)
+        self._opened.__exit__(kind, error, trace)
 
     # --- time -----------------------------------------------------------------------------------
 
@@ -119,8 +141,10 @@ class ProcessArm(ProcessDaemons):
     def start(self, host: int, *, daemon: bool = True) -> None:
         """See `Cluster.start`."""
         self.account.verb(host, "start")
-        if not self.host_state(host)["running"]:
+        if not self.managers.running(host):
             self.processes.ctl("start", node=host)
+            self._manager_starts(host)
+            self.managers.booted(host)
         if daemon and not self.runs(host):
             self.run_daemon(host)
 
@@ -133,60 +157,69 @@ class ProcessArm(ProcessDaemons):
             if process is not None:
                 process.kill()
                 process.wait(DEADLINE_S)
+        self.managers.powered_off(host)
+
+    def _manager_starts(self, host: int) -> None:
+        if self.managers.counts_anew:
+            self.untouched_oracle.counts_anew(host)
 
     def leave(self, host: int, *, removed: bool = False) -> None:
         """See `Cluster.leave`."""
         self.account.verb(host, "leave", removed=removed)
-        self.processes.ctl("leave", node=host, remove=removed)
+        self.managers.leave(host, removed=removed)
 
     def cman_start(self, host: int) -> None:
         """See `Cluster.cman_start`."""
-        self.do("cman-start", host)
+        self.account.verb(host, "cman-start")
+        self._manager_starts(host)
+        self.managers.start(host)
 
     def cman_crash(self, host: int) -> None:
         """See `Cluster.cman_crash`."""
-        self.do("cman-crash", host)
+        self.account.verb(host, "cman-crash")
+        self.managers.crash(host)
 
     def cman_stop(self, host: int) -> None:
         """See `Cluster.cman_stop`."""
-        self.do("cman-stop", host)
+        self.account.verb(host, "cman-stop")
+        self.managers.stop(host)
 
     def cman_cont(self, host: int) -> None:
         """See `Cluster.cman_cont`."""
-        self.do("cman-cont", host)
+        self.account.verb(host, "cman-cont")
+        self.managers.cont(host)
 
     def fence(self, host: int, *, by: int) -> None:
         """See `Cluster.fence`."""
         self.account.verb(host, "fence", by=by)
-        self.processes.ctl("fence", node=host, by=str(by))
+        self.managers.fence(host, by=by)
 
     def qdisk(self, host: int, *, available: bool) -> None:
         """See `Cluster.qdisk`."""
         self.account.verb(host, "qdisk", available=available)
-        self.processes.ctl("qdisk", node=host, lost=not available)
+        self.managers.qdisk(host, available=available)
 
     def expected(self, host: int, votes: int) -> None:
         """See `Cluster.expected`."""
         self.account.verb(host, "expected", votes=votes)
-        self.processes.ctl("expected", node=host, votes=votes)
+        self.managers.expected(host, votes)
 
     # --- the network ----------------------------------------------------------------------------
 
     def partition(self, *groups: Sequence[int]) -> None:
         """See `Cluster.partition`."""
-        text = "/".join(",".join(map(str, group)) for group in groups)
-        self.account.verb(0, "partition", groups=text)
-        self.processes.ctl("partition", groups=text)
+        self.account.verb(0, "partition", groups=groups_text(groups))
+        self.managers.partition(groups)
 
     def cut(self, speaker: int, listener: int) -> None:
         """See `Cluster.cut`."""
         self.account.verb(0, "cut", speaker=speaker, listener=listener)
-        self.processes.ctl("cut", speaker=str(speaker), listener=str(listener))
+        self.managers.cut(speaker, listener)
 
     def heal(self) -> None:
         """See `Cluster.heal`."""
         self.account.verb(0, "heal")
-        self.processes.ctl("heal")
+        self.managers.heal()
 
     # --- the kernels ----------------------------------------------------------------------------
 
@@ -260,6 +293,7 @@ class ProcessArm(ProcessDaemons):
         """See `Cluster.address`."""
         self.account.verb(node, "address", addresses=",".join(addresses))
         self.processes.ctl("address", node=node, addresses=list(addresses))
+        self.managers.address(node, addresses)
 
     def add_node(self, node: NodeConfig) -> None:
         """See `Cluster.add_node`."""
@@ -273,30 +307,35 @@ class ProcessArm(ProcessDaemons):
         )
         self.processes.served.announced["nodes"].append(answer["node"])
         self.processes.ctl("kill", node=node.id)
-        self.processes.settings(node.id, _SETTINGS.format(resync_s=_RESYNC_S))
+        self._write_settings(node.id, "", _RESYNC_S)
+        self.managers.add_node(node)
 
     def remove_node(self, node: int) -> None:
         """See `Cluster.remove_node`."""
-        self.do("remove-node", node)
+        self.account.verb(node, "remove-node")
+        self.managers.remove_node(node)
 
     def rename_node(self, node: int, name: str) -> None:
         """See `Cluster.rename_node`."""
-        self.do("rename-node", node, name=name)
+        self.account.verb(node, "rename-node", name=name)
+        self.managers.rename_node(node, name)
 
     def rename_cluster(self, name: str) -> None:
         """See `Cluster.rename_cluster`."""
         self.account.verb(0, "rename-cluster", name=name)
-        self.processes.ctl("rename-cluster", name=name)
+        self.managers.rename_cluster(name)
 
     # --- faults ---------------------------------------------------------------------------------
 
     def notice(self, host: int, fault: NoticeFault, *, count: int = 1) -> None:
         """See `Cluster.notice`."""
-        self.do("notice", host, fault=fault.value, count=count)
+        self.account.verb(host, "notice", fault=fault.value, count=count)
+        self.managers.notice(host, fault, count=count)
 
     def fail_read(self, host: int, errno: int, *, count: int = 1) -> None:
         """See `Cluster.fail_read`."""
-        self.do("fail-read", host, errno=symbol(errno), count=count)
+        self.account.verb(host, "fail-read", errno=symbol(errno), count=count)
+        self.managers.fail_read(host, errno, count=count)
 
     def fault(self, host: int, call: str, errno: int, *, count: int = 1) -> None:
         """See `Cluster.fault`."""
@@ -325,7 +364,7 @@ class ProcessArm(ProcessDaemons):
 
     def findings(self) -> tuple[str, ...]:
         """See `Cluster.findings`: what can be seen from outside."""
-        outside = Outside(self, self.host_state, self.view)
+        outside = Outside(self, self.judged, self.view)
         self.wait(outside.content, Span.LATER)
         return (*outside.findings(), *self.seen_wrong())
 

@@ -8,10 +8,10 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from fakecluster.arms.cluster import Question
 from fakecluster.arms.process import DEADLINE_S, release
 from fakecluster.arms.process_looks import ProcessLooks
 from fakecluster.merge.account import Account
-from fakecluster.serve.ask import Asked
 from o2cbd.clock import MonotonicClock
 
 _VERB_OF: Final = {signal.SIGKILL: "daemon-kill", signal.SIGTERM: "daemon-sigterm"}
@@ -25,18 +25,11 @@ class ProcessDaemons(ProcessLooks):
     """Who holds the semaphore, by host."""
     account: Account
     """What the scenario did."""
-    _questions: list[Asked]
 
     def begin(self) -> None:
         """Begin with nobody there."""
         self.holders = {}
         self.account = Account(MonotonicClock())
-        self._questions = []
-
-    def close_questions(self) -> None:
-        """Wait for no decision any more."""
-        for question in self._questions:
-            question.close()
 
     def do(self, verb: str, host: int, **arguments: Any) -> Mapping[str, Any]:
         """Write a verb about a host down, and do it as `fakecluster ctl` does."""
@@ -112,34 +105,10 @@ class ProcessDaemons(ProcessLooks):
 
     # --- the shutdown question ------------------------------------------------------------------
 
-    def shutdown(self, host: int, *, force: bool = False, remove: bool = False) -> ProcessQuestion:
+    def shutdown(self, host: int, *, force: bool = False, remove: bool = False) -> Question:
         """See `Cluster.shutdown`."""
         self.account.verb(host, "shutdown", forced=force, removed=remove)
-        arguments = {"node": str(host), "force": force, "remove": remove}
-        asked = Asked(self.processes.served.directory, "shutdown", arguments)
-        self._questions.append(asked)
-        # Whoever is answered twice after it knows that the server has dealt with it by then.
-        for _ in range(2):
-            self.host_state(host)
-        return ProcessQuestion(asked)
-
-
-class ProcessQuestion:
-    """A shutdown that was asked of a served cluster."""
-
-    def __init__(self, asked: Asked) -> None:
-        self._asked = asked
-        self._outcome: str | None = None
-
-    @property
-    def outcome(self) -> str | None:
-        """See `Question.outcome`."""
-        if self._outcome is None and self._asked.answered():
-            answer = self._asked.wait()
-            if not answer["ok"]:
-                raise AssertionError(f"shutdown: {answer['error']}")
-            self._outcome = "allowed" if answer["allowed"] else answer["errno"]
-        return self._outcome
+        return self.managers.shutdown(host, force=force, remove=remove)
 
 
 def now_s() -> float:

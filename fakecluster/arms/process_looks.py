@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from fakecluster.arms.managers import Managers
 from fakecluster.arms.process import ProcessCluster
 from fakecluster.arms.status_looks import StatusLooks
 from fakecluster.arms.values import Call, Row
@@ -18,6 +19,7 @@ class ProcessLooks(StatusLooks):
     """The looking half of the `process` arm."""
 
     processes: ProcessCluster
+    managers: Managers
 
     # --- what the arm itself needs --------------------------------------------------------------
 
@@ -38,8 +40,15 @@ class ProcessLooks(StatusLooks):
 
     def view(self, host: int) -> Mapping[str, Any] | None:
         """Return what a host's manager holds for true; None: there is none."""
-        view: Mapping[str, Any] | None = self.processes.ctl("view", node=host)["view"]
-        return view
+        return self.managers.view(host)
+
+    def judged(self, host: int) -> Mapping[str, Any]:
+        """Return what the judge asks of a host: its state, and its manager's."""
+        manager = {
+            "running": self.managers.running(host),
+            "stopped": self.managers.stopped(host),
+        }
+        return {**self.host_state(host), **manager}
 
     def dump(self, host: int) -> list[str]:
         """Return the lines of a daemon's flight recorder; none where no daemon answers."""

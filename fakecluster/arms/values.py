@@ -50,22 +50,30 @@ class Capability(enum.Enum):
     MANY_NODES = "more than five nodes"
 
 
-ARMS: Final = ("sim", "process", "vm-corosync")
+ARMS: Final = ("sim", "process", "process-corosync", "vm-corosync")
 """Every arm that there is, by its word for `--arm`."""
 
 _NO_REAL_ONE: Final = "real kernels and managers are not made to fail by hand"
-_VM_COROSYNC: Final[Mapping[Capability, str]] = {
-    Capability.ANY_ID: "guests have the numbers of their nodes, up to 254",
+_COROSYNC: Final[Mapping[Capability, str]] = {
     Capability.QUORUM_DISK: "corosync 3 has no quorum disk",
-    Capability.IPV6_ONLY: "the rings of the guests are IPv4",
     Capability.RENAMED_CLUSTER: "corosync takes no other cluster name while it runs",
     Capability.LEAVING_FOR_GOOD: "corosync knows no `remove`",
     Capability.FENCING_NOTICE: "corosync is not told of fencing",
-    Capability.SEVERAL_ADDRESSES: "the guests have one ring, and one `o2cb_address` a node",
     Capability.DUPLICATE_ID: "corosync refuses such a file",
     Capability.SILENCE_ABOUT_ABSENTEES: "corosync's node list has every address",
     Capability.FAILING_READS: _NO_REAL_ONE,
     Capability.NOTICE_FAULTS: _NO_REAL_ONE,
+}
+_PROCESS_COROSYNC: Final[Mapping[Capability, str]] = {
+    **_COROSYNC,
+    Capability.SEVERAL_ADDRESSES: "the hosts have one ring, and one `o2cb_address` a node",
+    Capability.MANY_NODES: "each node is a real corosync with real-time priority",
+}
+_VM_COROSYNC: Final[Mapping[Capability, str]] = {
+    **_COROSYNC,
+    Capability.ANY_ID: "guests have the numbers of their nodes, up to 254",
+    Capability.IPV6_ONLY: "the rings of the guests are IPv4",
+    Capability.SEVERAL_ADDRESSES: "the guests have one ring, and one `o2cb_address` a node",
     Capability.CALL_FAULTS: _NO_REAL_ONE,
     Capability.UNREADABLE_MOUNTS: _NO_REAL_ONE,
     Capability.PINS_BY_HAND: "a real kernel pins for its own reasons only",
@@ -76,6 +84,7 @@ _VM_COROSYNC: Final[Mapping[Capability, str]] = {
 MISSING: Final[Mapping[str, Mapping[Capability, str]]] = {
     "sim": {},
     "process": {},
+    "process-corosync": _PROCESS_COROSYNC,
     "vm-corosync": _VM_COROSYNC,
 }
 """By arm: what it cannot do, with the reason."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -12,6 +12,9 @@ TOKEN_MS: Final = 300
 """Corosync runs with real-time priority, so that a busy machine does not look like a death."""
 KNET_TOKEN_MS: Final = 400
 """Kronosnet of Debian 13 refuses less: half a token is its pong timeout, of at least 200 ms."""
+
+
+_VOTES: Final = "quorum_votes"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +28,11 @@ class Block:
     """What stands as ring0_addr and so on; empty text: there is no such ring."""
     more: dict[str, str] = field(default_factory=dict)
     """Other keys."""
+
+    @property
+    def votes(self) -> int:
+        """How many it has."""
+        return int(self.more.get(_VOTES, "1"))
 
     def text(self) -> str:
         """Write it."""
@@ -57,7 +65,7 @@ class Configuration:
         """
         return Configuration(
             cluster=topology.cluster,
-            blocks=[_block(node) for node in topology.nodes],
+            blocks=[block_of(node) for node in topology.nodes],
             two_node=topology.two_node,
             token_ms=token_ms,
         )
@@ -79,10 +87,14 @@ class Configuration:
             "logging {\n  to_stderr: yes\n  to_syslog: no\n}\n"
         )
 
-    def enough(self, count: int) -> bool:
-        """Whether so many nodes are quorate."""
-        return count * 2 > len(self.blocks) or (self.two_node and count > 0)
+    def enough(self, members: Collection[int]) -> bool:
+        """Whether these nodes are quorate."""
+        votes = {block.id: block.votes for block in self.blocks}
+        present = sum(votes.get(member, 0) for member in members)
+        return present * 2 > sum(votes.values()) or (self.two_node and present > 0)
 
 
-def _block(node: NodeConfig) -> Block:
-    return Block(id=node.id, name=node.name, rings=node.addresses)
+def block_of(node: NodeConfig) -> Block:
+    """Return that of a node whose rings have its addresses."""
+    more = {} if node.votes == 1 else {_VOTES: str(node.votes)}
+    return Block(id=node.id, name=node.name, rings=node.addresses, more=more)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from fakecluster.cman.topology import Topology
-from fakecluster.corosync.configuration import Configuration
+from fakecluster.cman.topology import NodeConfig, Topology
+from fakecluster.corosync.configuration import Configuration, block_of
 from fakecluster.corosync.namespaces import Hosts, Namespace
 from fakecluster.corosync.observer import Observer, Ring
 from fakecluster.corosync.settled import settled
@@ -57,13 +57,19 @@ class CorosyncLab:
         """
         self._table = table
         self._directory = directory
-        self._ids = topology.ids
+        self._ids = list(topology.ids)
+        self._addresses = {node.id: node.addresses for node in topology.nodes}
         self.configuration = Configuration.of(topology)
         self.configuration.written = written
         self._running: dict[int, _Running] = {}
         self._groups: tuple[frozenset[int], ...] = (frozenset(self._ids),)
         self._hosts = Hosts([list(map(_with_prefix, node.addresses)) for node in topology.nodes])
         self.write()
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """The nodes that have a host, whether they are configured or not."""
+        return tuple(self._ids)
 
     def host(self, node_id: int) -> Namespace:
         """Return the host on which a node is."""
@@ -73,6 +79,23 @@ class CorosyncLab:
         """Return the corosync that runs on a node."""
         return self._running[node_id].process
 
+    def runs(self, node_id: int) -> bool:
+        """Return whether a node's corosync runs; one that has ended by itself is forgotten."""
+        running = self._running.get(node_id)
+        if running is None:
+            return False
+        if running.process.poll() is None:
+            return True
+        self.ended(node_id)
+        return False
+
+    def add(self, node: NodeConfig) -> None:
+        """Make one more host, and its block in front of all others; nothing is written."""
+        self._hosts.add(list(map(_with_prefix, node.addresses)))
+        self._ids.append(node.id)
+        self._addresses[node.id] = node.addresses
+        self.configuration.blocks.insert(0, block_of(node))
+
     # --- the verbs
 
     def write(self) -> None:
@@ -80,10 +103,14 @@ class CorosyncLab:
         text = self.configuration.text().encode("utf-8", "surrogateescape")
         (self._directory / "corosync.conf").write_bytes(text)
 
-    def reload(self) -> None:
-        """Write the configuration and have every node read it, by way of the first that runs."""
+    def reload(self, by: int | None = None) -> None:
+        """Write the configuration and have every node read it.
+
+        Args:
+            by: by way of this node, whose corosync runs; None: of the first that runs.
+        """
         self.write()
-        self.host(min(self._running)).run("corosync-cfgtool", "-R")
+        self.host(min(self._running) if by is None else by).run("corosync-cfgtool", "-R")
 
     def start(self, node_id: int) -> None:
         """Start a node's corosync, and wait until it serves."""
@@ -138,8 +165,15 @@ class CorosyncLab:
         self._groups = tuple(map(frozenset, groups))
         self._hosts.connect([[self._ids.index(one) for one in group] for group in groups])
 
+    def cut(self, speaker: int, listener: int) -> None:
+        """Let a listener hear nothing from a speaker, one way; `settle` knows nothing of it."""
+        numbers = [self._ids.index(node_id) for node_id in (speaker, listener)]
+        for address in self._addresses[listener]:
+            self._hosts.cut(numbers[0], address)
+
     def heal(self) -> None:
         """Let all nodes hear each other."""
+        self._hosts.mend()
         self.connect([self._ids])
 
     def log(self, node_id: int) -> str:

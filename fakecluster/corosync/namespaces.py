@@ -17,6 +17,8 @@ from typing import Final, TypeVar
 
 _NAMESPACES: Final = ("--net", "--mount", "--uts", "--ipc")
 _CLONE_FS: Final = 0x200
+_NOBODY: Final = "02:00:00:00:00:00"
+"""A station that is on no switch."""
 _OWN_DIRECTORIES: Final = ("/run", "/dev/shm", "/var/lib/corosync")  # noqa: S108 - mounted over, never used
 
 _T = TypeVar("_T")
@@ -49,9 +51,17 @@ class Namespace:
         """The process in it."""
         return self._holder.pid
 
-    def command(self, *words: str) -> list[str]:
-        """Return the command line that runs a command in it, killed when our thread ends."""
-        enter = ["nsenter", "--target", str(self.pid), *_NAMESPACES]
+    def command(self, *words: str, own_ipc: bool = True) -> list[str]:
+        """Return the command line that runs a command in it, killed when our thread ends.
+
+        It is one process all along: nsenter, and then the command.
+
+        Args:
+            words: the command.
+            own_ipc: False: with the semaphores of this machine.
+        """
+        kinds = [kind for kind in _NAMESPACES if own_ipc or kind != "--ipc"]
+        enter = ["nsenter", "--target", str(self.pid), *kinds]
         return [*enter, "--", "setpriv", "--pdeathsig", "KILL", "--", *words]
 
     def run(self, *words: str, stdin: str = "") -> str:
@@ -105,20 +115,17 @@ class Hosts:
         """Make them; the k-th has the k-th addresses, each with a prefix, as `10.0.0.1/16`."""
         self._switch = Namespace(())
         self.hosts: list[Namespace] = []
-        count = len(addresses)
+        self._cuts: list[tuple[int, str]] = []
         with ExitStack() as stack:
             stack.callback(self.close)
-            self._switch_do(
-                line
-                for group in range(count)
-                for line in (f"link add b{group} type bridge", f"link set b{group} up")
-            )
             for each in addresses:
-                self._add(each)
+                self.add(each)
             stack.pop_all()
 
-    def _add(self, addresses: Sequence[str]) -> None:
+    def add(self, addresses: Sequence[str]) -> None:
+        """Make one more, which can hear all that the first one hears."""
         number = len(self.hosts)
+        self._switch_do((f"link add b{number} type bridge", f"link set b{number} up"))
         host = Namespace(_OWN_DIRECTORIES)
         self.hosts.append(host)
         self._switch_do(
@@ -142,6 +149,19 @@ class Hosts:
             for group, numbers in enumerate(groups)
             for number in numbers
         )
+
+    def cut(self, speaker: int, address: str) -> None:
+        """Let an address hear nothing more from a host, one way, until `mend`."""
+        # What goes to a station that is not there is lost without a word.
+        line = f"neigh replace {address} lladdr {_NOBODY} dev eth0 nud permanent\n"
+        self.hosts[speaker].run("ip", "-batch", "-", stdin=line)
+        self._cuts.append((speaker, address))
+
+    def mend(self) -> None:
+        """Undo every `cut`."""
+        while self._cuts:
+            speaker, address = self._cuts.pop()
+            self.hosts[speaker].run("ip", "neigh", "del", address, "dev", "eth0")
 
     def close(self) -> None:
         """End them all."""

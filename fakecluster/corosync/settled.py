@@ -25,7 +25,7 @@ def settled(
 
 
 def _are_one(configuration: Configuration, seen: Mapping[int, Ring]) -> bool:
-    quorate = configuration.enough(len(seen))
+    quorate = configuration.enough(seen)
     return len({ring.number for ring in seen.values()}) <= 1 and all(
         sorted(ring.members) == sorted(seen)
         and (not configuration.provider or ring.quorate == quorate)

@@ -22,6 +22,25 @@ class ServeFailedError(RuntimeError):
     """The server ended, or did not come up in time; the text has what it said."""
 
 
+def ctl(directory: Path, verb: str, **arguments: Any) -> dict[str, Any]:
+    """Do a verb to the cluster that is served in a directory, as `fakecluster ctl` does.
+
+    Args:
+        directory: the server's.
+        verb: what to do.
+        arguments: the verb's own; `node` may be a number.
+
+    Raises:
+        ServeFailedError: it was refused as senseless.
+    """
+    if "node" in arguments:
+        arguments["node"] = str(arguments["node"])
+    answer = ask(directory, verb, arguments)
+    if not answer["ok"]:
+        raise ServeFailedError(f"{verb}: {answer['error']}")
+    return answer
+
+
 class ServedChild:
     """One server process; use it as a context manager."""
 
@@ -80,17 +99,12 @@ class ServedChild:
         return found
 
     def ctl(self, verb: str, **arguments: Any) -> dict[str, Any]:
-        """Do a verb as `fakecluster ctl` does; `node` may be a number.
+        """Do a verb to this cluster: see `ctl`.
 
         Raises:
             ServeFailedError: it was refused as senseless.
         """
-        if "node" in arguments:
-            arguments["node"] = str(arguments["node"])
-        answer = ask(self.directory, verb, arguments)
-        if not answer["ok"]:
-            raise ServeFailedError(f"{verb}: {answer['error']}")
-        return answer
+        return ctl(self.directory, verb, **arguments)
 
     def state(self, node_id: int) -> dict[str, Any]:
         """Return the present state of a node."""

@@ -45,6 +45,11 @@ _DEFAULTS = Timings()
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A TOML file instead of --nodes.",
 )
+@click.option(
+    "--no-manager",
+    is_flag=True,
+    help="Boot hosts without a cman: for daemons that follow a real manager.",
+)
 @click.option("--no-configfs", is_flag=True, help="Mount no configfs.")
 @click.option(
     "--configfs-of",
@@ -98,6 +103,7 @@ def serve_command(  # noqa: PLR0917 - click passes all by name
     nodes: int | None,
     cluster: str | None,
     topology_file: Path | None,
+    no_manager: bool,  # noqa: FBT001 - click's calling convention
     no_configfs: bool,  # noqa: FBT001 - click's calling convention
     configfs_of: tuple[int, ...],
     down: tuple[int, ...],
@@ -124,7 +130,8 @@ def serve_command(  # noqa: PLR0917 - click passes all by name
                 consensus_ms=consensus_ms,
                 shutdown_timeout_ms=shutdown_timeout_ms,
             ),
-            libcman=libcman or _standin(),
+            libcman=libcman or (None if no_manager else _standin()),
+            manager=not no_manager,
             configfs=not no_configfs,
             configfs_of=configfs_of,
             down=down,

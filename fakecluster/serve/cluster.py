@@ -41,6 +41,8 @@ class ServeOptions:
     timings: Timings
     libcman: str | None
     """The library that daemons load; None: as their loader finds it."""
+    manager: bool = True
+    """Hosts boot with a cman. False: without, for a real manager that runs elsewhere."""
     configfs: bool = True
     """Mount the nodes' configfs."""
     configfs_of: tuple[int, ...] = ()
@@ -111,7 +113,27 @@ class ServedCluster:
 
     @property
     def _up(self) -> tuple[int, ...]:
+        if not self._options.manager:
+            return ()
         return tuple(i for i in self._options.topology.ids if i not in self._options.down)
+
+    def start_manager(self, node_id: int) -> None:
+        """Start a node's cman.
+
+        Raises:
+            BadRequestError: this cluster is served without any.
+        """
+        if not self._options.manager:
+            raise BadRequestError("served with --no-manager: no cman runs on any node")
+        self.engine.start(node_id)
+
+    def boot(self, node_id: int) -> None:
+        """Power a host on, where it is off, and start its cman, where it has one."""
+        if not self.hosts.powered(node_id):
+            self.renew_hold(node_id)
+            self.hosts.power_on(node_id)
+        if self._options.manager:
+            self.engine.start(node_id)
 
     def has(self, node_id: int) -> bool:
         """True when there is a host with this id."""
@@ -316,13 +338,15 @@ class ServedCluster:
         )
 
     def _environment(self, places: Places) -> dict[str, str]:
-        environment = {SOCKET_DIR_VARIABLE: str(places.directory)}
+        environment = {SOCKET_DIR_VARIABLE: str(places.directory)} if self._options.manager else {}
         root = Path(o2cbd.__file__).resolve().parents[1]
         if str(root) not in {str(Path(each).resolve()) for each in site.getsitepackages()}:
             environment["PYTHONPATH"] = str(root)
         return environment
 
     def _command(self, places: Places) -> list[str]:
+        libcman = self._options.libcman
+        membership = ["--membership", "cman"] if self._options.manager else []
         return [
             "env",
             *(f"{name}={value}" for name, value in self._environment(places).items()),
@@ -332,9 +356,8 @@ class ServedCluster:
             "run",
             "--config",
             str(places.settings),
-            "--membership",
-            "cman",
-            *([] if self._options.libcman is None else ["--libcman", self._options.libcman]),
+            *membership,
+            *([] if libcman is None else ["--libcman", libcman]),
             "--configfs",
             str(places.configfs),
             "--mounts",

@@ -157,18 +157,14 @@ class Verbs:
         return {**_GOOD, "killed_pids": list(killed)}
 
     def _start(self, arguments: Arguments) -> Mapping[str, Any]:
-        node_id = self._node(arguments)
-        if not self._hosts.powered(node_id):
-            self._cluster.renew_hold(node_id)
-            self._hosts.power_on(node_id)
-        self._engine.start(node_id)
+        self._cluster.boot(self._node(arguments))
         return _GOOD
 
     def _cman_start(self, arguments: Arguments) -> Mapping[str, Any]:
         node_id = self._node(arguments)
         if not self._hosts.powered(node_id):
             raise BadRequestError(f"node {node_id} has no power: start it")
-        self._engine.start(node_id)
+        self._cluster.start_manager(node_id)
         return _GOOD
 
     def _leave(self, arguments: Arguments) -> Mapping[str, Any]:

@@ -144,7 +144,7 @@ class VmDaemons(VmTelling):
         if remove:
             raise GuestError("corosync cannot be asked to leave for good")
         self.account.verb(host, "shutdown", force=force)
-        words = ["python3", "-m", "integration.arm.guest_question", *(["--force"] if force else [])]
+        words = ["python3", "-m", "fakecluster.corosync.question", *(["--force"] if force else [])]
         asked = self.lab.guests[host].spawn(words, timeout_s=COMMAND_TIMEOUT_S)
         asked.wait_line("asked")
         return VmQuestion(asked)

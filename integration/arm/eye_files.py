@@ -10,14 +10,17 @@ EYE_DIRECTORY = "/usr/lib/guest"
 
 _ROOT = Path(__file__).parents[2]
 _NAMES = (
+    "fakecluster/__init__",
+    "fakecluster/corosync/__init__",
+    "fakecluster/corosync/cmap",
+    "fakecluster/corosync/question",
+    "fakecluster/corosync/view",
     "integration/arm/__init__",
     "integration/arm/guest_changes",
-    "integration/arm/guest_cmap",
     "integration/arm/guest_corosync",
     "integration/arm/guest_eye",
     "integration/arm/guest_furnish",
     "integration/arm/guest_load",
-    "integration/arm/guest_question",
     "integration/arm/guest_tables",
     "integration/arm/guest_units",
     "integration/arm/guest_volume",

@@ -11,6 +11,7 @@ from typing import Final
 
 from fakecluster.arms.outside import Outside
 from fakecluster.arms.rules import settings_text
+from fakecluster.arms.sections import Sections, with_sections
 from fakecluster.arms.untouched import UntouchedOracle
 from fakecluster.arms.values import MISSING, Capability, ClusterSpec, Span
 from fakecluster.cman.topology import NodeConfig
@@ -19,7 +20,6 @@ from integration.arm.beginning import Begin, Stage
 from integration.arm.daemons import UNIT, VmDaemons, now_s, unit_files
 from integration.arm.guest_furnish import INTERFACE
 from integration.arm.lacks import LacksError, VmLacks
-from integration.arm.settings_text import Sections, with_sections
 from integration.guest import alarms
 from integration.lab.corosync import CONFIGURATION, RingNode, corosync_conf
 from integration.lab.lab import Lab

@@ -92,7 +92,7 @@ def eye(lab: CorosyncLab) -> Iterator[Eye]:
 
 
 def ask(lab: CorosyncLab, host: int, *words: str) -> list[str]:
-    command = python(lab, host, "-m", "integration.arm.guest_question", *words)
+    command = python(lab, host, "-m", "fakecluster.corosync.question", *words)
     return subprocess.check_output(command, text=True).splitlines()
 
 
@@ -130,7 +130,7 @@ def test_numbers_of_the_map_have_their_signs(lab: CorosyncLab) -> None:
     for kind, number in NUMBERS.items():
         lab.host(1).run("corosync-cmapctl", "-s", "--", f"test.{kind}", kind, str(number))
     code = (
-        "import json; from integration.arm.guest_cmap import CorosyncMap; "
+        "import json; from fakecluster.corosync.cmap import CorosyncMap; "
         "print(json.dumps(CorosyncMap().values(['test.'])))"
     )
     found = json.loads(subprocess.check_output(python(lab, 1, "-c", code)))

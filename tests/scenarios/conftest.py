@@ -1,4 +1,4 @@
-"""The suite's arms: `pytest tests/scenarios --arm sim|process`."""
+"""The suite's arms: `pytest tests/scenarios --arm sim|process|...`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from typing import Any, Protocol
 
 import pytest
 
+from fakecluster.arms.corosync_managers import CorosyncManagers
+from fakecluster.arms.managers import Managers
 from fakecluster.arms.sim import SimCluster
 from fakecluster.arms.suite import MakeCluster, spec_of
 from fakecluster.arms.values import ARMS, MISSING, ClusterSpec
@@ -20,6 +22,7 @@ from fakecluster.depth import Depth
 from fakecluster.sim_trace import header_of
 from fakecluster.trace_file import TraceFile, TraceWriter
 from fakecluster.world import World
+from o2cbd.membership.libcorosync import load
 
 Boot = Callable[[ClusterSpec, ExitStack, pytest.Item], ClusterWords]
 
@@ -38,6 +41,12 @@ REACHED_ITS_END = pytest.StashKey[bool]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--arm", choices=ARMS, default="sim", help="what the scenarios run on")
+    parser.addoption(
+        "--where",
+        choices=("guests", "netns"),
+        default="guests",
+        help="where the real managers of a `vm-` arm run: netns is its `process-` arm",
+    )
     parser.addoption(
         "--depth",
         choices=[depth.value for depth in Depth],
@@ -91,6 +100,7 @@ def _process(config: pytest.Config) -> Boot:
     from fakecluster.configfs.mounts import our_mounts  # noqa: PLC0415
 
     traces: Path | None = config.getoption("--trace-dir", None)
+    managers_of = MANAGERS[arm_of(config)]
 
     def boot(spec: ClusterSpec, stack: ExitStack, item: pytest.Item) -> ClusterWords:
         # AF_UNIX takes 107 bytes, so the path is a short one.
@@ -100,13 +110,25 @@ def _process(config: pytest.Config) -> Boot:
             assert our_mounts(Path(name)) == []
 
         stack.callback(check_gone)
-        cluster = stack.enter_context(ProcessArm(spec, Path(name)))
+        cluster = stack.enter_context(ProcessArm(spec, Path(name), managers_of(spec, Path(name))))
 
         if traces is not None:
             stack.callback(_write_trace, cluster, item, _trace_file(traces, item))
         return cluster
 
     return boot
+
+
+def _corosyncs(spec: ClusterSpec, directory: Path) -> CorosyncManagers:
+    (directory / "managers").mkdir()
+    return CorosyncManagers(load(), spec.topology, directory / "managers")
+
+
+MANAGERS: Mapping[str, Callable[[ClusterSpec, Path], Managers | None]] = {
+    "process": lambda _spec, _directory: None,
+    "process-corosync": _corosyncs,
+}
+"""Of the arms of real processes: the managers of their hosts; None: the simulated ones."""
 
 
 def _vm_corosync(config: pytest.Config) -> Boot:
@@ -136,19 +158,29 @@ def _write_trace(cluster: ToldCluster, item: pytest.Item, path: Path) -> None:
     path.write_text(cluster.trace(_outcome(cluster, item)).as_text(), encoding="utf-8")
 
 
-MACHINE: Mapping[str, Sequence[str]] = {"process": ("compiler", "fuse")}
+MACHINE: Mapping[str, Sequence[str]] = {
+    "process": ("compiler", "fuse"),
+    "process-corosync": ("fuse", "libcorosync"),
+}
 """What an arm needs of this machine, as the fixtures that skip where it is not there."""
 
 BOOTS: Mapping[str, Callable[[pytest.Config], Boot]] = {
     "sim": _sim,
     "process": _process,
+    "process-corosync": _process,
     "vm-corosync": _vm_corosync,
 }
 
 
 def arm_of(config: pytest.Config) -> str:
     """Return the arm that was asked for; `sim` where the suite runs among all tests."""
-    return str(config.getoption("--arm", "sim"))
+    arm = str(config.getoption("--arm", "sim"))
+    if config.getoption("--where", "guests") == "guests":
+        return arm
+    kind, _, manager = arm.partition("-")
+    if kind not in {"vm", "process"} or not manager:
+        raise pytest.UsageError(f"--where netns: the managers of --arm {arm} are not real")
+    return f"process-{manager}"
 
 
 def lacks(item: pytest.Item, arm: str) -> str | None:
@@ -164,7 +196,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if here not in item.path.parents:
             continue
-        if arm == "process":
+        if arm in MACHINE:
             item.add_marker(pytest.mark.process)
         reason = lacks(item, arm)
         if reason is not None:

@@ -1,11 +1,11 @@
-"""The settings file of a guest's daemon: the scenario's settings, and the arm's own."""
+"""The settings file of a daemon: the scenario's settings, and the arm's own."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 
-Sections = Mapping[str, Mapping[str, str | int]]
+Sections = Mapping[str, Mapping[str, str | float]]
 """Values by section and key."""
 
 

@@ -1,4 +1,4 @@
-"""In the guest: asks corosync for a shutdown as an administrator does, and knows when it is asked.
+"""Asks corosync for a shutdown as an administrator does, and knows when it is asked.
 
 `corosync-cfgtool -H` cannot be used: it ends with 0 whatever the answer, and nobody can tell when
 the question has reached those who vote. So this is a requester and, on a second connection, a
@@ -89,7 +89,7 @@ class Question:
 
 
 def main() -> int:
-    """`guest_question [--force]`."""
+    """`python -m fakecluster.corosync.question [--force]`."""
     print(Question().ask(force="--force" in sys.argv[1:]), flush=True)
     return 0
 

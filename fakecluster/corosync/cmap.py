@@ -1,4 +1,4 @@
-"""In the guest: corosync's configuration map and quorum, read by ctypes.
+"""Corosync's configuration map and quorum, read by ctypes; in guests, too.
 
 Not by the daemon's own code, which is judged by this, and not by corosync's tools: to start a
 program and to connect costs an emulated processor more than the reading.
