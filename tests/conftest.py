@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Generator, Mapping
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -18,6 +19,7 @@ from fakecluster.cman.standin import BuildError
 from fakecluster.cman.standin.build import find_compiler
 from fakecluster.configfs.model import ConfigfsModel
 from fakecluster.corosync.namespaces import Hosts
+from fakecluster.historic.root import CmanRoot, CmanRootError
 from o2cbd.membership.libcorosync import load
 from o2cbd.membership.libcorosync_table import CorosyncTable
 
@@ -29,8 +31,37 @@ PROGRAMS: Final = ("corosync", "corosync-cfgtool", "corosync-cmapctl", "ip", "un
                    "setpriv", "fusermount3")  # fmt: skip
 """For corosyncs in namespaces."""
 
+NAMESPACE_PROGRAMS: Final = ("ip", "unshare", "nsenter", "setpriv")
+"""Of those: for hosts that are namespaces."""
+
 TOOLS: Final = ("o2cb",)
 """Of ocfs2-tools, for what is shared with them."""
+
+
+NO_CMAN_ROOT: Final = (
+    "no historic cman: give --cman-root DIR (docs/integration.md says what it holds)"
+)
+
+CMAN_ROOT = pytest.StashKey[CmanRoot]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--cman-root",
+        type=Path,
+        metavar="DIR",
+        help="a historic cman: sbin/, lib/, libexec/lcrso/ of cman 3 and corosync 1",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    directory: Path | None = config.getoption("--cman-root")
+    if directory is None:
+        return
+    try:
+        config.stash[CMAN_ROOT] = CmanRoot.read(directory)
+    except CmanRootError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 class LackingMachineError(pytest.skip.Exception):
@@ -87,9 +118,18 @@ def fuse(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 @pytest.fixture(scope="session")
-def libcorosync(missing: Mapping[str, str]) -> CorosyncTable:
+def libcorosync(missing: Mapping[str, str], namespaces: None) -> CorosyncTable:
     """The libraries of the corosync of this machine, which tests run in namespaces of their own."""
     for program in PROGRAMS:
+        if program in missing:
+            raise LackingMachineError(missing[program])
+    return load()
+
+
+@pytest.fixture(scope="session")
+def namespaces(missing: Mapping[str, str]) -> None:
+    """For hosts that are namespaces of this one."""
+    for program in NAMESPACE_PROGRAMS:
         if program in missing:
             raise LackingMachineError(missing[program])
     try:
@@ -98,4 +138,12 @@ def libcorosync(missing: Mapping[str, str]) -> CorosyncTable:
         raise LackingMachineError(
             f"no hosts can be made of namespaces here, which needs root: {error}"
         ) from None
-    return load()
+
+
+@pytest.fixture(scope="session")
+def cman_root(pytestconfig: pytest.Config) -> CmanRoot:
+    """A historic cman, where somebody has one."""
+    root = pytestconfig.stash.get(CMAN_ROOT, None)
+    if root is None:
+        raise LackingMachineError(NO_CMAN_ROOT)
+    return root

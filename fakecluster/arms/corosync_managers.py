@@ -62,7 +62,7 @@ class CorosyncManagers:
 
     def inside(self, host: int, command: Sequence[str]) -> list[str]:
         """See `Managers.inside`; the semaphores are those of the served hosts, on this machine."""
-        return self.lab.host(host).command(*command, own_ipc=False)
+        return self.lab.host(host).command_for_all(*command)
 
     def open(self, down: Sequence[int]) -> None:
         """See `Managers.open`; the hosts have copies of our mounts, so they are made now."""

@@ -48,9 +48,10 @@ class Capability(enum.Enum):
     CALL_FAULTS = "configfs calls that fail, and a daemon killed inside one"
     UNREADABLE_MOUNTS = "a mount table that cannot be read"
     MANY_NODES = "more than five nodes"
+    FREE_ADDRESSES = "a manager that reports any address of a node, and another one while it runs"
 
 
-ARMS: Final = ("sim", "process", "process-corosync", "vm-corosync")
+ARMS: Final = ("sim", "process", "process-corosync", "process-cman", "vm-corosync")
 """Every arm that there is, by its word for `--arm`."""
 
 _NO_REAL_ONE: Final = "real kernels and managers are not made to fail by hand"
@@ -69,6 +70,17 @@ _PROCESS_COROSYNC: Final[Mapping[Capability, str]] = {
     Capability.SEVERAL_ADDRESSES: "the hosts have one ring, and one `o2cb_address` a node",
     Capability.MANY_NODES: "each node is a real corosync with real-time priority",
 }
+_PROCESS_CMAN: Final[Mapping[Capability, str]] = {
+    Capability.QUORUM_DISK: "the disk's daemon is not among what `--cman-root` holds",
+    Capability.IPV6_ONLY: "cman's rings are of one family",
+    Capability.RENAMED_CLUSTER: "cman takes no other cluster name while it runs",
+    Capability.SEVERAL_ADDRESSES: "cman has at most two rings, of one family",
+    Capability.DUPLICATE_ID: "two hosts cannot join with one id",
+    Capability.FAILING_READS: _NO_REAL_ONE,
+    Capability.NOTICE_FAULTS: _NO_REAL_ONE,
+    Capability.MANY_NODES: "each node is a real cman with real-time priority",
+    Capability.FREE_ADDRESSES: "cman reports the address of its ring, for its life",
+}
 _VM_COROSYNC: Final[Mapping[Capability, str]] = {
     **_COROSYNC,
     Capability.ANY_ID: "guests have the numbers of their nodes, up to 254",
@@ -85,6 +97,7 @@ MISSING: Final[Mapping[str, Mapping[Capability, str]]] = {
     "sim": {},
     "process": {},
     "process-corosync": _PROCESS_COROSYNC,
+    "process-cman": _PROCESS_CMAN,
     "vm-corosync": _VM_COROSYNC,
 }
 """By arm: what it cannot do, with the reason."""

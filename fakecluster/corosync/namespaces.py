@@ -27,40 +27,53 @@ _T = TypeVar("_T")
 class Namespace:
     """One host: the namespaces of a process that waits for us to end."""
 
-    def __init__(self, directories: Sequence[str]) -> None:
+    def __init__(self, directories: Sequence[str], *, own_pids: bool = False) -> None:
         """Make it, with empty file systems of its own on these directories.
+
+        Args:
+            directories: where.
+            own_pids: what `command` runs there, and all that comes of it, ends with the host.
 
         Raises:
             OSError: that is not allowed here, or a program is missing; the text says which.
         """
         mounts = "".join(f"mount -t tmpfs -o mode=755 none {path} && " for path in directories)
-        script = f"{mounts}ip link set lo up && echo ready && exec cat"
+        # /proc is this machine's, and so is the pid in it.
+        ready = "read pid rest </proc/self/stat && echo ready $pid"
+        script = f"{mounts}ip link set lo up && {ready} && exec cat"
+        self._kinds = (*_NAMESPACES, "--pid") if own_pids else _NAMESPACES
+        fork = ("--fork", "--kill-child") if own_pids else ()
         self._holder = subprocess.Popen(
-            ["unshare", *_NAMESPACES, "--propagation", "private", "--", "sh", "-c", script],
+            ["unshare", *self._kinds, *fork, "--propagation", "private", "--", "sh", "-c", script],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
         assert self._holder.stdout is not None  # noqa: S101 - for type checkers
-        if self._holder.stdout.readline() != b"ready\n":
+        word, _, pid = self._holder.stdout.readline().partition(b" ")
+        if word != b"ready":
             said = self._holder.communicate()[1].decode(errors="replace").strip()
             raise OSError(f"a namespace was not made: {said}")
+        self._pid = int(pid)
 
     @property
     def pid(self) -> int:
         """The process in it."""
-        return self._holder.pid
+        return self._pid
 
-    def command(self, *words: str, own_ipc: bool = True) -> list[str]:
-        """Return the command line that runs a command in it, killed when our thread ends.
+    def command(self, *words: str) -> list[str]:
+        """Return the command line that runs a command in it, killed when our thread ends."""
+        return self._enter(self._kinds, words)
+
+    def command_for_all(self, *words: str) -> list[str]:
+        """Return one for a command that this machine knows by its pid and its semaphores.
 
         It is one process all along: nsenter, and then the command.
-
-        Args:
-            words: the command.
-            own_ipc: False: with the semaphores of this machine.
         """
-        kinds = [kind for kind in _NAMESPACES if own_ipc or kind != "--ipc"]
+        kinds = [kind for kind in _NAMESPACES if kind != "--ipc"]
+        return self._enter(kinds, words)
+
+    def _enter(self, kinds: Iterable[str], words: Iterable[str]) -> list[str]:
         enter = ["nsenter", "--target", str(self.pid), *kinds]
         return [*enter, "--", "setpriv", "--pdeathsig", "KILL", "--", *words]
 
@@ -111,8 +124,14 @@ class Namespace:
 class Hosts:
     """So many hosts, all on one switch."""
 
-    def __init__(self, addresses: Sequence[Sequence[str]]) -> None:
-        """Make them; the k-th has the k-th addresses, each with a prefix, as `10.0.0.1/16`."""
+    def __init__(self, addresses: Sequence[Sequence[str]], *, own_pids: bool = False) -> None:
+        """Make them; the k-th has the k-th addresses, each with a prefix, as `10.0.0.1/16`.
+
+        Args:
+            addresses: of all.
+            own_pids: what runs on a host, and all that comes of it, ends with it.
+        """
+        self._own_pids = own_pids
         self._switch = Namespace(())
         self.hosts: list[Namespace] = []
         self._cuts: list[tuple[int, str]] = []
@@ -126,7 +145,7 @@ class Hosts:
         """Make one more, which can hear all that the first one hears."""
         number = len(self.hosts)
         self._switch_do((f"link add b{number} type bridge", f"link set b{number} up"))
-        host = Namespace(_OWN_DIRECTORIES)
+        host = Namespace(_OWN_DIRECTORIES, own_pids=self._own_pids)
         self.hosts.append(host)
         self._switch_do(
             (

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import pytest
 
+from fakecluster.arms.cman_managers import CmanManagers
 from fakecluster.arms.corosync_managers import CorosyncManagers
 from fakecluster.arms.managers import Managers
 from fakecluster.arms.sim import SimCluster
@@ -22,7 +23,6 @@ from fakecluster.depth import Depth
 from fakecluster.sim_trace import header_of
 from fakecluster.trace_file import TraceFile, TraceWriter
 from fakecluster.world import World
-from o2cbd.membership.libcorosync import load
 
 Boot = Callable[[ClusterSpec, ExitStack, pytest.Item], ClusterWords]
 
@@ -35,6 +35,8 @@ class ToldCluster(ClusterWords, Protocol):
         ...
 
 
+GIVEN = pytest.StashKey[Mapping[str, Any]]()
+"""What `MACHINE` asks for, by the names of the fixtures."""
 CLUSTERS = pytest.StashKey[list[ClusterWords]]()
 REACHED_ITS_END = pytest.StashKey[bool]()
 
@@ -100,7 +102,6 @@ def _process(config: pytest.Config) -> Boot:
     from fakecluster.configfs.mounts import our_mounts  # noqa: PLC0415
 
     traces: Path | None = config.getoption("--trace-dir", None)
-    managers_of = MANAGERS[arm_of(config)]
 
     def boot(spec: ClusterSpec, stack: ExitStack, item: pytest.Item) -> ClusterWords:
         # AF_UNIX takes 107 bytes, so the path is a short one.
@@ -110,7 +111,8 @@ def _process(config: pytest.Config) -> Boot:
             assert our_mounts(Path(name)) == []
 
         stack.callback(check_gone)
-        cluster = stack.enter_context(ProcessArm(spec, Path(name), managers_of(spec, Path(name))))
+        managers = _managers(config, spec, Path(name))
+        cluster = stack.enter_context(ProcessArm(spec, Path(name), managers))
 
         if traces is not None:
             stack.callback(_write_trace, cluster, item, _trace_file(traces, item))
@@ -119,16 +121,17 @@ def _process(config: pytest.Config) -> Boot:
     return boot
 
 
-def _corosyncs(spec: ClusterSpec, directory: Path) -> CorosyncManagers:
-    (directory / "managers").mkdir()
-    return CorosyncManagers(load(), spec.topology, directory / "managers")
-
-
-MANAGERS: Mapping[str, Callable[[ClusterSpec, Path], Managers | None]] = {
-    "process": lambda _spec, _directory: None,
-    "process-corosync": _corosyncs,
-}
-"""Of the arms of real processes: the managers of their hosts; None: the simulated ones."""
+def _managers(config: pytest.Config, spec: ClusterSpec, directory: Path) -> Managers | None:
+    """Prepare the managers of an arm of real processes; None: the simulated ones."""
+    arm, given = arm_of(config), config.stash[GIVEN]
+    own = directory / "managers"
+    if arm == "process-corosync":
+        own.mkdir()
+        return CorosyncManagers(given["libcorosync"], spec.topology, own)
+    if arm == "process-cman":
+        own.mkdir()
+        return CmanManagers(given["cman_root"], spec.topology, own)
+    return None
 
 
 def _vm_corosync(config: pytest.Config) -> Boot:
@@ -161,6 +164,7 @@ def _write_trace(cluster: ToldCluster, item: pytest.Item, path: Path) -> None:
 MACHINE: Mapping[str, Sequence[str]] = {
     "process": ("compiler", "fuse"),
     "process-corosync": ("fuse", "libcorosync"),
+    "process-cman": ("cman_root", "fuse", "namespaces"),
 }
 """What an arm needs of this machine, as the fixtures that skip where it is not there."""
 
@@ -168,6 +172,7 @@ BOOTS: Mapping[str, Callable[[pytest.Config], Boot]] = {
     "sim": _sim,
     "process": _process,
     "process-corosync": _process,
+    "process-cman": _process,
     "vm-corosync": _vm_corosync,
 }
 
@@ -206,8 +211,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture
 def make(request: pytest.FixtureRequest) -> Iterator[MakeCluster]:
     """Boots clusters on the arm; they are judged when the scenario has come to its end."""
-    for each in MACHINE.get(arm_of(request.config), ()):
-        request.getfixturevalue(each)
+    needed = MACHINE.get(arm_of(request.config), ())
+    request.config.stash[GIVEN] = {each: request.getfixturevalue(each) for each in needed}
     boot = BOOTS[arm_of(request.config)](request.config)
     made = request.node.stash.setdefault(CLUSTERS, [])
     with ExitStack() as stack:

@@ -18,6 +18,7 @@ def node(number: int, *addresses: str, name: str = "") -> NodeConfig:
     )
 
 
+@needs(Capability.FREE_ADDRESSES)
 def test_address_change(make: MakeCluster) -> None:
     """replace: a member's new address is a new entry on every host; all others are left alone."""
     cluster = make(3)
@@ -120,6 +121,7 @@ def test_ipv6_only_node_is_left_out(make: MakeCluster) -> None:
     cluster.leaves_out(1, 3, "IPv4")
 
 
+@needs(Capability.FREE_ADDRESSES)
 def test_node_with_the_address_0_0_0_0_is_left_out(make: MakeCluster) -> None:
     """never, left-out: a kernel that gets 0.0.0.0 can crash at the next rmdir."""
     cluster = make(cluster_of(node(1), node(2), node(3, "0.0.0.0")))
@@ -131,6 +133,7 @@ def test_node_with_the_address_0_0_0_0_is_left_out(make: MakeCluster) -> None:
     cluster.leaves_out(1, 3, "0.0.0.0")
 
 
+@needs(Capability.FREE_ADDRESSES)
 def test_own_node_without_an_address_is_never_in_sync(make: MakeCluster) -> None:
     """own-node: nothing can be mounted there, also where somebody has made the cluster."""
     cluster = make(cluster_of(node(1), node(2), node(3, "0.0.0.0")))

@@ -9,6 +9,8 @@ import pytest
 from fakecluster.arms.page import SUITE, cell, scenarios
 from fakecluster.arms.values import ARMS, MISSING, Capability
 
+_CMAN = MISSING["process-cman"]
+_NETNS = MISSING["process-corosync"]
 _CANNOT = MISSING["vm-corosync"]
 _BY_HAND = _CANNOT[Capability.CALL_FAULTS]
 _PINS = _CANNOT[Capability.PINS_BY_HAND]
@@ -16,6 +18,67 @@ _PINS = _CANNOT[Capability.PINS_BY_HAND]
 SKIPS: Mapping[str, Mapping[str, str]] = {
     "sim": {},
     "process": {},
+    "process-corosync": {
+        "addresses: quorum disk with id 0 is left out": _NETNS[Capability.QUORUM_DISK],
+        "addresses: first ipv4 address counts": _NETNS[Capability.SEVERAL_ADDRESSES],
+        "addresses: address of the settings wins": _NETNS[Capability.SEVERAL_ADDRESSES],
+        "addresses: address in the subnet": _NETNS[Capability.SEVERAL_ADDRESSES],
+        "addresses: address of the ring": _NETNS[Capability.SEVERAL_ADDRESSES],
+        "addresses: duplicate id in the configuration": _NETNS[Capability.DUPLICATE_ID],
+        "addresses: scope configured without an address": _NETNS[
+            Capability.SILENCE_ABOUT_ABSENTEES
+        ],
+        "manager: manager that dies with a failed read": _NETNS[Capability.FAILING_READS],
+        "membership: leave for good": _NETNS[Capability.LEAVING_FOR_GOOD],
+        "membership: fast rejoin that nobody saw": _NETNS[Capability.NOTICE_FAULTS],
+        "membership: notices that are not as they should be": _NETNS[Capability.NOTICE_FAULTS],
+        "membership: two hosts with different views": _NETNS[Capability.NOTICE_FAULTS],
+        "membership: failed read between a death and the next notice": _NETNS[
+            Capability.FAILING_READS
+        ],
+        "quorum: two node death and fencing": _NETNS[Capability.FENCING_NOTICE],
+        "quorum: quorum disk keeps the last host quorate and proves nothing": _NETNS[
+            Capability.QUORUM_DISK
+        ],
+        "quorum: half of the nodes and a fencing": f"{_NETNS[Capability.QUORUM_DISK]}; {_NETNS[Capability.FENCING_NOTICE]}",
+        "scale: 255 nodes joining": _NETNS[Capability.MANY_NODES],
+        "scale: sixteen hosts boot together": _NETNS[Capability.MANY_NODES],
+        "shutdown: asked with remove": _NETNS[Capability.LEAVING_FOR_GOOD],
+        "start: cluster name that changes is never a second cluster": _NETNS[
+            Capability.RENAMED_CLUSTER
+        ],
+    },
+    "process-cman": {
+        "addresses: address change": _CMAN[Capability.FREE_ADDRESSES],
+        "addresses: quorum disk with id 0 is left out": _CMAN[Capability.QUORUM_DISK],
+        "addresses: ipv6 only node is left out": _CMAN[Capability.IPV6_ONLY],
+        "addresses: node with the address 0 0 0 0 is left out": _CMAN[Capability.FREE_ADDRESSES],
+        "addresses: own node without an address is never in sync": _CMAN[Capability.FREE_ADDRESSES],
+        "addresses: first ipv4 address counts": _CMAN[Capability.SEVERAL_ADDRESSES],
+        "addresses: address of the settings wins": _CMAN[Capability.SEVERAL_ADDRESSES],
+        "addresses: address in the subnet": _CMAN[Capability.SEVERAL_ADDRESSES],
+        "addresses: address of the ring": _CMAN[Capability.SEVERAL_ADDRESSES],
+        "addresses: duplicate id in the configuration": _CMAN[Capability.DUPLICATE_ID],
+        "daemon: killed in each call of a replacement": _CMAN[Capability.FREE_ADDRESSES],
+        "manager: manager that dies with a failed read": _CMAN[Capability.FAILING_READS],
+        "membership: fast rejoin that nobody saw": _CMAN[Capability.NOTICE_FAULTS],
+        "membership: notices that are not as they should be": _CMAN[Capability.NOTICE_FAULTS],
+        "membership: two hosts with different views": _CMAN[Capability.NOTICE_FAULTS],
+        "membership: failed read between a death and the next notice": _CMAN[
+            Capability.FAILING_READS
+        ],
+        "pins: pinned entry is not replaced halfway": _CMAN[Capability.FREE_ADDRESSES],
+        "pins: our own node is never removed under a region": _CMAN[Capability.FREE_ADDRESSES],
+        "quorum: quorum disk keeps the last host quorate and proves nothing": _CMAN[
+            Capability.QUORUM_DISK
+        ],
+        "quorum: half of the nodes and a fencing": _CMAN[Capability.QUORUM_DISK],
+        "scale: 255 nodes joining": _CMAN[Capability.MANY_NODES],
+        "scale: sixteen hosts boot together": _CMAN[Capability.MANY_NODES],
+        "start: cluster name that changes is never a second cluster": _CMAN[
+            Capability.RENAMED_CLUSTER
+        ],
+    },
     "vm-corosync": {
         "addresses: quorum disk with id 0 is left out": _CANNOT[Capability.QUORUM_DISK],
         "addresses: node with id 300 is left out": _CANNOT[Capability.ANY_ID],

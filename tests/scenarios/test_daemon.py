@@ -52,7 +52,7 @@ def test_killed_in_each_call_of_the_removes(make: MakeCluster, nth: int) -> None
         cluster.in_sync(1, 2, 3, nodes=(1, 2, 3))
 
 
-@needs(Capability.CALL_FAULTS)
+@needs(Capability.FREE_ADDRESSES, Capability.CALL_FAULTS)
 @pytest.mark.parametrize(
     ("call", "nth"),
     [

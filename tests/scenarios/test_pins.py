@@ -96,7 +96,7 @@ def test_add_waits_for_a_pending_removal(make: MakeCluster) -> None:
     cluster.in_sync(1, nodes=(1, 2, 4))
 
 
-@needs(Capability.PINS_BY_HAND)
+@needs(Capability.FREE_ADDRESSES, Capability.PINS_BY_HAND)
 def test_pinned_entry_is_not_replaced_halfway(make: MakeCluster) -> None:
     """replace, pinned: a new address waits with the old entry whole, until the kernel lets go."""
     cluster = make(3)
@@ -113,6 +113,7 @@ def test_pinned_entry_is_not_replaced_halfway(make: MakeCluster) -> None:
     assert cluster.table(1)["node3"].address == "10.0.0.33"
 
 
+@needs(Capability.FREE_ADDRESSES)
 def test_our_own_node_is_never_removed_under_a_region(make: MakeCluster) -> None:
     """never, replace: our address changes while we are mounted; the entry stays until umount."""
     cluster = make(3)

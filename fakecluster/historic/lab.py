@@ -1,0 +1,381 @@
+"""Historic cmans in namespaces of this host: a whole cluster without a guest; needs root."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import struct
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from fakecluster.cman.constants import LeaveFlag
+from fakecluster.cman.records import FenceRecord, NodeRecord, VersionRecord, encode_ints
+from fakecluster.cman.rigs.rawclient import HungUpError, RawClient
+from fakecluster.cman.topology import NodeConfig, Topology
+from fakecluster.cman.wire import Command
+from fakecluster.corosync.namespaces import Hosts, Namespace
+from fakecluster.historic.cluster_conf import cluster_conf, hosts_file
+from fakecluster.historic.files import PrivateFiles
+from fakecluster.historic.root import CmanRoot
+from o2cbd.clock import MonotonicClock
+
+PATIENCE_S: Final = 90
+"""A death is noticed in token and consensus, 8 s; a leave can wait as long; machines are shared."""
+_LOOK_S: Final = 0.05
+_ANSWER_S: Final = 5.0
+"""For one answer of a cman of which nobody says that it hangs."""
+_EMPTY: Final = ("/var/log/cluster", "/var/lib/cluster")
+_MULTICAST: Final = "224.0.0.0/4"
+_PEER: Final = struct.Struct("=3i")
+_LOG_TAIL_BYTES: Final = 2000
+
+
+class CmanLabError(Exception):
+    """A cman did not do what it was waited for; the text has what it wrote."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Running:
+    pid: int
+    end: int
+    """A pidfd."""
+
+
+class CmanLab:
+    """Cmans by their node ids; nothing runs at first."""
+
+    def __init__(self, root: CmanRoot, topology: Topology, directory: Path) -> None:
+        """Make the hosts.
+
+        Args:
+            root: the programs.
+            topology: the cluster that is configured; each node has an address.
+            directory: an empty one, for files and logs.
+
+        Raises:
+            OSError: a namespace cannot be made, or a file in it.
+        """
+        self._root = root
+        self._directory = directory
+        self._ids = list(topology.ids)
+        self._nodes = {node.id: node for node in topology.nodes}
+        self._hosts_nodes = dict(self._nodes)
+        """As their hosts are, whether they are configured or not."""
+        self.topology = topology
+        self.version = topology.config_version
+        self._running: dict[int, _Running] = {}
+        self._stopped: set[int] = set()
+        self._configuration = directory / "cluster"
+        self._configuration.mkdir()
+        self._write()
+        with ExitStack() as stack:
+            self._hosts = Hosts([_prefixed(node) for node in topology.nodes], own_pids=True)
+            stack.callback(self._hosts.close)
+            for node_id in self._ids:
+                self._furnish(node_id)
+            stack.pop_all()
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """The nodes that have a host, whether they are configured or not."""
+        return tuple(self._ids)
+
+    def host(self, node_id: int) -> Namespace:
+        """Return the host on which a node is."""
+        return self._hosts.hosts[self._ids.index(node_id)]
+
+    def _furnish(self, node_id: int) -> None:
+        """Let a host have the programs, the configuration and the directories that cman wants."""
+        root, host = self._root, self.host(node_id)
+        sources = {
+            **dict.fromkeys(root.plugin_directories, root.plugins),
+            **dict.fromkeys(root.corosync_paths, root.corosync),
+            **dict.fromkeys(root.configuration_directories, self._configuration),
+            "/etc/hosts": self._directory / "hosts",
+        }
+        empty = (*root.socket_directories, *_EMPTY)
+        host.call(lambda: PrivateFiles().show(sources, empty))
+        host.run("hostname", _name(self._hosts_nodes[node_id]))
+        self._link(node_id, "up")
+
+    def _link(self, node_id: int, state: str) -> None:
+        lines = [f"link set eth0 {state}"]
+        if state == "up":
+            lines.append(f"route replace {_MULTICAST} dev eth0")
+        self.host(node_id).run("ip", "-batch", "-", stdin="\n".join([*lines, ""]))
+
+    # --- clients
+
+    def socket_path(self, node_id: int, *, admin: bool = False) -> Path:
+        """Return where this machine finds a host's socket."""
+        # Links would lead out of the host.
+        inside = Path(self._root.socket_directories[0]).resolve()
+        name = "cman_admin" if admin else "cman_client"
+        return Path(f"/proc/{self.host(node_id).pid}/root{inside}/{name}")
+
+    def client(self, node_id: int, *, admin: bool = False) -> RawClient:
+        """Connect to a node's cman.
+
+        Raises:
+            OSError: it takes no connection.
+        """
+        return RawClient(self.socket_path(node_id, admin=admin), timeout_s=_ANSWER_S)
+
+    def admin(self, node_id: int, command: Command, body: bytes) -> None:
+        """Have a node's cman do what only an administrator may ask for.
+
+        Raises:
+            OSError: with cman's errno.
+        """
+        with self.client(node_id, admin=True) as client:
+            status = client.ask(command, body).status
+        if status < 0:
+            raise OSError(-status, f"{command.name} on node {node_id}: {os.strerror(-status)}")
+
+    def tool(self, node_id: int, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run `cman_tool` on a host to its end."""
+        environment = [f"{name}={value}" for name, value in self._root.environment.items()]
+        command = ["env", *environment, str(self._root.cman_tool), *words]
+        # A file: what a tool starts may keep a pipe open for its life.
+        said = self._directory / f"cman_tool{node_id}.log"
+        with said.open("wb") as log:
+            done = subprocess.run(
+                self.host(node_id).command(*command),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                timeout=PATIENCE_S,
+                check=False,
+            )
+        return subprocess.CompletedProcess(words, done.returncode, said.read_text(errors="replace"))
+
+    # --- the managers
+
+    def runs(self, node_id: int) -> bool:
+        """Return whether a node's cman runs; one that has ended by itself is forgotten."""
+        running = self._running.get(node_id)
+        if running is None:
+            return False
+        if _ended(running, 0):
+            self._forget(node_id)
+        return node_id in self._running
+
+    def stopped(self, node_id: int) -> bool:
+        """Return whether a node's cman was told to stand still."""
+        return node_id in self._stopped
+
+    def start(self, node_id: int) -> None:
+        """Start a node's cman with `cman_tool join`, and wait until it is a member.
+
+        Raises:
+            CmanLabError: it does not come up; the text has what it wrote.
+        """
+        name = _name(self._hosts_nodes[node_id])
+        joined = self.tool(node_id, "join", "-Dnone", "-n", name)
+        if joined.returncode != 0:
+            said = f"cman_tool join ended with {joined.returncode}: {joined.stdout.strip()}"
+            raise CmanLabError(f"node {node_id}: {said}{self._log(node_id)}")
+        try:
+            self.until(f"node {node_id} is a member", lambda: self._serves(node_id))
+        except CmanLabError as error:
+            raise CmanLabError(f"{error}{self._log(node_id)}\n{joined.stdout.strip()}") from None
+        self._running[node_id] = self._process(node_id)
+
+    def _serves(self, node_id: int) -> bool:
+        return any(record.us for record in self._seen_by(node_id).values())
+
+    def _seen_by(self, node_id: int) -> dict[int, NodeRecord]:
+        """The members in a node's eyes; none before its first ring."""
+        try:
+            with self.client(node_id) as client:
+                return client.members()
+        except (OSError, HungUpError):  # not there yet, or not any more
+            return {}
+
+    def _process(self, node_id: int) -> _Running:
+        with self.client(node_id) as client:
+            data = client.sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)
+        pid = _PEER.unpack(data)[0]
+        return _Running(pid=pid, end=os.pidfd_open(pid))
+
+    def _log(self, node_id: int) -> str:
+        """The end of what a host's corosync wrote, for a message."""
+        path = Path(f"/proc/{self.host(node_id).pid}/root{_EMPTY[0]}/corosync.log")
+        with contextlib.suppress(OSError):
+            return f"\ncorosync.log:\n{path.read_text(errors='replace')[-_LOG_TAIL_BYTES:]}"
+        return ""
+
+    def kill(self, node_id: int) -> None:
+        """Kill a node's cman, which says nothing to anybody."""
+        signal.pidfd_send_signal(self._running[node_id].end, signal.SIGKILL)
+        self.ended(node_id)
+
+    def ended(self, node_id: int) -> None:
+        """Wait for the end of a node's cman.
+
+        Raises:
+            CmanLabError: it does not end.
+        """
+        if not _ended(self._running[node_id], PATIENCE_S):
+            raise CmanLabError(f"the cman of node {node_id} does not end{self._log(node_id)}")
+        self._forget(node_id)
+
+    def _forget(self, node_id: int) -> None:
+        os.close(self._running.pop(node_id).end)
+        self._stopped.discard(node_id)
+
+    def stop(self, node_id: int) -> None:
+        """Let a node's cman stand still; it does so on return."""
+        running = self._running[node_id]
+        signal.pidfd_send_signal(running.end, signal.SIGSTOP)
+        self.until(f"the cman of node {node_id} stands still", lambda: _state(running.pid) == "T")
+        self._stopped.add(node_id)
+
+    def go_on(self, node_id: int) -> None:
+        """Undo `stop`."""
+        signal.pidfd_send_signal(self._running[node_id].end, signal.SIGCONT)
+        self._stopped.discard(node_id)
+
+    def leave(self, node_id: int, *, removed: bool = False) -> None:
+        """Let a node's cman leave in good order; nobody is asked. It has ended on return."""
+        flag = int(LeaveFlag.REMOVED if removed else LeaveFlag.DOWN)
+        with self.client(node_id, admin=True) as client:
+            client.send(Command.LEAVE_CLUSTER, encode_ints(flag))
+            self.ended(node_id)
+
+    def expect(self, node_id: int, votes: int) -> None:
+        """Have a partition expect so many votes. Raises OSError with cman's errno."""
+        self.admin(node_id, Command.SETEXPECTED_VOTES, encode_ints(votes))
+
+    def fenced(self, node_id: int, *, by: int) -> None:
+        """Tell `by`'s cman that a node was fenced just now. Raises OSError with cman's errno."""
+        record = FenceRecord(node_id=node_id, fence_seconds=int(time.time()), agent=b"fence_virt")
+        self.admin(by, Command.UPDATE_FENCE_INFO, record.encode())
+
+    def power(self, node_id: int, *, on: bool) -> None:
+        """Cut a host's power, or switch it on: what runs ends, and its network with it."""
+        if not on and self.runs(node_id):
+            self.kill(node_id)
+        self._link(node_id, "up" if on else "down")
+
+    # --- the network
+
+    def connect(self, groups: Sequence[Sequence[int]]) -> None:
+        """Let only the nodes of a group hear each other."""
+        self._hosts.connect([[self._ids.index(one) for one in group] for group in groups])
+
+    def cut(self, speaker: int, listener: int) -> None:
+        """Let a listener get nothing more from a speaker, one way.
+
+        Without udpu that is the token; what goes to all by multicast is heard still.
+        """
+        numbers = [self._ids.index(node_id) for node_id in (speaker, listener)]
+        for address in self._hosts_nodes[listener].addresses:
+            self._hosts.cut(numbers[0], address)
+
+    def heal(self) -> None:
+        """Let all nodes hear each other."""
+        self._hosts.mend()
+        self.connect([self._ids])
+
+    # --- the configuration
+
+    def configure(self, nodes: Sequence[NodeConfig]) -> None:
+        """Write another configuration, one version later, for whoever starts or is told of it."""
+        self._nodes = {node.id: node for node in nodes}
+        self._hosts_nodes |= self._nodes
+        self.version += 1
+        self._write()
+
+    def announce(self, by: int) -> None:
+        """Have all cmans read the configuration, by way of one. Raises OSError as cman does."""
+        record = VersionRecord(config=self.version)
+        self.admin(by, Command.SET_VERSION, record.encode())
+
+    def add(self, node: NodeConfig) -> None:
+        """Make one more host; nothing is written."""
+        self._hosts_nodes[node.id] = node
+        self._hosts.add(_prefixed(node))
+        self._ids.append(node.id)
+        self._furnish(node.id)
+
+    def move(self, node: NodeConfig) -> None:
+        """Give a host whose cman does not run the addresses of this node."""
+        before = self._hosts_nodes[node.id]
+        lines = [f"addr del {each} dev eth0" for each in _prefixed(before)]
+        lines += [f"addr add {each} dev eth0" for each in _prefixed(node)]
+        self.host(node.id).run("ip", "-batch", "-", stdin="\n".join([*lines, ""]))
+        self._hosts_nodes[node.id] = node
+        self._link(node.id, "up")
+
+    def _write(self) -> None:
+        nodes = tuple(self._nodes[node_id] for node_id in sorted(self._nodes))
+        topology = replace(self.topology, nodes=nodes)
+        text = cluster_conf(topology, version=self.version, udpu=self._root.udpu)
+        fresh = self._configuration / ".cluster.conf.new"
+        fresh.write_text(text, encoding="utf-8")
+        fresh.replace(self._configuration / "cluster.conf")
+        # Bound into every host as it is, so written in place.
+        known = self._hosts_nodes | self._nodes
+        (self._directory / "hosts").write_text(hosts_file(known.values()), encoding="utf-8")
+
+    # --- waiting
+
+    def settle(self) -> None:
+        """Wait until all that run see each other as members.
+
+        Raises:
+            CmanLabError: that did not come.
+        """
+        wanted = {node_id for node_id in self._ids if self.runs(node_id)}
+        self.until(
+            f"the nodes {sorted(wanted)} see each other",
+            lambda: all(self._seen_by(node_id).keys() == wanted for node_id in wanted),
+        )
+
+    def until(self, what: str, reached: Callable[[], bool]) -> None:
+        """Wait until something is so; looks now and then.
+
+        Raises:
+            CmanLabError: it did not come to be.
+        """
+        clock = MonotonicClock()
+        end_us = clock.now_us() + PATIENCE_S * 1_000_000
+        while not reached():
+            if clock.now_us() > end_us:
+                raise CmanLabError(f"not within {PATIENCE_S} s: {what}")
+            # Nothing announces what is looked at; a look is one short question.
+            select.select([], [], [], _LOOK_S)
+
+    def close(self) -> None:
+        """End everything: what runs on the hosts ends with them."""
+        for node_id in list(self._running):
+            self._forget(node_id)
+        self._hosts.close()
+
+
+def _name(node: NodeConfig) -> str:
+    return node.name or f"node{node.id}"
+
+
+def _prefixed(node: NodeConfig) -> list[str]:
+    return [f"{each}/{64 if ':' in each else 16}" for each in node.addresses]
+
+
+def _ended(running: _Running, wait_s: float) -> bool:
+    poller = select.poll()
+    poller.register(running.end, select.POLLIN)
+    return bool(poller.poll(wait_s * 1000))
+
+
+def _state(pid: int) -> str:
+    """The letter for a process's state, as in /proc/PID/stat: T stands still."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
