@@ -40,7 +40,9 @@ SKIPS: Mapping[str, Mapping[str, str]] = {
         "quorum: quorum disk keeps the last host quorate and proves nothing": _NETNS[
             Capability.QUORUM_DISK
         ],
-        "quorum: half of the nodes and a fencing": f"{_NETNS[Capability.QUORUM_DISK]}; {_NETNS[Capability.FENCING_NOTICE]}",
+        "quorum: half of the nodes and a fencing": (
+            f"{_NETNS[Capability.QUORUM_DISK]}; {_NETNS[Capability.FENCING_NOTICE]}"
+        ),
         "scale: 255 nodes joining": _NETNS[Capability.MANY_NODES],
         "scale: sixteen hosts boot together": _NETNS[Capability.MANY_NODES],
         "shutdown: asked with remove": _NETNS[Capability.LEAVING_FOR_GOOD],
