@@ -48,7 +48,7 @@ class CmanManagers:
         Args:
             root: the programs.
             topology: the cluster that is configured.
-            directory: an empty one, for logs and the configuration.
+            directory: made, for logs and the configuration.
         """
         self._root = root
         self._topology = topology

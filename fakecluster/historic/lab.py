@@ -58,7 +58,7 @@ class CmanLab:
         Args:
             root: the programs.
             topology: the cluster that is configured; each node has an address.
-            directory: an empty one, for files and logs.
+            directory: made, for files and logs.
 
         Raises:
             OSError: a namespace cannot be made, or a file in it.
@@ -74,7 +74,7 @@ class CmanLab:
         self._running: dict[int, _Running] = {}
         self._stopped: set[int] = set()
         self._configuration = directory / "cluster"
-        self._configuration.mkdir()
+        self._configuration.mkdir(parents=True)
         self._write()
         with ExitStack() as stack:
             self._hosts = Hosts([_prefixed(node) for node in topology.nodes], own_pids=True)
@@ -190,10 +190,10 @@ class CmanLab:
         self._running[node_id] = self._process(node_id)
 
     def _serves(self, node_id: int) -> bool:
-        return any(record.us for record in self._seen_by(node_id).values())
+        return any(record.us for record in self.seen_by(node_id).values())
 
-    def _seen_by(self, node_id: int) -> dict[int, NodeRecord]:
-        """The members in a node's eyes; none before its first ring."""
+    def seen_by(self, node_id: int) -> dict[int, NodeRecord]:
+        """Return the members in a node's eyes, by id; none before its first ring."""
         try:
             with self.client(node_id) as client:
                 return client.members()
@@ -338,7 +338,7 @@ class CmanLab:
         wanted = {node_id for node_id in self._ids if self.runs(node_id)}
         self.until(
             f"the nodes {sorted(wanted)} see each other",
-            lambda: all(self._seen_by(node_id).keys() == wanted for node_id in wanted),
+            lambda: all(self.seen_by(node_id).keys() == wanted for node_id in wanted),
         )
 
     def until(self, what: str, reached: Callable[[], bool]) -> None:

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from fakecluster.arms.process import ProcessCluster
+from fakecluster.arms.process import QUICK, ProcessCluster
 from fakecluster.configfs.mounts import our_mounts
+from fakecluster.historic.root import CmanRoot
+from fakecluster.serve.child import ServedChild
+from tests.process.standin_cman import make_root
 
 MakeCluster = Callable[..., ProcessCluster]
 
@@ -27,6 +30,21 @@ def make_cluster(fuse: None, compiler: None) -> Iterator[MakeCluster]:
             return stack.enter_context(ProcessCluster(path, **arguments))  # type: ignore[arg-type]
 
         yield make
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """An empty directory with a short path."""
+    with tempfile.TemporaryDirectory(prefix="pl-", dir="/tmp") as name:
+        yield Path(name)
+
+
+@pytest.fixture
+def standin_cman(place: Path, compiler: None, namespaces: None) -> Iterator[CmanRoot]:
+    """Programs that play the cmans of three nodes, which are up once something starts them."""
+    down = [word for node_id in (1, 2, 3) for word in ("--down", str(node_id))]
+    with ServedChild(place / "s", "--nodes", "3", "--no-configfs", *down, *QUICK):
+        yield CmanRoot.read(make_root(place, place / "s"))
 
 
 def _check_gone(path: Path) -> None:

@@ -17,25 +17,81 @@ from fakecluster.cman.standin import standin_library
 ROOT = Path(__file__).parents[2]
 
 _TOOL = """\
-import os, select, socket, subprocess, sys, time
+import os, select, subprocess, sys, time
+from pathlib import Path
+
+sys.path.insert(0, {project!r})
+from fakecluster.cman.records import (ClusterRecord, ExtraInfoRecord, NodeRecord, VersionRecord,
+                                      encode_ints)
+from fakecluster.cman.rigs.rawclient import RawClient
+from fakecluster.cman.wire import Command
 
 # Compiled in: /usr/sbin/corosync /var/run/cman_client
+
+def join(words):
+    name = words[words.index("-n") + 1]
+    environment = {{**os.environ, "COROSYNC_DEFAULT_CONFIG_IFACE": "xmlconfig:cmanpreconfig",
+                    "CMAN_NODENAME": name}}
+    corosync = subprocess.Popen(["/usr/sbin/corosync", "-f"], env=environment,
+                                start_new_session=True, stdout=subprocess.PIPE)
+    if corosync.stdout.readline() != b"up\\n":
+        sys.exit("corosync died: could not read cluster configuration")
+
+def client(name):
+    try:
+        return RawClient(Path("/var/run", name))
+    except OSError:
+        sys.exit("cman_tool: Cannot open connection to cman, is it running ?")
+
+def ask(command, *numbers, name="cman_admin"):
+    with client(name) as connection:
+        reply = connection.ask(command, encode_ints(*numbers))
+    if reply.status < 0:
+        sys.exit(f"cman_tool: {{os.strerror(-reply.status)}}")
+    return reply
+
+def records():
+    reply = ask(Command.GETALLMEMBERS, name="cman_client")
+    return [NodeRecord.decode(reply.payload, 440 * each) for each in range(reply.status)]
+
+def version():
+    found = VersionRecord.decode(ask(Command.GET_VERSION, name="cman_client").payload)
+    print(f"{{found.major}}.{{found.minor}}.{{found.patch}} config {{found.config}}")
+
+def status():
+    cluster = ClusterRecord.decode(ask(Command.GETCLUSTER, name="cman_client").payload)
+    extra = ExtraInfoRecord.decode(ask(Command.GETEXTRAINFO, name="cman_client").payload)
+    print(f"Cluster Name: {{cluster.name.decode()}}")
+    print(f"Cluster Generation: {{cluster.generation}}")
+    print(f"Nodes: {{extra.members}}")
+    print(f"Expected votes: {{extra.expected_votes}}")
+    print(f"Active subsystems: {{ask(Command.GET_JOINCOUNT, name='cman_client').status}}")
+
+def nodes():
+    print("Node  Sts   Inc   Joined               Name")
+    for each in records():
+        joined = time.strftime("%F %T", time.gmtime(each.join_seconds))
+        state = "M" if each.state == 2 else "X"
+        print(f"{{each.node_id:4}}   {{state}} {{each.incarnation:6}}   {{joined}}",
+              each.name.decode())
+
 def main():
     verb, *words = sys.argv[1:]
     if verb == "join":
-        name = words[words.index("-n") + 1]
-        environment = {**os.environ, "COROSYNC_DEFAULT_CONFIG_IFACE": "xmlconfig:cmanpreconfig",
-                       "CMAN_NODENAME": name}
-        corosync = subprocess.Popen(["/usr/sbin/corosync", "-f"], env=environment,
-                                    start_new_session=True, stdout=subprocess.PIPE)
-        if corosync.stdout.readline() != b"up\\n":
-            print("corosync died: could not read cluster configuration")
-            return 1
-        return 0
-    print(" ".join(sys.argv[1:]), "in", socket.gethostname(), "version 6.2.0 config 1")
-    return 0
+        join(words)
+    elif verb == "expected":
+        ask(Command.SETEXPECTED_VOTES, int(words[1]))
+    elif verb == "kill":
+        ids = [each.node_id for each in records() if each.name.decode() == words[1]]
+        ask(Command.KILLNODE, *ids)
+    elif verb == "leave":
+        ask(Command.TRY_SHUTDOWN, 0)
+    elif verb == "wait":
+        ask(Command.ISQUORATE, name="cman_client")
+    else:
+        {{"version": version, "status": status, "nodes": nodes}}[verb]()
 
-sys.exit(main())
+main()
 """
 
 _COROSYNC = """\
@@ -145,7 +201,7 @@ def make_root(directory: Path, served: Path) -> Path:
     """
     root = directory / "cman"
     programs = {
-        "sbin/cman_tool": _TOOL,
+        "sbin/cman_tool": _TOOL.format(project=str(ROOT)),
         "sbin/corosync": _COROSYNC.format(project=str(ROOT), served=str(served)),
     }
     for name, text in programs.items():

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import errno
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -17,37 +16,21 @@ from fakecluster.cman.topology import NodeConfig, Topology
 from fakecluster.cman.wire import Command
 from fakecluster.historic.lab import CmanLab, CmanLabError
 from fakecluster.historic.root import CmanRoot
-from fakecluster.serve.child import ServedChild
 from o2cbd.core.model import State
-from tests.process.standin_cman import make_root
 
 pytestmark = pytest.mark.process
 
-QUICK = ("--token-ms", "400", "--consensus-ms", "500", "--shutdown-timeout-ms", "2000")
 THREE = Topology.of(3)
 
 
 @pytest.fixture
-def place() -> Iterator[Path]:
-    """A short path: AF_UNIX takes 107 bytes."""
-    with tempfile.TemporaryDirectory(prefix="hc-", dir="/tmp") as name:
-        yield Path(name)
-
-
-@pytest.fixture
-def root(place: Path, compiler: None, namespaces: None) -> Iterator[CmanRoot]:
-    """Programs that play the cmans of three nodes, which are up once something starts them."""
-    down = [word for node_id in THREE.ids for word in ("--down", str(node_id))]
-    with ServedChild(place / "s", "--nodes", "3", "--no-configfs", *down, *QUICK):
-        yield CmanRoot.read(make_root(place, place / "s"))
+def root(standin_cman: CmanRoot) -> CmanRoot:
+    return standin_cman
 
 
 @pytest.fixture
 def lab(root: CmanRoot, place: Path) -> Iterator[CmanLab]:
-    (place / "lab").mkdir()
-    with ExitStack() as stack:
-        made = CmanLab(root, THREE, place / "lab")
-        stack.callback(made.close)
+    with closing(CmanLab(root, THREE, place / "lab")) as made:
         yield made
 
 
@@ -99,12 +82,18 @@ def test_a_manager_that_stands_still_is_found_and_goes_on(lab: CmanLab) -> None:
 
 def test_a_join_that_fails_says_what_was_written(lab: CmanLab) -> None:
     lab.configure([node for node in THREE.nodes if node.id != 3])
-    with pytest.raises(CmanLabError, match=r"node 3: cman_tool join ended with 1: corosync: no node"):
+    with pytest.raises(CmanLabError, match=r"cman_tool join ended with 1: corosync: no node"):
         lab.start(3)
 
 
 def test_the_tool_runs_on_a_host(lab: CmanLab) -> None:
-    assert lab.tool(2, "status").stdout == "status in node2 version 6.2.0 config 1\n"
+    refused = lab.tool(2, "version")
+    assert (refused.returncode, refused.stdout) == (
+        1,
+        "cman_tool: Cannot open connection to cman, is it running ?\n",
+    )
+    lab.start(2)
+    assert lab.tool(2, "version").stdout == "6.2.0 config 1\n"
 
 
 def test_an_administrator_gets_cmans_errno(lab: CmanLab) -> None:
@@ -123,7 +112,7 @@ def arm(root: CmanRoot, place: Path, fuse: None) -> Iterator[Arm]:
     with ExitStack() as stack:
 
         def make(**spec: object) -> ProcessArm:
-            (place / "a" / "m").mkdir(parents=True)
+            (place / "a").mkdir()
             made = ClusterSpec(topology=THREE, **spec)  # type: ignore[arg-type]
             managers = CmanManagers(root, THREE, place / "a" / "m")
             return stack.enter_context(ProcessArm(made, place / "a", managers))

@@ -129,7 +129,6 @@ def _managers(config: pytest.Config, spec: ClusterSpec, directory: Path) -> Mana
         own.mkdir()
         return CorosyncManagers(given["libcorosync"], spec.topology, own)
     if arm == "process-cman":
-        own.mkdir()
         return CmanManagers(given["cman_root"], spec.topology, own)
     return None
 

@@ -1,0 +1,140 @@
+"""The original's own clients give on our servers what they give on a cman of their own."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from fakecluster.arms.process import QUICK, look_until
+from fakecluster.cman.topology import Topology
+from fakecluster.conformance.membership import CHECKS
+from fakecluster.conformance.membership_drivers import WireDriver
+from fakecluster.conformance.membership_support import Make
+from fakecluster.corosync.namespaces import Namespace
+from fakecluster.historic.clients import (
+    ROWS,
+    Said,
+    differences,
+    host_with_sockets,
+    run_tool,
+    transcript,
+)
+from fakecluster.historic.lab import CmanLab
+from fakecluster.historic.root import CmanRoot
+from fakecluster.serve.child import ServedChild
+from o2cbd.calls import CallBoard
+from o2cbd.clock import MonotonicClock
+from o2cbd.membership.cman import connect_cman
+from o2cbd.membership.interface import MembershipSource
+from o2cbd.membership.libcman import load
+from o2cbd.membership.libcman_table import LibcmanTable
+
+pytestmark = pytest.mark.process
+
+THREE = Topology.of(3)
+
+
+@pytest.fixture(params=["programs that play one", "historic"])
+def root(request: pytest.FixtureRequest) -> CmanRoot:
+    """The original's programs where somebody has them, and always ours in their place."""
+    name = "cman_root" if request.param == "historic" else "standin_cman"
+    found: CmanRoot = request.getfixturevalue(name)
+    return found
+
+
+class OnServed:
+    """Node 1 of a served cluster."""
+
+    def __init__(self, root: CmanRoot, served: ServedChild, host: Namespace) -> None:
+        self._root = root
+        self._served = served
+        self._host = host
+
+    def tool(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return run_tool(self._root, self._host, *words)
+
+    def members(self) -> int:
+        state = self._served.state(1)
+        return len(state["members"]) if state["running"] else 0
+
+
+class OnCman:
+    """Node 1 of a cluster of cmans."""
+
+    def __init__(self, lab: CmanLab) -> None:
+        self._lab = lab
+
+    def tool(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return self._lab.tool(1, *words)
+
+    def members(self) -> int:
+        return len(self._lab.seen_by(1)) if self._lab.runs(1) else 0
+
+
+def wait(what: str, reached: Callable[[], bool]) -> None:
+    look_until(what, reached)
+
+
+@pytest.fixture
+def on_simulator(root: CmanRoot, place: Path, compiler: None, namespaces: None) -> tuple[Said, ...]:
+    """What cman_tool says to the simulator's server."""
+    with (
+        ServedChild(place / "simulator", "--nodes", "3", "--no-configfs", *QUICK) as served,
+        host_with_sockets(Path(served.node(1)["socket_dir"])) as host,
+    ):
+        return transcript(OnServed(root, served, host), wait)
+
+
+@pytest.fixture
+def on_cman(root: CmanRoot, place: Path, namespaces: None) -> tuple[Said, ...]:
+    """What it says to the cman that it belongs to."""
+    with closing(CmanLab(root, THREE, place / "lab")) as lab:
+        for node_id in THREE.ids:
+            lab.start(node_id)
+        lab.settle()
+        return transcript(OnCman(lab), lab.until)
+
+
+def test_cman_tool_says_the_same_to_the_simulator(
+    on_simulator: tuple[Said, ...], on_cman: tuple[Said, ...]
+) -> None:
+    assert [said.words for said in on_cman] == [row.words for row in ROWS]
+    assert on_cman[0].code == 0, on_cman[0].lines
+    assert on_cman[-1].code != 0, on_cman[-1].lines
+    assert differences(on_simulator, on_cman) == []
+
+
+@pytest.fixture
+def table(root: CmanRoot) -> LibcmanTable:
+    return load(str(root.libcman))
+
+
+@pytest.fixture
+def make(table: LibcmanTable, place: Path, namespaces: None) -> Iterator[Make]:
+    """Clusters whose local node's sockets are where the library looks for them."""
+    drivers: list[WireDriver] = []
+    sockets = place / "w"
+    sockets.mkdir()
+    with host_with_sockets(sockets) as host:
+
+        def connect() -> MembershipSource:
+            return host.call(lambda: connect_cman(table, CallBoard(MonotonicClock())))
+
+        def making(topology: Topology) -> WireDriver:
+            drivers.append(WireDriver(topology, sockets, connect))
+            return drivers[-1]
+
+        yield making
+        for driver in drivers:
+            driver.close()
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_the_library_passes_the_checks_of_a_source(
+    check: Callable[[Make], None], make: Make
+) -> None:
+    check(make)
