@@ -30,6 +30,8 @@ It is written once, against the driver of `fakecluster/arms/cluster.py`, and run
 ```console
 $ pytest tests/scenarios --arm sim
 $ pytest tests/scenarios --arm process -n 2
+$ pytest tests/scenarios --arm process-corosync -n 2
+$ pytest tests/scenarios --arm process-cman --cman-root DIR
 $ pytest tests/scenarios --arm vm-corosync --timeout 1200
 ```
 
@@ -39,6 +41,9 @@ $ pytest tests/scenarios --arm vm-corosync --timeout 1200
 - On `process` whole `o2cbd` processes run, with their `libcman.so.3`, its wire protocol, and a FUSE
   mount for each configfs. What can be seen from outside is judged: no kernel near a crash, tables
   equal to policy or told as pending, right entries never made anew.
+- On `process-corosync` a real corosync runs on each host, too, in network namespaces of this
+  machine; kernels are those of `process`. `--arm vm-corosync --where netns` is the same.
+- On `process-cman` it is a historic cman, where somebody has one (`integration.md`).
 - On `vm-corosync` nothing is fake: guests in QEMU with Debian's kernel and corosync 3, the daemon
   installed by apt from the project's own package and run by its unit, OCFS2 on a shared disk. A
   *kill* cuts a machine's power, a *partition* is one of the network. Judged as on `process`, and by
