@@ -17,7 +17,7 @@ from fakecluster.cman.timings import Profile, Timings
 
 
 class Neighbour(Protocol):
-    """A daemon as the messages of the others reach it."""
+    """A daemon as the others know it."""
 
     @property
     def announcement(self) -> Announcement:
@@ -28,6 +28,10 @@ class Neighbour(Protocol):
     def ports(self) -> Mapping[int, object]:
         """The ports that its clients have."""
         ...
+
+
+class Hearer(Protocol):
+    """A daemon as the messages of the others reach it."""
 
     def port_changed(self, node_id: int, *, opened: bool) -> None:
         """Tell that a port was bound or freed on another node."""
@@ -58,7 +62,7 @@ class Neighbour(Protocol):
         ...
 
 
-Act = Callable[[Neighbour], None]
+Act = Callable[[Hearer], None]
 """What a message does where it arrives."""
 
 
