@@ -457,7 +457,7 @@ class GateWorld:
 
     def _show(self) -> None:
         daemon = self._daemon
-        if daemon is not None and daemon.alive:
+        if daemon is not None and daemon.is_member:
             members = " ".join(map(str, sorted(self._joins)))
             quorate = "quorate" if self._judged.quorate else "inquorate"
             self._outside.show(Phase.SERVING, f"members {members}, {quorate}")
@@ -618,6 +618,7 @@ class GateWorld:
         """Let clients in."""
         del node_id
         self._outside.sockets(HERE, Sockets.LISTENING)
+        self._show()
 
     def ended(self, node_id: int, *, clean: bool, goodbye: bool) -> None:
         """Drop the clients, and remove the sockets however the daemon ended."""
