@@ -98,7 +98,7 @@ class GateProcess:
         return heard
 
     def connect(self, kind: Kind = Kind.CLIENT) -> RawClient:
-        """Connect a client. OSError: as connect(2)."""
+        """Connect a client; OSError: it is refused."""
         path = SOCKET_DIR / SOCKET_NAMES[kind]
         return self._host.call(lambda: RawClient(path, timeout_s=PATIENCE_S))
 
