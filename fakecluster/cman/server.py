@@ -126,7 +126,8 @@ class _Desk:
     def show(self, sockets: Sockets) -> None:
         if sockets is Sockets.LISTENING:
             if not self._listeners:
-                self._listeners = [self._listen(kind) for kind in Kind]
+                for kind in Kind:  # one by one, so that `close` finds those that were made
+                    self._listeners.append(self._listen(kind))
             return
         stale = sockets is Sockets.STALE
         for visitor in tuple(self._visitors.values()):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
 from fakecluster.gate.messages import GROUP
-from fakecluster.gate.table import GateTable, OnChange, OnMessage, VoteInfo, VotesHandle
+from fakecluster.gate.table import GateTable, OnChange, OnMessage, OnVotes, VoteInfo, VotesHandle
 from o2cbd.calls import CallBoard
 from o2cbd.core.events import ManagerLost, Notice
 from o2cbd.core.model import Membership
@@ -26,6 +26,7 @@ from o2cbd.membership.libcorosync_table import (
     QUORUM_SET,
     TRACK_CHANGES,
     CorosyncError,
+    CorosyncHandle,
 )
 
 _TIMEOUT_KEY: Final = "cfg.shutdown_timeout"
@@ -60,6 +61,7 @@ class Link:
         board: CallBoard,
         pause: Pause,
         *,
+        on_votes: OnVotes,
         on_message: OnMessage,
         on_change: OnChange,
     ) -> None:
@@ -69,7 +71,8 @@ class Link:
             table: the libraries.
             board: where calls are declared.
             pause: lets the thread wait before a busy corosync is asked again.
-            on_message: see `GateTable.group_join`; called inside `take`.
+            on_votes: see `GateTable.votes_initialize`; called inside `take`, as the next two.
+            on_message: see `GateTable.group_join`.
             on_change: the same.
 
         Raises:
@@ -97,18 +100,20 @@ class Link:
             self._keys = Keys(self._calls, cmap)
             self._votes: VotesHandle | None = None
             if self._has_provider:
-                self._votes = self._open(opened, "votequorum_initialize", table.votes_initialize)
+                self._votes = self._open(
+                    opened, "votequorum_initialize", lambda: table.votes_initialize(on_votes)
+                )
             self._group = self._open(
                 opened, "cpg_join", lambda: table.group_join(GROUP, on_message, on_change)
             )
             self._calls.ask("quorum_trackstart", lambda: self._quorum.trackstart(TRACK_CHANGES))
             self.local_id = self._calls.ask("corosync_cfg_local_get", self._cfg.local_get)
             self.cluster = self._keys.text("totem.cluster_name")
-            self._fds = (
-                self._source.fileno(),
-                self._calls.ask("quorum_fd_get", self._quorum.fd_get),
-                self._calls.ask("cpg_fd_get", self._group.fd_get),
-            )
+            self._told: dict[str, CorosyncHandle] = {"quorum": self._quorum, "cpg": self._group}
+            if self._votes is not None:
+                self._told["votequorum"] = self._votes
+            fds = [self._calls.ask(f"{name}_fd_get", it.fd_get) for name, it in self._told.items()]
+            self._fds = (self._source.fileno(), *fds)
             self._opened = opened.pop_all()
 
     def _open(self, opened: ExitStack, name: str, initialize: Callable[[], _HandleT]) -> _HandleT:
@@ -149,8 +154,8 @@ class Link:
             CorosyncError: it stays busy.
         """
         self._calls.ask("corosync_cfg_local_get", self._cfg.local_get)
-        self._calls.drain("quorum_dispatch", self._quorum)
-        self._calls.drain("cpg_dispatch", self._group)
+        for name, handle in self._told.items():
+            self._calls.drain(f"{name}_dispatch", handle)
         notices = self._source.dispatch()
         for notice in notices:
             if isinstance(notice, ManagerLost):

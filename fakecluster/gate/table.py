@@ -38,7 +38,15 @@ class VoteInfo:
 
 
 class VotesHandle(Protocol):
-    """libvotequorum."""
+    """libvotequorum; tracked from the beginning."""
+
+    def fd_get(self) -> int:
+        """Return the descriptor to poll for POLLIN."""
+        ...
+
+    def dispatch(self, flags: int) -> None:
+        """Deliver what is there; puts 1 MiB on the stack."""
+        ...
 
     def info(self, node_id: int) -> VoteInfo:
         """Return a node's votes; CS_ERR_NOT_EXIST: it was never seen."""
@@ -77,6 +85,9 @@ class GroupHandle(Protocol):
         ...
 
 
+OnVotes = Callable[[], None]
+"""Called inside `dispatch`: votes, expectations or their judgement may be others now."""
+
 OnMessage = Callable[[int, bytes], None]
 """Called inside `dispatch` with the sender's node id and its message."""
 
@@ -112,8 +123,8 @@ class GateTable(Protocol):
         """What o2cbd calls, too."""
         ...
 
-    def votes_initialize(self) -> VotesHandle:
-        """Connect to votequorum; fails where corosync has no such provider."""
+    def votes_initialize(self, on_votes: OnVotes) -> VotesHandle:
+        """Connect to votequorum, and track it; fails where corosync has no such provider."""
         ...
 
     def group_join(self, name: str, on_message: OnMessage, on_change: OnChange) -> GroupHandle:

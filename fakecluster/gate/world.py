@@ -205,6 +205,8 @@ class GateWorld:
         self._boot = 0
         self._pending: deque[_News] = deque()
         """What corosync told and nobody took in yet: a reading that fails is made again."""
+        self._votes_suspect = False
+        """votequorum told of something; it does so of every ring, which is taken in first."""
         self._busy = False
         self._file = Configuration(
             version=0, nodes=(), two_node=False, fixed_expected_votes=None, qdisk=None
@@ -236,6 +238,7 @@ class GateWorld:
                 self._table,
                 self._board,
                 self._pause,
+                on_votes=self._suspect_votes,
                 on_message=lambda node_id, raw: self._pending.append(_Heard(node_id, raw)),
                 on_change=lambda left, joined: self._pending.append(_GroupChange(left, joined)),
             )
@@ -269,6 +272,9 @@ class GateWorld:
                 self._take_in(link, self._pending[0])
                 if self._link is link:
                     self._pending.popleft()
+            if self._votes_suspect and self._link is link:
+                self._recount(link)
+                self._votes_suspect = False
         except ManagerGoneError as error:
             self._lose(said(error))
         except OSError as error:
@@ -378,6 +384,23 @@ class GateWorld:
             self._learn_votes(reading)
             daemon.recalculate()
         self._show()
+
+    def _suspect_votes(self) -> None:
+        self._votes_suspect = True
+
+    def _recount(self, link: Link) -> None:
+        """Tell of other votes; libquorum says nothing of them while the judgement is the same."""
+        daemon, before = self._daemon, self._reading
+        if daemon is None or before is None:
+            return
+        reading = link.read(self._joins)
+        self._reading = reading
+        if reading.votes != before.votes:
+            info = reading.votes.get(link.local_id)
+            if info is not None:
+                self._judged = Judgement(quorum=info.quorum, quorate=self._judged.quorate)
+            self._learn_votes(reading)
+            daemon.recalculate()
 
     def _begin(self, link: Link, reading: Reading) -> None:
         """Let a daemon begin, for this life of corosync."""

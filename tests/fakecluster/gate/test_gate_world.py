@@ -485,6 +485,17 @@ def test_expected_votes_and_votes_are_votequorums_and_told(gate: ScriptedGate) -
     assert visitor.take() == [QUORATE, QUORATE]
 
 
+def test_votequorums_word_on_a_ring_is_no_news_of_its_own(gate: ScriptedGate) -> None:
+    """It comes before or after libquorum's; the ring is told once."""
+    visitor = gate.client()
+    gate.table.tell_votes()
+    gate.corosync.form([1, 2])
+    gate.turn()
+    gate.table.tell_votes()
+    gate.turn()
+    assert visitor.take() == [QUORATE]
+
+
 def test_what_votequorum_refuses_is_einval(gate: ScriptedGate) -> None:
     gate.corosync.fail("votequorum_setexpected", 7)
     assert refused(lambda: gate.admin().client.set_expected_votes(3)) == errno.EINVAL
