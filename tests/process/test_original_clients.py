@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 
 from fakecluster.arms.process import QUICK, look_until
+from fakecluster.cman.rigs.rawclient import HungUpError
 from fakecluster.cman.topology import Topology
 from fakecluster.conformance.membership import CHECKS
 from fakecluster.conformance.membership_drivers import WireDriver
 from fakecluster.conformance.membership_support import Make
+from fakecluster.corosync.gates import GateProcess
+from fakecluster.corosync.lab import CorosyncLab
 from fakecluster.corosync.namespaces import Namespace
 from fakecluster.historic.clients import (
     ROWS,
@@ -32,6 +35,7 @@ from o2cbd.membership.cman import connect_cman
 from o2cbd.membership.interface import MembershipSource
 from o2cbd.membership.libcman import load
 from o2cbd.membership.libcman_table import LibcmanTable
+from o2cbd.membership.libcorosync_table import CorosyncTable
 
 pytestmark = pytest.mark.process
 
@@ -75,6 +79,25 @@ class OnCman:
         return len(self._lab.seen_by(1)) if self._lab.runs(1) else 0
 
 
+class OnGate:
+    """Node 1 of a cluster of corosyncs, each with cman's gate before it."""
+
+    def __init__(self, root: CmanRoot, lab: CorosyncLab, gate: GateProcess) -> None:
+        self._root = root
+        self._lab = lab
+        self._gate = gate
+
+    def tool(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return run_tool(self._root, self._lab.host(1), *words)
+
+    def members(self) -> int:
+        try:
+            with self._gate.connect() as client:
+                return len(client.members())
+        except (OSError, HungUpError):
+            return 0
+
+
 def wait(what: str, reached: Callable[[], bool]) -> None:
     look_until(what, reached)
 
@@ -106,6 +129,30 @@ def test_cman_tool_says_the_same_to_the_simulator(
     assert on_cman[0].code == 0, on_cman[0].lines
     assert on_cman[-1].code != 0, on_cman[-1].lines
     assert differences(on_simulator, on_cman) == []
+
+
+@pytest.fixture
+def on_gate(root: CmanRoot, place: Path, libcorosync: CorosyncTable) -> Iterator[tuple[Said, ...]]:
+    """What it says to the gate before a corosync of today."""
+    with ExitStack() as stack:
+        lab = CorosyncLab(libcorosync, THREE, place)
+        stack.callback(lab.close)
+        gates = {}
+        for node_id in THREE.ids:
+            (place / str(node_id)).mkdir()
+            gates[node_id] = GateProcess(lab.host(node_id), place / str(node_id))
+            stack.callback(gates[node_id].close)
+            lab.start(node_id)
+        lab.settle()
+        for gate in gates.values():
+            gate.catch_up()
+        yield transcript(OnGate(root, lab, gates[1]), wait)
+
+
+def test_cman_tool_says_the_same_to_the_gate(
+    on_gate: tuple[Said, ...], on_cman: tuple[Said, ...]
+) -> None:
+    assert differences(on_gate, on_cman) == []
 
 
 @pytest.fixture
