@@ -194,7 +194,8 @@ class Engine(Ground):
     ) -> None:
         """Announce the next version of the configuration, with other nodes or the same ones.
 
-        A node's addresses count from its next join on.
+        It is written to every node that does not lag, and announced on the first one of those that
+        runs. A node's addresses count from its next join on.
 
         Args:
             nodes: None leaves them as they are.
@@ -206,12 +207,39 @@ class Engine(Ground):
         """
         for node_id in lagging:
             self._host(node_id)
-        self._write_files(self._file.version + 1, nodes, lagging)
-        version = self._file.version
+        self._write_files(nodes, lagging)
+        self._announce_file()
+
+    def _announce_file(self) -> None:
+        version, asked = self._file.version, False
         for daemon in self._daemons():
-            daemon.after(
-                self.timings.hop_us, partial(daemon.reader.told_version, version), "new version"
-            )
+            asker = not asked and not self._host(daemon.node_id).lags
+            asked = asked or asker
+            told = partial(daemon.reader.told_version, version, asker=asker)
+            daemon.after(self.timings.hop_us, told, "new version")
+
+    def write_newer_config(self, node_id: int, nodes: Sequence[NodeConfig] | None = None) -> None:
+        """Write the next version of the configuration to one node alone; nobody is told.
+
+        Args:
+            node_id: whose file.
+            nodes: None leaves them as they are.
+
+        Raises:
+            TopologyError: they cannot be.
+        """
+        host = self._host(node_id)
+        host.file = self._next_file(nodes)
+        self.trace(node_id, "newer file", str(host.file.version))
+
+    def mend_configs(self) -> None:
+        """Give every node the newest file that any of them has, and announce it."""
+        self._file = max(
+            (host.file for host in self._hosts.values()), key=lambda file: file.version
+        )
+        for node_id in self.ids:
+            self.mend_config(node_id)
+        self._announce_file()
 
     def mend_config(self, node_id: int) -> None:
         """Give a lagging node the current file."""

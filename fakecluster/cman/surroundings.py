@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from fakecluster.clock import Timeline
@@ -22,13 +22,20 @@ class Neighbour(Protocol):
         """What a joiner tells the others of itself."""
         ...
 
-    @property
-    def ports(self) -> Mapping[int, object]:
-        """The ports that its clients have."""
+    def port_changed(self, node_id: int, port: int, *, opened: bool) -> None:
+        """Tell that a port was bound or freed on another node."""
         ...
 
-    def port_changed(self, node_id: int, *, opened: bool) -> None:
-        """Tell that a port was bound or freed on another node."""
+    def ports_asked(self, node_id: int) -> None:
+        """Send another node our ports."""
+        ...
+
+    def ports_told(self, node_id: int, ports: tuple[int, ...]) -> None:
+        """Keep another node's ports."""
+        ...
+
+    def has_read(self, node_id: int, version: int) -> None:
+        """Learn that another node has read this version of the configuration."""
         ...
 
     def receive(self, data: PortData) -> None:
@@ -95,7 +102,11 @@ class Surroundings(Protocol):
         ...
 
     def awaits_ring(self, node_id: int) -> bool:
-        """Tell whether somebody in the node's ring is silent, so that another ring must come."""
+        """Tell whether another ring must come, since somebody is silent, or is under way."""
+        ...
+
+    def wants_to_leave(self, node_id: int) -> None:
+        """The daemon there leaves as soon as it has another ring."""
         ...
 
     def first_transition(self, node_id: int) -> None:
@@ -114,5 +125,8 @@ class Surroundings(Protocol):
         ...
 
     def announce_version(self, sender_id: int, version: int) -> None:
-        """An operator said on this node that this version of the configuration is current."""
+        """An operator said on this node that this version of the configuration is current.
+
+        Whether a file has it is not looked at.
+        """
         ...
