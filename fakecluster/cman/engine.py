@@ -343,6 +343,13 @@ class Engine(Ground):
         daemon = self._host(node_id).daemon
         return daemon is not None and daemon.frozen
 
+    def is_outcast(self, node_id: int) -> bool:
+        """Tell whether the others go on without the node, and it cannot agree to any ring.
+
+        It hears them, and at least one of them does not hear it.
+        """
+        return self._totem.is_outcast(node_id)
+
     def state(self, node_id: int) -> HostState:
         """Return what the outside sees of one node."""
         host = self._host(node_id)

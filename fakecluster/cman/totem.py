@@ -174,6 +174,15 @@ class Totem:
         """A process would leave, and cannot before the next ring."""
         self._leavers.add(node_id)
 
+    def is_outcast(self, node_id: int) -> bool:
+        """Tell whether a process that goes on agrees to no ring with anybody."""
+        process = self._processes.get(node_id)
+        return (
+            process is not None
+            and not process.frozen
+            and all(node_id not in clique for clique in self._cliques())
+        )
+
     def look(self) -> None:
         """See who is silent and who is newly heard; called after every change of the links."""
         now_us = self._timeline.now_us()
