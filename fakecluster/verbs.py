@@ -314,7 +314,7 @@ class WorldVerbs(WorldGround):
     def config_newer(self, node_id: int) -> None:
         """Write the next version of the configuration to one node alone; nobody is told."""
         self._verb(node_id, "config-newer")
-        self.engine.write_newer_config(node_id)
+        self.engine.write_config(node_id)
 
     def config_mend(self) -> None:
         """Give every node the newest configuration, and announce it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno as errnos
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 from fakecluster.cman.client import Client, Closed, Deliver, Kind
@@ -218,19 +219,30 @@ class Engine(Ground):
             told = partial(daemon.reader.told_version, version, asker=asker)
             daemon.after(self.timings.hop_us, told, "new version")
 
-    def write_newer_config(self, node_id: int, nodes: Sequence[NodeConfig] | None = None) -> None:
-        """Write the next version of the configuration to one node alone; nobody is told.
+    def write_config(
+        self,
+        node_id: int,
+        nodes: Sequence[NodeConfig] | None = None,
+        *,
+        version: int | None = None,
+    ) -> None:
+        """Write a configuration to one node alone; nobody is told.
+
+        A daemon that waits for this version, since its file lagged, reads it.
 
         Args:
             node_id: whose file.
             nodes: None leaves them as they are.
+            version: None: a newer one than any node has.
 
         Raises:
             TopologyError: they cannot be.
         """
-        host = self._host(node_id)
-        host.file = self._next_file(nodes)
-        self.trace(node_id, "newer file", str(host.file.version))
+        host, file = self._host(node_id), self._next_file(nodes)
+        host.file = file if version is None else replace(file, version=version)
+        self.trace(node_id, "file", str(host.file.version))
+        if host.daemon is not None:
+            host.daemon.run(host.daemon.reader.file_mended)
 
     def mend_configs(self) -> None:
         """Give every node the newest file that any of them has, and announce it."""

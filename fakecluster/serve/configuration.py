@@ -140,7 +140,7 @@ class ConfigurationVerbs:
         return _GOOD
 
     def _config_newer(self, arguments: Arguments) -> Mapping[str, Any]:
-        self._engine.write_newer_config(self._node(arguments))
+        self._engine.write_config(self._node(arguments))
         return _GOOD
 
     def _config_mend(self, _arguments: Arguments) -> Mapping[str, Any]:

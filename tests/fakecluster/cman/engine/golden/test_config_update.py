@@ -39,7 +39,7 @@ def test_set_version_is_heard_by_the_ring() -> None:
     rig.engine.partition([[1, 2], [3]])
     rig.run()
     seen = [rig.listen(i) for i in (1, 2, 3)]
-    rig.engine.write_newer_config(1)
+    rig.engine.write_config(1)
     rig.admin(1).client.set_version(Version(config=2))
     rig.run()
     new, old = (Reason.CONFIG_UPDATE, 2), (Reason.CONFIG_UPDATE, 1)
@@ -102,7 +102,7 @@ def test_row_config_newer_joiner(profile: Profile) -> None:
     for node_id in (1, 2):
         rig.engine.start(node_id)
     rig.run()
-    rig.engine.write_newer_config(3)
+    rig.engine.write_config(3)
     rig.engine.start(3)
     rig.run()
     newer, others = rig.listen(3), [rig.listen(i) for i in (1, 2)]
@@ -234,7 +234,7 @@ def test_a_node_without_an_entry_is_named_after_its_id() -> None:
     """Until a configuration names it. Its own file calls another one the same version."""
     rig = Rig(3).up()
     rig.engine.remove_node(3)
-    rig.engine.write_newer_config(1)
+    rig.engine.write_config(1)
     rig.run()
     rig.engine.leave(3)
     rig.run()
