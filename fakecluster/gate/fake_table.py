@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 
 from fakecluster.corosync.fake_table import FakeCorosync
-from fakecluster.gate.table import CS_ERR_INVALID_PARAM, OnChange, OnMessage, OnVotes, VoteInfo
+from fakecluster.gate.table import CS_ERR_INVALID_PARAM, OnMessage, OnVotes, VoteInfo
 from o2cbd.membership.libcorosync_table import CS_ERR_NOT_EXIST, CorosyncError
 
 
@@ -31,12 +31,7 @@ class FakeGateTable:
     def deliver(self, sender_id: int, message: bytes) -> None:
         """Let a message of the group arrive."""
         for group in self.groups:
-            group.put(lambda on_message, _change: on_message(sender_id, message))
-
-    def change_group(self, *, left: tuple[int, ...] = (), joined: tuple[int, ...] = ()) -> None:
-        """Let others leave and join the group."""
-        for group in self.groups:
-            group.put(lambda _message, on_change: on_change(left, joined))
+            group.put(lambda on_message: on_message(sender_id, message))
 
     def tell_votes(self) -> None:
         """Tell whoever tracks votequorum of a change."""
@@ -51,10 +46,10 @@ class FakeGateTable:
         self.trackers.append(FakeVotes(self, on_votes))
         return self.trackers[-1]
 
-    def group_join(self, _name: str, on_message: OnMessage, on_change: OnChange) -> FakeGroup:
+    def group_join(self, _name: str, on_message: OnMessage) -> FakeGroup:
         """See `GateTable`."""
         self.membership.note("cpg_join")
-        self.groups.append(FakeGroup(self, on_message, on_change))
+        self.groups.append(FakeGroup(self, on_message))
         return self.groups[-1]
 
     def admin_initialize(self) -> FakeAdmin:
@@ -165,8 +160,8 @@ class FakeAdmin:
 class FakeGroup(_Told):
     """libcpg's connection."""
 
-    def __init__(self, table: FakeGateTable, on_message: OnMessage, on_change: OnChange) -> None:
-        super().__init__(table, "cpg", on_message, on_change)
+    def __init__(self, table: FakeGateTable, on_message: OnMessage) -> None:
+        super().__init__(table, "cpg", on_message)
 
     def send(self, message: bytes) -> None:
         """Note it."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from fakecluster.gate._abi import ffi
-from fakecluster.gate.table import OnChange, OnMessage, OnVotes, VoteInfo
+from fakecluster.gate.table import OnMessage, OnVotes, VoteInfo
 from o2cbd.membership import libcorosync
 from o2cbd.membership.libcorosync_table import (
     CS_OK,
@@ -81,9 +81,9 @@ class Libraries:
             raise
         return votes
 
-    def group_join(self, name: str, on_message: OnMessage, on_change: OnChange) -> _Group:
+    def group_join(self, name: str, on_message: OnMessage) -> _Group:
         """See `GateTable`."""
-        group = _Group(self._libcpg, on_message, on_change)
+        group = _Group(self._libcpg, on_message)
         try:
             group.join(name)
         except CorosyncError:
@@ -206,17 +206,14 @@ class _Admin(_Handle):
 
 
 class _Group(_Told):
-    def __init__(self, library: Any, on_message: OnMessage, on_change: OnChange) -> None:
+    def __init__(self, library: Any, on_message: OnMessage) -> None:
         def deliver(
             _handle: int, _group: Any, node_id: int, _pid: int, data: Any, size: int
         ) -> None:
             on_message(node_id, bytes(ffi.buffer(data, size)))
 
-        def change(
-            _handle: int, _group: Any, _all: Any, _count: int,
-            left: Any, left_count: int, joined: Any, joined_count: int,
-        ) -> None:  # fmt: skip
-            on_change(_ids(left, left_count), _ids(joined, joined_count))
+        def change(*_: Any) -> None:
+            """Nothing: rings tell who is there."""
 
         functions: dict[str, Callable[..., None]] = {"cpg_deliver": deliver, "cpg_confchg": change}
         super().__init__(library, "cpg_", "cpg_callbacks_t", functions)
@@ -240,7 +237,3 @@ class _Group(_Told):
 def _check(result: int, name: str) -> None:
     if result != CS_OK:
         raise CorosyncError(result, name)
-
-
-def _ids(addresses: Any, count: int) -> tuple[int, ...]:
-    return tuple(addresses[place].nodeid for place in range(count))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
 from fakecluster.gate.messages import GROUP
-from fakecluster.gate.table import GateTable, OnChange, OnMessage, OnVotes, VoteInfo, VotesHandle
+from fakecluster.gate.table import GateTable, OnMessage, OnVotes, VoteInfo, VotesHandle
 from o2cbd.calls import CallBoard
 from o2cbd.core.events import ManagerLost, Notice
 from o2cbd.core.model import Membership
@@ -63,7 +63,6 @@ class Link:
         *,
         on_votes: OnVotes,
         on_message: OnMessage,
-        on_change: OnChange,
     ) -> None:
         """Connect to corosync, become a voter, join the gates' group.
 
@@ -71,9 +70,8 @@ class Link:
             table: the libraries.
             board: where calls are declared.
             pause: lets the thread wait before a busy corosync is asked again.
-            on_votes: see `GateTable.votes_initialize`; called inside `take`, as the next two.
+            on_votes: see `GateTable.votes_initialize`; called inside `take`, as the next one.
             on_message: see `GateTable.group_join`.
-            on_change: the same.
 
         Raises:
             OSError: as `connect_corosync`; also whatever a library said.
@@ -104,7 +102,7 @@ class Link:
                     opened, "votequorum_initialize", lambda: table.votes_initialize(on_votes)
                 )
             self._group = self._open(
-                opened, "cpg_join", lambda: table.group_join(GROUP, on_message, on_change)
+                opened, "cpg_join", lambda: table.group_join(GROUP, on_message)
             )
             self._calls.ask("quorum_trackstart", lambda: self._quorum.trackstart(TRACK_CHANGES))
             self.local_id = self._calls.ask("corosync_cfg_local_get", self._cfg.local_get)
@@ -174,7 +172,7 @@ class Link:
         return Reading(
             membership=self._source.snapshot(),
             votes=self._read_votes(members),
-            version=self._keys.number(VERSION_KEY),
+            version=self.version(),
         )
 
     def _read_votes(self, members: Iterable[int]) -> dict[int, VoteInfo]:
@@ -192,6 +190,10 @@ class Link:
                 if error.code != CS_ERR_NOT_EXIST:
                     raise
         return found
+
+    def version(self) -> int:
+        """Return the configuration's version, 0 where nobody counts. OSError: as `read`."""
+        return self._keys.number(VERSION_KEY)
 
     def shutdown_timeout_ms(self) -> int:
         """Return how long corosync waits for the answers to its shutdown question."""

@@ -91,9 +91,6 @@ OnVotes = Callable[[], None]
 OnMessage = Callable[[int, bytes], None]
 """Called inside `dispatch` with the sender's node id and its message."""
 
-OnChange = Callable[[tuple[int, ...], tuple[int, ...]], None]
-"""Called inside `dispatch` with the node ids of the processes that left the group, and joined."""
-
 
 class AdminHandle(Protocol):
     """libcfg, for what changes the cluster; it is asked no shutdown question."""
@@ -127,7 +124,7 @@ class GateTable(Protocol):
         """Connect to votequorum, and track it; fails where corosync has no such provider."""
         ...
 
-    def group_join(self, name: str, on_message: OnMessage, on_change: OnChange) -> GroupHandle:
+    def group_join(self, name: str, on_message: OnMessage) -> GroupHandle:
         """Connect, and join a group."""
         ...
 

@@ -154,6 +154,14 @@ def wait_for(client: RawClient, wanted: Message) -> None:
         pass
 
 
+def is_listening(client: RawClient, port: int, node_id: int) -> int:
+    """Ask until the other node's answer is there."""
+    question = encode_listening(port, node_id)
+    while (status := client.ask(Command.ISLISTENING, question).status) == -errno.EBUSY:
+        pass
+    return status
+
+
 def hung_up(client: RawClient) -> list[Message]:
     """Read to the end, which must come."""
     heard: list[Message] = []
@@ -372,6 +380,7 @@ def test_votes_and_expected_votes_are_votequorums(cluster: Cluster) -> None:
     assert (extra(client).expected_votes, extra(client).quorum) == (3, 2)
     assert admin.ask(Command.SETEXPECTED_VOTES, encode_ints(9)).status == -errno.EINVAL
     assert admin.ask(Command.SET_VOTES, encode_ints(2, 3)).status == 0
+    assert client.next_message() == QUORATE  # of the change here, which has yet to come round
     for each in (client, other):
         assert each.next_message() == QUORATE
         assert (extra(each).total_votes, extra(each).quorum) == (5, 3)
@@ -413,7 +422,8 @@ def test_fencing_ports_and_data_pass_between_gates(cluster: Cluster) -> None:
     assert here.ask(Command.BIND, encode_ints(11)).status == 0
     assert there.ask(Command.BIND, encode_ints(11)).status == 0
     wait_for(here, Event(reason=Reason.PORT_OPENED, arg=2))
-    assert here.ask(Command.ISLISTENING, encode_listening(11, 2)).status == 1
+    assert here.ask(Command.ISLISTENING, encode_listening(11, 2)).status == -errno.EBUSY
+    assert is_listening(here, 11, 2) == 1
     here.send(Command.DATA, encode_ints(2, 11) + b"hello")
     wait_for(there, Data(node_id=1, port=11, payload=b"hello"))
     assert FenceRecord.decode(there.ask(Command.GET_FENCE_INFO, encode_ints(3)).payload) == record
