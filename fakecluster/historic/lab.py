@@ -73,8 +73,7 @@ class CmanLab:
         self.version = topology.config_version
         self._running: dict[int, _Running] = {}
         self._stopped: set[int] = set()
-        self._configuration = directory / "cluster"
-        self._configuration.mkdir(parents=True)
+        directory.mkdir(parents=True, exist_ok=True)
         self._write()
         with ExitStack() as stack:
             self._hosts = Hosts([_prefixed(node) for node in topology.nodes], own_pids=True)
@@ -98,7 +97,7 @@ class CmanLab:
         sources = {
             **dict.fromkeys(root.plugin_directories, root.plugins),
             **dict.fromkeys(root.corosync_paths, root.corosync),
-            **dict.fromkeys(root.configuration_directories, self._configuration),
+            **dict.fromkeys(root.configuration_directories, self._configuration(node_id)),
             "/etc/hosts": self._directory / "hosts",
         }
         empty = (*root.socket_directories, *_EMPTY)
@@ -295,6 +294,20 @@ class CmanLab:
         self.version += 1
         self._write()
 
+    def write_config(self, node_id: int, version: int, nodes: Sequence[NodeConfig]) -> None:
+        """Write a version of the configuration to one host; nobody is told."""
+        topology = replace(self.topology, nodes=tuple(nodes))
+        text = cluster_conf(topology, version=version, udpu=self._root.udpu)
+        directory = self._configuration(node_id)
+        directory.mkdir(exist_ok=True)
+        fresh = directory / ".cluster.conf.new"
+        fresh.write_text(text, encoding="utf-8")
+        fresh.replace(directory / "cluster.conf")
+
+    def _configuration(self, node_id: int) -> Path:
+        """What a host sees as the directory of cluster.conf."""
+        return self._directory / f"cluster{node_id}"
+
     def announce(self, by: int) -> None:
         """Have all cmans read the configuration, by way of one. Raises OSError as cman does."""
         record = VersionRecord(config=self.version)
@@ -305,6 +318,7 @@ class CmanLab:
         self._hosts_nodes[node.id] = node
         self._hosts.add(_prefixed(node))
         self._ids.append(node.id)
+        self._configuration(node.id).mkdir()
         self._furnish(node.id)
 
     def move(self, node: NodeConfig) -> None:
@@ -318,11 +332,8 @@ class CmanLab:
 
     def _write(self) -> None:
         nodes = tuple(self._nodes[node_id] for node_id in sorted(self._nodes))
-        topology = replace(self.topology, nodes=nodes)
-        text = cluster_conf(topology, version=self.version, udpu=self._root.udpu)
-        fresh = self._configuration / ".cluster.conf.new"
-        fresh.write_text(text, encoding="utf-8")
-        fresh.replace(self._configuration / "cluster.conf")
+        for node_id in self._ids:
+            self.write_config(node_id, self.version, nodes)
         # Bound into every host as it is, so written in place.
         known = self._hosts_nodes | self._nodes
         (self._directory / "hosts").write_text(hosts_file(known.values()), encoding="utf-8")
