@@ -54,6 +54,20 @@ class Capability(enum.Enum):
 ARMS: Final = ("sim", "process", "process-corosync", "process-cman", "vm-corosync")
 """Every arm that there is, by its word for `--arm`."""
 
+
+def arm_in_namespaces(arm: str) -> str:
+    """Return the arm that has the real managers of another one in namespaces of this machine.
+
+    Raises:
+        ValueError: that one's managers are not real, or nobody has them in namespaces.
+    """
+    kind, _, manager = arm.partition("-")
+    found = f"process-{manager}"
+    if kind not in {"vm", "process"} or found not in ARMS:
+        raise ValueError(f"the managers of {arm} do not run in namespaces")
+    return found
+
+
 _NO_REAL_ONE: Final = "real kernels and managers are not made to fail by hand"
 _COROSYNC: Final[Mapping[Capability, str]] = {
     Capability.QUORUM_DISK: "corosync 3 has no quorum disk",

@@ -16,7 +16,7 @@ from fakecluster.arms.corosync_managers import CorosyncManagers
 from fakecluster.arms.managers import Managers
 from fakecluster.arms.sim import SimCluster
 from fakecluster.arms.suite import MakeCluster, spec_of
-from fakecluster.arms.values import ARMS, MISSING, ClusterSpec
+from fakecluster.arms.values import ARMS, MISSING, ClusterSpec, arm_in_namespaces
 from fakecluster.arms.words import ClusterWords, NotSoError
 from fakecluster.cman.topology import Topology
 from fakecluster.depth import Depth
@@ -181,10 +181,10 @@ def arm_of(config: pytest.Config) -> str:
     arm = str(config.getoption("--arm", "sim"))
     if config.getoption("--where", "guests") == "guests":
         return arm
-    kind, _, manager = arm.partition("-")
-    if kind not in {"vm", "process"} or not manager:
-        raise pytest.UsageError(f"--where netns: the managers of --arm {arm} are not real")
-    return f"process-{manager}"
+    try:
+        return arm_in_namespaces(arm)
+    except ValueError as error:
+        raise pytest.UsageError(f"--where netns: {error}") from None
 
 
 def lacks(item: pytest.Item, arm: str) -> str | None:

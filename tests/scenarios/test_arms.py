@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from fakecluster.arms.page import SUITE, cell, scenarios
-from fakecluster.arms.values import ARMS, MISSING, Capability
+from fakecluster.arms.values import ARMS, MISSING, Capability, arm_in_namespaces
 
 _CMAN = MISSING["process-cman"]
 _NETNS = MISSING["process-corosync"]
@@ -141,3 +141,21 @@ def test_skips_are_known(pytestconfig: pytest.Config, arm: str) -> None:
         if cell(each, arm) != "runs"
     }
     assert found == SKIPS[arm]
+
+
+@pytest.mark.parametrize(
+    ("arm", "there"),
+    [
+        ("vm-corosync", "process-corosync"),
+        ("process-corosync", "process-corosync"),
+        ("vm-cman", "process-cman"),
+    ],
+)
+def test_real_managers_run_in_namespaces_too(arm: str, there: str) -> None:
+    assert arm_in_namespaces(arm) == there
+
+
+@pytest.mark.parametrize("arm", ["sim", "process", "vm-other"])
+def test_what_is_not_real_does_not(arm: str) -> None:
+    with pytest.raises(ValueError, match=f"the managers of {arm} do not run in namespaces"):
+        arm_in_namespaces(arm)
