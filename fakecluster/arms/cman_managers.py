@@ -139,9 +139,9 @@ class CmanManagers:
         """See `Managers.fence`."""
         self.lab.fenced(host, by=by)
 
-    def qdisk(self, host: int, *, available: bool) -> None:  # noqa: ARG002 - refused whatever is given
-        """See `Managers.qdisk`."""
-        self._lacks(Capability.QUORUM_DISK)
+    def qdisk(self, host: int, *, available: bool) -> None:
+        """See `Managers.qdisk`; its daemon is played over cman's admin socket."""
+        self.lab.poll_disk(host, available=available)
 
     def expected(self, host: int, votes: int) -> None:
         """See `Managers.expected`."""

@@ -85,7 +85,6 @@ _PROCESS_COROSYNC: Final[Mapping[Capability, str]] = {
     Capability.MANY_NODES: "each node is a real corosync with real-time priority",
 }
 _PROCESS_CMAN: Final[Mapping[Capability, str]] = {
-    Capability.QUORUM_DISK: "the disk's daemon is not among what `--cman-root` holds",
     Capability.IPV6_ONLY: "cman's rings are of one family",
     Capability.RENAMED_CLUSTER: "cman takes no other cluster name while it runs",
     Capability.SEVERAL_ADDRESSES: "cman has at most two rings, of one family",

@@ -18,11 +18,12 @@ from typing import Final
 
 from fakecluster.cman.constants import LeaveFlag
 from fakecluster.cman.records import FenceRecord, NodeRecord, VersionRecord, encode_ints
-from fakecluster.cman.rigs.rawclient import HungUpError, RawClient
+from fakecluster.cman.rigs.rawclient import RawClient
 from fakecluster.cman.topology import NodeConfig, Topology
 from fakecluster.cman.wire import Command
 from fakecluster.corosync.namespaces import Hosts, Namespace
 from fakecluster.historic.cluster_conf import cluster_conf, hosts_file
+from fakecluster.historic.disk import DiskDaemon
 from fakecluster.historic.files import PrivateFiles
 from fakecluster.historic.root import CmanRoot
 from o2cbd.clock import MonotonicClock
@@ -73,6 +74,7 @@ class CmanLab:
         self.version = topology.config_version
         self._running: dict[int, _Running] = {}
         self._stopped: set[int] = set()
+        self._disks: dict[int, DiskDaemon] = {}
         directory.mkdir(parents=True, exist_ok=True)
         self._write()
         with ExitStack() as stack:
@@ -187,6 +189,23 @@ class CmanLab:
         except CmanLabError as error:
             raise CmanLabError(f"{error}{self._log(node_id)}\n{joined.stdout.strip()}") from None
         self._running[node_id] = self._process(node_id)
+        disk = self.topology.qdisk
+        if disk is not None and disk.polled:
+            self.poll_disk(node_id, available=True)
+
+    def poll_disk(self, node_id: int, *, available: bool) -> None:
+        """Have the quorum disk's daemon on a host, started where there is none, poll so.
+
+        Raises:
+            ValueError: the topology has no quorum disk.
+            OSError: with cman's errno.
+        """
+        if self.topology.qdisk is None:
+            raise ValueError("there is no quorum disk in the topology")
+        if node_id not in self._disks:
+            client = RawClient(self.socket_path(node_id, admin=True), timeout_s=PATIENCE_S)
+            self._disks[node_id] = DiskDaemon(client, self.topology.qdisk)
+        self._disks[node_id].found(available=available)
 
     def _serves(self, node_id: int) -> bool:
         return any(record.us for record in self.seen_by(node_id).values())
@@ -195,9 +214,11 @@ class CmanLab:
         """Return the members in a node's eyes, by id; none before its first ring."""
         try:
             with self.client(node_id) as client:
-                return client.members()
-        except (OSError, HungUpError):  # not there yet, or not any more
+                members = client.members()
+        except OSError:  # not there yet, or not any more
             return {}
+        members.pop(0, None)  # the quorum disk
+        return members
 
     def _process(self, node_id: int) -> _Running:
         with self.client(node_id) as client:
@@ -230,6 +251,9 @@ class CmanLab:
     def _forget(self, node_id: int) -> None:
         os.close(self._running.pop(node_id).end)
         self._stopped.discard(node_id)
+        disk = self._disks.pop(node_id, None)
+        if disk is not None:
+            disk.close()
 
     def stop(self, node_id: int) -> None:
         """Let a node's cman stand still; it does so on return."""
@@ -368,9 +392,9 @@ class CmanLab:
 
     def close(self) -> None:
         """End everything: what runs on the hosts ends with them."""
+        self._hosts.close()
         for node_id in list(self._running):
             self._forget(node_id)
-        self._hosts.close()
 
 
 def _name(node: NodeConfig) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ import pytest
 from fakecluster.arms.cman_managers import CmanManagers
 from fakecluster.arms.process_arm import ProcessArm
 from fakecluster.arms.values import ClusterSpec
-from fakecluster.cman.topology import NodeConfig, Topology
+from fakecluster.cman.records import NodeRecord
+from fakecluster.cman.topology import NodeConfig, QuorumDisk, Topology
 from fakecluster.cman.wire import Command
 from fakecluster.historic.lab import CmanLab, CmanLabError
 from fakecluster.historic.root import CmanRoot
@@ -101,6 +103,29 @@ def test_an_administrator_gets_cmans_errno(lab: CmanLab) -> None:
     with pytest.raises(OSError, match="KILLNODE on node 1") as caught:
         lab.admin(1, Command.KILLNODE, (77).to_bytes(4, "little"))
     assert caught.value.errno == errno.EINVAL
+
+
+def test_a_quorum_disk_is_registered_and_polled(root: CmanRoot, place: Path) -> None:
+    topology = replace(THREE, qdisk=QuorumDisk(name="/dev/q", votes=2))
+    with closing(CmanLab(root, topology, place / "lab")) as lab:
+        lab.start(1)
+
+        def listed() -> list[tuple[bytes, int]]:
+            with lab.client(1) as client:
+                reply = client.ask(Command.GETALLMEMBERS)
+            records = [NodeRecord.decode(reply.payload, 440 * each) for each in range(reply.status)]
+            return [(each.name, each.state) for each in records if each.node_id == 0]
+
+        lab.until("the disk is there", lambda: listed() == [(b"/dev/q", 2)])
+        lab.poll_disk(1, available=False)
+        lab.until("the disk is away", lambda: listed() == [(b"/dev/q", 3)])
+        assert lab.seen_by(1).keys() == {1}
+        assert "quorumd" in lab.host(1).run("cat", "/etc/cluster/cluster.conf")
+
+
+def test_without_a_quorum_disk_there_is_nothing_to_poll(lab: CmanLab) -> None:
+    with pytest.raises(ValueError, match="no quorum disk"):
+        lab.poll_disk(1, available=True)
 
 
 Arm = Callable[..., ProcessArm]

@@ -52,7 +52,6 @@ SKIPS: Mapping[str, Mapping[str, str]] = {
     },
     "process-cman": {
         "addresses: address change": _CMAN[Capability.FREE_ADDRESSES],
-        "addresses: quorum disk with id 0 is left out": _CMAN[Capability.QUORUM_DISK],
         "addresses: ipv6 only node is left out": _CMAN[Capability.IPV6_ONLY],
         "addresses: node with the address 0 0 0 0 is left out": _CMAN[Capability.FREE_ADDRESSES],
         "addresses: own node without an address is never in sync": _CMAN[Capability.FREE_ADDRESSES],
@@ -71,10 +70,6 @@ SKIPS: Mapping[str, Mapping[str, str]] = {
         ],
         "pins: pinned entry is not replaced halfway": _CMAN[Capability.FREE_ADDRESSES],
         "pins: our own node is never removed under a region": _CMAN[Capability.FREE_ADDRESSES],
-        "quorum: quorum disk keeps the last host quorate and proves nothing": _CMAN[
-            Capability.QUORUM_DISK
-        ],
-        "quorum: half of the nodes and a fencing": _CMAN[Capability.QUORUM_DISK],
         "scale: 255 nodes joining": _CMAN[Capability.MANY_NODES],
         "scale: sixteen hosts boot together": _CMAN[Capability.MANY_NODES],
         "start: cluster name that changes is never a second cluster": _CMAN[
