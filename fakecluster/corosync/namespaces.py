@@ -180,7 +180,9 @@ class Hosts:
         """Undo every `cut`."""
         while self._cuts:
             speaker, address = self._cuts.pop()
-            self.hosts[speaker].run("ip", "neigh", "del", address, "dev", "eth0")
+            # Where the link was down meanwhile, there is nothing to take back.
+            only = ("to", address, "dev", "eth0", "nud", "permanent")
+            self.hosts[speaker].run("ip", "neigh", "flush", *only)
 
     def close(self) -> None:
         """End them all."""
