@@ -29,8 +29,8 @@ PROGRAMS: Final = ("corosync", "corosync-cfgtool", "corosync-cmapctl", "ip", "un
                    "setpriv", "fusermount3")  # fmt: skip
 """For corosyncs in namespaces."""
 
-TOOLS: Final = ("o2cb",)
-"""Of ocfs2-tools, for what is shared with them."""
+TOOLS: Final = ("o2cb", "pkg-config")
+"""Of ocfs2-tools, for what is shared with them; and how C programs find the stand-in libcman."""
 
 
 class LackingMachineError(pytest.skip.Exception):
@@ -69,6 +69,13 @@ def compiler(missing: Mapping[str, str]) -> None:
     """For the stand-in libcman, so for every served cluster."""
     if "cc" in missing:
         raise LackingMachineError(missing["cc"])
+
+
+@pytest.fixture(scope="session")
+def pkg_config(missing: Mapping[str, str], compiler: None) -> None:
+    """For C programs of libcman.h."""
+    if "pkg-config" in missing:
+        raise LackingMachineError(missing["pkg-config"])
 
 
 @pytest.fixture(scope="session")
