@@ -50,20 +50,16 @@ class Capability(enum.Enum):
     MANY_NODES = "more than five nodes"
 
 
-ARMS: Final = ("sim", "process", "vm-corosync")
+ARMS: Final = ("sim", "process", "vm-corosync", "vm-cman")
 """Every arm that there is, by its word for `--arm`."""
 
 _NO_REAL_ONE: Final = "real kernels and managers are not made to fail by hand"
-_VM_COROSYNC: Final[Mapping[Capability, str]] = {
+_VM: Final[Mapping[Capability, str]] = {
     Capability.ANY_ID: "guests have the numbers of their nodes, up to 254",
-    Capability.QUORUM_DISK: "corosync 3 has no quorum disk",
     Capability.IPV6_ONLY: "the rings of the guests are IPv4",
     Capability.RENAMED_CLUSTER: "corosync takes no other cluster name while it runs",
-    Capability.LEAVING_FOR_GOOD: "corosync knows no `remove`",
-    Capability.FENCING_NOTICE: "corosync is not told of fencing",
     Capability.SEVERAL_ADDRESSES: "the guests have one ring, and one `o2cb_address` a node",
     Capability.DUPLICATE_ID: "corosync refuses such a file",
-    Capability.SILENCE_ABOUT_ABSENTEES: "corosync's node list has every address",
     Capability.FAILING_READS: _NO_REAL_ONE,
     Capability.NOTICE_FAULTS: _NO_REAL_ONE,
     Capability.CALL_FAULTS: _NO_REAL_ONE,
@@ -72,11 +68,26 @@ _VM_COROSYNC: Final[Mapping[Capability, str]] = {
     Capability.CALL_ORDER: "inotify shows neither failed calls nor all in their order",
     Capability.MANY_NODES: "five emulated guests are what two processors carry",
 }
+"""On guests, whatever manages them."""
+
+VM_COROSYNC: Final[Mapping[Capability, str]] = {
+    **_VM,
+    Capability.QUORUM_DISK: "corosync 3 has no quorum disk",
+    Capability.LEAVING_FOR_GOOD: "corosync knows no `remove`",
+    Capability.FENCING_NOTICE: "corosync is not told of fencing",
+    Capability.SILENCE_ABOUT_ABSENTEES: "corosync's node list has every address",
+}
+
+VM_CMAN: Final[Mapping[Capability, str]] = {
+    **_VM,
+    Capability.QUORUM_DISK: "corosync 3 beneath has no quorum disk",
+}
 
 MISSING: Final[Mapping[str, Mapping[Capability, str]]] = {
     "sim": {},
     "process": {},
-    "vm-corosync": _VM_COROSYNC,
+    "vm-corosync": VM_COROSYNC,
+    "vm-cman": VM_CMAN,
 }
 """By arm: what it cannot do, with the reason."""
 

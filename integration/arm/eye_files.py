@@ -12,6 +12,8 @@ _ROOT = Path(__file__).parents[2]
 _NAMES = (
     "integration/arm/__init__",
     "integration/arm/guest_changes",
+    "integration/arm/guest_cman",
+    "integration/arm/guest_cman_question",
     "integration/arm/guest_cmap",
     "integration/arm/guest_corosync",
     "integration/arm/guest_eye",

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final
 
 from integration.arm.guest_cmap import CorosyncMap, UnreadableError
-from integration.arm.guest_units import unit_pids
+from integration.arm.guest_units import Process, process_state
 
-_GONE: Final = frozenset("XZ")
 _WANTED: Final = ("nodelist.", "runtime.members.", "runtime.votequorum.", "totem.cluster_name")
 """The keys that `parsed` reads; each key is a question to corosync."""
 
@@ -25,12 +23,12 @@ def manager_view(pid: int | None) -> dict[str, Any]:
     Args:
         pid: its process; None: there is none.
     """
-    state = "X" if pid is None else _state(pid)
-    if state in _GONE:
-        return {"running": False, "stopped": False, "view": None}
-    if state == "T":
-        return {"running": True, "stopped": True, "view": None}
-    return {"running": True, "stopped": False, "view": _view(pid)}
+    state = process_state(pid)
+    return {
+        "running": state is not Process.GONE,
+        "stopped": state is Process.STOPPED,
+        "view": _view(pid) if state is Process.RUNS else None,
+    }
 
 
 def _view(pid: int | None) -> dict[str, Any] | None:
@@ -84,16 +82,3 @@ def parsed(keys: Mapping[str, str]) -> dict[str, Any]:
         "two_node": keys.get("runtime.votequorum.two_node", "0") == "1",
         "listed": sorted(listed, key=lambda each: each["id"]),
     }
-
-
-def unit_pid() -> int | None:
-    """The process of corosync's unit."""
-    return next(iter(unit_pids("corosync.service")), None)
-
-
-def _state(pid: int) -> str:
-    """The letter for a process's state, as in /proc/PID/stat: T is stopped, X is not there."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):  # it ended meanwhile
-        return "X"

@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 
 from integration.arm import guest_load, suite
-from integration.arm.daemons import drop_in
 from integration.arm.eye_files import eye_files
 from integration.arm.guest_changes import Watch
 from integration.arm.guest_corosync import parsed
@@ -30,6 +29,7 @@ from integration.arm.guest_tables import (
 )
 from integration.arm.guest_units import unit_pids
 from integration.arm.settings_text import with_sections
+from integration.arm.units import drop_in
 
 ROOT = Path(__file__).parents[2]
 LOOKS = 2000

@@ -94,6 +94,7 @@ def compile_library(
         compiler,
         *FLAGS,
         *extra_flags,
+        f"-ffile-prefix-map={directory}=.",
         *_LINK_FLAGS,
         f"-Wl,--version-script={EXPORTS}",
         "-o",
