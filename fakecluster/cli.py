@@ -13,6 +13,7 @@ from o2cbd.start import open_standard_descriptors
 
 _COMMANDS = {
     "serve": ("fakecluster.serve.cli", "serve_command"),
+    "gate": ("fakecluster.gate.cli", "gate_command"),
     "ctl": ("fakecluster.serve.ctl", "ctl_command"),
     "demo": ("fakecluster.demo.cli", "demo_command"),
     "run": ("fakecluster.explore.command", "run_command"),

@@ -12,7 +12,7 @@ from fakecluster.cman.constants import LeaveReason, Reason
 from fakecluster.cman.process import Birth, Process
 from fakecluster.cman.ring_follower import RingFollower
 from fakecluster.cman.shutdown import ShutdownDesk
-from fakecluster.cman.surroundings import Surroundings
+from fakecluster.cman.surroundings import Consent, Surroundings
 
 
 class Daemon(Process):
@@ -80,10 +80,21 @@ class Daemon(Process):
 
     # -- leaving
 
-    def leave(self, *, removed: bool, done: Callable[[], None] | None = None) -> None:
-        """Leave cleanly; `done` is called when our own message is back, just before the end.
+    def leave(
+        self,
+        *,
+        removed: bool,
+        consent: Consent = Consent.UNASKED,
+        done: Callable[[], None] | None = None,
+        refused: Callable[[int], None] | None = None,
+    ) -> None:
+        """Leave cleanly.
 
-        While somebody in the ring is silent no message comes round: the next ring is waited for.
+        Args:
+            removed: the others are to expect a vote less.
+            consent: what is asked of whoever else may refuse.
+            done: called when the leave is certain, just before the end.
+            refused: called instead with the errno where somebody refused.
         """
         if self.leaving:
             return
@@ -96,19 +107,12 @@ class Daemon(Process):
                 done()
             self._end(clean=True, goodbye=True)
 
-        def say_goodbye() -> None:
-            if self.world.awaits_ring(self.node_id):
-                self.after(self.timings.timer_slack_us, say_goodbye, "waits for a ring")
-                return
-            self.world.send(
-                self.node_id,
-                lambda other: other.hear_goodbye(self.node_id, reason),
-                after_us=self.timings.hop_us,
-                itself=True,
-            )
-            self.after(self.timings.leave_us, finish, "ends")
+        def stay(code: int) -> None:
+            self.leaving = False
+            if refused is not None:
+                refused(code)
 
-        say_goodbye()
+        self.world.depart(self.node_id, reason, consent, finish=finish, refused=stay)
 
     def hear_goodbye(self, node_id: int, reason: LeaveReason) -> None:
         """Count a node no longer; the notice comes with the ring's change."""
@@ -131,8 +135,9 @@ class Daemon(Process):
 
     def crash(self, why: str) -> None:
         """Die of a fault of our own."""
-        self.trace("crashed", why)
-        self._end(clean=False, goodbye=False)
+        self.trace("crashed" if self.world.crashes else "would crash", why)
+        if self.world.crashes:
+            self._end(clean=False, goodbye=False)
 
     def die(self) -> None:
         """End at once: kill -9 or power off."""

@@ -10,12 +10,15 @@ from dataclasses import dataclass, field
 
 from fakecluster.clock import Timeline
 from fakecluster.cman.configuration import Configuration
+from fakecluster.cman.constants import LeaveReason
 from fakecluster.cman.daemon import Daemon
 from fakecluster.cman.messages import Post
 from fakecluster.cman.network import Network
 from fakecluster.cman.notices import NoticeFaults
 from fakecluster.cman.outside import OperationError, Sockets, Trace, Watcher
 from fakecluster.cman.process import Birth
+from fakecluster.cman.quorum import Judgement, Tally, judge
+from fakecluster.cman.surroundings import Consent
 from fakecluster.cman.timings import Profile, Timings
 from fakecluster.cman.topology import NodeConfig, Topology, TopologyError, merged, nodes_problems
 from fakecluster.cman.totem import Totem, Transition
@@ -49,6 +52,9 @@ class Host:
 
 class Ground:
     """The `Surroundings` of every daemon."""
+
+    others_may_refuse = False
+    crashes = True
 
     def __init__(
         self,
@@ -131,10 +137,39 @@ class Ground:
         if receiver is not None:
             self._post.send(sender_id, [receiver], act, after_us=after_us)
 
-    def awaits_ring(self, node_id: int) -> bool:
-        """Tell whether somebody in the node's ring is silent, so that another ring must come."""
+    def judge(self, tally: Tally, *, current: int, two_node: bool, may_decrease: bool) -> Judgement:
+        """Judge as every cman does by itself."""
+        return judge(tally, current=current, two_node=two_node, may_decrease=may_decrease)
+
+    def depart(
+        self,
+        node_id: int,
+        reason: LeaveReason,
+        consent: Consent,
+        *,
+        finish: Callable[[], None],
+        refused: Callable[[int], None],
+    ) -> None:
+        """Leave when our own message is back; nobody else can refuse.
+
+        While somebody in the ring is silent no message comes round: the next ring is waited for.
+        """
+        daemon = self._running(node_id)
         ring = self._totem.ring_of(node_id)
-        return ring is not None and ring.silence
+        if ring is not None and ring.silence:
+            daemon.after(
+                self.timings.timer_slack_us,
+                lambda: self.depart(node_id, reason, consent, finish=finish, refused=refused),
+                "waits for a ring",
+            )
+            return
+        self.send(
+            node_id,
+            lambda other: other.hear_goodbye(node_id, reason),
+            after_us=self.timings.hop_us,
+            itself=True,
+        )
+        daemon.after(self.timings.leave_us, finish, "ends")
 
     def first_transition(self, node_id: int) -> None:
         """The daemon there is a member: its sockets appear, its quorum disk is polled."""

@@ -120,13 +120,13 @@ class Process:
 
     def count_votes(self, *, may_decrease: bool = False) -> None:
         """Count the votes anew. `may_decrease`: the quorum may go down, an operator wants it."""
-        self.quorum = quorum_for(
+        judged = self.world.judge(
             self._tally(self.nodes.highest_expected),
             current=self.quorum,
             two_node=self.config.two_node,
             may_decrease=may_decrease,
         )
-        self.quorate = self.total_votes >= self.quorum
+        self.quorum, self.quorate = judged.quorum, judged.quorate
 
     def can_reach(self, expected_votes: int, *, lost: int = 0) -> bool:
         """Tell whether today's members were quorate with that expectation and fewer votes."""

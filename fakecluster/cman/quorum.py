@@ -16,6 +16,23 @@ class Tally:
     members: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What a count of the votes came to."""
+
+    quorum: int
+    """The votes needed."""
+    quorate: bool
+
+
+def judge(
+    tally: Tally, *, current: int = 0, two_node: bool = False, may_decrease: bool = False
+) -> Judgement:
+    """Judge a tally as cman does; the arguments are those of `quorum_for`."""
+    needed = quorum_for(tally, current=current, two_node=two_node, may_decrease=may_decrease)
+    return Judgement(quorum=needed, quorate=tally.total_votes >= needed)
+
+
 def quorum_for(
     tally: Tally, *, current: int = 0, two_node: bool = False, may_decrease: bool = False
 ) -> int:

@@ -14,11 +14,12 @@ import socket
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from fakecluster.cman import encode
 from fakecluster.cman.answers import Delivery
-from fakecluster.cman.client import Client, Kind
-from fakecluster.cman.engine import Engine, Sockets, Watcher
+from fakecluster.cman.client import Client, Closed, Deliver, Kind
+from fakecluster.cman.outside import Sockets, Watcher
 from fakecluster.cman.requests import answer
 from fakecluster.cman.wire import BadHeader, Message, Reply, Request, RequestReader
 from fakecluster.listener import Listener, check_path, remove_socket
@@ -30,6 +31,14 @@ MAX_QUEUED = 128
 
 SOCKET_NAMES: Mapping[Kind, str] = {Kind.CLIENT: "cman_client", Kind.ADMIN: "cman_admin"}
 SOCKET_MODES: Mapping[Kind, int] = {Kind.CLIENT: 0o660, Kind.ADMIN: 0o600}
+
+
+class Served(Protocol):
+    """What stands behind the sockets: the engine, or the gate's world."""
+
+    def connect(self, node_id: int, kind: Kind, *, deliver: Deliver, closed: Closed) -> Client:
+        """Connect to a node's daemon; OSError: it takes nobody."""
+        ...
 
 
 class WireServer(Watcher):
@@ -52,18 +61,18 @@ class WireServer(Watcher):
             for name in SOCKET_NAMES.values():
                 check_path(directory / name)
         self._poller = poller
-        self._engine: Engine | None = None
+        self._engine: Served | None = None
         self._desks = {
             node_id: _Desk(node_id, directory, poller, self)
             for node_id, directory in directories.items()
         }
 
-    def attach(self, engine: Engine) -> None:
+    def attach(self, engine: Served) -> None:
         """Serve this engine from now on."""
         self._engine = engine
 
     @property
-    def engine(self) -> Engine:
+    def engine(self) -> Served:
         """The engine that is served."""
         if self._engine is None:
             raise RuntimeError("no engine is attached")

@@ -13,14 +13,22 @@ from fakecluster.cman.client_end import ClientEnd
 from fakecluster.cman.constants import Reason, ShutdownFlag
 from fakecluster.cman.errors import CmanError
 from fakecluster.cman.process import Process
+from fakecluster.cman.surroundings import Consent
 
 Reply = Callable[[int], None]
 
 
 class Leave(Protocol):
-    """Lets the node leave; `done` is called just before its end."""
+    """Lets the node leave; see `Daemon.leave`."""
 
-    def __call__(self, *, removed: bool, done: Callable[[], None]) -> None:
+    def __call__(
+        self,
+        *,
+        removed: bool,
+        consent: Consent,
+        done: Callable[[], None],
+        refused: Callable[[int], None],
+    ) -> None:
         """Leave; `removed`: the others are to expect a vote less."""
         ...
 
@@ -32,6 +40,8 @@ class _Question:
     ballot: Ballot
     requester: ClientEnd
     reply: Reply
+    requester_leaves: bool = False
+    """The leaving is its business: it wants the answer and no more."""
     requester_gone: bool = False
 
 
@@ -49,8 +59,23 @@ class ShutdownDesk:
         """Whether a question is out."""
         return self._question is not None
 
-    def ask(self, flags: int, requester: ClientEnd, reply: Reply) -> None:
+    def ask(
+        self,
+        flags: int,
+        requester: ClientEnd,
+        reply: Reply,
+        *,
+        timeout_us: int | None = None,
+        requester_leaves: bool = False,
+    ) -> None:
         """Ask everybody who listens for notices.
+
+        Args:
+            flags: a mask of `ShutdownFlag`.
+            requester: who asks.
+            reply: called with 0 or -errno.
+            timeout_us: what is not answered by then counts as no; None: the daemon's time-out.
+            requester_leaves: the requester wants the answer; after a yes it is he who leaves.
 
         Raises:
             CmanError: EALREADY.
@@ -59,17 +84,24 @@ class ShutdownDesk:
         if self._question is not None or process.leaving:
             raise CmanError(errno.EALREADY)
         expected = sum(client.notified for client in process.clients)
-        question = _Question(Ballot(flags, expected), requester, reply)
+        question = _Question(Ballot(flags, expected), requester, reply, requester_leaves)
         if expected == 0:
-            reply(0)
+            if not (process.world.others_may_refuse or requester_leaves):
+                reply(0)
             self._leave(question)
             return
         self._question = question
         process.trace("shutdown asked", f"flags {flags}, {expected} to answer")
-        process.after(
-            process.timings.shutdown_timeout_us, lambda: self._time_out(question), "shutdown timer"
-        )
+        if timeout_us is None:
+            timeout_us = process.timings.shutdown_timeout_us
+        process.after(timeout_us, lambda: self._time_out(question), "shutdown timer")
         process.notify(Notice(reason=Reason.TRY_SHUTDOWN, arg=flags))
+
+    def withdraw(self, requester: ClientEnd) -> None:
+        """Drop the question of a requester who takes it back; nobody is told."""
+        if self._question is not None and self._question.requester is requester:
+            self._question = None
+            self._forget_answers()
 
     def answer(self, client: ClientEnd, *, yes: bool) -> None:
         """Count an answer; it may come from anybody, and twice."""
@@ -136,12 +168,20 @@ class ShutdownDesk:
                 self._crash("replied to a requester that is gone")
 
     def _leave(self, question: _Question) -> None:
-        def done() -> None:
+        def reply(status: int) -> None:
             if not question.requester_gone:
-                question.reply(0)
+                question.reply(status)
 
-        removed = bool(question.ballot.flags & ShutdownFlag.REMOVED)
-        self._leave_cluster(removed=removed, done=done)
+        if question.requester_leaves:
+            reply(0)
+            return
+        forced = question.ballot.flags & ShutdownFlag.ANYWAY
+        self._leave_cluster(
+            removed=bool(question.ballot.flags & ShutdownFlag.REMOVED),
+            consent=Consent.OVERRULED if forced else Consent.NEEDED,
+            done=lambda: reply(0),
+            refused=lambda code: reply(-code),
+        )
 
     def _forget_answers(self) -> None:
         for client in self._process.clients:

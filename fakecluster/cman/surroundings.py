@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import random
 from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
@@ -11,11 +12,12 @@ from fakecluster.cman.answers import FenceInfo, PortData
 from fakecluster.cman.configuration import Configuration
 from fakecluster.cman.constants import LeaveReason
 from fakecluster.cman.nodelist import Announcement
+from fakecluster.cman.quorum import Judgement, Tally
 from fakecluster.cman.timings import Profile, Timings
 
 
 class Neighbour(Protocol):
-    """A daemon as the messages of the others reach it."""
+    """A daemon as the others know it."""
 
     @property
     def announcement(self) -> Announcement:
@@ -26,6 +28,10 @@ class Neighbour(Protocol):
     def ports(self) -> Mapping[int, object]:
         """The ports that its clients have."""
         ...
+
+
+class Hearer(Protocol):
+    """A daemon as the messages of the others reach it."""
 
     def port_changed(self, node_id: int, *, opened: bool) -> None:
         """Tell that a port was bound or freed on another node."""
@@ -56,12 +62,22 @@ class Neighbour(Protocol):
         ...
 
 
-Act = Callable[[Neighbour], None]
+Act = Callable[[Hearer], None]
 """What a message does where it arrives."""
 
 
+class Consent(enum.Enum):
+    """What a leave asks of those who may refuse it, besides the daemon's own clients."""
+
+    NEEDED = "needed"
+    """They are asked, and heeded."""
+    OVERRULED = "overruled"
+    """They are asked, and not heeded."""
+    UNASKED = "unasked"
+
+
 class Surroundings(Protocol):
-    """Time, files, messages and the others; the engine is it."""
+    """Time, files, messages and the others; the engine is it, and so is the gate's world."""
 
     timeline: Timeline
     timings: Timings
@@ -69,6 +85,10 @@ class Surroundings(Protocol):
     rng: random.Random | None
     cluster: str
     number: int
+    others_may_refuse: bool
+    """A leave to which all clients agreed may still be refused."""
+    crashes: bool
+    """The daemon dies where the original was seen to crash."""
 
     def wall_us(self) -> int:
         """Return the wall clock, in microseconds since 1970."""
@@ -94,8 +114,28 @@ class Surroundings(Protocol):
         """Log that a message is under way."""
         ...
 
-    def awaits_ring(self, node_id: int) -> bool:
-        """Tell whether somebody in the node's ring is silent, so that another ring must come."""
+    def judge(self, tally: Tally, *, current: int, two_node: bool, may_decrease: bool) -> Judgement:
+        """Judge whether a daemon's tally is quorate; see `quorum.quorum_for`."""
+        ...
+
+    def depart(
+        self,
+        node_id: int,
+        reason: LeaveReason,
+        consent: Consent,
+        *,
+        finish: Callable[[], None],
+        refused: Callable[[int], None],
+    ) -> None:
+        """Take the node out of the cluster.
+
+        Args:
+            node_id: the node.
+            reason: what the others are told.
+            consent: what is asked of whoever else may refuse.
+            finish: called when the leave is certain, just before the daemon's end.
+            refused: called instead with the errno where somebody refused.
+        """
         ...
 
     def first_transition(self, node_id: int) -> None:

@@ -69,6 +69,10 @@ class CorosyncLab:
         """Return the host on which a node is."""
         return self._hosts.hosts[self._ids.index(node_id)]
 
+    def runs(self, node_id: int) -> bool:
+        """Whether a node's corosync was started, and was not ended by us."""
+        return node_id in self._running
+
     def process(self, node_id: int) -> subprocess.Popen[bytes]:
         """Return the corosync that runs on a node."""
         return self._running[node_id].process

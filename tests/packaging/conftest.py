@@ -72,3 +72,9 @@ def daemon_unit() -> Unit:
 def wait_unit() -> Unit:
     """`o2cbd-wait-sync.service`."""
     return parse((UNITS / "o2cbd-wait-sync.service").read_text("utf-8"))
+
+
+@pytest.fixture(scope="session")
+def gate_unit() -> Unit:
+    """`cman-gate.service`."""
+    return parse((UNITS / "cman-gate.service").read_text("utf-8"))

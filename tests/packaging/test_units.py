@@ -8,6 +8,8 @@ from typing import Any
 import click
 import pytest
 
+from fakecluster.gate.cli import EX_CANTCREAT, EX_NOPERM, EX_UNAVAILABLE, gate_command
+from fakecluster.gate.service import STOP_US
 from o2cbd.cli import LazyGroup
 from o2cbd.commands.common import EXIT_BAD_SETTINGS
 from o2cbd.service.notify import Notifier
@@ -136,7 +138,7 @@ def test_the_tables_can_be_written_where_all_else_can_be_read(daemon_unit: Any) 
     assert daemon_unit.values("ReadWritePaths") == ["-/sys/kernel/config"]
 
 
-@pytest.mark.parametrize("which", ["daemon_unit", "wait_unit"])
+@pytest.mark.parametrize("which", ["daemon_unit", "wait_unit", "gate_unit"])
 def test_each_hardening_line_has_its_own_reason(which: str, request: pytest.FixtureRequest) -> None:
     unit = request.getfixturevalue(which)
     found = [line for line in unit.lines if line.key.startswith(HARDENING)]
@@ -179,3 +181,45 @@ def test_the_commands_are_in_the_package_and_take_these_words(
     found = LazyGroup().get_command(click.Context(LazyGroup()), command)
     assert found is not None
     found.make_context(command, words)
+
+
+# -- the gate
+
+
+def test_the_gate_is_bound_to_nothing_and_comes_between_corosync_and_the_daemon(
+    gate_unit: Any,
+) -> None:
+    """Bound to corosync it would end before its clients could be asked."""
+    assert [key for key in BONDS if key in gate_unit.keys] == ["Wants"]
+    assert gate_unit.values("Wants") == gate_unit.values("After") == ["corosync.service"]
+    assert gate_unit.values("Before") == ["o2cbd.service"]
+
+
+def test_the_gate_says_when_its_sockets_are_there(gate_unit: Any) -> None:
+    assert gate_unit.one("Type") == "notify"
+    assert gate_unit.one("TimeoutStartSec") == "infinity"
+    assert 30 <= seconds(gate_unit.one("JobRunningTimeoutSec")) <= 120
+
+
+def test_the_gate_is_started_again_but_for_what_does_not_mend_itself(gate_unit: Any) -> None:
+    lasting = {str(code) for code in (EX_UNAVAILABLE, EX_CANTCREAT, EX_NOPERM)}
+    assert gate_unit.one("Restart") == "on-failure"
+    assert set(gate_unit.values("RestartPreventExitStatus")) == lasting
+    assert gate_unit.one("StartLimitIntervalSec") == "0"
+
+
+def test_systemd_waits_longer_for_the_gates_end_than_the_gate_for_corosync(
+    gate_unit: Any,
+) -> None:
+    assert seconds(gate_unit.one("TimeoutStopSec")) * 1e6 > 2 * STOP_US
+
+
+def test_the_gates_sockets_are_where_libcman_looks(gate_unit: Any) -> None:
+    program, command, *words = shlex.split(gate_unit.one("ExecStart"))
+    assert (program, command, words) == ("/usr/bin/fakecluster", "gate", ["--socket-dir", "/run"])
+    gate_command.make_context(command, list(words))
+    assert gate_unit.values("ReadWritePaths") == words[1:]
+
+
+def test_the_gate_sees_corosyncs_sockets_and_may_run_what_cffi_writes(gate_unit: Any) -> None:
+    assert not gate_unit.keys & {"PrivateNetwork", "MemoryDenyWriteExecute", "PrivateUsers"}

@@ -8,7 +8,7 @@ import pytest
 
 from fakecluster.clock import VirtualClock
 from fakecluster.poller import READ, Poller
-from fakecluster.serve.loop import STOP_SIGNALS, Pump, stop_requests
+from fakecluster.pump import STOP_SIGNALS, Pump, stop_requests
 
 
 def test_a_pump_runs_what_is_due_before_what_is_ready() -> None:

@@ -1,0 +1,53 @@
+"""`fakecluster gate`."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import click
+
+from fakecluster.gate.libraries import load
+from fakecluster.gate.service import TakenError, leave_now, serve
+from fakecluster.listener import PathTooLongError
+from o2cbd.errors import said
+
+EX_USAGE = 64
+EX_UNAVAILABLE = 69
+EX_CANTCREAT = 73
+EX_NOPERM = 77
+
+
+@click.command("gate")
+@click.option(
+    "--socket-dir",
+    "directory",
+    default="/run",
+    show_default=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Where cman_client and cman_admin go; libcman looks in /var/run.",
+)
+def gate_command(directory: Path) -> int:
+    """Serve cman's sockets from this host's corosync 3, until SIGTERM.
+
+    Corosync may come and go: while it is away there are no sockets.
+    """
+    try:
+        if not serve(load(), directory, os.environ):
+            leave_now(0)
+    except PathTooLongError as error:
+        return _fail(f"{error.filename}: {error.strerror}", EX_USAGE)
+    except TakenError as error:
+        return _fail(said(error), EX_CANTCREAT)
+    except PermissionError as error:
+        return _fail(f"{said(error)}: run as root", EX_NOPERM)
+    except OSError as error:
+        library = error.errno in {errno.ELIBACC, errno.ENOTSUP}
+        return _fail(said(error), EX_UNAVAILABLE if library else EX_CANTCREAT)
+    return 0
+
+
+def _fail(text: str, code: int) -> int:
+    click.echo(f"fakecluster gate: {text}", err=True)
+    return code

@@ -1,0 +1,213 @@
+"""The real libraries of corosync 3 behind the gate's table."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from fakecluster.gate._abi import ffi
+from fakecluster.gate.table import OnChange, OnMessage, VoteInfo
+from o2cbd.membership import libcorosync
+from o2cbd.membership.libcorosync_table import CS_OK, CorosyncError, CorosyncTable
+
+LIBVOTEQUORUM: Final = "libvotequorum.so.8"
+LIBCPG: Final = "libcpg.so.4"
+
+_AGREED: Final = 2
+"""The guarantee of a message: everybody gets all in one order."""
+
+_VOTES: Final = ("initialize", "finalize", "getinfo", "setexpected", "setvotes")
+_GROUP: Final = ("initialize", "finalize", "fd_get", "dispatch", "join", "mcast_joined")
+_ADMIN: Final = ("initialize", "finalize", "try_shutdown", "kill_node", "reload_config")
+
+
+def load() -> Libraries:
+    """Load all libraries.
+
+    Raises:
+        OSError: ELIBACC, with the library and the dynamic linker's words, when one cannot be
+            loaded or lacks a function.
+    """
+    return Libraries(
+        libcorosync.load(),
+        _load(LIBVOTEQUORUM, "votequorum_", _VOTES),
+        _load(LIBCPG, "cpg_", _GROUP),
+        _load(libcorosync.LIBCFG, "corosync_cfg_", _ADMIN),
+    )
+
+
+def _load(name: str, prefix: str, functions: Iterable[str]) -> Any:
+    try:
+        library = ffi.dlopen(name)
+    except OSError as error:
+        detail = f"cannot load {name}, a library of corosync 3 (install it): {error}"
+        raise OSError(errno.ELIBACC, detail, name) from error
+    for function in functions:
+        try:
+            getattr(library, prefix + function)
+        except (AttributeError, ffi.error):
+            detail = f"{name} is not corosync 3's: it has no {prefix}{function}"
+            raise OSError(errno.ELIBACC, detail, name) from None
+    return library
+
+
+class Libraries:
+    """Loaded libraries, as a `GateTable`."""
+
+    def __init__(
+        self, membership: CorosyncTable, libvotequorum: Any, libcpg: Any, libcfg: Any
+    ) -> None:
+        self.membership = membership
+        self._libvotequorum = libvotequorum
+        self._libcpg = libcpg
+        self._libcfg = libcfg
+
+    def votes_initialize(self) -> _Votes:
+        """See `GateTable`."""
+        return _Votes(self._libvotequorum)
+
+    def group_join(self, name: str, on_message: OnMessage, on_change: OnChange) -> _Group:
+        """See `GateTable`."""
+        group = _Group(self._libcpg, on_message, on_change)
+        try:
+            group.join(name)
+        except CorosyncError:
+            group.finalize()
+            raise
+        return group
+
+    def admin_initialize(self) -> _Admin:
+        """See `GateTable`."""
+        return _Admin(self._libcfg)
+
+
+class _Handle:
+    """A connection through one library; what the methods do stands in the protocols."""
+
+    def __init__(self, library: Any, prefix: str, callbacks: Any) -> None:
+        self._library = library
+        self._prefix = prefix
+        handle = ffi.new("uint64_t *")
+        _check(getattr(library, f"{prefix}initialize")(handle, callbacks), f"{prefix}initialize")
+        self._handle = handle[0]
+
+    def _call(self, name: str, *args: Any) -> None:
+        full = self._prefix + name
+        _check(getattr(self._library, full)(self._handle, *args), full)
+
+    def finalize(self) -> None:
+        """Declared in the table."""
+        self._call("finalize")
+
+
+class _Votes(_Handle):
+    def __init__(self, library: Any) -> None:
+        super().__init__(library, "votequorum_", ffi.NULL)
+
+    def info(self, node_id: int) -> VoteInfo:
+        """Declared in the table."""
+        found: Any = ffi.new("struct votequorum_info *")
+        self._call("getinfo", node_id, found)
+        return VoteInfo(
+            votes=found.node_votes,
+            expected_votes=found.node_expected_votes,
+            highest_expected=found.highest_expected,
+            total_votes=found.total_votes,
+            quorum=found.quorum,
+        )
+
+    def set_expected(self, votes: int) -> None:
+        """Declared in the table."""
+        self._call("setexpected", votes)
+
+    def set_votes(self, node_id: int, votes: int) -> None:
+        """Declared in the table."""
+        self._call("setvotes", node_id, votes)
+
+
+class _Admin(_Handle):
+    def __init__(self, library: Any) -> None:
+        super().__init__(library, "corosync_cfg_", ffi.NULL)
+
+    def try_shutdown(self, flags: int) -> None:
+        """Declared in the table."""
+        self._call("try_shutdown", flags)
+
+    def kill_node(self, node_id: int, reason: str) -> None:
+        """Declared in the table."""
+        self._call("kill_node", node_id, reason.encode())
+
+    def reload_config(self) -> None:
+        """Declared in the table."""
+        self._call("reload_config")
+
+
+class _Group(_Handle):
+    def __init__(self, library: Any, on_message: OnMessage, on_change: OnChange) -> None:
+        self._escaped: list[BaseException] = []
+
+        def deliver(
+            _handle: int, _group: Any, node_id: int, _pid: int, data: Any, size: int
+        ) -> None:
+            on_message(node_id, bytes(ffi.buffer(data, size)))
+
+        def change(
+            _handle: int, _group: Any, _all: Any, _count: int,
+            left: Any, left_count: int, joined: Any, joined_count: int,
+        ) -> None:  # fmt: skip
+            on_change(_ids(left, left_count), _ids(joined, joined_count))
+
+        kept: Any = ffi.new("cpg_callbacks_t *")
+        self._kept = kept
+        self._deliver = self._callback("cpg_deliver_fn_t", deliver)
+        self._change = self._callback("cpg_confchg_fn_t", change)
+        kept.cpg_deliver_fn = self._deliver
+        kept.cpg_confchg_fn = self._change
+        super().__init__(library, "cpg_", kept)
+
+    def _callback(self, kind: str, function: Callable[..., None]) -> Any:
+        def keep(_type: Any, error: BaseException, _traceback: Any) -> None:
+            self._escaped.append(error)
+
+        return ffi.callback(kind, function, onerror=keep)
+
+    def join(self, name: str) -> None:
+        """Become one of the group."""
+        group: Any = ffi.new("struct cpg_name *")
+        group.length = len(name)
+        group.value = name.encode()
+        self._call("join", group)
+
+    def fd_get(self) -> int:
+        """Declared in the table."""
+        fd = ffi.new("int *")
+        self._call("fd_get", fd)
+        return int(fd[0])
+
+    def dispatch(self, flags: int) -> None:
+        """What a callback raises is raised here, since it must not vanish inside C."""
+        try:
+            self._call("dispatch", flags)
+        finally:
+            if self._escaped:
+                first = self._escaped[0]
+                self._escaped.clear()
+                raise first
+
+    def send(self, message: bytes) -> None:
+        """Declared in the table."""
+        data = ffi.new("char[]", message)
+        vector: Any = ffi.new("struct iovec *")
+        vector.iov_base = data
+        vector.iov_len = len(message)
+        self._call("mcast_joined", _AGREED, vector, 1)
+
+
+def _check(result: int, name: str) -> None:
+    if result != CS_OK:
+        raise CorosyncError(result, name)
+
+
+def _ids(addresses: Any, count: int) -> tuple[int, ...]:
+    return tuple(addresses[place].nodeid for place in range(count))

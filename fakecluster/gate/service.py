@@ -1,0 +1,224 @@
+"""The process of the gate: its two sockets, its loop, what systemd is told, its end."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import socket
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+import click
+
+from fakecluster.cman.outside import Sockets
+from fakecluster.cman.server import SOCKET_NAMES, WireServer
+from fakecluster.gate.table import GateTable
+from fakecluster.gate.world import HERE, GateWorld, Phase
+from fakecluster.listener import remove_socket
+from fakecluster.poller import READ, Poller
+from fakecluster.pump import Pump, stop_requests
+from o2cbd.calls import CallBoard
+from o2cbd.clock import MonotonicClock, pause
+from o2cbd.service.notify import Notifier
+from o2cbd.service.wakeup import Wakeup
+
+STACK_BYTES: Final = 8 * 1024 * 1024
+"""Each dispatch of corosync's libraries puts 1 MiB on the stack."""
+
+STOP_US: Final = 3_000_000
+"""The loop has so long to end; then it is inside a call that corosync does not answer."""
+
+
+class TakenError(OSError):
+    """A living cman, or another gate, has the sockets."""
+
+
+def claim(directory: Path) -> None:
+    """Make sure that nobody serves in a directory; stale sockets may be there.
+
+    Raises:
+        TakenError: somebody does.
+        OSError: that cannot be found out.
+    """
+    for name in SOCKET_NAMES.values():
+        path = directory / name
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            probe.settimeout(0)
+            try:
+                probe.connect(os.fspath(path))
+            except (FileNotFoundError, ConnectionRefusedError):
+                continue
+            except BlockingIOError:
+                pass  # its backlog is full: it lives, and is stopped
+        raise TakenError(
+            errno.EADDRINUSE,
+            "a cman or another gate serves here: end it first, or choose another --socket-dir",
+            os.fspath(path),
+        )
+
+
+class Gate:
+    """Everything but the signals, in a thread of its own.
+
+    Corosync's libraries wait without end for a corosync that is stopped; whoever ends the gate then
+    must not wait for it.
+    """
+
+    def __init__(self, table: GateTable, directory: Path, environ: Mapping[str, str]) -> None:
+        """Check the paths; nothing is bound or connected yet.
+
+        Raises:
+            PathTooLongError: a socket's path would be cut.
+        """
+        self._directory = directory
+        self._notifier = Notifier(environ)
+        self._poller = Poller()
+        self._server = WireServer(self._poller, {HERE: directory})
+        clock = MonotonicClock()
+        self._pump = Pump(self._poller, clock, first=self._refresh)
+        self._world = GateWorld(table, self._pump.timeline, self, CallBoard(clock), pause)
+        self._server.attach(self._world)
+        self._watched: tuple[int, ...] = ()
+        self._jobs: deque[Callable[[], None]] = deque()
+        self._woken = Wakeup()
+        self._stopping = False
+        self._failure: BaseException | None = None
+        self.ended = Wakeup()
+        """Set when the thread has ended."""
+
+    # -- the thread
+
+    def run(self) -> None:
+        """Serve until `stop`; what ends it otherwise is in `failure`."""
+        try:
+            self._poller.watch(self._woken.fileno(), READ, self._wake)
+            claim(self._directory)
+            self._world.connect_corosync()
+            while not self._stopping:
+                self._pump.turn()
+        except BaseException as error:  # noqa: BLE001 - raised again by the main thread
+            self._failure = error
+        finally:
+            self._world.close()
+            self._server.close()
+            self.ended.set()
+
+    def _refresh(self) -> None:
+        self._world.refresh()
+
+    def _wake(self, _events: int) -> None:
+        self._woken.clear()
+        while self._jobs:
+            self._jobs.popleft()()
+
+    # -- the main thread
+
+    def stop(self) -> None:
+        """Let the thread end, if it can."""
+        self._notifier.stopping()
+
+        def stop() -> None:
+            self._stopping = True
+
+        self.call_soon(stop)
+
+    def abandon(self) -> None:
+        """Remove the sockets of a thread that cannot; the process must end now."""
+        for name in SOCKET_NAMES.values():
+            with contextlib.suppress(OSError):
+                remove_socket(self._directory / name)
+
+    def check(self) -> None:
+        """Raise what ended the thread, if it was not `stop`."""
+        if self._failure is not None:
+            raise self._failure
+
+    # -- what the world needs (Outside)
+
+    def sockets(self, node_id: int, sockets: Sockets) -> None:
+        """Show or remove the sockets; nothing of somebody else's is replaced."""
+        if sockets is Sockets.LISTENING:
+            claim(self._directory)
+        self._server.sockets(node_id, sockets)
+        if sockets is Sockets.LISTENING:
+            self._notifier.ready()
+
+    def stopped(self, node_id: int, *, stopped: bool) -> None:
+        """Serve nobody, or go on."""
+        self._server.stopped(node_id, stopped=stopped)
+
+    def watch(self, fds: tuple[int, ...]) -> None:
+        """Wake up for these; what is there is taken before anything else, by `refresh`."""
+        for fd in self._watched:
+            self._poller.forget(fd)
+        self._watched = fds
+        for fd in fds:
+            self._poller.watch(fd, READ, _nothing)
+
+    def call_soon(self, act: Callable[[], None]) -> None:
+        """Run this in the gate's thread."""
+        self._jobs.append(act)
+        self._woken.set()
+
+    def show(self, phase: Phase, detail: str) -> None:
+        """Tell systemd."""
+        self._notifier.status(f"{phase.value}: {detail}" if detail else phase.value)
+
+    def log(self, text: str) -> None:
+        """Write a line to stderr."""
+        click.echo(f"fakecluster gate: {text}", err=True)
+
+
+def _nothing(_events: int) -> None:
+    pass
+
+
+def serve(table: GateTable, directory: Path, environ: Mapping[str, str]) -> bool:
+    """Serve until a stop signal.
+
+    Args:
+        table: corosync's libraries.
+        directory: where the sockets go.
+        environ: has systemd's variables.
+
+    Returns:
+        False where the gate's thread is stuck inside a library: nothing may wait for it.
+
+    Raises:
+        TakenError: a cman or another gate has the sockets.
+        OSError: corosync lets nobody in, or the sockets cannot be made.
+    """
+    gate = Gate(table, directory, environ)
+    main = Poller()
+    over: list[int] = []
+    main.watch(gate.ended.fileno(), READ, over.append)
+    before = threading.stack_size(STACK_BYTES)
+    try:
+        thread = threading.Thread(target=gate.run, name="gate", daemon=True)
+        with stop_requests(main) as stopped:
+            thread.start()
+            while not (stopped() or over):
+                main.wait(None)
+            gate.stop()
+            if not over:
+                main.wait(STOP_US)
+    finally:
+        threading.stack_size(before)
+    if not over:
+        gate.abandon()
+        return False
+    thread.join()
+    gate.check()
+    return True
+
+
+def leave_now(code: int) -> None:
+    """End the process without waiting for any thread."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

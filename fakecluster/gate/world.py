@@ -1,0 +1,777 @@
+"""A real corosync as the world around one cman daemon (`Surroundings`)."""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import errno
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from types import MappingProxyType
+from typing import Final, Protocol
+
+from fakecluster.clock import Timeline
+from fakecluster.cman.answers import FenceInfo, PortData
+from fakecluster.cman.answers import Notice as CmanNotice
+from fakecluster.cman.client import Client, Closed, Deliver, Kind
+from fakecluster.cman.client_end import ClientEnd
+from fakecluster.cman.configuration import Configuration
+from fakecluster.cman.constants import LeaveReason, Reason, ShutdownFlag
+from fakecluster.cman.daemon import Daemon
+from fakecluster.cman.errors import CmanError
+from fakecluster.cman.nodelist import Announcement
+from fakecluster.cman.notices import NoticeFaults
+from fakecluster.cman.outside import Sockets
+from fakecluster.cman.process import Birth
+from fakecluster.cman.quorum import Judgement, Tally
+from fakecluster.cman.surroundings import Act, Consent
+from fakecluster.cman.timings import Profile, Timings
+from fakecluster.cman.topology import NodeConfig
+from fakecluster.cman.totem import Transition
+from fakecluster.gate.link import Link, Reading
+from fakecluster.gate.messages import (
+    Data,
+    Fenced,
+    Message,
+    NoMessageError,
+    Ports,
+    decode,
+    encode,
+)
+from fakecluster.gate.table import (
+    CS_ERR_EXIST,
+    CS_ERR_INVALID_PARAM,
+    SHUTDOWN_IMMEDIATE,
+    SHUTDOWN_REGARDLESS,
+    SHUTDOWN_REQUEST,
+    AdminHandle,
+    GateTable,
+)
+from o2cbd.calls import CallBoard
+from o2cbd.core.events import ConfigChange, Notice, ShutdownAsked
+from o2cbd.core.model import Absentee, Member
+from o2cbd.errors import said
+from o2cbd.membership.corosync_calls import Pause
+from o2cbd.membership.corosync_inbox import View
+from o2cbd.membership.interface import ManagerGoneError
+from o2cbd.membership.libcorosync_table import (
+    CS_ERR_BAD_HANDLE,
+    CS_ERR_LIBRARY,
+    CorosyncError,
+)
+
+HERE: Final = 0
+"""The node for which the one pair of sockets is: ours, whatever its id."""
+
+RETRY_US: Final = 250_000
+"""A corosync that is not there is looked for so often, and a busy one asked again."""
+
+EARLIER_MS: Final = 200
+"""Corosync's own question is answered so long before corosync's time-out: an answer that comes
+later would count for the next question."""
+
+TIMINGS: Final = Timings(transition_us=0, hop_us=0, timer_slack_us=20_000)
+"""Corosync's own times pass by themselves; nobody is to see a ring half taken in."""
+
+_FATAL: Final = frozenset({errno.EACCES, errno.EPERM, errno.ENOTSUP, errno.ELIBACC})
+"""What another try does not mend."""
+
+_GONE: Final = frozenset({CS_ERR_LIBRARY, CS_ERR_BAD_HANDLE})
+
+_FLAGS: Final = {
+    Consent.NEEDED: SHUTDOWN_REQUEST,
+    Consent.OVERRULED: SHUTDOWN_REGARDLESS,
+    Consent.UNASKED: SHUTDOWN_IMMEDIATE,
+}
+
+_NO_PORTS: Final[Mapping[int, object]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """A message of the gates' group."""
+
+    sender_id: int
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _GroupChange:
+    """Gates that came or went, by node id."""
+
+    left: tuple[int, ...]
+    joined: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Parting:
+    """What becomes of a daemon that asked its corosync to end; see `Surroundings.depart`."""
+
+    finish: Callable[[], None]
+    refused: Callable[[int], None]
+
+
+_News = View | Notice | _Heard | _GroupChange
+
+
+class Phase(enum.Enum):
+    """How the gate and its corosync stand."""
+
+    AWAY = "waiting for corosync"
+    SERVING = "serving"
+    BUSY = "corosync is busy; clients wait"
+    ENDING = "corosync is about to end"
+
+
+class Outside(Protocol):
+    """What the world needs of the process that it is in."""
+
+    def sockets(self, node_id: int, sockets: Sockets) -> None:
+        """Show or remove the sockets (`Watcher`)."""
+        ...
+
+    def stopped(self, node_id: int, *, stopped: bool) -> None:
+        """Serve nobody, or go on (`Watcher`)."""
+        ...
+
+    def watch(self, fds: tuple[int, ...]) -> None:
+        """Wake up for these descriptors, and for no earlier ones."""
+        ...
+
+    def call_soon(self, act: Callable[[], None]) -> None:
+        """Run this in the gate's thread; called from any thread."""
+        ...
+
+    def show(self, phase: Phase, detail: str) -> None:
+        """Show an operator how things are."""
+        ...
+
+    def log(self, text: str) -> None:
+        """Log what happened."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Other:
+    """A node's daemon as the others know it (`Neighbour`)."""
+
+    announcement: Announcement
+    ports: Mapping[int, object]
+
+
+class GateWorld:
+    """The `Surroundings` of one daemon at a time, each for one life of corosync.
+
+    Everything but the constructor runs in the gate's thread.
+    """
+
+    others_may_refuse = True
+    crashes = False
+    timings = TIMINGS
+    profile = Profile.B
+    rng: random.Random | None = None
+
+    def __init__(
+        self,
+        table: GateTable,
+        timeline: Timeline,
+        outside: Outside,
+        board: CallBoard,
+        pause: Pause,
+    ) -> None:
+        """Connect to nothing yet: see `connect_corosync`.
+
+        Args:
+            table: corosync's libraries.
+            timeline: driven by real time; `refresh` is called before anything of it runs.
+            outside: the process around.
+            board: where calls are declared.
+            pause: lets the thread wait before a busy corosync is asked again.
+        """
+        self.timeline = timeline
+        self.cluster = ""
+        self.number = 0
+        self._table = table
+        self._outside = outside
+        self._board = board
+        self._pause = pause
+        self._link: Link | None = None
+        self._daemon: Daemon | None = None
+        self._boot = 0
+        self._pending: deque[_News] = deque()
+        """What corosync told and nobody took in yet: a reading that fails is made again."""
+        self._busy = False
+        self._file = Configuration(
+            version=0, nodes=(), two_node=False, fixed_expected_votes=None, qdisk=None
+        )
+        self._reloads = 0
+        self._reading: Reading | None = None
+        self._joins: dict[int, int] = {}
+        """How often each member of the last ring has joined since corosync's start."""
+        self._judged = Judgement(quorum=0, quorate=False)
+        self._ports: dict[int, dict[int, None]] = {}
+        """The ports that clients of other gates have, by node id."""
+        self._asker: ClientEnd | None = None
+        """In whose name corosync's question is asked."""
+        self._parting: _Parting | None = None
+        """A request that corosync end, without its answer yet."""
+        self._ending = False
+        """Corosync has agreed to end; what it still says of rings is for nobody."""
+
+    # -- connecting to corosync
+
+    def connect_corosync(self) -> None:
+        """Connect, now and as often as it takes.
+
+        Raises:
+            OSError: another try would not help; the text is for the operator.
+        """
+        try:
+            link = Link(
+                self._table,
+                self._board,
+                self._pause,
+                on_message=lambda node_id, raw: self._pending.append(_Heard(node_id, raw)),
+                on_change=lambda left, joined: self._pending.append(_GroupChange(left, joined)),
+            )
+        except OSError as error:
+            self._pending.clear()
+            if error.errno in _FATAL:
+                raise
+            self._outside.show(Phase.AWAY, said(error))
+            self.timeline.schedule(
+                self.connect_corosync, after_us=RETRY_US, label="connects to corosync"
+            )
+            return
+        self._link = link
+        self.cluster, self.number = link.cluster, cluster_number(link.cluster)
+        self._joins, self._ports, self._reloads = {}, {}, 0
+        self._outside.watch(link.filenos())
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Take in all that corosync says; called before anybody is answered.
+
+        A corosync that is stopped keeps this from returning, as a stopped cman keeps its clients
+        waiting. While one is too busy for a reading, clients wait, too.
+        """
+        link = self._link
+        if link is None:
+            return
+        try:
+            self._pending.extend(link.take())
+            while self._pending and self._link is link:
+                self._take_in(link, self._pending[0])
+                if self._link is link:
+                    self._pending.popleft()
+        except ManagerGoneError as error:
+            self._lose(said(error))
+        except OSError as error:
+            self._wait(said(error))
+        else:
+            self._go_on()
+
+    def _wait(self, why: str) -> None:
+        """Answer nobody until a reading is good: what is known may be of yesterday."""
+        if not self._busy:
+            self._busy = True
+            self._outside.watch(())
+            self._outside.stopped(HERE, stopped=True)
+            self._outside.show(Phase.BUSY, why)
+            if self._daemon is not None:
+                self._daemon.freeze()
+        self.timeline.schedule(lambda: None, after_us=RETRY_US, label="asks corosync again")
+
+    def _go_on(self) -> None:
+        link = self._link
+        if not self._busy or link is None:
+            return
+        self._busy = False
+        self._outside.watch(link.filenos())
+        self._outside.stopped(HERE, stopped=False)
+        self._show()
+        if self._daemon is not None:
+            self._daemon.thaw()
+
+    def _lose(self, why: str) -> None:
+        """Let the daemon end with its corosync, and look for the next one."""
+        link, self._link = self._link, None
+        self._pending.clear()
+        if link is None:
+            return
+        self._outside.watch(())
+        link.close()
+        if self._busy:
+            self._busy = False
+            self._outside.stopped(HERE, stopped=False)
+        parting, self._parting = self._parting, None
+        self._ending = False
+        if self._daemon is not None:
+            if self._daemon.frozen:
+                self._daemon.thaw()
+            self._outside.log(f"corosync is gone ({why}); clients are disconnected")
+            if parting is not None:
+                parting.finish()
+            else:
+                self._daemon.die()
+        self._outside.show(Phase.AWAY, why)
+        self.timeline.schedule(
+            self.connect_corosync, after_us=RETRY_US, label="connects to corosync"
+        )
+
+    # -- what corosync tells
+
+    def _take_in(self, link: Link, news: _News) -> None:
+        match news:
+            case View():
+                self._see(link, news)
+            case ConfigChange():
+                self._reconfigure(link)
+            case ShutdownAsked(forced=forced):
+                self._ask_clients(link, forced=forced)
+            case _Heard(sender_id=sender_id, raw=raw):
+                self._hear(link, sender_id, raw)
+            case _GroupChange(left=left, joined=joined):
+                self._group_changed(link, left, joined)
+            case _:
+                pass  # a change of state: its ring is told with it
+
+    def _see(self, link: Link, view: View) -> None:
+        """Take in a ring, or another judgement of the same one."""
+        reading = link.read(view.members)
+        if self._daemon is None:
+            if self._ending:
+                return
+            self._begin(link, reading)
+        daemon = self._daemon
+        if daemon is None:
+            return
+        self._reading = reading
+        self._judge(link, view, reading)
+        before, now = self._joins, _joins(view.members, reading)
+        again = {
+            node_id
+            for node_id in before.keys() & now.keys()
+            if view.ring != daemon.generation and before[node_id] != now[node_id]
+        }
+        self._joins = now
+        left = tuple(sorted((before.keys() - now.keys()) | again))
+        joined = tuple(sorted((now.keys() - before.keys()) | again))
+        if left or joined:
+            self._learn_votes(reading)
+            daemon.follower.install(
+                Transition(
+                    seq=view.ring,
+                    members=tuple(sorted(view.members)),
+                    left=left,
+                    joined=joined,
+                    announced_us={},
+                )
+            )
+        else:
+            daemon.generation = view.ring
+            self._learn_votes(reading)
+            daemon.recalculate()
+        self._show()
+
+    def _begin(self, link: Link, reading: Reading) -> None:
+        """Let a daemon begin, for this life of corosync."""
+        self._file = self._configuration(reading)
+        self._boot += 1
+        self._daemon = Daemon(
+            self,
+            Birth(
+                node_id=link.local_id,
+                boot=self._boot,
+                addresses=self._addresses(reading, link.local_id),
+                faults=NoticeFaults(self.timeline),
+                read_errnos=deque(),
+            ),
+        )
+
+    def _judge(self, link: Link, view: View, reading: Reading) -> None:
+        info = reading.votes.get(link.local_id)
+        self._judged = Judgement(quorum=0 if info is None else info.quorum, quorate=view.quorate)
+
+    def _learn_votes(self, reading: Reading) -> None:
+        """Take over the votes and the expectation of those who are members already."""
+        daemon = self._daemon
+        if daemon is None:
+            return
+        for node_id in daemon.nodes.member_ids():
+            peer, info = daemon.nodes.find(node_id), reading.votes.get(node_id)
+            if peer is not None and info is not None and peer.votes != info.votes:
+                daemon.nodes.set_votes(node_id, info.votes)
+        highest = max((info.highest_expected for info in reading.votes.values()), default=0)
+        if highest:
+            daemon.nodes.expect(highest)
+
+    def _reconfigure(self, link: Link) -> None:
+        """Take over another corosync.conf, and tell clients as cman tells them."""
+        daemon = self._daemon
+        if daemon is None:
+            return
+        reading = link.read(self._joins)
+        self._reloads += 1
+        self._reading = reading
+        self._file = self._configuration(reading)
+        daemon.take_config(self._file)
+        for member in reading.membership.members:
+            daemon.readdress(member.id, _known(member.addresses))
+        self._learn_votes(reading)
+        daemon.recalculate()
+        daemon.notify(CmanNotice(reason=Reason.CONFIG_UPDATE, arg=self._file.version))
+        self._show()
+
+    def _configuration(self, reading: Reading) -> Configuration:
+        membership = reading.membership
+        listed: list[Member | Absentee] = [one for one in membership.members if one.listed]
+        nodes = {
+            one.id: NodeConfig(
+                id=one.id,
+                name=one.name or f"Node{one.id}",
+                addresses=_known(one.addresses),
+                votes=1 if one.votes is None else min(one.votes, 255),
+            )
+            for one in [*membership.absentees, *listed]
+            if one.id
+        }
+        expected = max((info.highest_expected for info in reading.votes.values()), default=0)
+        return Configuration(
+            version=reading.version or 1 + self._reloads,
+            nodes=tuple(nodes[node_id] for node_id in sorted(nodes)),
+            two_node=membership.two_node,
+            fixed_expected_votes=expected or None,
+            qdisk=None,
+        )
+
+    @staticmethod
+    def _addresses(reading: Reading, node_id: int) -> tuple[str, ...]:
+        found = (one.addresses for one in reading.membership.members if one.id == node_id)
+        return _known(next(found, ()))
+
+    def _show(self) -> None:
+        daemon = self._daemon
+        if daemon is not None and daemon.is_member:
+            members = " ".join(map(str, sorted(self._joins)))
+            quorate = "quorate" if self._judged.quorate else "inquorate"
+            self._outside.show(Phase.SERVING, f"members {members}, {quorate}")
+
+    # -- shutdown
+
+    def _ask_clients(self, link: Link, *, forced: bool) -> None:
+        """Answer corosync's question as the clients answer it."""
+        daemon, parting = self._daemon, self._parting
+        if daemon is None or parting is not None:
+            # It is our own request that asks, or there is nobody to be asked.
+            link.reply_shutdown(yes=True)
+            return
+        if self._asker is not None:
+            # Corosync has one question at a time, so the last one was taken back.
+            daemon.desk.withdraw(self._asker)
+        asker = self._asker = ClientEnd(Kind.ADMIN, None, None)
+
+        def reply(status: int) -> None:
+            if self._asker is asker:
+                self._asker = None
+            if self._link is link:
+                try:
+                    link.reply_shutdown(yes=status == 0)
+                except OSError as error:
+                    self._outside.log(f"corosync did not take the answer: {said(error)}")
+
+        timeout_ms = link.shutdown_timeout_ms()
+        try:
+            daemon.desk.ask(
+                ShutdownFlag.ANYWAY if forced else 0,
+                asker,
+                reply,
+                timeout_us=max(timeout_ms - EARLIER_MS, timeout_ms // 2) * 1000,
+                requester_leaves=True,
+            )
+        except CmanError:
+            # A client's own question is out, and ends first.
+            reply(0 if forced else -errno.EALREADY)
+
+    def depart(
+        self,
+        node_id: int,
+        reason: LeaveReason,
+        consent: Consent,
+        *,
+        finish: Callable[[], None],
+        refused: Callable[[int], None],
+    ) -> None:
+        """Ask corosync to end, in a thread of its own since it waits for all who are asked."""
+        del node_id, reason  # a corosync says of itself that it leaves, and not why
+        parting = self._parting = _Parting(finish, refused)
+
+        def work() -> None:
+            try:
+                self._admin(lambda handle: handle.try_shutdown(_FLAGS[consent]))
+            except CorosyncError as error:
+                code = error.code
+                self._outside.call_soon(partial(self._answered, parting, code, said(error)))
+            else:
+                self._outside.call_soon(partial(self._answered, parting, None, ""))
+
+        threading.Thread(target=work, name="shutdown", daemon=True).start()
+
+    def _answered(self, parting: _Parting, code: int | None, why: str) -> None:
+        """Take corosync's answer to our own request."""
+        if self._parting is not parting:
+            return  # corosync was gone before its answer
+        self._parting = None
+        if code is None or code in _GONE:
+            self._ending = True
+            self._outside.show(Phase.ENDING, "")
+            parting.finish()
+            return
+        self._outside.log(f"corosync does not shut down: {why}")
+        parting.refused(errno.EALREADY if code == CS_ERR_EXIST else errno.EBUSY)
+
+    # -- the other gates
+
+    def _hear(self, link: Link, sender_id: int, raw: bytes) -> None:
+        daemon = self._daemon
+        if daemon is None:
+            return
+        try:
+            message = decode(raw)
+        except NoMessageError as error:
+            self._outside.log(f"what node {sender_id} sent to the group is none of ours: {error}")
+            return
+        ours = sender_id == link.local_id
+        match message:
+            case Fenced(info=info):
+                if daemon.nodes.find(info.node_id) is not None:
+                    daemon.learn_fencing(info)
+            case Ports(ports=ports, opened=opened) if not ours:
+                self._ports[sender_id] = dict.fromkeys(ports)
+                if opened is not None:
+                    daemon.port_changed(sender_id, opened=opened)
+            case Data(to=to, port=port, payload=payload) if not ours and to in {0, link.local_id}:
+                daemon.receive(PortData(from_node_id=sender_id, port=port, payload=payload))
+            case _:
+                pass  # of our own, or for another node
+
+    def _group_changed(self, link: Link, left: tuple[int, ...], joined: tuple[int, ...]) -> None:
+        for node_id in left:
+            self._ports.pop(node_id, None)
+        if self._daemon is not None and set(joined) - {link.local_id} and self._daemon.ports:
+            link.send(encode(Ports(ports=tuple(sorted(self._daemon.ports)), opened=None)))
+
+    # -- what the daemon needs (Surroundings)
+
+    def wall_us(self) -> int:
+        """Return the wall clock, in microseconds since 1970."""
+        return time.time_ns() // 1000
+
+    def file_of(self, node_id: int) -> Configuration:
+        """Return what corosync runs with."""
+        del node_id
+        return self._file
+
+    def daemon_of(self, node_id: int) -> _Other | None:
+        """Return a member's daemon; None: there is none."""
+        reading, daemon = self._reading, self._daemon
+        if reading is None or node_id not in self._joins:
+            return None
+        info = reading.votes.get(node_id)
+        configured = self._file.votes_of(node_id)
+        local = daemon is not None and node_id == daemon.node_id
+        ports = daemon.ports if daemon is not None and local else self._ports.get(node_id)
+        return _Other(
+            announcement=Announcement(
+                node_id=node_id,
+                votes=configured if info is None else info.votes,
+                expected_votes=self._file.expected_votes if info is None else info.expected_votes,
+                addresses=self._addresses(reading, node_id),
+            ),
+            ports=_NO_PORTS if ports is None else ports,
+        )
+
+    def send(self, sender_id: int, act: Act, *, after_us: int, itself: bool) -> None:
+        """Have every daemon do `act`, by corosync's own means or by way of the gates' group."""
+        del sender_id, after_us, itself
+        act(_Post(self, to=0))
+
+    def send_to(self, sender_id: int, node_id: int, act: Act, *, after_us: int) -> None:
+        """Have one daemon do `act`."""
+        del sender_id, after_us
+        act(_Post(self, to=node_id))
+
+    def sent(self, *_: object) -> None:
+        """Log nothing: corosync's messages are its own business."""
+
+    def judge(self, tally: Tally, *, current: int, two_node: bool, may_decrease: bool) -> Judgement:
+        """Return corosync's word, whatever we would have counted."""
+        del tally, current, two_node, may_decrease
+        return self._judged
+
+    def first_transition(self, node_id: int) -> None:
+        """Let clients in."""
+        del node_id
+        self._outside.sockets(HERE, Sockets.LISTENING)
+        self._show()
+
+    def ended(self, node_id: int, *, clean: bool, goodbye: bool) -> None:
+        """Drop the clients, and remove the sockets however the daemon ended."""
+        del node_id, clean, goodbye
+        daemon, self._daemon = self._daemon, None
+        self._reading, self._asker = None, None
+        if daemon is not None:
+            daemon.close_clients()
+        self._outside.sockets(HERE, Sockets.ABSENT)
+
+    def trace(self, node_id: int, what: str, detail: str = "") -> None:
+        """Log what happened."""
+        del node_id
+        self._outside.log(f"{what}: {detail}" if detail else what)
+
+    def announce_version(self, sender_id: int, version: int) -> None:
+        """Have every corosync read its file; what version that has is the file's business."""
+        del sender_id, version
+        self._operate(lambda handle: handle.reload_config())
+
+    # -- what the sockets need
+
+    def connect(self, node_id: int, kind: Kind, *, deliver: Deliver, closed: Closed) -> Client:
+        """Connect a client to the daemon.
+
+        Raises:
+            OSError: ECONNREFUSED, there is none.
+        """
+        del node_id
+        daemon = self._daemon
+        if daemon is None:
+            raise OSError(errno.ECONNREFUSED, "there is no corosync")
+        client = Client(daemon, kind, deliver, closed)
+        daemon.clients[client] = None
+        return client
+
+    def close(self) -> None:
+        """Disconnect from corosync and from all clients."""
+        link, self._link = self._link, None
+        if self._daemon is not None:
+            self._daemon.die()
+        if link is not None:
+            self._outside.watch(())
+            link.close()
+
+    # -- operating corosync
+
+    def kill_node(self, node_id: int, why: str) -> None:
+        """Have a node's corosync end. CmanError: with what corosync said."""
+        self._operate(lambda handle: handle.kill_node(node_id, why))
+
+    def set_votes(self, node_id: int, votes: int) -> None:
+        """Give a node that many votes. CmanError: with what corosync said."""
+        self._ask_corosync(lambda link: link.set_votes(node_id, votes))
+
+    def set_expected_votes(self, votes: int) -> None:
+        """Let all expect that many votes. CmanError: with what corosync said."""
+        self._ask_corosync(lambda link: link.set_expected(votes))
+
+    def tell_ports(self, *, opened: bool) -> None:
+        """Tell the other gates which ports there are here; a failure is logged."""
+        if self._daemon is None:
+            return
+        try:
+            self.tell(Ports(ports=tuple(sorted(self._daemon.ports)), opened=opened))
+        except CmanError as error:
+            self._outside.log(f"the other gates do not learn of our ports: {error}")
+
+    def tell(self, message: Message) -> None:
+        """Tell every gate. CmanError: with what corosync said."""
+        self._ask_corosync(lambda link: link.send(encode(message)))
+
+    def _operate(self, act: Callable[[AdminHandle], None]) -> None:
+        try:
+            self._admin(act)
+        except CorosyncError as error:
+            raise _refusal(error) from error
+
+    def _admin(self, act: Callable[[AdminHandle], None]) -> None:
+        handle = self._table.admin_initialize()
+        try:
+            act(handle)
+        finally:
+            _finalize(handle)
+
+    def _ask_corosync(self, act: Callable[[Link], None]) -> None:
+        link = self._link
+        if link is None:
+            return
+        try:
+            act(link)
+        except OSError as error:
+            raise _refusal(error) from error
+
+
+class _Post:
+    """Messages to one daemon or to all (`Hearer`), as corosync can carry them."""
+
+    def __init__(self, world: GateWorld, to: int) -> None:
+        self._world = world
+        self._to = to
+
+    def port_changed(self, node_id: int, *, opened: bool) -> None:
+        """Over the gates' group."""
+        del node_id
+        self._world.tell_ports(opened=opened)
+
+    def receive(self, data: PortData) -> None:
+        """Over the gates' group."""
+        self._world.tell(Data(to=self._to, port=data.port, payload=data.payload))
+
+    def hear_goodbye(self, node_id: int, reason: LeaveReason) -> None:
+        """Nothing: the ring tells it."""
+
+    def killed_by(self, killer_id: int) -> None:
+        """By corosync's own order."""
+        self._world.kill_node(self._to, f"killed by node {killer_id} through cman's gate")
+
+    def set_votes(self, node_id: int, votes: int) -> None:
+        """By votequorum, which tells all."""
+        self._world.set_votes(node_id, votes)
+
+    def set_expected_votes(self, votes: int) -> None:
+        """By votequorum, which tells all."""
+        self._world.set_expected_votes(votes)
+
+    def learn_fencing(self, info: FenceInfo) -> None:
+        """Over the gates' group."""
+        self._world.tell(Fenced(info=info))
+
+
+def cluster_number(name: str) -> int:
+    """Return the number that cman makes of a cluster's name."""
+    number = 0
+    for byte in name.encode("utf-8", "surrogateescape"):
+        number = (2 * number + byte) & 0xFFFF
+    return number
+
+
+def _known(addresses: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(address for address in addresses if address)
+
+
+def _joins(members: tuple[int, ...], reading: Reading) -> dict[int, int]:
+    counts = {one.id: one.incarnation for one in reading.membership.members}
+    return {node_id: counts.get(node_id, 0) for node_id in members}
+
+
+def _refusal(error: OSError) -> CmanError:
+    invalid = isinstance(error, CorosyncError) and error.code == CS_ERR_INVALID_PARAM
+    return CmanError(errno.EINVAL if invalid else error.errno or errno.EIO)
+
+
+def _finalize(handle: AdminHandle) -> None:
+    with contextlib.suppress(CorosyncError):  # corosync ended meanwhile
+        handle.finalize()
