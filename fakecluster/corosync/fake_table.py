@@ -13,7 +13,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypeVar
 
 from fakecluster.sockaddrs import ADDRESS_BYTES, sockaddr
 from o2cbd.membership.corosync_nodes import LOCAL_POSITION
@@ -81,8 +81,11 @@ class FakeCorosync:
         self.reload_during_reading: deque[Callable[[], None]] = deque()
         """What happens while the node list is walked, a walk each."""
         self.quorum: FakeQuorum | None = None
+        """The last connection of its kind, as the next two."""
         self.cmap: FakeCmap | None = None
         self.cfg: FakeCfg | None = None
+        self.open: list[_FakeHandle] = []
+        """Every connection that is not finalized."""
         self._dead = False
         self._failures: dict[str, deque[int]] = {}
         own = next((each for each in blocks if each.get("nodeid") == local_id), {})
@@ -97,8 +100,12 @@ class FakeCorosync:
         self.members, self.quorate = list(members), quorate
         self.ring += 4
         self._join()
-        if self.quorum is not None:
-            self.quorum.tell()
+        self.tell_again()
+
+    def tell_again(self) -> None:
+        """Judge the same ring anew, as after a change of votes."""
+        for handle in self._each(FakeQuorum):
+            handle.tell()
 
     def reload(self, blocks: Sequence[Block] | None = None, *, version: int | None = None) -> None:
         """Read the configuration anew, from its begin to its end."""
@@ -124,9 +131,10 @@ class FakeCorosync:
 
     def ask_shutdown(self, *, forced: bool = False) -> None:
         """Ask the voter."""
-        if self.cfg is not None and self.cfg.asked:
-            flags = CFG_SHUTDOWN_REGARDLESS if forced else 0
-            self.cfg.events.put(lambda cfg: cfg(flags))
+        flags = CFG_SHUTDOWN_REGARDLESS if forced else 0
+        for handle in self._each(FakeCfg):
+            if handle.asked:
+                handle.events.put(lambda cfg: cfg(flags))
 
     def fail(self, call: str, code: int, count: int = 1) -> None:
         """Let the next calls of this function fail with that cs_error_t."""
@@ -135,9 +143,14 @@ class FakeCorosync:
     def die(self) -> None:
         """End: every connection is closed, and every call says so."""
         self._dead = True
-        for handle in (self.quorum, self.cmap, self.cfg):
-            if handle is not None:
-                handle.events.hang_up()
+        for handle in self.open:
+            handle.events.hang_up()
+
+    def come_back(self) -> None:
+        """Take connections again; those of before stay dead."""
+        self._dead = False
+        for handle in self.open:
+            handle.dead = True
 
     # --- what the handles need
 
@@ -149,6 +162,9 @@ class FakeCorosync:
             raise CorosyncError(failures.popleft(), call)
         if self._dead:
             raise CorosyncError(CS_ERR_LIBRARY, call)
+
+    def _each(self, kind: type[_HandleT]) -> list[_HandleT]:
+        return [handle for handle in self.open if isinstance(handle, kind) and not handle.dead]
 
     def listing(self) -> dict[str, CmapValue]:
         """Return the node list's keys, by position."""
@@ -198,8 +214,8 @@ class FakeCorosync:
             self.keys[LOCAL_POSITION] = places[0]
 
     def _told(self, key: str) -> None:
-        if self.cmap is not None:
-            self.cmap.tell(key, {**self.keys, **self.listing()}[key])
+        for handle in self._each(FakeCmap):
+            handle.tell(key, {**self.keys, **self.listing()}[key])
 
     # --- the table
 
@@ -255,9 +271,14 @@ class _FakeHandle:
         self._prefix = prefix
         self.events = _Events()
         self._callbacks: tuple[object, ...] = ()
+        self.dead = False
+        """Its corosync is gone, and another one there."""
+        corosync.open.append(self)
 
     def _note(self, call: str) -> None:
         self._corosync.note(f"{self._prefix}_{call}")
+        if self.dead:
+            raise CorosyncError(CS_ERR_LIBRARY, f"{self._prefix}_{call}")
 
     def fd_get(self) -> int:
         """The same each time."""
@@ -273,7 +294,11 @@ class _FakeHandle:
         """Good on a dead connection, too."""
         self._corosync.calls.append(f"{self._prefix}_finalize")
         self._corosync.finalized.append(self._prefix)
+        self._corosync.open.remove(self)
         os.close(self.events.fd)
+
+
+_HandleT = TypeVar("_HandleT", bound=_FakeHandle)
 
 
 class FakeQuorum(_FakeHandle):

@@ -1,0 +1,158 @@
+"""The gate's function table that a script plays: o2cbd's fake, with votes, a group and an admin."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable
+
+from fakecluster.corosync.fake_table import FakeCorosync
+from fakecluster.gate.table import CS_ERR_INVALID_PARAM, OnChange, OnMessage, VoteInfo
+from o2cbd.membership.libcorosync_table import CS_ERR_NOT_EXIST, CorosyncError
+
+
+class FakeGateTable:
+    """A `GateTable` over one scripted corosync; change its attributes between calls."""
+
+    def __init__(self, corosync: FakeCorosync) -> None:
+        self.membership = corosync
+        self.votes: dict[int, int] = {}
+        """Of nodes that have not 1."""
+        self.expected = len(corosync.blocks)
+        self.sent: list[bytes] = []
+        """What was sent to the group; nothing of it comes back by itself: see `deliver`."""
+        self.ordered: list[tuple[str, int]] = []
+        """What an admin had done, each with its flags or node id."""
+        self.shutdown: Callable[[], None] = lambda: None
+        """What answers a request to shut down, in the thread that asks; by default it is agreed."""
+        self.groups: list[FakeGroup] = []
+
+    def deliver(self, sender_id: int, message: bytes) -> None:
+        """Let a message of the group arrive."""
+        for group in self.groups:
+            group.put(lambda on_message, _change: on_message(sender_id, message))
+
+    def change_group(self, *, left: tuple[int, ...] = (), joined: tuple[int, ...] = ()) -> None:
+        """Let others leave and join the group."""
+        for group in self.groups:
+            group.put(lambda _message, on_change: on_change(left, joined))
+
+    # --- the table
+
+    def votes_initialize(self) -> FakeVotes:
+        """See `GateTable`."""
+        self.membership.note("votequorum_initialize")
+        return FakeVotes(self)
+
+    def group_join(self, _name: str, on_message: OnMessage, on_change: OnChange) -> FakeGroup:
+        """See `GateTable`."""
+        self.membership.note("cpg_join")
+        self.groups.append(FakeGroup(self, on_message, on_change))
+        return self.groups[-1]
+
+    def admin_initialize(self) -> FakeAdmin:
+        """See `GateTable`."""
+        self.membership.note("corosync_cfg_initialize")
+        return FakeAdmin(self)
+
+
+class FakeVotes:
+    """libvotequorum's connection."""
+
+    def __init__(self, table: FakeGateTable) -> None:
+        self._table = table
+
+    def info(self, node_id: int) -> VoteInfo:
+        """Every member has 1 vote that has no other number."""
+        table, members = self._table, self._table.membership.members
+        table.membership.note("votequorum_getinfo")
+        if node_id not in members:
+            raise CorosyncError(CS_ERR_NOT_EXIST, "votequorum_getinfo")
+        return VoteInfo(
+            votes=table.votes.get(node_id, 1),
+            expected_votes=table.expected,
+            highest_expected=table.expected,
+            total_votes=sum(table.votes.get(one, 1) for one in members),
+            quorum=table.expected // 2 + 1,
+        )
+
+    def set_expected(self, votes: int) -> None:
+        """Tell of the same ring again, as the real one does."""
+        corosync = self._table.membership
+        corosync.note("votequorum_setexpected")
+        if votes > 2 * len(corosync.members):
+            raise CorosyncError(CS_ERR_INVALID_PARAM, "votequorum_setexpected")
+        self._table.expected = votes
+        corosync.tell_again()
+
+    def set_votes(self, node_id: int, votes: int) -> None:
+        """As `set_expected`."""
+        self._table.membership.note("votequorum_setvotes")
+        self._table.votes[node_id] = votes
+        self._table.membership.tell_again()
+
+    def finalize(self) -> None:
+        """Nothing to close."""
+
+
+class FakeAdmin:
+    """libcfg's other connection."""
+
+    def __init__(self, table: FakeGateTable) -> None:
+        self._table = table
+
+    def try_shutdown(self, flags: int) -> None:
+        """Whatever the script says."""
+        self._table.ordered.append(("try_shutdown", flags))
+        self._table.shutdown()
+
+    def kill_node(self, node_id: int, _reason: str) -> None:
+        """Note it."""
+        self._table.membership.note("corosync_cfg_kill_node")
+        self._table.ordered.append(("kill_node", node_id))
+
+    def reload_config(self) -> None:
+        """Note it."""
+        self._table.membership.note("corosync_cfg_reload_config")
+        self._table.ordered.append(("reload_config", 0))
+
+    def finalize(self) -> None:
+        """Nothing to close."""
+
+
+class FakeGroup:
+    """libcpg's connection."""
+
+    def __init__(self, table: FakeGateTable, on_message: OnMessage, on_change: OnChange) -> None:
+        self._table = table
+        self._callbacks = (on_message, on_change)
+        self._events: deque[Callable[..., None]] = deque()
+        self._fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+
+    def put(self, event: Callable[..., None]) -> None:
+        """Have something to deliver."""
+        self._events.append(event)
+        os.eventfd_write(self._fd, 1)
+
+    def fd_get(self) -> int:
+        """The same each time."""
+        self._table.membership.note("cpg_fd_get")
+        return self._fd
+
+    def dispatch(self, _flags: int) -> None:
+        """In order."""
+        self._table.membership.note("cpg_dispatch")
+        if self._events:
+            os.eventfd_read(self._fd)
+        while self._events:
+            self._events.popleft()(*self._callbacks)
+
+    def send(self, message: bytes) -> None:
+        """Note it."""
+        self._table.membership.note("cpg_mcast_joined")
+        self._table.sent.append(message)
+
+    def finalize(self) -> None:
+        """Leave the group."""
+        self._table.groups.remove(self)
+        os.close(self._fd)

@@ -1,0 +1,128 @@
+"""The gate's world over a scripted corosync, in virtual time, with clients that write all down."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable
+
+from fakecluster.clock import Timeline, VirtualClock
+from fakecluster.cman.answers import Delivery
+from fakecluster.cman.client import Client, Kind
+from fakecluster.cman.outside import Sockets
+from fakecluster.corosync.fake_table import FakeCorosync, block
+from fakecluster.gate.fake_table import FakeGateTable
+from fakecluster.gate.world import HERE, GateWorld, Phase
+from o2cbd.calls import CallBoard
+
+ANSWER_S = 20
+SECOND_US = 1_000_000
+
+
+class Visitor:
+    """A client and what it was told."""
+
+    def __init__(self, world: GateWorld, kind: Kind) -> None:
+        self.told: list[Delivery] = []
+        self.closed = False
+        self.replies: list[int] = []
+        self.client: Client = world.connect(
+            HERE, kind, deliver=self.told.append, closed=self._close
+        )
+
+    def take(self) -> list[Delivery]:
+        """Return, once, what it was told."""
+        taken, self.told[:] = list(self.told), []
+        return taken
+
+    def members(self) -> list[int]:
+        """Read who is a member."""
+        return [one.node_id for one in self.client.get_all_members() if one.is_member]
+
+    def _close(self) -> None:
+        self.closed = True
+
+
+class ScriptedGate:
+    """An `Outside` with the world in it."""
+
+    def __init__(self, corosync: FakeCorosync | None = None) -> None:
+        self.corosync = (
+            FakeCorosync([block(1), block(2), block(3)]) if corosync is None else corosync
+        )
+        self.table = FakeGateTable(self.corosync)
+        self.timeline = Timeline()
+        self.shown: list[Sockets] = []
+        self.is_stopped = False
+        self.watched: tuple[int, ...] = ()
+        self.phases: list[Phase] = []
+        self.lines: list[str] = []
+        self.paused_us = 0
+        self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self.world = GateWorld(
+            self.table, self.timeline, self, CallBoard(VirtualClock()), self._pause
+        )
+
+    def _pause(self, duration_us: int) -> None:
+        self.paused_us += duration_us
+
+    # -- driving
+
+    def up(self) -> ScriptedGate:
+        """Connect, and be a member."""
+        self.world.connect_corosync()
+        self.turn()
+        return self
+
+    def turn(self) -> None:
+        """Do what the loop does once: corosync first, then what is due."""
+        self.world.refresh()
+        self.timeline.run_until(self.timeline.now_us())
+
+    def run(self, duration_us: int = SECOND_US) -> None:
+        """Let time pass, and look at corosync before whatever is due."""
+        end_us = self.timeline.now_us() + duration_us
+        while (due_us := self.timeline.next_due_us()) is not None and due_us <= end_us:
+            self.timeline.run_until(due_us)
+            self.world.refresh()
+        self.timeline.run_until(end_us)
+
+    def answered(self) -> None:
+        """Wait for a thread of the world, and take what it brings."""
+        self._jobs.get(timeout=ANSWER_S)()
+
+    def client(self) -> Visitor:
+        """Connect, and ask for notices."""
+        visitor = Visitor(self.world, Kind.CLIENT)
+        visitor.client.start_notification()
+        return visitor
+
+    def admin(self) -> Visitor:
+        """Connect to the other socket."""
+        return Visitor(self.world, Kind.ADMIN)
+
+    @property
+    def serving(self) -> bool:
+        """Whether there are sockets."""
+        return self.shown[-1:] == [Sockets.LISTENING]
+
+    # -- Outside
+
+    def sockets(self, node_id: int, sockets: Sockets) -> None:
+        assert node_id == HERE
+        self.shown.append(sockets)
+
+    def stopped(self, node_id: int, *, stopped: bool) -> None:
+        assert node_id == HERE
+        self.is_stopped = stopped
+
+    def watch(self, fds: tuple[int, ...]) -> None:
+        self.watched = fds
+
+    def call_soon(self, act: Callable[[], None]) -> None:
+        self._jobs.put(act)
+
+    def show(self, phase: Phase, detail: str) -> None:
+        self.phases.append(phase)
+
+    def log(self, text: str) -> None:
+        self.lines.append(text)

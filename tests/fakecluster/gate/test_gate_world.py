@@ -1,0 +1,610 @@
+"""What the gate makes of a corosync: also of what no real one can be made to do."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+
+import pytest
+
+from fakecluster.cman.answers import Confchg, FenceInfo, Notice, PortData, Version
+from fakecluster.cman.client import Kind
+from fakecluster.cman.constants import LeaveReason, NodeState, Reason, ShutdownFlag
+from fakecluster.cman.errors import CmanError
+from fakecluster.cman.outside import Sockets
+from fakecluster.corosync.fake_table import FakeCorosync, block
+from fakecluster.gate.messages import Data, Fenced, Ports, decode, encode
+from fakecluster.gate.table import (
+    CS_ERR_EXIST,
+    SHUTDOWN_IMMEDIATE,
+    SHUTDOWN_REGARDLESS,
+    SHUTDOWN_REQUEST,
+)
+from fakecluster.gate.world import Phase, cluster_number
+from o2cbd.membership.libcorosync_table import (
+    CS_ERR_ACCESS,
+    CS_ERR_LIBRARY,
+    CS_ERR_TRY_AGAIN,
+    CorosyncError,
+)
+from tests.fakecluster.gate.scripted_gate import SECOND_US, ScriptedGate
+
+CS_ERR_BUSY = 10
+LONG = 25
+"""More attempts than a request makes."""
+
+QUORATE = Notice(reason=Reason.STATE_CHANGE, arg=1)
+INQUORATE = Notice(reason=Reason.STATE_CHANGE, arg=0)
+
+
+def refused(call: Callable[[], object]) -> int:
+    with pytest.raises(CmanError) as caught:
+        call()
+    return caught.value.code
+
+
+# -- membership
+
+
+def test_the_list_is_the_configuration_with_the_rings_members(gate: ScriptedGate) -> None:
+    gate.corosync.form([1, 3])
+    gate.turn()
+    listed = gate.client().client.get_all_members()
+    assert [(one.node_id, one.name, one.state) for one in listed] == [
+        (1, "n1", NodeState.MEMBER),
+        (2, "n2", NodeState.DEAD),
+        (3, "n3", NodeState.MEMBER),
+    ]
+
+
+def test_a_node_that_was_never_there_has_no_incarnation_and_no_jointime() -> None:
+    gate = ScriptedGate(FakeCorosync([block(1), block(2)], members=[1])).up()
+    never = gate.client().client.get_node(2)
+    assert (never.incarnation, never.jointime_us, never.state) == (0, 0, NodeState.DEAD)
+    assert gate.client().client.get_node_addrs(2) == ()
+
+
+def test_the_incarnation_is_the_ring_in_which_the_join_was_seen(gate: ScriptedGate) -> None:
+    gate.corosync.form([1, 2])
+    gate.corosync.form([1, 2, 3])
+    gate.turn()
+    client = gate.client().client
+    assert [one.incarnation for one in client.get_all_members()] == [4, 4, 12]
+    assert client.get_cluster().generation == 12
+
+
+def test_each_ring_is_told_and_quorum_is_corosyncs_word(gate: ScriptedGate) -> None:
+    visitor = gate.client()
+    gate.corosync.form([1, 2])
+    gate.corosync.form([1], quorate=False)
+    gate.turn()
+    assert visitor.take() == [QUORATE, INQUORATE]
+    assert not visitor.client.is_quorate()
+
+
+def test_a_join_is_told_twice_and_its_ring_before_it(gate: ScriptedGate) -> None:
+    gate.corosync.form([1, 2])
+    gate.turn()
+    visitor = gate.client()
+    visitor.client.start_confchg()
+    gate.corosync.form([1, 2, 3])
+    gate.turn()
+    ring = Confchg(members=(1, 2, 3), left=(), joined=(3,))
+    assert visitor.take() == [ring, QUORATE, QUORATE]
+
+
+def test_a_restart_within_one_ring_is_a_new_incarnation(gate: ScriptedGate) -> None:
+    """Members are the same; corosync's count of joins is not."""
+    visitor = gate.client()
+    gate.corosync.keys["runtime.members.2.join_count"] = 2
+    gate.corosync.form([1, 2, 3])
+    gate.turn()
+    assert [one.incarnation for one in visitor.client.get_all_members()] == [4, 8, 4]
+    assert set(visitor.take()) == {QUORATE}
+
+
+def test_the_same_ring_judged_anew_is_told_and_nobody_has_joined(gate: ScriptedGate) -> None:
+    visitor = gate.client()
+    gate.corosync.quorate = False
+    gate.corosync.tell_again()
+    gate.turn()
+    assert visitor.take() == [INQUORATE]
+    assert [one.incarnation for one in visitor.client.get_all_members()] == [4, 4, 4]
+
+
+def test_a_member_that_is_in_no_list_is_called_by_its_id(gate: ScriptedGate) -> None:
+    gate.corosync.links[9] = ["192.0.2.9"]
+    gate.corosync.form([1, 2, 3, 9])
+    gate.turn()
+    assert gate.client().client.get_node(9).name == "Node9"
+    gate.corosync.form([1, 2, 3])
+    gate.turn()
+    assert refused(lambda: gate.client().client.get_node(9)) == errno.ENOENT
+
+
+def test_all_rings_addresses_are_given_and_unknown_ones_left_out() -> None:
+    blocks = [block(1, ring1_addr="10.1.0.1"), block(2, ring1_addr="nobody.invalid")]
+    client = ScriptedGate(FakeCorosync(blocks)).up().client().client
+    assert client.get_node_addrs(1) == ("192.0.2.1", "10.1.0.1")
+    assert client.get_node_addrs(2) == ("192.0.2.2",)
+
+
+def test_without_a_provider_all_is_quorate_and_votes_are_the_configurations() -> None:
+    corosync = FakeCorosync([block(1), block(2)], members=[1])
+    corosync.quorum_type = 0
+    gate = ScriptedGate(corosync).up()
+    client = gate.client().client
+    assert client.is_quorate()
+    assert (client.get_extra_info().total_votes, client.get_extra_info().expected_votes) == (1, 2)
+    assert refused(lambda: gate.admin().client.set_expected_votes(1)) == errno.ENOENT
+
+
+# -- identity
+
+
+def test_the_clusters_number_is_made_of_its_name(gate: ScriptedGate) -> None:
+    info = gate.client().client.get_cluster()
+    assert (info.name, info.number) == ("alpha", 3169)
+
+
+@pytest.mark.parametrize(("name", "number"), [("", 0), ("a", 97), ("o2", 272), ("z" * 16, 65414)])
+def test_numbers_of_names(name: str, number: int) -> None:
+    """Twice what was, and a byte, in 16 bits."""
+    assert cluster_number(name) == number
+
+
+def test_votes_and_quorum_are_votequorums(gate: ScriptedGate) -> None:
+    gate.table.votes[2] = 5
+    gate.table.expected = 7
+    gate.corosync.tell_again()
+    gate.turn()
+    info = gate.client().client.get_extra_info()
+    assert (info.total_votes, info.expected_votes, info.quorum) == (7, 7, 4)
+    assert gate.client().client.get_node_extra(2).votes == 5
+
+
+def test_two_node_mode_is_a_flag(gate: ScriptedGate) -> None:
+    gate.corosync.keys["runtime.votequorum.two_node"] = 1
+    gate.corosync.reload()
+    gate.turn()
+    assert gate.client().client.get_extra_flags() == 1
+
+
+# -- configuration
+
+
+def test_a_reload_is_told_with_the_files_version(gate: ScriptedGate) -> None:
+    visitor = gate.client()
+    gate.corosync.reload([block(1), block(2), block(3), block(4)], version=7)
+    gate.turn()
+    assert visitor.take() == [QUORATE, Notice(reason=Reason.CONFIG_UPDATE, arg=7)]
+    assert visitor.client.get_version().config == 7
+    assert visitor.client.get_node(4).state is NodeState.DEAD
+
+
+def test_where_nobody_counts_versions_reloads_are_counted(gate: ScriptedGate) -> None:
+    visitor = gate.client()
+    assert visitor.client.get_version().config == 1
+    gate.corosync.reload()
+    gate.corosync.reload()
+    gate.turn()
+    versions = [one.arg for one in visitor.take() if one.reason is Reason.CONFIG_UPDATE]  # type: ignore[union-attr]
+    assert versions == [2, 3]
+
+
+def test_set_version_has_every_corosync_read_its_file(gate: ScriptedGate) -> None:
+    gate.admin().client.set_version(Version(config=2))
+    assert gate.table.ordered == [("reload_config", 0)]
+
+
+# -- corosync away, busy, back
+
+
+def test_a_corosync_that_is_not_there_is_looked_for() -> None:
+    gate = ScriptedGate()
+    gate.corosync.fail("quorum_model_initialize", CS_ERR_LIBRARY, 2)
+    gate.up()
+    assert (gate.phases, gate.shown) == ([Phase.AWAY], [])
+    gate.run()
+    assert gate.serving
+    assert gate.phases == [Phase.AWAY, Phase.AWAY, Phase.SERVING]
+
+
+def test_a_corosync_that_lets_nobody_in_ends_the_gate() -> None:
+    gate = ScriptedGate()
+    gate.corosync.fail("quorum_model_initialize", CS_ERR_ACCESS)
+    with pytest.raises(OSError, match="uidgid") as caught:
+        gate.world.connect_corosync()
+    assert caught.value.errno == errno.EACCES
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "quorum_trackstart",
+        "corosync_cfg_local_get",
+        "votequorum_initialize",
+        "cpg_join",
+        "cmap_get",
+    ],
+)
+def test_a_corosync_that_ends_while_it_is_connected_to_is_looked_for(call: str) -> None:
+    """And nothing of the half-made connection stays."""
+    gate = ScriptedGate()
+    gate.corosync.fail(call, CS_ERR_LIBRARY)
+    gate.up()
+    assert (gate.phases, gate.shown) == ([Phase.AWAY], [])
+    assert (gate.corosync.open, gate.table.groups) == ([], [])
+    gate.run()
+    assert gate.serving
+
+
+def test_with_its_corosync_the_clients_and_the_sockets_go(gate: ScriptedGate) -> None:
+    visitor = gate.client()
+    gate.corosync.die()
+    gate.turn()
+    assert visitor.closed
+    assert gate.shown == [Sockets.LISTENING, Sockets.ABSENT]
+    assert refused(visitor.client.is_quorate) == errno.EHOSTDOWN
+    assert (gate.watched, gate.phases[-1]) == ((), Phase.AWAY)
+
+
+def test_a_corosync_that_comes_back_is_served_with_new_incarnations(gate: ScriptedGate) -> None:
+    gate.corosync.die()
+    gate.turn()
+    gate.corosync.come_back()
+    gate.corosync.ring = 40
+    gate.run()
+    assert gate.serving
+    assert [one.incarnation for one in gate.client().client.get_all_members()] == [40, 40, 40]
+
+
+@pytest.mark.parametrize(
+    "call", ["cmap_get", "cmap_iter_next", "corosync_cfg_local_get", "votequorum_getinfo"]
+)
+def test_while_corosync_is_too_busy_to_be_read_clients_wait(gate: ScriptedGate, call: str) -> None:
+    """The ring is not lost: the reading is made again, and told then."""
+    visitor = gate.client()
+    gate.corosync.fail(call, CS_ERR_TRY_AGAIN, LONG)
+    gate.corosync.form([1, 2])
+    gate.turn()
+    assert (gate.is_stopped, gate.watched, visitor.take()) == (True, (), [])
+    assert gate.phases[-1] is Phase.BUSY
+    gate.run()
+    assert (gate.is_stopped, visitor.take(), visitor.members()) == (False, [QUORATE], [1, 2])
+    assert gate.phases[-1] is Phase.SERVING
+    assert gate.watched != ()
+
+
+def test_a_busy_corosync_that_goes_is_gone(gate: ScriptedGate) -> None:
+    visitor = gate.client()
+    gate.corosync.fail("cmap_get", CS_ERR_TRY_AGAIN, LONG)
+    gate.corosync.form([1, 2])
+    gate.turn()
+    gate.corosync.die()
+    gate.run(100_000)
+    gate.turn()
+    assert (gate.is_stopped, visitor.closed, gate.shown[-1]) == (False, True, Sockets.ABSENT)
+
+
+def test_a_reading_that_finds_corosync_gone_is_its_end(gate: ScriptedGate) -> None:
+    visitor = gate.client()
+    gate.corosync.form([1, 2])
+    gate.corosync.fail("cmap_iter_next", CS_ERR_LIBRARY)
+    gate.turn()
+    assert visitor.closed
+
+
+# -- shutdown
+
+
+def test_a_client_is_asked_first_and_then_corosync(gate: ScriptedGate) -> None:
+    visitor, admin = gate.client(), gate.admin()
+    admin.client.try_shutdown(ShutdownFlag.REMOVED, admin.replies.append)
+    assert visitor.take() == [Notice(reason=Reason.TRY_SHUTDOWN, arg=2)]
+    assert gate.table.ordered == []
+    visitor.client.reply_shutdown(yes=True)
+    gate.answered()
+    assert gate.table.ordered == [("try_shutdown", SHUTDOWN_REQUEST)]
+    assert (admin.replies, visitor.closed, gate.shown[-1]) == ([0], True, Sockets.ABSENT)
+
+
+def test_a_no_of_a_client_never_reaches_corosync(gate: ScriptedGate) -> None:
+    visitor, admin = gate.client(), gate.admin()
+    admin.client.try_shutdown(0, admin.replies.append)
+    visitor.client.reply_shutdown(yes=False)
+    assert (admin.replies, gate.table.ordered) == ([-errno.EBUSY], [])
+
+
+@pytest.mark.parametrize(
+    ("code", "status"), [(CS_ERR_BUSY, errno.EBUSY), (CS_ERR_EXIST, errno.EALREADY)]
+)
+@pytest.mark.parametrize("listens", [True, False])
+def test_a_no_of_corosyncs_keeps_the_node(
+    gate: ScriptedGate, code: int, status: int, *, listens: bool
+) -> None:
+    """Also where no client listens, whom a cman would not wait for."""
+
+    def refuse() -> None:
+        raise CorosyncError(code, "corosync_cfg_try_shutdown")
+
+    gate.table.shutdown = refuse
+    visitor = gate.client() if listens else None
+    admin = gate.admin()
+    for _ in range(2):
+        admin.client.try_shutdown(0, admin.replies.append)
+        if visitor is not None:
+            visitor.client.reply_shutdown(yes=True)
+        gate.answered()
+    assert admin.replies == [-status, -status]
+    assert gate.serving
+    assert admin.members() == [1, 2, 3]
+
+
+def test_force_overrules_corosync_and_leave_asks_nobody(gate: ScriptedGate) -> None:
+    gate.client()
+    admin = gate.admin()
+    admin.client.try_shutdown(ShutdownFlag.ANYWAY, admin.replies.append)
+    gate.run(6 * SECOND_US)
+    gate.answered()
+    assert (gate.table.ordered, admin.replies) == ([("try_shutdown", SHUTDOWN_REGARDLESS)], [0])
+    gate.corosync.die()
+    gate.turn()
+    gate.corosync.come_back()
+    gate.run()
+    gate.admin().client.leave_cluster(0)
+    gate.answered()
+    assert gate.table.ordered[1:] == [("try_shutdown", SHUTDOWN_IMMEDIATE)]
+
+
+def test_corosync_that_is_gone_before_its_answer_has_agreed(gate: ScriptedGate) -> None:
+    admin = gate.admin()
+    admin.client.try_shutdown(0, admin.replies.append)
+    gate.corosync.die()
+    gate.turn()
+    assert (admin.replies, admin.closed) == ([0], True)
+    gate.answered()  # of the corosync that is gone
+    gate.corosync.come_back()
+    gate.run()
+    assert gate.serving
+
+
+def test_corosyncs_question_about_our_own_request_is_a_yes(gate: ScriptedGate) -> None:
+    """The clients were asked before."""
+    visitor, admin = gate.client(), gate.admin()
+    admin.client.try_shutdown(0, admin.replies.append)
+    visitor.client.reply_shutdown(yes=True)
+    visitor.take()
+    gate.corosync.ask_shutdown()
+    gate.turn()
+    assert (gate.corosync.answers, visitor.take()) == ([1], [])
+    gate.answered()
+
+
+@pytest.mark.parametrize(("yes", "answer"), [(True, 1), (False, 0)])
+def test_corosyncs_question_is_answered_by_the_clients(
+    gate: ScriptedGate, answer: int, *, yes: bool
+) -> None:
+    visitor = gate.client()
+    gate.corosync.ask_shutdown()
+    gate.turn()
+    assert visitor.take() == [Notice(reason=Reason.TRY_SHUTDOWN, arg=0)]
+    assert gate.corosync.answers == []
+    visitor.client.reply_shutdown(yes=yes)
+    assert gate.corosync.answers == [answer]
+    assert gate.serving  # corosync ends when it ends
+    assert gate.table.ordered == []
+
+
+@pytest.mark.parametrize(("forced", "answer"), [(False, 0), (True, 1)])
+def test_silence_is_answered_before_corosyncs_own_time_out(
+    gate: ScriptedGate, answer: int, *, forced: bool
+) -> None:
+    """A later answer would count for the next question."""
+    gate.corosync.keys["cfg.shutdown_timeout"] = 1000
+    visitor = gate.client()
+    gate.corosync.ask_shutdown(forced=forced)
+    gate.turn()
+    assert visitor.take() == [Notice(reason=Reason.TRY_SHUTDOWN, arg=int(forced))]
+    gate.run(799_999)
+    assert gate.corosync.answers == []
+    gate.run(1)
+    assert gate.corosync.answers == [answer]
+    visitor.client.reply_shutdown(yes=True)
+    assert gate.corosync.answers == [answer]
+
+
+def test_without_clients_corosyncs_question_is_a_yes(gate: ScriptedGate) -> None:
+    gate.corosync.ask_shutdown()
+    gate.turn()
+    assert gate.corosync.answers == [1]
+
+
+def test_while_a_clients_question_is_out_corosyncs_is_a_no(gate: ScriptedGate) -> None:
+    visitor, admin = gate.client(), gate.admin()
+    admin.client.try_shutdown(0, admin.replies.append)
+    gate.corosync.ask_shutdown()
+    gate.turn()
+    assert (gate.corosync.answers, len(visitor.take())) == ([0], 1)
+
+
+def test_while_corosyncs_question_is_out_a_clients_is_ealready(gate: ScriptedGate) -> None:
+    gate.client()
+    gate.corosync.ask_shutdown()
+    gate.turn()
+    admin = gate.admin()
+    assert refused(lambda: admin.client.try_shutdown(0, admin.replies.append)) == errno.EALREADY
+
+
+def test_a_question_that_was_taken_back_makes_room_for_the_next(gate: ScriptedGate) -> None:
+    """Corosync says nothing of that, but never has two."""
+    visitor = gate.client()
+    gate.corosync.ask_shutdown()
+    gate.turn()
+    gate.corosync.ask_shutdown()
+    gate.turn()
+    assert len(visitor.take()) == 2
+    visitor.client.reply_shutdown(yes=True)
+    assert gate.corosync.answers == [1]
+    gate.run(10 * SECOND_US)
+    assert gate.corosync.answers == [1]
+
+
+def test_an_asker_that_dies_does_not_take_the_gate_with_it(gate: ScriptedGate) -> None:
+    """Cman crashes of that, with all that it has."""
+    visitor, admin = gate.client(), gate.admin()
+    admin.client.try_shutdown(0, admin.replies.append)
+    admin.client.disconnect()
+    gate.run(10 * SECOND_US)
+    assert gate.serving
+    assert visitor.members() == [1, 2, 3]
+
+
+# -- what admins change
+
+
+def test_a_kill_is_corosyncs_and_ours_at_once(gate: ScriptedGate) -> None:
+    visitor, admin = gate.client(), gate.admin()
+    admin.client.kill_node(3)
+    assert gate.table.ordered == [("kill_node", 3)]
+    assert (visitor.members(), visitor.take()) == ([1, 2], [])
+    assert visitor.client.get_node_extra(3).leave_reason is LeaveReason.KILLED
+    gate.corosync.form([1, 2])
+    gate.turn()
+    assert visitor.take() == [QUORATE]
+
+
+def test_expected_votes_and_votes_are_votequorums_and_told(gate: ScriptedGate) -> None:
+    visitor, admin = gate.client(), gate.admin()
+    admin.client.set_expected_votes(5)
+    gate.turn()
+    admin.client.set_votes(2, 2)
+    gate.turn()
+    info = visitor.client.get_extra_info()
+    assert (info.expected_votes, info.total_votes) == (5, 4)
+    assert visitor.take() == [QUORATE, QUORATE]
+
+
+def test_what_votequorum_refuses_is_einval(gate: ScriptedGate) -> None:
+    gate.corosync.fail("votequorum_setexpected", 7)
+    assert refused(lambda: gate.admin().client.set_expected_votes(3)) == errno.EINVAL
+
+
+@pytest.mark.parametrize(
+    ("call", "act"),
+    [
+        ("corosync_cfg_kill_node", lambda client: client.kill_node(3)),
+        ("votequorum_setvotes", lambda client: client.set_votes(2, 2)),
+        ("cpg_mcast_joined", lambda client: client.update_fence_info(FenceInfo(node_id=3))),
+    ],
+)
+def test_a_request_that_finds_corosync_gone_says_so(
+    gate: ScriptedGate, call: str, act: Callable[[object], None]
+) -> None:
+    gate.corosync.fail(call, CS_ERR_LIBRARY)
+    assert refused(lambda: act(gate.admin().client)) == errno.EHOSTDOWN
+
+
+# -- the other gates
+
+
+def test_fencing_is_told_to_all_gates_and_heard_from_them(gate: ScriptedGate) -> None:
+    info = FenceInfo(node_id=3, fenced=True, time_s=5, agent="xvm")
+    gate.admin().client.update_fence_info(info)
+    assert list(map(decode, gate.table.sent)) == [Fenced(info=info)]
+    gate.table.deliver(2, gate.table.sent[0])
+    gate.turn()
+    assert gate.client().client.get_fence_info(3) == info
+
+
+def test_ports_of_others_are_known_and_told(gate: ScriptedGate) -> None:
+    visitor = gate.client()
+    gate.table.deliver(2, encode(Ports(ports=(11, 12), opened=True)))
+    gate.turn()
+    assert visitor.client.is_listening(11, 2)
+    assert not visitor.client.is_listening(13, 2)
+    assert visitor.take() == [Notice(reason=Reason.PORT_OPENED, arg=2)]
+    gate.table.change_group(left=(2,))
+    gate.turn()
+    assert not visitor.client.is_listening(11, 2)
+
+
+def test_our_ports_are_told_and_told_again_to_newcomers(gate: ScriptedGate) -> None:
+    visitor = gate.client()
+    visitor.client.bind(11)
+    gate.table.change_group(joined=(3,))
+    gate.turn()
+    visitor.client.disconnect()
+    assert list(map(decode, gate.table.sent)) == [
+        Ports(ports=(11,), opened=True),
+        Ports(ports=(11,), opened=None),
+        Ports(ports=(), opened=False),
+    ]
+
+
+def test_a_client_may_go_while_the_group_takes_nothing(gate: ScriptedGate) -> None:
+    visitor = gate.client()
+    visitor.client.bind(11)
+    gate.corosync.fail("cpg_mcast_joined", CS_ERR_TRY_AGAIN, LONG)
+    visitor.client.disconnect()
+    assert any("ports" in line for line in gate.lines)
+    assert gate.serving
+
+
+def test_data_goes_to_a_node_or_to_all_and_reaches_who_has_the_port(gate: ScriptedGate) -> None:
+    visitor = gate.client()
+    visitor.client.bind(11)
+    gate.table.sent.clear()
+    visitor.client.send_data(2, 7, b"\0to two")
+    visitor.client.send_data(0, 7, b"to all")
+    assert list(map(decode, gate.table.sent)) == [
+        Data(to=2, port=7, payload=b"\0to two"),
+        Data(to=0, port=7, payload=b"to all"),
+    ]
+    for to in (1, 2, 0):
+        gate.table.deliver(3, encode(Data(to=to, port=11, payload=bytes([to]))))
+        gate.table.deliver(1, encode(Data(to=to, port=11, payload=b"our own")))
+    gate.turn()
+    assert visitor.take() == [
+        PortData(from_node_id=3, port=11, payload=b"\1"),
+        PortData(from_node_id=3, port=11, payload=b"\0"),
+    ]
+
+
+GARBAGE = (
+    b"",
+    b"\xff\xfe",
+    b"[]",
+    b"1",
+    b"null",
+    b"{}",
+    b'{"kind": "no such"}',
+    b'{"kind": "ports"}',
+    b'{"kind": "ports", "ports": 7, "opened": true}',
+    b'{"kind": "ports", "ports": [-1], "opened": true}',
+    b'{"kind": "ports", "ports": [4294967296], "opened": true}',
+    b'{"kind": "ports", "ports": [true], "opened": true}',
+    b'{"kind": "ports", "ports": [], "opened": []}',
+    b'{"kind": "data", "to": 0, "port": 1, "payload": "?"}',
+    b'{"kind": "data", "to": "0", "port": 1, "payload": ""}',
+    b'{"kind": "fenced", "node": 1, "time_s": 18446744073709551616, "agent": ""}',
+    b'{"kind": "fenced", "node": 1, "time_s": 1, "agent": 1}',
+    b"[" * 100_000,
+)
+
+
+@pytest.mark.parametrize("raw", GARBAGE, ids=lambda raw: repr(raw[:24]))
+def test_garbage_in_the_group_is_logged_and_changes_nothing(gate: ScriptedGate, raw: bytes) -> None:
+    visitor = gate.client()
+    gate.table.deliver(2, raw)
+    gate.turn()
+    assert "node 2" in gate.lines[-1]
+    assert (visitor.take(), visitor.members()) == ([], [1, 2, 3])
+
+
+def test_a_client_that_comes_when_there_is_no_daemon_is_refused(gate: ScriptedGate) -> None:
+    gate.corosync.die()
+    gate.turn()
+    with pytest.raises(OSError, match="no corosync") as caught:
+        gate.world.connect(0, Kind.CLIENT, deliver=lambda _: None, closed=lambda: None)
+    assert caught.value.errno == errno.ECONNREFUSED
