@@ -47,7 +47,12 @@ class Fenced:
     info: FenceInfo
 
 
-Message = Ports | Data | Fenced
+@dataclass(frozen=True, slots=True)
+class Recount:
+    """The sender had votequorum change votes, of which that tells nobody unless quorum changes."""
+
+
+Message = Ports | Data | Fenced | Recount
 
 
 def encode(message: Message) -> bytes:
@@ -63,6 +68,8 @@ def encode(message: Message) -> bytes:
             fields["agent"] = base64.b64encode(
                 info.agent.encode("utf-8", "surrogateescape")
             ).decode()
+        case Recount():
+            fields = {"kind": "recount"}
     return json.dumps(fields).encode()
 
 
@@ -99,6 +106,8 @@ def _message(fields: Mapping[str, Any]) -> Message:
                     agent=agent.decode("utf-8", "surrogateescape"),
                 )
             )
+        case "recount":
+            return Recount()
         case kind:
             raise NoMessageError(f"a message of kind {kind!r}")
 

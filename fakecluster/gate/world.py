@@ -10,7 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
 from typing import Final, Protocol
@@ -40,6 +40,7 @@ from fakecluster.gate.messages import (
     Message,
     NoMessageError,
     Ports,
+    Recount,
     decode,
     encode,
 )
@@ -557,8 +558,22 @@ class GateWorld:
                     daemon.port_changed(sender_id, opened=opened)
             case Data(to=to, port=port, payload=payload) if not ours and to in {0, link.local_id}:
                 daemon.receive(PortData(from_node_id=sender_id, port=port, payload=payload))
+            case Recount():
+                self._recount(link)
             case _:
                 pass  # of our own, or for another node
+
+    def _recount(self, link: Link) -> None:
+        """Take over votes that an administrator has changed; corosync has done so before us."""
+        daemon = self._daemon
+        if daemon is None:
+            return
+        self._reading = reading = link.read(self._joins)
+        info = reading.votes.get(link.local_id)
+        if info is not None:
+            self._judged = replace(self._judged, quorum=info.quorum)
+        self._learn_votes(reading)
+        daemon.recalculate()
 
     def _group_changed(self, link: Link, left: tuple[int, ...], joined: tuple[int, ...]) -> None:
         for node_id in left:
@@ -673,10 +688,12 @@ class GateWorld:
     def set_votes(self, node_id: int, votes: int) -> None:
         """Give a node that many votes. CmanError: with what corosync said."""
         self._ask_corosync(lambda link: link.set_votes(node_id, votes))
+        self.tell(Recount())
 
     def set_expected_votes(self, votes: int) -> None:
         """Let all expect that many votes. CmanError: with what corosync said."""
         self._ask_corosync(lambda link: link.set_expected(votes))
+        self.tell(Recount())
 
     def tell_ports(self, *, opened: bool) -> None:
         """Tell the other gates which ports there are here; a failure is logged."""
