@@ -7,6 +7,7 @@ from collections.abc import Callable
 from fakecluster.clock import Timeline
 from fakecluster.cman.engine import Engine, OperationError, Sockets, Watcher
 from fakecluster.cman.engine import Trace as CmanTrace
+from fakecluster.cman.port_holders import PortHolders
 from fakecluster.cman.timings import Timings
 from fakecluster.cman.topology import NodeConfig, Topology
 from fakecluster.depth import Depth
@@ -69,6 +70,7 @@ class WorldGround:
             watcher=_Wakers(self),
             trace=self._on_cman,
         )
+        self.port_holders = PortHolders(self.engine)
         self.disk = SharedDisk(self.timeline, self._on_live_changed)
         self.hosts: dict[int, SimHost] = {}
         """By node id, in the order in which they came to be."""
@@ -102,11 +104,16 @@ class WorldGround:
 
     @property
     def open_shutdowns(self) -> tuple[int, ...]:
-        """The hosts on which a shutdown was asked and is not decided, their managers running."""
+        """The hosts on which a shutdown was asked and could be decided, and was not.
+
+        A manager that is stopped, or waits for a ring that does not come, decides nothing.
+        """
         return tuple(
             node_id
             for node_id, result in self._shutdowns.items()
-            if result is None and not self.engine.is_stopped(node_id)
+            if result is None
+            and not self.engine.is_stopped(node_id)
+            and not self.engine.is_outcast(node_id)
         )
 
     # --- for the verbs --------------------------------------------------------------------------

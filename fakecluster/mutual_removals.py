@@ -1,12 +1,13 @@
 """Finds two hosts that have forgotten each other: each one's daemon removed the other's node.
 
 That is how both halves of a split come to mount one disk. Two majorities have a node in common, so
-two hosts whose members at the two removals have nobody in common did not both have one.
+two hosts whose members at the two removals have nobody in common did not both have one; unless an
+operator gave nodes other votes in one half, so that the halves count by different votes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from fakecluster.configfs.kernel import NodeState
@@ -19,6 +20,8 @@ class _Removal:
     node: NodeState
     members: frozenset[int]
     """Whom the remover's manager counted in."""
+    votes: Mapping[int, int]
+    """By which it counted, by node id."""
 
 
 class MutualRemovals:
@@ -32,7 +35,8 @@ class MutualRemovals:
     def removing(self, host_id: int, lost: Listed, node: NodeState, view: ManagerView) -> None:
         """Note that a host's daemon is about to remove a lost node's entry."""
         members = frozenset(each.id for each in view.listed if each.member and each.id)
-        self._removals[host_id, lost.id] = _Removal(node=node, members=members)
+        votes = {each.id: each.votes for each in view.listed if each.id}
+        self._removals[host_id, lost.id] = _Removal(node=node, members=members, votes=votes)
 
     def found(self, host_id: int, view: ManagerView | None) -> Iterator[str]:
         """Yield what is wrong with a host's removals; those that it counts in again are over."""
@@ -44,6 +48,8 @@ class MutualRemovals:
         for (remover, lost), mine in self._removals.items():
             theirs = self._removals.get((lost, host_id))
             if remover != host_id or theirs is None or mine.members & theirs.members:
+                continue
+            if mine.votes != theirs.votes:
                 continue
             if self._lacks(host_id, mine.node) and self._lacks(lost, theirs.node):
                 yield f"this host and host {lost} have forgotten each other"

@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 from fakecluster.poller import READ, WRITE, Poller
 
-_READ_BYTES = 16384
+READ_BYTES = 16384
+"""The most that `received` gets at once: then there may be more."""
 _UCRED = struct.Struct("=iII")
 
 
@@ -106,7 +107,7 @@ class Stream:
 
     def _read(self) -> None:
         try:
-            data = self._sock.recv(_READ_BYTES)
+            data = self._sock.recv(READ_BYTES)
         except BlockingIOError:
             return
         except OSError:

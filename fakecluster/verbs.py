@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from fakecluster.cman.answers import FenceInfo
 from fakecluster.cman.client import Client, Kind
-from fakecluster.cman.constants import ShutdownFlag
+from fakecluster.cman.constants import US, ShutdownFlag
 from fakecluster.cman.engine import OperationError
 from fakecluster.cman.errors import ManagerStuckError
 from fakecluster.cman.network import Slowness
@@ -118,6 +118,34 @@ class WorldVerbs(WorldGround):
             admin.set_expected_votes(votes)
         finally:
             admin.disconnect()
+
+    def votes(self, node_id: int, votes: int) -> None:
+        """`cman_tool votes -v VOTES` on a node: it has so many from now on.
+
+        Raises:
+            OSError: EINVAL: its members would not be quorate; there is no manager.
+            ManagerStuckError: the manager is stopped; whoever asks it waits.
+        """
+        self._verb(node_id, "votes", votes=votes)
+        admin = self.engine.connect(node_id, Kind.ADMIN)
+        try:
+            admin.set_votes(US, votes)
+        finally:
+            admin.disconnect()
+
+    def bind_port(self, node_id: int, port: int) -> None:
+        """Let a client of a node's manager bind a port.
+
+        Raises:
+            OSError: EADDRINUSE, EINVAL (port 0), or there is no manager.
+        """
+        self._verb(node_id, "bind-port", port=port)
+        self.port_holders.bind(node_id, port)
+
+    def close_port(self, node_id: int, port: int) -> None:
+        """End what `bind_port` began."""
+        self._verb(node_id, "close-port", port=port)
+        self.port_holders.close(node_id, port)
 
     # --- the network ----------------------------------------------------------------------------
 
@@ -277,6 +305,21 @@ class WorldVerbs(WorldGround):
         changed = [replace(node, name=name) if node.id == node_id else node for node in nodes]
         self.engine.reconfigure(changed)
         self.host(node_id).name = name
+
+    def config_older(self, node_id: int) -> None:
+        """Announce the next version of the configuration, which this node's file has not."""
+        self._verb(node_id, "config-older")
+        self.engine.reconfigure(lagging=[node_id])
+
+    def config_newer(self, node_id: int) -> None:
+        """Write the next version of the configuration to one node alone; nobody is told."""
+        self._verb(node_id, "config-newer")
+        self.engine.write_config(node_id)
+
+    def config_mend(self) -> None:
+        """Give every node the newest configuration, and announce it."""
+        self._verb(0, "config-mend")
+        self.engine.mend_configs()
 
     def rename_cluster(self, name: str) -> None:
         """Let every manager report another cluster name from now on."""

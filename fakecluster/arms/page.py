@@ -46,7 +46,8 @@ $ pytest tests/scenarios --arm vm-cman --timeout 1200
   what the kernels' consoles complain of. What it cannot do stands in its column.
 - On `vm-cman` the same guests have cman's gate before their corosync, and the daemon follows it by
   `source = "cman"` and the installed `libcman.so.3`: an administrator's leave, a shutdown for good
-  and a fencing are there, too. Judged as on `vm-corosync`, and the gate must say what corosync does.
+  and a fencing are there, too. Judged as on `vm-corosync`, and the gate must say what corosync
+  does.
 
 A scenario counts time as a cluster does: something comes to be *soon* or *later*, or lasts for
 *a moment* or *a while*. Each arm has its own clock for that, and waits no longer than it must.

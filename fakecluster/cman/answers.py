@@ -93,7 +93,7 @@ class FenceInfo:
 
     node_id: int
     fenced: bool = False
-    """Reset when the node is a member again."""
+    """Reset when the node is a member again; the time and the agent stay."""
     time_s: int = 0
     """When it was last fenced, in seconds since 1970."""
     agent: str = ""

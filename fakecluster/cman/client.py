@@ -25,11 +25,13 @@ class Client(ReadingRequests, AdminRequests):
     # -- notices
 
     def start_notification(self) -> None:
-        """NOTIFY. While a shutdown is asked the question is delivered before this returns."""
+        """NOTIFY. While a shutdown is asked the question is delivered before this returns.
+
+        Asked for again, it is delivered again, and one more answer is awaited.
+        """
         daemon = self._as_client()
-        if not self.notified:
-            self.notified = True
-            daemon.desk.listener_added(self)
+        self.notified = True
+        daemon.desk.listener_added(self)
 
     def stop_notification(self) -> None:
         """REMOVENOTIFY. An answer that is due stays due."""
@@ -57,14 +59,19 @@ class Client(ReadingRequests, AdminRequests):
     # -- ports
 
     def bind(self, port: int) -> None:
-        """BIND. EADDRINUSE: somebody here has it, or this client has one."""
+        """BIND; a client may have several. EINVAL: port 0. EADDRINUSE: somebody here has it."""
         daemon = self._as_client()
-        if port in daemon.ports or self in daemon.ports.values():
+        if not port:
+            raise CmanError(errno.EINVAL)
+        if port in daemon.ports:
             raise CmanError(errno.EADDRINUSE)
         daemon.bind_port(port, self)
 
     def send_data(self, node_id: int, port: int, payload: bytes) -> None:
-        """DATA to a node, or to all with 0; a reply only on error. ENOTCONN: not a member."""
+        """DATA to another node, or to all others with 0; a reply only on error.
+
+        To a node that is no member, or to ourselves, it goes nowhere. ENOTCONN: unknown node.
+        """
         daemon = self._as_client()
         data = PortData(from_node_id=daemon.node_id, port=port, payload=payload)
         hop_us = daemon.timings.hop_us
@@ -73,8 +80,8 @@ class Client(ReadingRequests, AdminRequests):
                 daemon.node_id, lambda other: other.receive(data), after_us=hop_us, itself=False
             )
             return
-        if self._peer(daemon, node_id, errno.ENOTCONN).state is not NodeState.MEMBER:
-            raise CmanError(errno.ENOTCONN)
-        daemon.world.send_to(
-            daemon.node_id, node_id, lambda other: other.receive(data), after_us=hop_us
-        )
+        state = self._peer(daemon, node_id, errno.ENOTCONN).state
+        if state is NodeState.MEMBER and node_id != daemon.node_id:
+            daemon.world.send_to(
+                daemon.node_id, node_id, lambda other: other.receive(data), after_us=hop_us
+            )

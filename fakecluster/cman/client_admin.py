@@ -44,16 +44,26 @@ class AdminRequests(Connection):
         daemon.kill(node_id)
 
     def set_version(self, version: Version) -> None:
-        """SET_VERSION (admin): every node re-reads its configuration. EINVAL: not 6.2.0."""
+        """SET_VERSION (admin): every node re-reads its configuration.
+
+        EINVAL: not 6.2.0. EPERM: older than what runs. ENOENT: the file here is older (3.0.12 tells
+        the others all the same).
+        """
         daemon = self._as_admin()
         if (version.major, version.minor, version.patch) != CMAN_VERSION:
             raise CmanError(errno.EINVAL)
+        if version.config < daemon.config.version:
+            raise CmanError(errno.EPERM)
+        node_id, world = daemon.node_id, daemon.world
+        if world.profile is Profile.B and not world.may_have_version(node_id, version.config):
+            raise CmanError(errno.ENOENT)
         daemon.world.announce_version(daemon.node_id, version.config)
 
     def set_votes(self, node_id: int, votes: int) -> None:
         """SET_VOTES (admin; 0 is us). ENOENT: unknown node.
 
-        EINVAL: not 0..255, or nobody would be quorate.
+        EINVAL: not 0..255, or nobody would be quorate. It is done here at once, and again when the
+        message to all comes round: this node gives two notices.
         """
         daemon = self._as_admin()
         peer = self._peer(daemon, node_id, errno.ENOENT)
@@ -62,6 +72,7 @@ class AdminRequests(Connection):
             raise CmanError(errno.EINVAL)
         target = peer.node_id
         self._everywhere(lambda each: each.set_votes(target, votes))
+        daemon.set_votes(target, votes)
 
     def set_expected_votes(self, votes: int) -> None:
         """SETEXPECTED_VOTES (admin): quorum may go down.
@@ -83,17 +94,26 @@ class AdminRequests(Connection):
         daemon.world.send(daemon.node_id, act, after_us=daemon.timings.hop_us, itself=True)
 
     def register_quorum_device(self, name: str, votes: int) -> None:
-        """REG_QUORUMDEV (admin). EBUSY: there is one."""
+        """REG_QUORUMDEV (admin). EALREADY: it is a node's name. EBUSY: there is another one.
+
+        Under its own name it has other votes from now on (3.0.12: EBUSY).
+        """
         daemon = self._as_admin()
-        if daemon.nodes.disk is not None:
+        disk = daemon.nodes.disk
+        if disk is not None and disk.name == name and daemon.world.profile is Profile.B:
+            self._change(daemon, disk, name, votes)
+            return
+        if disk is not None:
             raise CmanError(errno.EBUSY)
-        daemon.register_disk(name, votes)
+        if daemon.nodes.find_name(name) is not None:
+            raise CmanError(errno.EALREADY)
+        daemon.register_disk(name, votes, kept=False)
 
     def unregister_quorum_device(self) -> None:
-        """UNREG_QUORUMDEV (admin). EINVAL: there is none."""
+        """UNREG_QUORUMDEV (admin). EINVAL: there is none. EBUSY: its last poll was good."""
         daemon = self._as_admin()
-        self._disk(daemon)
-        daemon.poll_disk(available=False)
+        if self._disk(daemon).available:
+            raise CmanError(errno.EBUSY)
         daemon.nodes.disk = None
         daemon.nodes.touch()
 
@@ -109,6 +129,10 @@ class AdminRequests(Connection):
         disk = self._disk(daemon)
         if daemon.world.profile is Profile.A:
             raise CmanError(errno.EINVAL)
+        self._change(daemon, disk, name, votes)
+
+    @staticmethod
+    def _change(daemon: Daemon, disk: Disk, name: str, votes: int) -> None:
         disk.name, disk.votes = name, votes
         daemon.nodes.touch()
         daemon.recalculate()

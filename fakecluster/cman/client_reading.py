@@ -29,10 +29,13 @@ class ReadingRequests(Connection):
         return daemon.nodes.entries()
 
     def get_node(self, node_id: int, name: str = "") -> NodeEntry:
-        """GETNODE by name, else by id (0 us, -1 the quorum disk). ENOENT: unknown."""
+        """GETNODE: the quorum disk for id -1, else by name, else by id (0 us). ENOENT: unknown.
+
+        The real library sends junk for the name where it asks for the disk.
+        """
         daemon = self._as_member()
         nodes = daemon.nodes
-        if not name and node_id == QDISK_QUERY_ID:
+        if node_id == QDISK_QUERY_ID:
             if nodes.disk is None:
                 raise CmanError(errno.ENOENT)
             return nodes.disk_entry(nodes.disk)
@@ -54,8 +57,8 @@ class ReadingRequests(Connection):
         )
 
     def get_node_addrs(self, node_id: int) -> tuple[str, ...]:
-        """GET_NODEADDRS (0 is us): all addresses of a member, none of another. EINVAL: unknown."""
-        peer = self._peer(self._ask(), node_id, errno.EINVAL)
+        """GET_NODEADDRS: all addresses of a member, none of another. EINVAL: unknown, or 0."""
+        peer = self._named_peer(self._ask(), node_id)
         return peer.addresses if peer.state is NodeState.MEMBER else ()
 
     def get_node_count(self) -> int:
@@ -86,8 +89,8 @@ class ReadingRequests(Connection):
             total_votes=daemon.total_votes,
             expected_votes=daemon.nodes.highest_expected,
             quorum=daemon.quorum,
-            members=daemon.nodes.member_count,
-            ports=tuple(sorted(daemon.ports)),
+            members=daemon.nodes.in_ring,
+            ports=daemon.bound_ports,
             multicasts=tuple(_multicast(each, daemon.world.number) for each in daemon.addresses),
             interfaces=daemon.addresses,
         )
@@ -109,18 +112,26 @@ class ReadingRequests(Connection):
         return self._ask().is_member
 
     def is_listening(self, port: int, node_id: int) -> bool:
-        """ISLISTENING. ENOENT: unknown node; ENOTCONN: not a member."""
+        """ISLISTENING (0 is us). ENOENT: unknown node; ENOTCONN: not a member.
+
+        EBUSY: another node that was never asked before; it is asked now.
+        """
         daemon = self._ask()
         peer = self._peer(daemon, node_id, errno.ENOENT)
-        other = daemon.world.daemon_of(peer.node_id)
-        if peer.state is not NodeState.MEMBER or other is None:
+        if peer.state is not NodeState.MEMBER:
             raise CmanError(errno.ENOTCONN)
-        return port in other.ports
+        if peer.node_id == daemon.node_id:
+            return port in daemon.bound_ports
+        known = daemon.remote_ports.get(peer.node_id)
+        if known is None:
+            daemon.ask_ports(peer.node_id)
+            raise CmanError(errno.EBUSY)
+        return port in known
 
     def get_fence_info(self, node_id: int) -> FenceInfo:
-        """GET_FENCE_INFO. EINVAL: unknown node."""
+        """GET_FENCE_INFO. EINVAL: unknown node, or 0."""
         daemon = self._ask()
-        peer = self._peer(daemon, node_id, errno.EINVAL)
+        peer = self._named_peer(daemon, node_id)
         return daemon.fences.get(peer.node_id, FenceInfo(node_id=peer.node_id))
 
 
@@ -128,6 +139,8 @@ def _extra_flags(daemon: Daemon) -> int:
     flags = 0
     if daemon.config.two_node:
         flags |= ExtraFlag.TWO_NODE.value
+    if daemon.config_error:
+        flags |= ExtraFlag.ERROR.value
     if daemon.desk.pending:
         flags |= ExtraFlag.SHUTDOWN.value
     if daemon.dirty:

@@ -69,6 +69,13 @@ class Connection(ClientEnd):
             raise CmanError(errno.EINVAL)
         return daemon
 
+    @classmethod
+    def _named_peer(cls, daemon: Daemon, node_id: int) -> Peer:
+        """Return a node where 0 does not mean ourselves. Raises CmanError: EINVAL."""
+        if not node_id:
+            raise CmanError(errno.EINVAL)
+        return cls._peer(daemon, node_id, errno.EINVAL)
+
     @staticmethod
     def _peer(daemon: Daemon, node_id: int, unknown: int) -> Peer:
         peer = daemon.nodes.find(node_id or daemon.node_id)

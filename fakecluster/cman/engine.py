@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno as errnos
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 from fakecluster.cman.client import Client, Closed, Deliver, Kind
@@ -194,7 +195,8 @@ class Engine(Ground):
     ) -> None:
         """Announce the next version of the configuration, with other nodes or the same ones.
 
-        A node's addresses count from its next join on.
+        It is written to every node that does not lag, and announced on the first one of those that
+        runs. A node's addresses count from its next join on.
 
         Args:
             nodes: None leaves them as they are.
@@ -206,12 +208,50 @@ class Engine(Ground):
         """
         for node_id in lagging:
             self._host(node_id)
-        self._write_files(self._file.version + 1, nodes, lagging)
-        version = self._file.version
+        self._write_files(nodes, lagging)
+        self._announce_file()
+
+    def _announce_file(self) -> None:
+        version, asked = self._file.version, False
         for daemon in self._daemons():
-            daemon.after(
-                self.timings.hop_us, partial(daemon.reader.told_version, version), "new version"
-            )
+            asker = not asked and not self._host(daemon.node_id).lags
+            asked = asked or asker
+            told = partial(daemon.reader.told_version, version, asker=asker)
+            daemon.after(self.timings.hop_us, told, "new version")
+
+    def write_config(
+        self,
+        node_id: int,
+        nodes: Sequence[NodeConfig] | None = None,
+        *,
+        version: int | None = None,
+    ) -> None:
+        """Write a configuration to one node alone; nobody is told.
+
+        A daemon that waits for this version, since its file lagged, reads it.
+
+        Args:
+            node_id: whose file.
+            nodes: None leaves them as they are.
+            version: None: a newer one than any node has.
+
+        Raises:
+            TopologyError: they cannot be.
+        """
+        host, file = self._host(node_id), self._next_file(nodes)
+        host.file = file if version is None else replace(file, version=version)
+        self.trace(node_id, "file", str(host.file.version))
+        if host.daemon is not None:
+            host.daemon.run(host.daemon.reader.file_mended)
+
+    def mend_configs(self) -> None:
+        """Give every node the newest file that any of them has, and announce it."""
+        self._file = max(
+            (host.file for host in self._hosts.values()), key=lambda file: file.version
+        )
+        for node_id in self.ids:
+            self.mend_config(node_id)
+        self._announce_file()
 
     def mend_config(self, node_id: int) -> None:
         """Give a lagging node the current file."""
@@ -314,6 +354,13 @@ class Engine(Ground):
         """Tell whether the daemon is stopped: a request would block."""
         daemon = self._host(node_id).daemon
         return daemon is not None and daemon.frozen
+
+    def is_outcast(self, node_id: int) -> bool:
+        """Tell whether the others go on without the node, and it cannot agree to any ring.
+
+        It hears them, and at least one of them does not hear it.
+        """
+        return self._totem.is_outcast(node_id)
 
     def state(self, node_id: int) -> HostState:
         """Return what the outside sees of one node."""

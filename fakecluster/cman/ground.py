@@ -96,7 +96,14 @@ class Ground:
         self._trace = trace
         self._file = Configuration.first(topology)
         self._network = Network()
-        self._totem = Totem(timeline, self._network, self.timings, self._install, rng)
+        self._totem = Totem(
+            timeline,
+            self._network,
+            self.timings,
+            self._install,
+            rng,
+            leavers_blink=profile is Profile.A,
+        )
         self._post = Post(timeline, self._network, self._totem, self.sent)
         self._hosts: dict[int, Host] = {}
         for node in topology.nodes:
@@ -147,19 +154,19 @@ class Ground:
         reason: LeaveReason,
         consent: Consent,
         *,
-        finish: Callable[[], None],
+        back: Callable[[], None],
         refused: Callable[[int], None],
     ) -> None:
-        """Leave when our own message is back; nobody else can refuse.
+        """Say goodbye to the ring; nobody else can refuse.
 
         While somebody in the ring is silent no message comes round: the next ring is waited for.
         """
         daemon = self._running(node_id)
-        ring = self._totem.ring_of(node_id)
-        if ring is not None and ring.silence:
+        if self._awaits_ring(daemon):
+            self._totem.wants_to_leave(node_id)
             daemon.after(
                 self.timings.timer_slack_us,
-                lambda: self.depart(node_id, reason, consent, finish=finish, refused=refused),
+                lambda: self.depart(node_id, reason, consent, back=back, refused=refused),
                 "waits for a ring",
             )
             return
@@ -169,7 +176,12 @@ class Ground:
             after_us=self.timings.hop_us,
             itself=True,
         )
-        daemon.after(self.timings.leave_us, finish, "ends")
+        daemon.after(self.timings.hop_us, back, "its own goodbye is back")
+
+    def _awaits_ring(self, daemon: Daemon) -> bool:
+        """Tell whether another ring must come, since somebody is silent, or is under way."""
+        ring = self._totem.ring_of(daemon.node_id)
+        return ring is not None and (ring.silence or ring.seq != daemon.generation)
 
     def first_transition(self, node_id: int) -> None:
         """The daemon there is a member: its sockets appear, its quorum disk is polled."""
@@ -193,16 +205,18 @@ class Ground:
         if host.sockets is Sockets.LISTENING:
             self._set_sockets(host, Sockets.ABSENT if clean else Sockets.STALE)
 
+    def may_have_version(self, node_id: int, version: int) -> bool:
+        """Return False where the configuration file on a node is older."""
+        return self.file_of(node_id).version >= version
+
     def announce_version(self, sender_id: int, version: int) -> None:
         """An operator said on this node that this version of the configuration is current.
 
-        There is no file to edit here: where no file has that version, all that do not lag get it.
+        Whether a file has it is not looked at.
         """
-        if version > self._file.version:
-            self._write_files(version, None, ())
         self.send(
             sender_id,
-            lambda other: other.reader.told_version(version),
+            lambda other: other.reader.told_version(version, asker=other.node_id == sender_id),
             after_us=self.timings.hop_us,
             itself=True,
         )
@@ -231,15 +245,18 @@ class Ground:
 
     # -- what the engine needs
 
-    def _write_files(
-        self, version: int, nodes: Iterable[NodeConfig] | None, lagging: Sequence[int]
-    ) -> None:
+    def _next_file(self, nodes: Iterable[NodeConfig] | None) -> Configuration:
         wanted = self._file.nodes if nodes is None else merged(tuple(nodes))
         problems = nodes_problems(wanted)
         if problems:
             raise TopologyError(tuple(problems))
-        self._file = dataclasses.replace(self._file, version=version, nodes=wanted)
-        self.trace(0, "configuration", str(version))
+        newest = max(host.file.version for host in self._hosts.values())
+        return dataclasses.replace(self._file, version=newest + 1, nodes=wanted)
+
+    def _write_files(self, nodes: Iterable[NodeConfig] | None, lagging: Sequence[int]) -> None:
+        self._file = self._next_file(nodes)
+        wanted = self._file.nodes
+        self.trace(0, "configuration", str(self._file.version))
         before = {node.id: node for host in self._hosts.values() for node in host.file.nodes}
         for node in wanted:
             if node.id not in self._hosts:

@@ -46,7 +46,7 @@ class Post:
                 reached.append(receiver)
             elif ring is None or self._totem.ring_of(receiver.node_id) is not ring:
                 continue
-            elif self._network.linked(sender_id, receiver.node_id):
+            elif self._totem.reaches(sender_id, receiver.node_id):
                 reached.append(receiver)
             else:
                 self._waiting.append(
@@ -83,7 +83,7 @@ class Post:
             ends = (letter.sender_id, letter.receiver.node_id)
             if any(self._totem.ring_of(node_id) is not letter.ring for node_id in ends):
                 continue
-            if self._network.linked(*ends):
+            if self._totem.reaches(*ends):
                 self._sent(letter.sender_id, [letter.receiver.node_id], 0)
                 letter.receiver.run(partial(letter.act, letter.receiver))
             else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 _REPEAT_US = 50_000
 """When totem sends again what was lost."""
@@ -92,26 +93,50 @@ class Network:
         """Tell whether both hear each other, which a ring needs."""
         return self.hears(one_id, other_id) and self.hears(other_id, one_id)
 
-    def cliques(self, ids: Iterable[int]) -> list[tuple[int, ...]]:
-        """Split sorted ids into sets in which all are linked with all.
-
-        Where links are not transitive (a cut between two that a third hears) real totem flaps from
-        ring to ring; here the lowest ids win, for good.
-        """
-        if self.whole:
-            everybody = tuple(ids)
-            return [everybody] if everybody else []
-        cliques: list[list[int]] = []
+    def groups(self, ids: Iterable[int]) -> list[tuple[int, ...]]:
+        """Split ids into those that no partition parts, in the order in which they come."""
+        groups: dict[int, list[int]] = {}
         for node_id in ids:
+            groups.setdefault(self._group.get(node_id, 0), []).append(node_id)
+        return [tuple(group) for group in groups.values()]
+
+    def goes_round(self, ids: Sequence[int]) -> bool:
+        """Tell whether a token goes round: each of the sorted ids is heard by the next one."""
+        return self.whole or all(
+            self.hears(listener_id, ids[place - 1]) for place, listener_id in enumerate(ids)
+        )
+
+    def cliques(self, ids: Sequence[int]) -> list[tuple[int, ...]]:
+        """Split the sorted ids of one group into sets that can agree on a ring.
+
+        All in a set hear all others. Whoever is not heard loses: the one who misses it names it as
+        failed, and the others believe that. It goes on for itself only if it hears none of them;
+        who does is told again and again that it failed, never agrees with anybody, and is in no
+        set. Where two do not hear each other and a third hears both, real totem flaps from ring to
+        ring; here the lower id wins, for good.
+        """
+        if not self._cuts:
+            return [tuple(ids)] if ids else []
+        cliques: list[list[int]] = []
+        for node_id in sorted(ids, key=partial(self._loss, ids)):
             for clique in cliques:
-                if self._fits(node_id, clique):
+                if all(self.linked(node_id, other) for other in clique):
                     clique.append(node_id)
                     break
             else:
                 cliques.append([node_id])
-        return [tuple(clique) for clique in cliques]
+        agreed: list[tuple[int, ...]] = []
+        for clique in cliques:
+            if not any(self._is_failed(one, other) for one in clique for other in sum(agreed, ())):
+                agreed.append(tuple(sorted(clique)))
+        return agreed
 
-    def _fits(self, node_id: int, clique: list[int]) -> bool:
-        if self._group.get(node_id, 0) != self._group.get(clique[0], 0):
-            return False
-        return not self._cuts or all(self.linked(node_id, other) for other in clique)
+    def _loss(self, ids: Sequence[int], node_id: int) -> tuple[int, int, int]:
+        """Order nodes: who is heard by most goes first, then who is linked with most."""
+        unheard = sum(not self.hears(other, node_id) for other in ids)
+        unlinked = sum(not self.linked(other, node_id) for other in ids)
+        return unheard, unlinked, node_id
+
+    def _is_failed(self, node_id: int, other_id: int) -> bool:
+        """Tell whether a node hears from another one that does not hear it."""
+        return self.hears(node_id, other_id) and not self.hears(other_id, node_id)

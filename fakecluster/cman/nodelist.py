@@ -39,6 +39,8 @@ class Announcement:
     votes: int
     expected_votes: int
     addresses: tuple[str, ...]
+    config_version: int
+    """Of the configuration that it runs with."""
 
 
 @dataclass(slots=True, eq=False)
@@ -50,6 +52,12 @@ class Disk:
     available: bool = False
     polled: bool = False
     """Its state is the result of a poll."""
+    kept: bool = False
+    """Its daemon polls on and on, whatever the last result was."""
+    polls: int = 0
+    """How many results there were."""
+    jointime_us: int = 0
+    """When it was last found, in microseconds since 1970."""
 
 
 @functools.lru_cache(maxsize=1024)
@@ -74,7 +82,10 @@ class NodeList:
         self.configure(nodes)
 
     def configure(self, nodes: tuple[NodeConfig, ...]) -> None:
-        """Take a configuration: new ones are never-seen, dropped ones vanish once they are dead."""
+        """Take a configuration: new ones are never-seen, dropped ones vanish if they are dead.
+
+        One that is a member stays, and when it is dead, too, until the next configuration.
+        """
         configured = {node.id for node in nodes}
         for node in nodes:
             peer = self._peers.get(node.id)
@@ -114,6 +125,11 @@ class NodeList:
     def member_ids(self) -> tuple[int, ...]:
         """Return who is a member, sorted by id."""
         return tuple(peer.node_id for peer in self.peers() if peer.state is NodeState.MEMBER)
+
+    @property
+    def in_ring(self) -> int:
+        """How many members there are, with those who are leaving and whom the ring still has."""
+        return self.member_count + sum(peer.state is NodeState.LEAVING for peer in self.peers())
 
     @property
     def highest_expected(self) -> int:
@@ -165,9 +181,6 @@ class NodeList:
         self._uncount(peer)
         peer.state = NodeState.DEAD
         peer.entry = None
-        if not peer.configured:
-            del self._peers[node_id]
-            self._order = None
         self.touch()
         return peer
 
@@ -263,6 +276,7 @@ class NodeList:
             node_id=QDISK_LISTED_ID,
             name=disk.name,
             state=NodeState.MEMBER if disk.available else NodeState.DEAD,
+            jointime_us=disk.jointime_us,
             votes=disk.votes,
             address=stale,
         )

@@ -55,12 +55,14 @@ class Process:
         self.quorate = False
         self.quorum = 0
         self.dirty = False
+        self.config_error = False
+        """It was told of a configuration that it cannot read: never quorate meanwhile (3.1.8)."""
         self.generation = 0
         self.read_errnos = birth.read_errnos
         self._faults = birth.faults
         self._deferred: list[Callable[[], None]] = []
         if self.config.qdisk is not None:
-            self.register_disk(self.config.qdisk.name, self.config.qdisk.votes)
+            self.register_disk(self.config.qdisk.name, self.config.qdisk.votes, kept=True)
 
     def _announce(self) -> Announcement:
         return Announcement(
@@ -68,6 +70,7 @@ class Process:
             votes=self.config.votes_of(self.node_id),
             expected_votes=self.config.expected_votes,
             addresses=self.addresses,
+            config_version=self.config.version,
         )
 
     # -- running
@@ -126,7 +129,8 @@ class Process:
             two_node=self.config.two_node,
             may_decrease=may_decrease,
         )
-        self.quorum, self.quorate = judged.quorum, judged.quorate
+        self.quorum = judged.quorum
+        self.quorate = judged.quorate and not self.config_error
 
     def can_reach(self, expected_votes: int, *, lost: int = 0) -> bool:
         """Tell whether today's members were quorate with that expectation and fewer votes."""
@@ -147,9 +151,15 @@ class Process:
         disk = self.nodes.disk
         return self.nodes.member_votes + (disk.votes if disk is not None and disk.available else 0)
 
-    def register_disk(self, name: str, votes: int) -> None:
-        """Know a quorum disk from now on; it counts once a poll was good."""
-        self.nodes.disk = Disk(name, votes)
+    def register_disk(self, name: str, votes: int, *, kept: bool) -> None:
+        """Know a quorum disk from now on; it counts once a poll was good.
+
+        Args:
+            name: of the device.
+            votes: while it is there.
+            kept: its daemon goes on polling; else each result is good for a few seconds only.
+        """
+        self.nodes.disk = Disk(name, votes, kept=kept)
         self.nodes.touch()
 
     def poll_disk(self, *, available: bool) -> None:
@@ -158,11 +168,25 @@ class Process:
         if disk is None:
             return
         disk.polled = True
+        disk.polls += 1
+        if available and not disk.kept:
+            self._expect_another_poll(disk)
         if disk.available != available:
             disk.available = available
+            if available:
+                disk.jointime_us = self.world.wall_us()
             self.nodes.touch()
             self.trace("quorum disk", "available" if available else "lost")
             self.recalculate()
+
+    def _expect_another_poll(self, disk: Disk) -> None:
+        polls = disk.polls
+
+        def missed() -> None:
+            if self.nodes.disk is disk and disk.polls == polls:
+                self.poll_disk(available=False)
+
+        self.after(self.timings.quorum_disk_poll_ms * 1000, missed, "quorum disk's poll is due")
 
     def first_poll_of_disk(self) -> None:
         """Find the disk, unless its daemon has said already how it is."""
@@ -173,11 +197,15 @@ class Process:
     # -- configuration
 
     def take_config(self, file: Configuration) -> None:
-        """Run with another configuration from now on; telling is the reader's business."""
+        """Run with another configuration from now on; telling is the reader's business.
+
+        What a running node expects stays: the file's number is that of its next start.
+        """
         self.config = file
-        self.announcement = self._announce()
+        self.config_error = False
+        expected_votes = self.announcement.expected_votes
+        self.announcement = dataclasses.replace(self._announce(), expected_votes=expected_votes)
         self.nodes.configure(file.nodes)
-        self.nodes.expect(file.expected_votes)
         self.count_votes()
         self.trace("configuration", str(file.version))
 

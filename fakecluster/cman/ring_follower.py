@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from fakecluster.cman.answers import Confchg
@@ -15,10 +15,34 @@ from fakecluster.cman.totem import Transition
 class RingFollower:
     """Turns the rings of one process into its list of nodes and its notices."""
 
-    def __init__(self, process: Process) -> None:
+    def __init__(
+        self,
+        process: Process,
+        *,
+        counted_in: Callable[[int], None],
+        counted_out: Callable[[int], None],
+        read_newer: Callable[[int], None],
+        exit_outdated: Callable[[], None],
+    ) -> None:
+        """Follow for a process.
+
+        Args:
+            process: whose rings.
+            counted_in: told of each node that becomes a member.
+            counted_out: told of each node that was a member.
+            read_newer: reads the configuration's file, which has this version at least.
+            exit_outdated: called once where the process has joined others with an older
+                configuration than theirs (3.1.8).
+        """
         self._process = process
+        self._counted_in = counted_in
+        self._counted_out = counted_out
+        self._read_newer = read_newer
+        self._exit_outdated = exit_outdated
         self._awaited: dict[int, int] = {}
         """Who is in the ring and has not sent its own message yet, with the ring's sequence."""
+        self._older: dict[int, int] = {}
+        """Who is not counted, since its configuration is older than ours (3.0.12)."""
 
     def install(self, transition: Transition) -> None:
         """Take notice of a new ring: leaves first, each joiner when its own message comes."""
@@ -26,6 +50,7 @@ class RingFollower:
         process.generation = transition.seq
         for node_id in transition.left:
             self._awaited.pop(node_id, None)
+            self._older.pop(node_id, None)
             self._count_out(node_id)
         left, joined = transition.left, transition.joined
         process.trace("ring", f"{transition.seq}: -{list(left)} +{list(joined)}")
@@ -58,6 +83,7 @@ class RingFollower:
         peer = process.nodes.dead(node_id)
         if peer is None:
             return
+        self._counted_out(node_id)
         removed = peer.said_goodbye and peer.leave_reason is LeaveReason.REMOVED
         if removed:
             process.nodes.expect(max(process.total_votes, 1), at_most=True)
@@ -84,13 +110,53 @@ class RingFollower:
         here = [node_id for node_id in joined if self._awaited.get(node_id) == seq]
         for node_id in here:
             del self._awaited[node_id]
-        count = sum(self._join(node_id, seq) for node_id in here)
+        first = not process.is_member and process.node_id in here
+        newer = [each for each in here if not self._agrees(each, seq)]
+        count = sum(self._join(node_id, seq) for node_id in here if node_id not in newer)
+        if first and any(self._is_newer(node_id) for node_id in newer) and not self._is_3_0_12:
+            process.after(process.timings.outdated_exit_us, self._exit_outdated, "is outdated")
         if not process.is_member and process.node_id in here:
             process.is_member = True
             process.trace("member")
             process.world.first_transition(process.node_id)
         if count:
             self._repeat(count, self._join_repeats())
+
+    @property
+    def _is_3_0_12(self) -> bool:
+        return self._process.world.profile is Profile.A
+
+    def _version_of(self, node_id: int) -> int:
+        joiner = self._process.world.daemon_of(node_id)
+        ours = self._process.config.version
+        return ours if joiner is None else joiner.announcement.config_version
+
+    def _is_newer(self, node_id: int) -> bool:
+        return self._version_of(node_id) > self._process.config.version
+
+    def _agrees(self, node_id: int, seq: int) -> bool:
+        """Tell whether a joiner's configuration lets us count it; a newer one here is read.
+
+        Who is refused is so for as long as this ring lasts, but for an older one of 3.0.12.
+        """
+        process = self._process
+        version = self._version_of(node_id)
+        if version > process.config.version:
+            file = process.world.file_of(process.node_id)
+            if file.version < version:
+                return False
+            self._read_newer(version)
+        if version < process.config.version and self._is_3_0_12:
+            self._older[node_id] = seq
+            return False
+        return True
+
+    def has_read(self, node_id: int, version: int) -> None:
+        """Count a node that was refused for its older configuration, and has ours now (3.0.12)."""
+        seq = self._older.get(node_id)
+        if seq is not None and version >= self._process.config.version:
+            del self._older[node_id]
+            self._join(node_id, seq)
 
     def _join(self, node_id: int, seq: int) -> bool:
         process = self._process
@@ -103,7 +169,7 @@ class RingFollower:
             jointime_us=process.world.wall_us(),
             forget_reason=process.world.profile is Profile.B,
         )
-        process.fences.pop(node_id, None)
+        self._counted_in(node_id)
         process.recalculate()
         return True
 

@@ -2,9 +2,7 @@
 
 A stopped cman leaves newcomers in the backlog and requests unread. A cman that is down has no
 sockets, a crashed one leaves stale files. Hostile bytes cost that client its connection at most:
-a header with a wrong magic, version or length is refused with -EINVAL and its command echoed, as
-cman does. Where such a header speaks of a body the stream is lost: real cman goes on and takes the
-body for headers, of which nothing good can come, so here the connection ends after the reply.
+what is no request is refused with -EINVAL and its command echoed, and the connection goes on.
 """
 
 from __future__ import annotations
@@ -21,10 +19,10 @@ from fakecluster.cman.answers import Delivery
 from fakecluster.cman.client import Client, Closed, Deliver, Kind
 from fakecluster.cman.outside import Sockets, Watcher
 from fakecluster.cman.requests import answer
-from fakecluster.cman.wire import BadHeader, Message, Reply, Request, RequestReader
+from fakecluster.cman.wire import BadRequest, Message, Reply, Request, RequestReader
 from fakecluster.listener import Listener, check_path, remove_socket
 from fakecluster.poller import Poller
-from fakecluster.stream import Stream
+from fakecluster.stream import READ_BYTES, Stream
 
 MAX_QUEUED = 128
 """cman's max_queued: with one message more than this unsent, the client is disconnected."""
@@ -126,7 +124,8 @@ class _Desk:
     def show(self, sockets: Sockets) -> None:
         if sockets is Sockets.LISTENING:
             if not self._listeners:
-                self._listeners = [self._listen(kind) for kind in Kind]
+                for kind in Kind:  # one by one, so that `close` finds those that were made
+                    self._listeners.append(self._listen(kind))
             return
         stale = sockets is Sockets.STALE
         for visitor in tuple(self._visitors.values()):
@@ -198,11 +197,9 @@ class _Visitor:
         self.client: Client | None = None
 
     def received(self, data: bytes) -> None:
-        for message in self._reader.feed(data):
-            if isinstance(message, BadHeader):
+        for message in self._reader.feed(data, more=len(data) == READ_BYTES):
+            if isinstance(message, BadRequest):
                 self._send(Reply(command=message.command, status=-errno.EINVAL))
-                if message.stream_lost:
-                    self.stream.hang_up()
             else:
                 self._ask(message)
             if not self.stream.open:

@@ -19,16 +19,9 @@ Reply = Callable[[int], None]
 
 
 class Leave(Protocol):
-    """Lets the node leave; see `Daemon.leave`."""
+    """Lets the node leave; when its goodbye has come round it calls `left`, else `stays`."""
 
-    def __call__(
-        self,
-        *,
-        removed: bool,
-        consent: Consent,
-        done: Callable[[], None],
-        refused: Callable[[int], None],
-    ) -> None:
+    def __call__(self, *, removed: bool, consent: Consent) -> None:
         """Leave; `removed`: the others are to expect a vote less."""
         ...
 
@@ -42,7 +35,13 @@ class _Question:
     reply: Reply
     requester_leaves: bool = False
     """The leaving is its business: it wants the answer and no more."""
-    requester_gone: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class _Timer:
+    """A time-out that runs; whether its question is still out does not matter to it."""
+
+    stopped: bool = False
 
 
 class ShutdownDesk:
@@ -53,6 +52,12 @@ class ShutdownDesk:
         self._leave_cluster = leave
         self._crash = crash
         self._question: _Question | None = None
+        self._timer: _Timer | None = None
+        """The one that can be stopped: the latest."""
+        self._flags = 0
+        """Of the latest question."""
+        self._leaving_for: _Question | None = None
+        """Whose requester hears of our goodbye."""
 
     @property
     def pending(self) -> bool:
@@ -85,6 +90,7 @@ class ShutdownDesk:
             raise CmanError(errno.EALREADY)
         expected = sum(client.notified for client in process.clients)
         question = _Question(Ballot(flags, expected), requester, reply, requester_leaves)
+        self._flags = flags
         if expected == 0:
             if not (process.world.others_may_refuse or requester_leaves):
                 reply(0)
@@ -94,12 +100,14 @@ class ShutdownDesk:
         process.trace("shutdown asked", f"flags {flags}, {expected} to answer")
         if timeout_us is None:
             timeout_us = process.timings.shutdown_timeout_us
-        process.after(timeout_us, lambda: self._time_out(question), "shutdown timer")
+        timer = self._timer = _Timer()
+        process.after(timeout_us, lambda: self._time_out(timer), "shutdown timer")
         process.notify(Notice(reason=Reason.TRY_SHUTDOWN, arg=flags))
 
     def withdraw(self, requester: ClientEnd) -> None:
         """Drop the question of a requester who takes it back; nobody is told."""
         if self._question is not None and self._question.requester is requester:
+            self._stop_timer()
             self._question = None
             self._forget_answers()
 
@@ -118,7 +126,7 @@ class ShutdownDesk:
         self._decide(question)
 
     def listener_added(self, client: ClientEnd) -> None:
-        """Ask a newcomer too."""
+        """Ask a newcomer too, and again whoever subscribes again."""
         if self._question is not None:
             self._question.ballot.expected += 1
             client.deliver(Notice(reason=Reason.TRY_SHUTDOWN, arg=self._question.ballot.flags))
@@ -126,11 +134,13 @@ class ShutdownDesk:
     def client_gone(self, client: ClientEnd) -> None:
         """Count a listener who is gone as a yes; without its requester a question is dropped."""
         question = self._question
+        leaving = self._leaving_for
+        if leaving is not None and client is leaving.requester:
+            self._leaving_for = None
         if question is None:
             return
         if client is question.requester:
             # The timer runs on: see _time_out.
-            question.requester_gone = True
             self._question = None
             self._forget_answers()
             self._process.trace("shutdown's requester gone")
@@ -148,6 +158,7 @@ class ShutdownDesk:
         verdict = question.ballot.verdict(timed_out=timed_out)
         if verdict is Verdict.OPEN:
             return
+        self._stop_timer()
         self._question = None
         self._forget_answers()
         if verdict is Verdict.LEAVE:
@@ -156,32 +167,51 @@ class ShutdownDesk:
             self._process.trace("shutdown refused")
             question.reply(-errno.EBUSY)
 
-    def _time_out(self, question: _Question) -> None:
-        # The daemon has one timer and one state for it: a left-over timer hits what is there.
-        gone = question.requester_gone
-        if self._question is not None and (self._question is question or gone):
+    def _time_out(self, timer: _Timer) -> None:
+        # The daemon has one question and one timer that it knows: a timer that was left over, since
+        # its requester is gone, ends whatever question is out, and forgets the latest timer. With
+        # no question out the daemon answers a requester that is not there.
+        if timer.stopped or self._process.leaving:
+            return
+        self._timer = None
+        if self._question is not None:
             self._decide(self._question, timed_out=True)
-        elif gone and not self._process.leaving:
-            if question.ballot.flags & ShutdownFlag.ANYWAY:
-                self._leave(question)
-            else:
-                self._crash("replied to a requester that is gone")
+        elif self._flags & ShutdownFlag.ANYWAY:
+            self._leave_for(self._flags)
+        else:
+            self._crash("replied to a requester that is gone")
 
     def _leave(self, question: _Question) -> None:
-        def reply(status: int) -> None:
-            if not question.requester_gone:
-                question.reply(status)
-
         if question.requester_leaves:
-            reply(0)
+            question.reply(0)
             return
-        forced = question.ballot.flags & ShutdownFlag.ANYWAY
+        self._leaving_for = question
+        self._leave_for(question.ballot.flags)
+
+    def _leave_for(self, flags: int) -> None:
+        forced = flags & ShutdownFlag.ANYWAY
         self._leave_cluster(
-            removed=bool(question.ballot.flags & ShutdownFlag.REMOVED),
+            removed=bool(flags & ShutdownFlag.REMOVED),
             consent=Consent.OVERRULED if forced else Consent.NEEDED,
-            done=lambda: reply(0),
-            refused=lambda code: reply(-code),
         )
+
+    def left(self) -> None:
+        """Tell whoever asked for a shutdown that our goodbye has come round, whatever caused it."""
+        question = self._question or self._leaving_for
+        self._question = self._leaving_for = None
+        if question is not None:
+            question.reply(0)
+
+    def stays(self, code: int) -> None:
+        """Tell whoever asked for a shutdown with which errno somebody else refused it."""
+        question, self._leaving_for = self._leaving_for, None
+        if question is not None:
+            question.reply(-code)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.stopped = True
+            self._timer = None
 
     def _forget_answers(self) -> None:
         for client in self._process.clients:

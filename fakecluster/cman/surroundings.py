@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from fakecluster.clock import Timeline
@@ -24,17 +24,24 @@ class Neighbour(Protocol):
         """What a joiner tells the others of itself."""
         ...
 
-    @property
-    def ports(self) -> Mapping[int, object]:
-        """The ports that its clients have."""
-        ...
-
 
 class Hearer(Protocol):
     """A daemon as the messages of the others reach it."""
 
-    def port_changed(self, node_id: int, *, opened: bool) -> None:
+    def port_changed(self, node_id: int, port: int, *, opened: bool) -> None:
         """Tell that a port was bound or freed on another node."""
+        ...
+
+    def ports_asked(self, node_id: int) -> None:
+        """Send another node our ports."""
+        ...
+
+    def ports_told(self, node_id: int, ports: tuple[int, ...]) -> None:
+        """Keep another node's ports."""
+        ...
+
+    def has_read(self, node_id: int, version: int) -> None:
+        """Learn that another node has read this version of the configuration."""
         ...
 
     def receive(self, data: PortData) -> None:
@@ -124,7 +131,7 @@ class Surroundings(Protocol):
         reason: LeaveReason,
         consent: Consent,
         *,
-        finish: Callable[[], None],
+        back: Callable[[], None],
         refused: Callable[[int], None],
     ) -> None:
         """Take the node out of the cluster.
@@ -133,7 +140,7 @@ class Surroundings(Protocol):
             node_id: the node.
             reason: what the others are told.
             consent: what is asked of whoever else may refuse.
-            finish: called when the leave is certain, just before the daemon's end.
+            back: called when the leave is certain: the node's own goodbye is back.
             refused: called instead with the errno where somebody refused.
         """
         ...
@@ -153,6 +160,13 @@ class Surroundings(Protocol):
         """Log what happened."""
         ...
 
+    def may_have_version(self, node_id: int, version: int) -> bool:
+        """Return False where the configuration file on a node is known to be older."""
+        ...
+
     def announce_version(self, sender_id: int, version: int) -> None:
-        """An operator said on this node that this version of the configuration is current."""
+        """An operator said on this node that this version of the configuration is current.
+
+        Whether a file has it is not looked at. CmanError: it could not be told.
+        """
         ...

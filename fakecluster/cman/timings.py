@@ -39,6 +39,8 @@ class Timings:
     """From a new ring to the joiner's own message, and from that to the second recalculation."""
     leave_us: int = 15_000
     """From the decision to leave to the daemon's end."""
+    leave_late_us: int = 45_000
+    """At most so much later it was seen to end; drawn."""
     leave_change_us: int = 2_000
     """From the end of a daemon that has said so to the ring without it."""
     kill_us: int = 300
@@ -49,6 +51,12 @@ class Timings:
     """How often a daemon re-reads a configuration that lags behind what it was told."""
     quorum_disk_us: int = 1_000_000
     """From the start of a daemon to the first good poll of the quorum disk."""
+    quorum_disk_poll_ms: int = 6000
+    """A quorum device whose daemon polls no more is lost after so long."""
+    fence_news_ms: int = 120_000
+    """A fencing that is older than this when its node dies is about an earlier death (3.1.8)."""
+    outdated_exit_us: int = 1_000_000
+    """From the join with an outdated configuration to the joiner's exit (3.1.8)."""
     early_sockets: bool = False
     """Sockets accept before the first transition, when the list of nodes is still ENOENT (read
     from source); as observed, the first reading on a new socket worked."""

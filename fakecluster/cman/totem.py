@@ -1,9 +1,12 @@
 """The rings: who is with whom, when a silence is noticed, when halves find each other.
 
 A model of what totem's single ring protocol does to its users, not of its messages. Every process
-that runs is in exactly one ring. Silence in a ring (death, stop, broken link) ends in a new ring
-after the token time-out, consensus and commit; a joiner or a foreign ring that is heard ends in a
-new one at once, unless somebody is silent too: then consensus has to wait for the silent.
+that runs is in exactly one ring. The token goes from each member to the next one by id, and what a
+member misses others send again: so a ring lives as long as each hop is heard, whatever other links
+are cut. Silence in a ring (death, stop, a hop that is not heard) ends in a new ring after the token
+time-out, consensus and commit; a joiner or a foreign ring that is heard ends in a new one at once,
+unless somebody is silent too: then consensus has to wait for the silent. Who is not heard and hears
+those who go on without it never agrees to any ring: it stays in its old one, and is told nothing.
 """
 
 from __future__ import annotations
@@ -95,12 +98,27 @@ class Totem:
         timings: Timings,
         install: Install,
         rng: random.Random | None,
+        *,
+        leavers_blink: bool = False,
     ) -> None:
+        """Make a cluster without processes.
+
+        Args:
+            timeline: whose events drive it.
+            network: who hears whom.
+            timings: the cluster's clocks.
+            install: told of each new ring.
+            rng: draws what varied in the observations; None: nothing varies.
+            leavers_blink: who waits for a ring to leave may leave and join in it (3.0.12).
+        """
         self._timeline = timeline
         self._network = network
         self._timings = timings
         self._install = install
         self._rng = rng
+        self._leavers_blink = leavers_blink
+        self._leavers: set[int] = set()
+        """Who only waits for a ring to leave it."""
         self._processes: dict[int, Process] = {}
         self._order: tuple[int, ...] | None = None
         # Totem keeps the sequence on disk, so that a node never goes back.
@@ -118,15 +136,18 @@ class Totem:
 
     def end(self, node_id: int, *, goodbye: bool) -> None:
         """A process ended; `goodbye`: it told those who hear it."""
-        process = self._processes.pop(node_id, None)
+        process = self._processes.get(node_id)
         if process is None:
             return
-        self._order = None
         ring = process.ring
+        turns = self._turns(ring)
+        del self._processes[node_id]
+        self._leavers.discard(node_id)
+        self._order = None
         if ring.joiner:
             self._rest(ring)
         elif goodbye:
-            heard = frozenset(i for i in ring.boots if self._network.hears(i, node_id))
+            heard = frozenset(i for i in ring.boots if turns or self._network.hears(i, node_id))
             ring.goodbyes[node_id] = heard
             self._want(ring, self._timeline.now_us() + self._timings.leave_change_us)
         self.look()
@@ -144,6 +165,24 @@ class Totem:
         process = self._processes.get(node_id)
         return None if process is None or process.ring.joiner else process.ring
 
+    def reaches(self, sender_id: int, receiver_id: int) -> bool:
+        """Tell whether a message in the ring of both arrives, be it that others send it again."""
+        ring = self._processes[sender_id].ring
+        return self._network.linked(sender_id, receiver_id) or self._turns(ring)
+
+    def wants_to_leave(self, node_id: int) -> None:
+        """A process would leave, and cannot before the next ring."""
+        self._leavers.add(node_id)
+
+    def is_outcast(self, node_id: int) -> bool:
+        """Tell whether a process that goes on agrees to no ring with anybody."""
+        process = self._processes.get(node_id)
+        return (
+            process is not None
+            and not process.frozen
+            and all(node_id not in clique for clique in self._cliques())
+        )
+
     def look(self) -> None:
         """See who is silent and who is newly heard; called after every change of the links."""
         now_us = self._timeline.now_us()
@@ -156,8 +195,8 @@ class Totem:
                 after_us = self._timings.gather_us if newcomers else self._timings.merge_us
                 for ring in rings:
                     self._want(ring, now_us + after_us)
-            elif clique != rings[0].members and not rings[0].awaits:
-                # All of it were stopped when it should have been decided.
+            elif (rings[0].joiner or clique != rings[0].members) and not rings[0].awaits:
+                # All of it were stopped, or named as failed, when it should have been decided.
                 silence_us, gather_us = self._timings.detection_us, self._timings.gather_us
                 self._want(rings[0], now_us + (silence_us if rings[0].silence else gather_us))
 
@@ -166,7 +205,24 @@ class Totem:
     def _cliques(self) -> list[tuple[int, ...]]:
         if self._order is None:
             self._order = tuple(i for i in sorted(self._processes) if not self._processes[i].frozen)
-        return self._network.cliques(self._order)
+        if self._network.whole:
+            return [self._order] if self._order else []
+        found: list[tuple[int, ...]] = []
+        for group in self._network.groups(self._order):
+            ring = self._processes[group[0]].ring
+            if group == ring.members and self._turns(ring):
+                found.append(group)
+            else:
+                found += self._network.cliques(group)
+        return found
+
+    def _turns(self, ring: Ring) -> bool:
+        """Tell whether the token of a ring goes round."""
+        at_work = all(
+            i in self._processes and self._is_in(i, ring) and not self._processes[i].frozen
+            for i in ring.boots
+        )
+        return at_work and self._network.goes_round(ring.members)
 
     def _rings_of(self, clique: tuple[int, ...]) -> list[Ring]:
         return list(dict.fromkeys(self._processes[node_id].ring for node_id in clique))
@@ -290,6 +346,12 @@ class Totem:
             return {}
         return {node_id: self._draw_late_us(rng) for node_id in clique if rng.randrange(2)}
 
+    def _draw_blinking(self, clique: tuple[int, ...]) -> set[int]:
+        """Draw who leaves and joins in one ring, in the eyes of the others."""
+        if self._rng is None or not self._leavers_blink:
+            return set()
+        return {i for i in clique if i in self._leavers and self._rng.randrange(2)}
+
     def _form(self, clique: tuple[int, ...], rings: list[Ring]) -> None:
         processes = [self._processes[node_id] for node_id in clique]
         seqs = [ring.seq for ring in rings] + [self._stored_seq.get(i, 0) for i in clique]
@@ -302,11 +364,16 @@ class Totem:
         for process in processes:
             staying[process.ring].append(process.node_id)
         announced_us = self._draw_announced_us(clique)
+        blinking = self._draw_blinking(clique)
         transitions = {
-            ring: self._transition(clique, new, ring, staying[ring], announced_us) for ring in rings
+            ring: self._transition(clique, new, ring, set(staying[ring]) - blinking, announced_us)
+            for ring in rings
         }
         for position, process in enumerate(processes):
             transition = transitions[process.ring]
+            if process.node_id in blinking:
+                here = set(staying[process.ring])
+                transition = self._transition(clique, new, process.ring, here, announced_us)
             process.ring = new
             self._stored_seq[process.node_id] = new.seq
             self._send_round(process, transition, position)
@@ -322,10 +389,10 @@ class Totem:
         clique: tuple[int, ...],
         new: Ring,
         old: Ring,
-        staying: list[int],
+        staying: set[int],
         announced_us: Mapping[int, int],
     ) -> Transition:
-        here = set() if old.joiner else set(staying)
+        here = set() if old.joiner else staying
         return Transition(
             seq=new.seq,
             members=clique,

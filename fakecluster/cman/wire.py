@@ -113,12 +113,15 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BadHeader:
-    """A header that cman refuses with -EINVAL and the command echoed; its body is not skipped."""
+class BadRequest:
+    """What cman refuses with -EINVAL: a wrong header, or a request that is not there whole.
+
+    Of a wrong header only the 20 bytes are consumed: its body is taken for the next header. Of a
+    request that comes in parts each part is consumed as it comes, so that step is lost, too.
+    """
 
     command: int
-    stream_lost: bool
-    """The header spoke of a body: nothing tells where the next message begins."""
+    """As it came, which is what the refusal echoes; 0 where it was not among the bytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,35 +185,43 @@ Message = Reply | Event | ConfChg | Data
 
 
 class RequestReader:
-    """Cuts a client's byte stream into requests, however it was split on its way.
-
-    After a `BadHeader` whose stream is lost nothing more is read.
-    """
+    """Cuts what a client wrote into requests, as cman does: it waits for no rest of a request."""
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
-        self._lost = False
+        self._kept = b""
 
-    def feed(self, data: bytes) -> Iterator[Request | BadHeader]:
-        """Take bytes; give each message that is complete now. Never raises."""
-        if self._lost:
-            return
-        self._buffer += data
-        while not self._lost and len(self._buffer) >= HEADER_BYTES:
-            header = Header.decode(self._buffer)
-            body_bytes = header.length - HEADER_BYTES
-            if (header.magic, header.version) != (MAGIC, VERSION) or not (
-                0 <= body_bytes <= BODY_MAX_BYTES
-            ):
-                del self._buffer[:HEADER_BYTES]
-                self._lost = body_bytes != 0
-                yield BadHeader(command=header.command, stream_lost=self._lost)
-                continue
-            if len(self._buffer) < header.length:
+    def feed(self, data: bytes, *, more: bool = False) -> Iterator[Request | BadRequest]:
+        """Take all that lies in the socket; give each request in it. Never raises.
+
+        `more`: the caller's buffer was full, so that the rest of a request may lie there still.
+        """
+        data = self._kept + data
+        self._kept = b""
+        while data:
+            length = _request_bytes(data)
+            if more and len(data) < max(length, HEADER_BYTES):
+                self._kept = data
                 return
-            body = bytes(self._buffer[HEADER_BYTES : header.length])
-            del self._buffer[: header.length]
-            yield Request(command=header.command, body=body)
+            piece, data = data[:length], data[length:]
+            if length <= len(piece) and _is_good(piece):
+                yield Request(command=Header.decode(piece).command, body=piece[HEADER_BYTES:])
+            else:
+                padded = piece[:HEADER_BYTES].ljust(HEADER_BYTES, b"\0")
+                yield BadRequest(command=Header.decode(padded).command)
+
+
+def _is_good(header: bytes) -> bool:
+    """Tell whether cman takes these bytes, at least 20, for the header of a request."""
+    if len(header) < HEADER_BYTES:
+        return False
+    found = Header.decode(header)
+    body_bytes = found.length - HEADER_BYTES
+    return (found.magic, found.version) == (MAGIC, VERSION) and 0 <= body_bytes <= BODY_MAX_BYTES
+
+
+def _request_bytes(data: bytes) -> int:
+    """Return how many bytes cman consumes for what begins here, be they there or not."""
+    return Header.decode(data).length if _is_good(data) else HEADER_BYTES
 
 
 class MessageReader:

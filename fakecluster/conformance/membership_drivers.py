@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import queue
 import select
-import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -16,16 +12,13 @@ from fakecluster.clock import Timeline
 from fakecluster.cman.answers import FenceInfo
 from fakecluster.cman.client import Client, Kind
 from fakecluster.cman.engine import Engine
-from fakecluster.cman.server import WireServer
 from fakecluster.cman.source import engine_connect
 from fakecluster.cman.topology import Topology
 from fakecluster.conformance.membership_support import CMAN, LOCAL, Dialect
-from fakecluster.poller import READ, Poller
+from fakecluster.conformance.serving import ServingThread
 from o2cbd.membership.interface import MembershipSource
 
 SETTLE_US: Final = 30_000_000
-ANSWER_TIMEOUT_S: Final = 60
-_DRAIN_ROUNDS: Final = 4
 
 _T = TypeVar("_T")
 
@@ -176,35 +169,16 @@ class WireDriver(EngineDriver):
         """
         super().__init__()
         self._connect = connect
-        self._poller = Poller()
-        self._server = WireServer(self._poller, {LOCAL: directory})
-        self._engine = Engine(topology, Timeline(), watcher=self._server)
-        self._server.attach(self._engine)
-        self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._wake_read, self._wake_write = os.pipe()
-        self._poller.watch(self._wake_read, READ, self._woken)
-        self._stopping = False
-        self._thread = threading.Thread(target=self._serve, name="wire-server", daemon=True)
-        self._thread.start()
+        self._serving = ServingThread(topology, {LOCAL: directory})
 
     @property
     def engine(self) -> Engine:
         """The cluster, which belongs to the server's thread."""
-        return self._engine
+        return self._serving.engine
 
     def do(self, act: Callable[[], _T]) -> _T:
         """What clients have sent before this is served before it."""
-        result: Future[_T] = Future()
-
-        def job() -> None:
-            try:
-                result.set_result(act())
-            except Exception as error:  # noqa: BLE001 - raised again where it was asked for
-                result.set_exception(error)
-
-        self._jobs.put(job)
-        os.write(self._wake_write, b"!")
-        return result.result(ANSWER_TIMEOUT_S)
+        return self._serving.do(act)
 
     def open(self) -> MembershipSource:
         """Whatever the library does."""
@@ -219,24 +193,4 @@ class WireDriver(EngineDriver):
     def close(self) -> None:
         """Close the sources, then the server."""
         super().close()
-        self.do(self._stop)
-        self._thread.join(ANSWER_TIMEOUT_S)
-        os.close(self._wake_read)
-        os.close(self._wake_write)
-
-    def _stop(self) -> None:
-        self._server.close()
-        self._poller.forget(self._wake_read)
-        self._stopping = True
-
-    def _woken(self, _events: int) -> None:
-        os.read(self._wake_read, 4096)
-
-    def _serve(self) -> None:
-        while not self._stopping:
-            self._poller.wait(None)
-            while not self._jobs.empty():
-                # A newcomer is accepted in one round and read in the next.
-                for _ in range(_DRAIN_ROUNDS):
-                    self._poller.wait(0)
-                self._jobs.get()()
+        self._serving.close()

@@ -102,8 +102,44 @@ def _expected(cast: Cast) -> None:
     cast.draw.pick((_power, _partition, _partition, _isolate))(cast)
     cast = cast.after(_NOTICED_US).later(10_000_000)
     for node in cast.nodes()[:2]:
-        cast.do("expected", node=node, votes=cast.draw.between(1, 3))
+        votes = cast.draw.between(1, 3) if cast.draw.chance(4, times=3) else cast.draw.between(4, 9)
+        cast.do("expected", node=node, votes=votes)
         cast = cast.later(5_000_000)
+
+
+def _votes(cast: Cast) -> None:
+    """Some nodes get other votes, where those who are there reach them."""
+    if cast.draw.chance(2):
+        cast.draw.pick((_power, _partition, _isolate))(cast)
+        cast = cast.after(_NOTICED_US).later(10_000_000)
+    for node in cast.nodes()[:2]:
+        cast.do("votes", node=node, votes=cast.draw.between(0, 4))
+        cast = cast.later(5_000_000)
+
+
+def _cman_port(cast: Cast) -> None:
+    """Clients of two managers bind one port, which those two are told of."""
+    port = cast.draw.between(1, 3)
+    for node in cast.nodes()[:2]:
+        cast.do("bind-port", node=node, port=port)
+        cast.later().maybe("close-port", node=node, port=port)
+
+
+def _config_file(cast: Cast) -> None:
+    """One file is older or newer than the others, and its node or a link comes and goes."""
+    node = cast.node()
+    cast.do(cast.draw.pick(("config-older", "config-newer")), node=node)
+    for _ in range(cast.draw.between(1, 2)):
+        cast = cast.later(10_000_000)
+        if cast.draw.chance(3, times=2):
+            cast.do(cast.draw.pick(("leave", "cman-crash")), node=node)
+            cast = cast.later(10_000_000)
+            cast.do("cman-start", node=node)
+        elif cast.draw.chance(2):
+            _isolate(cast)
+        else:
+            _votes(cast)
+    cast.later().maybe("config-mend")
 
 
 def _isolate(cast: Cast) -> None:
@@ -357,6 +393,9 @@ KINDS: Final[Mapping[str, Episode]] = MappingProxyType(
         "partition": _partition,
         "scatter": _scatter,
         "expected": _expected,
+        "votes": _votes,
+        "config-file": _config_file,
+        "cman-port": _cman_port,
         "isolate": _isolate,
         "ring": _ring,
         "one-way": _one_way,

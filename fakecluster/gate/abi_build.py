@@ -29,8 +29,30 @@ struct votequorum_info {
     char qdevice_name[255];
 };
 
-cs_error_t votequorum_initialize(votequorum_handle_t *handle, void *callbacks);
+typedef struct { uint32_t nodeid; uint32_t state; } votequorum_node_t;
+typedef struct { uint32_t nodeid; uint64_t seq; } votequorum_ring_id_t;
+typedef void (*votequorum_quorum_notification_fn_t)(votequorum_handle_t handle, uint64_t context,
+                                                    uint32_t quorate, uint32_t node_list_entries,
+                                                    votequorum_node_t *node_list);
+typedef void (*votequorum_expectedvotes_notification_fn_t)(votequorum_handle_t handle,
+                                                           uint64_t context,
+                                                           uint32_t expected_votes);
+typedef void (*votequorum_nodelist_notification_fn_t)(votequorum_handle_t handle,
+                                                      uint64_t context,
+                                                      votequorum_ring_id_t ring_id,
+                                                      uint32_t node_list_entries,
+                                                      uint32_t *node_list);
+typedef struct {
+    votequorum_quorum_notification_fn_t votequorum_quorum_notify_fn;
+    votequorum_expectedvotes_notification_fn_t votequorum_expectedvotes_notify_fn;
+    votequorum_nodelist_notification_fn_t votequorum_nodelist_notify_fn;
+} votequorum_callbacks_t;
+
+cs_error_t votequorum_initialize(votequorum_handle_t *handle, votequorum_callbacks_t *callbacks);
 cs_error_t votequorum_finalize(votequorum_handle_t handle);
+cs_error_t votequorum_fd_get(votequorum_handle_t handle, int *fd);
+cs_error_t votequorum_dispatch(votequorum_handle_t handle, int dispatch_types);
+cs_error_t votequorum_trackstart(votequorum_handle_t handle, uint64_t context, unsigned int flags);
 cs_error_t votequorum_getinfo(votequorum_handle_t handle, unsigned int nodeid,
                               struct votequorum_info *info);
 cs_error_t votequorum_setexpected(votequorum_handle_t handle, unsigned int expected_votes);

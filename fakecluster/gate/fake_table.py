@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 
 from fakecluster.corosync.fake_table import FakeCorosync
-from fakecluster.gate.table import CS_ERR_INVALID_PARAM, OnChange, OnMessage, VoteInfo
+from fakecluster.gate.table import CS_ERR_INVALID_PARAM, OnMessage, OnVotes, VoteInfo
 from o2cbd.membership.libcorosync_table import CS_ERR_NOT_EXIST, CorosyncError
 
 
@@ -26,28 +26,30 @@ class FakeGateTable:
         self.shutdown: Callable[[], None] = lambda: None
         """What answers a request to shut down, in the thread that asks; by default it is agreed."""
         self.groups: list[FakeGroup] = []
+        self.trackers: list[FakeVotes] = []
 
     def deliver(self, sender_id: int, message: bytes) -> None:
         """Let a message of the group arrive."""
         for group in self.groups:
-            group.put(lambda on_message, _change: on_message(sender_id, message))
+            group.put(lambda on_message: on_message(sender_id, message))
 
-    def change_group(self, *, left: tuple[int, ...] = (), joined: tuple[int, ...] = ()) -> None:
-        """Let others leave and join the group."""
-        for group in self.groups:
-            group.put(lambda _message, on_change: on_change(left, joined))
+    def tell_votes(self) -> None:
+        """Tell whoever tracks votequorum of a change."""
+        for tracker in self.trackers:
+            tracker.put(lambda on_votes: on_votes())
 
     # --- the table
 
-    def votes_initialize(self) -> FakeVotes:
+    def votes_initialize(self, on_votes: OnVotes) -> FakeVotes:
         """See `GateTable`."""
         self.membership.note("votequorum_initialize")
-        return FakeVotes(self)
+        self.trackers.append(FakeVotes(self, on_votes))
+        return self.trackers[-1]
 
-    def group_join(self, _name: str, on_message: OnMessage, on_change: OnChange) -> FakeGroup:
+    def group_join(self, _name: str, on_message: OnMessage) -> FakeGroup:
         """See `GateTable`."""
         self.membership.note("cpg_join")
-        self.groups.append(FakeGroup(self, on_message, on_change))
+        self.groups.append(FakeGroup(self, on_message))
         return self.groups[-1]
 
     def admin_initialize(self) -> FakeAdmin:
@@ -56,11 +58,44 @@ class FakeGateTable:
         return FakeAdmin(self)
 
 
-class FakeVotes:
+class _Told:
+    """A connection with events, behind a descriptor that is readable while there are any."""
+
+    def __init__(self, table: FakeGateTable, prefix: str, *callbacks: object) -> None:
+        self._table = table
+        self._prefix = prefix
+        self._callbacks = callbacks
+        self._events: deque[Callable[..., None]] = deque()
+        self._fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+
+    def put(self, event: Callable[..., None]) -> None:
+        """Have something to deliver."""
+        self._events.append(event)
+        os.eventfd_write(self._fd, 1)
+
+    def fd_get(self) -> int:
+        """The same each time."""
+        self._table.membership.note(f"{self._prefix}_fd_get")
+        return self._fd
+
+    def dispatch(self, _flags: int) -> None:
+        """In order."""
+        self._table.membership.note(f"{self._prefix}_dispatch")
+        if self._events:
+            os.eventfd_read(self._fd)
+        while self._events:
+            self._events.popleft()(*self._callbacks)
+
+    def finalize(self) -> None:
+        """Close it."""
+        os.close(self._fd)
+
+
+class FakeVotes(_Told):
     """libvotequorum's connection."""
 
-    def __init__(self, table: FakeGateTable) -> None:
-        self._table = table
+    def __init__(self, table: FakeGateTable, on_votes: OnVotes) -> None:
+        super().__init__(table, "votequorum", on_votes)
 
     def info(self, node_id: int) -> VoteInfo:
         """Every member has 1 vote that has no other number."""
@@ -77,22 +112,24 @@ class FakeVotes:
         )
 
     def set_expected(self, votes: int) -> None:
-        """Tell of the same ring again, as the real one does."""
+        """Told to those who track votequorum; libquorum says nothing while it stays quorate."""
         corosync = self._table.membership
         corosync.note("votequorum_setexpected")
         if votes > 2 * len(corosync.members):
             raise CorosyncError(CS_ERR_INVALID_PARAM, "votequorum_setexpected")
         self._table.expected = votes
-        corosync.tell_again()
+        self._table.tell_votes()
 
     def set_votes(self, node_id: int, votes: int) -> None:
         """As `set_expected`."""
         self._table.membership.note("votequorum_setvotes")
         self._table.votes[node_id] = votes
-        self._table.membership.tell_again()
+        self._table.tell_votes()
 
     def finalize(self) -> None:
-        """Nothing to close."""
+        """Track no longer."""
+        self._table.trackers.remove(self)
+        super().finalize()
 
 
 class FakeAdmin:
@@ -120,32 +157,11 @@ class FakeAdmin:
         """Nothing to close."""
 
 
-class FakeGroup:
+class FakeGroup(_Told):
     """libcpg's connection."""
 
-    def __init__(self, table: FakeGateTable, on_message: OnMessage, on_change: OnChange) -> None:
-        self._table = table
-        self._callbacks = (on_message, on_change)
-        self._events: deque[Callable[..., None]] = deque()
-        self._fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-
-    def put(self, event: Callable[..., None]) -> None:
-        """Have something to deliver."""
-        self._events.append(event)
-        os.eventfd_write(self._fd, 1)
-
-    def fd_get(self) -> int:
-        """The same each time."""
-        self._table.membership.note("cpg_fd_get")
-        return self._fd
-
-    def dispatch(self, _flags: int) -> None:
-        """In order."""
-        self._table.membership.note("cpg_dispatch")
-        if self._events:
-            os.eventfd_read(self._fd)
-        while self._events:
-            self._events.popleft()(*self._callbacks)
+    def __init__(self, table: FakeGateTable, on_message: OnMessage) -> None:
+        super().__init__(table, "cpg", on_message)
 
     def send(self, message: bytes) -> None:
         """Note it."""
@@ -155,4 +171,4 @@ class FakeGroup:
     def finalize(self) -> None:
         """Leave the group."""
         self._table.groups.remove(self)
-        os.close(self._fd)
+        super().finalize()

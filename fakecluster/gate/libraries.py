@@ -7,9 +7,14 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from fakecluster.gate._abi import ffi
-from fakecluster.gate.table import OnChange, OnMessage, VoteInfo
+from fakecluster.gate.table import OnMessage, OnVotes, VoteInfo
 from o2cbd.membership import libcorosync
-from o2cbd.membership.libcorosync_table import CS_OK, CorosyncError, CorosyncTable
+from o2cbd.membership.libcorosync_table import (
+    CS_OK,
+    TRACK_CHANGES,
+    CorosyncError,
+    CorosyncTable,
+)
 
 LIBVOTEQUORUM: Final = "libvotequorum.so.8"
 LIBCPG: Final = "libcpg.so.4"
@@ -17,7 +22,10 @@ LIBCPG: Final = "libcpg.so.4"
 _AGREED: Final = 2
 """The guarantee of a message: everybody gets all in one order."""
 
-_VOTES: Final = ("initialize", "finalize", "getinfo", "setexpected", "setvotes")
+_VOTES: Final = (
+    *("initialize", "finalize", "fd_get", "dispatch", "trackstart"),
+    *("getinfo", "setexpected", "setvotes"),
+)
 _GROUP: Final = ("initialize", "finalize", "fd_get", "dispatch", "join", "mcast_joined")
 _ADMIN: Final = ("initialize", "finalize", "try_shutdown", "kill_node", "reload_config")
 
@@ -63,13 +71,19 @@ class Libraries:
         self._libcpg = libcpg
         self._libcfg = libcfg
 
-    def votes_initialize(self) -> _Votes:
+    def votes_initialize(self, on_votes: OnVotes) -> _Votes:
         """See `GateTable`."""
-        return _Votes(self._libvotequorum)
+        votes = _Votes(self._libvotequorum, on_votes)
+        try:
+            votes.track()
+        except CorosyncError:
+            votes.finalize()
+            raise
+        return votes
 
-    def group_join(self, name: str, on_message: OnMessage, on_change: OnChange) -> _Group:
+    def group_join(self, name: str, on_message: OnMessage) -> _Group:
         """See `GateTable`."""
-        group = _Group(self._libcpg, on_message, on_change)
+        group = _Group(self._libcpg, on_message)
         try:
             group.join(name)
         except CorosyncError:
@@ -101,9 +115,57 @@ class _Handle:
         self._call("finalize")
 
 
-class _Votes(_Handle):
-    def __init__(self, library: Any) -> None:
-        super().__init__(library, "votequorum_", ffi.NULL)
+class _Told(_Handle):
+    """A connection that C calls back through.
+
+    Callbacks are referenced from here for as long as C may call them. What they raise is raised by
+    `dispatch`, since it must not vanish inside C.
+    """
+
+    def __init__(
+        self, library: Any, prefix: str, kind: str, functions: dict[str, Callable[..., None]]
+    ) -> None:
+        self._escaped: list[BaseException] = []
+        callbacks: Any = ffi.new(f"{kind} *")
+        self._kept = [callbacks]
+        for name, function in functions.items():
+            callback = ffi.callback(f"{name}_fn_t", function, onerror=self._keep)
+            self._kept.append(callback)
+            setattr(callbacks, f"{name.replace('notification', 'notify')}_fn", callback)
+        super().__init__(library, prefix, callbacks)
+
+    def _keep(self, _type: Any, error: BaseException, _traceback: Any) -> None:
+        self._escaped.append(error)
+
+    def fd_get(self) -> int:
+        """Declared in the table."""
+        fd = ffi.new("int *")
+        self._call("fd_get", fd)
+        return int(fd[0])
+
+    def dispatch(self, flags: int) -> None:
+        """Declared in the table."""
+        try:
+            self._call("dispatch", flags)
+        finally:
+            if self._escaped:
+                first = self._escaped[0]
+                self._escaped.clear()
+                raise first
+
+
+class _Votes(_Told):
+    def __init__(self, library: Any, on_votes: OnVotes) -> None:
+        def changed(*_: Any) -> None:
+            on_votes()
+
+        kinds = ("quorum", "expectedvotes", "nodelist")
+        functions = {f"votequorum_{kind}_notification": changed for kind in kinds}
+        super().__init__(library, "votequorum_", "votequorum_callbacks_t", functions)
+
+    def track(self) -> None:
+        """Have every change told."""
+        self._call("trackstart", 0, TRACK_CHANGES)
 
     def info(self, node_id: int) -> VoteInfo:
         """Declared in the table."""
@@ -143,34 +205,18 @@ class _Admin(_Handle):
         self._call("reload_config")
 
 
-class _Group(_Handle):
-    def __init__(self, library: Any, on_message: OnMessage, on_change: OnChange) -> None:
-        self._escaped: list[BaseException] = []
-
+class _Group(_Told):
+    def __init__(self, library: Any, on_message: OnMessage) -> None:
         def deliver(
             _handle: int, _group: Any, node_id: int, _pid: int, data: Any, size: int
         ) -> None:
             on_message(node_id, bytes(ffi.buffer(data, size)))
 
-        def change(
-            _handle: int, _group: Any, _all: Any, _count: int,
-            left: Any, left_count: int, joined: Any, joined_count: int,
-        ) -> None:  # fmt: skip
-            on_change(_ids(left, left_count), _ids(joined, joined_count))
+        def change(*_: Any) -> None:
+            """Nothing: rings tell who is there."""
 
-        kept: Any = ffi.new("cpg_callbacks_t *")
-        self._kept = kept
-        self._deliver = self._callback("cpg_deliver_fn_t", deliver)
-        self._change = self._callback("cpg_confchg_fn_t", change)
-        kept.cpg_deliver_fn = self._deliver
-        kept.cpg_confchg_fn = self._change
-        super().__init__(library, "cpg_", kept)
-
-    def _callback(self, kind: str, function: Callable[..., None]) -> Any:
-        def keep(_type: Any, error: BaseException, _traceback: Any) -> None:
-            self._escaped.append(error)
-
-        return ffi.callback(kind, function, onerror=keep)
+        functions: dict[str, Callable[..., None]] = {"cpg_deliver": deliver, "cpg_confchg": change}
+        super().__init__(library, "cpg_", "cpg_callbacks_t", functions)
 
     def join(self, name: str) -> None:
         """Become one of the group."""
@@ -178,22 +224,6 @@ class _Group(_Handle):
         group.length = len(name)
         group.value = name.encode()
         self._call("join", group)
-
-    def fd_get(self) -> int:
-        """Declared in the table."""
-        fd = ffi.new("int *")
-        self._call("fd_get", fd)
-        return int(fd[0])
-
-    def dispatch(self, flags: int) -> None:
-        """What a callback raises is raised here, since it must not vanish inside C."""
-        try:
-            self._call("dispatch", flags)
-        finally:
-            if self._escaped:
-                first = self._escaped[0]
-                self._escaped.clear()
-                raise first
 
     def send(self, message: bytes) -> None:
         """Declared in the table."""
@@ -207,7 +237,3 @@ class _Group(_Handle):
 def _check(result: int, name: str) -> None:
     if result != CS_OK:
         raise CorosyncError(result, name)
-
-
-def _ids(addresses: Any, count: int) -> tuple[int, ...]:
-    return tuple(addresses[place].nodeid for place in range(count))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
 from fakecluster.gate.messages import GROUP
-from fakecluster.gate.table import GateTable, OnChange, OnMessage, VoteInfo, VotesHandle
+from fakecluster.gate.table import GateTable, OnMessage, OnVotes, VoteInfo, VotesHandle
 from o2cbd.calls import CallBoard
 from o2cbd.core.events import ManagerLost, Notice
 from o2cbd.core.model import Membership
@@ -26,6 +26,7 @@ from o2cbd.membership.libcorosync_table import (
     QUORUM_SET,
     TRACK_CHANGES,
     CorosyncError,
+    CorosyncHandle,
 )
 
 _TIMEOUT_KEY: Final = "cfg.shutdown_timeout"
@@ -60,8 +61,8 @@ class Link:
         board: CallBoard,
         pause: Pause,
         *,
+        on_votes: OnVotes,
         on_message: OnMessage,
-        on_change: OnChange,
     ) -> None:
         """Connect to corosync, become a voter, join the gates' group.
 
@@ -69,8 +70,8 @@ class Link:
             table: the libraries.
             board: where calls are declared.
             pause: lets the thread wait before a busy corosync is asked again.
-            on_message: see `GateTable.group_join`; called inside `take`.
-            on_change: the same.
+            on_votes: see `GateTable.votes_initialize`; called inside `take`, as the next one.
+            on_message: see `GateTable.group_join`.
 
         Raises:
             OSError: as `connect_corosync`; also whatever a library said.
@@ -97,18 +98,20 @@ class Link:
             self._keys = Keys(self._calls, cmap)
             self._votes: VotesHandle | None = None
             if self._has_provider:
-                self._votes = self._open(opened, "votequorum_initialize", table.votes_initialize)
+                self._votes = self._open(
+                    opened, "votequorum_initialize", lambda: table.votes_initialize(on_votes)
+                )
             self._group = self._open(
-                opened, "cpg_join", lambda: table.group_join(GROUP, on_message, on_change)
+                opened, "cpg_join", lambda: table.group_join(GROUP, on_message)
             )
             self._calls.ask("quorum_trackstart", lambda: self._quorum.trackstart(TRACK_CHANGES))
             self.local_id = self._calls.ask("corosync_cfg_local_get", self._cfg.local_get)
             self.cluster = self._keys.text("totem.cluster_name")
-            self._fds = (
-                self._source.fileno(),
-                self._calls.ask("quorum_fd_get", self._quorum.fd_get),
-                self._calls.ask("cpg_fd_get", self._group.fd_get),
-            )
+            self._told: dict[str, CorosyncHandle] = {"quorum": self._quorum, "cpg": self._group}
+            if self._votes is not None:
+                self._told["votequorum"] = self._votes
+            fds = [self._calls.ask(f"{name}_fd_get", it.fd_get) for name, it in self._told.items()]
+            self._fds = (self._source.fileno(), *fds)
             self._opened = opened.pop_all()
 
     def _open(self, opened: ExitStack, name: str, initialize: Callable[[], _HandleT]) -> _HandleT:
@@ -149,8 +152,8 @@ class Link:
             CorosyncError: it stays busy.
         """
         self._calls.ask("corosync_cfg_local_get", self._cfg.local_get)
-        self._calls.drain("quorum_dispatch", self._quorum)
-        self._calls.drain("cpg_dispatch", self._group)
+        for name, handle in self._told.items():
+            self._calls.drain(f"{name}_dispatch", handle)
         notices = self._source.dispatch()
         for notice in notices:
             if isinstance(notice, ManagerLost):
@@ -169,7 +172,7 @@ class Link:
         return Reading(
             membership=self._source.snapshot(),
             votes=self._read_votes(members),
-            version=self._keys.number(VERSION_KEY),
+            version=self.version(),
         )
 
     def _read_votes(self, members: Iterable[int]) -> dict[int, VoteInfo]:
@@ -187,6 +190,10 @@ class Link:
                 if error.code != CS_ERR_NOT_EXIST:
                     raise
         return found
+
+    def version(self) -> int:
+        """Return the configuration's version, 0 where nobody counts. OSError: as `read`."""
+        return self._keys.number(VERSION_KEY)
 
     def shutdown_timeout_ms(self) -> int:
         """Return how long corosync waits for the answers to its shutdown question."""

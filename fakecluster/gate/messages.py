@@ -22,12 +22,26 @@ class NoMessageError(ValueError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ports:
-    """All ports that the sender's clients have."""
+class PortChanged:
+    """A client of the sender has bound or freed a port."""
 
+    port: int
+    opened: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortsAsked:
+    """The sender wants to know the ports of a node."""
+
+    to: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortsTold:
+    """All ports of the sender, to a node that asked."""
+
+    to: int
     ports: tuple[int, ...]
-    opened: bool | None
-    """Whether the last change was an opening; None: it only says how things are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,14 +66,18 @@ class Recount:
     """The sender had votequorum change votes, of which that tells nobody unless quorum changes."""
 
 
-Message = Ports | Data | Fenced | Recount
+Message = PortChanged | PortsAsked | PortsTold | Data | Fenced | Recount
 
 
 def encode(message: Message) -> bytes:
     """Write a message."""
     match message:
-        case Ports(ports=ports, opened=opened):
-            fields: dict[str, object] = {"kind": "ports", "ports": ports, "opened": opened}
+        case PortChanged(port=port, opened=opened):
+            fields: dict[str, object] = {"kind": "port", "port": port, "opened": opened}
+        case PortsAsked(to=to):
+            fields = {"kind": "ports asked", "to": to}
+        case PortsTold(to=to, ports=ports):
+            fields = {"kind": "ports", "to": to, "ports": ports}
         case Data(to=to, port=port, payload=payload):
             text = base64.b64encode(payload).decode()
             fields = {"kind": "data", "to": to, "port": port, "payload": text}
@@ -88,11 +106,16 @@ def decode(raw: bytes) -> Message:
 
 def _message(fields: Mapping[str, Any]) -> Message:
     match fields["kind"]:
-        case "ports":
+        case "port":
             opened = fields["opened"]
-            if opened not in {True, False, None}:
+            if type(opened) is not bool:
                 raise NoMessageError(f"opened is {opened!r}")
-            return Ports(ports=tuple(map(_number, fields["ports"])), opened=opened)
+            return PortChanged(port=_number(fields["port"]), opened=opened)
+        case "ports asked":
+            return PortsAsked(to=_number(fields["to"]))
+        case "ports":
+            ports = tuple(map(_number, fields["ports"]))
+            return PortsTold(to=_number(fields["to"]), ports=ports)
         case "data":
             payload = base64.b64decode(fields["payload"], validate=True)
             return Data(to=_number(fields["to"]), port=_number(fields["port"]), payload=payload)

@@ -38,7 +38,15 @@ class VoteInfo:
 
 
 class VotesHandle(Protocol):
-    """libvotequorum."""
+    """libvotequorum; tracked from the beginning."""
+
+    def fd_get(self) -> int:
+        """Return the descriptor to poll for POLLIN."""
+        ...
+
+    def dispatch(self, flags: int) -> None:
+        """Deliver what is there; puts 1 MiB on the stack."""
+        ...
 
     def info(self, node_id: int) -> VoteInfo:
         """Return a node's votes; CS_ERR_NOT_EXIST: it was never seen."""
@@ -77,11 +85,11 @@ class GroupHandle(Protocol):
         ...
 
 
+OnVotes = Callable[[], None]
+"""Called inside `dispatch`: votes, expectations or their judgement may be others now."""
+
 OnMessage = Callable[[int, bytes], None]
 """Called inside `dispatch` with the sender's node id and its message."""
-
-OnChange = Callable[[tuple[int, ...], tuple[int, ...]], None]
-"""Called inside `dispatch` with the node ids of the processes that left the group, and joined."""
 
 
 class AdminHandle(Protocol):
@@ -112,11 +120,11 @@ class GateTable(Protocol):
         """What o2cbd calls, too."""
         ...
 
-    def votes_initialize(self) -> VotesHandle:
-        """Connect to votequorum; fails where corosync has no such provider."""
+    def votes_initialize(self, on_votes: OnVotes) -> VotesHandle:
+        """Connect to votequorum, and track it; fails where corosync has no such provider."""
         ...
 
-    def group_join(self, name: str, on_message: OnMessage, on_change: OnChange) -> GroupHandle:
+    def group_join(self, name: str, on_message: OnMessage) -> GroupHandle:
         """Connect, and join a group."""
         ...
 

@@ -9,10 +9,9 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from types import MappingProxyType
 from typing import Final, Protocol
 
 from fakecluster.clock import Timeline
@@ -39,7 +38,9 @@ from fakecluster.gate.messages import (
     Fenced,
     Message,
     NoMessageError,
-    Ports,
+    PortChanged,
+    PortsAsked,
+    PortsTold,
     Recount,
     decode,
     encode,
@@ -90,8 +91,6 @@ _FLAGS: Final = {
     Consent.UNASKED: SHUTDOWN_IMMEDIATE,
 }
 
-_NO_PORTS: Final[Mapping[int, object]] = MappingProxyType({})
-
 
 @dataclass(frozen=True, slots=True)
 class _Heard:
@@ -101,23 +100,15 @@ class _Heard:
     raw: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class _GroupChange:
-    """Gates that came or went, by node id."""
-
-    left: tuple[int, ...]
-    joined: tuple[int, ...]
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class _Parting:
     """What becomes of a daemon that asked its corosync to end; see `Surroundings.depart`."""
 
-    finish: Callable[[], None]
+    back: Callable[[], None]
     refused: Callable[[int], None]
 
 
-_News = View | Notice | _Heard | _GroupChange
+_News = View | Notice | _Heard
 
 
 class Phase(enum.Enum):
@@ -162,7 +153,6 @@ class _Other:
     """A node's daemon as the others know it (`Neighbour`)."""
 
     announcement: Announcement
-    ports: Mapping[int, object]
 
 
 class GateWorld:
@@ -206,6 +196,8 @@ class GateWorld:
         self._boot = 0
         self._pending: deque[_News] = deque()
         """What corosync told and nobody took in yet: a reading that fails is made again."""
+        self._votes_suspect = False
+        """votequorum told of something; it does so of every ring, which is taken in first."""
         self._busy = False
         self._file = Configuration(
             version=0, nodes=(), two_node=False, fixed_expected_votes=None, qdisk=None
@@ -215,8 +207,6 @@ class GateWorld:
         self._joins: dict[int, int] = {}
         """How often each member of the last ring has joined since corosync's start."""
         self._judged = Judgement(quorum=0, quorate=False)
-        self._ports: dict[int, dict[int, None]] = {}
-        """The ports that clients of other gates have, by node id."""
         self._asker: ClientEnd | None = None
         """In whose name corosync's question is asked."""
         self._parting: _Parting | None = None
@@ -237,8 +227,8 @@ class GateWorld:
                 self._table,
                 self._board,
                 self._pause,
+                on_votes=self._suspect_votes,
                 on_message=lambda node_id, raw: self._pending.append(_Heard(node_id, raw)),
-                on_change=lambda left, joined: self._pending.append(_GroupChange(left, joined)),
             )
         except OSError as error:
             self._pending.clear()
@@ -251,7 +241,7 @@ class GateWorld:
             return
         self._link = link
         self.cluster, self.number = link.cluster, cluster_number(link.cluster)
-        self._joins, self._ports, self._reloads = {}, {}, 0
+        self._joins, self._reloads = {}, 0
         self._outside.watch(link.filenos())
         self.refresh()
 
@@ -270,6 +260,9 @@ class GateWorld:
                 self._take_in(link, self._pending[0])
                 if self._link is link:
                     self._pending.popleft()
+            if self._votes_suspect and self._link is link:
+                self._recount(link)
+                self._votes_suspect = False
         except ManagerGoneError as error:
             self._lose(said(error))
         except OSError as error:
@@ -317,9 +310,8 @@ class GateWorld:
                 self._daemon.thaw()
             self._outside.log(f"corosync is gone ({why}); clients are disconnected")
             if parting is not None:
-                parting.finish()
-            else:
-                self._daemon.die()
+                parting.back()
+            self._daemon.die()
         self._outside.show(Phase.AWAY, why)
         self.timeline.schedule(
             self.connect_corosync, after_us=RETRY_US, label="connects to corosync"
@@ -337,17 +329,15 @@ class GateWorld:
                 self._ask_clients(link, forced=forced)
             case _Heard(sender_id=sender_id, raw=raw):
                 self._hear(link, sender_id, raw)
-            case _GroupChange(left=left, joined=joined):
-                self._group_changed(link, left, joined)
             case _:
                 pass  # a change of state: its ring is told with it
 
     def _see(self, link: Link, view: View) -> None:
         """Take in a ring, or another judgement of the same one."""
+        if self._ending:
+            return
         reading = link.read(view.members)
         if self._daemon is None:
-            if self._ending:
-                return
             self._begin(link, reading)
         daemon = self._daemon
         if daemon is None:
@@ -379,6 +369,23 @@ class GateWorld:
             self._learn_votes(reading)
             daemon.recalculate()
         self._show()
+
+    def _suspect_votes(self) -> None:
+        self._votes_suspect = True
+
+    def _recount(self, link: Link) -> None:
+        """Tell of other votes; libquorum says nothing of them while the judgement is the same."""
+        daemon, before = self._daemon, self._reading
+        if daemon is None or before is None:
+            return
+        reading = link.read(self._joins)
+        self._reading = reading
+        if reading.votes != before.votes:
+            info = reading.votes.get(link.local_id)
+            if info is not None:
+                self._judged = Judgement(quorum=info.quorum, quorate=self._judged.quorate)
+            self._learn_votes(reading)
+            daemon.recalculate()
 
     def _begin(self, link: Link, reading: Reading) -> None:
         """Let a daemon begin, for this life of corosync."""
@@ -505,12 +512,12 @@ class GateWorld:
         reason: LeaveReason,
         consent: Consent,
         *,
-        finish: Callable[[], None],
+        back: Callable[[], None],
         refused: Callable[[int], None],
     ) -> None:
         """Ask corosync to end, in a thread of its own since it waits for all who are asked."""
         del node_id, reason  # a corosync says of itself that it leaves, and not why
-        parting = self._parting = _Parting(finish, refused)
+        parting = self._parting = _Parting(back, refused)
 
         def work() -> None:
             try:
@@ -531,7 +538,7 @@ class GateWorld:
         if code is None or code in _GONE:
             self._ending = True
             self._outside.show(Phase.ENDING, "")
-            parting.finish()
+            parting.back()
             return
         self._outside.log(f"corosync does not shut down: {why}")
         parting.refused(errno.EALREADY if code == CS_ERR_EXIST else errno.EBUSY)
@@ -552,10 +559,12 @@ class GateWorld:
             case Fenced(info=info):
                 if daemon.nodes.find(info.node_id) is not None:
                     daemon.learn_fencing(info)
-            case Ports(ports=ports, opened=opened) if not ours:
-                self._ports[sender_id] = dict.fromkeys(ports)
-                if opened is not None:
-                    daemon.port_changed(sender_id, opened=opened)
+            case PortChanged(port=port, opened=opened) if not ours:
+                daemon.port_changed(sender_id, port, opened=opened)
+            case PortsAsked(to=to) if to == link.local_id:
+                daemon.ports_asked(sender_id)
+            case PortsTold(to=to, ports=ports) if to == link.local_id:
+                daemon.ports_told(sender_id, ports)
             case Data(to=to, port=port, payload=payload) if not ours and to in {0, link.local_id}:
                 daemon.receive(PortData(from_node_id=sender_id, port=port, payload=payload))
             case Recount():
@@ -575,12 +584,6 @@ class GateWorld:
         self._learn_votes(reading)
         daemon.recalculate()
 
-    def _group_changed(self, link: Link, left: tuple[int, ...], joined: tuple[int, ...]) -> None:
-        for node_id in left:
-            self._ports.pop(node_id, None)
-        if self._daemon is not None and set(joined) - {link.local_id} and self._daemon.ports:
-            link.send(encode(Ports(ports=tuple(sorted(self._daemon.ports)), opened=None)))
-
     # -- what the daemon needs (Surroundings)
 
     def wall_us(self) -> int:
@@ -594,21 +597,19 @@ class GateWorld:
 
     def daemon_of(self, node_id: int) -> _Other | None:
         """Return a member's daemon; None: there is none."""
-        reading, daemon = self._reading, self._daemon
+        reading = self._reading
         if reading is None or node_id not in self._joins:
             return None
         info = reading.votes.get(node_id)
         configured = self._file.votes_of(node_id)
-        local = daemon is not None and node_id == daemon.node_id
-        ports = daemon.ports if daemon is not None and local else self._ports.get(node_id)
         return _Other(
             announcement=Announcement(
                 node_id=node_id,
                 votes=configured if info is None else info.votes,
                 expected_votes=self._file.expected_votes if info is None else info.expected_votes,
                 addresses=self._addresses(reading, node_id),
-            ),
-            ports=_NO_PORTS if ports is None else ports,
+                config_version=self._file.version,
+            )
         )
 
     def send(self, sender_id: int, act: Act, *, after_us: int, itself: bool) -> None:
@@ -649,10 +650,22 @@ class GateWorld:
         del node_id
         self._outside.log(f"{what}: {detail}" if detail else what)
 
+    def may_have_version(self, node_id: int, version: int) -> bool:
+        """Return True: the file is read by corosync alone."""
+        del node_id, version
+        return True
+
     def announce_version(self, sender_id: int, version: int) -> None:
-        """Have every corosync read its file; what version that has is the file's business."""
-        del sender_id, version
+        """Have every corosync read its file, if one that runs with this version already does not.
+
+        Raises:
+            CmanError: ENOENT, the file has an older version; else what corosync said.
+        """
+        del sender_id
+        if version == self._file.version:
+            return
         self._operate(lambda handle: handle.reload_config())
+        self._ask_corosync(lambda link: _check_version(link, version))
 
     # -- what the sockets need
 
@@ -695,14 +708,12 @@ class GateWorld:
         self._ask_corosync(lambda link: link.set_expected(votes))
         self.tell(Recount())
 
-    def tell_ports(self, *, opened: bool) -> None:
-        """Tell the other gates which ports there are here; a failure is logged."""
-        if self._daemon is None:
-            return
+    def try_to_tell(self, message: Message) -> None:
+        """Tell every gate; that it does not learn it is logged and no more."""
         try:
-            self.tell(Ports(ports=tuple(sorted(self._daemon.ports)), opened=opened))
+            self.tell(message)
         except CmanError as error:
-            self._outside.log(f"the other gates do not learn of our ports: {error}")
+            self._outside.log(f"the other gates do not learn of {message}: {error}")
 
     def tell(self, message: Message) -> None:
         """Tell every gate. CmanError: with what corosync said."""
@@ -738,10 +749,23 @@ class _Post:
         self._world = world
         self._to = to
 
-    def port_changed(self, node_id: int, *, opened: bool) -> None:
+    def port_changed(self, node_id: int, port: int, *, opened: bool) -> None:
+        """Over the gates' group; whoever frees a port may be gone already."""
+        del node_id
+        self._world.try_to_tell(PortChanged(port=port, opened=opened))
+
+    def ports_asked(self, node_id: int) -> None:
         """Over the gates' group."""
         del node_id
-        self._world.tell_ports(opened=opened)
+        self._world.tell(PortsAsked(to=self._to))
+
+    def ports_told(self, node_id: int, ports: tuple[int, ...]) -> None:
+        """Over the gates' group."""
+        del node_id
+        self._world.try_to_tell(PortsTold(to=self._to, ports=ports))
+
+    def has_read(self, node_id: int, version: int) -> None:
+        """Nothing: corosync has every node read its file."""
 
     def receive(self, data: PortData) -> None:
         """Over the gates' group."""
@@ -767,6 +791,12 @@ class _Post:
         self._world.tell(Fenced(info=info))
 
 
+def _check_version(link: Link, version: int) -> None:
+    counted = link.version()
+    if counted and counted < version:
+        raise CmanError(errno.ENOENT)
+
+
 def cluster_number(name: str) -> int:
     """Return the number that cman makes of a cluster's name."""
     number = 0
@@ -785,6 +815,8 @@ def _joins(members: tuple[int, ...], reading: Reading) -> dict[int, int]:
 
 
 def _refusal(error: OSError) -> CmanError:
+    if isinstance(error, CmanError):
+        return error
     invalid = isinstance(error, CorosyncError) and error.code == CS_ERR_INVALID_PARAM
     return CmanError(errno.EINVAL if invalid else error.errno or errno.EIO)
 

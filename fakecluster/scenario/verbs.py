@@ -150,6 +150,19 @@ VERBS: Final[Mapping[str, Verb]] = MappingProxyType(
             lambda w, a: w.expected(a["node"], a["votes"]),
             votes=Kind.COUNT,
         ),
+        "votes": _on(
+            "`cman_tool votes`: the node has so many votes from now on",
+            lambda w, a: w.votes(a["node"], a["votes"]),
+            votes=Kind.NUMBER,
+        ),
+        "bind-port": _on(
+            "a client of cman binds a port",
+            lambda w, a: w.bind_port(a["node"], a["port"]),
+            port=Kind.NUMBER,
+        ),
+        "close-port": _on(
+            "and ends", lambda w, a: w.close_port(a["node"], a["port"]), port=Kind.NUMBER
+        ),
         # --- the network
         "partition": Verb(
             about="only nodes of one group hear each other",
@@ -222,6 +235,18 @@ VERBS: Final[Mapping[str, Verb]] = MappingProxyType(
         "remove-node": _on("out of the configuration", lambda w, a: w.remove_node(a["node"])),
         "rename-node": _on(
             "another name", lambda w, a: w.rename_node(a["node"], a["name"]), name=_T
+        ),
+        "config-older": _on(
+            "the next version of the configuration is announced, and this node's file is older",
+            lambda w, a: w.config_older(a["node"]),
+        ),
+        "config-newer": _on(
+            "this node's file alone is the next version, and nobody is told",
+            lambda w, a: w.config_newer(a["node"]),
+        ),
+        "config-mend": Verb(
+            about="all files are the newest one, which is announced",
+            does=lambda w, _: w.config_mend(),
         ),
         "rename-cluster": Verb(
             about="every manager reports another cluster name",

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from fakecluster.cman.answers import FenceInfo
+from fakecluster.cman.constants import US
+from fakecluster.cman.port_holders import PortHolders
 from fakecluster.cman.topology import NodeConfig, TopologyError, nodes_problems
 from fakecluster.serve.admin import connect_admin
 from fakecluster.serve.arguments import Arguments, BadRequestError
@@ -20,6 +22,7 @@ class ConfigurationVerbs:
     def __init__(self, cluster: ServedCluster) -> None:
         self._cluster = cluster
         self._engine = cluster.engine
+        self._ports = PortHolders(cluster.engine)
         self.verbs: Mapping[str, Callable[[Arguments], Mapping[str, Any]]] = {
             "address": self._address,
             "give-address": self._give_address,
@@ -31,6 +34,12 @@ class ConfigurationVerbs:
             "fence": self._fence,
             "qdisk": self._qdisk,
             "expected": self._expected,
+            "votes": self._votes,
+            "bind-port": self._bind_port,
+            "close-port": self._close_port,
+            "config-older": self._config_older,
+            "config-newer": self._config_newer,
+            "config-mend": self._config_mend,
         }
         """By name."""
 
@@ -108,6 +117,34 @@ class ConfigurationVerbs:
             admin.set_expected_votes(arguments.number("votes", least=1))
         finally:
             admin.disconnect()
+        return _GOOD
+
+    def _votes(self, arguments: Arguments) -> Mapping[str, Any]:
+        admin = connect_admin(self._engine, self._node(arguments))
+        try:
+            admin.set_votes(US, arguments.number("votes", least=0))
+        finally:
+            admin.disconnect()
+        return _GOOD
+
+    def _bind_port(self, arguments: Arguments) -> Mapping[str, Any]:
+        self._ports.bind(self._node(arguments), arguments.number("port", least=0))
+        return _GOOD
+
+    def _close_port(self, arguments: Arguments) -> Mapping[str, Any]:
+        self._ports.close(self._node(arguments), arguments.number("port", least=0))
+        return _GOOD
+
+    def _config_older(self, arguments: Arguments) -> Mapping[str, Any]:
+        self._engine.reconfigure(lagging=[self._node(arguments)])
+        return _GOOD
+
+    def _config_newer(self, arguments: Arguments) -> Mapping[str, Any]:
+        self._engine.write_config(self._node(arguments))
+        return _GOOD
+
+    def _config_mend(self, _arguments: Arguments) -> Mapping[str, Any]:
+        self._engine.mend_configs()
         return _GOOD
 
     def _node(self, arguments: Arguments) -> int:

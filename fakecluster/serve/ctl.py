@@ -68,6 +68,7 @@ def _fail(error: OSError, code: int) -> int:
 
 _node = click.argument("node", metavar="NODE")
 _count = click.option("--count", type=click.IntRange(min=1), default=1, show_default=True)
+_cman_port = click.argument("port", type=click.IntRange(min=0, max=255))
 _lagging = click.option(
     "--lagging", multiple=True, type=int, help="Node ids whose configuration stays as it was."
 )
@@ -297,6 +298,50 @@ def _qdisk(node: str, lost: bool) -> int:  # noqa: FBT001 - click's calling conv
 def _expected(node: str, votes: int) -> int:
     """Let the cman of a node and its partition expect so many votes, as cman_tool does."""
     return _do("expected", node=node, votes=votes)
+
+
+@ctl_command.command("votes")
+@_node
+@click.argument("votes", type=click.IntRange(min=0, max=255))
+def _votes(node: str, votes: int) -> int:
+    """Give a node so many votes, as cman_tool does."""
+    return _do("votes", node=node, votes=votes)
+
+
+@ctl_command.command("bind-port")
+@_node
+@_cman_port
+def _bind_port(node: str, port: int) -> int:
+    """Let a client of a node's cman bind a port, and ask for notices."""
+    return _do("bind-port", node=node, port=port)
+
+
+@ctl_command.command("close-port")
+@_node
+@_cman_port
+def _close_port(node: str, port: int) -> int:
+    """End the client that bind-port made."""
+    return _do("close-port", node=node, port=port)
+
+
+@ctl_command.command("config-older")
+@_node
+def _config_older(node: str) -> int:
+    """Announce the next version of the configuration, which this node's file has not."""
+    return _do("config-older", node=node)
+
+
+@ctl_command.command("config-newer")
+@_node
+def _config_newer(node: str) -> int:
+    """Write the next version of the configuration to one node alone; nobody is told."""
+    return _do("config-newer", node=node)
+
+
+@ctl_command.command("config-mend")
+def _config_mend() -> int:
+    """Give every node the newest configuration, and announce it."""
+    return _do("config-mend")
 
 
 @ctl_command.command("notice")

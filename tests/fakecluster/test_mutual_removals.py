@@ -18,11 +18,19 @@ class Split:
         for model in self.models.values():
             model.mkdir("/cluster/c")
         self.removals = MutualRemovals(self.models.__getitem__)
+        self.votes: dict[int, int] = {}
+        """As they are counted from now on, where they are not 1."""
 
-    @staticmethod
-    def view(*members: int) -> ManagerView:
+    def view(self, *members: int) -> ManagerView:
         listed = (
-            Listed(id=i, name=f"node{i}", member=i in members, addresses=()) for i in (1, 2, 3)
+            Listed(
+                id=i,
+                name=f"node{i}",
+                member=i in members,
+                addresses=(),
+                votes=self.votes.get(i, 1),
+            )
+            for i in (1, 2, 3)
         )
         return ManagerView(
             cluster="c", local_id=1, quorate=True, two_node=False, listed=tuple(listed)
@@ -59,6 +67,14 @@ def test_two_majorities_one_after_the_other_are_none(split: Split) -> None:
     split.remove(2, 1, 2, 3)
 
     assert split.found(2, 2, 3) == []
+
+
+def test_halves_that_count_by_different_votes_may_both_be_majorities(split: Split) -> None:
+    """An operator said so in one of them."""
+    split.votes[2] = 3
+    split.remove(2, 1, 2)
+
+    assert split.found(2, 2) == []
 
 
 def test_who_met_again_has_forgotten_nobody(split: Split) -> None:

@@ -176,28 +176,31 @@ def test_an_isolated_node_is_alone() -> None:
     assert world.engine.state(1).members == (1, 3)
 
 
-def test_a_one_way_cut_is_as_good_as_a_partition_of_the_two() -> None:
+def test_who_is_not_heard_is_dropped_and_not_told() -> None:
     world = _started(2)
     world.cut(1, 2)
     world.run_for(10 * SECOND_US)
 
-    assert world.engine.state(1).members == (1,)
+    assert world.engine.state(1).members == (1, 2)
     assert world.engine.state(2).members == (2,)
     world.mend(1, 2)
     world.run_for(10 * SECOND_US)
     assert world.engine.state(1).members == (1, 2)
 
 
-def test_in_a_ring_each_hears_two() -> None:
+def test_in_a_ring_each_hears_two_which_is_too_few_once_somebody_dies() -> None:
     world = _started(5)
     world.ring()
     world.run_for(30 * SECOND_US)
 
+    assert len(world.engine.state(1).members) == 5
+    world.kill(5)
+    world.run_for(30 * SECOND_US)
     sizes = [len(world.engine.state(node_id).members) for node_id in world.hosts]
     assert max(sizes) == 2
     world.heal()
     assert world.settle() == []
-    assert len(world.table(1)) == 5
+    assert len(world.table(1)) == 4
 
 
 @pytest.mark.parametrize("slow", [{"delay_us": 300_000}, {"loss_percent": 95}])
@@ -445,6 +448,54 @@ def test_who_mounts_without_its_daemons_word_is_answerable_alone() -> None:
     world.mount(2)
 
     assert world.violations == []
+
+
+def test_votes_are_set_and_never_so_that_nobody_is_quorate() -> None:
+    world = _started(3)
+    world.cman_crash(3)
+    assert world.settle() == []
+    with pytest.raises(OSError, match="EINVAL"):
+        world.votes(2, 0)
+    world.votes(2, 4)
+    world.run_for(SECOND_US)
+    assert world.engine.connect(1).get_extra_info().total_votes == 5
+
+
+def test_a_node_with_an_older_file_is_inquorate_until_it_is_mended() -> None:
+    world = _started(3)
+    world.config_older(3)
+    world.votes(1, 2)
+    assert world.settle() == []
+    assert _status(world, 3).quorum is Quorum.INQUORATE
+    assert _status(world, 1).quorum is Quorum.QUORATE
+    world.config_mend()
+    assert world.settle() == []
+    assert _status(world, 3).quorum is Quorum.QUORATE
+
+
+def test_a_joiner_with_a_newer_file_is_seen_by_itself_alone() -> None:
+    world = _started(3)
+    world.leave(3)
+    world.run_for(SECOND_US)
+    world.config_newer(3)
+    world.cman_start(3)
+    assert world.settle() == []
+    assert [member.id for member in _status(world, 3).members] == [1, 2, 3]
+    assert [member.id for member in _status(world, 1).members] == [1, 2]
+    assert "node3" not in world.table(1)
+
+
+def test_a_port_of_cman_is_held_until_it_is_closed() -> None:
+    world = _started(1)
+    world.bind_port(1, 5)
+    client = world.engine.connect(1)
+    assert client.get_extra_info().ports == (0, 5)
+    with pytest.raises(OSError, match="EADDRINUSE"):
+        world.bind_port(1, 5)
+    world.close_port(1, 5)
+    assert client.get_extra_info().ports == (0,)
+    with pytest.raises(OperationError, match="nobody has port 5"):
+        world.close_port(1, 5)
 
 
 def test_a_shutdown_is_answered_and_an_earlier_result_is_forgotten() -> None:

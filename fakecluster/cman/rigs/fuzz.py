@@ -14,7 +14,7 @@ from fakecluster.cman.records import FenceRecord, NodeRecord, VersionRecord, enc
 from fakecluster.cman.wire import (
     BODY_MAX_BYTES,
     HEADER_BYTES,
-    BadHeader,
+    BadRequest,
     Command,
     Header,
     RequestReader,
@@ -51,9 +51,9 @@ class Attack:
 
     @property
     def framed(self) -> bool:
-        """True when a server reads at least one request out of it, and no bad header."""
+        """True when the whole is at least one request, and nothing else."""
         messages = list(RequestReader().feed(b"".join(self.pieces)))
-        return bool(messages) and not any(isinstance(each, BadHeader) for each in messages)
+        return bool(messages) and not any(isinstance(each, BadRequest) for each in messages)
 
 
 def attacks(seed: int, count: int) -> Iterator[Attack]:

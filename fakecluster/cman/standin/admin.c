@@ -75,7 +75,7 @@ int cman_node_fenced(cman_handle_t handle, int nodeid, uint64_t time, char *agen
     return request(h, WIRE_UPDATE_FENCE_INFO, &fence, sizeof(fence), NULL, 0, NULL);
 }
 
-/* Returns the bytes sent. cman answers only if it refuses; that reply is dropped by a dispatch. */
+/* Returns the bytes sent. cman answers only if it refuses; that goes to the data callback. */
 int cman_send_data(cman_handle_t handle, const void *buf, int len, int flags, uint8_t port,
                    int nodeid)
 {

@@ -126,7 +126,9 @@ static int read_reply(struct handle *h, size_t length)
 static struct message *read_notice(struct handle *h, const struct wire_header *header)
 {
     const size_t length = header->length - sizeof(*header);
-    struct message *message = malloc(sizeof(*message) + length);
+    /* The refusal of a DATA message is shorter than what its callback is given of it. */
+    const size_t room = length < sizeof(struct wire_data) ? sizeof(struct wire_data) : length;
+    struct message *message = calloc(1, sizeof(*message) + room);
 
     if (message == NULL) {
         stream_lost(h);
@@ -140,6 +142,12 @@ static struct message *read_notice(struct handle *h, const struct wire_header *h
         return NULL;
     }
     return message;
+}
+
+/* Also a refusal of what we sent: the library gives it to whoever receives data. */
+static bool is_data(uint32_t command)
+{
+    return (command & ~WIRE_REPLY) == WIRE_DATA;
 }
 
 int read_message(struct handle *h, int keep, bool wait)
@@ -157,11 +165,12 @@ int read_message(struct handle *h, int keep, bool wait)
     if (header.length < sizeof(header) || header.length > WIRE_LENGTH_MAX)
         return stream_lost(h);
     length = header.length - sizeof(header);
-    if (header.command & WIRE_REPLY)
+    if (header.command & WIRE_REPLY && !is_data(header.command))
         return read_reply(h, length);
 
     switch (header.command) {
     case WIRE_DATA:
+    case WIRE_DATA | WIRE_REPLY:
         queue = &h->data;
         kept = CMAN_DISPATCH_IGNORE_DATA;
         break;
@@ -213,15 +222,20 @@ static void deliver_confchg(struct handle *h, const struct message *message)
                   ids + counts.members + counts.left, counts.joined);
 }
 
+/*
+ * A refusal is 4 bytes where 8 are due: its status stands where the sender does, and the length of
+ * what follows is -4.
+ */
 static void deliver_data(struct handle *h, const struct message *message)
 {
+    const bool refusal = message->command & WIRE_REPLY && message->length == sizeof(int32_t);
     struct wire_data origin;
 
-    if (message->length < sizeof(origin) || h->on_data == NULL)
+    if ((message->length < sizeof(origin) && !refusal) || h->on_data == NULL)
         return;
     memcpy(&origin, message->body, sizeof(origin));
     h->on_data(h, h->priv, (char *)(uintptr_t)(message->body + sizeof(origin)),
-               (int)(message->length - sizeof(origin)), (uint8_t)origin.port, origin.nodeid);
+               (int)message->length - (int)sizeof(origin), (uint8_t)origin.port, origin.nodeid);
 }
 
 void deliver(struct handle *h, const struct message *message)

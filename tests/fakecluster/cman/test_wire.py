@@ -13,7 +13,7 @@ from fakecluster.cman.wire import (
     NOISE_VERSION,
     REPLY_BIT,
     VERSION,
-    BadHeader,
+    BadRequest,
     Command,
     ConfChg,
     Event,
@@ -96,18 +96,36 @@ def test_a_client_refuses_what_no_daemon_sends(data: bytes) -> None:
         list(MessageReader().feed(data))
 
 
-def test_requests_are_read_at_every_split() -> None:
-    """Two requests, cut anywhere, even byte by byte, are the same two requests."""
-    sent = [
-        Request(command=Command.GETNODE, body=bytes(440)),
-        Request(command=Command.ISQUORATE),
-    ]
-    stream = b"".join(each.encode() for each in sent)
-    for cut in range(len(stream) + 1):
+TWO = [Request(command=Command.GETNODE, body=bytes(440)), Request(command=Command.ISQUORATE)]
+
+
+def test_requests_are_read_at_every_split_of_a_full_buffer() -> None:
+    """Where the reader's own buffer ends nothing is cut, wherever that is."""
+    stream = b"".join(each.encode() for each in TWO)
+    for cut in range(1, len(stream)):
         reader = RequestReader()
-        assert [*reader.feed(stream[:cut]), *reader.feed(stream[cut:])] == sent
+        assert [*reader.feed(stream[:cut], more=True), *reader.feed(stream[cut:])] == TWO
     reader = RequestReader()
-    assert [each for byte in stream for each in reader.feed(bytes([byte]))] == sent
+    pieces = [bytes([byte]) for byte in stream]
+    assert [each for piece in pieces for each in reader.feed(piece, more=True)] == TWO
+
+
+@pytest.mark.parametrize("cut", [20, 21, 459])
+def test_a_request_in_two_parts_is_refused_and_loses_step(cut: int) -> None:
+    """As a real cman does: its rest is read as headers, whatever comes right after it, too."""
+    stream = b"".join(each.encode() for each in TWO)
+    reader = RequestReader()
+    assert list(reader.feed(stream[:cut])) == [BadRequest(command=Command.GETNODE)]
+    rest = list(reader.feed(stream[cut:]))
+    assert all(isinstance(each, BadRequest) for each in rest) is (cut != 20)
+    assert list(reader.feed(TWO[1].encode())) == [TWO[1]]
+
+
+def test_half_a_header_is_refused_at_once() -> None:
+    """Of the command only what is there can be echoed."""
+    header = Request(command=Command.ISQUORATE).encode()
+    assert list(RequestReader().feed(header[:16])) == [BadRequest(command=Command.ISQUORATE)]
+    assert list(RequestReader().feed(header[:12])) == [BadRequest(command=0)]
 
 
 def test_several_requests_in_one_read_come_out_in_order() -> None:
@@ -121,10 +139,7 @@ def test_a_wrong_header_without_a_body_leaves_the_stream_in_step(field: dict[str
     """Cman consumes the header only; without a body nothing is lost."""
     data = Header(length=HEADER_BYTES, command=9, **field).encode()
     after = Request(command=Command.ISACTIVE)
-    assert list(RequestReader().feed(data + after.encode())) == [
-        BadHeader(command=9, stream_lost=False),
-        after,
-    ]
+    assert list(RequestReader().feed(data + after.encode())) == [BadRequest(command=9), after]
 
 
 @pytest.mark.parametrize(
@@ -138,12 +153,17 @@ def test_a_wrong_header_without_a_body_leaves_the_stream_in_step(field: dict[str
         Header(length=0, command=9),
     ],
 )
-def test_a_wrong_header_with_a_body_loses_the_stream(header: Header) -> None:
-    """The body is not skipped, so what follows is never taken for requests."""
+def test_the_body_of_a_wrong_header_is_read_as_headers(header: Header) -> None:
+    """Twenty bytes at a time; what is written later is in step again."""
     reader = RequestReader()
-    after = Request(command=Command.ISACTIVE).encode()
-    assert list(reader.feed(header.encode() + after)) == [BadHeader(command=9, stream_lost=True)]
-    assert list(reader.feed(after)) == []
+    body = bytes(12) + (7).to_bytes(4, "little") + bytes(5)
+    assert list(reader.feed(header.encode() + body)) == [
+        BadRequest(command=9),
+        BadRequest(command=7),
+        BadRequest(command=0),
+    ]
+    after = Request(command=Command.ISACTIVE)
+    assert list(reader.feed(after.encode())) == [after]
 
 
 def test_the_longest_body_is_taken() -> None:

@@ -15,6 +15,8 @@ from fakecluster.gate.world import HERE, GateWorld, Phase
 from o2cbd.calls import CallBoard
 
 ANSWER_S = 20
+LEAVE_US = 20_000
+"""The daemon's end comes so long after the answer, or earlier."""
 SECOND_US = 1_000_000
 
 
@@ -89,6 +91,7 @@ class ScriptedGate:
     def answered(self) -> None:
         """Wait for a thread of the world, and take what it brings."""
         self._jobs.get(timeout=ANSWER_S)()
+        self.run(LEAVE_US)
 
     def client(self) -> Visitor:
         """Connect, and ask for notices."""

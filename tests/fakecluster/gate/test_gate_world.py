@@ -13,7 +13,15 @@ from fakecluster.cman.constants import LeaveReason, NodeState, Reason, ShutdownF
 from fakecluster.cman.errors import CmanError
 from fakecluster.cman.outside import Sockets
 from fakecluster.corosync.fake_table import FakeCorosync, block
-from fakecluster.gate.messages import Data, Fenced, Ports, decode, encode
+from fakecluster.gate.messages import (
+    Data,
+    Fenced,
+    PortChanged,
+    PortsAsked,
+    PortsTold,
+    decode,
+    encode,
+)
 from fakecluster.gate.table import (
     CS_ERR_EXIST,
     SHUTDOWN_IMMEDIATE,
@@ -119,6 +127,9 @@ def test_a_member_that_is_in_no_list_is_called_by_its_id(gate: ScriptedGate) -> 
     assert gate.client().client.get_node(9).name == "Node9"
     gate.corosync.form([1, 2, 3])
     gate.turn()
+    assert gate.client().client.get_node(9).state is NodeState.DEAD
+    gate.corosync.reload()
+    gate.turn()
     assert refused(lambda: gate.client().client.get_node(9)) == errno.ENOENT
 
 
@@ -195,6 +206,16 @@ def test_where_nobody_counts_versions_reloads_are_counted(gate: ScriptedGate) ->
 def test_set_version_has_every_corosync_read_its_file(gate: ScriptedGate) -> None:
     gate.admin().client.set_version(Version(config=2))
     assert gate.table.ordered == [("reload_config", 0)]
+
+
+def test_a_version_that_is_older_equal_or_nowhere(gate: ScriptedGate) -> None:
+    gate.corosync.reload(version=5)
+    gate.turn()
+    client = gate.admin().client
+    assert refused(lambda: client.set_version(Version(config=4))) == errno.EPERM
+    client.set_version(Version(config=5))
+    assert gate.table.ordered == []
+    assert refused(lambda: client.set_version(Version(config=6))) == errno.ENOENT
 
 
 # -- corosync away, busy, back
@@ -475,6 +496,7 @@ def test_a_kill_is_corosyncs_and_ours_at_once(gate: ScriptedGate) -> None:
 
 
 def test_expected_votes_and_votes_are_votequorums_and_told(gate: ScriptedGate) -> None:
+    """Votes twice where they were set: at once, and when they have come round."""
     visitor, admin = gate.client(), gate.admin()
     admin.client.set_expected_votes(5)
     gate.turn()
@@ -482,7 +504,18 @@ def test_expected_votes_and_votes_are_votequorums_and_told(gate: ScriptedGate) -
     gate.turn()
     info = visitor.client.get_extra_info()
     assert (info.expected_votes, info.total_votes) == (5, 4)
-    assert visitor.take() == [QUORATE, QUORATE]
+    assert visitor.take() == [QUORATE, QUORATE, QUORATE]
+
+
+def test_votequorums_word_on_a_ring_is_no_news_of_its_own(gate: ScriptedGate) -> None:
+    """It comes before or after libquorum's; the ring is told once."""
+    visitor = gate.client()
+    gate.table.tell_votes()
+    gate.corosync.form([1, 2])
+    gate.turn()
+    gate.table.tell_votes()
+    gate.turn()
+    assert visitor.take() == [QUORATE]
 
 
 def test_what_votequorum_refuses_is_einval(gate: ScriptedGate) -> None:
@@ -517,28 +550,33 @@ def test_fencing_is_told_to_all_gates_and_heard_from_them(gate: ScriptedGate) ->
     assert gate.client().client.get_fence_info(3) == info
 
 
-def test_ports_of_others_are_known_and_told(gate: ScriptedGate) -> None:
-    visitor = gate.client()
-    gate.table.deliver(2, encode(Ports(ports=(11, 12), opened=True)))
-    gate.turn()
-    assert visitor.client.is_listening(11, 2)
-    assert not visitor.client.is_listening(13, 2)
-    assert visitor.take() == [Notice(reason=Reason.PORT_OPENED, arg=2)]
-    gate.table.change_group(left=(2,))
-    gate.turn()
-    assert not visitor.client.is_listening(11, 2)
-
-
-def test_our_ports_are_told_and_told_again_to_newcomers(gate: ScriptedGate) -> None:
+def test_ports_of_others_are_asked_for_and_followed(gate: ScriptedGate) -> None:
+    """The first question is EBUSY, as with cman."""
     visitor = gate.client()
     visitor.client.bind(11)
-    gate.table.change_group(joined=(3,))
+    gate.table.sent.clear()
+    assert refused(lambda: visitor.client.is_listening(11, 2)) == errno.EBUSY
+    assert list(map(decode, gate.table.sent)) == [PortsAsked(to=2)]
+    gate.table.deliver(2, encode(PortsTold(to=1, ports=(0, 12))))
+    gate.table.deliver(3, encode(PortsTold(to=2, ports=(0, 13))))
+    gate.table.deliver(2, encode(PortChanged(port=11, opened=True)))
+    gate.turn()
+    known = [port for port in (11, 12, 13) if visitor.client.is_listening(port, 2)]
+    assert known == [11, 12]
+    assert visitor.take() == [Notice(reason=Reason.PORT_OPENED, arg=2)]
+
+
+def test_our_ports_are_told_when_they_change_and_to_who_asks(gate: ScriptedGate) -> None:
+    visitor = gate.client()
+    visitor.client.bind(11)
+    gate.table.deliver(3, encode(PortsAsked(to=2)))
+    gate.table.deliver(3, encode(PortsAsked(to=1)))
     gate.turn()
     visitor.client.disconnect()
     assert list(map(decode, gate.table.sent)) == [
-        Ports(ports=(11,), opened=True),
-        Ports(ports=(11,), opened=None),
-        Ports(ports=(), opened=False),
+        PortChanged(port=11, opened=True),
+        PortsTold(to=3, ports=(0, 11)),
+        PortChanged(port=11, opened=False),
     ]
 
 
@@ -547,7 +585,7 @@ def test_a_client_may_go_while_the_group_takes_nothing(gate: ScriptedGate) -> No
     visitor.client.bind(11)
     gate.corosync.fail("cpg_mcast_joined", CS_ERR_TRY_AGAIN, LONG)
     visitor.client.disconnect()
-    assert any("ports" in line for line in gate.lines)
+    assert any("do not learn" in line for line in gate.lines)
     assert gate.serving
 
 
@@ -580,11 +618,12 @@ GARBAGE = (
     b"{}",
     b'{"kind": "no such"}',
     b'{"kind": "ports"}',
-    b'{"kind": "ports", "ports": 7, "opened": true}',
-    b'{"kind": "ports", "ports": [-1], "opened": true}',
-    b'{"kind": "ports", "ports": [4294967296], "opened": true}',
-    b'{"kind": "ports", "ports": [true], "opened": true}',
-    b'{"kind": "ports", "ports": [], "opened": []}',
+    b'{"kind": "ports", "to": 1, "ports": 7}',
+    b'{"kind": "ports", "to": 1, "ports": [-1]}',
+    b'{"kind": "ports", "to": 1, "ports": [4294967296]}',
+    b'{"kind": "ports", "to": 1, "ports": [true]}',
+    b'{"kind": "port", "port": 1, "opened": []}',
+    b'{"kind": "ports asked", "to": -1}',
     b'{"kind": "data", "to": 0, "port": 1, "payload": "?"}',
     b'{"kind": "data", "to": "0", "port": 1, "payload": ""}',
     b'{"kind": "fenced", "node": 1, "time_s": 18446744073709551616, "agent": ""}',

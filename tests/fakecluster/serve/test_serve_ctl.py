@@ -51,6 +51,12 @@ CASES: dict[tuple[str, ...], dict[str, Any]] = {
     ("fence", "2", "--by", "1"): {"node": "2", "by": "1"},
     ("qdisk", "1", "--lost"): {"node": "1", "lost": True},
     ("expected", "1", "2"): {"node": "1", "votes": 2},
+    ("votes", "1", "0"): {"node": "1", "votes": 0},
+    ("bind-port", "1", "5"): {"node": "1", "port": 5},
+    ("close-port", "1", "5"): {"node": "1", "port": 5},
+    ("config-older", "2"): {"node": "2"},
+    ("config-newer", "2"): {"node": "2"},
+    ("config-mend",): {},
     ("notice", "delay", "1", "--count", "2", "--delay-ms", "5"): {
         "fault": "delay",
         "node": "1",

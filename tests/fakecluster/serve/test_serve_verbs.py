@@ -346,6 +346,42 @@ def test_expected_votes_are_lowered_and_not_raised_over_what_is_there(console: C
     assert (engine.state(1).quorate, engine.state(2).quorate) == (True, False)
 
 
+def test_votes_that_leave_nobody_quorate_are_refused(console: Console) -> None:
+    engine = console.cluster.engine
+    console.say("kill", node="2")
+    console.run(20)
+    console.say("expected", node="1", votes=1)
+    console.run(1)
+    assert console.say("votes", node="1", votes=0)["errno"] == "EINVAL"
+    console.say("votes", node="1", votes=3)
+    console.run(1)
+    assert (engine.state(1).quorate, engine.connect(1).get_extra_info().node_votes) == (True, 3)
+
+
+def test_ports_are_bound_until_they_are_closed(console: Console) -> None:
+    client = console.cluster.engine.connect(1)
+    console.say("bind-port", node="1", port=5)
+    assert client.get_extra_info().ports == (0, 5)
+    assert console.say("bind-port", node="1", port=5)["errno"] == "EADDRINUSE"
+    console.say("close-port", node="1", port=5)
+    assert client.get_extra_info().ports == (0,)
+    assert "nobody has port 5" in console.complaint("close-port", node="1", port=5)
+
+
+def test_files_that_differ_and_are_mended(console: Console) -> None:
+    engine = console.cluster.engine
+    console.say("config-older", node="2")
+    console.run(1)
+    versions = [engine.connect(i).get_version().config for i in (1, 2)]
+    assert versions == [2, 1]
+    console.say("config-newer", node="1")
+    console.run(1)
+    assert [engine.connect(i).get_version().config for i in (1, 2)] == versions
+    console.say("config-mend")
+    console.run(1)
+    assert [engine.connect(i).get_version().config for i in (1, 2)] == [3, 3]
+
+
 def test_mended_calls_fail_no_more(console: Console) -> None:
     model = console.cluster.model(1)
     console.say("fault", node="1", call="mkdir", errno="EIO", count=9)

@@ -10,7 +10,8 @@ import pytest
 from fakecluster.cman.answers import FenceInfo, PortData, Version
 from fakecluster.cman.constants import US, ExtraFlag, NodeState, Reason
 from fakecluster.cman.errors import CmanError
-from fakecluster.cman.rigs.rig import Rig
+from fakecluster.cman.rigs.rig import SECOND_US, Rig
+from fakecluster.cman.timings import Profile
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def test_notices_only_for_those_who_ask(rig: Rig) -> None:
     stopped.client.stop_notification()
     rig.engine.leave(3)
     rig.run()
-    assert (asked.notices(), stopped.told) == ([1], [])
+    assert (asked.notices(), stopped.told) == ([1], [])  # asked for twice, told once
     silent.disconnect()
     silent.disconnect()
 
@@ -80,25 +81,57 @@ def test_the_count_of_connections(rig: Rig) -> None:
 
 
 def test_a_port_is_one_clients_and_freed_with_it(rig: Rig) -> None:
-    one, two, other = rig.engine.connect(1), rig.engine.connect(1), rig.listen(2)
+    """A client may have several; 0 is cman's own."""
+    one, two = rig.engine.connect(1), rig.engine.connect(1)
     one.bind(5)
-    assert (_errno(lambda: two.bind(5)), _errno(lambda: one.bind(6))) == (
-        errno.EADDRINUSE,
-        errno.EADDRINUSE,
-    )
-    assert one.get_extra_info().ports == (5,)
-    assert [other.client.is_listening(5, i) for i in (1, 3, US)] == [True, False, False]
+    one.bind(6)
+    codes = [_errno(lambda: two.bind(5)), _errno(lambda: one.bind(5)), _errno(lambda: two.bind(0))]
+    assert codes == [errno.EADDRINUSE, errno.EADDRINUSE, errno.EINVAL]
+    assert one.get_extra_info().ports == (0, 5, 6)
     one.disconnect()
+    assert two.get_extra_info().ports == (0,)
     two.bind(5)
+
+
+def test_a_port_is_told_to_whoever_has_the_same_and_asked_for_notices(rig: Rig) -> None:
+    same, deaf, another = rig.listen(2), rig.engine.connect(3), rig.listen(3)
+    same.client.bind(5)
+    another.client.bind(6)
+    deaf.bind(5)
     rig.run()
-    assert other.notices(Reason.PORT_OPENED) == [1, 1]
-    assert other.notices(Reason.PORT_CLOSED) == [1]
+    same.forget()
+    one = rig.listen(1)
+    one.client.bind(5)
+    rig.run()
+    one.client.disconnect()
+    rig.run()
+    assert same.notices(Reason.PORT_OPENED) == same.notices(Reason.PORT_CLOSED) == [1]
+    assert (another.told, one.told) == ([], [])
+
+
+def test_another_nodes_ports_are_asked_for_once(rig: Rig) -> None:
+    """EBUSY until it has answered; from then on they are known, until it is another process."""
+    seen, port = rig.listen(2).client, rig.engine.connect(1)
+    port.bind(5)
+    assert (seen.is_listening(0, US), seen.is_listening(5, 2)) == (True, False)
+    assert _errno(lambda: seen.is_listening(5, 1)) == errno.EBUSY
+    rig.run()
+    assert [seen.is_listening(i, 1) for i in (0, 5, 6)] == [True, True, False]
+    port.bind(6)
+    rig.run()
+    assert seen.is_listening(6, 1)
+    port.disconnect()
+    rig.run()
+    assert not seen.is_listening(5, 1)
+    rig.engine.leave(1)
+    rig.run()
+    rig.up()
+    assert _errno(lambda: seen.is_listening(5, 1)) == errno.EBUSY
 
 
 def test_who_listens_of_those_who_are_not_there(rig: Rig) -> None:
     client = rig.engine.connect(1)
     rig.engine.kill(3)
-    assert _errno(lambda: client.is_listening(1, 3)) == errno.ENOTCONN
     rig.run()
     assert _errno(lambda: client.is_listening(1, 3)) == errno.ENOTCONN
     assert _errno(lambda: client.is_listening(1, 9)) == errno.ENOENT
@@ -112,12 +145,18 @@ def test_messages_go_to_whoever_has_the_port(rig: Rig) -> None:
     sender.send_data(2, 7, b"one")
     sender.send_data(0, 7, b"all")
     sender.send_data(2, 8, b"nobody")
+    own = rig.listen(1)
+    own.client.bind(7)
+    own.client.send_data(1, 7, b"to self")
     rig.run()
+    assert [each for _, each in own.told if isinstance(each, PortData)] == []
     one, all_ = (PortData(from_node_id=1, port=7, payload=p) for p in (b"one", b"all"))
     assert got == {2: [one, all_], 3: [all_]}
     rig.engine.leave(2)
     rig.run()
-    assert _errno(lambda: sender.send_data(2, 7, b"")) == errno.ENOTCONN
+    sender.send_data(2, 7, b"to the dead")
+    rig.run()
+    assert len(got[2]) == 2
     assert _errno(lambda: sender.send_data(9, 7, b"")) == errno.ENOTCONN
 
 
@@ -130,9 +169,37 @@ def test_fencing_is_told_everywhere_and_ends_with_the_return(rig: Rig) -> None:
     rig.run()
     assert seen.get_fence_info(3) == FenceInfo(node_id=3, fenced=True, time_s=77, agent="fence_x")
     rig.up()
-    assert not seen.get_fence_info(3).fenced
-    assert _errno(lambda: seen.get_fence_info(9)) == errno.EINVAL
+    assert seen.get_fence_info(3) == FenceInfo(node_id=3, time_s=77, agent="fence_x")
+    assert [_errno(lambda i=i: seen.get_fence_info(i)) for i in (0, 9)] == [errno.EINVAL] * 2
     assert _errno(lambda: admin.update_fence_info(FenceInfo(node_id=9))) == errno.EINVAL
+
+
+@pytest.mark.parametrize(
+    ("age_s", "profile", "kept"),
+    [
+        (119, Profile.B, True),
+        (121, Profile.B, False),
+        (121, Profile.A, True),
+    ],
+)
+def test_a_fencing_before_the_death_is_old_news(age_s: int, profile: Profile, kept: bool) -> None:
+    """3.1.8 forgets at the death what is older than two minutes; time and agent stay."""
+    rig = Rig(3, profile=profile).up()
+    rig.admin(1).client.update_fence_info(FenceInfo(node_id=3, time_s=77, agent="fence_x"))
+    rig.run(age_s * SECOND_US)
+    seen = rig.listen(1)
+    rig.engine.leave(3)
+    rig.run(SECOND_US)
+    assert not seen.entry(3).is_member
+    expected = FenceInfo(node_id=3, fenced=kept, time_s=77, agent="fence_x")
+    assert seen.client.get_fence_info(3) == expected
+
+
+def test_a_fencing_comes_without_a_notice(rig: Rig) -> None:
+    seen = rig.listen(2)
+    rig.admin(1).client.update_fence_info(FenceInfo(node_id=3))
+    rig.run()
+    assert seen.told == []
 
 
 def test_a_kill_needs_a_member(rig: Rig) -> None:
@@ -177,6 +244,20 @@ def test_a_leaver_says_so_in_the_extra_information(rig: Rig) -> None:
     rig.engine.leave(1)
     rig.run(1000)
     assert client.get_extra_info().node_state is NodeState.LEAVING
+
+
+def test_members_in_the_extra_information_are_those_of_the_ring(rig: Rig) -> None:
+    """A kill order or a goodbye does not lower them; the ring without it does."""
+    client, other = rig.engine.connect(1), rig.engine.connect(2)
+    rig.engine.kill_node(1, 3)
+    assert (client.get_node(3).is_member, client.get_extra_info().members) == (False, 3)
+    rig.run()
+    assert client.get_extra_info().members == 2
+    rig.engine.leave(1)
+    rig.run(1000)
+    assert (other.get_node(1).is_member, other.get_extra_info().members) == (False, 2)
+    rig.run()
+    assert other.get_extra_info().members == 1
 
 
 def test_the_multicast_group_of_ipv6() -> None:

@@ -127,9 +127,11 @@ def test_votes_and_expected_votes_are_set_everywhere() -> None:
     """Everybody is told, and a rejoin after a partition keeps them."""
     rig = Rig(3).up()
     seen, admin = rig.listen(3), rig.admin(1)
+    asker = rig.listen(1)
     admin.client.set_votes(2, 5)
     rig.run()
     assert (seen.entry(2).votes, _info(seen), seen.notices()) == (5, (7, 3, 4), [1])
+    assert (asker.entry(2).votes, asker.notices()) == (5, [1, 1])
     admin.client.set_expected_votes(1)
     rig.run()
     assert (_info(seen), seen.notices()) == ((7, 1, 4), [1, 1])
@@ -148,7 +150,7 @@ def test_votes_of_a_node_that_not_everybody_lists() -> None:
     seen, lagging = rig.listen(1), rig.listen(2)
     rig.admin(1).client.set_votes(7, 4)
     rig.run()
-    assert (seen.entry(7).votes, seen.notices(), lagging.notices()) == (4, [1], [])
+    assert (seen.entry(7).votes, seen.notices(), lagging.notices()) == (4, [1, 1], [])
 
 
 def test_nonsense_votes_are_refused() -> None:
@@ -187,13 +189,15 @@ def test_a_quorum_disk_registered_by_an_administrator(profile: Profile) -> None:
         client.unregister_quorum_device,
         lambda: client.poll_quorum_device(True),
         lambda: client.update_quorum_device("d", 1),
-        lambda: [client.register_quorum_device("/dev/x", 2) for _ in "12"],
+        lambda: client.register_quorum_device("node2", 2),
+        lambda: [client.register_quorum_device(name, 2) for name in ("/dev/x", "/dev/y")],
     ):
         with pytest.raises(CmanError) as caught:
             act()
         codes.append(caught.value.code)
-    assert codes == [errno.EINVAL] * 3 + [errno.EBUSY]
+    assert codes == [errno.EINVAL] * 3 + [errno.EALREADY, errno.EBUSY]
     client.poll_quorum_device(True)
+    assert seen.entry(0).jointime_us == rig.engine.wall_us()
     assert (seen.entry(0).name, _info(seen), seen.notices()) == ("/dev/x", (4, 2, 3), [1])
     if profile is Profile.A:
         with pytest.raises(CmanError, match="EINVAL"):
@@ -201,6 +205,54 @@ def test_a_quorum_disk_registered_by_an_administrator(profile: Profile) -> None:
     else:
         client.update_quorum_device("/dev/y", 4)
         assert (seen.entry(0).name, _info(seen)) == ("/dev/y", (6, 2, 4))
+    with pytest.raises(CmanError, match="EBUSY"):
+        client.unregister_quorum_device()
+    client.poll_quorum_device(False)
     client.unregister_quorum_device()
     assert [entry.node_id for entry in seen.client.get_all_members()] == [1, 2]
     assert _info(seen)[0] == 2
+
+
+@pytest.mark.parametrize("profile", [Profile.A, Profile.B])
+def test_a_quorum_device_registered_again(profile: Profile) -> None:
+    """3.1.8 takes the votes; 3.0.12 has one already."""
+    rig = Rig(2, profile=profile).up()
+    seen, client = rig.listen(1), rig.admin(1).client
+    client.register_quorum_device("/dev/x", 2)
+    if profile is Profile.A:
+        with pytest.raises(CmanError, match="EBUSY"):
+            client.register_quorum_device("/dev/x", 3)
+    else:
+        client.register_quorum_device("/dev/x", 3)
+        assert (seen.entry(0).votes, seen.notices()) == (3, [1])
+
+
+def test_a_quorum_device_that_is_polled_no_more_is_lost() -> None:
+    """After six seconds, with a notice; each poll is good for so long."""
+    rig = Rig(2).up()
+    seen, client = rig.listen(1), rig.admin(1).client
+    client.register_quorum_device("/dev/x", 2)
+    for _ in range(3):
+        client.poll_quorum_device(True)
+        rig.run(5 * SECOND_US)
+    assert (seen.entry(0).is_member, seen.notices()) == (True, [1])
+    rig.run(SECOND_US)
+    assert (seen.entry(0).is_member, seen.notices()) == (False, [1, 0])
+
+
+def test_the_disk_of_the_configuration_has_a_daemon_that_polls() -> None:
+    rig = Rig(Topology.of(2, qdisk=QuorumDisk(votes=1))).up()
+    seen = rig.listen(1)
+    rig.run()
+    assert seen.entry(0).is_member
+
+
+def test_a_node_that_is_added_changes_nothing_before_it_comes() -> None:
+    """Running nodes expect what they expected; the newcomer brings the new number along."""
+    rig = Rig(2).up()
+    seen = rig.listen(1)
+    rig.engine.add_node(NodeConfig(id=7, name="n7", addresses=("10.0.0.7",), votes=5))
+    rig.run()
+    assert _info(seen) == (2, 2, 2)
+    rig.up()
+    assert _info(seen) == (7, 7, 4)

@@ -346,6 +346,32 @@ def test_data_goes_before_events_and_has_a_queue_of_its_own(subscribed: Any) -> 
     assert (seen, client.seen) == ([(b"hello", 11, 2, 0)], [(1, 1)])
 
 
+def test_a_refusal_of_data_goes_to_the_data_callback_and_is_nobodys_reply(subscribed: Any) -> None:
+    """Its status stands where the sender does, as with the real library."""
+
+    def script(cman: Conversation) -> None:
+        cman.answer(request(0x101, struct.pack("=i", 11)), reply(0x101, 0))
+        sent = request(0x100, struct.pack("=iI", 9, 11) + b"hello")
+        cman.answer(sent, reply(0x100, -errno.ENOTCONN))
+        cman.answer(request(0x05), reply(0x100, -errno.ENOTCONN) + reply(0x05, 1))
+        cman.expect_end()
+
+    seen: list[Any] = []
+    with subscribed(script) as client:
+
+        def received(_h: Any, _p: Any, _text: Any, length: int, port: int, nodeid: int) -> None:
+            seen.append((length, port, nodeid))
+
+        callback = client.ffi.callback("cman_datacallback_t", received)
+        assert client.c.cman_start_recv_data(client.handle, callback, 11) == 0
+        assert client.c.cman_send_data(client.handle, b"hello", 5, 0, 11, 9) == 33
+        while not seen:
+            assert client.dispatch(BLOCKING)[1] is None
+        assert client.c.cman_is_quorate(client.handle) == 1
+        assert client.dispatch(ALL) == (0, None)
+    assert seen == [(-4, 0, -errno.ENOTCONN)] * 2
+
+
 # -- the end
 
 

@@ -81,7 +81,7 @@ def test_a_leave_while_a_link_is_cut_for_a_moment() -> None:
     """The link mends before anybody is missed: nothing but the leave remains."""
     rig = Rig(3).up()
     seen = rig.listen(1)
-    rig.engine.cut(1, 3)
+    rig.engine.cut(1, 2)
     rig.engine.leave(2)
     rig.run(SECOND_US)
     assert rig.engine.state(2).running
@@ -344,6 +344,43 @@ def test_row_leave_reasons(profile: Profile) -> None:
     kept = profile is Profile.A
     assert _reason(killer, 3) is (LeaveReason.REMOVED if kept else LeaveReason.DOWN)
     assert _reason(killer, 5) is (LeaveReason.KILLED if kept else LeaveReason.DOWN)
+
+
+def test_row_one_way_cut(profile: Profile) -> None:
+    """Only the ring's next hop matters: who is not heard there is dropped, and is not told."""
+    rig = Rig(3, profile=profile).up()
+    seen = [rig.listen(i) for i in (1, 2, 3)]
+    for speaker, listener in ((2, 1), (1, 3)):
+        rig.engine.cut(speaker, listener)
+        rig.run(20 * SECOND_US)
+    assert [each.told for each in seen] == [[], [], []]
+    rig.engine.heal()
+    rig.engine.cut(1, 2)
+    rig.run()
+    assert [each.notices() for each in seen] == [[], [1], [1]]
+    assert [each.members() for each in seen] == [(1, 2, 3), (2, 3), (2, 3)]
+    assert seen[0].client.is_quorate()
+    rig.engine.heal()
+    rig.run()
+    assert [each.members() for each in seen] == [(1, 2, 3)] * 3
+    assert seen[0].notices() == [1, 0, 1, 1, 1, 1]  # both were away, and are back
+
+
+def test_a_leaver_that_waits_for_a_ring_may_blink_in_3_0_12() -> None:
+    """Drawn: in the eyes of the others it leaves and joins before it goes; it sees nothing."""
+    blinked = set()
+    for seed in range(20):
+        rig = Rig(4, profile=Profile.A, seed=seed).up()
+        seen, leaver = rig.listen(1, confchg=True), rig.listen(2)
+        rig.engine.crash(4)
+        rig.run(SECOND_US // 2)
+        rig.engine.leave(2)
+        rig.run()
+        [first, last] = seen.confchgs()
+        assert (first.left, first.joined) in {((4,), ()), ((2, 4), (2,))}
+        assert (last.left, leaver.notices(), seen.members()) == ((2,), [1], (1, 3))
+        blinked.add(len(first.joined))
+    assert blinked == {0, 1}
 
 
 def test_row_unreachable_votes(profile: Profile) -> None:

@@ -83,7 +83,7 @@ def test_row_name_and_addresses(profile: Profile) -> None:
         (1, "alpha.example", "10.1.0.1"),
         (300, "beta", "fd00::2"),
     ]
-    assert client.get_node_addrs(US) == ("10.1.0.1", "fd00::1")
+    assert client.get_node_addrs(1) == ("10.1.0.1", "fd00::1")
     assert client.get_node_addrs(300) == ("fd00::2", "10.1.0.2", "10.2.0.2")
 
 
@@ -141,7 +141,7 @@ def test_row_get_node_special_ids(profile: Profile) -> None:
     """0 is us; -1 is the disk, or nothing."""
     with_disk = Rig(Topology.of(2, qdisk=DISK), profile=profile).up().listen(2).client
     assert (with_disk.get_node(US).node_id, with_disk.get_node(US).us) == (2, True)
-    assert with_disk.get_node(QDISK_QUERY_ID).name == "/dev/qdisk0"
+    assert with_disk.get_node(QDISK_QUERY_ID, "junk").name == "/dev/qdisk0"
     without = Rig(2, profile=profile).up().listen(1).client
     assert _errno(lambda: without.get_node(QDISK_QUERY_ID)) == errno.ENOENT
 
@@ -152,7 +152,7 @@ def test_row_unknown_node(profile: Profile) -> None:
     assert _errno(lambda: client.get_node(9)) == errno.ENOENT
     assert _errno(lambda: client.get_node(0, "nobody")) == errno.ENOENT
     assert _errno(lambda: client.get_node_extra(9)) == errno.EINVAL
-    assert _errno(lambda: client.get_node_addrs(9)) == errno.EINVAL
+    assert [_errno(lambda i=i: client.get_node_addrs(i)) for i in (0, 9)] == [errno.EINVAL] * 2
 
 
 def test_a_name_goes_before_an_id() -> None:

@@ -30,6 +30,7 @@ ROWS: dict[str, str] = {
     "confchg_order": "before the notices of a join, after those of a leave",
     "spurious_dispatch": "a dispatch without a callback",
     "leave_reasons": "0 for leave and death, 3 for remove, 1 on the killer; kept or reset",
+    "one_way_cut": "only the ring's next hop matters; who is not heard there is not told",
     "unreachable_votes": "expected votes or votes that leave nobody quorate: EINVAL, no change",
     # Node data
     "never_seen_node": "no member, incarnation 0, jointime 0",
@@ -56,6 +57,9 @@ ROWS: dict[str, str] = {
     "shutdown_new_client": "is asked too and has to answer",
     "shutdown_double_yes": "counts twice",
     "shutdown_second_request": "EALREADY",
+    "shutdown_timer_left_over": "a dead asker's timer ends the next question, and then cman dies",
+    "shutdown_subscribed_again": "asked again, one more answer is awaited",
+    "leave_during_a_question": "the asker gets 0",
     "leave_cluster_asks_nobody": "leaves at once whatever the flags",
     "shutdown_requester_gone": "with a silent client cman crashes 5 s later",
     "reply_always_succeeds": "0 with nothing pending and to a dead cman",
@@ -66,10 +70,14 @@ ROWS: dict[str, str] = {
     "no_timeouts": "a stopped cman answers nothing until it goes on",
     "reading_inside_a_callback": "works",
     # CONFIG_UPDATE
-    "config_update": "3.0.12: alone; 3.1.8: after a state change",
+    "config_update": "after a state change; 3.0.12: alone where it was asked",
     "config_same_version": "no notice",
     "config_lagging": "3.0.12: the old version again and again, then pairs; 3.1.8: once mended",
     "config_nodes": "added ones are never-seen, removed dead ones vanish",
+    "config_version_refused": "older: EPERM; without a file: ENOENT, 3.0.12 tells of the old one",
+    "config_error": "a file that lags: inquorate until mended (3.1.8)",
+    "config_newer_joiner": "a joiner with a newer file is never counted",
+    "config_older_joiner": "a joiner with an older file exits after a second (3.1.8)",
 }
 """Every row of what was observed that an engine can show, in our own words."""
 

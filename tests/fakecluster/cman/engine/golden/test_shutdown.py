@@ -14,6 +14,8 @@ from fakecluster.cman.timings import Profile
 
 AT_ONCE_US = 20_000
 TIMEOUT_US = 5_020_000
+BACK_US = 50
+"""Our own goodbye is back."""
 FORCE, REMOVE = 1, 2
 
 
@@ -44,7 +46,7 @@ def test_row_shutdown_nobody_listens(profile: Profile) -> None:
 
 
 def test_row_shutdown_all_yes(profile: Profile) -> None:
-    """Down in about 15 ms after the last yes, and every client is closed."""
+    """Down in about 15 ms after the last yes, and every client is closed; the asker knew before."""
     rig = Rig(2, profile=profile).up()
     one, two, admin = rig.listen(1), rig.listen(1), rig.admin(1)
     admin.shutdown()
@@ -54,8 +56,8 @@ def test_row_shutdown_all_yes(profile: Profile) -> None:
     began_us = rig.now_us()
     two.client.reply_shutdown(True)
     rig.run(SECOND_US)
-    down_us = began_us + 15_000
-    assert admin.replies == [(down_us, 0)]
+    down_us = began_us + BACK_US + 15_000
+    assert admin.replies == [(began_us + BACK_US, 0)]
     assert (one.closed_us, two.closed_us, admin.closed_us) == (down_us, down_us, down_us)
     assert _sockets(rig) is Sockets.ABSENT
 
@@ -105,7 +107,7 @@ def test_row_shutdown_forced(profile: Profile) -> None:
     began_us = overruled.now_us()
     client.client.reply_shutdown(False)
     overruled.run()
-    assert admin.replies == [(began_us + 15_000, 0)]
+    assert admin.replies == [(began_us + BACK_US, 0)]
 
     waiting = Rig(1, profile=profile).up()
     waiting.listen(1)
@@ -113,7 +115,7 @@ def test_row_shutdown_forced(profile: Profile) -> None:
     began_us = waiting.now_us()
     admin.shutdown(FORCE)
     waiting.run()
-    assert admin.replies == [(began_us + TIMEOUT_US + 15_000, 0)]
+    assert admin.replies == [(began_us + TIMEOUT_US + BACK_US, 0)]
     assert _sockets(waiting) is Sockets.ABSENT
 
 
@@ -235,19 +237,91 @@ def test_a_forced_shutdown_leaves_without_its_requester() -> None:
     assert (_sockets(rig), admin.replies) == (Sockets.ABSENT, [])
 
 
-def test_a_left_over_timer_ends_the_next_question() -> None:
-    """Read from source: there is one timer state, so a new question ends at the old one's time."""
-    rig = Rig(1).up()
-    rig.listen(1)
+def test_row_shutdown_timer_left_over(profile: Profile) -> None:
+    """A dead asker's timer ends the next question, whose own timer then crashes cman."""
+    rig = Rig(1, profile=profile).up()
+    client = rig.listen(1)
     gone, admin = rig.admin(1), rig.admin(1)
     began_us = rig.now_us()
     gone.shutdown()
     gone.client.disconnect()
     rig.run(SECOND_US)
     admin.shutdown()
-    rig.run()
+    rig.run(5 * SECOND_US)
     assert admin.replies == [(began_us + TIMEOUT_US, -errno.EBUSY)]
     assert _sockets(rig) is Sockets.LISTENING
+    rig.run()
+    assert client.closed_us == began_us + SECOND_US + TIMEOUT_US
+    assert _sockets(rig) is Sockets.STALE
+
+
+def test_a_decision_stops_the_latest_timer_only() -> None:
+    """Where the second question is answered in time, the first one's timer crashes cman."""
+    rig = Rig(1).up()
+    client = rig.listen(1)
+    gone, admin = rig.admin(1), rig.admin(1)
+    began_us = rig.now_us()
+    gone.shutdown()
+    gone.client.disconnect()
+    rig.run(SECOND_US)
+    admin.shutdown()
+    client.client.reply_shutdown(False)
+    rig.run()
+    assert client.closed_us == began_us + TIMEOUT_US
+    assert [status for _, status in admin.replies] == [-errno.EBUSY]
+
+
+def test_row_shutdown_subscribed_again(profile: Profile) -> None:
+    """It is asked again, and one more answer is awaited."""
+    rig = Rig(1, profile=profile).up()
+    client, admin = rig.listen(1), rig.admin(1)
+    admin.shutdown()
+    client.client.start_notification()
+    assert client.notices(Reason.TRY_SHUTDOWN) == [0, 0]
+    client.client.reply_shutdown(True)
+    rig.run(SECOND_US)
+    assert admin.replies == []
+    client.client.reply_shutdown(True)
+    rig.run(SECOND_US)
+    assert [status for _, status in admin.replies] == [0]
+
+
+def test_row_leave_during_a_question(profile: Profile) -> None:
+    """Whoever asked gets 0 when the goodbye is back, as if all had said yes."""
+    rig = Rig(1, profile=profile).up()
+    rig.listen(1)
+    admin = rig.admin(1)
+    admin.shutdown()
+    began_us = rig.now_us()
+    rig.admin(1).client.leave_cluster(0)
+    rig.run(SECOND_US)
+    assert admin.replies == [(began_us + BACK_US, 0)]
+    assert _sockets(rig) is Sockets.ABSENT
+
+
+def test_an_asker_that_goes_while_the_node_leaves_is_told_nothing() -> None:
+    rig = Rig(1).up()
+    admin = rig.admin(1)
+    admin.shutdown()
+    admin.client.disconnect()
+    rig.run()
+    assert [status for _, status in admin.replies] == [0]
+    assert _sockets(rig) is Sockets.ABSENT
+
+
+def test_the_end_comes_after_the_answer_with_draws() -> None:
+    """15 to 60 ms."""
+    gaps = set()
+    for seed in range(20):
+        rig = Rig(1, seed=seed).up()
+        admin = rig.admin(1)
+        rig.engine.connect(1).start_notification()
+        admin.shutdown(FORCE)
+        rig.run()
+        [(told_us, _)] = admin.replies
+        assert admin.closed_us is not None
+        gaps.add(admin.closed_us - told_us)
+    assert 15_000 <= min(gaps) < 30_000 < max(gaps) <= 60_000
 
 
 def test_row_reply_always_succeeds(profile: Profile) -> None:

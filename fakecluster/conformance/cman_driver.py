@@ -1,0 +1,92 @@
+"""What a row of the observed cman needs of an engine under test, and nothing more.
+
+An engine is a cluster of nodes that each serve cman's two sockets: the simulator's, a gate over
+another manager, a historic cman. All else goes over those sockets: kill orders, leaving, votes,
+versions, quorum devices, shutdown questions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from fakecluster.cman.timings import Profile
+from fakecluster.cman.topology import NodeConfig, Topology
+
+
+class CmanDriver(Protocol):
+    """A cluster of which nothing runs yet; ids, names and addresses are its topology's."""
+
+    @property
+    def profile(self) -> Profile:
+        """By which version's column it is judged."""
+        ...
+
+    @property
+    def library(self) -> Path | None:
+        """The `libcman.so.3` that rows about the library load; None: they are not for this engine.
+
+        It finds the sockets of the node that `use_library_on` names.
+        """
+        ...
+
+    def socket_dir(self, node_id: int) -> Path:
+        """Return where this process finds a node's `cman_client` and `cman_admin`."""
+        ...
+
+    def use_library_on(self, node_id: int) -> None:
+        """Let connections that the library makes from now on go to this node."""
+        ...
+
+    def start(self, node_id: int) -> None:
+        """Start a node's manager; it reads the configuration file that lies there."""
+        ...
+
+    def crash(self, node_id: int) -> None:
+        """SIGKILL a node's manager."""
+        ...
+
+    def stop(self, node_id: int) -> None:
+        """SIGSTOP a node's manager."""
+        ...
+
+    def cont(self, node_id: int) -> None:
+        """SIGCONT it."""
+        ...
+
+    def partition(self, groups: Sequence[Sequence[int]]) -> None:
+        """Let only the nodes of a group hear each other."""
+        ...
+
+    def cut(self, speaker_id: int, listener_id: int) -> None:
+        """Let a listener hear nothing from a speaker."""
+        ...
+
+    def heal(self) -> None:
+        """Let all nodes hear each other."""
+        ...
+
+    def write_config(self, node_id: int, version: int, nodes: Sequence[NodeConfig]) -> None:
+        """Write a configuration file to one node; nobody is told."""
+        ...
+
+    def now_us(self) -> int:
+        """Return the cluster's time in microseconds; it starts anywhere."""
+        ...
+
+    def let_pass(self, span_us: int) -> None:
+        """Let that much of the cluster's time pass; what was sent before is served before."""
+        ...
+
+    def until(self, holds: Callable[[], bool], *, within_us: int) -> bool:
+        """Let time pass until a condition holds, at most so long; whether it held."""
+        ...
+
+    def close(self) -> None:
+        """End everything."""
+        ...
+
+
+MakeCman = Callable[[Topology], CmanDriver]
+"""Makes an engine under test."""

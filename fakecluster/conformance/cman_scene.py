@@ -1,0 +1,291 @@
+"""The words in which the rows of the observed cman are written: nodes, connections, what they see.
+
+What a row sees is text, so that a page can show it and two engines can be compared.
+"""
+
+from __future__ import annotations
+
+import errno
+import struct
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Final, Self
+
+from fakecluster.cman.client_end import Kind
+from fakecluster.cman.constants import Reason
+from fakecluster.cman.records import (
+    AddressesRecord,
+    ExtraInfoRecord,
+    FenceRecord,
+    NodeExtraRecord,
+    NodeRecord,
+    VersionRecord,
+    encode_ints,
+    encode_listening,
+)
+from fakecluster.cman.rigs.rawclient import HungUpError, RawClient
+from fakecluster.cman.server import SOCKET_NAMES
+from fakecluster.cman.timings import Profile
+from fakecluster.cman.topology import NodeConfig, Topology
+from fakecluster.cman.wire import Command, ConfChg, Data, Event, Message, Reply
+from fakecluster.conformance.cman_driver import CmanDriver
+
+SECOND_US: Final = 1_000_000
+SETTLE_US: Final = 15 * SECOND_US
+"""Longer than a death takes to be noticed with a token time-out of 3 s and 5 s of consensus."""
+_PATIENCE_US: Final = 60 * SECOND_US
+
+
+def word(status: int) -> str:
+    """Return a status as it is read: a number, or the symbol of an errno."""
+    return str(status) if status >= 0 else errno.errorcode.get(-status, str(status))
+
+
+def words(values: Sequence[object]) -> str:
+    """Return values with spaces between them, `none` for none."""
+    return " ".join(map(str, values)) or "none"
+
+
+class Peer:
+    """One connection to a node, and all that it was told."""
+
+    def __init__(self, raw: RawClient) -> None:
+        self.raw = raw
+        self._heard: list[Message] = []
+        self._late: list[str] = []
+
+    def ask(self, command: int, body: bytes = b"") -> Reply:
+        """Ask; what comes before the reply is kept. Raises HungUpError."""
+        return self.raw.ask(command, body)
+
+    def status(self, command: int, body: bytes = b"") -> str:
+        """Ask; return the status as a word, `gone` where the daemon closed the connection."""
+        try:
+            return word(self.ask(command, body).status)
+        except HungUpError:
+            return "gone"
+
+    def ints(self, command: int, *values: int) -> str:
+        """Ask with C ints; return the status."""
+        return self.status(command, encode_ints(*values))
+
+    def heard(self) -> list[Message]:
+        """Return everything that came unasked until now; a closed connection ends it."""
+        self.status(Command.ISACTIVE)
+        self._heard += self.raw.notices
+        self.raw.notices = []
+        return list(self._heard)
+
+    def forget(self) -> None:
+        """Begin to listen anew."""
+        self.heard()
+        self._heard.clear()
+
+    def events(self, reason: Reason = Reason.STATE_CHANGE) -> str:
+        """Return the args of the notices of a kind."""
+        return words([e.arg for e in self.heard() if isinstance(e, Event) and e.reason == reason])
+
+    def kinds(self) -> str:
+        """Return what came, in order: `S1` a state change, `C2` a new version, `ring` a ring."""
+        return words([_kind(each) for each in self.heard()])
+
+    def data(self) -> str:
+        """Return what came from other nodes' clients."""
+        return words([each.payload.decode() for each in self.heard() if isinstance(each, Data)])
+
+    def nodes(self) -> list[NodeRecord]:
+        """Return the node list."""
+        reply = self.ask(Command.GETALLMEMBERS)
+        return [NodeRecord.decode(reply.payload, 440 * i) for i in range(max(reply.status, 0))]
+
+    def node(self, node_id: int) -> NodeRecord:
+        """Return one node of the list."""
+        return next(each for each in self.nodes() if each.node_id == node_id)
+
+    def members(self) -> str:
+        """Return the ids of the members."""
+        return words([each.node_id for each in self.nodes() if each.state == 2])
+
+    def quorate(self) -> str:
+        """Return whether the partition is quorate, as 0 or 1."""
+        return self.status(Command.ISQUORATE)
+
+    def get_node(self, node_id: int, name: bytes = b"") -> Reply:
+        """GETNODE."""
+        return self.ask(Command.GETNODE, NodeRecord(node_id=node_id, name=name).encode())
+
+    def addresses(self, node_id: int) -> tuple[bytes, ...]:
+        """GET_NODEADDRS of a known node."""
+        return AddressesRecord.decode(
+            self.ask(Command.GET_NODEADDRS, encode_ints(node_id)).payload
+        ).addresses
+
+    def leave_reason(self, node_id: int) -> int:
+        """GETNODE_EXTRA's reason."""
+        reply = self.ask(Command.GETNODE_EXTRA, encode_ints(node_id))
+        return NodeExtraRecord.decode(reply.payload).leave_reason
+
+    def info(self) -> ExtraInfoRecord:
+        """GETEXTRAINFO."""
+        return ExtraInfoRecord.decode(self.ask(Command.GETEXTRAINFO).payload)
+
+    def fenced(self, node_id: int) -> str:
+        """GET_FENCE_INFO: flag, seconds, agent."""
+        reply = self.ask(Command.GET_FENCE_INFO, encode_ints(node_id))
+        info = FenceRecord.decode(reply.payload)
+        return words([int(bool(info.flags & 2)), info.fence_seconds, info.agent.decode()])
+
+    def fence(self, node_id: int, seconds: int) -> str:
+        """UPDATE_FENCE_INFO (admin)."""
+        info = FenceRecord(node_id=node_id, flags=2, fence_seconds=seconds, agent=b"fence_x")
+        return self.status(Command.UPDATE_FENCE_INFO, info.encode())
+
+    def listening(self, node_id: int, port: int) -> str:
+        """ISLISTENING."""
+        return self.status(Command.ISLISTENING, encode_listening(port, node_id))
+
+    def send_data(self, node_id: int, port: int, text: bytes) -> None:
+        """DATA."""
+        self.raw.send(Command.DATA, struct.pack("=iI", node_id, port) + text)
+
+    def set_version(self, version: int) -> str:
+        """SET_VERSION (admin)."""
+        return self.status(Command.SET_VERSION, VersionRecord(config=version).encode())
+
+    def device(self, command: int, votes: int, name: bytes) -> str:
+        """REG_QUORUMDEV or UPDATE_QUORUMDEV (admin)."""
+        return self.status(command, encode_ints(votes) + name + b"\0")
+
+    def shutdown(self, flags: int = 0) -> None:
+        """TRY_SHUTDOWN (admin), until it is served; `replies` has what becomes of it."""
+        self.raw.send(Command.TRY_SHUTDOWN, encode_ints(flags))
+        self._until_served()
+
+    def vote(self, *, yes: bool) -> None:
+        """SHUTDOWN_REPLY, until it is served."""
+        self.raw.send(Command.SHUTDOWN_REPLY, encode_ints(int(yes)))
+        self._until_served()
+
+    def replies(self) -> str:
+        """Return, once, the late replies to `shutdown`, then `gone` where it was closed."""
+        self._until_served()
+        found, self._late = self._late, []
+        return words(found)
+
+    def _until_served(self) -> None:
+        """Ask something harmless and wait for its answer; the daemon serves us in order."""
+        self.raw.send(Command.ISACTIVE)
+        try:
+            while True:
+                message = self.raw.next_message()
+                if not isinstance(message, Reply):
+                    self._heard.append(message)
+                elif message.command == Command.ISACTIVE:
+                    return
+                else:
+                    self._late.append(word(message.status))
+        except HungUpError:
+            self._late.append("gone")
+
+    def close(self) -> None:
+        """End the connection."""
+        self.raw.close()
+
+
+def _kind(message: Message) -> str:
+    if isinstance(message, Event):
+        letter = {Reason.STATE_CHANGE: "S", Reason.CONFIG_UPDATE: "C", Reason.TRY_SHUTDOWN: "T"}
+        return f"{letter.get(Reason(message.reason), 'P')}{message.arg}"
+    return "ring" if isinstance(message, ConfChg) else type(message).__name__
+
+
+class Scene:
+    """An engine under test while one row is acted."""
+
+    def __init__(self, driver: CmanDriver, topology: Topology) -> None:
+        self.driver = driver
+        self.topology = topology
+        self._peers: list[Peer] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for each in self._peers:
+            each.close()
+        self.driver.close()
+
+    @property
+    def profile(self) -> Profile:
+        """By which version's column the engine is judged."""
+        return self.driver.profile
+
+    def connect_error(self, node_id: int) -> str:
+        """Return what a connect gets now: `0`, or the symbol of its errno."""
+        try:
+            self.client(node_id).close()
+        except OSError as error:
+            return word(-(error.errno or 0))
+        return "0"
+
+    def client(self, node_id: int, kind: Kind = Kind.CLIENT) -> Peer:
+        """Connect. Raises OSError."""
+        path = self.driver.socket_dir(node_id) / SOCKET_NAMES[kind]
+        peer = Peer(RawClient(path))
+        self._peers.append(peer)
+        return peer
+
+    def admin(self, node_id: int) -> Peer:
+        """Connect as an administrator."""
+        return self.client(node_id, Kind.ADMIN)
+
+    def listener(self, node_id: int, *, confchg: bool = False) -> Peer:
+        """Connect, and ask for notices, and for rings."""
+        peer = self.client(node_id)
+        peer.ask(Command.NOTIFY)
+        if confchg:
+            peer.ask(Command.START_CONFCHG)
+        return peer
+
+    def up(self, *node_ids: int) -> None:
+        """Start nodes (all, if none are named) one by one until each is a member, and settle."""
+        for node_id in node_ids or self.topology.ids:
+            self.driver.start(node_id)
+            self.wait_for(node_id)
+        self.settle()
+
+    def wait_for(self, node_id: int) -> None:
+        """Wait until a node takes connections. Raises TimeoutError."""
+        if not self.driver.until(
+            lambda: self.connect_error(node_id) == "0", within_us=_PATIENCE_US
+        ):
+            raise TimeoutError(f"node {node_id} takes no connection")
+
+    def settle(self) -> None:
+        """Let pass what a death takes to be noticed."""
+        self.driver.let_pass(SETTLE_US)
+
+    def moment(self) -> None:
+        """Let one second pass."""
+        self.driver.let_pass(SECOND_US)
+
+    def leave(self, node_id: int, flags: int = 0) -> str:
+        """`cman_leave_cluster` on a node; return its status."""
+        return self.admin(node_id).ints(Command.LEAVE_CLUSTER, flags)
+
+    def nodes(self, *without: int) -> tuple[NodeConfig, ...]:
+        """Return the configured nodes, some left out."""
+        return tuple(node for node in self.topology.nodes if node.id not in without)
+
+    def write(
+        self, version: int, *node_ids: int, nodes: Sequence[NodeConfig] | None = None
+    ) -> None:
+        """Write a version of the configuration to nodes (all, if none are named)."""
+        for node_id in node_ids or self.topology.ids:
+            chosen = self.topology.nodes if nodes is None else nodes
+            self.driver.write_config(node_id, version, chosen)

@@ -1,0 +1,103 @@
+"""The simulator's cman as an engine under test: behind its sockets, in virtual time."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from fakecluster.cman.standin import standin_library
+from fakecluster.cman.timings import Profile
+from fakecluster.cman.topology import NodeConfig, Topology
+from fakecluster.conformance.serving import ServingThread
+
+_STEP_US: Final = 5_000
+_SOCKET_DIR: Final = "CMAN_SOCKET_DIR"
+
+
+class SimCman:
+    """A `CmanDriver` over an engine without draws."""
+
+    def __init__(self, topology: Topology, profile: Profile, *, library: Path | None) -> None:
+        """Serve a cluster in a directory of its own; `library`: a stand-in."""
+        self.profile = profile
+        self.library = library
+        self._before = os.environ.get(_SOCKET_DIR)
+        self._home = tempfile.TemporaryDirectory(prefix="fc-", dir="/tmp")
+        directories = {i: self.socket_dir(i) for i in topology.ids}
+        for directory in directories.values():
+            directory.mkdir()
+        self._serving = ServingThread(topology, directories, profile=profile)
+        self._engine = self._serving.engine
+
+    def socket_dir(self, node_id: int) -> Path:
+        """See `CmanDriver`."""
+        return Path(self._home.name) / f"n{node_id}"
+
+    def use_library_on(self, node_id: int) -> None:
+        """The stand-in looks for its directory in the environment."""
+        os.environ[_SOCKET_DIR] = str(self.socket_dir(node_id))
+
+    def start(self, node_id: int) -> None:
+        """See `CmanDriver`."""
+        self._serving.do(lambda: self._engine.start(node_id))
+
+    def crash(self, node_id: int) -> None:
+        """See `CmanDriver`."""
+        self._serving.do(lambda: self._engine.crash(node_id))
+
+    def stop(self, node_id: int) -> None:
+        """See `CmanDriver`."""
+        self._serving.do(lambda: self._engine.stop(node_id))
+
+    def cont(self, node_id: int) -> None:
+        """See `CmanDriver`."""
+        self._serving.do(lambda: self._engine.cont(node_id))
+
+    def partition(self, groups: Sequence[Sequence[int]]) -> None:
+        """See `CmanDriver`."""
+        self._serving.do(lambda: self._engine.partition(groups))
+
+    def cut(self, speaker_id: int, listener_id: int) -> None:
+        """See `CmanDriver`."""
+        self._serving.do(lambda: self._engine.cut(speaker_id, listener_id))
+
+    def heal(self) -> None:
+        """See `CmanDriver`."""
+        self._serving.do(self._engine.heal)
+
+    def write_config(self, node_id: int, version: int, nodes: Sequence[NodeConfig]) -> None:
+        """See `CmanDriver`."""
+        self._serving.do(lambda: self._engine.write_config(node_id, nodes, version=version))
+
+    def now_us(self) -> int:
+        """See `CmanDriver`."""
+        return self._serving.do(self._engine.timeline.now_us)
+
+    def let_pass(self, span_us: int) -> None:
+        """See `CmanDriver`."""
+        timeline = self._engine.timeline
+        self._serving.do(lambda: timeline.run_until(timeline.now_us() + span_us))
+
+    def until(self, holds: Callable[[], bool], *, within_us: int) -> bool:
+        """See `CmanDriver`; the condition is looked at every few milliseconds."""
+        end_us = self.now_us() + within_us
+        while not (held := holds()) and self.now_us() < end_us:
+            self.let_pass(_STEP_US)
+        return held
+
+    def close(self) -> None:
+        """See `CmanDriver`."""
+        self._serving.close()
+        self._home.cleanup()
+        if self._before is None:
+            os.environ.pop(_SOCKET_DIR, None)
+        else:
+            os.environ[_SOCKET_DIR] = self._before
+
+
+def make_sim(profile: Profile) -> Callable[[Topology], SimCman]:
+    """Return what makes simulated clusters of a version, with the stand-in library."""
+    return lambda topology: SimCman(topology, profile, library=standin_library())
