@@ -61,12 +61,7 @@ class Fenced:
     info: FenceInfo
 
 
-@dataclass(frozen=True, slots=True)
-class Recount:
-    """The sender had votequorum change votes, of which that tells nobody unless quorum changes."""
-
-
-Message = PortChanged | PortsAsked | PortsTold | Data | Fenced | Recount
+Message = PortChanged | PortsAsked | PortsTold | Data | Fenced
 
 
 def encode(message: Message) -> bytes:
@@ -86,8 +81,6 @@ def encode(message: Message) -> bytes:
             fields["agent"] = base64.b64encode(
                 info.agent.encode("utf-8", "surrogateescape")
             ).decode()
-        case Recount():
-            fields = {"kind": "recount"}
     return json.dumps(fields).encode()
 
 
@@ -129,8 +122,6 @@ def _message(fields: Mapping[str, Any]) -> Message:
                     agent=agent.decode("utf-8", "surrogateescape"),
                 )
             )
-        case "recount":
-            return Recount()
         case kind:
             raise NoMessageError(f"a message of kind {kind!r}")
 

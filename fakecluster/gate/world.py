@@ -10,7 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Final, Protocol
 
@@ -41,7 +41,6 @@ from fakecluster.gate.messages import (
     PortChanged,
     PortsAsked,
     PortsTold,
-    Recount,
     decode,
     encode,
 )
@@ -567,22 +566,8 @@ class GateWorld:
                 daemon.ports_told(sender_id, ports)
             case Data(to=to, port=port, payload=payload) if not ours and to in {0, link.local_id}:
                 daemon.receive(PortData(from_node_id=sender_id, port=port, payload=payload))
-            case Recount():
-                self._recount(link)
             case _:
                 pass  # of our own, or for another node
-
-    def _recount(self, link: Link) -> None:
-        """Take over votes that an administrator has changed; corosync has done so before us."""
-        daemon = self._daemon
-        if daemon is None:
-            return
-        self._reading = reading = link.read(self._joins)
-        info = reading.votes.get(link.local_id)
-        if info is not None:
-            self._judged = replace(self._judged, quorum=info.quorum)
-        self._learn_votes(reading)
-        daemon.recalculate()
 
     # -- what the daemon needs (Surroundings)
 
@@ -701,12 +686,10 @@ class GateWorld:
     def set_votes(self, node_id: int, votes: int) -> None:
         """Give a node that many votes. CmanError: with what corosync said."""
         self._ask_corosync(lambda link: link.set_votes(node_id, votes))
-        self.tell(Recount())
 
     def set_expected_votes(self, votes: int) -> None:
         """Let all expect that many votes. CmanError: with what corosync said."""
         self._ask_corosync(lambda link: link.set_expected(votes))
-        self.tell(Recount())
 
     def try_to_tell(self, message: Message) -> None:
         """Tell every gate; that it does not learn it is logged and no more."""
