@@ -39,7 +39,6 @@ TOKEN_MS: Final = 2000
 """Emulated processors are shared: a shorter token is lost now and then for no reason."""
 _RESYNC_S: Final = 5
 _SELDOM_S: Final = 3600
-_MOUNT_TIMEOUT_S: Final = 300
 COMMAND_TIMEOUT_S: Final = 120
 _SCENARIO_TIMEOUT_S: Final = 1800
 """What a scenario starts in the background ends with it at the latest."""
@@ -468,13 +467,13 @@ class VmCluster(VmLacks, VmLooks):
 
     # --- the shutdown question ------------------------------------------------------------------
 
-    def shutdown(self, host: int, *, force: bool = False, remove: bool = False) -> Question:
+    def shutdown(self, host: int, *, force: bool = False, remove: bool = False) -> VmQuestion:
         """See `Cluster.shutdown`."""
         words = self._manager.question(force=force, remove=remove)
         self.account.verb(host, "shutdown", force=force, remove=remove)
         asked = self.lab.guests[host].spawn(words, timeout_s=COMMAND_TIMEOUT_S)
         asked.wait_line("asked")
-        return Question(asked)
+        return VmQuestion(asked)
 
     # --- the configuration ----------------------------------------------------------------------
 
@@ -543,7 +542,7 @@ class VmCluster(VmLacks, VmLooks):
                 yield f"host {host}: the kernel complained: {line}"
 
 
-class Question:
+class VmQuestion:
     """A shutdown that was asked of a guest's manager."""
 
     def __init__(self, asked: Call) -> None:
