@@ -15,8 +15,9 @@ from typing import Final
 from fakecluster.arms.suite import spec_of
 from fakecluster.arms.values import ClusterSpec, Span
 from fakecluster.trace import Line
+from integration.arm.managers import CorosyncManager
 from integration.arm.suite import packaged_base, say, vm_cluster
-from integration.arm.vm import TOKEN_MS, VmCorosync
+from integration.arm.vm import TOKEN_MS, VmCluster
 from integration.guest import BOOT_TIMEOUT_S
 from integration.lab.base import alone, settle
 from integration.lab.disks import nameless_overlay, shared_disk
@@ -74,7 +75,10 @@ def guests(members: int, rounds: int) -> Guests:
     spec = spec_of(members)
     parts: tuple[Callable[[ClusterSpec, Path], Spans], ...] = (_boot, _clones, _join, _death)
     found: dict[str, list[float]] = {}
-    with tempfile.TemporaryDirectory() as consoles, vm_cluster(spec, Path(consoles)) as cluster:
+    with (
+        tempfile.TemporaryDirectory() as consoles,
+        vm_cluster(CorosyncManager.arm, spec, Path(consoles)) as cluster,
+    ):
         cluster.up()  # what is made once is there from now on
     for _ in range(rounds):
         for part in parts:
@@ -84,7 +88,7 @@ def guests(members: int, rounds: int) -> Guests:
     floors = _floors(spec)
     return Guests(
         members=members,
-        acceleration=packaged_base().machine.acceleration,
+        acceleration=packaged_base(CorosyncManager.arm).machine.acceleration,
         figures=tuple(
             Figure(what=what, seconds=tuple(spans), floor=floors.get(what))
             for what, spans in found.items()
@@ -112,7 +116,7 @@ def _floors(spec: ClusterSpec) -> dict[str, Floor]:
 
 
 def _boot(_spec: ClusterSpec, _consoles: Path) -> Spans:
-    base = packaged_base()
+    base = packaged_base(CorosyncManager.arm)
     with (
         nameless_overlay(base.disk, base.disk_format) as root,
         shared_disk() as shared,
@@ -128,7 +132,7 @@ def _boot(_spec: ClusterSpec, _consoles: Path) -> Spans:
 def _clones(spec: ClusterSpec, consoles: Path) -> Spans:
     began_s = time.monotonic()
     with Lab.started(
-        packaged_base(),
+        packaged_base(CorosyncManager.arm),
         cache=cache_directory(os.environ),
         directory=consoles,
         say=say,
@@ -140,7 +144,9 @@ def _clones(spec: ClusterSpec, consoles: Path) -> Spans:
 def _join(spec: ClusterSpec, consoles: Path) -> Spans:
     last = spec.topology.ids[-1]
     others = spec.topology.ids[:-1]
-    with vm_cluster(ClusterSpec(topology=spec.topology, down=(last,)), consoles) as cluster:
+    with vm_cluster(
+        CorosyncManager.arm, ClusterSpec(topology=spec.topology, down=(last,)), consoles
+    ) as cluster:
         cluster.up()
         cluster.start(last)
         cluster.in_sync(*spec.topology.ids, nodes=spec.topology.ids)
@@ -177,7 +183,7 @@ def _death(spec: ClusterSpec, consoles: Path) -> Spans:
     others = spec.topology.ids[:-1]
     with ExitStack() as stack:
         began_s = time.monotonic()
-        cluster: VmCorosync = stack.enter_context(vm_cluster(spec, consoles))
+        cluster: VmCluster = stack.enter_context(vm_cluster(CorosyncManager.arm, spec, consoles))
         cluster.up()
         up_s = time.monotonic() - began_s
         for host in spec.topology.ids:

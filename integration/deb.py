@@ -1,4 +1,4 @@
-"""The project's own Debian package, built from the working tree without leaving anything in it."""
+"""The project's own Debian packages, built from the working tree without leaving anything in it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from integration.build import fetch_packages
 from integration.cache import make_place
@@ -24,8 +25,10 @@ INPUTS = (
     "LICENSE",
     "README.md",
     "docs/behaviour.md",
+    "docs/nodes.c",
     "docs/settings.md",
     "docs/static.md",
+    "fakecluster",
     "o2cbd",
     "packaging/debian",
     "packaging/man",
@@ -33,7 +36,13 @@ INPUTS = (
     "packaging/systemd",
     "pyproject.toml",
 )
-"""What the package is made of; the rest of the project may change without a new package."""
+"""What the packages are made of; the rest of the project may change without new ones."""
+
+DAEMON: Final = "o2cbd"
+GATE: Final = "fakecluster-gate"
+LIBRARY: Final = "libcman-standin"
+NAMES: Final = (DAEMON, GATE, LIBRARY)
+"""The packages that one build makes."""
 
 TOOLS = (
     Tool(program="dpkg-buildpackage", package="dpkg-dev"),
@@ -48,6 +57,9 @@ SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 _BUILD = ("dpkg-buildpackage", "--build=binary", "--unsigned-changes")
 
+_OPTIONS = "noautodbgsym"
+"""Nobody debugs the library from its package."""
+
 _REVISION = re.compile(r"[0-9A-Za-z.+~]*")
 _TOP_VERSION = re.compile(r"\A(o2cbd \(\S+)\)")
 _BUILD_TIMEOUT_S = 900
@@ -60,8 +72,8 @@ Progress = Callable[[str], None]
 
 def build(
     output: Path, say: Progress, *, revision: str = "", others: Sequence[Source] = ()
-) -> Path:
-    """The package's file in a directory below `output`, built now where there is none of today's.
+) -> Mapping[str, Path]:
+    """Each package's file by its name, below `output`; built now where there are none of today's.
 
     Args:
         output: made where it is not there. What was built there before, from other inputs, stays.
@@ -75,9 +87,9 @@ def build(
     """
     digest = inputs_digest(checked_revision(revision))
     final = output / "-".join(["deb", *(others[0].codename for _ in others[:1]), digest])
-    found = _package_in(final)
-    if found is not None:
-        say(f"package: {found.name} ({final.name}), built before")
+    found = _packages_in(final)
+    if found:
+        say(f"package: {_listed(found)} ({final.name}), built before")
         return found
     if not others:
         _require_tools()
@@ -94,14 +106,18 @@ def build(
         else:
             say("package: building")
             _run_build(work / "source")
-            for made in (*work.glob("*.deb"), *work.glob("*.buildinfo"), *work.glob("*.changes")):
-                made.rename(result / made.name)
+            for file in (*work.glob("*.deb"), *work.glob("*.buildinfo"), *work.glob("*.changes")):
+                file.rename(result / file.name)
+        made = _packages_in(result)
+        if sorted(made) != sorted(NAMES):
+            raise CannotRunError(
+                f"the build ended well and left {_listed(made) or 'no package'},"
+                f" not {', '.join(NAMES)}"
+            )
         if not final.exists():  # another build of the same may have been faster
             result.rename(final)
-    built = _package_in(final)
-    if built is None:
-        raise CannotRunError(f"the build of the package ended well and left none in {final}")
-    say(f"package: {built.name} ({final.name}) built in {time.monotonic() - began:.0f} s")
+    built = _packages_in(final)
+    say(f"package: {_listed(built)} ({final.name}) built in {time.monotonic() - began:.0f} s")
     return built
 
 
@@ -117,7 +133,7 @@ def checked_revision(text: str) -> str:
 
 
 def inputs_digest(revision: str = "", checkout: Path = CHECKOUT) -> str:
-    """The name of the package that today's inputs make."""
+    """The name of the packages that today's inputs make."""
     parts = [revision, Path(__file__).read_text("utf-8")]
     for name, path in input_files(checkout):
         parts += [name, path.read_text("utf-8")]
@@ -138,8 +154,12 @@ def revised(changelog: str, revision: str) -> str:
     return _TOP_VERSION.sub(rf"\g<1>{revision})", changelog)
 
 
-def _package_in(directory: Path) -> Path | None:
-    return next(iter(sorted(directory.glob("*.deb"))), None)
+def _packages_in(directory: Path) -> dict[str, Path]:
+    return {path.name.partition("_")[0]: path for path in sorted(directory.glob("*.deb"))}
+
+
+def _listed(packages: Mapping[str, Path]) -> str:
+    return ", ".join(path.name for path in packages.values())
 
 
 def _require_tools() -> None:
@@ -160,9 +180,17 @@ def _assemble(source: Path, revision: str) -> None:
     (source / "debian/rules").chmod(0o755)
 
 
+def _environment(home: str) -> Iterator[tuple[str, str]]:
+    """All that a build gets of its surroundings."""
+    yield "PATH", SYSTEM_PATH
+    yield "HOME", home
+    yield "LC_ALL", "C.UTF-8"
+    yield "DEB_BUILD_OPTIONS", _OPTIONS
+
+
 def _build_in_root(work: Path, result: Path, others: Sequence[Source]) -> None:
     """Build in a root of another release that lives no longer than the build."""
-    environment = f"env -i PATH={SYSTEM_PATH} HOME=/build LC_ALL=C.UTF-8"
+    environment = f"env -i {shlex.join(f'{name}={text}' for name, text in _environment('/build'))}"
     script = f"cd /build/source && {environment} {shlex.join(_BUILD)}"
     hooks = (
         'mkdir "$1/build" "$1/build/result"',
@@ -178,7 +206,7 @@ def _build_in_root(work: Path, result: Path, others: Sequence[Source]) -> None:
 
 
 def _run_build(source: Path) -> None:
-    environment = {"PATH": SYSTEM_PATH, "HOME": str(source.parent), "LC_ALL": "C.UTF-8"}
+    environment = dict(_environment(str(source.parent)))
     try:
         done = subprocess.run(
             _BUILD,

@@ -31,13 +31,14 @@ def _deb_arguments(parser: argparse.ArgumentParser) -> None:
 def _deb(arguments: argparse.Namespace, cache: Path, say: Progress) -> None:
     others = other_sources(cache, arguments.suite)
     built = deb.build(arguments.output or cache, say, revision=arguments.revision, others=others)
-    print(built)
+    for path in built.values():
+        print(path)
 
 
 HOST_COMMANDS = (
     Command(
         name="deb",
-        about="build the Debian package and print its path",
+        about="build the Debian packages and print their paths",
         add_arguments=_deb_arguments,
         run=_deb,
     ),

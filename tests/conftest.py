@@ -34,8 +34,8 @@ PROGRAMS: Final = ("corosync", "corosync-cfgtool", "corosync-cmapctl", "ip", "un
 NAMESPACE_PROGRAMS: Final = ("ip", "unshare", "nsenter", "setpriv")
 """Of those: for hosts that are namespaces."""
 
-TOOLS: Final = ("o2cb",)
-"""Of ocfs2-tools, for what is shared with them."""
+TOOLS: Final = ("o2cb", "pkg-config")
+"""Of ocfs2-tools, for what is shared with them; and how C programs find the stand-in libcman."""
 
 
 NO_CMAN_ROOT: Final = (
@@ -100,6 +100,13 @@ def compiler(missing: Mapping[str, str]) -> None:
     """For the stand-in libcman, so for every served cluster."""
     if "cc" in missing:
         raise LackingMachineError(missing["cc"])
+
+
+@pytest.fixture(scope="session")
+def pkg_config(missing: Mapping[str, str], compiler: None) -> None:
+    """For C programs of libcman.h."""
+    if "pkg-config" in missing:
+        raise LackingMachineError(missing["pkg-config"])
 
 
 @pytest.fixture(scope="session")

@@ -33,6 +33,7 @@ $ pytest tests/scenarios --arm process -n 2
 $ pytest tests/scenarios --arm process-corosync -n 2
 $ pytest tests/scenarios --arm process-cman --cman-root DIR
 $ pytest tests/scenarios --arm vm-corosync --timeout 1200
+$ pytest tests/scenarios --arm vm-cman --timeout 1200
 ```
 
 - On `sim` the agent is real. Managers, kernels and time are simulated in one thread, and every
@@ -48,6 +49,10 @@ $ pytest tests/scenarios --arm vm-corosync --timeout 1200
   installed by apt from the project's own package and run by its unit, OCFS2 on a shared disk. A
   *kill* cuts a machine's power, a *partition* is one of the network. Judged as on `process`, and by
   what the kernels' consoles complain of. What it cannot do stands in its column.
+- On `vm-cman` the same guests have cman's gate before their corosync, and the daemon follows it by
+  `source = "cman"` and the installed `libcman.so.3`: an administrator's leave, a shutdown for good
+  and a fencing are there, too. Judged as on `vm-corosync`, and the gate must say what corosync
+  does.
 
 A scenario counts time as a cluster does: something comes to be *soon* or *later*, or lasts for
 *a moment* or *a while*. Each arm has its own clock for that, and waits no longer than it must.

@@ -51,7 +51,7 @@ class Capability(enum.Enum):
     FREE_ADDRESSES = "a manager that reports any address of a node, and another one while it runs"
 
 
-ARMS: Final = ("sim", "process", "process-corosync", "process-cman", "vm-corosync")
+ARMS: Final = ("sim", "process", "process-corosync", "process-cman", "vm-corosync", "vm-cman")
 """Every arm that there is, by its word for `--arm`."""
 
 
@@ -70,17 +70,22 @@ def arm_in_namespaces(arm: str) -> str:
 
 _NO_REAL_ONE: Final = "real kernels and managers are not made to fail by hand"
 _COROSYNC: Final[Mapping[Capability, str]] = {
-    Capability.QUORUM_DISK: "corosync 3 has no quorum disk",
     Capability.RENAMED_CLUSTER: "corosync takes no other cluster name while it runs",
-    Capability.LEAVING_FOR_GOOD: "corosync knows no `remove`",
-    Capability.FENCING_NOTICE: "corosync is not told of fencing",
     Capability.DUPLICATE_ID: "corosync refuses such a file",
-    Capability.SILENCE_ABOUT_ABSENTEES: "corosync's node list has every address",
     Capability.FAILING_READS: _NO_REAL_ONE,
     Capability.NOTICE_FAULTS: _NO_REAL_ONE,
 }
+"""Where a corosync 3 is the manager, or beneath it."""
+_COROSYNC_ALONE: Final[Mapping[Capability, str]] = {
+    Capability.QUORUM_DISK: "corosync 3 has no quorum disk",
+    Capability.LEAVING_FOR_GOOD: "corosync knows no `remove`",
+    Capability.FENCING_NOTICE: "corosync is not told of fencing",
+    Capability.SILENCE_ABOUT_ABSENTEES: "corosync's node list has every address",
+}
+
 _PROCESS_COROSYNC: Final[Mapping[Capability, str]] = {
     **_COROSYNC,
+    **_COROSYNC_ALONE,
     Capability.SEVERAL_ADDRESSES: "the hosts have one ring, and one `o2cb_address` a node",
     Capability.MANY_NODES: "each node is a real corosync with real-time priority",
 }
@@ -94,7 +99,8 @@ _PROCESS_CMAN: Final[Mapping[Capability, str]] = {
     Capability.MANY_NODES: "each node is a real cman with real-time priority",
     Capability.FREE_ADDRESSES: "cman reports the address of its ring, for its life",
 }
-_VM_COROSYNC: Final[Mapping[Capability, str]] = {
+
+_VM: Final[Mapping[Capability, str]] = {
     **_COROSYNC,
     Capability.ANY_ID: "guests have the numbers of their nodes, up to 254",
     Capability.IPV6_ONLY: "the rings of the guests are IPv4",
@@ -105,13 +111,22 @@ _VM_COROSYNC: Final[Mapping[Capability, str]] = {
     Capability.CALL_ORDER: "inotify shows neither failed calls nor all in their order",
     Capability.MANY_NODES: "five emulated guests are what two processors carry",
 }
+"""On guests, whatever manages them."""
+
+VM_COROSYNC: Final[Mapping[Capability, str]] = {**_VM, **_COROSYNC_ALONE}
+
+VM_CMAN: Final[Mapping[Capability, str]] = {
+    **_VM,
+    Capability.QUORUM_DISK: "corosync 3 beneath has no quorum disk",
+}
 
 MISSING: Final[Mapping[str, Mapping[Capability, str]]] = {
     "sim": {},
     "process": {},
     "process-corosync": _PROCESS_COROSYNC,
     "process-cman": _PROCESS_CMAN,
-    "vm-corosync": _VM_COROSYNC,
+    "vm-corosync": VM_COROSYNC,
+    "vm-cman": VM_CMAN,
 }
 """By arm: what it cannot do, with the reason."""
 

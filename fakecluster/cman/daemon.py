@@ -184,13 +184,13 @@ class Daemon(Process):
 
     def kill(self, victim_id: int) -> None:
         """Have a member killed: for us it is gone at once, and nobody is told."""
-        self.nodes.leaving(victim_id, LeaveReason.KILLED, goodbye=False)
         self.world.send_to(
             self.node_id,
             victim_id,
             lambda victim: victim.killed_by(self.node_id),
             after_us=self.timings.kill_us,
         )
+        self.nodes.leaving(victim_id, LeaveReason.KILLED, goodbye=False)
 
     def killed_by(self, killer_id: int) -> None:
         """Exit, since another node said so; the ring finds out by itself."""

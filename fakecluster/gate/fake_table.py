@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 
 from fakecluster.corosync.fake_table import FakeCorosync
-from fakecluster.gate.table import CS_ERR_INVALID_PARAM, OnMessage, OnVotes, VoteInfo
+from fakecluster.gate.table import CS_ERR_INVALID_PARAM, Device, OnMessage, OnVotes, VoteInfo
 from o2cbd.membership.libcorosync_table import CS_ERR_NOT_EXIST, CorosyncError
 
 
@@ -19,6 +19,7 @@ class FakeGateTable:
         self.votes: dict[int, int] = {}
         """Of nodes that have not 1."""
         self.expected = len(corosync.blocks)
+        self.device: Device | None = None
         self.sent: list[bytes] = []
         """What was sent to the group; nothing of it comes back by itself: see `deliver`."""
         self.ordered: list[tuple[str, int]] = []
@@ -109,6 +110,7 @@ class FakeVotes(_Told):
             highest_expected=table.expected,
             total_votes=sum(table.votes.get(one, 1) for one in members),
             quorum=table.expected // 2 + 1,
+            device=table.device,
         )
 
     def set_expected(self, votes: int) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from fakecluster.gate._abi import ffi
-from fakecluster.gate.table import OnMessage, OnVotes, VoteInfo
+from fakecluster.gate.table import Device, OnMessage, OnVotes, VoteInfo
 from o2cbd.membership import libcorosync
 from o2cbd.membership.libcorosync_table import (
     CS_OK,
@@ -18,6 +18,10 @@ from o2cbd.membership.libcorosync_table import (
 
 LIBVOTEQUORUM: Final = "libvotequorum.so.8"
 LIBCPG: Final = "libcpg.so.4"
+
+_DEVICE_REGISTERED: Final = 64
+_DEVICE_VOTES: Final = 128 | 256
+"""It is alive, and casts its vote."""
 
 _AGREED: Final = 2
 """The guarantee of a message: everybody gets all in one order."""
@@ -177,6 +181,7 @@ class _Votes(_Told):
             highest_expected=found.highest_expected,
             total_votes=found.total_votes,
             quorum=found.quorum,
+            device=_device(found),
         )
 
     def set_expected(self, votes: int) -> None:
@@ -232,6 +237,17 @@ class _Group(_Told):
         vector.iov_base = data
         vector.iov_len = len(message)
         self._call("mcast_joined", _AGREED, vector, 1)
+
+
+def _device(info: Any) -> Device | None:
+    if not info.flags & _DEVICE_REGISTERED:
+        return None
+    raw: Any = ffi.string(info.qdevice_name)
+    return Device(
+        name=raw.decode("utf-8", "surrogateescape"),
+        votes=info.qdevice_votes,
+        votes_now=info.flags & _DEVICE_VOTES == _DEVICE_VOTES,
+    )
 
 
 def _check(result: int, name: str) -> None:

@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
 from fakecluster.gate.messages import GROUP
+from fakecluster.gate.reading import Reading
 from fakecluster.gate.table import GateTable, OnMessage, OnVotes, VoteInfo, VotesHandle
 from o2cbd.calls import CallBoard
 from o2cbd.core.events import ManagerLost, Notice
-from o2cbd.core.model import Membership
 from o2cbd.membership.corosync import connect_corosync
 from o2cbd.membership.corosync_calls import Calls, Keys, Pause
 from o2cbd.membership.corosync_inbox import VERSION_KEY, View
@@ -39,17 +38,6 @@ class _Closes(Protocol):
 
 
 _HandleT = TypeVar("_HandleT", bound=_Closes)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """All that a daemon's list of nodes is made of, read at one moment."""
-
-    membership: Membership
-    votes: dict[int, VoteInfo]
-    """Of the members that votequorum knows; empty where there is no votequorum."""
-    version: int
-    """totem.config_version; 0 where nobody counts versions."""
 
 
 class Link:

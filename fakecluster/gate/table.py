@@ -24,6 +24,16 @@ CS_ERR_EXIST: Final = 14
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """Corosync's quorum device."""
+
+    name: str
+    votes: int
+    """While it votes."""
+    votes_now: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VoteInfo:
     """What votequorum knows of a node that is or was in the ring."""
 
@@ -35,6 +45,8 @@ class VoteInfo:
     total_votes: int
     quorum: int
     """The votes needed."""
+    device: Device | None = None
+    """The node's quorum device, if one is registered there."""
 
 
 class VotesHandle(Protocol):

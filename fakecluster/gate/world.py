@@ -2,69 +2,52 @@
 
 from __future__ import annotations
 
-import contextlib
 import enum
 import errno
 import random
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Final, Protocol
 
 from fakecluster.clock import Timeline
-from fakecluster.cman.answers import FenceInfo, PortData
 from fakecluster.cman.answers import Notice as CmanNotice
+from fakecluster.cman.answers import PortData
 from fakecluster.cman.client import Client, Closed, Deliver, Kind
-from fakecluster.cman.client_end import ClientEnd
 from fakecluster.cman.configuration import Configuration
-from fakecluster.cman.constants import LeaveReason, Reason, ShutdownFlag
+from fakecluster.cman.constants import LeaveReason, Reason
 from fakecluster.cman.daemon import Daemon
-from fakecluster.cman.errors import CmanError
-from fakecluster.cman.nodelist import Announcement
+from fakecluster.cman.nodelist import Announcement, Disk
 from fakecluster.cman.notices import NoticeFaults
 from fakecluster.cman.outside import Sockets
 from fakecluster.cman.process import Birth
 from fakecluster.cman.quorum import Judgement, Tally
 from fakecluster.cman.surroundings import Act, Consent
 from fakecluster.cman.timings import Profile, Timings
-from fakecluster.cman.topology import NodeConfig
 from fakecluster.cman.totem import Transition
-from fakecluster.gate.link import Link, Reading
+from fakecluster.gate.link import Link
 from fakecluster.gate.messages import (
     Data,
     Fenced,
-    Message,
     NoMessageError,
     PortChanged,
     PortsAsked,
     PortsTold,
     decode,
-    encode,
 )
+from fakecluster.gate.orders import Orders, Post
+from fakecluster.gate.reading import Reading, cluster_number, known
+from fakecluster.gate.shutdowns import Shutdowns
 from fakecluster.gate.table import (
-    CS_ERR_EXIST,
-    CS_ERR_INVALID_PARAM,
-    SHUTDOWN_IMMEDIATE,
-    SHUTDOWN_REGARDLESS,
-    SHUTDOWN_REQUEST,
-    AdminHandle,
     GateTable,
 )
 from o2cbd.calls import CallBoard
 from o2cbd.core.events import ConfigChange, Notice, ShutdownAsked
-from o2cbd.core.model import Absentee, Member
 from o2cbd.errors import said
 from o2cbd.membership.corosync_calls import Pause
 from o2cbd.membership.corosync_inbox import View
 from o2cbd.membership.interface import ManagerGoneError
-from o2cbd.membership.libcorosync_table import (
-    CS_ERR_BAD_HANDLE,
-    CS_ERR_LIBRARY,
-    CorosyncError,
-)
 
 HERE: Final = 0
 """The node for which the one pair of sockets is: ours, whatever its id."""
@@ -72,23 +55,11 @@ HERE: Final = 0
 RETRY_US: Final = 250_000
 """A corosync that is not there is looked for so often, and a busy one asked again."""
 
-EARLIER_MS: Final = 200
-"""Corosync's own question is answered so long before corosync's time-out: an answer that comes
-later would count for the next question."""
-
 TIMINGS: Final = Timings(transition_us=0, hop_us=0, timer_slack_us=20_000)
 """Corosync's own times pass by themselves; nobody is to see a ring half taken in."""
 
 _FATAL: Final = frozenset({errno.EACCES, errno.EPERM, errno.ENOTSUP, errno.ELIBACC})
 """What another try does not mend."""
-
-_GONE: Final = frozenset({CS_ERR_LIBRARY, CS_ERR_BAD_HANDLE})
-
-_FLAGS: Final = {
-    Consent.NEEDED: SHUTDOWN_REQUEST,
-    Consent.OVERRULED: SHUTDOWN_REGARDLESS,
-    Consent.UNASKED: SHUTDOWN_IMMEDIATE,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +68,6 @@ class _Heard:
 
     sender_id: int
     raw: bytes
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Parting:
-    """What becomes of a daemon that asked its corosync to end; see `Surroundings.depart`."""
-
-    back: Callable[[], None]
-    refused: Callable[[int], None]
 
 
 _News = View | Notice | _Heard
@@ -206,10 +169,10 @@ class GateWorld:
         self._joins: dict[int, int] = {}
         """How often each member of the last ring has joined since corosync's start."""
         self._judged = Judgement(quorum=0, quorate=False)
-        self._asker: ClientEnd | None = None
-        """In whose name corosync's question is asked."""
-        self._parting: _Parting | None = None
-        """A request that corosync end, without its answer yet."""
+        self._orders = Orders(table, lambda: self._link, outside.log)
+        self._shutdowns = Shutdowns(
+            self._orders, call_soon=outside.call_soon, agreed=self._agreed, log=outside.log
+        )
         self._ending = False
         """Corosync has agreed to end; what it still says of rings is for nobody."""
 
@@ -302,14 +265,12 @@ class GateWorld:
         if self._busy:
             self._busy = False
             self._outside.stopped(HERE, stopped=False)
-        parting, self._parting = self._parting, None
         self._ending = False
         if self._daemon is not None:
             if self._daemon.frozen:
                 self._daemon.thaw()
             self._outside.log(f"corosync is gone ({why}); clients are disconnected")
-            if parting is not None:
-                parting.back()
+            self._shutdowns.corosync_gone()
             self._daemon.die()
         self._outside.show(Phase.AWAY, why)
         self.timeline.schedule(
@@ -325,7 +286,7 @@ class GateWorld:
             case ConfigChange():
                 self._reconfigure(link)
             case ShutdownAsked(forced=forced):
-                self._ask_clients(link, forced=forced)
+                self._shutdowns.ask_clients(link, self._daemon, forced=forced)
             case _Heard(sender_id=sender_id, raw=raw):
                 self._hear(link, sender_id, raw)
             case _:
@@ -343,7 +304,7 @@ class GateWorld:
             return
         self._reading = reading
         self._judge(link, view, reading)
-        before, now = self._joins, _joins(view.members, reading)
+        before, now = self._joins, reading.joins(view.members)
         again = {
             node_id
             for node_id in before.keys() & now.keys()
@@ -388,14 +349,14 @@ class GateWorld:
 
     def _begin(self, link: Link, reading: Reading) -> None:
         """Let a daemon begin, for this life of corosync."""
-        self._file = self._configuration(reading)
+        self._file = reading.configuration(uncounted=1 + self._reloads)
         self._boot += 1
         self._daemon = Daemon(
             self,
             Birth(
                 node_id=link.local_id,
                 boot=self._boot,
-                addresses=self._addresses(reading, link.local_id),
+                addresses=reading.addresses(link.local_id),
                 faults=NoticeFaults(self.timeline),
                 read_errnos=deque(),
             ),
@@ -414,9 +375,27 @@ class GateWorld:
             peer, info = daemon.nodes.find(node_id), reading.votes.get(node_id)
             if peer is not None and info is not None and peer.votes != info.votes:
                 daemon.nodes.set_votes(node_id, info.votes)
-        highest = max((info.highest_expected for info in reading.votes.values()), default=0)
-        if highest:
+        if highest := reading.highest_expected():
             daemon.nodes.expect(highest)
+        self._learn_device(daemon, reading)
+
+    def _learn_device(self, daemon: Daemon, reading: Reading) -> None:
+        """Show corosync's quorum device as cman's; one that a client registered counts nowhere."""
+        device, disk = reading.device(daemon.node_id), daemon.nodes.disk
+        if device is None:
+            if disk is not None and disk.kept:
+                daemon.nodes.disk = None
+                daemon.nodes.touch()
+        else:
+            daemon.nodes.disk = Disk(
+                device.name,
+                device.votes,
+                available=device.votes_now,
+                polled=True,
+                kept=True,
+                jointime_us=self.wall_us() if disk is None else disk.jointime_us,
+            )
+            daemon.nodes.touch()
 
     def _reconfigure(self, link: Link) -> None:
         """Take over another corosync.conf, and tell clients as cman tells them."""
@@ -426,41 +405,14 @@ class GateWorld:
         reading = link.read(self._joins)
         self._reloads += 1
         self._reading = reading
-        self._file = self._configuration(reading)
+        self._file = reading.configuration(uncounted=1 + self._reloads)
         daemon.take_config(self._file)
         for member in reading.membership.members:
-            daemon.readdress(member.id, _known(member.addresses))
+            daemon.readdress(member.id, known(member.addresses))
         self._learn_votes(reading)
         daemon.recalculate()
         daemon.notify(CmanNotice(reason=Reason.CONFIG_UPDATE, arg=self._file.version))
         self._show()
-
-    def _configuration(self, reading: Reading) -> Configuration:
-        membership = reading.membership
-        listed: list[Member | Absentee] = [one for one in membership.members if one.listed]
-        nodes = {
-            one.id: NodeConfig(
-                id=one.id,
-                name=one.name or f"Node{one.id}",
-                addresses=_known(one.addresses),
-                votes=1 if one.votes is None else min(one.votes, 255),
-            )
-            for one in [*membership.absentees, *listed]
-            if one.id
-        }
-        expected = max((info.highest_expected for info in reading.votes.values()), default=0)
-        return Configuration(
-            version=reading.version or 1 + self._reloads,
-            nodes=tuple(nodes[node_id] for node_id in sorted(nodes)),
-            two_node=membership.two_node,
-            fixed_expected_votes=expected or None,
-            qdisk=None,
-        )
-
-    @staticmethod
-    def _addresses(reading: Reading, node_id: int) -> tuple[str, ...]:
-        found = (one.addresses for one in reading.membership.members if one.id == node_id)
-        return _known(next(found, ()))
 
     def _show(self) -> None:
         daemon = self._daemon
@@ -471,40 +423,6 @@ class GateWorld:
 
     # -- shutdown
 
-    def _ask_clients(self, link: Link, *, forced: bool) -> None:
-        """Answer corosync's question as the clients answer it."""
-        daemon, parting = self._daemon, self._parting
-        if daemon is None or parting is not None:
-            # It is our own request that asks, or there is nobody to be asked.
-            link.reply_shutdown(yes=True)
-            return
-        if self._asker is not None:
-            # Corosync has one question at a time, so the last one was taken back.
-            daemon.desk.withdraw(self._asker)
-        asker = self._asker = ClientEnd(Kind.ADMIN, None, None)
-
-        def reply(status: int) -> None:
-            if self._asker is asker:
-                self._asker = None
-            if self._link is link:
-                try:
-                    link.reply_shutdown(yes=status == 0)
-                except OSError as error:
-                    self._outside.log(f"corosync did not take the answer: {said(error)}")
-
-        timeout_ms = link.shutdown_timeout_ms()
-        try:
-            daemon.desk.ask(
-                ShutdownFlag.ANYWAY if forced else 0,
-                asker,
-                reply,
-                timeout_us=max(timeout_ms - EARLIER_MS, timeout_ms // 2) * 1000,
-                requester_leaves=True,
-            )
-        except CmanError:
-            # A client's own question is out, and ends first.
-            reply(0 if forced else -errno.EALREADY)
-
     def depart(
         self,
         node_id: int,
@@ -514,33 +432,14 @@ class GateWorld:
         back: Callable[[], None],
         refused: Callable[[int], None],
     ) -> None:
-        """Ask corosync to end, in a thread of its own since it waits for all who are asked."""
+        """Ask corosync, which may refuse."""
         del node_id, reason  # a corosync says of itself that it leaves, and not why
-        parting = self._parting = _Parting(back, refused)
+        self._shutdowns.request(consent, back, refused)
 
-        def work() -> None:
-            try:
-                self._admin(lambda handle: handle.try_shutdown(_FLAGS[consent]))
-            except CorosyncError as error:
-                code = error.code
-                self._outside.call_soon(partial(self._answered, parting, code, said(error)))
-            else:
-                self._outside.call_soon(partial(self._answered, parting, None, ""))
-
-        threading.Thread(target=work, name="shutdown", daemon=True).start()
-
-    def _answered(self, parting: _Parting, code: int | None, why: str) -> None:
-        """Take corosync's answer to our own request."""
-        if self._parting is not parting:
-            return  # corosync was gone before its answer
-        self._parting = None
-        if code is None or code in _GONE:
-            self._ending = True
-            self._outside.show(Phase.ENDING, "")
-            parting.back()
-            return
-        self._outside.log(f"corosync does not shut down: {why}")
-        parting.refused(errno.EALREADY if code == CS_ERR_EXIST else errno.EBUSY)
+    def _agreed(self) -> None:
+        """What corosync says from now on is of no interest: it ends."""
+        self._ending = True
+        self._outside.show(Phase.ENDING, "")
 
     # -- the other gates
 
@@ -585,27 +484,17 @@ class GateWorld:
         reading = self._reading
         if reading is None or node_id not in self._joins:
             return None
-        info = reading.votes.get(node_id)
-        configured = self._file.votes_of(node_id)
-        return _Other(
-            announcement=Announcement(
-                node_id=node_id,
-                votes=configured if info is None else info.votes,
-                expected_votes=self._file.expected_votes if info is None else info.expected_votes,
-                addresses=self._addresses(reading, node_id),
-                config_version=self._file.version,
-            )
-        )
+        return _Other(announcement=reading.announcement(node_id, self._file))
 
     def send(self, sender_id: int, act: Act, *, after_us: int, itself: bool) -> None:
         """Have every daemon do `act`, by corosync's own means or by way of the gates' group."""
         del sender_id, after_us, itself
-        act(_Post(self, to=0))
+        act(Post(self._orders, to=0))
 
     def send_to(self, sender_id: int, node_id: int, act: Act, *, after_us: int) -> None:
         """Have one daemon do `act`."""
         del sender_id, after_us
-        act(_Post(self, to=node_id))
+        act(Post(self._orders, to=node_id))
 
     def sent(self, *_: object) -> None:
         """Log nothing: corosync's messages are its own business."""
@@ -625,7 +514,7 @@ class GateWorld:
         """Drop the clients, and remove the sockets however the daemon ended."""
         del node_id, clean, goodbye
         daemon, self._daemon = self._daemon, None
-        self._reading, self._asker = None, None
+        self._reading = None
         if daemon is not None:
             daemon.close_clients()
         self._outside.sockets(HERE, Sockets.ABSENT)
@@ -647,10 +536,8 @@ class GateWorld:
             CmanError: ENOENT, the file has an older version; else what corosync said.
         """
         del sender_id
-        if version == self._file.version:
-            return
-        self._operate(lambda handle: handle.reload_config())
-        self._ask_corosync(lambda link: _check_version(link, version))
+        if version != self._file.version:
+            self._orders.reload(version)
 
     # -- what the sockets need
 
@@ -670,140 +557,10 @@ class GateWorld:
 
     def close(self) -> None:
         """Disconnect from corosync and from all clients."""
+        self._shutdowns.close()
         link, self._link = self._link, None
         if self._daemon is not None:
             self._daemon.die()
         if link is not None:
             self._outside.watch(())
             link.close()
-
-    # -- operating corosync
-
-    def kill_node(self, node_id: int, why: str) -> None:
-        """Have a node's corosync end. CmanError: with what corosync said."""
-        self._operate(lambda handle: handle.kill_node(node_id, why))
-
-    def set_votes(self, node_id: int, votes: int) -> None:
-        """Give a node that many votes. CmanError: with what corosync said."""
-        self._ask_corosync(lambda link: link.set_votes(node_id, votes))
-
-    def set_expected_votes(self, votes: int) -> None:
-        """Let all expect that many votes. CmanError: with what corosync said."""
-        self._ask_corosync(lambda link: link.set_expected(votes))
-
-    def try_to_tell(self, message: Message) -> None:
-        """Tell every gate; that it does not learn it is logged and no more."""
-        try:
-            self.tell(message)
-        except CmanError as error:
-            self._outside.log(f"the other gates do not learn of {message}: {error}")
-
-    def tell(self, message: Message) -> None:
-        """Tell every gate. CmanError: with what corosync said."""
-        self._ask_corosync(lambda link: link.send(encode(message)))
-
-    def _operate(self, act: Callable[[AdminHandle], None]) -> None:
-        try:
-            self._admin(act)
-        except CorosyncError as error:
-            raise _refusal(error) from error
-
-    def _admin(self, act: Callable[[AdminHandle], None]) -> None:
-        handle = self._table.admin_initialize()
-        try:
-            act(handle)
-        finally:
-            _finalize(handle)
-
-    def _ask_corosync(self, act: Callable[[Link], None]) -> None:
-        link = self._link
-        if link is None:
-            return
-        try:
-            act(link)
-        except OSError as error:
-            raise _refusal(error) from error
-
-
-class _Post:
-    """Messages to one daemon or to all (`Hearer`), as corosync can carry them."""
-
-    def __init__(self, world: GateWorld, to: int) -> None:
-        self._world = world
-        self._to = to
-
-    def port_changed(self, node_id: int, port: int, *, opened: bool) -> None:
-        """Over the gates' group; whoever frees a port may be gone already."""
-        del node_id
-        self._world.try_to_tell(PortChanged(port=port, opened=opened))
-
-    def ports_asked(self, node_id: int) -> None:
-        """Over the gates' group."""
-        del node_id
-        self._world.tell(PortsAsked(to=self._to))
-
-    def ports_told(self, node_id: int, ports: tuple[int, ...]) -> None:
-        """Over the gates' group."""
-        del node_id
-        self._world.try_to_tell(PortsTold(to=self._to, ports=ports))
-
-    def has_read(self, node_id: int, version: int) -> None:
-        """Nothing: corosync has every node read its file."""
-
-    def receive(self, data: PortData) -> None:
-        """Over the gates' group."""
-        self._world.tell(Data(to=self._to, port=data.port, payload=data.payload))
-
-    def hear_goodbye(self, node_id: int, reason: LeaveReason) -> None:
-        """Nothing: the ring tells it."""
-
-    def killed_by(self, killer_id: int) -> None:
-        """By corosync's own order."""
-        self._world.kill_node(self._to, f"killed by node {killer_id} through cman's gate")
-
-    def set_votes(self, node_id: int, votes: int) -> None:
-        """By votequorum, which tells all."""
-        self._world.set_votes(node_id, votes)
-
-    def set_expected_votes(self, votes: int) -> None:
-        """By votequorum, which tells all."""
-        self._world.set_expected_votes(votes)
-
-    def learn_fencing(self, info: FenceInfo) -> None:
-        """Over the gates' group."""
-        self._world.tell(Fenced(info=info))
-
-
-def _check_version(link: Link, version: int) -> None:
-    counted = link.version()
-    if counted and counted < version:
-        raise CmanError(errno.ENOENT)
-
-
-def cluster_number(name: str) -> int:
-    """Return the number that cman makes of a cluster's name."""
-    number = 0
-    for byte in name.encode("utf-8", "surrogateescape"):
-        number = (2 * number + byte) & 0xFFFF
-    return number
-
-
-def _known(addresses: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(address for address in addresses if address)
-
-
-def _joins(members: tuple[int, ...], reading: Reading) -> dict[int, int]:
-    counts = {one.id: one.incarnation for one in reading.membership.members}
-    return {node_id: counts.get(node_id, 0) for node_id in members}
-
-
-def _refusal(error: OSError) -> CmanError:
-    if isinstance(error, CmanError):
-        return error
-    invalid = isinstance(error, CorosyncError) and error.code == CS_ERR_INVALID_PARAM
-    return CmanError(errno.EINVAL if invalid else error.errno or errno.EIO)
-
-
-def _finalize(handle: AdminHandle) -> None:
-    with contextlib.suppress(CorosyncError):  # corosync ended meanwhile
-        handle.finalize()

@@ -18,7 +18,7 @@ class Stage(enum.Enum):
     FORMED = "formed"
     """Their managers are of one mind, in a cluster of the same nodes."""
     UP = "up"
-    """`VmCorosync.up` has ended, for a cluster of the same spec."""
+    """`VmCluster.up` has ended, for a cluster of the same spec."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,8 @@ _NAMES = (
     "fakecluster/corosync/view",
     "integration/arm/__init__",
     "integration/arm/guest_changes",
+    "integration/arm/guest_cman",
+    "integration/arm/guest_cman_question",
     "integration/arm/guest_corosync",
     "integration/arm/guest_eye",
     "integration/arm/guest_furnish",

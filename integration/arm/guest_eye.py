@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from integration.arm.guest_changes import Watch
-from integration.arm.guest_corosync import manager_view, unit_pid
+from integration.arm.guest_cman import cman_expect, cman_fenced, cman_leave, cman_view
+from integration.arm.guest_corosync import manager_view
 from integration.arm.guest_tables import (
     drop_cluster,
     drop_node,
@@ -19,19 +20,21 @@ from integration.arm.guest_tables import (
     place_node,
     tables,
 )
-from integration.arm.guest_units import unit_pids
+from integration.arm.guest_units import unit_pid, unit_pids
 from integration.arm.guest_volume import make_volume, mount_volume, umount_volume
 from o2cbd.service.client import ControlClient, NoDaemonError
 
 __all__ = [
-    "changes", "drop_cluster", "drop_node", "look", "make_volume", "manager", "mount_volume",
-    "place_cluster", "place_node", "records", "runs", "status", "umount_volume", "unit", "utc_us",
-    "watch",
+    "changes", "cman", "cman_expect", "cman_fenced", "cman_leave", "drop_cluster", "drop_node",
+    "look", "make_volume", "manager", "mount_volume", "place_cluster", "place_node", "records",
+    "runs", "status", "umount_volume", "unit", "utc_us", "watch",
 ]  # fmt: skip
 
 _CONFIGFS = Path("/sys/kernel/config")
 _RUNTIME_DIR = "/run/o2cbd"
 _UNIT = "o2cbd.service"
+_COROSYNC = "corosync.service"
+_GATE = "cman-gate.service"
 _UNIT_FACTS = ("ActiveState", "SubState", "MainPID", "ExecMainCode", "ExecMainStatus",
                "ExecMainStartTimestampMonotonic", "NRestarts", "StatusText")  # fmt: skip
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -107,4 +110,9 @@ def unit() -> dict[str, str]:
 
 def manager() -> dict[str, Any]:
     """What this host's corosync holds for true."""
-    return manager_view(unit_pid())
+    return manager_view(unit_pid(_COROSYNC))
+
+
+def cman() -> dict[str, Any]:
+    """What this host's cman, the gate over corosync, holds for true."""
+    return cman_view(unit_pid(_COROSYNC), unit_pid(_GATE))

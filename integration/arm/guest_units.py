@@ -1,7 +1,8 @@
-"""In the guest: which processes a unit has, read where it costs nothing to look often."""
+"""In the guest: which processes a unit has and how they are, read where a look costs nothing."""
 
 from __future__ import annotations
 
+import enum
 import errno
 from pathlib import Path
 from typing import Final
@@ -9,6 +10,31 @@ from typing import Final
 _GROUPS: Final = Path("/sys/fs/cgroup/system.slice")
 _NO_GROUP: Final = frozenset({errno.ENOENT, errno.ENODEV})
 """A unit that has ended has no group; ENODEV: it went while its file was open."""
+
+
+_ENDED: Final = frozenset("XZ")
+_STANDS_STILL: Final = "T"
+
+
+class Process(enum.Enum):
+    """How a process is."""
+
+    RUNS = "runs"
+    STOPPED = "stopped"
+    GONE = "gone"
+
+
+def process_state(pid: int | None) -> Process:
+    """How a process is; None: there is none."""
+    if pid is None:
+        return Process.GONE
+    try:
+        letter = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):  # it ended meanwhile
+        return Process.GONE
+    if letter in _ENDED:
+        return Process.GONE
+    return Process.STOPPED if letter == _STANDS_STILL else Process.RUNS
 
 
 def unit_pids(unit: str, groups: Path = _GROUPS) -> list[int]:
@@ -19,3 +45,8 @@ def unit_pids(unit: str, groups: Path = _GROUPS) -> list[int]:
         if error.errno not in _NO_GROUP:
             raise
         return []
+
+
+def unit_pid(unit: str) -> int | None:
+    """The oldest process of a service; None: it has none."""
+    return next(iter(unit_pids(unit)), None)

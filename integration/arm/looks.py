@@ -1,26 +1,43 @@
-"""What can be seen of guests: the kernel's tables, the daemon's status, the manager's view."""
+"""What can be seen of guests: kernels' tables, daemons' status, managers' views, and the trace."""
 
 from __future__ import annotations
 
 import contextlib
+import time
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from fakecluster.arms.status_looks import StatusLooks
 from fakecluster.arms.values import Call, Row
+from fakecluster.merge.account import Account
+from fakecluster.merge.merging import merge_sources
+from fakecluster.merge.source import Source, one_after_another, read_source
+from fakecluster.report.words import event_text
+from fakecluster.trace_file import TraceFile
+from integration.arm.managers import Manager
 from integration.lab.lab import Lab
 
+_EVENTS_KEPT: Final = 40
 _EYE = "integration.arm.guest_eye"
 _KILLED = "2"
 """systemd's ExecMainCode of a process that a signal ended (CLD_KILLED)."""
 _NO_LOOK: Mapping[str, Any] = {"clusters": {}, "status": None, "runs": False}
-_NO_MANAGER: Mapping[str, Any] = {"running": False, "stopped": False, "view": None}
+_NO_MANAGER: Mapping[str, Any] = {
+    "running": False,
+    "stopped": False,
+    "view": None,
+    "beneath": None,
+}
 
 
 class VmLooks(StatusLooks):
     """The looking half of the arms on virtual machines."""
 
+    _manager: Manager
+    _boots: dict[int, list[tuple[Source, int]]]
+    """What a host told in each boot whose power went, and by how much its clock was ahead; its
+    journal does not have the last of it."""
     _seen: dict[tuple[int, str], Mapping[str, Any]] | None
     """While a condition is looked at, one answer of each guest serves all of it."""
 
@@ -28,6 +45,15 @@ class VmLooks(StatusLooks):
     @abstractmethod
     def lab(self) -> Lab:
         """The guests."""
+
+    @property
+    @abstractmethod
+    def account(self) -> Account:
+        """What the scenario did."""
+
+    @abstractmethod
+    def lanes(self) -> Mapping[int, str]:
+        """The name of every node that there is now, by id."""
 
     @contextlib.contextmanager
     def one_look(self) -> Iterator[None]:
@@ -62,7 +88,7 @@ class VmLooks(StatusLooks):
 
     def manager(self, host: int) -> Mapping[str, Any]:
         """Return whether a host's manager runs, hangs, and its view."""
-        return self._see(host, "manager", _NO_MANAGER)
+        return self._see(host, self._manager.look, _NO_MANAGER)
 
     def view(self, host: int) -> Mapping[str, Any] | None:
         """Return what a host's manager holds for true; None: there is none."""
@@ -129,3 +155,41 @@ class VmLooks(StatusLooks):
         """See `StatusLooks.status`."""
         status: Mapping[str, Any] | None = self.look(host)["status"]
         return {} if status is None else status
+
+    # --- telling --------------------------------------------------------------------------------
+
+    def last_events(self) -> tuple[str, ...]:
+        """See `Cluster.last_events`: the verbs, and what the daemons tell."""
+        return tuple(event_text(line) for line in self.trace().lines[-_EVENTS_KEPT:])
+
+    def trace(self, outcome: str | None = None) -> TraceFile:
+        """Return everything so far as one trace: the verbs, and what the daemons tell.
+
+        Args:
+            outcome: how the run ended; None: it has not.
+        """
+        told = {
+            host: one_after_another([*self._boots.get(host, ()), *self._this_boot(host)])
+            for host in self.spec.hosts
+        }
+        return merge_sources(told, self.account_trace(), outcome=outcome).trace
+
+    def account_trace(self) -> TraceFile:
+        """Return the verbs alone as a trace."""
+        return self.account.trace(
+            arm=self.arm,
+            cluster=self.spec.topology.cluster,
+            nodes=self.lanes(),
+        )
+
+    def last_words(self, host: int) -> None:
+        """Fetch what a host has to tell before its power goes."""
+        self._boots.setdefault(host, []).extend(self._this_boot(host))
+
+    def _this_boot(self, host: int) -> Iterator[tuple[Source, int]]:
+        """A host's records: the journal of this boot, and what its daemon has in memory."""
+        if self.lab.alive(host):
+            before_us = time.time_ns() // 1000
+            theirs_us = self.eye(host, "utc_us")
+            ahead_us = theirs_us - (before_us + time.time_ns() // 1000) // 2
+            yield read_source(self.eye(host, "records")), ahead_us

@@ -6,7 +6,7 @@ import contextlib
 import functools
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,10 @@ from fakecluster.merge.account import Past
 from fakecluster.trace_file import parse_trace
 from integration import deb
 from integration.arm.beginning import Begun, Stage
-from integration.arm.daemons import UNIT, unit_files
 from integration.arm.eye_files import EYE_DIRECTORY, eye_files
-from integration.arm.vm import VmCorosync
+from integration.arm.managers import COROSYNC, MANAGERS, Manager
+from integration.arm.units import UNIT, unit_files
+from integration.arm.vm import VmCluster
 from integration.cache import Progress
 from integration.guest import Guest
 from integration.lab import corosync
@@ -42,24 +43,24 @@ def say(line: str) -> None:
     print(line, file=sys.__stderr__, flush=True)
 
 
-_WARM = (("timeout", "20", "o2cbd", "run"), ("corosync", "-v"))
-"""None of them finds a cluster; each has its program and libraries read from the disk."""
+_WARM = ("timeout", "20", "o2cbd", "run")
+"""It finds no cluster, and has its program and libraries read from the disk."""
 _WARM_TIMEOUT_S = 120
 
 
-def _prepare(guest: Guest) -> None:
+def _prepare(manager: Manager, guest: Guest) -> None:
     """Bring a guest its eye, and have it read what every scenario reads."""
     guest.unpack(eye_files(), EYE_DIRECTORY)
-    usual = {"files": unit_files(()), "wanted": UNIT, "addresses": []}
+    usual = {"files": unit_files((), manager.units), "wanted": UNIT, "addresses": []}
     guest.call("integration.arm.guest_furnish:furnish", usual)
     guest.call("integration.arm.guest_eye:look")
-    guest.call("integration.arm.guest_eye:manager")
-    for command in _WARM:
+    guest.call(f"integration.arm.guest_eye:{manager.look}")
+    for command in (_WARM, *manager.warm):
         guest.run(command, timeout_s=_WARM_TIMEOUT_S)
 
 
-def built_package(revision: str = "") -> Path:
-    """This checkout's package, built on the Debian release of the guests where it is not there.
+def built_packages(revision: str = "") -> Mapping[str, Path]:
+    """This checkout's packages, built on the Debian release of the guests where they are not there.
 
     Raises:
         CannotRunError: this machine lacks something.
@@ -70,26 +71,33 @@ def built_package(revision: str = "") -> Path:
 
 
 @functools.cache
-def packaged_base() -> Base:
-    """The cluster image with this checkout's own package installed by apt, made where it is not.
+def packaged_base(arm: str) -> Base:
+    """The cluster image with this checkout's own packages installed by apt, made where it is not.
+
+    Args:
+        arm: whose packages.
 
     Raises:
         CannotRunError: this machine lacks something.
         GuestError: a guest did not do its part.
     """
-    cache = cache_directory(os.environ)
+    cache, manager = cache_directory(os.environ), MANAGERS[arm]
+    built = built_packages()
     base = cluster_base(cache, say, chosen_suite(os.environ))
-    base = installed(base, [built_package()], cache, say, off=[UNIT])
-    return replace(base, prepare=_prepare, prepared_in=MADE_IN)
+    # The harness says when each of them starts.
+    off = [UNIT, *(unit for unit in manager.units if unit != COROSYNC)]
+    base = installed(base, [built[name] for name in manager.packages], cache, say, off=off)
+    return replace(base, prepare=functools.partial(_prepare, manager), prepared_in=MADE_IN)
 
 
 @contextlib.contextmanager
 def vm_cluster(
-    spec: ClusterSpec, directory: Path, progress: Progress = say
-) -> Iterator[VmCorosync]:
+    arm: str, spec: ClusterSpec, directory: Path, progress: Progress = say
+) -> Iterator[VmCluster]:
     """A cluster of guests for a spec.
 
     Args:
+        arm: what manages it.
         spec: what to boot.
         directory: takes the consoles.
         progress: takes progress.
@@ -100,10 +108,10 @@ def vm_cluster(
     with contextlib.ExitStack() as stack:
 
         def begin(stage: Stage) -> Begun:
-            saved, stage = _saved(spec, stage, progress)
+            saved, stage = _saved(arm, spec, stage, progress)
             lab = stack.enter_context(
                 Lab.started(
-                    packaged_base(),
+                    packaged_base(arm),
                     cache=cache_directory(os.environ),
                     directory=directory,
                     say=progress,
@@ -114,7 +122,7 @@ def vm_cluster(
             )
             return Begun(lab=lab, stage=stage, past=None if saved is None else _past(saved))
 
-        yield VmCorosync(spec, begin)
+        yield VmCluster(spec, MANAGERS[arm], begin)
 
 
 def _hosts(spec: ClusterSpec) -> tuple[int, ...]:
@@ -124,7 +132,7 @@ def _hosts(spec: ClusterSpec) -> tuple[int, ...]:
 
 
 def _saved(
-    spec: ClusterSpec, stage: Stage, progress: Progress
+    arm: str, spec: ClusterSpec, stage: Stage, progress: Progress
 ) -> tuple[SavedCluster | None, Stage]:
     """What was saved of a cluster like this one, and at which stage: as late as it can be.
 
@@ -136,22 +144,22 @@ def _saved(
     if spec != plain:
         stage = Stage.FORMED
     saved = saved_together(
-        packaged_base(),
-        kind=stage.value,
+        packaged_base(arm),
+        kind=f"{arm}-{stage.value}",
         cache=cache_directory(os.environ),
         say=progress,
         hosts=_hosts(plain),
         off=_hosts(plain)[-1:],
-        form=lambda lab: _form(plain, lab, stage),
+        form=lambda lab: _form(arm, plain, lab, stage),
         made_by=[repr(plain)],
         made_in=MADE_IN,
     )
     return saved, stage
 
 
-def _form(spec: ClusterSpec, lab: Lab, stage: Stage) -> dict[str, Any]:
+def _form(arm: str, spec: ClusterSpec, lab: Lab, stage: Stage) -> dict[str, Any]:
     """Bring guests that have just come up to a stage; what was done, as `_past` reads it."""
-    cluster = VmCorosync(spec, lambda _: Begun(lab=lab, stage=Stage.BOOTED))
+    cluster = VmCluster(spec, MANAGERS[arm], lambda _: Begun(lab=lab, stage=Stage.BOOTED))
     if stage is Stage.UP:
         cluster.up()
     else:

@@ -1,9 +1,11 @@
-"""The arm `vm-corosync`: guests with corosync 3, o2cb's real kernel, and the package's own unit."""
+"""The arms on guests: corosync 3, o2cb's real kernel, and the package's own unit."""
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import select
+import signal
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -13,17 +15,22 @@ from fakecluster.arms.outside import Outside
 from fakecluster.arms.rules import settings_text
 from fakecluster.arms.sections import Sections, with_sections
 from fakecluster.arms.untouched import UntouchedOracle
-from fakecluster.arms.values import MISSING, Capability, ClusterSpec, Span
+from fakecluster.arms.values import ClusterSpec, Span
 from fakecluster.cman.topology import NodeConfig
 from fakecluster.merge.account import Account
 from integration.arm.beginning import Begin, Stage
-from integration.arm.daemons import UNIT, VmDaemons, now_s, unit_files
 from integration.arm.guest_furnish import INTERFACE
-from integration.arm.lacks import LacksError, VmLacks
+from integration.arm.lacks import VmLacks
+from integration.arm.looks import VmLooks
+from integration.arm.managers import Manager
+from integration.arm.units import UNIT, unit_files
+from integration.conversation import Call
+from integration.errors import GuestError
 from integration.guest import alarms
 from integration.lab.corosync import CONFIGURATION, RingNode, corosync_conf
 from integration.lab.lab import Lab
 from o2cbd.clock import MonotonicClock
+from o2cbd.hold.sysv import key_of
 
 _SPANS_S: Final = {Span.SOON: 90.0, Span.LATER: 180.0, Span.A_MOMENT: 3.0, Span.A_WHILE: 8.0}
 """The first two are far beyond what it takes, since machines are shared and processors emulated."""
@@ -32,28 +39,33 @@ TOKEN_MS: Final = 2000
 """Emulated processors are shared: a shorter token is lost now and then for no reason."""
 _RESYNC_S: Final = 5
 _SELDOM_S: Final = 3600
-_MOUNT_TIMEOUT_S: Final = 300
-_COROSYNC: Final = "corosync.service"
+COMMAND_TIMEOUT_S: Final = 120
+_SCENARIO_TIMEOUT_S: Final = 1800
+"""What a scenario starts in the background ends with it at the latest."""
+_VERB_OF: Final = {signal.SIGKILL: "daemon-kill", signal.SIGTERM: "daemon-sigterm"}
+"""What a signal to a daemon is called in a trace; others are the arm's own business."""
+_HOLDER_PID: Final = "/run/holder.pid"
 
 
-class VmCorosync(VmLacks, VmDaemons):
+class VmCluster(VmLacks, VmLooks):
     """One cluster of guests; whoever has started them ends them."""
 
-    arm = "vm-corosync"
-    missing = MISSING["vm-corosync"]
-
-    def __init__(self, spec: ClusterSpec, begin: Begin) -> None:
+    def __init__(self, spec: ClusterSpec, manager: Manager, begin: Begin) -> None:
         """Prepare it; guests are switched on when something is asked of them.
 
         Args:
             spec: what to boot.
+            manager: what manages it.
             begin: starts its guests.
         """
         self.spec = spec
+        self.arm = manager.arm
+        self.missing = manager.missing
+        self._manager = manager
         self._begin = begin
         self._lab: Lab | None = None
         self._seen = None
-        self._holders = {}
+        self._holders: dict[int, Call] = {}
         self._boots = {}
         self.untouched_oracle = UntouchedOracle(self)
         self._nodes = {node.id: node for node in spec.topology.nodes}
@@ -67,7 +79,7 @@ class VmCorosync(VmLacks, VmDaemons):
 
     @property
     def account(self) -> Account:
-        """See `VmDaemons.account`; it begins with its guests."""
+        """See `VmLooks.account`; it begins with its guests."""
         if self._lab is None:
             self.go_on(Stage.FORMED)
         return self._account
@@ -127,25 +139,25 @@ class VmCorosync(VmLacks, VmDaemons):
         return found == sorted(members)
 
     def lanes(self) -> dict[int, str]:
-        """See `VmTelling.lanes`."""
+        """See `VmLooks.lanes`."""
         return {node.id: node.name for node in self._nodes.values()}
 
     # --- time -----------------------------------------------------------------------------------
 
     def wait(self, condition: Callable[[], bool], within: Span) -> bool:
         """See `Cluster.wait`; looks now and then."""
-        deadline_s = now_s() + _SPANS_S[within]
+        deadline_s = _now_s() + _SPANS_S[within]
         while not self._now(condition):
-            if now_s() > deadline_s:
+            if _now_s() > deadline_s:
                 return False
             _until_next_look()
         return True
 
     def watch(self, condition: Callable[[], bool], during: Span) -> bool:
         """See `Cluster.watch`; looks now and then."""
-        deadline_s = now_s() + _SPANS_S[during]
+        deadline_s = _now_s() + _SPANS_S[during]
         while self._now(condition):
-            if now_s() > deadline_s:
+            if _now_s() > deadline_s:
                 return True
             _until_next_look()
         return False
@@ -153,6 +165,10 @@ class VmCorosync(VmLacks, VmDaemons):
     def _now(self, condition: Callable[[], bool]) -> bool:
         with self.one_look():
             return condition()
+
+    def tell(self, host: int, *argv: str) -> str:
+        """Run a command on a host that must succeed; its output."""
+        return self.lab.guests[host].check(argv, timeout_s=COMMAND_TIMEOUT_S)
 
     # --- hosts and their managers ---------------------------------------------------------------
 
@@ -179,7 +195,7 @@ class VmCorosync(VmLacks, VmDaemons):
         # The scenarios' default on every arm; o2cbd's own with corosync is another.
         scope = {} if "scope" in tomllib.loads(text).get("table", {}) else {"scope": "members"}
         own: Sections = {
-            "membership": {"source": "corosync"},
+            "membership": {"source": self._manager.source},
             "table": scope,
             "cluster": {"dead_threshold": self.spec.dead_threshold},
             "timing": {"resync_s": resync_s},
@@ -188,7 +204,7 @@ class VmCorosync(VmLacks, VmDaemons):
         files = {
             CONFIGURATION: self._conf(),
             "/etc/o2cbd/o2cbd.toml": with_sections(text, own),
-            **unit_files(self.spec.options.get(host, ())),
+            **unit_files(self.spec.options.get(host, ()), self._manager.units),
         }
         machine = self.lab.identity(host).address
         more = [
@@ -224,11 +240,9 @@ class VmCorosync(VmLacks, VmDaemons):
         self.lab.kill(host)
 
     def leave(self, host: int, *, removed: bool = False) -> None:
-        """See `Cluster.leave`: SIGTERM, at which corosync asks nobody."""
-        if removed:
-            raise LacksError(Capability.LEAVING_FOR_GOOD)
+        """See `Cluster.leave`."""
         self.account.verb(host, "leave", removed=removed)
-        self._manager_signal(host, "TERM")
+        self._manager.leave(self, host, removed=removed)
         self._manager_ended(host)
 
     def cman_start(self, host: int) -> None:
@@ -238,23 +252,23 @@ class VmCorosync(VmLacks, VmDaemons):
 
     def _start_manager(self, host: int) -> None:
         self.untouched_oracle.counts_anew(host)  # corosync's join_count
-        self.tell(host, "systemctl", "start", _COROSYNC)
+        self.tell(host, "systemctl", "start", *self._manager.units)
 
     def cman_crash(self, host: int) -> None:
         """See `Cluster.cman_crash`."""
         self.account.verb(host, "cman-crash")
-        self._manager_signal(host, "KILL")
+        self._signal_manager(host, "KILL", *reversed(self._manager.units))
         self._manager_ended(host)
 
     def cman_stop(self, host: int) -> None:
         """See `Cluster.cman_stop`."""
         self.account.verb(host, "cman-stop")
-        self._manager_signal(host, "STOP")
+        self._signal_manager(host, "STOP", *reversed(self._manager.units))
 
     def cman_cont(self, host: int) -> None:
         """See `Cluster.cman_cont`."""
         self.account.verb(host, "cman-cont")
-        self._manager_signal(host, "CONT")
+        self._signal_manager(host, "CONT", *self._manager.units)
 
     def _manager_ended(self, host: int) -> None:
         """Wait until whoever starts a manager starts another one."""
@@ -262,13 +276,19 @@ class VmCorosync(VmLacks, VmDaemons):
             f"the manager of host {host} has ended", lambda: not self.manager(host)["running"]
         )
 
-    def _manager_signal(self, host: int, name: str) -> None:
-        self.tell(host, "systemctl", "kill", "--kill-whom=main", f"--signal={name}", _COROSYNC)
+    def _signal_manager(self, host: int, name: str, *units: str) -> None:
+        for unit in units:
+            self.tell(host, "systemctl", "kill", "--kill-whom=main", f"--signal={name}", unit)
 
     def expected(self, host: int, votes: int) -> None:
-        """See `Cluster.expected`; votequorum refuses what members cannot reach, as cman does."""
+        """See `Cluster.expected`."""
         self.account.verb(host, "expected", votes=votes)
-        self.tell(host, "corosync-quorumtool", "-e", str(votes))
+        self._manager.expect(self, host, votes)
+
+    def fence(self, host: int, *, by: int) -> None:
+        """See `Cluster.fence`."""
+        self.account.verb(host, "fence", by=by)
+        self._manager.fence(self, by, host)
 
     # --- the network ----------------------------------------------------------------------------
 
@@ -364,6 +384,97 @@ class VmCorosync(VmLacks, VmDaemons):
         self.account.verb(host, "drop-node", name=name)
         self.eye(host, "drop_node", cluster=self.spec.topology.cluster, name=name)
 
+    # --- the semaphore --------------------------------------------------------------------------
+
+    def hold(self, host: int) -> None:
+        """See `Cluster.hold`: `o2cbd hold`, whose command says when it runs."""
+        self.account.verb(host, "hold")
+        said = f"echo $$ > {_HOLDER_PID}; echo held; exec sleep {_SCENARIO_TIMEOUT_S}"
+        holder = self.lab.guests[host].spawn(
+            # No daemon may run that knows the name.
+            ["o2cbd", "hold", "--cluster", self.spec.topology.cluster, "--", "sh", "-c", said],
+            timeout_s=_SCENARIO_TIMEOUT_S,
+        )
+        self._holders[host] = holder
+        holder.wait_line("held")
+
+    def release(self, host: int) -> None:
+        """See `Cluster.release`."""
+        self.account.verb(host, "release")
+        self._end_holder(host, signal.SIGTERM)
+
+    def kill_holder(self, host: int) -> None:
+        """See `Cluster.kill_holder`."""
+        self.account.verb(host, "kill-holder")
+        self._end_holder(host, signal.SIGKILL)
+
+    def _end_holder(self, host: int, number: signal.Signals) -> None:
+        pid = self.tell(host, "cat", _HOLDER_PID).strip()
+        self.tell(host, "kill", f"-{number.name.removeprefix('SIG')}", pid)
+        self._holders.pop(host).result()
+
+    def remove_semaphore(self, host: int) -> None:
+        """See `Cluster.remove_semaphore`."""
+        self.account.verb(host, "remove-semaphore")
+        name = f"o2cb.{self.spec.topology.cluster}"
+        self.tell(host, "ipcrm", "--semaphore-key", hex(key_of(name) % 2**32))
+
+    # --- the daemon -----------------------------------------------------------------------------
+
+    def daemon_start(self, host: int) -> None:
+        """See `Cluster.daemon_start`."""
+        self.account.verb(host, "daemon-start")
+        self.tell(host, "systemctl", "start", "--no-block", UNIT)
+
+    def _signal(self, host: int, number: signal.Signals) -> None:
+        if number in _VERB_OF:
+            self.account.verb(host, _VERB_OF[number])
+        # To the main process alone: `systemctl stop` would send SIGCONT with it.
+        self.tell(host, "kill", f"-{number.name.removeprefix('SIG')}", self._daemon_pid(host))
+
+    def _daemon_pid(self, host: int) -> str:
+        pid = str(self.eye(host, "unit")["MainPID"])
+        if pid == "0":
+            raise GuestError(f"no daemon runs on host {host}")
+        return pid
+
+    def daemon_kill(self, host: int) -> None:
+        """See `Cluster.daemon_kill`; it is dead on return."""
+        pid = self._daemon_pid(host)
+        self._signal(host, signal.SIGKILL)
+        self.eventually(
+            f"systemd knows that the daemon of host {host} is dead",
+            lambda: self.eye(host, "unit")["MainPID"] != pid,
+        )
+
+    def daemon_term(self, host: int) -> None:
+        """See `Cluster.daemon_term`."""
+        self._signal(host, signal.SIGTERM)
+
+    def forget(self, host: int, node: str) -> None:
+        """See `Cluster.forget`."""
+        self.account.verb(host, "forget", name=node)
+        self.tell(host, "o2cbd", "forget", node)
+
+    @contextlib.contextmanager
+    def unseen(self, host: int) -> Iterator[None]:
+        """See `Cluster.unseen`: the daemon's process is stopped meanwhile."""
+        self._signal(host, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._signal(host, signal.SIGCONT)
+
+    # --- the shutdown question ------------------------------------------------------------------
+
+    def shutdown(self, host: int, *, force: bool = False, remove: bool = False) -> VmQuestion:
+        """See `Cluster.shutdown`."""
+        words = self._manager.question(force=force, remove=remove)
+        self.account.verb(host, "shutdown", force=force, remove=remove)
+        asked = self.lab.guests[host].spawn(words, timeout_s=COMMAND_TIMEOUT_S)
+        asked.wait_line("asked")
+        return VmQuestion(asked)
+
     # --- the configuration ----------------------------------------------------------------------
 
     def address(self, node: int, *addresses: str) -> None:
@@ -411,9 +522,15 @@ class VmCorosync(VmLacks, VmDaemons):
     def findings(self) -> tuple[str, ...]:
         """See `Cluster.findings`: what can be seen from outside, and what kernels say."""
         outside = Outside(self, self.host_state, self.view)
-        self.wait(outside.content, Span.LATER)
+        self.wait(lambda: outside.content() and not any(self._disagreements()), Span.LATER)
         with self.one_look():
-            return (*outside.findings(), *self.seen_wrong())
+            return (*outside.findings(), *self._disagreements(), *self.seen_wrong())
+
+    def _disagreements(self) -> Iterator[str]:
+        for host in self.spec.topology.ids:
+            said = self._manager.disagreement(self.manager(host))
+            if said is not None:
+                yield f"host {host}: {said}"
 
     def seen_wrong(self) -> tuple[str, ...]:
         """See `Cluster.seen_wrong`."""
@@ -423,6 +540,28 @@ class VmCorosync(VmLacks, VmDaemons):
         for host in self.spec.topology.ids:
             for line in alarms(self.lab.console(host)):
                 yield f"host {host}: the kernel complained: {line}"
+
+
+class VmQuestion:
+    """A shutdown that was asked of a guest's manager."""
+
+    def __init__(self, asked: Call) -> None:
+        self._asked = asked
+
+    @property
+    def outcome(self) -> str | None:
+        """See `Question.outcome`."""
+        result = self._asked.poll()
+        if result is None:
+            return None
+        if result.rc != 0:
+            raise GuestError(f"the shutdown question failed: {result.err.strip()}")
+        return result.out.splitlines()[-1]
+
+
+def _now_s() -> float:
+    """Return the time in seconds; only differences mean anything."""
+    return MonotonicClock().now_us() / 1_000_000
 
 
 def _until_next_look() -> None:

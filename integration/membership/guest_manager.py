@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from fakecluster.corosync.observer import Observer
-from integration.arm.guest_corosync import unit_pid
 from integration.arm.guest_furnish import furnish
+from integration.arm.guest_units import unit_pid
 from integration.guest_tools import run_tool
 from integration.membership.guest_sources import close_all, libraries
 
@@ -56,7 +56,7 @@ def start(shutdown_timeout_ms: int) -> None:
         OSError: it does not start.
     """
     run_tool("systemctl", "start", _UNIT)
-    pid = unit_pid()
+    pid = unit_pid(_UNIT)
     if pid is None:
         raise ProcessLookupError(f"{_UNIT} was started, and has no process: {log()}")
     _running.append(_Running(process=os.pidfd_open(pid), observer=Observer(libraries())))
@@ -112,7 +112,7 @@ def log() -> str:
 def clear() -> None:
     """Close every source and kill the process, whatever has come to be of them."""
     close_all()
-    pid = unit_pid()
+    pid = unit_pid(_UNIT)
     if pid is not None:
         process = os.pidfd_open(pid)
         with _closed(process):

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from integration.arm.managers import MANAGERS, CorosyncManager
 from integration.arm.suite import packaged_base, say
 from integration.errors import EXIT_CANNOT_RUN, CannotRunError
 from integration.real.operator import Operator, operated
@@ -21,20 +22,41 @@ REACHED_ITS_END = pytest.StashKey[bool]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
+        "--arm", choices=list(MANAGERS), default=CorosyncManager.arm, help="what manages the guests"
+    )
+    parser.addoption(
         "--trace-dir", type=Path, metavar="DIR", help="keep each test's trace and consoles there"
     )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "one_arm: what it shows does not depend on the arm, and why")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    arm = config.getoption("--arm")
+    for item in items:
+        mark = item.get_closest_marker("one_arm")
+        if mark is not None and mark.args[0] != arm:
+            item.add_marker(pytest.mark.skip(reason=f"{arm}: {mark.args[1]}"))
+
+
+@pytest.fixture(scope="session")
+def arm(pytestconfig: pytest.Config) -> str:
+    """The arm that was asked for."""
+    return str(pytestconfig.getoption("--arm"))
+
+
 @pytest.fixture(scope="session", autouse=True)
-def _base() -> None:
+def _base(arm: str) -> None:
     try:
-        packaged_base()
+        packaged_base(arm)
     except CannotRunError as error:
         pytest.exit(f"real kernels cannot run: {error}", returncode=EXIT_CANNOT_RUN)
 
 
 @pytest.fixture
-def operate(request: pytest.FixtureRequest) -> Iterator[Operate]:
+def operate(request: pytest.FixtureRequest, arm: str) -> Iterator[Operate]:
     """Boots three nodes; they are judged when the test has come to its end."""
     traces: Path | None = request.config.getoption("--trace-dir")
     name = re.sub(r"[^\w]+", "-", request.node.name).strip("-")
@@ -43,7 +65,7 @@ def operate(request: pytest.FixtureRequest) -> Iterator[Operate]:
         kept.mkdir(parents=True, exist_ok=True)
 
         def operate(**more: Any) -> Operator:
-            operator = stack.enter_context(operated(kept / f"{name}.consoles", say, **more))
+            operator = stack.enter_context(operated(arm, kept / f"{name}.consoles", say, **more))
             operator.cluster.scenario = request.node.nodeid
             stack.callback(_write_trace, operator, request.node, kept / f"{name}.jsonl")
             return operator

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
 from fakecluster.arms.values import ClusterSpec, Span
 from fakecluster.cman.topology import NodeConfig, Topology
-from integration.arm.daemons import DROP_IN, UNIT
 from integration.arm.guest_volume import DISK, MOUNT_POINT
+from integration.arm.managers import MANAGERS
 from integration.arm.suite import vm_cluster
-from integration.arm.vm import VmCorosync
+from integration.arm.units import DROP_IN, UNIT
+from integration.arm.vm import VmCluster
 from integration.cache import Progress
 from integration.lab.identity import Identity
 
 ALL: Final = (1, 2, 3)
 _WAIT: Final = ("o2cbd", "wait", "--in-sync", "--quorate", "--nodes", "3", "--timeout", "240")
-_PACKAGE: Final = "/srv/upgrade.deb"
+_PACKAGES: Final = "/srv"
 _OFF_TIMEOUT_S: Final = 240
 _LONG_TIMEOUT_S: Final = 600
 
@@ -27,7 +28,7 @@ _LONG_TIMEOUT_S: Final = 600
 class Operator:
     """Three nodes with the package as it is installed, and somebody at their consoles."""
 
-    def __init__(self, cluster: VmCorosync) -> None:
+    def __init__(self, cluster: VmCluster) -> None:
         """Look after a cluster."""
         self.cluster = cluster
 
@@ -75,14 +76,21 @@ class Operator:
         """`systemctl restart o2cbd`."""
         self.cluster.tell(host, "systemctl", "restart", UNIT)
 
-    def upgrade(self, host: int, package: Path) -> None:
-        """Install a newer package with apt."""
+    def upgrade(self, host: int, packages: Mapping[str, Path]) -> None:
+        """Install newer packages with apt, of those that the arm has.
+
+        Args:
+            host: on which node.
+            packages: by their names.
+        """
         guest = self.cluster.lab.guests[host]
-        guest.unpack([(_PACKAGE.removeprefix("/"), package)], "/")
+        newer = [packages[name] for name in MANAGERS[self.cluster.arm].packages]
+        guest.unpack([(path.name, path) for path in newer], _PACKAGES)
         guest.check(
-            ["apt-get", "install", "--yes", "--no-install-recommends", _PACKAGE],
+            ["apt-get", "install", "--yes", "--no-install-recommends",
+             *(f"{_PACKAGES}/{path.name}" for path in newer)],
             timeout_s=_LONG_TIMEOUT_S,
-        )
+        )  # fmt: skip
 
     def installed_version(self, host: int) -> str:
         """The version of the package that a node has."""
@@ -137,16 +145,17 @@ def topology() -> Topology:
 
 @contextlib.contextmanager
 def operated(
-    directory: Path, say: Progress, *, settings: str = "", down: Sequence[int] = ()
+    arm: str, directory: Path, say: Progress, *, settings: str = "", down: Sequence[int] = ()
 ) -> Iterator[Operator]:
-    """Three nodes with corosync running, the daemon not yet started.
+    """Three nodes with their manager running, the daemon not yet started.
 
     Args:
+        arm: what manages them.
         directory: takes the consoles.
         say: takes progress.
         settings: TOML for every daemon's settings file.
         down: nodes without power at first.
     """
     spec = ClusterSpec(topology=topology(), settings=settings, down=tuple(down))
-    with vm_cluster(spec, directory, say) as cluster:
+    with vm_cluster(arm, spec, directory, say) as cluster:
         yield Operator(cluster)

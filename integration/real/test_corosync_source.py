@@ -13,12 +13,15 @@ import pytest
 from fakecluster.cman.topology import Topology
 from fakecluster.conformance.membership_corosync import ON_COROSYNC
 from fakecluster.conformance.membership_support import Make
+from integration.arm.managers import CorosyncManager
 from integration.arm.suite import packaged_base, say
 from integration.lab.lab import Lab
 from integration.membership.cluster import GuestHosts
 from integration.membership.driver import GuestDriver
 from integration.membership.source import asking
 from integration.recipe import cache_directory
+
+pytestmark = pytest.mark.one_arm(CorosyncManager.arm, "corosync's own source is another arm's")
 
 ALL = (1, 2, 3, 4, 5)
 AT_FIRST = (1, 2, 3)
@@ -34,7 +37,7 @@ def hosts(request: pytest.FixtureRequest) -> Iterator[GuestHosts]:
         directory = kept or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vm-")))
         lab = stack.enter_context(
             Lab.started(
-                packaged_base(),
+                packaged_base(CorosyncManager.arm),
                 cache=cache_directory(os.environ),
                 directory=directory / "corosync-source.consoles",
                 say=say,

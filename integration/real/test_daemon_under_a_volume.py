@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from integration.arm.suite import built_package
+from integration.arm.suite import built_packages
 from integration.real.conftest import Operate
 from integration.real.operator import ALL, Operator
 from integration.real.workload import Workload
@@ -22,7 +22,7 @@ def restarted(operator: Operator) -> None:
 
 def upgraded(operator: Operator) -> None:
     before = operator.installed_version(1)
-    operator.upgrade(1, built_package("+b1"))
+    operator.upgrade(1, built_packages("+b1"))
     assert operator.installed_version(1) == f"{before}+b1"
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from fakecluster.arms.values import Span
-from integration.arm.daemons import UNIT
+from integration.arm.managers import CorosyncManager
+from integration.arm.units import UNIT
 from integration.conversation import Result
 from integration.lab.identity import Identity
 from integration.real.conftest import Operate
@@ -60,6 +63,7 @@ def in_sync(operator: Operator, *hosts: int, nodes: tuple[int, ...]) -> None:
     )
 
 
+@pytest.mark.one_arm(CorosyncManager.arm, "a static membership has no manager")
 def test_a_node_comes_and_goes_by_one_file_under_mounts(operate: Operate) -> None:
     """Nothing is restarted or mounted anew on the others; then its kernel is flushed."""
     operator = operate()

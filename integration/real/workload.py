@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from integration.arm.guest_volume import MOUNT_POINT
-from integration.arm.vm import VmCorosync
+from integration.arm.vm import VmCluster
 from integration.conversation import Call
 from integration.errors import GuestError
 
@@ -19,14 +19,14 @@ _VERIFY_TIMEOUT_S: Final = 300
 class Workload:
     """Blocks that are appended to a file of the volume, one after the other."""
 
-    cluster: VmCorosync
+    cluster: VmCluster
     host: int
     seed: str
     call: Call
     _seen: int = 0
 
     @classmethod
-    def begun(cls, cluster: VmCorosync, host: int) -> Self:
+    def begun(cls, cluster: VmCluster, host: int) -> Self:
         """Begin to write on a host; the file goes on where an earlier load of it has ended."""
         seed = f"load{host}"
         words = [*_PROGRAM, "write", f"{MOUNT_POINT}/{seed}", seed]

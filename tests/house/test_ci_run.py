@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,7 @@ def checkout(tmp_path: Path) -> Path:
     program(tmp_path / ".venv/bin/tox", "echo tox $*")
     fresh_ends_with(tmp_path, 0)
     smoke_ends_with(tmp_path, 0)
-    clusters_end_with(tmp_path, 0)
+    program(tmp_path / ".tox/vm/bin/python", "echo ran $*; exit 0")
     return tmp_path
 
 
@@ -54,8 +55,9 @@ def smoke_ends_with(checkout: Path, code: int) -> None:
     program(checkout / ".tox/vm-smoke/bin/python", f"echo ran $*; exit {code}")
 
 
-def clusters_end_with(checkout: Path, code: int) -> None:
-    program(checkout / ".tox/vm/bin/python", f"echo ran $*; exit {code}")
+def arm_ends_with(arm: str, checkout: Path, code: int) -> None:
+    line = f'echo ran $*; case "$*" in *--arm\\ {arm}) exit {code};; esac'
+    program(checkout / ".tox/vm/bin/python", line)
 
 
 def ci(checkout: Path, **variables: str) -> tuple[int, list[str]]:
@@ -87,7 +89,11 @@ def test_readme_command_skips_bare_debian_and_kernel_run_in_this_order(
             "ran fresh --suite bookworm --environments lint,deb",
             "tox run -q -e vm-smoke,vm --notest",
             "ran -m integration smoke",
-            "ran -m pytest -s -o faulthandler_timeout=0 integration/real -m smoke --timeout 900",
+            *(
+                "ran -m pytest -s -o faulthandler_timeout=0 integration/real -m smoke"
+                f" --timeout 900 --arm {arm}"
+                for arm in ("vm-corosync", "vm-cman")
+            ),
         ],
     )
 
@@ -109,9 +115,10 @@ MAY_BE_LEFT_OUT = pytest.mark.parametrize(
     [
         (fresh_ends_with, "fresh"),
         (smoke_ends_with, "vm-smoke"),
-        (clusters_end_with, "vm-corosync"),
+        (partial(arm_ends_with, "vm-corosync"), "vm-corosync"),
+        (partial(arm_ends_with, "vm-cman"), "vm-cman"),
     ],
-    ids=["fresh", "smoke", "clusters"],
+    ids=["fresh", "smoke", "vm-corosync", "vm-cman"],
 )
 EndWith = Callable[[Path, int], None]
 

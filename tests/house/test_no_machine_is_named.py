@@ -35,7 +35,7 @@ def texts() -> dict[str, str]:
 
 
 def test_the_pages_are_found(texts: dict[str, str]) -> None:
-    assert {"README.md", "o2cbd/agent.py", "fakecluster/cman/standin/abi.h"} <= set(texts)
+    assert {"README.md", "o2cbd/agent.py", "fakecluster/cman/standin/libcman.h"} <= set(texts)
 
 
 def test_no_page_knows_where_its_checkout_lies(texts: dict[str, str]) -> None:

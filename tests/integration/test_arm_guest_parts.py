@@ -17,7 +17,6 @@ import pytest
 from fakecluster.arms.sections import with_sections
 from fakecluster.corosync.view import parsed
 from integration.arm import guest_load, suite
-from integration.arm.daemons import drop_in
 from integration.arm.eye_files import eye_files
 from integration.arm.guest_changes import Watch
 from integration.arm.guest_furnish import furnish
@@ -30,6 +29,7 @@ from integration.arm.guest_tables import (
     tables,
 )
 from integration.arm.guest_units import unit_pids
+from integration.arm.units import drop_in
 
 ROOT = Path(__file__).parents[2]
 LOOKS = 2000

@@ -81,7 +81,7 @@ OTHERS = [Source(codename="trixie", uri="http://a.invalid/", release="trixie", c
 def test_another_release_builds_it_in_a_root_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing of this machine's build tools is needed, and both packages are kept."""
+    """Nothing of this machine's build tools is needed, and the packages of both are kept."""
     hooks: list[str] = []
 
     def fetch(
@@ -90,19 +90,35 @@ def test_another_release_builds_it_in_a_root_of_its_own(
         assert (root, sources, packages) == (Path("/dev/null"), OTHERS, [])
         assert (work / "source/debian/rules").is_file()
         hooks.extend(options)
-        (work / "result/o2cbd_1_all.deb").write_text("x")
+        for name in deb.NAMES:
+            (work / f"result/{name}_1_all.deb").write_text("x")
 
     monkeypatch.setattr(deb, "fetch_packages", fetch)
     monkeypatch.setattr(deb, "find_program", lambda _name: None)
     lines: list[str] = []
     built = deb.build(tmp_path, lines.append, others=OTHERS)
-    assert built.parent.name == f"deb-trixie-{deb.inputs_digest()}"
+    assert sorted(built) == sorted(deb.NAMES)
+    assert {path.parent.name for path in built.values()} == {f"deb-trixie-{deb.inputs_digest()}"}
     assert deb.build(tmp_path, lines.append, others=OTHERS) == built
     assert lines[0] == "package: building in a root made of Debian trixie"
     assert lines[-1].endswith("built before")
     assert any("dpkg-buildpackage --build=binary" in hook for hook in hooks)
     with pytest.raises(CannotRunError, match="not installed"):
         deb.build(tmp_path, print)
+
+
+def test_a_build_that_leaves_a_package_out_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fetch(
+        root: Path, work: Path, sources: object, packages: object, options: list[str]
+    ) -> None:
+        (work / "result/o2cbd_1_all.deb").write_text("x")
+
+    monkeypatch.setattr(deb, "fetch_packages", fetch)
+    with pytest.raises(CannotRunError, match=r"left o2cbd_1_all\.deb, not o2cbd, "):
+        deb.build(tmp_path, print, others=OTHERS)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("command", [["image"], ["deb"], ["smoke"], ["lab"],

@@ -1,4 +1,4 @@
-"""The package as it is built: what is in it, and that it runs on Debian's own Python.
+"""The packages as they are built: what is in them, and that they run on Debian's own Python.
 
 `tox run -e deb` runs this; its name keeps it out of the other environments, since it needs what is
 under `package` in debian-packages.txt.
@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -23,7 +23,8 @@ from fakecluster.arms.process import ProcessCluster
 ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT))  # `integration` is in no wheel
 
-from integration.deb import build  # noqa: E402
+from integration.deb import DAEMON, GATE, LIBRARY, build  # noqa: E402
+from integration.libcman_program import EXAMPLE, SOURCE, exported  # noqa: E402
 
 DIST = "usr/lib/python3/dist-packages"
 DEBIAN_12 = platform.freedesktop_os_release().get("VERSION_ID") == "12"
@@ -72,24 +73,37 @@ def before() -> set[Path]:
 
 
 @pytest.fixture(scope="module")
-def deb(work: Path, before: set[Path]) -> Path:
-    """The package, built now."""
+def debs(work: Path, before: set[Path]) -> Mapping[str, Path]:
+    """The packages, built now, by their names."""
     assert before
     return build(work / "first", print)
 
 
 @pytest.fixture(scope="module")
+def deb(debs: Mapping[str, Path]) -> Path:
+    """The daemon's package."""
+    return debs[DAEMON]
+
+
+@pytest.fixture(scope="module")
 def installed(deb: Path, work: Path) -> Path:
-    """A root directory with the package's files in it."""
+    """A root directory with the daemon's files in it."""
     root = work / "root"
     said("dpkg-deb", "-x", deb, root)
     return root
 
 
 @pytest.fixture(scope="module")
-def scripts(deb: Path, work: Path) -> Path:
-    """The maintainer scripts, made to believe that systemd runs."""
-    control = work / "control"
+def together(debs: Mapping[str, Path], work: Path) -> Path:
+    """A root directory with the files of all packages in it."""
+    root = work / "together"
+    for each in debs.values():
+        said("dpkg-deb", "-x", each, root)
+    return root
+
+
+def scripts_of(deb: Path, control: Path) -> Path:
+    """The maintainer scripts of a package, made to believe that systemd runs."""
     said("dpkg-deb", "-e", deb, control)
     for name in ("postinst", "prerm", "postrm"):
         script = control / name
@@ -99,27 +113,41 @@ def scripts(deb: Path, work: Path) -> Path:
     return control
 
 
-def test_the_same_inputs_are_not_built_again(deb: Path) -> None:
+@pytest.fixture(scope="module")
+def scripts(deb: Path, work: Path) -> Path:
+    """The daemon's."""
+    return scripts_of(deb, work / "control")
+
+
+@pytest.fixture(scope="module")
+def gate_scripts(debs: Mapping[str, Path], work: Path) -> Path:
+    """The gate's."""
+    return scripts_of(debs[GATE], work / "gate-control")
+
+
+def test_the_same_inputs_are_not_built_again(debs: Mapping[str, Path]) -> None:
     lines: list[str] = []
-    assert build(deb.parents[1], lines.append) == deb
-    assert lines == [f"package: {deb.name} ({deb.parent.name}), built before"]
+    place = debs[DAEMON].parent
+    assert build(place.parent, lines.append) == debs
+    names = ", ".join(path.name for path in debs.values())
+    assert lines == [f"package: {names} ({place.name}), built before"]
 
 
-def test_two_builds_are_the_same_to_the_byte(deb: Path, work: Path) -> None:
+def test_two_builds_are_the_same_to_the_byte(debs: Mapping[str, Path], work: Path) -> None:
     again = build(work / "second", print)
-    assert again != deb
-    assert again.read_bytes() == deb.read_bytes()
+    assert again != debs
+    assert [name for name in debs if again[name].read_bytes() != debs[name].read_bytes()] == []
 
 
 def test_a_revision_is_a_later_version(work: Path, deb: Path) -> None:
-    later = build(work / "first", print, revision="+b1")
+    later = build(work / "first", print, revision="+b1")[DAEMON]
     versions = [said("dpkg-deb", "-f", one, "Version").strip() for one in (deb, later)]
     assert versions[1] == f"{versions[0]}+b1"
     said("dpkg", "--compare-versions", versions[0], "lt", versions[1])
 
 
-def test_nothing_is_left_in_the_checkout(before: set[Path], deb: Path) -> None:
-    assert deb.is_file()
+def test_nothing_is_left_in_the_checkout(before: set[Path], debs: Mapping[str, Path]) -> None:
+    assert sorted(debs) == sorted([DAEMON, GATE, LIBRARY])
     assert top_of_checkout() == before
 
 
@@ -154,10 +182,121 @@ def test_lintian_has_nothing_to_say(deb: Path) -> None:
     assert set(re.findall(r"^[EWI]: \S+: (\S+)", output, re.MULTILINE)) == LINTIAN_LEFT, output
 
 
-def test_both_manual_pages_can_be_read(installed: Path) -> None:
-    for page, word in (("man8/o2cbd.8.gz", "fstab"), ("man5/o2cbd.toml.5.gz", "two_node")):
-        path = installed / "usr/share/man" / page
+def test_all_manual_pages_can_be_read(together: Path) -> None:
+    for page, word in (
+        ("man8/o2cbd.8.gz", "fstab"),
+        ("man5/o2cbd.toml.5.gz", "two_node"),
+        ("man8/fakecluster.8.gz", "cman_admin"),
+    ):
+        path = together / "usr/share/man" / page
         assert word in said("man", "--warnings", "-l", path, MANWIDTH="80", MAN_KEEP_FORMATTING="")
+
+
+# ---- the library
+
+
+LIBDIR = f"usr/lib/{platform.machine()}-linux-gnu"
+
+
+def test_library_link_header_flags_and_example_are_in_one_package(
+    debs: Mapping[str, Path], work: Path
+) -> None:
+    root = work / "library"
+    said("dpkg-deb", "-x", debs[LIBRARY], root)
+    files = {str(path.relative_to(root)) for path in root.rglob("*") if not path.is_dir()}
+    assert {name for name in files if not name.startswith("usr/share/")} == {
+        "usr/include/libcman.h",
+        f"{LIBDIR}/libcman.so",
+        f"{LIBDIR}/libcman.so.3",
+        f"{LIBDIR}/pkgconfig/libcman.pc",
+    }
+    example = root / "usr/share/doc/libcman-standin/examples/nodes.c"
+    assert example.read_text("utf-8") == EXAMPLE.read_text("utf-8")
+
+
+def test_it_takes_the_place_of_debians_old_packages(debs: Mapping[str, Path]) -> None:
+    fields = said("dpkg-deb", "-f", debs[LIBRARY], "Provides", "Conflicts", "Replaces")
+    for name in ("libcman3", "libcman-dev"):
+        assert fields.count(name) == 3
+
+
+def test_every_function_is_exported_and_noted(together: Path) -> None:
+    noted = (ROOT / "packaging/debian/libcman-standin.symbols").read_text("utf-8").splitlines()
+    functions = sorted(line.split("@")[0].strip() for line in noted if line.startswith(" "))
+    assert exported(together / LIBDIR / "libcman.so.3") == functions
+
+
+@pytest.mark.parametrize("source", [SOURCE, EXAMPLE], ids=lambda path: path.name)
+def test_a_program_is_compiled_with_what_is_installed(
+    pkg_config: None, together: Path, tmp_path: Path, source: Path
+) -> None:
+    flags = said(
+        "pkg-config",
+        "--cflags",
+        "--libs",
+        "libcman",
+        PKG_CONFIG_LIBDIR=str(together / LIBDIR / "pkgconfig"),
+        PKG_CONFIG_SYSROOT_DIR=str(together),
+        PKG_CONFIG_ALLOW_SYSTEM_CFLAGS="1",
+        PKG_CONFIG_ALLOW_SYSTEM_LIBS="1",
+    ).split()
+    said("cc", "-Werror", "-o", tmp_path / "program", source, *flags)
+    needed = said("objdump", "-p", tmp_path / "program")
+    assert "NEEDED               libcman.so.3\n" in needed
+
+
+# ---- the gate
+
+
+def test_gate_unit_command_and_manual_are_in_its_package(
+    debs: Mapping[str, Path], work: Path
+) -> None:
+    root = work / "gate"
+    said("dpkg-deb", "-x", debs[GATE], root)
+    files = {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
+    modules = {name for name in files if name.startswith(f"{DIST}/fakecluster/")}
+    assert {name for name in modules if name.endswith(".py")} == {
+        f"{DIST}/{path.relative_to(ROOT)}" for path in (ROOT / "fakecluster").rglob("*.py")
+    }
+    assert {name for name in files - modules if not name.startswith("usr/share/doc/")} == {
+        f"{UNITS}/cman-gate.service",
+        "usr/bin/fakecluster",
+        "usr/share/man/man8/fakecluster.8.gz",
+        "usr/share/lintian/overrides/fakecluster-gate",
+    }
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["--version"], ["--help"], ["gate", "--help"], ["run", "--count", "1", "--no-shrink"]],
+    ids=" ".join,
+)
+def test_it_runs_with_debians_libraries_alone(together: Path, words: list[str]) -> None:
+    environment = {"PYTHONPATH": str(together / DIST), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = ["/usr/bin/python3", "-s", "-P", str(together / "usr/bin/fakecluster")]
+    assert said(*command, *words, **environment)
+
+
+def test_a_command_that_needs_more_names_it(together: Path, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [
+            "/usr/bin/python3",
+            "-s",
+            "-P",
+            together / "usr/bin/fakecluster",
+            "serve",
+            "--nodes=1",
+            "--dir=d",
+        ],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(together / DIST), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "mfusepy" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 # ---- with Debian's Python and Debian's libraries
@@ -287,6 +426,13 @@ def told(scripts: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.fixture
+def gate_told(told: Path, gate_scripts: Path) -> Path:
+    """The same for the gate's scripts."""
+    shutil.copytree(gate_scripts, told / "scripts", dirs_exist_ok=True)
+    return told
+
+
 def calls(told: Path, script: str, *words: str) -> list[str]:
     """What a script has systemd do to units that run."""
     said("sh", told / "scripts" / script, *words, PATH=f"{told}:/usr/bin:/bin")
@@ -312,3 +458,14 @@ def test_an_upgrade_restarts_the_daemon_where_it_runs_and_touches_no_wait(told: 
 def test_removing_stops_the_daemon_and_never_what_mounts_require(told: Path) -> None:
     assert calls(told, "prerm", "remove") == ["deb-systemd-invoke stop o2cbd.service"]
     assert calls(told, "postrm", "remove") == ["deb-systemd-invoke stop o2cbd.service"]
+
+
+def test_the_gates_service_is_started_by_nobody_restarted_by_upgrades_and_stopped_last(
+    gate_told: Path,
+) -> None:
+    assert calls(gate_told, "postinst", "configure", "") == []
+    assert calls(gate_told, "prerm", "upgrade", "9") == []
+    restarted = ["deb-systemd-invoke try-restart cman-gate.service"]
+    assert calls(gate_told, "postinst", "configure", "0.0.9-1") == restarted
+    stopped = [*restarted, "deb-systemd-invoke stop cman-gate.service"]
+    assert calls(gate_told, "prerm", "remove") == stopped

@@ -133,23 +133,24 @@ def _managers(config: pytest.Config, spec: ClusterSpec, directory: Path) -> Mana
     return None
 
 
-def _vm_corosync(config: pytest.Config) -> Boot:
+def _vm(config: pytest.Config) -> Boot:
     # Imported here: it needs QEMU and a guest image, which it makes where there is none.
     from integration.arm.suite import packaged_base, vm_cluster  # noqa: PLC0415
     from integration.errors import EXIT_CANNOT_RUN, CannotRunError  # noqa: PLC0415
 
     traces: Path | None = config.getoption("--trace-dir", None)
+    arm = arm_of(config)
     try:
-        packaged_base()
+        packaged_base(arm)
     except CannotRunError as error:
-        pytest.exit(f"vm-corosync cannot run: {error}", returncode=EXIT_CANNOT_RUN)
+        pytest.exit(f"{arm} cannot run: {error}", returncode=EXIT_CANNOT_RUN)
 
     def boot(spec: ClusterSpec, stack: ExitStack, item: pytest.Item) -> ClusterWords:
         if traces is None:
             consoles = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vm-")))
-            return stack.enter_context(vm_cluster(spec, consoles))
+            return stack.enter_context(vm_cluster(arm, spec, consoles))
         path = _trace_file(traces, item)
-        cluster = stack.enter_context(vm_cluster(spec, path.with_suffix(".consoles")))
+        cluster = stack.enter_context(vm_cluster(arm, spec, path.with_suffix(".consoles")))
         stack.callback(_write_trace, cluster, item, path)
         return cluster
 
@@ -172,7 +173,8 @@ BOOTS: Mapping[str, Callable[[pytest.Config], Boot]] = {
     "process": _process,
     "process-corosync": _process,
     "process-cman": _process,
-    "vm-corosync": _vm_corosync,
+    "vm-corosync": _vm,
+    "vm-cman": _vm,
 }
 
 

@@ -1,5 +1,8 @@
-"""A stand-in for libcman.so.3: our own C library with its binary interface, built when needed."""
+"""A stand-in for libcman.so.3: our own C library with its binary interface, built when needed.
 
-from fakecluster.cman.standin.build import BuildError, standin_library
+`python -m fakecluster.cman.standin --destdir /` installs it, with its header.
+"""
 
-__all__ = ["BuildError", "standin_library"]
+from fakecluster.cman.standin.build import BuildError, pkgconfig_directory, standin_library
+
+__all__ = ["BuildError", "pkgconfig_directory", "standin_library"]

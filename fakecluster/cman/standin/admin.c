@@ -84,7 +84,7 @@ int cman_send_data(cman_handle_t handle, const void *buf, int len, int flags, ui
 
     if (h == NULL)
         return -1;
-    if (len < 0 || len > CMAN_MESSAGE_MAX || (buf == NULL && len > 0))
+    if (len < 0 || len > CMAN_MAX_MESSAGE_LEN || (buf == NULL && len > 0))
         return invalid();
     return send_message(h, WIRE_DATA, (uint32_t)flags, &target, sizeof(target), buf, (size_t)len);
 }
@@ -92,14 +92,14 @@ int cman_send_data(cman_handle_t handle, const void *buf, int len, int flags, ui
 /* Votes, then the name with its NUL. */
 static int name_quorum_device(cman_handle_t handle, uint32_t command, const char *name, int votes)
 {
-    char body[sizeof(int32_t) + CMAN_NODE_NAME_MAX + 1];
+    char body[sizeof(int32_t) + CMAN_MAX_NODENAME_LEN + 1];
     const int32_t votes_sent = votes;
     struct handle *h = live_handle(handle);
     size_t length;
 
     if (h == NULL)
         return -1;
-    if (name == NULL || strlen(name) > CMAN_NODE_NAME_MAX)
+    if (name == NULL || strlen(name) > CMAN_MAX_NODENAME_LEN)
         return invalid();
     length = strlen(name) + 1;
     memcpy(body, &votes_sent, sizeof(votes_sent));
@@ -132,7 +132,7 @@ static int no_barriers(cman_handle_t handle, const char *name)
 {
     if (live_handle(handle) == NULL)
         return -1;
-    if (name == NULL || strlen(name) > CMAN_BARRIER_NAME_MAX)
+    if (name == NULL || strlen(name) > CMAN_MAX_BARRIER_NAME_LEN)
         return invalid();
     errno = ENOSYS;
     return -1;

@@ -1,4 +1,8 @@
-"""Builds the stand-in library with the system's compiler and keeps it in the user's cache."""
+"""Builds the stand-in library with the system's compiler: into the user's cache, or to stay.
+
+Both ways end with the same tree: the library under its soname, the link and the header that a
+compiler looks for, and the flags for pkg-config.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,11 @@ from pathlib import Path
 from typing import Final
 
 SONAME: Final = "libcman.so.3"
+LINK: Final = "libcman.so"
+HEADER: Final = "libcman.h"
+FLAGS_FILE: Final = "libcman.pc"
+INTERFACE_VERSION: Final = "3.1.8"
+"""The release of cman whose functions these are, as pkg-config tells it."""
 EXPORTS: Final = "libcman.map"
 FLAGS: Final = (
     "-std=c11",
@@ -25,7 +34,10 @@ FLAGS: Final = (
     "-Wextra",
 )
 _LINK_FLAGS: Final = ("-shared", "-pthread", f"-Wl,-soname,{SONAME}")
-_SOURCE_SUFFIXES: Final = (".c", ".h", ".map")
+_SOURCE_SUFFIXES: Final = (".c", ".h", ".map", ".pc")
+_WHERE_IT_LIES: Final = "${pcfiledir}/../.."
+"""pkg-config's own word: a tree that says this may be moved."""
+_LIBDIR: Final = "lib"
 _BUILD_TIMEOUT_S: Final = 120
 
 
@@ -82,6 +94,7 @@ def compile_library(
         compiler,
         *FLAGS,
         *extra_flags,
+        f"-ffile-prefix-map={directory}=.",
         *_LINK_FLAGS,
         f"-Wl,--version-script={EXPORTS}",
         "-o",
@@ -89,6 +102,44 @@ def compile_library(
         *(name for name in files if name.endswith(".c")),
     ]
     _run(command, directory)
+
+
+def install(
+    compiler: str,
+    root: Path,
+    *,
+    prefix: str = _WHERE_IT_LIES,
+    libdir: str = _LIBDIR,
+    extra_flags: Sequence[str] = (),
+) -> None:
+    """Compile the library and put it, its header and its flags below a directory.
+
+    Args:
+        compiler: the path of a C compiler.
+        root: the directory that will be `prefix`.
+        prefix: what the file for pkg-config names as such.
+        libdir: the directory of libraries, below the prefix.
+        extra_flags: more words for the compiler.
+
+    Raises:
+        BuildError: with the compiler's words.
+        OSError: a file cannot be written.
+    """
+    libraries, headers = root / libdir, root / "include"
+    (libraries / "pkgconfig").mkdir(parents=True, exist_ok=True)
+    headers.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="standin-") as scratch:
+        made = Path(scratch) / SONAME
+        compile_library(compiler, Path(scratch), made, extra_flags)
+        shutil.copyfile(made, libraries / SONAME)
+    (libraries / LINK).unlink(missing_ok=True)
+    (libraries / LINK).symlink_to(SONAME)
+    files = sources()
+    (headers / HEADER).write_bytes(files[HEADER])
+    text = files[FLAGS_FILE].decode()
+    for word, value in (("PREFIX", prefix), ("LIBDIR", libdir), ("VERSION", INTERFACE_VERSION)):
+        text = text.replace(f"@{word}@", value)
+    (libraries / "pkgconfig" / FLAGS_FILE).write_text(text, encoding="utf-8")
 
 
 def standin_library(environ: Mapping[str, str] = os.environ) -> Path:
@@ -102,19 +153,23 @@ def standin_library(environ: Mapping[str, str] = os.environ) -> Path:
     """
     compiler = find_compiler(environ)
     home = cache_directory(environ) / f"standin-{_fingerprint(compiler)}"
-    library = home / SONAME
+    library = home / _LIBDIR / SONAME
     if library.is_file():
         return library
     try:
         home.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="build-", dir=home.parent) as scratch:
             done = Path(scratch) / "done"
-            done.mkdir()
-            compile_library(compiler, Path(scratch), done / SONAME)
+            install(compiler, done)
             _move_into_place(done, home)
     except OSError as error:
         raise BuildError(f"cannot keep the stand-in {SONAME} in {home.parent}: {error}") from error
     return library
+
+
+def pkgconfig_directory(library: Path) -> Path:
+    """Return the directory for PKG_CONFIG_PATH that leads to a library of `standin_library`."""
+    return library.parent / "pkgconfig"
 
 
 def _move_into_place(done: Path, home: Path) -> None:

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "abi.h"
+#include "libcman.h"
 #include "wire.h"
 
 /* A message that was read while another was waited for; FIFO. */

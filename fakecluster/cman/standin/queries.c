@@ -25,10 +25,10 @@ static void copy_address(cman_node_address_t *to, const char *addr, int64_t leng
     memcpy(to->cna_address, addr, (size_t)length);
 }
 
-/* `to` has room for CMAN_NODE_NAME_MAX + 1 bytes. */
+/* `to` has room for CMAN_MAX_NODENAME_LEN + 1 bytes. */
 static void copy_name(char *to, const char *name)
 {
-    const size_t length = strnlen(name, CMAN_NODE_NAME_MAX);
+    const size_t length = strnlen(name, CMAN_MAX_NODENAME_LEN);
 
     memcpy(to, name, length);
     to[length] = '\0';
@@ -253,7 +253,7 @@ int cman_get_extra_info(cman_handle_t handle, cman_extra_info_t *info, int maxle
     return request(h, WIRE_GETEXTRAINFO, NULL, 0, info, (size_t)maxlen, NULL);
 }
 
-/* `agent` has room for CMAN_FENCE_AGENT_NAME_MAX bytes and a NUL. */
+/* `agent` has room for CMAN_MAX_FENCE_AGENT_NAME_LEN bytes and a NUL. */
 int cman_get_fenceinfo(cman_handle_t handle, int nodeid, uint64_t *time, int *fenced, char *agent)
 {
     struct handle *h = live_handle(handle);
@@ -273,7 +273,7 @@ int cman_get_fenceinfo(cman_handle_t handle, int nodeid, uint64_t *time, int *fe
         return invalid();
     *time = found.time;
     *fenced = (found.flags & WIRE_FENCED) != 0;
-    length = strnlen(found.agent, CMAN_FENCE_AGENT_NAME_MAX - 1);
+    length = strnlen(found.agent, CMAN_MAX_FENCE_AGENT_NAME_LEN - 1);
     memcpy(agent, found.agent, length);
     agent[length] = '\0';
     return 0;

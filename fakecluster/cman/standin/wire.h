@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "abi.h"
+#include "layout.h"
 
 #define WIRE_MAGIC 0x434d414eu
 #define WIRE_VERSION 0x10000003u
@@ -69,7 +69,7 @@ struct wire_node {
     uint32_t leave_reason;
     uint32_t incarnation;
     uint32_t state;
-    char name[CMAN_NODE_NAME_MAX]; /* may lack its NUL */
+    char name[CMAN_MAX_NODENAME_LEN]; /* may lack its NUL */
     char addr[128];
     char pad_a[1];
     uint32_t addrlen;
@@ -114,7 +114,7 @@ struct wire_fence {
     int32_t nodeid;
     uint32_t flags;
     uint64_t time;
-    char agent[CMAN_FENCE_AGENT_NAME_MAX]; /* may lack its NUL */
+    char agent[CMAN_MAX_FENCE_AGENT_NAME_LEN]; /* may lack its NUL */
     char pad[1];
 };
 SIZE(struct wire_fence, 272);

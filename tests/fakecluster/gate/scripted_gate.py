@@ -59,6 +59,7 @@ class ScriptedGate:
         self.phases: list[Phase] = []
         self.lines: list[str] = []
         self.paused_us = 0
+        self._taken = 0
         self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self.world = GateWorld(
             self.table, self.timeline, self, CallBoard(VirtualClock()), self._pause
@@ -88,9 +89,15 @@ class ScriptedGate:
             self.world.refresh()
         self.timeline.run_until(end_us)
 
+    @property
+    def jobs_wait(self) -> bool:
+        """Whether a thread of the world has brought something, or will: one for each leave."""
+        return sum(line.startswith("leaves") for line in self.lines) > self._taken
+
     def answered(self) -> None:
         """Wait for a thread of the world, and take what it brings."""
         self._jobs.get(timeout=ANSWER_S)()
+        self._taken += 1
         self.run(LEAVE_US)
 
     def client(self) -> Visitor:

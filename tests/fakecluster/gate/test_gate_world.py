@@ -22,13 +22,15 @@ from fakecluster.gate.messages import (
     decode,
     encode,
 )
+from fakecluster.gate.reading import cluster_number
 from fakecluster.gate.table import (
     CS_ERR_EXIST,
     SHUTDOWN_IMMEDIATE,
     SHUTDOWN_REGARDLESS,
     SHUTDOWN_REQUEST,
+    Device,
 )
-from fakecluster.gate.world import Phase, cluster_number
+from fakecluster.gate.world import Phase
 from o2cbd.membership.libcorosync_table import (
     CS_ERR_ACCESS,
     CS_ERR_LIBRARY,
@@ -172,6 +174,37 @@ def test_votes_and_quorum_are_votequorums(gate: ScriptedGate) -> None:
     info = gate.client().client.get_extra_info()
     assert (info.total_votes, info.expected_votes, info.quorum) == (7, 7, 4)
     assert gate.client().client.get_node_extra(2).votes == 5
+
+
+def test_corosyncs_quorum_device_is_listed_as_a_quorum_disk(gate: ScriptedGate) -> None:
+    visitor = gate.client()
+    for votes_now, state, total in ((False, NodeState.DEAD, 3), (True, NodeState.MEMBER, 5)):
+        gate.table.device = Device(name="Qdevice", votes=2, votes_now=votes_now)
+        gate.table.tell_votes()
+        gate.turn()
+        listed = visitor.client.get_all_members()[-1]
+        assert (listed.node_id, listed.name, listed.state) == (0, "Qdevice", state)
+        assert visitor.client.get_extra_info().total_votes == total
+    assert refused(lambda: gate.admin().client.register_quorum_device("other", 1)) == errno.EBUSY
+    gate.table.device = None
+    gate.table.tell_votes()
+    gate.turn()
+    assert [one.node_id for one in visitor.client.get_all_members()] == [1, 2, 3]
+    assert visitor.take() == [QUORATE] * 3
+
+
+def test_a_device_that_a_client_registers_is_listed_and_counts_nowhere(
+    gate: ScriptedGate,
+) -> None:
+    """It needs polls, as any of cman's."""
+    admin = gate.admin().client
+    admin.register_quorum_device("/dev/qdisk0", 1)
+    admin.poll_quorum_device(available=True)
+    gate.corosync.form([1], quorate=False)
+    gate.turn()
+    client = gate.client().client
+    assert client.get_all_members()[-1].state is NodeState.MEMBER
+    assert not client.is_quorate()
 
 
 def test_two_node_mode_is_a_flag(gate: ScriptedGate) -> None:
@@ -469,6 +502,15 @@ def test_a_question_that_was_taken_back_makes_room_for_the_next(gate: ScriptedGa
     assert gate.corosync.answers == [1]
     gate.run(10 * SECOND_US)
     assert gate.corosync.answers == [1]
+
+
+def test_a_gate_that_ends_while_corosync_asks_says_no(gate: ScriptedGate) -> None:
+    """Without an answer corosync would take its end for a yes, which no client has said."""
+    visitor = gate.client()
+    gate.corosync.ask_shutdown()
+    gate.turn()
+    gate.world.close()
+    assert (gate.corosync.answers, visitor.closed) == ([0], True)
 
 
 def test_an_asker_that_dies_does_not_take_the_gate_with_it(gate: ScriptedGate) -> None:

@@ -1,0 +1,163 @@
+"""The shutdown question between cman's clients and corosync: each side asks the other."""
+
+from __future__ import annotations
+
+import errno
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from fakecluster.cman.client_end import ClientEnd, Kind
+from fakecluster.cman.constants import ShutdownFlag
+from fakecluster.cman.daemon import Daemon
+from fakecluster.cman.errors import CmanError
+from fakecluster.cman.surroundings import Consent
+from fakecluster.gate.link import Link
+from fakecluster.gate.orders import Orders
+from fakecluster.gate.table import (
+    CS_ERR_EXIST,
+    SHUTDOWN_IMMEDIATE,
+    SHUTDOWN_REGARDLESS,
+    SHUTDOWN_REQUEST,
+)
+from o2cbd.errors import said
+from o2cbd.membership.libcorosync_table import CS_ERR_BAD_HANDLE, CS_ERR_LIBRARY, CorosyncError
+
+EARLIER_MS: Final = 200
+"""Corosync's own question is answered so long before corosync's time-out: an answer that comes
+later would count for the next question."""
+
+_GONE: Final = frozenset({CS_ERR_LIBRARY, CS_ERR_BAD_HANDLE})
+
+_FLAGS: Final = {
+    Consent.NEEDED: SHUTDOWN_REQUEST,
+    Consent.OVERRULED: SHUTDOWN_REGARDLESS,
+    Consent.UNASKED: SHUTDOWN_IMMEDIATE,
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Request:
+    """A daemon's request that its corosync end; see `Surroundings.depart`."""
+
+    back: Callable[[], None]
+    refused: Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Question:
+    """Corosync's question, which clients are answering."""
+
+    asker: ClientEnd
+    link: Link
+    daemon: Daemon
+
+
+class Shutdowns:
+    """At most one request of ours and one question of corosync's."""
+
+    def __init__(
+        self,
+        orders: Orders,
+        *,
+        call_soon: Callable[[Callable[[], None]], None],
+        agreed: Callable[[], None],
+        log: Callable[[str], None],
+    ) -> None:
+        """Have nothing asked.
+
+        Args:
+            orders: to corosync.
+            call_soon: runs something in the gate's thread.
+            agreed: told when corosync is certain to end, before the daemon is.
+            log: takes what nobody else can be told.
+        """
+        self._orders = orders
+        self._call_soon = call_soon
+        self._agreed = agreed
+        self._log = log
+        self._request: _Request | None = None
+        self._question: _Question | None = None
+
+    # -- our own request
+
+    def request(
+        self, consent: Consent, back: Callable[[], None], refused: Callable[[int], None]
+    ) -> None:
+        """Ask corosync to end, in a thread of its own since it waits for all who are asked."""
+        request = self._request = _Request(back, refused)
+
+        def work() -> None:
+            try:
+                self._orders.admin(lambda handle: handle.try_shutdown(_FLAGS[consent]))
+            except CorosyncError as error:
+                self._call_soon(partial(self._answered, request, error))
+            else:
+                self._call_soon(partial(self._answered, request, None))
+
+        threading.Thread(target=work, name="shutdown", daemon=True).start()
+
+    def _answered(self, request: _Request, error: CorosyncError | None) -> None:
+        if self._request is not request:
+            return  # corosync was gone before its answer
+        self._request = None
+        if error is None or error.code in _GONE:
+            self._agreed()
+            request.back()
+            return
+        self._log(f"corosync does not shut down: {said(error)}")
+        request.refused(errno.EALREADY if error.code == CS_ERR_EXIST else errno.EBUSY)
+
+    def corosync_gone(self) -> None:
+        """Take corosync's end for its answer, if one is awaited."""
+        request, self._request, self._question = self._request, None, None
+        if request is not None:
+            request.back()
+
+    # -- corosync's question
+
+    def ask_clients(self, link: Link, daemon: Daemon | None, *, forced: bool) -> None:
+        """Answer corosync as the clients answer us.
+
+        Raises:
+            OSError: corosync is gone, or too busy.
+        """
+        if daemon is None or self._request is not None:
+            # There is nobody to be asked, or it is our own request that asks.
+            link.reply_shutdown(yes=True)
+            return
+        timeout_ms = link.shutdown_timeout_ms()
+        if self._question is not None:
+            # Corosync has one question at a time, so the last one was taken back.
+            daemon.desk.withdraw(self._question.asker)
+        asker = ClientEnd(Kind.ADMIN, None, None)
+        question = self._question = _Question(asker, link, daemon)
+        try:
+            daemon.desk.ask(
+                ShutdownFlag.ANYWAY if forced else 0,
+                asker,
+                lambda status: self._reply(question, yes=status == 0),
+                timeout_us=max(timeout_ms - EARLIER_MS, timeout_ms // 2) * 1000,
+                requester_leaves=True,
+            )
+        except CmanError:
+            # A client's own question is out, and ends first.
+            self._reply(question, yes=forced)
+
+    def _reply(self, question: _Question, *, yes: bool) -> None:
+        if self._question is not question:
+            return
+        self._question = None
+        try:
+            question.link.reply_shutdown(yes=yes)
+        except OSError as error:
+            self._log(f"corosync did not take the answer: {said(error)}")
+
+    def close(self) -> None:
+        """Answer no for clients who have not answered: without an answer it would be a yes."""
+        question = self._question
+        if question is not None:
+            question.daemon.desk.withdraw(question.asker)
+            self._reply(question, yes=False)

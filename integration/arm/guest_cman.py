@@ -1,0 +1,216 @@
+"""In the guest: what a cman's clients see, and what its administrators order, by ctypes.
+
+Not by the daemon's own code, which is judged by this. The library is the one that is installed.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import ipaddress
+import os
+import socket
+import sys
+import threading
+import time
+from typing import Any, Final
+
+from integration.arm.guest_corosync import manager_view
+from integration.arm.guest_units import Process, process_state
+
+LIBRARY: Final = "libcman.so.3"
+_ROOM: Final = 64
+"""More nodes and addresses than guests have."""
+_TWO_NODE: Final = 1
+_EXTRA_ROOM_BYTES: Final = 8192
+_LEAVE_REMOVED: Final = 3
+_AGENT: Final = b"fence_harness"
+
+
+class CmanRefusedError(OSError):
+    """libcman says no; errno says why."""
+
+
+class _Address(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_int), ("data", ctypes.c_ubyte * 28))
+
+
+class _Node(ctypes.Structure):
+    _fields_ = (
+        ("id", ctypes.c_int),
+        ("address", _Address),
+        ("name", ctypes.c_char * 256),
+        ("member", ctypes.c_int),
+        ("incarnation", ctypes.c_uint),
+        ("joined", ctypes.c_long * 2),
+    )
+
+
+class _Cluster(ctypes.Structure):
+    _fields_ = (
+        ("name", ctypes.c_char * 17),
+        ("number", ctypes.c_uint16),
+        ("generation", ctypes.c_uint32),
+    )
+
+
+class Cman:
+    """A connection to this host's cman, for its life."""
+
+    def __init__(self, *, admin: bool = False) -> None:
+        """Connect.
+
+        Args:
+            admin: for orders.
+
+        Raises:
+            CmanRefusedError: there is no cman.
+            OSError: there is no library.
+        """
+        self.library = ctypes.CDLL(LIBRARY, use_errno=True)
+        opener = self.library.cman_admin_init if admin else self.library.cman_init
+        opener.restype = ctypes.c_void_p
+        self.handle = ctypes.c_void_p(opener(None))
+        if not self.handle:
+            raise _refused("connect")
+
+    def close(self) -> None:
+        """End it; a cman that has gone does not mind."""
+        self.library.cman_finish(self.handle)
+
+    def ask(self, function: str, *arguments: Any) -> int:
+        """Call a function of the library that takes a handle first; its result.
+
+        Raises:
+            CmanRefusedError: it fails.
+        """
+        result = int(getattr(self.library, function)(self.handle, *arguments))
+        if result < 0:
+            raise _refused(function)
+        return result
+
+    def view(self) -> dict[str, Any]:
+        """Everything that a client can read of the membership, in the form of `ctl view`.
+
+        Raises:
+            CmanRefusedError: it cannot be read now.
+        """
+        nodes, count = (_Node * _ROOM)(), ctypes.c_int()
+        self.ask("cman_get_nodes", _ROOM, ctypes.byref(count), nodes)
+        cluster, us = _Cluster(), _Node()
+        self.ask("cman_get_cluster", ctypes.byref(cluster))
+        self.ask("cman_get_node", 0, ctypes.byref(us))
+        return {
+            "cluster": os.fsdecode(cluster.name),
+            "local_id": us.id,
+            "quorate": self.ask("cman_is_quorate") == 1,
+            "two_node": bool(self._flags() & _TWO_NODE),
+            "listed": [self._listed(node) for node in nodes[: count.value]],
+        }
+
+    def _listed(self, node: _Node) -> dict[str, Any]:
+        addresses = self._addresses(node.id) if node.member and node.id else []
+        return {
+            "id": node.id,
+            "name": os.fsdecode(node.name),
+            "member": bool(node.member),
+            "addresses": addresses,
+        }
+
+    def _addresses(self, node_id: int) -> list[str]:
+        found, count = (_Address * _ROOM)(), ctypes.c_int()
+        self.ask("cman_get_node_addrs", node_id, _ROOM, ctypes.byref(count), found)
+        return [_text(each) for each in found[: min(count.value, _ROOM)]]
+
+    def _flags(self) -> int:
+        extra = (ctypes.c_int * (_EXTRA_ROOM_BYTES // 4))()
+        self.ask("cman_get_extra_info", extra, _EXTRA_ROOM_BYTES)
+        return int(extra[1])
+
+
+_connected: dict[tuple[int | None, int | None], Cman] = {}
+"""By the processes that it is to; at most one."""
+_one_at_a_time: Final = threading.Lock()
+
+
+def _text(address: _Address) -> str:
+    data = bytes(address.data)
+    family = int.from_bytes(data[:2], sys.byteorder)
+    return str(ipaddress.ip_address(data[4:8] if family == socket.AF_INET else data[8:24]))
+
+
+def _refused(what: str) -> CmanRefusedError:
+    code = ctypes.get_errno()
+    return CmanRefusedError(code, f"{what}: {os.strerror(code)}")
+
+
+def cman_view(corosync: int | None, gate: int | None) -> dict[str, Any]:
+    """Whether this host's cman runs, hangs, and what it and the corosync beneath hold for true.
+
+    Args:
+        corosync: its process; None: there is none.
+        gate: the same.
+    """
+    beneath = manager_view(corosync)
+    over = process_state(gate)
+    running = beneath["running"] and over is not Process.GONE
+    stopped = running and (beneath["stopped"] or over is Process.STOPPED)
+    view = _view((corosync, gate)) if running and not stopped else None
+    return {
+        "running": running,
+        "stopped": stopped,
+        "view": view,
+        "beneath": None if view is None else beneath["view"],
+    }
+
+
+def _view(processes: tuple[int | None, int | None]) -> dict[str, Any] | None:
+    """The view, over a connection that is kept for a cman's life; None: it does not answer."""
+    with _one_at_a_time:
+        try:
+            if processes not in _connected:
+                _forget()
+                _connected[processes] = Cman()
+            return _connected[processes].view()
+        except CmanRefusedError:
+            _forget()
+            return None
+
+
+def _forget() -> None:
+    while _connected:
+        _connected.popitem()[1].close()
+
+
+def cman_leave(*, removed: bool) -> None:
+    """Let this node leave; nobody is asked.
+
+    Raises:
+        CmanRefusedError: it is refused.
+    """
+    _order("cman_leave_cluster", _LEAVE_REMOVED if removed else 0)
+
+
+def cman_expect(votes: int) -> None:
+    """Let the partition expect so many votes.
+
+    Raises:
+        CmanRefusedError: it is refused.
+    """
+    _order("cman_set_expected_votes", votes)
+
+
+def cman_fenced(node: int) -> None:
+    """Say that a node was fenced, just now.
+
+    Raises:
+        CmanRefusedError: it is refused.
+    """
+    _order("cman_node_fenced", node, ctypes.c_uint64(int(time.time())), _AGENT)
+
+
+def _order(function: str, *arguments: Any) -> None:
+    admin = Cman(admin=True)
+    try:
+        admin.ask(function, *arguments)
+    finally:
+        admin.close()

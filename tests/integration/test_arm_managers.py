@@ -1,0 +1,178 @@
+"""What manages the guests of an arm: the same verbs, by two ways."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from fakecluster.arms.values import ARMS, MISSING, Capability, ClusterSpec
+from fakecluster.cman.topology import Topology
+from integration import deb
+from integration.arm import guest_eye
+from integration.arm.beginning import Begun, Stage
+from integration.arm.managers import (
+    COROSYNC,
+    GATE,
+    MANAGERS,
+    CmanManager,
+    CorosyncManager,
+    Manager,
+    UnsupportedError,
+)
+from integration.arm.units import DROP_IN, unit_files
+from integration.arm.vm import VmCluster
+
+
+class NotingHands:
+    """Writes down what is done with it."""
+
+    def __init__(self) -> None:
+        self.done: list[tuple[Any, ...]] = []
+
+    def tell(self, host: int, *argv: str) -> str:
+        self.done.append((host, *argv))
+        return ""
+
+    def eye(self, host: int, function: str, **arguments: object) -> Any:
+        assert callable(getattr(guest_eye, function))
+        self.done.append((host, function, arguments))
+
+
+class NotingCluster(VmCluster):
+    """Guests of which only the commands are looked at."""
+
+    done: list[str]
+
+    def tell(self, host: int, *argv: str) -> str:
+        self.done.append(" ".join(map(str, (host, *argv))))
+        return ""
+
+    def manager(self, host: int) -> dict[str, Any]:
+        """None runs, as after each of the verbs that end one."""
+        return {"running": False, "stopped": False, "view": None, "beneath": None}
+
+
+class NoLab:
+    went_on_us = 0
+
+    def each(self, work: object, numbers: object) -> None:
+        """Do nothing: nobody is furnished."""
+
+
+def cluster(manager: Manager) -> NotingCluster:
+    spec = ClusterSpec(topology=Topology.of(3))
+    begun = Begun(lab=NoLab(), stage=Stage.FORMED)  # type: ignore[arg-type]
+    made = NotingCluster(spec, manager, lambda _: begun)
+    made.done = []
+    return made
+
+
+def signalled(name: str, *units: str) -> list[str]:
+    return [f"1 systemctl kill --kill-whom=main --signal={name} {unit}" for unit in units]
+
+
+def test_every_arm_on_guests_has_its_manager_and_what_that_lacks() -> None:
+    assert list(MANAGERS) == [arm for arm in ARMS if arm.startswith("vm-")]
+    assert {arm: manager.missing for arm, manager in MANAGERS.items()} == {
+        arm: MISSING[arm] for arm in MANAGERS
+    }
+
+
+def test_packages_are_those_that_are_built() -> None:
+    assert CmanManager.packages == (deb.DAEMON, deb.GATE, deb.LIBRARY)
+    assert set(CorosyncManager.packages) < set(deb.NAMES)
+
+
+@pytest.mark.parametrize("manager", MANAGERS.values(), ids=list(MANAGERS))
+def test_its_units_are_started_by_nobody_else(manager: Manager) -> None:
+    files = unit_files((), manager.units)
+    assert len(files) == 1 + len(manager.units)
+    for path, text in files.items():
+        assert "Restart=no\n" in text, path
+        assert "StartLimitIntervalSec=0\n" in text, path
+    assert DROP_IN in files
+
+
+@pytest.mark.parametrize(
+    ("verb", "name", "units"),
+    [
+        (NotingCluster.cman_crash, "KILL", (GATE, COROSYNC)),
+        (NotingCluster.cman_stop, "STOP", (GATE, COROSYNC)),
+        (NotingCluster.cman_cont, "CONT", (COROSYNC, GATE)),
+    ],
+    ids=["crash", "stop", "cont"],
+)
+def test_signals_reach_both_processes_and_nobody_sees_half_a_cman(
+    verb: Callable[[VmCluster, int], None], name: str, units: tuple[str, ...]
+) -> None:
+    gated, bare = cluster(CmanManager()), cluster(CorosyncManager())
+    verb(gated, 1)
+    verb(bare, 1)
+    assert gated.done == signalled(name, *units)
+    assert bare.done == signalled(name, COROSYNC)
+
+
+def test_both_start_together_and_systemd_knows_their_order() -> None:
+    gated = cluster(CmanManager())
+    gated.cman_start(1)
+    assert gated.done == [f"1 systemctl start {COROSYNC} {GATE}"]
+
+
+def test_cman_is_ordered_about_by_its_library_alone() -> None:
+    hands, manager = NotingHands(), CmanManager()
+    manager.leave(hands, 1, removed=True)
+    manager.expect(hands, 2, 3)
+    manager.fence(hands, 1, 3)
+    assert hands.done == [
+        (1, "cman_leave", {"removed": True}),
+        (2, "cman_expect", {"votes": 3}),
+        (1, "cman_fenced", {"node": 3}),
+    ]
+
+
+def test_what_corosync_cannot_do_is_said_with_the_arm() -> None:
+    hands, manager = NotingHands(), CorosyncManager()
+    with pytest.raises(UnsupportedError, match=r"vm-corosync .*remove"):
+        manager.leave(hands, 1, removed=True)
+    with pytest.raises(UnsupportedError, match="remove"):
+        manager.question(force=False, remove=True)
+    with pytest.raises(UnsupportedError, match="fencing"):
+        manager.fence(hands, 1, 2)
+    assert hands.done == []
+    for capability in (Capability.LEAVING_FOR_GOOD, Capability.FENCING_NOTICE):
+        assert capability in manager.missing
+
+
+@pytest.mark.parametrize(
+    ("manager", "force", "remove", "words"),
+    [
+        (CorosyncManager(), False, False, ["fakecluster.corosync.question"]),
+        (CorosyncManager(), True, False, ["fakecluster.corosync.question", "--force"]),
+        (CmanManager(), False, False, ["integration.arm.guest_cman_question"]),
+        (CmanManager(), True, True,
+         ["integration.arm.guest_cman_question", "--force", "--remove"]),
+    ],
+)  # fmt: skip
+def test_the_question_is_a_program_of_the_guest(
+    manager: Manager, force: bool, remove: bool, words: list[str]
+) -> None:
+    assert manager.question(force=force, remove=remove) == ["python3", "-m", *words]
+
+
+def view(*members: int, quorate: bool = True) -> dict[str, Any]:
+    listed = [{"id": each, "member": each in members} for each in (1, 2, 3)]
+    return {"quorate": quorate, "listed": listed}
+
+
+def test_a_gate_that_says_something_else_than_its_corosync_is_found_out() -> None:
+    manager = CmanManager()
+    said = manager.disagreement({"view": view(1, 2), "beneath": view(1, quorate=False)})
+    assert said == "the gate says quorate, [1, 2], and corosync not quorate, [1]"
+    assert manager.disagreement({"view": view(1, 2), "beneath": view(1, 2)}) is None
+
+
+@pytest.mark.parametrize("seen", [(None, view(1)), (view(1), None), (None, None)])
+def test_who_does_not_answer_contradicts_nobody(seen: tuple[Any, Any]) -> None:
+    assert CmanManager().disagreement({"view": seen[0], "beneath": seen[1]}) is None
