@@ -27,8 +27,8 @@ from fakecluster.trace_file import TraceFile
 from o2cbd.core.reports import symbol
 
 _SPANS_S: Final[Mapping[Span, float]] = {
-    Span.SOON: DEADLINE_S,
-    Span.LATER: 2 * DEADLINE_S,
+    Span.SOON: 3 * DEADLINE_S,
+    Span.LATER: 6 * DEADLINE_S,
     Span.A_MOMENT: 0.5,
     Span.A_WHILE: 1.5,
 }

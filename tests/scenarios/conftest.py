@@ -168,6 +168,9 @@ MACHINE: Mapping[str, Sequence[str]] = {
 }
 """What an arm needs of this machine, as the fixtures that skip where it is not there."""
 
+TIMEOUT_S = 600
+"""Of a scenario with real processes: several of its waits, each far beyond what it takes."""
+
 BOOTS: Mapping[str, Callable[[pytest.Config], Boot]] = {
     "sim": _sim,
     "process": _process,
@@ -204,6 +207,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             continue
         if arm in MACHINE:
             item.add_marker(pytest.mark.process)
+            if item.get_closest_marker("timeout") is None:
+                item.add_marker(pytest.mark.timeout(TIMEOUT_S))
         reason = lacks(item, arm)
         if reason is not None:
             item.add_marker(pytest.mark.skip(reason=f"{arm}: {reason}"))
