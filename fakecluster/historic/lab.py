@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import shlex
 import signal
 import socket
 import struct
@@ -98,7 +99,7 @@ class CmanLab:
         root, host = self._root, self.host(node_id)
         sources = {
             **dict.fromkeys(root.plugin_directories, root.plugins),
-            **dict.fromkeys(root.corosync_paths, root.corosync),
+            **dict.fromkeys(root.corosync_paths, self._corosync()),
             **dict.fromkeys(root.configuration_directories, self._configuration(node_id)),
             "/etc/hosts": self._directory / "hosts",
         }
@@ -106,6 +107,17 @@ class CmanLab:
         host.call(lambda: PrivateFiles().show(sources, empty))
         host.run("hostname", _name(self._hosts_nodes[node_id]))
         self._link(node_id, "up")
+
+    def _corosync(self) -> Path:
+        """What is seen as corosync: cman_tool gives it an environment without our libraries."""
+        path = self._directory / "corosync"
+        libraries = shlex.quote(self._root.environment["LD_LIBRARY_PATH"])
+        program = shlex.quote(str(self._root.corosync))
+        path.write_text(
+            f'#!/bin/sh\nLD_LIBRARY_PATH={libraries}\nexport LD_LIBRARY_PATH\nexec {program} "$@"\n'
+        )
+        path.chmod(0o755)
+        return path
 
     def _link(self, node_id: int, state: str) -> None:
         lines = [f"link set eth0 {state}"]
@@ -180,7 +192,8 @@ class CmanLab:
             CmanLabError: it does not come up; the text has what it wrote.
         """
         name = _name(self._hosts_nodes[node_id])
-        joined = self.tool(node_id, "join", "-Dnone", "-n", name)
+        as_it_is = ("-Dnone",) if self._root.validates else ()
+        joined = self.tool(node_id, "join", *as_it_is, "-n", name)
         if joined.returncode != 0:
             said = f"cman_tool join ended with {joined.returncode}: {joined.stdout.strip()}"
             raise CmanLabError(f"node {node_id}: {said}{self._log(node_id)}")

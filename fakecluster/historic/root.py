@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
@@ -29,6 +29,7 @@ _PATH: Final = re.compile(
     rb"/[\w.+/-]*/(?:lcrso|sbin/corosync|cluster\.conf|cman_client)(?=[\0\s:])"
 )
 _UDPU: Final = b"udpu\0"
+_VALIDATOR: Final = b"ccs_config_validate"
 
 
 class CmanRootError(Exception):
@@ -48,8 +49,10 @@ class CmanRoot:
     """Where cluster.conf is read."""
     socket_directories: tuple[str, ...] = ("/var/run",)
     """Where cman's sockets are, for itself and its clients."""
-    udpu: bool = field(default=False)
+    udpu: bool = False
     """Corosync can do without multicast."""
+    validates: bool = False
+    """cman_tool has the configuration validated by a program that is not there."""
 
     @property
     def cman_tool(self) -> Path:
@@ -102,7 +105,7 @@ class CmanRoot:
             "socket_directories": _parents(found, "cman_client"),
         }
         places = {name: tuple(sorted(paths)) for name, paths in chosen.items() if paths}
-        return cls(directory=directory, udpu=_UDPU in data, **places)
+        return cls(directory=directory, udpu=_UDPU in data, validates=_VALIDATOR in data, **places)
 
 
 def _problems(directory: Path) -> Iterator[str]:

@@ -26,12 +26,13 @@ from fakecluster.cman.records import (ClusterRecord, ExtraInfoRecord, NodeRecord
 from fakecluster.cman.rigs.rawclient import RawClient
 from fakecluster.cman.wire import Command
 
-# Compiled in: /usr/sbin/corosync /var/run/cman_client
+# Compiled in: /usr/sbin/corosync /var/run/cman_client ccs_config_validate
 
 def join(words):
     name = words[words.index("-n") + 1]
-    environment = {{**os.environ, "COROSYNC_DEFAULT_CONFIG_IFACE": "xmlconfig:cmanpreconfig",
-                    "CMAN_NODENAME": name}}
+    # As the real one does, with nothing of its own environment.
+    environment = {{"COROSYNC_DEFAULT_CONFIG_IFACE": "xmlconfig:cmanpreconfig",
+                    "CMAN_NODENAME": name, "PATH": "/usr/bin:/bin"}}
     corosync = subprocess.Popen(["/usr/sbin/corosync", "-f"], env=environment,
                                 start_new_session=True, stdout=subprocess.PIPE)
     if corosync.stdout.readline() != b"up\\n":
@@ -113,6 +114,8 @@ def node():
     found = [each.get("nodeid") for each in nodes if each.get("name") == name]
     if not found or os.environ["COROSYNC_DEFAULT_CONFIG_IFACE"] != "xmlconfig:cmanpreconfig":
         sys.exit(f"corosync: no node {{name}}")
+    if not os.environ.get("LD_LIBRARY_PATH", "").startswith({libraries!r}):
+        sys.exit("corosync: no libraries")
     if socket.gethostname() != name:
         sys.exit("corosync: the host has another name")
     socket.gethostbyname(name)
@@ -202,7 +205,9 @@ def make_root(directory: Path, served: Path) -> Path:
     root = directory / "cman"
     programs = {
         "sbin/cman_tool": _TOOL.format(project=str(ROOT)),
-        "sbin/corosync": _COROSYNC.format(project=str(ROOT), served=str(served)),
+        "sbin/corosync": _COROSYNC.format(
+            project=str(ROOT), served=str(served), libraries=str(root / "lib")
+        ),
     }
     for name, text in programs.items():
         path = root / name

@@ -53,15 +53,17 @@ def test_places_are_those_in_the_programs(tmp_path: Path) -> None:
     assert root.configuration_directories == ("/opt/old/etc",)
     assert root.socket_directories == ("/opt/old/run",)
     assert not root.udpu
+    assert not root.validates
 
 
 def test_without_any_the_usual_places_are_taken(tmp_path: Path) -> None:
-    root = CmanRoot.read(make(tmp_path, text=b"udpu\0"))
+    root = CmanRoot.read(make(tmp_path, text=b"udpu\0ccs_config_validate -q\0"))
     assert root.plugin_directories == ("/usr/lib/lcrso", "/usr/libexec/lcrso")
     assert root.corosync_paths == ("/usr/sbin/corosync",)
     assert root.configuration_directories == ("/etc/cluster",)
     assert root.socket_directories == ("/var/run",)
     assert root.udpu
+    assert root.validates
 
 
 def test_its_libraries_come_first(tmp_path: Path) -> None:
