@@ -140,7 +140,7 @@ def namespaces(missing: Mapping[str, str]) -> None:
         if program in missing:
             raise LackingMachineError(missing[program])
     try:
-        Hosts([["10.0.0.1/16"]]).close()
+        Hosts([["10.0.0.1/16"]], directories=("/run",)).close()
     except OSError as error:
         raise LackingMachineError(
             f"no hosts can be made of namespaces here, which needs root: {error}"

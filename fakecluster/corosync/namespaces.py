@@ -19,7 +19,8 @@ _NAMESPACES: Final = ("--net", "--mount", "--uts", "--ipc")
 _CLONE_FS: Final = 0x200
 _NOBODY: Final = "02:00:00:00:00:00"
 """A station that is on no switch."""
-_OWN_DIRECTORIES: Final = ("/run", "/dev/shm", "/var/lib/corosync")  # noqa: S108 - mounted over, never used
+COROSYNC_DIRECTORIES: Final = ("/run", "/dev/shm", "/var/lib/corosync")  # noqa: S108 - mounted over, never used
+"""What a corosync 3 writes into."""
 
 _T = TypeVar("_T")
 
@@ -124,13 +125,21 @@ class Namespace:
 class Hosts:
     """So many hosts, all on one switch."""
 
-    def __init__(self, addresses: Sequence[Sequence[str]], *, own_pids: bool = False) -> None:
+    def __init__(
+        self,
+        addresses: Sequence[Sequence[str]],
+        *,
+        directories: Sequence[str] = COROSYNC_DIRECTORIES,
+        own_pids: bool = False,
+    ) -> None:
         """Make them; the k-th has the k-th addresses, each with a prefix, as `10.0.0.1/16`.
 
         Args:
             addresses: of all.
+            directories: those that each host has for itself, and empty.
             own_pids: what runs on a host, and all that comes of it, ends with it.
         """
+        self._directories = directories
         self._own_pids = own_pids
         self._switch = Namespace(())
         self.hosts: list[Namespace] = []
@@ -145,7 +154,7 @@ class Hosts:
         """Make one more, which can hear all that the first one hears."""
         number = len(self.hosts)
         self._switch_do((f"link add b{number} type bridge", f"link set b{number} up"))
-        host = Namespace(_OWN_DIRECTORIES, own_pids=self._own_pids)
+        host = Namespace(self._directories, own_pids=self._own_pids)
         self.hosts.append(host)
         self._switch_do(
             (

@@ -34,7 +34,9 @@ PATIENCE_S: Final = 90
 _LOOK_S: Final = 0.05
 _ANSWER_S: Final = 5.0
 """For one answer of a cman of which nobody says that it hangs."""
-_EMPTY: Final = ("/var/log/cluster", "/var/lib/cluster")
+_OWN: Final = ("/run", "/dev/shm")  # noqa: S108 - mounted over, never used
+_EMPTY: Final = ("/var/log/cluster", "/var/lib/cluster", "/var/lib/corosync")
+"""What it writes into, too, and this machine need not have."""
 _MULTICAST: Final = "224.0.0.0/4"
 _PEER: Final = struct.Struct("=3i")
 _LOG_TAIL_BYTES: Final = 2000
@@ -79,7 +81,8 @@ class CmanLab:
         directory.mkdir(parents=True, exist_ok=True)
         self._write()
         with ExitStack() as stack:
-            self._hosts = Hosts([_prefixed(node) for node in topology.nodes], own_pids=True)
+            addresses = [_prefixed(node) for node in topology.nodes]
+            self._hosts = Hosts(addresses, directories=_OWN, own_pids=True)
             stack.callback(self._hosts.close)
             for node_id in self._ids:
                 self._furnish(node_id)
