@@ -6,6 +6,7 @@ import contextlib
 import os
 import select
 import shlex
+import shutil
 import signal
 import socket
 import struct
@@ -79,6 +80,7 @@ class CmanLab:
         self._stopped: set[int] = set()
         self._disks: dict[int, DiskDaemon] = {}
         directory.mkdir(parents=True, exist_ok=True)
+        self._program = self._corosync()
         self._write()
         with ExitStack() as stack:
             addresses = [_prefixed(node) for node in topology.nodes]
@@ -102,7 +104,7 @@ class CmanLab:
         root, host = self._root, self.host(node_id)
         sources = {
             **dict.fromkeys(root.plugin_directories, root.plugins),
-            **dict.fromkeys(root.corosync_paths, self._corosync()),
+            **dict.fromkeys(root.corosync_paths, self._program),
             **dict.fromkeys(root.configuration_directories, self._configuration(node_id)),
             "/etc/hosts": self._directory / "hosts",
         }
@@ -115,9 +117,11 @@ class CmanLab:
         """What is seen as corosync: cman_tool gives it an environment without our libraries."""
         path = self._directory / "corosync"
         libraries = shlex.quote(self._root.environment["LD_LIBRARY_PATH"])
-        program = shlex.quote(str(self._root.corosync))
+        # A copy: the place that is compiled in may be that of the program itself.
+        program = shutil.copy(self._root.corosync, self._directory / "corosync1")
         path.write_text(
-            f'#!/bin/sh\nLD_LIBRARY_PATH={libraries}\nexport LD_LIBRARY_PATH\nexec {program} "$@"\n'
+            f"#!/bin/sh\nLD_LIBRARY_PATH={libraries}\nexport LD_LIBRARY_PATH\n"
+            f'exec {shlex.quote(str(program))} "$@"\n'
         )
         path.chmod(0o755)
         return path
