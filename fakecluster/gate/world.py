@@ -39,9 +39,7 @@ from fakecluster.gate.messages import (
 from fakecluster.gate.orders import Orders, Post
 from fakecluster.gate.reading import Reading, cluster_number, known
 from fakecluster.gate.shutdowns import Shutdowns
-from fakecluster.gate.table import (
-    GateTable,
-)
+from fakecluster.gate.table import GateTable
 from o2cbd.calls import CallBoard
 from o2cbd.core.events import ConfigChange, Notice, ShutdownAsked
 from o2cbd.errors import said
