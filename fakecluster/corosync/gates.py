@@ -22,6 +22,9 @@ from fakecluster.corosync.namespaces import Namespace
 SOCKET_DIR: Final = Path("/run")
 ROOT: Final = Path(__file__).parents[2]
 
+START_S: Final = 90
+"""The start of a Python on a busy machine; from then on corosync's patience is enough."""
+
 _REFUSED: Final = (FileNotFoundError, ConnectionRefusedError, HungUpError)
 
 
@@ -75,7 +78,7 @@ class GateProcess:
         """
         self._listen(0)
         while not reached(self.status):
-            if not self._listen(PATIENCE_S):
+            if not self._listen(PATIENCE_S if self._heard else START_S):
                 raise LabError(f"the gate came to nothing: {self.status!r}; {self.log}")
         return self.status
 

@@ -205,8 +205,10 @@ def serve(table: GateTable, directory: Path, environ: Mapping[str, str]) -> bool
             while not (stopped() or over):
                 main.wait(None)
             gate.stop()
-            if not over:
-                main.wait(STOP_US)
+            clock = MonotonicClock()
+            until_us = clock.now_us() + STOP_US
+            while not over and (left_us := until_us - clock.now_us()) > 0:
+                main.wait(left_us)  # another signal wakes us, too
     finally:
         threading.stack_size(before)
     if not over:

@@ -7,7 +7,7 @@ import errno
 import random
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -39,9 +39,7 @@ from fakecluster.gate.messages import (
 from fakecluster.gate.orders import Orders, Post
 from fakecluster.gate.reading import Reading, cluster_number, known
 from fakecluster.gate.shutdowns import Shutdowns
-from fakecluster.gate.table import (
-    GateTable,
-)
+from fakecluster.gate.table import GateTable
 from o2cbd.calls import CallBoard
 from o2cbd.core.events import ConfigChange, Notice, ShutdownAsked
 from o2cbd.errors import said
@@ -496,7 +494,7 @@ class GateWorld:
         del sender_id, after_us
         act(Post(self._orders, to=node_id))
 
-    def sent(self, *_: object) -> None:
+    def sent(self, node_id: int, to: Iterable[int], after_us: int, what: str = "message") -> None:
         """Log nothing: corosync's messages are its own business."""
 
     def judge(self, tally: Tally, *, current: int, two_node: bool, may_decrease: bool) -> Judgement:

@@ -36,12 +36,17 @@ class Gated:
         self.lab = made.lab
         self.hosts = made.hosts
         self.gates: dict[int, GateProcess] = {}
+        self._stack = stack
         for node_id, host in made.hosts.items():
-            place = host.directory / "gate"
-            place.mkdir()
-            gate = self.gates[node_id] = GateProcess(made.lab.host(node_id), place)
-            stack.callback(gate.close)
+            self.gate(node_id, "gate")
             host.set(settings)
+
+    def gate(self, node_id: int, place: str) -> None:
+        """Start a gate; `place`: another name for each one of a host."""
+        directory = self.hosts[node_id].directory / place
+        directory.mkdir()
+        gate = self.gates[node_id] = GateProcess(self.lab.host(node_id), directory)
+        self._stack.callback(gate.close)
 
     def up(self, *node_ids: int) -> None:
         """Start corosyncs, then daemons, and wait until these are in sync."""
@@ -115,6 +120,21 @@ def test_a_partition_takes_the_minority_out_and_its_end_brings_it_back(make: Mak
     assert {each["why"] for each in status["pending"]} <= {"inquorate"}
     made.lab.heal()
     made.tables(dict.fromkeys((1, 2, 3), (1, 2, 3)))
+
+
+def test_a_gate_that_is_killed_and_starts_again_leaves_the_tables_alone(make: Make) -> None:
+    """It has new incarnations of all members then, our own included: nobody has left."""
+    made = make()
+    made.up(1, 2, 3)
+    made.tables(dict.fromkeys((1, 2, 3), (1, 2, 3)))
+    here = made.hosts[1]
+    before = here.inodes(*ALL, cluster="o2")
+    made.gates[1].process.kill()
+    here.told("manager-gone")
+    made.gate(1, "next")
+    here.told("synced")
+    made.tables({1: [1, 2, 3]})
+    assert here.inodes(*ALL, cluster="o2") == before
 
 
 def test_shutdown_asked_in_both_directions_is_answered_from_facts(make: Make) -> None:
