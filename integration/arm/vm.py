@@ -180,6 +180,7 @@ class VmCluster(VmLacks, VmLooks):
                 self.lab.boot(host)
                 self._settle(host)
             self._start_manager(host)
+            self._manager_answers(host)
         if daemon and not self.runs(host):
             self.daemon_start(host)
 
@@ -249,10 +250,20 @@ class VmCluster(VmLacks, VmLooks):
         """See `Cluster.cman_start`."""
         self.account.verb(host, "cman-start")
         self._start_manager(host)
+        self._manager_answers(host)
 
     def _start_manager(self, host: int) -> None:
         self.untouched_oracle.counts_anew(host)  # corosync's join_count
-        self.tell(host, "systemctl", "start", *self._manager.units)
+        # Its units say for how long systemd waits for them, and a guest may be slower than that.
+        self.tell(host, "systemctl", "start", "--no-block", *self._manager.units)
+
+    def _manager_answers(self, host: int) -> None:
+        """Wait until a manager that was started answers whoever asks."""
+        self.eventually(
+            f"the manager of host {host} answers",
+            lambda: self.view(host) is not None,
+            within=Span.LATER,
+        )
 
     def cman_crash(self, host: int) -> None:
         """See `Cluster.cman_crash`."""

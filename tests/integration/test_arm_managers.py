@@ -53,6 +53,10 @@ class NotingCluster(VmCluster):
         """None runs, as after each of the verbs that end one."""
         return {"running": False, "stopped": False, "view": None, "beneath": None}
 
+    def view(self, host: int) -> dict[str, Any]:
+        """What one that was just started says."""
+        return {}
+
 
 class NoLab:
     went_on_us = 0
@@ -117,7 +121,7 @@ def test_signals_reach_both_processes_and_nobody_sees_half_a_cman(
 def test_both_start_together_and_systemd_knows_their_order() -> None:
     gated = cluster(CmanManager())
     gated.cman_start(1)
-    assert gated.done == [f"1 systemctl start {COROSYNC} {GATE}"]
+    assert gated.done == [f"1 systemctl start --no-block {COROSYNC} {GATE}"]
 
 
 def test_cman_is_ordered_about_by_its_library_alone() -> None:
