@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import select
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -242,9 +241,7 @@ class CmanQuestion:
     @property
     def outcome(self) -> str | None:
         """See `Question.outcome`."""
-        poller = select.poll()
-        poller.register(self._client.sock, select.POLLIN)
-        while self._outcome is None and poller.poll(0):
+        while self._outcome is None and self._client.has_news():
             self._next()
         return self._outcome
 

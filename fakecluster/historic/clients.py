@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
+from fakecluster.cman.records import ExtraInfoRecord
+from fakecluster.cman.rigs.rawclient import HungUpError, RawClient
+from fakecluster.cman.wire import Command
 from fakecluster.corosync.namespaces import Namespace
 from fakecluster.historic.root import CmanRoot
 
@@ -127,8 +130,21 @@ class ToolHost(Protocol):
         ...
 
     def members(self) -> int:
-        """Return how many members node 1 sees now; 0: its cman has gone."""
+        """Return how many members node 1 counts in its ring; 0: its cman has gone.
+
+        A node that an order killed is in the ring until its death is noticed, and in the count of
+        `cman_tool status`; the list of nodes is without it at once.
+        """
         ...
+
+
+def counted(connect: Callable[[], RawClient]) -> int:
+    """Return how many members a cman counts in its ring; 0: it has gone."""
+    try:
+        with connect() as client:
+            return ExtraInfoRecord.decode(client.ask(Command.GETEXTRAINFO).payload).members
+    except (OSError, HungUpError):
+        return 0
 
 
 def masked(text: str) -> str:

@@ -69,7 +69,8 @@ def status() -> dict[str, Any] | None:
     try:
         with ControlClient(_RUNTIME_DIR) as client:
             return client.ask({"request": "status"})
-    except NoDaemonError:
+    except (NoDaemonError, TimeoutError):
+        # On a starved processor the answer is late: what is waited for is looked for again.
         return None
 
 

@@ -18,6 +18,7 @@ from fakecluster.cman.topology import NodeConfig, QuorumDisk, Topology
 from fakecluster.cman.wire import Command
 from fakecluster.historic.lab import CmanLab, CmanLabError
 from fakecluster.historic.root import CmanRoot
+from fakecluster.serve.child import ctl
 from o2cbd.core.model import State
 
 pytestmark = pytest.mark.process
@@ -184,9 +185,11 @@ def test_a_manager_that_stands_still_makes_a_daemon_stuck(arm: Arm) -> None:
     cluster.in_sync(1, nodes=(1,))
 
 
-def test_an_added_node_has_a_host_without_power(arm: Arm) -> None:
+def test_an_added_node_has_a_host_without_power(arm: Arm, place: Path) -> None:
     cluster = arm(down=(3,))
     cluster.up()
+    # The cman that is played finds its files in the served cluster, not in cluster.conf.
+    ctl(place / "s", "config-newer", node=1)
     cluster.add_node(NodeConfig(id=4, name="node4", addresses=("10.0.0.4",)))
     assert "node4" in cluster.managers.lab.host(1).run("cat", "/etc/cluster/cluster.conf")  # type: ignore[attr-defined]
     assert not cluster.managers.running(4)

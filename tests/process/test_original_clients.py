@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fakecluster.arms.process import QUICK, look_until
-from fakecluster.cman.rigs.rawclient import HungUpError
+from fakecluster.cman.rigs.rawclient import RawClient
 from fakecluster.cman.topology import Topology
 from fakecluster.conformance.membership import CHECKS
 from fakecluster.conformance.membership_drivers import WireDriver
@@ -21,6 +21,7 @@ from fakecluster.corosync.namespaces import Namespace
 from fakecluster.historic.clients import (
     ROWS,
     Said,
+    counted,
     differences,
     host_with_sockets,
     run_tool,
@@ -62,8 +63,7 @@ class OnServed:
         return run_tool(self._root, self._host, *words)
 
     def members(self) -> int:
-        state = self._served.state(1)
-        return len(state["members"]) if state["running"] else 0
+        return counted(lambda: RawClient(Path(self._served.node(1)["socket_dir"], "cman_client")))
 
 
 class OnCman:
@@ -76,7 +76,7 @@ class OnCman:
         return self._lab.tool(1, *words)
 
     def members(self) -> int:
-        return len(self._lab.seen_by(1)) if self._lab.runs(1) else 0
+        return counted(lambda: self._lab.client(1)) if self._lab.runs(1) else 0
 
 
 class OnGate:
@@ -91,11 +91,7 @@ class OnGate:
         return run_tool(self._root, self._lab.host(1), *words)
 
     def members(self) -> int:
-        try:
-            with self._gate.connect() as client:
-                return len(client.members())
-        except (OSError, HungUpError):
-            return 0
+        return counted(self._gate.connect)
 
 
 def wait(what: str, reached: Callable[[], bool]) -> None:

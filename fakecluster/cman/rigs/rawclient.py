@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 from collections import deque
 from collections.abc import Callable
@@ -89,6 +90,12 @@ class RawClient:
         while not self._waiting:
             self._receive()
         return self._waiting.popleft()
+
+    def has_news(self) -> bool:
+        """Tell whether there is more to take: a message that was read already, or new bytes."""
+        poller = select.poll()
+        poller.register(self.sock, select.POLLIN)
+        return bool(self._waiting or poller.poll(0))
 
     def take_notices(self) -> list[Message]:
         """Return, once, every notice that is there: those of this moment come with a reply."""
