@@ -696,3 +696,15 @@ def test_a_stopped_cman_that_is_killed_leaves_its_sockets_usable_for_the_next(
     served.engine.start(1)
     served.run(20 * SECOND_US)
     assert served.client().ask(Command.ISACTIVE).status == 1
+
+
+def test_a_reply_that_came_with_another_one_is_news(served: Served) -> None:
+    with served.client(1) as client:
+        assert not client.has_news()
+        client.send(Command.ISACTIVE)
+        client.send(Command.ISQUORATE)
+        served.turn()
+        client.next_message()
+        assert client.has_news()
+        client.next_message()
+        assert not client.has_news()
