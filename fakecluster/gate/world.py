@@ -34,6 +34,7 @@ from fakecluster.gate.messages import (
     PortChanged,
     PortsAsked,
     PortsTold,
+    VotesChanged,
     decode,
 )
 from fakecluster.gate.orders import Orders, Post
@@ -455,6 +456,8 @@ class GateWorld:
             case Fenced(info=info):
                 if daemon.nodes.find(info.node_id) is not None:
                     daemon.learn_fencing(info)
+            case VotesChanged():
+                self._suspect_votes()
             case PortChanged(port=port, opened=opened) if not ours:
                 daemon.port_changed(sender_id, port, opened=opened)
             case PortsAsked(to=to) if to == link.local_id:

@@ -19,6 +19,7 @@ from fakecluster.gate.messages import (
     PortChanged,
     PortsAsked,
     PortsTold,
+    VotesChanged,
     decode,
     encode,
 )
@@ -547,6 +548,30 @@ def test_expected_votes_and_votes_are_votequorums_and_told(gate: ScriptedGate) -
     info = visitor.client.get_extra_info()
     assert (info.expected_votes, info.total_votes) == (5, 4)
     assert visitor.take() == [QUORATE, QUORATE, QUORATE]
+
+
+def test_fewer_votes_are_told_by_the_gate_that_was_asked(gate: ScriptedGate) -> None:
+    """Votequorum says nothing of them."""
+    admin = gate.admin()
+    admin.client.set_votes(2, 3)
+    gate.turn()
+    visitor = gate.client()
+    gate.table.sent.clear()
+    admin.client.set_votes(2, 1)
+    assert list(map(decode, gate.table.sent)) == [VotesChanged()]
+    gate.table.deliver(1, gate.table.sent[0])
+    gate.turn()
+    assert visitor.client.get_extra_info().total_votes == 3
+    assert visitor.take() == [QUORATE, QUORATE]
+
+
+def test_fewer_votes_that_another_gate_was_asked_for_are_read(gate: ScriptedGate) -> None:
+    visitor = gate.client()
+    gate.table.votes[2] = 0
+    gate.table.deliver(2, encode(VotesChanged()))
+    gate.turn()
+    assert visitor.client.get_extra_info().total_votes == 2
+    assert visitor.take() == [QUORATE]
 
 
 def test_votequorums_word_on_a_ring_is_no_news_of_its_own(gate: ScriptedGate) -> None:
