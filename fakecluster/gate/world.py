@@ -303,7 +303,9 @@ class GateWorld:
             return
         self._reading = reading
         self._judge(link, view, reading)
-        before, now = self._joins, reading.joins(view.members)
+        before = self._joins
+        # Of a ring that is past already, those who have left it since have no count to be read.
+        now = {each: n or before.get(each, 0) for each, n in reading.joins(view.members).items()}
         again = {
             node_id
             for node_id in before.keys() & now.keys()
@@ -512,13 +514,14 @@ class GateWorld:
         self._show()
 
     def ended(self, node_id: int, *, clean: bool, goodbye: bool) -> None:
-        """Drop the clients, and remove the sockets however the daemon ended."""
+        """Remove the sockets however the daemon ended, and drop the clients."""
         del node_id, clean, goodbye
         daemon, self._daemon = self._daemon, None
         self._reading = None
+        # In this order: who is disconnected and tries again at once is not taken once more.
+        self._outside.sockets(HERE, Sockets.ABSENT)
         if daemon is not None:
             daemon.close_clients()
-        self._outside.sockets(HERE, Sockets.ABSENT)
 
     def trace(self, node_id: int, what: str, detail: str = "") -> None:
         """Log what happened."""

@@ -31,7 +31,7 @@ from fakecluster.gate.table import (
     SHUTDOWN_REQUEST,
     Device,
 )
-from fakecluster.gate.world import Phase
+from fakecluster.gate.world import HERE, Phase
 from o2cbd.membership.libcorosync_table import (
     CS_ERR_ACCESS,
     CS_ERR_LIBRARY,
@@ -112,6 +112,33 @@ def test_a_restart_within_one_ring_is_a_new_incarnation(gate: ScriptedGate) -> N
     gate.turn()
     assert [one.incarnation for one in visitor.client.get_all_members()] == [4, 8, 4]
     assert set(visitor.take()) == {QUORATE}
+
+
+def test_a_ring_that_is_past_when_it_is_read_has_no_rejoin_in_it(gate: ScriptedGate) -> None:
+    """What is read then is of the next ring, which has less members."""
+    gate.corosync.keys["runtime.members.2.join_count"] = 1
+    gate.corosync.form([1, 2, 3])
+    gate.turn()
+    visitor = gate.client()
+    visitor.client.start_confchg()
+    gate.corosync.form([1, 2])
+    gate.corosync.form([1], quorate=False)
+    gate.turn()
+    rings = [one for one in visitor.take() if isinstance(one, Confchg)]
+    assert [(one.left, one.joined) for one in rings] == [((3,), ()), ((2,), ())]
+    assert visitor.members() == [1]
+    assert not visitor.client.is_quorate()
+
+
+def test_who_joins_and_leaves_at_once_leaves_no_judgement_behind(gate: ScriptedGate) -> None:
+    gate.corosync.form([1], quorate=False)
+    gate.turn()
+    visitor = gate.client()
+    gate.corosync.form([1, 2])
+    gate.corosync.form([1], quorate=False)
+    gate.turn()
+    assert visitor.members() == [1]
+    assert not visitor.client.is_quorate()
 
 
 def test_the_same_ring_judged_anew_is_told_and_nobody_has_joined(gate: ScriptedGate) -> None:
@@ -292,6 +319,16 @@ def test_a_corosync_that_ends_while_it_is_connected_to_is_looked_for(call: str) 
     assert (gate.corosync.open, gate.table.groups) == ([], [])
     gate.run()
     assert gate.serving
+
+
+def test_who_is_disconnected_finds_no_socket_any_more(gate: ScriptedGate) -> None:
+    found: list[bool] = []
+    gate.world.connect(
+        HERE, Kind.CLIENT, deliver=lambda _: None, closed=lambda: found.append(gate.serving)
+    )
+    gate.corosync.die()
+    gate.turn()
+    assert found == [False]
 
 
 def test_with_its_corosync_the_clients_and_the_sockets_go(gate: ScriptedGate) -> None:
