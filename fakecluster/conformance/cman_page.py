@@ -70,7 +70,7 @@ def _cell(row: CmanRow, engine: str) -> str:
 def _reasons() -> Iterator[str]:
     yield "## What differs\n"
     for number, one in enumerate(DIFFERENCES, start=1):
-        yield f"{number}. `{one.row}`, {one.engine}: shows {one.shows}. {one.reason}"
+        yield f"{number}. `{one.row}`, {one.engine}: shows {' *or* '.join(one.shows)}. {one.reason}"
     if not DIFFERENCES:
         yield "Nothing."
     yield "\n## What cannot be brought about\n"
