@@ -301,6 +301,8 @@ class GateWorld:
         daemon = self._daemon
         if daemon is None:
             return
+        known_votes = None if self._reading is None else self._reading.votes
+        known_judgement = self._judged
         self._reading = reading
         self._judge(link, view, reading)
         before = self._joins
@@ -327,8 +329,9 @@ class GateWorld:
             )
         else:
             daemon.generation = view.ring
-            self._learn_votes(reading)
-            daemon.recalculate()
+            if (known_judgement, known_votes) != (self._judged, reading.votes):
+                self._learn_votes(reading)
+                daemon.recalculate()
         self._show()
 
     def _suspect_votes(self) -> None:

@@ -141,6 +141,25 @@ def test_who_joins_and_leaves_at_once_leaves_no_judgement_behind(gate: ScriptedG
     assert not visitor.client.is_quorate()
 
 
+def test_a_new_ring_of_the_same_members_is_not_told(gate: ScriptedGate) -> None:
+    """Corosyncs that begin to hear others form some, and cman is silent about them."""
+    visitor = gate.client()
+    gate.corosync.form([1, 2, 3])
+    gate.turn()
+    assert visitor.take() == []
+    assert visitor.client.get_cluster().generation == 8
+
+
+def test_a_new_ring_of_the_same_members_with_other_votes_is_told_once(gate: ScriptedGate) -> None:
+    visitor = gate.client()
+    gate.table.votes[2] = 3
+    gate.corosync.form([1, 2, 3])
+    gate.table.tell_votes()
+    gate.turn()
+    assert visitor.take() == [QUORATE]
+    assert visitor.client.get_extra_info().total_votes == 5
+
+
 def test_the_same_ring_judged_anew_is_told_and_nobody_has_joined(gate: ScriptedGate) -> None:
     visitor = gate.client()
     gate.corosync.quorate = False
