@@ -79,6 +79,13 @@ class CmanDriver(Protocol):
         """Let that much of the cluster's time pass; what was sent before is served before."""
         ...
 
+    def settle(self, span_us: int) -> None:
+        """Let that much time pass, in which every death is noticed.
+
+        An engine that can tell returns as soon as nothing is under way any more.
+        """
+        ...
+
     def until(self, holds: Callable[[], bool], *, within_us: int) -> bool:
         """Let time pass until a condition holds, at most so long; whether it held."""
         ...

@@ -29,10 +29,29 @@ ROWS: Final[tuple[CmanRow, ...]] = tuple(
 )  # fmt: skip
 """In the order of the observations."""
 
+GATE: Final = "gate"
+"""`fakecluster gate` over a real corosync 3."""
+
 ENGINES: Final[Mapping[str, Profile]] = MappingProxyType(
-    {"simulator as 3.0.12": Profile.A, "simulator as 3.1.8": Profile.B}
+    {"simulator as 3.0.12": Profile.A, "simulator as 3.1.8": Profile.B, GATE: Profile.B}
 )
 """Each engine by its name, and by which version's column it is judged."""
+
+_ONE_FILE: Final = "the nodes of a corosync cluster have one corosync.conf, and a reload is for all"
+
+CANNOT: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
+    {
+        GATE: MappingProxyType(
+            {
+                "config-lagging": _ONE_FILE,
+                "D6-lagging-file": _ONE_FILE,
+                "D17-newer-joiner": _ONE_FILE,
+                "D18-older-joiner": _ONE_FILE,
+            }
+        )
+    }
+)
+"""By engine: rows that cannot be brought about on it, each with the reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,11 +60,60 @@ class Difference:
 
     row: str
     engine: str
-    shows: str
+    shows: tuple[str, ...]
+    """All that it may show; what a real one shows is among them where that is a race."""
     reason: str
 
 
-DIFFERENCES: Final[tuple[Difference, ...]] = ()
+_WHOLE_RING: Final = (
+    "A ring comes whole, with corosync's judgement of it, so every notice of it says the same."
+)
+_LIVES_ON: Final = (
+    "That a cman crashes 5 s after whoever asked for its shutdown is gone, is a fault of its own "
+    "that the gate does not have."
+)
+
+DIFFERENCES: Final[tuple[Difference, ...]] = (
+    Difference(row="two-deaths", engine=GATE, shows=("0 0",), reason=_WHOLE_RING),
+    Difference(row="isolated-view", engine=GATE, shows=("0 0, members 3",), reason=_WHOLE_RING),
+    Difference(
+        row="leave-reasons",
+        engine=GATE,
+        shows=("0 0 1 0 0",),
+        reason="A corosync that leaves does not say why, so nobody learns of a remove.",
+    ),
+    Difference(row="shutdown-requester-gone", engine=GATE, shows=("0, 0",), reason=_LIVES_ON),
+    Difference(row="shutdown-timer-left-over", engine=GATE, shows=("EBUSY, 0",), reason=_LIVES_ON),
+    Difference(
+        row="D2-leave-after-a-crash",
+        engine=GATE,
+        shows=("1 2 3, none, 1 0", "1 2 3, none, 0 0"),
+        reason="Corosync agrees to a leave at once, and the gate ends with its yes; corosync "
+        "itself stays until the ring is without the dead node, which its clients miss. Whether it "
+        "is gone in that ring or in the next one is a race.",
+    ),
+    Difference(
+        row="D5-added-node",
+        engine=GATE,
+        shows=("3 4",),
+        reason="Votequorum expects the votes of the whole node list, and counts them again at "
+        "each reload.",
+    ),
+    Difference(
+        row="answer-before-the-end",
+        engine=GATE,
+        shows=("with it: 0 gone", "before"),
+        reason="Corosync answers and ends, and the gate with it; so the answer comes first, but by "
+        "less than anybody is sure to see.",
+    ),
+    Difference(
+        row="version-without-a-file",
+        engine=GATE,
+        shows=("ENOENT, S1 C1",),
+        reason="Which version a file has is known when every corosync has read it, and that is a "
+        "reload, which clients are told of.",
+    ),
+)
 """Those that remain. One that is listed and no longer there fails its test."""
 
 
@@ -64,8 +132,10 @@ def complaint(row: CmanRow, engine: str, shown: str | None) -> str:
     """
     wanted, listed = row.seen[ENGINES[engine]], difference(row, engine)
     right = shown is None or not wanted or shown in wanted
+    if listed is not None and shown in listed.shows:
+        return ""
     if listed is not None and right:
         return f"{row.name}: the listed difference is gone; take it from DIFFERENCES"
     if listed is not None:
-        return "" if shown == listed.shows else f"{row.name}: {shown!r}, listed: {listed.shows!r}"
+        return f"{row.name}: {shown!r}, listed: {' or '.join(listed.shows)!r}"
     return "" if right else f"{row.name}: {shown!r}, a real one shows {' or '.join(wanted)!r}"

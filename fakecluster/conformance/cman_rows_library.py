@@ -146,6 +146,7 @@ def small_buffer(s: Scene) -> str:
 def dead_cman(s: Scene) -> str:
     s.up(1)
     with _handle(s) as (lib, handle):
+        lib.c.cman_is_active(handle)  # else it may not have been accepted, which is ECONNRESET
         s.driver.crash(1)
         s.moment()
         found = [

@@ -268,7 +268,7 @@ class Scene:
 
     def settle(self) -> None:
         """Let pass what a death takes to be noticed."""
-        self.driver.let_pass(SETTLE_US)
+        self.driver.settle(SETTLE_US)
 
     def moment(self) -> None:
         """Let one second pass."""

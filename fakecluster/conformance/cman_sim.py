@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,10 +10,10 @@ from typing import Final
 from fakecluster.cman.standin import standin_library
 from fakecluster.cman.timings import Profile
 from fakecluster.cman.topology import NodeConfig, Topology
+from fakecluster.conformance.cman_library import LibraryPlace
 from fakecluster.conformance.serving import ServingThread
 
 _STEP_US: Final = 5_000
-_SOCKET_DIR: Final = "CMAN_SOCKET_DIR"
 
 
 class SimCman:
@@ -24,7 +23,7 @@ class SimCman:
         """Serve a cluster in a directory of its own; `library`: a stand-in."""
         self.profile = profile
         self.library = library
-        self._before = os.environ.get(_SOCKET_DIR)
+        self._place = LibraryPlace()
         self._home = tempfile.TemporaryDirectory(prefix="fc-", dir="/tmp")
         directories = {i: self.socket_dir(i) for i in topology.ids}
         for directory in directories.values():
@@ -37,8 +36,8 @@ class SimCman:
         return Path(self._home.name) / f"n{node_id}"
 
     def use_library_on(self, node_id: int) -> None:
-        """The stand-in looks for its directory in the environment."""
-        os.environ[_SOCKET_DIR] = str(self.socket_dir(node_id))
+        """See `CmanDriver`."""
+        self._place.use(self.socket_dir(node_id))
 
     def start(self, node_id: int) -> None:
         """See `CmanDriver`."""
@@ -81,6 +80,10 @@ class SimCman:
         timeline = self._engine.timeline
         self._serving.do(lambda: timeline.run_until(timeline.now_us() + span_us))
 
+    def settle(self, span_us: int) -> None:
+        """See `CmanDriver`."""
+        self.let_pass(span_us)
+
     def until(self, holds: Callable[[], bool], *, within_us: int) -> bool:
         """See `CmanDriver`; the condition is looked at every few milliseconds."""
         end_us = self.now_us() + within_us
@@ -92,10 +95,7 @@ class SimCman:
         """See `CmanDriver`."""
         self._serving.close()
         self._home.cleanup()
-        if self._before is None:
-            os.environ.pop(_SOCKET_DIR, None)
-        else:
-            os.environ[_SOCKET_DIR] = self._before
+        self._place.close()
 
 
 def make_sim(profile: Profile) -> Callable[[Topology], SimCman]:

@@ -52,6 +52,8 @@ class Configuration:
     two_node: bool = False
     provider: bool = True
     token_ms: int = TOKEN_MS
+    consensus_ms: int = 0
+    """How long the others are asked whether a lost node is; 0: corosync's own, 1.2 tokens."""
     written: str = ""
     """A whole file as somebody wrote it: it stands for all that this would be written as."""
 
@@ -79,10 +81,11 @@ class Configuration:
         two = "  two_node: 1\n  wait_for_all: 0\n" if self.two_node else ""
         quorum = f"quorum {{\n  provider: corosync_votequorum\n{two}}}\n" if self.provider else ""
         cluster = f"  cluster_name: {self.cluster}\n" if self.cluster else ""
+        consensus = f"  consensus: {self.consensus_ms}\n" if self.consensus_ms else ""
         return (
             f"totem {{\n  version: 2\n  config_version: {self.version}\n{cluster}"
             f"  transport: {'knet' if knet else 'udpu'}\n"
-            f"  token: {token_ms}\n  token_coefficient: 0\n}}\n"
+            f"  token: {token_ms}\n  token_coefficient: 0\n{consensus}}}\n"
             f"nodelist {{\n{''.join(block.text() for block in self.blocks)}}}\n{quorum}"
             "logging {\n  to_stderr: yes\n  to_syslog: no\n}\n"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import select
 import signal
 import socket
@@ -25,26 +26,37 @@ ROOT: Final = Path(__file__).parents[2]
 START_S: Final = 90
 """The start of a Python on a busy machine; from then on corosync's patience is enough."""
 
+_MEMBERS: Final = re.compile("serving: members ([0-9 ]*)")
 _REFUSED: Final = (FileNotFoundError, ConnectionRefusedError, HungUpError)
 
 
 class GateProcess:
     """The gate of one host."""
 
-    def __init__(self, host: Namespace, directory: Path, *, options: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        host: Namespace,
+        directory: Path,
+        *,
+        sockets: Path = SOCKET_DIR,
+        options: Sequence[str] = (),
+    ) -> None:
         """Start it.
 
         Args:
             host: where.
             directory: where its log and its notification socket go; one for each gate.
-            options: of the command.
+            sockets: where it serves, as the host finds it.
+            options: of the command, further ones.
         """
         self._host = host
+        self._sockets = sockets
         self._log = directory / "gate.log"
         self._heard: list[str] = []
         self._told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
         self._told.bind(os.fspath(directory / "notify"))
-        words = ["env", f"PYTHONPATH={ROOT}", sys.executable, "-m", "fakecluster", "gate", *options]
+        command = [sys.executable, "-m", "fakecluster", "gate", "--socket-dir", os.fspath(sockets)]
+        words = ["env", f"PYTHONPATH={ROOT}", *command, *options]
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
                 host.command(*words),
@@ -69,6 +81,11 @@ class GateProcess:
     def ready(self) -> bool:
         """Whether it said so."""
         return "READY=1" in self._heard
+
+    def members(self) -> set[int]:
+        """Return those of whom it has told its clients by now; none: it serves nobody."""
+        found = _MEMBERS.match(self.wait(lambda _status: True))
+        return set() if found is None else set(map(int, found[1].split()))
 
     def wait(self, reached: Callable[[str], bool]) -> str:
         """Wait for a status, that of this moment or a later one, and return it.
@@ -102,7 +119,7 @@ class GateProcess:
 
     def connect(self, kind: Kind = Kind.CLIENT) -> RawClient:
         """Connect a client; OSError: it is refused."""
-        path = SOCKET_DIR / SOCKET_NAMES[kind]
+        path = self._sockets / SOCKET_NAMES[kind]
         return self._host.call(lambda: RawClient(path, timeout_s=PATIENCE_S))
 
     def catch_up(self) -> None:
@@ -122,6 +139,15 @@ class GateProcess:
                     raise LabError(f"the gate serves nobody: {self.log}") from error
             else:
                 return
+
+    def stop(self) -> None:
+        """Let it stand still; it does so on return."""
+        self.process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+
+    def go_on(self) -> None:
+        """Undo `stop`."""
+        self.process.send_signal(signal.SIGCONT)
 
     def end(self) -> int:
         """Let it end, and return its exit code."""

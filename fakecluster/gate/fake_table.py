@@ -123,10 +123,12 @@ class FakeVotes(_Told):
         self._table.tell_votes()
 
     def set_votes(self, node_id: int, votes: int) -> None:
-        """As `set_expected`."""
+        """More votes are told as `set_expected` tells, fewer to nobody; corosync 3.1.7 is so."""
         self._table.membership.note("votequorum_setvotes")
+        before = self._table.votes.get(node_id, 1)
         self._table.votes[node_id] = votes
-        self._table.tell_votes()
+        if votes > before:
+            self._table.tell_votes()
 
     def finalize(self) -> None:
         """Track no longer."""

@@ -61,7 +61,12 @@ class Fenced:
     info: FenceInfo
 
 
-Message = PortChanged | PortsAsked | PortsTold | Data | Fenced
+@dataclass(frozen=True, slots=True)
+class VotesChanged:
+    """The sender has given a node other votes; votequorum tells nobody of fewer."""
+
+
+Message = PortChanged | PortsAsked | PortsTold | Data | Fenced | VotesChanged
 
 
 def encode(message: Message) -> bytes:
@@ -81,6 +86,8 @@ def encode(message: Message) -> bytes:
             fields["agent"] = base64.b64encode(
                 info.agent.encode("utf-8", "surrogateescape")
             ).decode()
+        case VotesChanged():
+            fields = {"kind": "votes"}
     return json.dumps(fields).encode()
 
 
@@ -122,6 +129,8 @@ def _message(fields: Mapping[str, Any]) -> Message:
                     agent=agent.decode("utf-8", "surrogateescape"),
                 )
             )
+        case "votes":
+            return VotesChanged()
         case kind:
             raise NoMessageError(f"a message of kind {kind!r}")
 

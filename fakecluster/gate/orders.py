@@ -17,6 +17,7 @@ from fakecluster.gate.messages import (
     PortChanged,
     PortsAsked,
     PortsTold,
+    VotesChanged,
     encode,
 )
 from fakecluster.gate.table import CS_ERR_INVALID_PARAM, AdminHandle, GateTable
@@ -143,8 +144,9 @@ class Post:
         self._orders.kill_node(self._to, f"killed by node {killer_id} through cman's gate")
 
     def set_votes(self, node_id: int, votes: int) -> None:
-        """By votequorum, which tells all."""
+        """By votequorum; the group is told behind it, for votequorum hides fewer votes."""
         self._orders.set_votes(node_id, votes)
+        self._orders.try_to_tell(VotesChanged())
 
     def set_expected_votes(self, votes: int) -> None:
         """By votequorum, which tells all."""

@@ -34,6 +34,7 @@ from fakecluster.gate.messages import (
     PortChanged,
     PortsAsked,
     PortsTold,
+    VotesChanged,
     decode,
 )
 from fakecluster.gate.orders import Orders, Post
@@ -300,9 +301,13 @@ class GateWorld:
         daemon = self._daemon
         if daemon is None:
             return
+        known_votes = None if self._reading is None else self._reading.votes
+        known_judgement = self._judged
         self._reading = reading
         self._judge(link, view, reading)
-        before, now = self._joins, reading.joins(view.members)
+        before = self._joins
+        # Of a ring that is past already, those who have left it since have no count to be read.
+        now = {each: n or before.get(each, 0) for each, n in reading.joins(view.members).items()}
         again = {
             node_id
             for node_id in before.keys() & now.keys()
@@ -324,8 +329,9 @@ class GateWorld:
             )
         else:
             daemon.generation = view.ring
-            self._learn_votes(reading)
-            daemon.recalculate()
+            if (known_judgement, known_votes) != (self._judged, reading.votes):
+                self._learn_votes(reading)
+                daemon.recalculate()
         self._show()
 
     def _suspect_votes(self) -> None:
@@ -455,6 +461,8 @@ class GateWorld:
             case Fenced(info=info):
                 if daemon.nodes.find(info.node_id) is not None:
                     daemon.learn_fencing(info)
+            case VotesChanged():
+                self._suspect_votes()
             case PortChanged(port=port, opened=opened) if not ours:
                 daemon.port_changed(sender_id, port, opened=opened)
             case PortsAsked(to=to) if to == link.local_id:
@@ -509,13 +517,14 @@ class GateWorld:
         self._show()
 
     def ended(self, node_id: int, *, clean: bool, goodbye: bool) -> None:
-        """Drop the clients, and remove the sockets however the daemon ended."""
+        """Remove the sockets however the daemon ended, and drop the clients."""
         del node_id, clean, goodbye
         daemon, self._daemon = self._daemon, None
         self._reading = None
+        # In this order: who is disconnected and tries again at once is not taken once more.
+        self._outside.sockets(HERE, Sockets.ABSENT)
         if daemon is not None:
             daemon.close_clients()
-        self._outside.sockets(HERE, Sockets.ABSENT)
 
     def trace(self, node_id: int, what: str, detail: str = "") -> None:
         """Log what happened."""

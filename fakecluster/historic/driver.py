@@ -98,6 +98,10 @@ class HistoricCman:
         """See `CmanDriver`: nothing announces that nothing more comes."""
         select.select([], [], [], span_us / 1_000_000)
 
+    def settle(self, span_us: int) -> None:
+        """See `CmanDriver`."""
+        self.let_pass(span_us)
+
     def until(self, holds: Callable[[], bool], *, within_us: int) -> bool:
         """See `CmanDriver`; the condition is looked at every few milliseconds."""
         end_us = self.now_us() + within_us

@@ -384,6 +384,11 @@ def test_votes_and_expected_votes_are_votequorums(cluster: Cluster) -> None:
     for each in (client, other):
         assert each.next_message() == QUORATE
         assert (extra(each).total_votes, extra(each).quorum) == (5, 3)
+    assert admin.ask(Command.SET_VOTES, encode_ints(2, 1)).status == 0
+    assert client.next_message() == QUORATE
+    for each in (client, other):
+        assert each.next_message() == QUORATE
+        assert extra(each).total_votes == 3
 
 
 def test_lost_quorum_is_corosyncs_word(cluster: Cluster) -> None:

@@ -155,6 +155,7 @@ def test_who_leaves_notices_unread_is_thrown_out_and_nobody_else(gate: ServedGat
         watcher.ask(Command.NOTIFY)
         notices = 0
         while watcher.ask(Command.GET_JOINCOUNT).status == 2:
+            gate.corosync.quorate = not gate.corosync.quorate
             gate.corosync.tell_again()
             gate.serve()
             notices += 1

@@ -19,6 +19,7 @@ from fakecluster.gate.messages import (
     PortChanged,
     PortsAsked,
     PortsTold,
+    VotesChanged,
     decode,
     encode,
 )
@@ -30,7 +31,7 @@ from fakecluster.gate.table import (
     SHUTDOWN_REQUEST,
     Device,
 )
-from fakecluster.gate.world import Phase
+from fakecluster.gate.world import HERE, Phase
 from o2cbd.membership.libcorosync_table import (
     CS_ERR_ACCESS,
     CS_ERR_LIBRARY,
@@ -111,6 +112,52 @@ def test_a_restart_within_one_ring_is_a_new_incarnation(gate: ScriptedGate) -> N
     gate.turn()
     assert [one.incarnation for one in visitor.client.get_all_members()] == [4, 8, 4]
     assert set(visitor.take()) == {QUORATE}
+
+
+def test_a_ring_that_is_past_when_it_is_read_has_no_rejoin_in_it(gate: ScriptedGate) -> None:
+    """What is read then is of the next ring, which has less members."""
+    gate.corosync.keys["runtime.members.2.join_count"] = 1
+    gate.corosync.form([1, 2, 3])
+    gate.turn()
+    visitor = gate.client()
+    visitor.client.start_confchg()
+    gate.corosync.form([1, 2])
+    gate.corosync.form([1], quorate=False)
+    gate.turn()
+    rings = [one for one in visitor.take() if isinstance(one, Confchg)]
+    assert [(one.left, one.joined) for one in rings] == [((3,), ()), ((2,), ())]
+    assert visitor.members() == [1]
+    assert not visitor.client.is_quorate()
+
+
+def test_who_joins_and_leaves_at_once_leaves_no_judgement_behind(gate: ScriptedGate) -> None:
+    gate.corosync.form([1], quorate=False)
+    gate.turn()
+    visitor = gate.client()
+    gate.corosync.form([1, 2])
+    gate.corosync.form([1], quorate=False)
+    gate.turn()
+    assert visitor.members() == [1]
+    assert not visitor.client.is_quorate()
+
+
+def test_a_new_ring_of_the_same_members_is_not_told(gate: ScriptedGate) -> None:
+    """Corosyncs that begin to hear others form some, and cman is silent about them."""
+    visitor = gate.client()
+    gate.corosync.form([1, 2, 3])
+    gate.turn()
+    assert visitor.take() == []
+    assert visitor.client.get_cluster().generation == 8
+
+
+def test_a_new_ring_of_the_same_members_with_other_votes_is_told_once(gate: ScriptedGate) -> None:
+    visitor = gate.client()
+    gate.table.votes[2] = 3
+    gate.corosync.form([1, 2, 3])
+    gate.table.tell_votes()
+    gate.turn()
+    assert visitor.take() == [QUORATE]
+    assert visitor.client.get_extra_info().total_votes == 5
 
 
 def test_the_same_ring_judged_anew_is_told_and_nobody_has_joined(gate: ScriptedGate) -> None:
@@ -291,6 +338,16 @@ def test_a_corosync_that_ends_while_it_is_connected_to_is_looked_for(call: str) 
     assert (gate.corosync.open, gate.table.groups) == ([], [])
     gate.run()
     assert gate.serving
+
+
+def test_who_is_disconnected_finds_no_socket_any_more(gate: ScriptedGate) -> None:
+    found: list[bool] = []
+    gate.world.connect(
+        HERE, Kind.CLIENT, deliver=lambda _: None, closed=lambda: found.append(gate.serving)
+    )
+    gate.corosync.die()
+    gate.turn()
+    assert found == [False]
 
 
 def test_with_its_corosync_the_clients_and_the_sockets_go(gate: ScriptedGate) -> None:
@@ -547,6 +604,30 @@ def test_expected_votes_and_votes_are_votequorums_and_told(gate: ScriptedGate) -
     info = visitor.client.get_extra_info()
     assert (info.expected_votes, info.total_votes) == (5, 4)
     assert visitor.take() == [QUORATE, QUORATE, QUORATE]
+
+
+def test_fewer_votes_are_told_by_the_gate_that_was_asked(gate: ScriptedGate) -> None:
+    """Votequorum says nothing of them."""
+    admin = gate.admin()
+    admin.client.set_votes(2, 3)
+    gate.turn()
+    visitor = gate.client()
+    gate.table.sent.clear()
+    admin.client.set_votes(2, 1)
+    assert list(map(decode, gate.table.sent)) == [VotesChanged()]
+    gate.table.deliver(1, gate.table.sent[0])
+    gate.turn()
+    assert visitor.client.get_extra_info().total_votes == 3
+    assert visitor.take() == [QUORATE, QUORATE]
+
+
+def test_fewer_votes_that_another_gate_was_asked_for_are_read(gate: ScriptedGate) -> None:
+    visitor = gate.client()
+    gate.table.votes[2] = 0
+    gate.table.deliver(2, encode(VotesChanged()))
+    gate.turn()
+    assert visitor.client.get_extra_info().total_votes == 2
+    assert visitor.take() == [QUORATE]
 
 
 def test_votequorums_word_on_a_ring_is_no_news_of_its_own(gate: ScriptedGate) -> None:
