@@ -1,8 +1,8 @@
 """Every row of what was seen of a real cman, on the gate over real corosyncs.
 
 `tox run -e engines` runs this; its name keeps it out of the other environments, since it takes
-long: real time passes, a death is noticed after 8 s as in the clusters that were seen, and a fencing is
-forgotten after two minutes.
+long: real time passes, a death is noticed after 8 s as in the clusters that were seen, and a
+fencing is forgotten after two minutes.
 """
 
 from __future__ import annotations
