@@ -10,6 +10,7 @@ from fakecluster.cman.nodelist import Announcement
 from fakecluster.cman.topology import NodeConfig
 from fakecluster.gate.table import Device, VoteInfo
 from o2cbd.core.model import Absentee, Member, Membership
+from o2cbd.membership.sockaddr import numeric
 
 _MAX_VOTES = 255
 """Cman's; votequorum takes more."""
@@ -26,9 +27,9 @@ class Reading:
     """totem.config_version; 0 where nobody counts versions."""
 
     def addresses(self, node_id: int) -> tuple[str, ...]:
-        """Return the known addresses of a member, by ring; empty for another node."""
-        found = (one.addresses for one in self.membership.members if one.id == node_id)
-        return known(next(found, ()))
+        """Return what a member's addresses are; empty for another node."""
+        found = (addresses_of(one) for one in self.membership.members if one.id == node_id)
+        return next(found, ())
 
     def joins(self, members: Iterable[int]) -> dict[int, int]:
         """Return how often each of these has joined since corosync's start, 0 if unknown."""
@@ -56,7 +57,7 @@ class Reading:
             one.id: NodeConfig(
                 id=one.id,
                 name=one.name or f"Node{one.id}",
-                addresses=known(one.addresses),
+                addresses=addresses_of(one),
                 votes=1 if one.votes is None else min(one.votes, _MAX_VOTES),
             )
             for one in [*membership.absentees, *listed]
@@ -82,9 +83,14 @@ class Reading:
         )
 
 
-def known(addresses: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the addresses without the rings whose address is not known."""
-    return tuple(address for address in addresses if address)
+def addresses_of(one: Member | Absentee) -> tuple[str, ...]:
+    """Return the addresses that a cman would give: o2cb's own, then the known ones by ring.
+
+    Whoever wants one of them takes the first, and `o2cb_address` in corosync.conf says which one
+    that is. A text there that is no address is passed over.
+    """
+    given = (numeric(one.advice.address or ""), *one.addresses)
+    return tuple(dict.fromkeys(address for address in given if address))
 
 
 def cluster_number(name: str) -> int:

@@ -38,7 +38,7 @@ from fakecluster.gate.messages import (
     decode,
 )
 from fakecluster.gate.orders import Orders, Post
-from fakecluster.gate.reading import Reading, cluster_number, known
+from fakecluster.gate.reading import Reading, addresses_of, cluster_number
 from fakecluster.gate.shutdowns import Shutdowns
 from fakecluster.gate.table import GateTable
 from o2cbd.calls import CallBoard
@@ -412,7 +412,7 @@ class GateWorld:
         self._file = reading.configuration(uncounted=1 + self._reloads)
         daemon.take_config(self._file)
         for member in reading.membership.members:
-            daemon.readdress(member.id, known(member.addresses))
+            daemon.readdress(member.id, addresses_of(member))
         self._learn_votes(reading)
         daemon.recalculate()
         daemon.notify(CmanNotice(reason=Reason.CONFIG_UPDATE, arg=self._file.version))

@@ -189,6 +189,26 @@ def test_all_rings_addresses_are_given_and_unknown_ones_left_out() -> None:
     assert client.get_node_addrs(2) == ("192.0.2.2",)
 
 
+def test_o2cbs_own_address_comes_first() -> None:
+    """Whoever asks for a node's address for OCFS2 takes the first that the manager gives."""
+    blocks = [
+        block(1, o2cb_address="10.0.0.1"),
+        block(2, o2cb_address="192.0.2.2", ring1_addr="10.1.0.2"),
+        block(3, o2cb_address="no-address"),
+    ]
+    gate = ScriptedGate(FakeCorosync(blocks)).up()
+    client = gate.client().client
+    assert client.get_node(1).address == "10.0.0.1"
+    assert client.get_node_addrs(1) == ("10.0.0.1", "192.0.2.1")
+    assert client.get_node_addrs(2) == ("192.0.2.2", "10.1.0.2")
+    assert client.get_node_addrs(3) == ("192.0.2.3",)
+
+    gate.corosync.blocks[1] = block(2, o2cb_address="10.0.0.22")
+    gate.corosync.reload()
+    gate.turn()
+    assert client.get_node_addrs(2) == ("10.0.0.22", "192.0.2.2")
+
+
 def test_without_a_provider_all_is_quorate_and_votes_are_the_configurations() -> None:
     corosync = FakeCorosync([block(1), block(2)], members=[1])
     corosync.quorum_type = 0
