@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import itertools
 import json
 import os
 import shutil
@@ -90,6 +91,35 @@ def lock(cache: Path, name: str, say: Progress) -> Iterator[None]:
             with (locks / whose).open("w") as theirs:
                 if whose == name or _locked(theirs):
                     shutil.rmtree(left)
+        yield
+
+
+@contextlib.contextmanager
+def seats(cache: Path, wanted: int, there_are: int, say: Progress) -> Iterator[None]:
+    """Some of a machine's seats, all at once, shared with every other run of the same cache.
+
+    Args:
+        cache: where runs meet.
+        wanted: how many; all of them for one who wants more than there are.
+        there_are: how many the machine has.
+        say: takes a line if others have them.
+    """
+    locks = cache / "locks"
+    locks.mkdir(parents=True, exist_ok=True)
+    wanted = min(wanted, there_are)
+    with contextlib.ExitStack() as open_files:
+        # One chooses at a time, or two would each wait for what the other has.
+        with (locks / "seats").open("w") as choosing:
+            fcntl.flock(choosing, fcntl.LOCK_EX)
+            names = [locks / f"seat-{number}" for number in range(there_are)]
+            all_of_them = [open_files.enter_context(name.open("w")) for name in names]
+            free = (file for file in all_of_them if _locked(file))
+            mine = list(itertools.islice(free, wanted))
+            if len(mine) < wanted:
+                say(f"guests: no room for {wanted} beside those of other runs, waiting for them")
+            others = (file for file in all_of_them if file not in mine)
+            for file in itertools.islice(others, wanted - len(mine)):
+                fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 

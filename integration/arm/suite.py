@@ -21,7 +21,7 @@ from integration.arm.eye_files import EYE_DIRECTORY, eye_files
 from integration.arm.managers import COROSYNC, MANAGERS, Manager
 from integration.arm.units import UNIT, unit_files
 from integration.arm.vm import VmCluster
-from integration.cache import Progress
+from integration.cache import Progress, seats
 from integration.guest import Guest
 from integration.lab import corosync
 from integration.lab.base import Base, cluster_base, installed
@@ -46,6 +46,7 @@ def say(line: str) -> None:
 _WARM = ("timeout", "20", "o2cbd", "run")
 """It finds no cluster, and has its program and libraries read from the disk."""
 _WARM_TIMEOUT_S = 120
+_GUESTS_A_PROCESSOR = 3
 
 
 def _prepare(manager: Manager, guest: Guest) -> None:
@@ -108,11 +109,13 @@ def vm_cluster(
     with contextlib.ExitStack() as stack:
 
         def begin(stage: Stage) -> Begun:
+            cache, guests = cache_directory(os.environ), len(spec.topology.ids)
+            stack.enter_context(seats(cache, guests, _room(), progress))
             saved, stage = _saved(arm, spec, stage, progress)
             lab = stack.enter_context(
                 Lab.started(
                     packaged_base(arm),
-                    cache=cache_directory(os.environ),
+                    cache=cache,
                     directory=directory,
                     say=progress,
                     hosts=_hosts(spec),
@@ -123,6 +126,14 @@ def vm_cluster(
             return Begun(lab=lab, stage=stage, past=None if saved is None else _past(saved))
 
         yield VmCluster(spec, MANAGERS[arm], begin)
+
+
+def _room() -> int:
+    """How many guests this machine may emulate at once.
+
+    Beside more of them corosync's token is late for no reason, and rings do not form.
+    """
+    return _GUESTS_A_PROCESSOR * len(os.sched_getaffinity(0))
 
 
 def _hosts(spec: ClusterSpec) -> tuple[int, ...]:

@@ -6,14 +6,16 @@ import contextlib
 import fcntl
 import ipaddress
 import os
+import queue
 import subprocess
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from integration import cache
-from integration.cache import load_facts, lock, making, note_facts
+from integration.cache import load_facts, lock, making, note_facts, seats
 from integration.errors import CannotRunError, GuestError
 from integration.image import Image, Recipe
 from integration.lab import cluster_image, guest_files
@@ -290,3 +292,31 @@ def test_a_recipe_changes_with_its_makers(tmp_path: Path) -> None:
 
     assert digest("a") != digest("b")
     assert digest("a") == digest("a")
+
+
+def test_seats_are_taken_all_at_once_and_shared_with_others(tmp_path: Path) -> None:
+    told: queue.SimpleQueue[str] = queue.SimpleQueue()
+    sat = threading.Event()
+
+    def sit_down() -> None:
+        with seats(tmp_path, 3, 4, told.put):
+            sat.set()
+
+    other = threading.Thread(target=sit_down)
+    with seats(tmp_path, 1, 4, told.put), seats(tmp_path, 2, 4, told.put):
+        assert told.empty()
+        other.start()
+        assert "no room for 3 beside those of other runs" in told.get()
+        assert not sat.is_set()
+    other.join()
+    assert sat.is_set()
+
+
+def test_who_wants_more_seats_than_there_are_gets_all(tmp_path: Path) -> None:
+    told: list[str] = []
+    with seats(tmp_path, 9, 4, told.append):
+        for number in range(4):
+            seat = tmp_path / "locks" / f"seat-{number}"
+            with seat.open("w") as file, pytest.raises(BlockingIOError):
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    assert told == []
