@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from integration.arm.guest_changes import Watch
 from integration.arm.guest_cman import cman_expect, cman_fenced, cman_leave, cman_view
@@ -20,7 +21,7 @@ from integration.arm.guest_tables import (
     place_node,
     tables,
 )
-from integration.arm.guest_units import unit_pid, unit_pids
+from integration.arm.guest_units import unit_pid, unit_pids, want_a_processor
 from integration.arm.guest_volume import make_volume, mount_volume, umount_volume
 from o2cbd.service.client import ControlClient, NoDaemonError
 
@@ -39,6 +40,9 @@ _UNIT_FACTS = ("ActiveState", "SubState", "MainPID", "ExecMainCode", "ExecMainSt
                "ExecMainStartTimestampMonotonic", "NRestarts", "StatusText")  # fmt: skip
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _TIMEOUT_S = 60
+_PATIENCE = 5
+
+_T = TypeVar("_T")
 
 _watches: list[Watch] = []
 
@@ -65,13 +69,39 @@ def runs() -> bool:
 
 
 def status() -> dict[str, Any] | None:
-    """The daemon's own status; None: there is no daemon that answers."""
+    """The daemon's own status; None: there is no daemon.
+
+    Raises:
+        TimeoutError: it is silent, and it is not for want of a processor.
+    """
+    return patient(_status, lambda: want_a_processor(unit_pids(_UNIT)))
+
+
+def _status() -> dict[str, Any] | None:
     try:
         with ControlClient(_RUNTIME_DIR) as client:
             return client.ask({"request": "status"})
-    except (NoDaemonError, TimeoutError):
-        # On a starved processor the answer is late: what is waited for is looked for again.
+    except NoDaemonError:
         return None
+
+
+def patient(ask: Callable[[], _T], starved: Callable[[], bool]) -> _T:
+    """Ask again while an answer is late because emulated processors are shared.
+
+    Args:
+        ask: asks, and raises TimeoutError after some seconds.
+        starved: whether the one who is asked has something to do and cannot.
+
+    Raises:
+        TimeoutError: no answer, twice, of one who waits for something, or at all.
+    """
+    for _ in range(_PATIENCE):
+        try:
+            return ask()
+        except TimeoutError:
+            if not starved():
+                break
+    return ask()
 
 
 def utc_us() -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import errno
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,7 @@ _NO_GROUP: Final = frozenset({errno.ENOENT, errno.ENODEV})
 
 _ENDED: Final = frozenset("XZ")
 _STANDS_STILL: Final = "T"
+_RUNNABLE: Final = "R"
 
 
 class Process(enum.Enum):
@@ -28,10 +30,7 @@ def process_state(pid: int | None) -> Process:
     """How a process is; None: there is none."""
     if pid is None:
         return Process.GONE
-    try:
-        letter = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):  # it ended meanwhile
-        return Process.GONE
+    letter = _letter(Path(f"/proc/{pid}/stat"))
     if letter in _ENDED:
         return Process.GONE
     return Process.STOPPED if letter == _STANDS_STILL else Process.RUNS
@@ -50,3 +49,20 @@ def unit_pids(unit: str, groups: Path = _GROUPS) -> list[int]:
 def unit_pid(unit: str) -> int | None:
     """The oldest process of a service; None: it has none."""
     return next(iter(unit_pids(unit)), None)
+
+
+def want_a_processor(pids: Iterable[int]) -> bool:
+    """Whether any thread of these processes has something to do, and no processor yet."""
+    return any(
+        _letter(stat) == _RUNNABLE
+        for pid in pids
+        for stat in Path(f"/proc/{pid}/task").glob("*/stat")
+    )
+
+
+def _letter(stat: Path) -> str:
+    """The state of a process or a thread; of one that has ended X."""
+    try:
+        return stat.read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return "X"

@@ -19,6 +19,7 @@ from fakecluster.corosync.view import parsed
 from integration.arm import guest_load, suite
 from integration.arm.eye_files import eye_files
 from integration.arm.guest_changes import Watch
+from integration.arm.guest_eye import patient
 from integration.arm.guest_furnish import furnish
 from integration.arm.guest_tables import (
     CLUSTER_ATTRIBUTES,
@@ -28,7 +29,7 @@ from integration.arm.guest_tables import (
     place_node,
     tables,
 )
-from integration.arm.guest_units import unit_pids
+from integration.arm.guest_units import unit_pids, want_a_processor
 from integration.arm.units import drop_in
 
 ROOT = Path(__file__).parents[2]
@@ -255,3 +256,35 @@ def test_what_a_tool_says_is_told(tmp_path: Path, tools: Path) -> None:
     (tools.parent / "tools/modprobe").write_text("#!/bin/sh\necho no such module\nexit 3\n")
     with pytest.raises(OSError, match=r"modprobe ocfs2_stack_o2cb: no such module"):
         furnish({}, "u.service", [], tmp_path)
+
+
+def test_a_process_that_waits_wants_no_processor_and_a_busy_one_does() -> None:
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as waits:
+        until(lambda: not want_a_processor([waits.pid]))
+        assert want_a_processor([waits.pid, os.getpid()])
+    assert not want_a_processor([waits.pid])
+
+
+class LateDaemon:
+    """It answers after so many questions."""
+
+    def __init__(self, silences: int) -> None:
+        self.silences = silences
+        self.asked = 0
+
+    def ask(self) -> dict[str, str]:
+        self.asked += 1
+        if self.asked <= self.silences:
+            raise TimeoutError("timed out")
+        return {"state": "synced"}
+
+
+def test_a_starved_daemon_is_asked_again_and_a_silent_one_once() -> None:
+    late = LateDaemon(3)
+    assert patient(late.ask, lambda: True) == {"state": "synced"}
+    assert patient(LateDaemon(1).ask, lambda: False) == {"state": "synced"}
+    for silences, starved in ((2, False), (6, True)):
+        silent = LateDaemon(silences)
+        with pytest.raises(TimeoutError):
+            patient(silent.ask, lambda starved=starved: starved)  # type: ignore[misc]
+        assert silent.asked == silences
