@@ -6,11 +6,12 @@ differs is told as pending. The expectation is the simulator's own (`fakecluster
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from fakecluster.arms.cluster import Cluster
 from fakecluster.arms.rules import rules_of
+from fakecluster.arms.values import Span
 from fakecluster.configfs.kernel import NodeState
 from fakecluster.truth import Expectation, Listed, ManagerView, Row
 from o2cbd.core.model import UNSET_ADDRESS, State
@@ -38,13 +39,31 @@ class Outside:
         self._host_state = host_state
         self._view = view
 
-    def content(self) -> bool:
-        """Return whether there is nothing to find fault with."""
-        return next(self._all(), None) is None
-
     def findings(self) -> tuple[str, ...]:
         """Return everything that is not as it should be."""
         return tuple(self._all())
+
+    def found_at_last(
+        self,
+        wait: Callable[[Callable[[], bool], Span], bool],
+        also: Callable[[], Iterable[str]] = tuple,
+    ) -> tuple[str, ...]:
+        """Wait until there is nothing to find fault with; what there was at the last look.
+
+        Args:
+            wait: `Cluster.wait`.
+            also: what else is found at the same look.
+        """
+        found: tuple[str, ...] = ()
+
+        def content() -> bool:
+            # Of one look: by the next one something new may have happened.
+            nonlocal found
+            found = (*self._all(), *also())
+            return not found
+
+        wait(content, Span.LATER)
+        return found
 
     def _all(self) -> Iterator[str]:
         for host in self._cluster.spec.hosts:

@@ -365,16 +365,7 @@ class ProcessArm(ProcessDaemons):
     def findings(self) -> tuple[str, ...]:
         """See `Cluster.findings`: what can be seen from outside."""
         outside = Outside(self, self.judged, self.view)
-        found: tuple[str, ...] = ()
-
-        def content() -> bool:
-            # What is found is of one look: in the next one something real may have happened.
-            nonlocal found
-            found = outside.findings()
-            return not found
-
-        self.wait(content, Span.LATER)
-        return (*found, *self.seen_wrong())
+        return (*outside.found_at_last(self.wait), *self.seen_wrong())
 
     def seen_wrong(self) -> tuple[str, ...]:
         """See `Cluster.seen_wrong`."""

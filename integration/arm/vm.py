@@ -533,9 +533,8 @@ class VmCluster(VmLacks, VmLooks):
     def findings(self) -> tuple[str, ...]:
         """See `Cluster.findings`: what can be seen from outside, and what kernels say."""
         outside = Outside(self, self.host_state, self.view)
-        self.wait(lambda: outside.content() and not any(self._disagreements()), Span.LATER)
-        with self.one_look():
-            return (*outside.findings(), *self._disagreements(), *self.seen_wrong())
+        found = outside.found_at_last(self.wait, self._disagreements)
+        return (*found, *self.seen_wrong())
 
     def _disagreements(self) -> Iterator[str]:
         for host in self.spec.topology.ids:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 from unittest import mock
@@ -12,6 +12,7 @@ import pytest
 from fakecluster.arms.outside import Outside
 from fakecluster.arms.sim import SimCluster
 from fakecluster.arms.suite import spec_of
+from fakecluster.arms.values import Span
 from fakecluster.cman.topology import NodeConfig, Topology
 from o2cbd.core.model import State, Why
 
@@ -57,7 +58,27 @@ def shown() -> Shown:
 
 def test_a_cluster_in_sync_is_good(shown: Shown) -> None:
     assert shown.judge.findings() == ()
-    assert shown.judge.content() is True
+
+
+def test_what_is_found_at_last_is_of_one_look(shown: Shown) -> None:
+    """What differed before is forgiven, what happens after it is not seen yet."""
+    also = [[], ["the gate disagrees"], ["something new"]]
+    looks: list[bool] = []
+
+    def wait(condition: Callable[[], bool], within: Span) -> bool:
+        looks.append(condition())
+        return looks[-1]
+
+    model = shown.cluster.world.host(1).model
+    assert shown.judge.found_at_last(wait, lambda: also.pop(0)) == ()
+    model.rmdir("/cluster/o2/node/node3")
+    found = shown.judge.found_at_last(wait, lambda: also.pop(0))
+    assert found == (
+        "host 1: node3 is not as it should be, and nothing is pending",
+        "host 1: node3 differ, and it says synced",
+        "the gate disagrees",
+    )
+    assert looks == [True, False]
 
 
 def test_a_missing_a_wrong_and_a_superfluous_entry_are_found(shown: Shown) -> None:
@@ -73,7 +94,6 @@ def test_a_missing_a_wrong_and_a_superfluous_entry_are_found(shown: Shown) -> No
         "host 1: other is not as it should be, and nothing is pending",
         "host 1: node2, node3, other differ, and it says synced",
     )
-    assert shown.judge.content() is False
 
 
 def test_what_is_told_as_pending_is_good(shown: Shown) -> None:
