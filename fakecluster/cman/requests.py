@@ -8,10 +8,11 @@ from collections.abc import Callable
 
 from fakecluster.cman import encode, records
 from fakecluster.cman.answers import Version
-from fakecluster.cman.client import Client, Status
+from fakecluster.cman.client import Client
 from fakecluster.cman.constants import QDISK_QUERY_ID
 from fakecluster.cman.errors import CmanError
 from fakecluster.cman.records import NodeRecord, ShortPayloadError, VersionRecord
+from fakecluster.cman.shutdown import OnStatus
 from fakecluster.cman.wire import ADMIN_BIT, Command, Reply, Request
 
 Answer = tuple[int, bytes]
@@ -65,7 +66,7 @@ def _refusal(command: int, code: int) -> Reply:
     return Reply(command=command, status=-code)
 
 
-def _late(command: int, later: Callable[[Reply], None]) -> Status:
+def _late(command: int, later: Callable[[Reply], None]) -> OnStatus:
     return lambda status: later(Reply(command=command, status=status))
 
 

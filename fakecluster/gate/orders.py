@@ -107,7 +107,7 @@ class Orders:
 
 
 class Post:
-    """Messages to one daemon or to all (`Hearer`): corosync's own orders, or the gates' group."""
+    """Messages to one daemon or to all (`Receiver`): corosync's own orders, or the gates' group."""
 
     def __init__(self, orders: Orders, to: int) -> None:
         """Address it; `to`: a node id, 0 for all."""

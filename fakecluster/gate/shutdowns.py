@@ -11,9 +11,9 @@ from typing import Final
 
 from fakecluster.cman.client_end import ClientEnd, Kind
 from fakecluster.cman.constants import ShutdownFlag
-from fakecluster.cman.daemon import Daemon
+from fakecluster.cman.context import Consent
 from fakecluster.cman.errors import CmanError
-from fakecluster.cman.surroundings import Consent
+from fakecluster.cman.process import CmanProcess
 from fakecluster.gate.link import Link
 from fakecluster.gate.orders import Orders
 from fakecluster.gate.table import (
@@ -40,7 +40,7 @@ _FLAGS: Final = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Request:
-    """A daemon's request that its corosync end; see `Surroundings.depart`."""
+    """A daemon's request that its corosync end; see `ClusterContext.depart`."""
 
     back: Callable[[], None]
     refused: Callable[[int], None]
@@ -52,7 +52,7 @@ class _Question:
 
     asker: ClientEnd
     link: Link
-    daemon: Daemon
+    daemon: CmanProcess
 
 
 class Shutdowns:
@@ -118,7 +118,7 @@ class Shutdowns:
 
     # -- corosync's question
 
-    def ask_clients(self, link: Link, daemon: Daemon | None, *, forced: bool) -> None:
+    def ask_clients(self, link: Link, daemon: CmanProcess | None, *, forced: bool) -> None:
         """Answer corosync as the clients answer us.
 
         Raises:
@@ -131,11 +131,11 @@ class Shutdowns:
         timeout_ms = link.shutdown_timeout_ms()
         if self._question is not None:
             # Corosync has one question at a time, so the last one was taken back.
-            daemon.desk.withdraw(self._question.asker)
+            daemon.shutdown_vote.withdraw(self._question.asker)
         asker = ClientEnd(Kind.ADMIN, None, None)
         question = self._question = _Question(asker, link, daemon)
         try:
-            daemon.desk.ask(
+            daemon.shutdown_vote.ask(
                 ShutdownFlag.ANYWAY if forced else 0,
                 asker,
                 lambda status: self._reply(question, yes=status == 0),
@@ -159,5 +159,5 @@ class Shutdowns:
         """Answer no for clients who have not answered: without an answer it would be a yes."""
         question = self._question
         if question is not None:
-            question.daemon.desk.withdraw(question.asker)
+            question.daemon.shutdown_vote.withdraw(question.asker)
             self._reply(question, yes=False)

@@ -1,4 +1,4 @@
-"""A real corosync as the world around one cman daemon (`Surroundings`)."""
+"""A real corosync as the world around one cman daemon (`ClusterContext`)."""
 
 from __future__ import annotations
 
@@ -17,13 +17,12 @@ from fakecluster.cman.answers import PortData
 from fakecluster.cman.client import Client, Closed, Deliver, Kind
 from fakecluster.cman.configuration import Configuration
 from fakecluster.cman.constants import LeaveReason, Reason
-from fakecluster.cman.daemon import Daemon
+from fakecluster.cman.context import Consent, Effect
 from fakecluster.cman.nodelist import Announcement, Disk
 from fakecluster.cman.notices import NoticeFaults
 from fakecluster.cman.outside import Sockets
-from fakecluster.cman.process import Birth
+from fakecluster.cman.process import CmanProcess, ProcessSpec
 from fakecluster.cman.quorum import Judgement, Tally
-from fakecluster.cman.surroundings import Act, Consent
 from fakecluster.cman.timings import Profile, Timings
 from fakecluster.cman.totem import Transition
 from fakecluster.gate.link import Link
@@ -117,7 +116,7 @@ class _Other:
 
 
 class GateWorld:
-    """The `Surroundings` of one daemon at a time, each for one life of corosync.
+    """The `ClusterContext` of one daemon at a time, each for one life of corosync.
 
     Everything but the constructor runs in the gate's thread.
     """
@@ -153,7 +152,7 @@ class GateWorld:
         self._board = board
         self._pause = pause
         self._link: Link | None = None
-        self._daemon: Daemon | None = None
+        self._daemon: CmanProcess | None = None
         self._boot = 0
         self._pending: deque[_News] = deque()
         """What corosync told and nobody took in yet: a reading that fails is made again."""
@@ -318,7 +317,7 @@ class GateWorld:
         joined = tuple(sorted((now.keys() - before.keys()) | again))
         if left or joined:
             self._learn_votes(reading)
-            daemon.follower.install(
+            daemon.install(
                 Transition(
                     seq=view.ring,
                     members=tuple(sorted(view.members)),
@@ -355,9 +354,9 @@ class GateWorld:
         """Let a daemon begin, for this life of corosync."""
         self._file = reading.configuration(uncounted=1 + self._reloads)
         self._boot += 1
-        self._daemon = Daemon(
+        self._daemon = CmanProcess(
             self,
-            Birth(
+            ProcessSpec(
                 node_id=link.local_id,
                 boot=self._boot,
                 addresses=reading.addresses(link.local_id),
@@ -383,7 +382,7 @@ class GateWorld:
             daemon.nodes.expect(highest)
         self._learn_device(daemon, reading)
 
-    def _learn_device(self, daemon: Daemon, reading: Reading) -> None:
+    def _learn_device(self, daemon: CmanProcess, reading: Reading) -> None:
         """Show corosync's quorum device as cman's; one that a client registered counts nowhere."""
         device, disk = reading.device(daemon.node_id), daemon.nodes.disk
         if device is None:
@@ -474,7 +473,7 @@ class GateWorld:
             case _:
                 pass  # of our own, or for another node
 
-    # -- what the daemon needs (Surroundings)
+    # -- what the daemon needs (ClusterContext)
 
     def wall_us(self) -> int:
         """Return the wall clock, in microseconds since 1970."""
@@ -492,15 +491,15 @@ class GateWorld:
             return None
         return _Other(announcement=reading.announcement(node_id, self._file))
 
-    def send(self, sender_id: int, act: Act, *, after_us: int, itself: bool) -> None:
-        """Have every daemon do `act`, by corosync's own means or by way of the gates' group."""
+    def send(self, sender_id: int, effect: Effect, *, after_us: int, itself: bool) -> None:
+        """Have every daemon do `effect`, by corosync's own means or by way of the gates' group."""
         del sender_id, after_us, itself
-        act(Post(self._orders, to=0))
+        effect(Post(self._orders, to=0))
 
-    def send_to(self, sender_id: int, node_id: int, act: Act, *, after_us: int) -> None:
-        """Have one daemon do `act`."""
+    def send_to(self, sender_id: int, node_id: int, effect: Effect, *, after_us: int) -> None:
+        """Have one daemon do `effect`."""
         del sender_id, after_us
-        act(Post(self._orders, to=node_id))
+        effect(Post(self._orders, to=node_id))
 
     def sent(self, node_id: int, to: Iterable[int], after_us: int, what: str = "message") -> None:
         """Log nothing: corosync's messages are its own business."""
@@ -558,9 +557,7 @@ class GateWorld:
         daemon = self._daemon
         if daemon is None:
             raise OSError(errno.ECONNREFUSED, "there is no corosync")
-        client = Client(daemon, kind, deliver, closed)
-        daemon.clients[client] = None
-        return client
+        return Client(daemon, kind, deliver, closed)
 
     def close(self) -> None:
         """Disconnect from corosync and from all clients."""
