@@ -13,21 +13,22 @@ from fakecluster.arms.managers import UnsupportedVerbError
 from fakecluster.arms.values import Capability
 from fakecluster.cman.constants import FENCED, ExtraFlag, NodeState, ShutdownFlag
 from fakecluster.cman.notices import NoticeFault
-from fakecluster.cman.records import (
+from fakecluster.cman.topology import NodeConfig, Topology
+from fakecluster.cman.wire.codec import (
     NODE_BYTES,
     AddressesRecord,
     ClusterRecord,
+    Command,
     ExtraInfoRecord,
     FenceRecord,
     NodeRecord,
+    Reply,
     encode_ints,
-    sockaddr_text,
 )
-from fakecluster.cman.rigs.rawclient import HungUpError, RawClient
-from fakecluster.cman.topology import NodeConfig, Topology
-from fakecluster.cman.wire import Command, Reply
+from fakecluster.cman.wire.raw_client import HungUpError, RawClient
 from fakecluster.historic.lab import CmanLab
 from fakecluster.historic.root import CmanRoot
+from fakecluster.sockaddrs import sockaddr_text
 from o2cbd.core.reports import symbol
 
 _GONE: Final = "EHOSTDOWN"

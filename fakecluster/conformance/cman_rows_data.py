@@ -5,9 +5,17 @@ from __future__ import annotations
 import struct
 from typing import Final
 
-from fakecluster.cman.records import ClusterRecord, NodeRecord, VersionRecord, encode_ints
 from fakecluster.cman.topology import NodeConfig, Topology
-from fakecluster.cman.wire import ADMIN_BIT, HEADER_BYTES, Command, Request
+from fakecluster.cman.wire.codec import (
+    ADMIN_BIT,
+    HEADER_BYTES,
+    ClusterRecord,
+    Command,
+    NodeRecord,
+    Request,
+    VersionRecord,
+    encode_ints,
+)
 from fakecluster.conformance.cman_row import Rows
 from fakecluster.conformance.cman_scene import Peer, Scene, word, words
 

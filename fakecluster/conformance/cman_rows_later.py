@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from fakecluster.cman.constants import ExtraFlag, Reason
-from fakecluster.cman.records import NodeRecord, encode_ints
 from fakecluster.cman.topology import NodeConfig, Topology
-from fakecluster.cman.wire import Command, Event
+from fakecluster.cman.wire.codec import Command, Event, NodeRecord, encode_ints
 from fakecluster.conformance.cman_row import NOT_OBSERVED, Rows
 from fakecluster.conformance.cman_scene import SECOND_US, Peer, Scene, word, words
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from cffi import FFI
 
-from fakecluster.cman.wire import Command
+from fakecluster.cman.wire.codec import Command
 from fakecluster.conformance.cman_row import Rows
 from fakecluster.conformance.cman_scene import Scene, words
 

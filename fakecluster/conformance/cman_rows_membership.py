@@ -6,8 +6,8 @@ from typing import Final
 
 from fakecluster.cman.client_end import Kind
 from fakecluster.cman.constants import Reason
-from fakecluster.cman.server import SOCKET_NAMES
-from fakecluster.cman.wire import Command
+from fakecluster.cman.wire.codec import Command
+from fakecluster.cman.wire.server import SOCKET_NAMES
 from fakecluster.conformance.cman_row import Rows
 from fakecluster.conformance.cman_scene import SECOND_US, Scene, words
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from fakecluster.cman.constants import Reason
-from fakecluster.cman.rigs.rawclient import HungUpError
-from fakecluster.cman.wire import Command
+from fakecluster.cman.wire.codec import Command
+from fakecluster.cman.wire.raw_client import HungUpError
 from fakecluster.conformance.cman_row import Rows
 from fakecluster.conformance.cman_scene import SECOND_US, Peer, Scene, word, words
 

@@ -13,21 +13,26 @@ from typing import Final, Self
 
 from fakecluster.cman.client_end import Kind
 from fakecluster.cman.constants import Reason
-from fakecluster.cman.records import (
+from fakecluster.cman.timings import Profile
+from fakecluster.cman.topology import NodeConfig, Topology
+from fakecluster.cman.wire.codec import (
     AddressesRecord,
+    Command,
+    ConfChg,
+    Data,
+    Event,
     ExtraInfoRecord,
     FenceRecord,
+    Message,
     NodeExtraRecord,
     NodeRecord,
+    Reply,
     VersionRecord,
     encode_ints,
     encode_listening,
 )
-from fakecluster.cman.rigs.rawclient import HungUpError, RawClient
-from fakecluster.cman.server import SOCKET_NAMES
-from fakecluster.cman.timings import Profile
-from fakecluster.cman.topology import NodeConfig, Topology
-from fakecluster.cman.wire import Command, ConfChg, Data, Event, Message, Reply
+from fakecluster.cman.wire.raw_client import HungUpError, RawClient
+from fakecluster.cman.wire.server import SOCKET_NAMES
 from fakecluster.conformance.cman_driver import CmanDriver
 
 SECOND_US: Final = 1_000_000

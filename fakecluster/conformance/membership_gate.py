@@ -10,10 +10,9 @@ from typing import Final
 
 from fakecluster.cman.client_end import Kind
 from fakecluster.cman.constants import FENCED
-from fakecluster.cman.records import FenceRecord, encode_ints
-from fakecluster.cman.rigs.rawclient import RawClient
 from fakecluster.cman.topology import Topology
-from fakecluster.cman.wire import Command
+from fakecluster.cman.wire.codec import Command, FenceRecord, encode_ints
+from fakecluster.cman.wire.raw_client import RawClient
 from fakecluster.conformance.membership import CHECKS
 from fakecluster.conformance.membership_corosync import (
     NOT_ON_COROSYNC,

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Final
 
 from fakecluster.cman.client_end import Kind
-from fakecluster.cman.rigs.rawclient import HungUpError, RawClient
-from fakecluster.cman.server import SOCKET_NAMES
-from fakecluster.cman.wire import Command
+from fakecluster.cman.wire.codec import Command
+from fakecluster.cman.wire.raw_client import HungUpError, RawClient
+from fakecluster.cman.wire.server import SOCKET_NAMES
 from fakecluster.corosync.lab import PATIENCE_S, LabError
 from fakecluster.corosync.namespaces import Namespace
 

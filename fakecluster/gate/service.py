@@ -16,7 +16,7 @@ from typing import Final
 import click
 
 from fakecluster.cman.outside import Sockets
-from fakecluster.cman.server import SOCKET_NAMES, WireServer
+from fakecluster.cman.wire.server import SOCKET_NAMES, WireServer
 from fakecluster.gate.table import GateTable
 from fakecluster.gate.world import HERE, GateWorld, Phase
 from fakecluster.listener import remove_socket

@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
-from fakecluster.cman.records import ExtraInfoRecord
-from fakecluster.cman.rigs.rawclient import HungUpError, RawClient
-from fakecluster.cman.wire import Command
+from fakecluster.cman.wire.codec import Command, ExtraInfoRecord
+from fakecluster.cman.wire.raw_client import HungUpError, RawClient
 from fakecluster.corosync.namespaces import Namespace
 from fakecluster.historic.root import CmanRoot
 

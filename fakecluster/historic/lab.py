@@ -19,10 +19,9 @@ from pathlib import Path
 from typing import Final
 
 from fakecluster.cman.constants import LeaveFlag
-from fakecluster.cman.records import FenceRecord, NodeRecord, VersionRecord, encode_ints
-from fakecluster.cman.rigs.rawclient import RawClient
 from fakecluster.cman.topology import NodeConfig, Topology
-from fakecluster.cman.wire import Command
+from fakecluster.cman.wire.codec import Command, FenceRecord, NodeRecord, VersionRecord, encode_ints
+from fakecluster.cman.wire.raw_client import RawClient
 from fakecluster.corosync.namespaces import Hosts, Namespace
 from fakecluster.historic.cluster_conf import cluster_conf, hosts_file
 from fakecluster.historic.disk import DiskDaemon

@@ -20,10 +20,9 @@ from typing import Any
 import pytest
 
 from fakecluster.cman.constants import Reason
-from fakecluster.cman.records import FenceRecord, encode_ints
 from fakecluster.cman.standin import standin_library
 from fakecluster.cman.topology import Topology
-from fakecluster.cman.wire import Command, Event
+from fakecluster.cman.wire.codec import Command, Event, FenceRecord, encode_ints
 from fakecluster.corosync.gates import GateProcess
 from fakecluster.corosync.lab import CorosyncLab
 from integration.libcman_program import SOURCE, compiled, exported

@@ -21,10 +21,10 @@ import os, select, subprocess, sys, time
 from pathlib import Path
 
 sys.path.insert(0, {project!r})
-from fakecluster.cman.records import (ClusterRecord, ExtraInfoRecord, NodeRecord, VersionRecord,
+from fakecluster.cman.wire.codec import (ClusterRecord, ExtraInfoRecord, NodeRecord, VersionRecord,
                                       encode_ints)
-from fakecluster.cman.rigs.rawclient import RawClient
-from fakecluster.cman.wire import Command
+from fakecluster.cman.wire.raw_client import RawClient
+from fakecluster.cman.wire.codec import Command
 
 # Compiled in: /usr/sbin/corosync /var/run/cman_client ccs_config_validate
 

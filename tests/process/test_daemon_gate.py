@@ -12,9 +12,8 @@ from typing import Any
 import pytest
 
 from fakecluster.cman.client_end import Kind
-from fakecluster.cman.records import encode_ints
 from fakecluster.cman.standin import standin_library
-from fakecluster.cman.wire import Command
+from fakecluster.cman.wire.codec import Command, encode_ints
 from fakecluster.corosync.configuration import Block
 from fakecluster.corosync.gates import GateProcess
 from o2cbd.membership.libcorosync_table import CorosyncTable

@@ -15,18 +15,23 @@ import pytest
 
 from fakecluster.cman.client_end import Kind
 from fakecluster.cman.constants import Reason
-from fakecluster.cman.records import (
+from fakecluster.cman.rigs.fuzz import attacks
+from fakecluster.cman.topology import Topology
+from fakecluster.cman.wire.codec import (
+    Command,
+    ConfChg,
+    Data,
+    Event,
     ExtraInfoRecord,
     FenceRecord,
+    Message,
     NodeRecord,
+    Reply,
     VersionRecord,
     encode_ints,
     encode_listening,
 )
-from fakecluster.cman.rigs.fuzz import attacks
-from fakecluster.cman.rigs.rawclient import HungUpError, RawClient
-from fakecluster.cman.topology import Topology
-from fakecluster.cman.wire import Command, ConfChg, Data, Event, Message, Reply
+from fakecluster.cman.wire.raw_client import HungUpError, RawClient
 from fakecluster.corosync.gates import SOCKET_DIR, GateProcess
 from fakecluster.corosync.lab import PATIENCE_S, CorosyncLab
 from o2cbd.membership.libcorosync_table import DISPATCH_ALL, CorosyncTable

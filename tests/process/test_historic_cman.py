@@ -13,9 +13,8 @@ import pytest
 from fakecluster.arms.cman_managers import CmanManagers
 from fakecluster.arms.process_arm import ProcessArm
 from fakecluster.arms.values import ClusterSpec
-from fakecluster.cman.records import NodeRecord
 from fakecluster.cman.topology import NodeConfig, QuorumDisk, Topology
-from fakecluster.cman.wire import Command
+from fakecluster.cman.wire.codec import Command, NodeRecord
 from fakecluster.historic.lab import CmanLab, CmanLabError
 from fakecluster.historic.root import CmanRoot
 from fakecluster.serve.child import ctl

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from fakecluster.arms.process import QUICK, look_until
-from fakecluster.cman.rigs.rawclient import RawClient
 from fakecluster.cman.topology import Topology
+from fakecluster.cman.wire.raw_client import RawClient
 from fakecluster.conformance.membership import CHECKS
 from fakecluster.conformance.membership_drivers import WireDriver
 from fakecluster.conformance.membership_support import Make

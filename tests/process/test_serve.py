@@ -14,12 +14,17 @@ from pathlib import Path
 
 import pytest
 
-from fakecluster.cman.records import NodeRecord, encode_ints, sockaddr_text
-from fakecluster.cman.rigs.rawclient import HungUpError, RawClient
-from fakecluster.cman.wire import Command, Event
+from fakecluster.cman.wire.codec import (
+    Command,
+    Event,
+    NodeRecord,
+    encode_ints,
+)
+from fakecluster.cman.wire.raw_client import HungUpError, RawClient
 from fakecluster.configfs.mounts import our_mounts
 from fakecluster.serve.ask import NoServerError, ask
 from fakecluster.serve.child import ServedChild, ServeFailedError
+from fakecluster.sockaddrs import sockaddr_text
 
 pytestmark = pytest.mark.process
 
@@ -552,7 +557,7 @@ def test_the_caller_dies_inside_its_second_call(start: Start) -> None:
 
 SUBSCRIBER = """
 import pathlib, sys
-from fakecluster.cman.rigs.rawclient import RawClient
+from fakecluster.cman.wire.raw_client import RawClient
 client = RawClient(pathlib.Path(sys.argv[1]), timeout_s=60)
 client.ask(1)
 print("subscribed", flush=True)

@@ -10,14 +10,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from fakecluster.cman.records import FenceRecord, NodeRecord, VersionRecord, encode_ints
-from fakecluster.cman.wire import (
+from fakecluster.cman.wire.codec import (
     BODY_MAX_BYTES,
     HEADER_BYTES,
     BadRequest,
     Command,
+    FenceRecord,
     Header,
+    NodeRecord,
     RequestReader,
+    VersionRecord,
+    encode_ints,
 )
 
 _T = TypeVar("_T")

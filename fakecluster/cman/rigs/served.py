@@ -7,9 +7,9 @@ from pathlib import Path
 from fakecluster.clock import Timeline
 from fakecluster.cman.client_end import Kind
 from fakecluster.cman.engine import Engine
-from fakecluster.cman.rigs.rawclient import RawClient
-from fakecluster.cman.server import SOCKET_NAMES, WireServer
 from fakecluster.cman.topology import Topology
+from fakecluster.cman.wire.raw_client import RawClient
+from fakecluster.cman.wire.server import SOCKET_NAMES, WireServer
 from fakecluster.poller import Poller
 
 _SECOND_US = 1_000_000

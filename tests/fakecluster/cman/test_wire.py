@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fakecluster.cman.wire import (
+from fakecluster.cman.wire.codec import (
     BODY_MAX_BYTES,
     HEADER_BYTES,
     MAGIC,

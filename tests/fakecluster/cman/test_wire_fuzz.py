@@ -7,14 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from fakecluster.cman import encode
 from fakecluster.cman.answers import Delivery
 from fakecluster.cman.client import Kind
 from fakecluster.cman.rigs.fuzz import Attack, attacks
-from fakecluster.cman.rigs.rawclient import HungUpError, RawClient
 from fakecluster.cman.rigs.served import Served
 from fakecluster.cman.topology import Topology
-from fakecluster.cman.wire import (
+from fakecluster.cman.wire.codec import (
     BODY_MAX_BYTES,
     HEADER_BYTES,
     MAGIC,
@@ -29,6 +27,8 @@ from fakecluster.cman.wire import (
     Request,
     RequestReader,
 )
+from fakecluster.cman.wire.raw_client import HungUpError, RawClient
+from fakecluster.cman.wire.requests import delivery_message
 
 SECOND_US = 1_000_000
 SEEDS = range(6)
@@ -150,7 +150,7 @@ def test_a_well_behaved_client_sees_every_event(besieged: Besieged, seed: int) -
             heard += watcher.take_notices()
         assert sorted(watcher.members()) == [1, 2, 3]
         assert watcher.ask(Command.GET_JOINCOUNT).status == 2
-    assert heard == [encode.delivery(each) for each in witness]
+    assert heard == [delivery_message(each) for each in witness]
     # A leave is one notice, a join two at least.
     assert len(heard) >= 3 * ATTACKS_A_SEED // 5
 
@@ -176,7 +176,7 @@ def test_hostile_admins_may_do_what_admins_may_and_nothing_more(
                     besieged.engine.start(node_id)
             besieged.run(20 * SECOND_US)
             heard = notices_to_the_end(watcher)
-        assert heard == [encode.delivery(each) for each in witness]
+        assert heard == [delivery_message(each) for each in witness]
         heard_in_all += len(heard)
         with besieged.client(2) as client:
             assert client.ask(Command.ISACTIVE).status == 1

@@ -5,8 +5,7 @@ import struct
 
 import pytest
 
-from fakecluster.cman import records
-from fakecluster.cman.records import (
+from fakecluster.cman.wire.codec import (
     AddressesRecord,
     ClusterRecord,
     ExtraInfoRecord,
@@ -15,9 +14,13 @@ from fakecluster.cman.records import (
     NodeRecord,
     ShortPayloadError,
     VersionRecord,
-    sockaddr,
-    sockaddr_text,
+    decode_int,
+    decode_listening,
+    decode_two_ints,
+    encode_ints,
+    encode_listening,
 )
+from fakecluster.sockaddrs import sockaddr, sockaddr_text
 
 NODE = NodeRecord(
     node_id=0x01020304,
@@ -176,9 +179,9 @@ def test_a_name_of_255_bytes_has_no_nul() -> None:
 
 def test_plain_numbers() -> None:
     """int, two ints, and ISLISTENING's u8 at 0 with its int at 4."""
-    assert records.decode_int(records.encode_ints(-7)) == -7
-    assert records.decode_two_ints(records.encode_ints(1, -2)) == (1, -2)
-    assert records.encode_listening(192, 3) == b"\xc0\0\0\0\x03\0\0\0"
-    assert records.decode_listening(b"\xc0\xff\xff\xff\x03\0\0\0") == (192, 3)
+    assert decode_int(encode_ints(-7)) == -7
+    assert decode_two_ints(encode_ints(1, -2)) == (1, -2)
+    assert encode_listening(192, 3) == b"\xc0\0\0\0\x03\0\0\0"
+    assert decode_listening(b"\xc0\xff\xff\xff\x03\0\0\0") == (192, 3)
     with pytest.raises(ShortPayloadError):
-        records.decode_two_ints(bytes(7))
+        decode_two_ints(bytes(7))

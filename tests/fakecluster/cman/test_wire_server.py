@@ -11,38 +11,35 @@ from pathlib import Path
 import pytest
 
 from fakecluster.cman.engine import Sockets
-from fakecluster.cman.records import (
-    AddressesRecord,
-    ClusterRecord,
-    ExtraInfoRecord,
-    FenceRecord,
-    NodeExtraRecord,
-    NodeRecord,
-    VersionRecord,
-    encode_ints,
-    encode_listening,
-    sockaddr,
-    sockaddr_text,
-)
-from fakecluster.cman.rigs.rawclient import HungUpError, RawClient
 from fakecluster.cman.rigs.served import Served
-from fakecluster.cman.server import WireServer
 from fakecluster.cman.topology import NodeConfig, QuorumDisk, Topology
-from fakecluster.cman.wire import (
+from fakecluster.cman.wire.codec import (
     ADMIN_BIT,
     MAGIC,
     VERSION,
+    AddressesRecord,
+    ClusterRecord,
     Command,
     ConfChg,
     Data,
     Event,
+    ExtraInfoRecord,
+    FenceRecord,
     Header,
     Message,
+    NodeExtraRecord,
+    NodeRecord,
     Reply,
     Request,
+    VersionRecord,
+    encode_ints,
+    encode_listening,
 )
+from fakecluster.cman.wire.raw_client import HungUpError, RawClient
+from fakecluster.cman.wire.server import WireServer
 from fakecluster.listener import PathTooLongError
 from fakecluster.poller import Poller
+from fakecluster.sockaddrs import sockaddr, sockaddr_text
 
 SECOND_US = 1_000_000
 EPOCH_S = 1_700_000_000

@@ -11,9 +11,7 @@ import pytest
 from fakecluster.cman.client import Kind
 from fakecluster.cman.outside import Sockets
 from fakecluster.cman.rigs.fuzz import Attack, attacks
-from fakecluster.cman.rigs.rawclient import HungUpError, RawClient
-from fakecluster.cman.server import MAX_QUEUED, SOCKET_NAMES, WireServer
-from fakecluster.cman.wire import (
+from fakecluster.cman.wire.codec import (
     REPLY_BIT,
     BadRequest,
     Command,
@@ -22,6 +20,8 @@ from fakecluster.cman.wire import (
     Reply,
     RequestReader,
 )
+from fakecluster.cman.wire.raw_client import HungUpError, RawClient
+from fakecluster.cman.wire.server import MAX_QUEUED, SOCKET_NAMES, WireServer
 from fakecluster.gate.world import HERE
 from fakecluster.poller import Poller
 from o2cbd.membership.libcorosync_table import CS_ERR_TRY_AGAIN

@@ -10,8 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
-from fakecluster.cman.records import NodeRecord
-from fakecluster.cman.wire import Command, Message, MessageReader, Reply, Request
+from fakecluster.cman.wire.codec import Command, Message, MessageReader, NodeRecord, Reply, Request
 
 _CHUNK_BYTES = 65536
 

@@ -14,12 +14,11 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from fakecluster.cman import encode
 from fakecluster.cman.answers import Delivery
 from fakecluster.cman.client import Client, Closed, Deliver, Kind
 from fakecluster.cman.outside import Sockets, Watcher
-from fakecluster.cman.requests import answer
-from fakecluster.cman.wire import BadRequest, Message, Reply, Request, RequestReader
+from fakecluster.cman.wire.codec import BadRequest, Message, Reply, Request, RequestReader
+from fakecluster.cman.wire.requests import answer, delivery_message
 from fakecluster.listener import Listener, check_path, remove_socket
 from fakecluster.poller import Poller
 from fakecluster.stream import READ_BYTES, Stream
@@ -206,7 +205,7 @@ class _Visitor:
                 return
 
     def deliver(self, unasked: Delivery) -> None:
-        self._send(encode.delivery(unasked))
+        self._send(delivery_message(unasked))
 
     def _ask(self, request: Request) -> None:
         if self.client is None:
