@@ -59,7 +59,7 @@ class FakeGateTable:
         return FakeAdmin(self)
 
 
-class _Told:
+class _ScriptedHandle:
     """A connection with events, behind a descriptor that is readable while there are any."""
 
     def __init__(self, table: FakeGateTable, prefix: str, *callbacks: object) -> None:
@@ -92,7 +92,7 @@ class _Told:
         os.close(self._fd)
 
 
-class FakeVotes(_Told):
+class FakeVotes(_ScriptedHandle):
     """libvotequorum's connection."""
 
     def __init__(self, table: FakeGateTable, on_votes: OnVotes) -> None:
@@ -161,7 +161,7 @@ class FakeAdmin:
         """Nothing to close."""
 
 
-class FakeGroup(_Told):
+class FakeGroup(_ScriptedHandle):
     """libcpg's connection."""
 
     def __init__(self, table: FakeGateTable, on_message: OnMessage) -> None:

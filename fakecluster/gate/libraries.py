@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
@@ -34,7 +33,7 @@ _GROUP: Final = ("initialize", "finalize", "fd_get", "dispatch", "join", "mcast_
 _ADMIN: Final = ("initialize", "finalize", "try_shutdown", "kill_node", "reload_config")
 
 
-def load() -> Libraries:
+def load_libraries() -> Libraries:
     """Load all libraries.
 
     Raises:
@@ -43,25 +42,14 @@ def load() -> Libraries:
     """
     return Libraries(
         libcorosync.load(),
-        _load(LIBVOTEQUORUM, "votequorum_", _VOTES),
-        _load(LIBCPG, "cpg_", _GROUP),
-        _load(libcorosync.LIBCFG, "corosync_cfg_", _ADMIN),
+        _open(LIBVOTEQUORUM, "votequorum_", _VOTES),
+        _open(LIBCPG, "cpg_", _GROUP),
+        _open(libcorosync.LIBCFG, "corosync_cfg_", _ADMIN),
     )
 
 
-def _load(name: str, prefix: str, functions: Iterable[str]) -> Any:
-    try:
-        library = ffi.dlopen(name)
-    except OSError as error:
-        detail = f"cannot load {name}, a library of corosync 3 (install it): {error}"
-        raise OSError(errno.ELIBACC, detail, name) from error
-    for function in functions:
-        try:
-            getattr(library, prefix + function)
-        except (AttributeError, ffi.error):
-            detail = f"{name} is not corosync 3's: it has no {prefix}{function}"
-            raise OSError(errno.ELIBACC, detail, name) from None
-    return library
+def _open(name: str, prefix: str, functions: Iterable[str]) -> Any:
+    return libcorosync.open_library(name, [prefix + each for each in functions], ffi)
 
 
 class Libraries:
@@ -100,7 +88,7 @@ class Libraries:
         return _Admin(self._libcfg)
 
 
-class _Handle:
+class _LibraryHandle:
     """A connection through one library; what the methods do stands in the protocols."""
 
     def __init__(self, library: Any, prefix: str, callbacks: Any) -> None:
@@ -119,7 +107,7 @@ class _Handle:
         self._call("finalize")
 
 
-class _Told(_Handle):
+class _TrackedHandle(_LibraryHandle):
     """A connection that C calls back through.
 
     Callbacks are referenced from here for as long as C may call them. What they raise is raised by
@@ -158,7 +146,7 @@ class _Told(_Handle):
                 raise first
 
 
-class _Votes(_Told):
+class _Votes(_TrackedHandle):
     def __init__(self, library: Any, on_votes: OnVotes) -> None:
         def changed(*_: Any) -> None:
             on_votes()
@@ -193,7 +181,7 @@ class _Votes(_Told):
         self._call("setvotes", node_id, votes)
 
 
-class _Admin(_Handle):
+class _Admin(_LibraryHandle):
     def __init__(self, library: Any) -> None:
         super().__init__(library, "corosync_cfg_", ffi.NULL)
 
@@ -210,7 +198,7 @@ class _Admin(_Handle):
         self._call("reload_config")
 
 
-class _Group(_Told):
+class _Group(_TrackedHandle):
     def __init__(self, library: Any, on_message: OnMessage) -> None:
         def deliver(
             _handle: int, _group: Any, node_id: int, _pid: int, data: Any, size: int

@@ -11,14 +11,14 @@ from fakecluster.cman.constants import LeaveReason
 from fakecluster.cman.errors import CmanError
 from fakecluster.gate.link import Link
 from fakecluster.gate.messages import (
-    Data,
     Fenced,
     Message,
     PortChanged,
+    PortMessage,
     PortsAsked,
     PortsTold,
     VotesChanged,
-    encode,
+    encode_message,
 )
 from fakecluster.gate.table import CS_ERR_INVALID_PARAM, AdminHandle, GateTable
 from o2cbd.membership.libcorosync_table import CorosyncError
@@ -79,7 +79,7 @@ class Orders:
 
     def tell(self, message: Message) -> None:
         """Tell every gate."""
-        self._ask(lambda link: link.send(encode(message)))
+        self._ask(lambda link: link.send(encode_message(message)))
 
     def try_to_tell(self, message: Message) -> None:
         """Tell every gate; that it does not learn it is logged and no more."""
@@ -106,7 +106,7 @@ class Orders:
             raise _refusal(error) from error
 
 
-class Post:
+class CorosyncReceiver:
     """Messages to one daemon or to all (`Receiver`): corosync's own orders, or the gates' group."""
 
     def __init__(self, orders: Orders, to: int) -> None:
@@ -134,7 +134,7 @@ class Post:
 
     def receive(self, data: PortData) -> None:
         """Over the group."""
-        self._orders.tell(Data(to=self._to, port=data.port, payload=data.payload))
+        self._orders.tell(PortMessage(to=self._to, port=data.port, payload=data.payload))
 
     def hear_goodbye(self, node_id: int, reason: LeaveReason) -> None:
         """Nothing: the ring tells it."""

@@ -47,7 +47,7 @@ class _Request:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Question:
+class _CorosyncQuestion:
     """Corosync's question, which clients are answering."""
 
     asker: ClientEnd
@@ -79,7 +79,7 @@ class Shutdowns:
         self._agreed = agreed
         self._log = log
         self._request: _Request | None = None
-        self._question: _Question | None = None
+        self._question: _CorosyncQuestion | None = None
 
     # -- our own request
 
@@ -133,7 +133,7 @@ class Shutdowns:
             # Corosync has one question at a time, so the last one was taken back.
             daemon.shutdown_vote.withdraw(self._question.asker)
         asker = ClientEnd(Kind.ADMIN, None, None)
-        question = self._question = _Question(asker, link, daemon)
+        question = self._question = _CorosyncQuestion(asker, link, daemon)
         try:
             daemon.shutdown_vote.ask(
                 ShutdownFlag.ANYWAY if forced else 0,
@@ -146,7 +146,7 @@ class Shutdowns:
             # A client's own question is out, and ends first.
             self._reply(question, yes=forced)
 
-    def _reply(self, question: _Question, *, yes: bool) -> None:
+    def _reply(self, question: _CorosyncQuestion, *, yes: bool) -> None:
         if self._question is not question:
             return
         self._question = None

@@ -10,8 +10,8 @@ from fakecluster.cman.answers import Delivery
 from fakecluster.cman.client import Client, Kind
 from fakecluster.cman.outside import Sockets
 from fakecluster.corosync.fake_table import FakeCorosync, block
+from fakecluster.gate.context import HERE, GateContext, GatePhase
 from fakecluster.gate.fake_table import FakeGateTable
-from fakecluster.gate.world import HERE, GateWorld, Phase
 from o2cbd.calls import CallBoard
 
 ANSWER_S = 20
@@ -23,7 +23,7 @@ SECOND_US = 1_000_000
 class Visitor:
     """A client and what it was told."""
 
-    def __init__(self, world: GateWorld, kind: Kind) -> None:
+    def __init__(self, world: GateContext, kind: Kind) -> None:
         self.told: list[Delivery] = []
         self.closed = False
         self.replies: list[int] = []
@@ -56,12 +56,12 @@ class ScriptedGate:
         self.shown: list[Sockets] = []
         self.is_stopped = False
         self.watched: tuple[int, ...] = ()
-        self.phases: list[Phase] = []
+        self.phases: list[GatePhase] = []
         self.lines: list[str] = []
         self.paused_us = 0
         self._taken = 0
         self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self.world = GateWorld(
+        self.world = GateContext(
             self.table, self.timeline, self, CallBoard(VirtualClock()), self._pause
         )
 
@@ -131,7 +131,7 @@ class ScriptedGate:
     def call_soon(self, act: Callable[[], None]) -> None:
         self._jobs.put(act)
 
-    def show(self, phase: Phase, detail: str) -> None:
+    def show(self, phase: GatePhase, detail: str) -> None:
         self.phases.append(phase)
 
     def log(self, text: str) -> None:

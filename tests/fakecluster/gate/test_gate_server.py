@@ -22,7 +22,7 @@ from fakecluster.cman.wire.codec import (
 )
 from fakecluster.cman.wire.raw_client import HungUpError, RawClient
 from fakecluster.cman.wire.server import MAX_QUEUED, SOCKET_NAMES, WireServer
-from fakecluster.gate.world import HERE
+from fakecluster.gate.context import HERE
 from fakecluster.poller import Poller
 from o2cbd.membership.libcorosync_table import CS_ERR_TRY_AGAIN
 from tests.fakecluster.gate.scripted_gate import SECOND_US, ScriptedGate

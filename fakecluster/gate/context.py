@@ -27,16 +27,16 @@ from fakecluster.cman.timings import Profile, Timings
 from fakecluster.cman.totem import Transition
 from fakecluster.gate.link import Link
 from fakecluster.gate.messages import (
-    Data,
     Fenced,
     NoMessageError,
     PortChanged,
+    PortMessage,
     PortsAsked,
     PortsTold,
     VotesChanged,
-    decode,
+    decode_message,
 )
-from fakecluster.gate.orders import Orders, Post
+from fakecluster.gate.orders import CorosyncReceiver, Orders
 from fakecluster.gate.reading import Reading, addresses_of, cluster_number
 from fakecluster.gate.shutdowns import Shutdowns
 from fakecluster.gate.table import GateTable
@@ -71,7 +71,7 @@ class _Heard:
 _News = View | Notice | _Heard
 
 
-class Phase(enum.Enum):
+class GatePhase(enum.Enum):
     """How the gate and its corosync stand."""
 
     AWAY = "waiting for corosync"
@@ -80,7 +80,7 @@ class Phase(enum.Enum):
     ENDING = "corosync is about to end"
 
 
-class Outside(Protocol):
+class GateHost(Protocol):
     """What the world needs of the process that it is in."""
 
     def sockets(self, node_id: int, sockets: Sockets) -> None:
@@ -99,7 +99,7 @@ class Outside(Protocol):
         """Run this in the gate's thread; called from any thread."""
         ...
 
-    def show(self, phase: Phase, detail: str) -> None:
+    def show(self, phase: GatePhase, detail: str) -> None:
         """Show an operator how things are."""
         ...
 
@@ -115,7 +115,7 @@ class _Other:
     announcement: Announcement
 
 
-class GateWorld:
+class GateContext:
     """The `ClusterContext` of one daemon at a time, each for one life of corosync.
 
     Everything but the constructor runs in the gate's thread.
@@ -131,7 +131,7 @@ class GateWorld:
         self,
         table: GateTable,
         timeline: Timeline,
-        outside: Outside,
+        outside: GateHost,
         board: CallBoard,
         pause: Pause,
     ) -> None:
@@ -194,7 +194,7 @@ class GateWorld:
             self._pending.clear()
             if error.errno in _FATAL:
                 raise
-            self._outside.show(Phase.AWAY, said(error))
+            self._outside.show(GatePhase.AWAY, said(error))
             self.timeline.schedule(
                 self.connect_corosync, after_us=RETRY_US, label="connects to corosync"
             )
@@ -236,7 +236,7 @@ class GateWorld:
             self._busy = True
             self._outside.watch(())
             self._outside.stopped(HERE, stopped=True)
-            self._outside.show(Phase.BUSY, why)
+            self._outside.show(GatePhase.BUSY, why)
             if self._daemon is not None:
                 self._daemon.freeze()
         self.timeline.schedule(lambda: None, after_us=RETRY_US, label="asks corosync again")
@@ -270,7 +270,7 @@ class GateWorld:
             self._outside.log(f"corosync is gone ({why}); clients are disconnected")
             self._shutdowns.corosync_gone()
             self._daemon.die()
-        self._outside.show(Phase.AWAY, why)
+        self._outside.show(GatePhase.AWAY, why)
         self.timeline.schedule(
             self.connect_corosync, after_us=RETRY_US, label="connects to corosync"
         )
@@ -422,7 +422,7 @@ class GateWorld:
         if daemon is not None and daemon.is_member:
             members = " ".join(map(str, sorted(self._joins)))
             quorate = "quorate" if self._judged.quorate else "inquorate"
-            self._outside.show(Phase.SERVING, f"members {members}, {quorate}")
+            self._outside.show(GatePhase.SERVING, f"members {members}, {quorate}")
 
     # -- shutdown
 
@@ -442,7 +442,7 @@ class GateWorld:
     def _agreed(self) -> None:
         """What corosync says from now on is of no interest: it ends."""
         self._ending = True
-        self._outside.show(Phase.ENDING, "")
+        self._outside.show(GatePhase.ENDING, "")
 
     # -- the other gates
 
@@ -451,7 +451,7 @@ class GateWorld:
         if daemon is None:
             return
         try:
-            message = decode(raw)
+            message = decode_message(raw)
         except NoMessageError as error:
             self._outside.log(f"what node {sender_id} sent to the group is none of ours: {error}")
             return
@@ -468,7 +468,10 @@ class GateWorld:
                 daemon.ports_asked(sender_id)
             case PortsTold(to=to, ports=ports) if to == link.local_id:
                 daemon.ports_told(sender_id, ports)
-            case Data(to=to, port=port, payload=payload) if not ours and to in {0, link.local_id}:
+            case PortMessage(to=to, port=port, payload=payload) if not ours and to in {
+                0,
+                link.local_id,
+            }:
                 daemon.receive(PortData(from_node_id=sender_id, port=port, payload=payload))
             case _:
                 pass  # of our own, or for another node
@@ -494,12 +497,12 @@ class GateWorld:
     def send(self, sender_id: int, effect: Effect, *, after_us: int, itself: bool) -> None:
         """Have every daemon do `effect`, by corosync's own means or by way of the gates' group."""
         del sender_id, after_us, itself
-        effect(Post(self._orders, to=0))
+        effect(CorosyncReceiver(self._orders, to=0))
 
     def send_to(self, sender_id: int, node_id: int, effect: Effect, *, after_us: int) -> None:
         """Have one daemon do `effect`."""
         del sender_id, after_us
-        effect(Post(self._orders, to=node_id))
+        effect(CorosyncReceiver(self._orders, to=node_id))
 
     def sent(self, node_id: int, to: Iterable[int], after_us: int, what: str = "message") -> None:
         """Log nothing: corosync's messages are its own business."""
