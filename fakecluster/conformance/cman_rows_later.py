@@ -43,7 +43,7 @@ def D2_leave_after_a_crash(s: Scene) -> str:  # noqa: N802 - as the row is calle
         heard.append(leaver.events())
         return s.connect_error(2) == "ENOENT"
 
-    s.driver.until(gone, within_us=_LONG_US)
+    s.until(gone, within_us=_LONG_US)
     s.settle()
     return f"{members}, {leaver.events()}, {other.events()}"
 
@@ -282,7 +282,7 @@ def answer_before_the_end(s: Scene) -> str:
         told.append(admin.replies())
         return told[-1] != "none"
 
-    s.driver.until(answered, within_us=_LONG_US)
+    s.until(answered, within_us=_LONG_US)
     return "before" if told[-1] == "0" else f"with it: {told[-1]}"
 
 

@@ -60,7 +60,7 @@ def connect_first_instant(s: Scene) -> str:
         before.add(error)
         return error == "0"
 
-    s.driver.until(taken, within_us=60 * SECOND_US)
+    s.until(taken, within_us=60 * SECOND_US)
     members = sum(each.state == 2 for each in s.client(1).nodes())
     return f"{words(sorted(before - {'0'}))}, then {members} node"
 

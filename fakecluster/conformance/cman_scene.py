@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import errno
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Final, Self
 
@@ -33,7 +33,7 @@ from fakecluster.cman.wire.codec import (
 )
 from fakecluster.cman.wire.raw_client import HungUpError, RawClient
 from fakecluster.cman.wire.server import SOCKET_NAMES
-from fakecluster.conformance.cman_driver import CmanDriver
+from fakecluster.conformance.cman_driver import CmanDriver, until
 
 SECOND_US: Final = 1_000_000
 SETTLE_US: Final = 15 * SECOND_US
@@ -266,10 +266,12 @@ class Scene:
 
     def wait_for(self, node_id: int) -> None:
         """Wait until a node takes connections. Raises TimeoutError."""
-        if not self.driver.until(
-            lambda: self.connect_error(node_id) == "0", within_us=_PATIENCE_US
-        ):
+        if not self.until(lambda: self.connect_error(node_id) == "0", within_us=_PATIENCE_US):
             raise TimeoutError(f"node {node_id} takes no connection")
+
+    def until(self, holds: Callable[[], bool], *, within_us: int) -> bool:
+        """Let time pass until a condition holds, at most so long; return whether it held."""
+        return until(self.driver, holds, within_us=within_us)
 
     def settle(self) -> None:
         """Let pass what a death takes to be noticed."""

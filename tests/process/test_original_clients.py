@@ -12,9 +12,8 @@ import pytest
 from fakecluster.arms.process import QUICK, look_until
 from fakecluster.cman.topology import Topology
 from fakecluster.cman.wire.raw_client import RawClient
-from fakecluster.conformance.membership import CHECKS
+from fakecluster.conformance.membership import CHECKS, Make
 from fakecluster.conformance.membership_drivers import WireDriver
-from fakecluster.conformance.membership_support import Make
 from fakecluster.corosync.gates import GateProcess
 from fakecluster.corosync.lab import CorosyncLab
 from fakecluster.corosync.namespaces import Namespace

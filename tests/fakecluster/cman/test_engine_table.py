@@ -10,9 +10,8 @@ from fakecluster.cman.client import Kind
 from fakecluster.cman.engine import Engine
 from fakecluster.cman.engine_table import SOCKET_FD, ZERO_FD, EngineTable
 from fakecluster.cman.topology import QuorumDisk, Topology
-from fakecluster.conformance.membership import CHECKS
+from fakecluster.conformance.membership import CHECKS, LOCAL, Make
 from fakecluster.conformance.membership_drivers import InProcessDriver
-from fakecluster.conformance.membership_support import LOCAL, Make
 from o2cbd.calls import CallBoard
 from o2cbd.clock import MonotonicClock
 from o2cbd.membership.cman import connect_cman
