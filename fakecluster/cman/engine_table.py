@@ -17,7 +17,6 @@ from fakecluster.cman.client import Client, Kind
 from fakecluster.cman.constants import US
 from fakecluster.cman.engine import Engine
 from fakecluster.cman.errors import CmanError as EngineError
-from fakecluster.cman.fake_table import NAME_BYTES
 from fakecluster.sockaddrs import ADDRESS_BYTES, sockaddr
 from o2cbd.membership.libcman_table import (
     DISPATCH_ALL,
@@ -27,6 +26,8 @@ from o2cbd.membership.libcman_table import (
     FenceRecord,
     NodeRecord,
 )
+
+NAME_BYTES: Final = 256
 
 SOCKET_FD: Final = 1001
 """What `get_fd` gives while nothing is set aside."""

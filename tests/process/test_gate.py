@@ -15,7 +15,6 @@ import pytest
 
 from fakecluster.cman.client_end import Kind
 from fakecluster.cman.constants import Reason
-from fakecluster.cman.rigs.fuzz import attacks
 from fakecluster.cman.topology import Topology
 from fakecluster.cman.wire.codec import (
     Command,
@@ -34,6 +33,7 @@ from fakecluster.cman.wire.codec import (
 from fakecluster.cman.wire.raw_client import HungUpError, RawClient
 from fakecluster.corosync.gates import SOCKET_DIR, GateProcess
 from fakecluster.corosync.lab import PATIENCE_S, CorosyncLab
+from fakecluster.testing.wire_fuzz import attacks
 from o2cbd.membership.libcorosync_table import DISPATCH_ALL, CorosyncTable
 
 pytestmark = pytest.mark.process

@@ -9,8 +9,6 @@ import pytest
 
 from fakecluster.cman.answers import Delivery
 from fakecluster.cman.client import Kind
-from fakecluster.cman.rigs.fuzz import Attack, attacks
-from fakecluster.cman.rigs.served import Served
 from fakecluster.cman.topology import Topology
 from fakecluster.cman.wire.codec import (
     BODY_MAX_BYTES,
@@ -29,13 +27,15 @@ from fakecluster.cman.wire.codec import (
 )
 from fakecluster.cman.wire.raw_client import HungUpError, RawClient
 from fakecluster.cman.wire.requests import delivery_message
+from fakecluster.testing.cman_server import ServerHarness
+from fakecluster.testing.wire_fuzz import Attack, attacks
 
 SECOND_US = 1_000_000
 SEEDS = range(6)
 ATTACKS_A_SEED = 60
 
 
-class Besieged(Served):
+class Besieged(ServerHarness):
     """Three nodes; node 1 is attacked while node 3 comes and goes."""
 
     def __init__(self, root: Path) -> None:

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from fakecluster.cman.engine import Sockets
-from fakecluster.cman.rigs.served import Served
 from fakecluster.cman.topology import NodeConfig, QuorumDisk, Topology
 from fakecluster.cman.wire.codec import (
     ADMIN_BIT,
@@ -40,18 +39,19 @@ from fakecluster.cman.wire.server import WireServer
 from fakecluster.listener import PathTooLongError
 from fakecluster.poller import Poller
 from fakecluster.sockaddrs import sockaddr, sockaddr_text
+from fakecluster.testing.cman_server import ServerHarness
 
 SECOND_US = 1_000_000
 EPOCH_S = 1_700_000_000
 
 
 @pytest.fixture
-def make(tmp_path: Path) -> Iterator[Callable[[Topology], Served]]:
+def make(tmp_path: Path) -> Iterator[Callable[[Topology], ServerHarness]]:
     """Make served clusters that are closed afterwards."""
-    made: list[Served] = []
+    made: list[ServerHarness] = []
 
-    def of(topology: Topology) -> Served:
-        served = Served(tmp_path, topology)
+    def of(topology: Topology) -> ServerHarness:
+        served = ServerHarness(tmp_path, topology)
         made.append(served)
         return served
 
@@ -61,7 +61,7 @@ def make(tmp_path: Path) -> Iterator[Callable[[Topology], Served]]:
 
 
 @pytest.fixture
-def served(make: Callable[[Topology], Served]) -> Served:
+def served(make: Callable[[Topology], ServerHarness]) -> ServerHarness:
     """Three nodes that are up and see each other."""
     cluster = make(Topology.of(3, cluster="web"))
     cluster.start()
@@ -79,7 +79,7 @@ def refused(command: int, code: int) -> Reply:
 # -- reading
 
 
-def test_the_member_list_is_440_bytes_a_node(served: Served) -> None:
+def test_the_member_list_is_440_bytes_a_node(served: ServerHarness) -> None:
     """All nodes by id, each as the table says; the status is their number."""
     reply = served.client().ask(Command.GETALLMEMBERS)
     records = [NodeRecord.decode(reply.payload, 440 * i) for i in range(3)]
@@ -105,7 +105,9 @@ def test_the_member_list_is_440_bytes_a_node(served: Served) -> None:
         (NodeRecord(node_id=1, name=b"node2"), b"node2"),
     ],
 )
-def test_one_node_by_id_or_name(served: Served, question: NodeRecord, expected: bytes) -> None:
+def test_one_node_by_id_or_name(
+    served: ServerHarness, question: NodeRecord, expected: bytes
+) -> None:
     """0 is us; a name is looked up before an id."""
     reply = served.client().ask(Command.GETNODE, question.encode())
     assert (reply.status, NodeRecord.decode(reply.payload).name) == (0, expected)
@@ -120,14 +122,14 @@ def test_one_node_by_id_or_name(served: Served, question: NodeRecord, expected: 
         NodeRecord(node_id=1, name=b"\xff\xfe"),
     ],
 )
-def test_an_unknown_node_is_enoent(served: Served, question: NodeRecord) -> None:
+def test_an_unknown_node_is_enoent(served: ServerHarness, question: NodeRecord) -> None:
     """By id, by name, and the quorum disk where there is none."""
     reply = served.client().ask(Command.GETNODE, question.encode())
     assert reply == refused(Command.GETNODE, errno.ENOENT)
 
 
 def test_a_quorum_disk_is_listed_with_id_0_and_asked_for_with_minus_1(
-    make: Callable[[Topology], Served],
+    make: Callable[[Topology], ServerHarness],
 ) -> None:
     """Last in the list."""
     served = make(Topology.of(2, qdisk=QuorumDisk(name="/dev/qdisk0")))
@@ -140,7 +142,9 @@ def test_a_quorum_disk_is_listed_with_id_0_and_asked_for_with_minus_1(
     assert NodeRecord.decode(asked.payload).name == b"/dev/qdisk0"
 
 
-def test_ipv6_addresses_are_28_bytes_with_scope_2(make: Callable[[Topology], Served]) -> None:
+def test_ipv6_addresses_are_28_bytes_with_scope_2(
+    make: Callable[[Topology], ServerHarness],
+) -> None:
     """Family 10, port 0."""
     served = make(Topology.of(1, ipv6=True))
     served.start()
@@ -148,7 +152,7 @@ def test_ipv6_addresses_are_28_bytes_with_scope_2(make: Callable[[Topology], Ser
     assert NodeRecord.decode(reply.payload).address == sockaddr("fd00::1")
 
 
-def test_the_plain_questions(served: Served) -> None:
+def test_the_plain_questions(served: ServerHarness) -> None:
     """Each status and payload."""
     client = served.client()
     assert client.ask(Command.ISQUORATE) == good(Command.ISQUORATE, status=1)
@@ -161,7 +165,7 @@ def test_the_plain_questions(served: Served) -> None:
     assert cluster.generation == served.engine.state(1).generation
 
 
-def test_join_count_counts_both_sockets(served: Served) -> None:
+def test_join_count_counts_both_sockets(served: ServerHarness) -> None:
     """Open connections of clients and admins."""
     client, admin = served.client(), served.admin()
     assert client.ask(Command.GET_JOINCOUNT).status == 2
@@ -170,7 +174,7 @@ def test_join_count_counts_both_sockets(served: Served) -> None:
     assert client.ask(Command.GET_JOINCOUNT).status == 1
 
 
-def test_extra_info(served: Served) -> None:
+def test_extra_info(served: ServerHarness) -> None:
     """Votes, quorum, and as many multicast as interface addresses."""
     info = ExtraInfoRecord.decode(served.client().ask(Command.GETEXTRAINFO).payload)
     assert (info.node_state, info.node_votes, info.total_votes, info.expected_votes) == (2, 1, 3, 3)
@@ -179,7 +183,7 @@ def test_extra_info(served: Served) -> None:
     assert sockaddr_text(info.interfaces[0]) == "10.0.0.1"
 
 
-def test_node_extra(served: Served) -> None:
+def test_node_extra(served: ServerHarness) -> None:
     """0 is us and is echoed as 0; EINVAL for who is unknown."""
     client = served.client()
     reply = client.ask(Command.GETNODE_EXTRA, encode_ints(0))
@@ -190,7 +194,7 @@ def test_node_extra(served: Served) -> None:
     assert unknown == refused(Command.GETNODE_EXTRA, errno.EINVAL)
 
 
-def test_node_addresses(served: Served) -> None:
+def test_node_addresses(served: ServerHarness) -> None:
     """All of a member, none of a dead one, EINVAL of an unknown one."""
     client = served.client()
     reply = client.ask(Command.GET_NODEADDRS, encode_ints(2))
@@ -203,7 +207,7 @@ def test_node_addresses(served: Served) -> None:
     assert unknown == refused(Command.GET_NODEADDRS, errno.EINVAL)
 
 
-def test_listening_bind_and_data(served: Served) -> None:
+def test_listening_bind_and_data(served: ServerHarness) -> None:
     """A port that is bound is listened on; a message to it arrives as DATA."""
     client, other = served.client(), served.client()
     assert client.ask(Command.BIND, encode_ints(192)) == good(Command.BIND)
@@ -222,7 +226,7 @@ def test_listening_bind_and_data(served: Served) -> None:
     assert arrived == [Data(node_id=2, port=192, payload=b"hello")]
 
 
-def test_fence_info_is_told_and_asked(served: Served) -> None:
+def test_fence_info_is_told_and_asked(served: ServerHarness) -> None:
     """The admin's update is everybody's answer."""
     client, admin = served.client(2), served.admin()
     update = FenceRecord(node_id=3, flags=2, fence_seconds=EPOCH_S, agent=b"apc")
@@ -237,20 +241,24 @@ def test_fence_info_is_told_and_asked(served: Served) -> None:
 
 
 @pytest.mark.parametrize("command", sorted(each for each in Command if each & ADMIN_BIT))
-def test_admin_commands_on_the_client_socket_are_eperm(served: Served, command: Command) -> None:
+def test_admin_commands_on_the_client_socket_are_eperm(
+    served: ServerHarness, command: Command
+) -> None:
     """Whatever is in the body."""
     assert served.client().ask(command) == refused(command, errno.EPERM)
 
 
 @pytest.mark.parametrize("command", [Command.NOTIFY, Command.BIND])
-def test_a_client_command_on_the_admin_socket_is_einval(served: Served, command: Command) -> None:
+def test_a_client_command_on_the_admin_socket_is_einval(
+    served: ServerHarness, command: Command
+) -> None:
     """start_notification on an admin handle."""
     body = encode_ints(3) if command == Command.BIND else b""
     assert served.admin().ask(command, body) == refused(command, errno.EINVAL)
 
 
 @pytest.mark.parametrize("command", [0, 3, 0x102, 0x103, 0x7777, 0x3FFFFFFF, Command.BARRIER])
-def test_an_unknown_command_is_einval(served: Served, command: int) -> None:
+def test_an_unknown_command_is_einval(served: ServerHarness, command: int) -> None:
     """And the stream goes on."""
     client = served.client()
     assert client.ask(command, bytes(48)) == refused(command, errno.EINVAL)
@@ -260,7 +268,7 @@ def test_an_unknown_command_is_einval(served: Served, command: int) -> None:
 @pytest.mark.parametrize(
     "command", [Command.DUMP_OBJDB, ADMIN_BIT | 0x77, Command.POLL_QUORUMDEV, Command.SET_VOTES]
 )
-def test_an_admin_command_that_cannot_be_is_einval(served: Served, command: int) -> None:
+def test_an_admin_command_that_cannot_be_is_einval(served: ServerHarness, command: int) -> None:
     """Unknown, or without its body."""
     assert served.admin().ask(command) == refused(command, errno.EINVAL)
 
@@ -277,14 +285,14 @@ def test_an_admin_command_that_cannot_be_is_einval(served: Served, command: int)
         Command.DATA,
     ],
 )
-def test_a_body_that_is_cut_is_einval(served: Served, command: Command) -> None:
+def test_a_body_that_is_cut_is_einval(served: ServerHarness, command: Command) -> None:
     """Never what the last request left behind."""
     client = served.client()
     assert client.ask(command, b"\x01") == refused(command, errno.EINVAL)
     assert client.ask(Command.ISACTIVE).status == 1
 
 
-def test_a_shutdown_reply_has_no_reply_even_when_cut(served: Served) -> None:
+def test_a_shutdown_reply_has_no_reply_even_when_cut(served: ServerHarness) -> None:
     """The next reply is the next question's."""
     client = served.client()
     client.send(Command.SHUTDOWN_REPLY, encode_ints(1))
@@ -295,7 +303,7 @@ def test_a_shutdown_reply_has_no_reply_even_when_cut(served: Served) -> None:
 # -- bytes that are wrong
 
 
-def test_wrong_magic_or_version_without_a_body_costs_nothing(served: Served) -> None:
+def test_wrong_magic_or_version_without_a_body_costs_nothing(served: ServerHarness) -> None:
     """-EINVAL with the command echoed, and the stream goes on."""
     client = served.client()
     for header in (
@@ -315,7 +323,9 @@ def test_wrong_magic_or_version_without_a_body_costs_nothing(served: Served) -> 
         Header(length=3, command=0x91),
     ],
 )
-def test_a_wrong_header_with_a_body_keeps_the_connection(served: Served, header: Header) -> None:
+def test_a_wrong_header_with_a_body_keeps_the_connection(
+    served: ServerHarness, header: Header
+) -> None:
     """The body is read as a header and refused, too; what is written later is answered."""
     client, other = served.client(), served.client()
     client.sock.sendall(header.encode() + b"body")
@@ -325,7 +335,7 @@ def test_a_wrong_header_with_a_body_keeps_the_connection(served: Served, header:
     assert other.ask(Command.ISACTIVE).status == 1
 
 
-def test_a_request_in_two_parts_is_refused_twice(served: Served) -> None:
+def test_a_request_in_two_parts_is_refused_twice(served: ServerHarness) -> None:
     """A real cman waits for no rest."""
     client = served.client()
     request = Request(command=Command.GET_NODEADDRS, body=encode_ints(2)).encode()
@@ -335,7 +345,7 @@ def test_a_request_in_two_parts_is_refused_twice(served: Served) -> None:
     assert client.ask(Command.ISACTIVE).status == 1
 
 
-def test_more_requests_than_one_read_takes(served: Served) -> None:
+def test_more_requests_than_one_read_takes(served: ServerHarness) -> None:
     """Where the server's own buffer ends no request is cut."""
     client = served.client()
     request = Request(command=Command.GETNODE, body=NodeRecord(node_id=2).encode())
@@ -343,7 +353,7 @@ def test_more_requests_than_one_read_takes(served: Served) -> None:
     assert {client.reply().status for _ in range(100)} == {0}
 
 
-def test_many_requests_in_one_write_are_answered_in_order(served: Served) -> None:
+def test_many_requests_in_one_write_are_answered_in_order(served: ServerHarness) -> None:
     """A client may write ahead."""
     client = served.client()
     client.sock.sendall(
@@ -359,7 +369,7 @@ def test_many_requests_in_one_write_are_answered_in_order(served: Served) -> Non
     ]
 
 
-def test_who_never_reads_is_disconnected_and_the_node_forgets_him(served: Served) -> None:
+def test_who_never_reads_is_disconnected_and_the_node_forgets_him(served: ServerHarness) -> None:
     """Over 128 queued messages: he alone is thrown out."""
     deaf, watcher = served.client(), served.client()
     served.turn()
@@ -382,7 +392,7 @@ def test_who_never_reads_is_disconnected_and_the_node_forgets_him(served: Served
 # -- notices
 
 
-def test_a_leave_is_one_notice_to_who_asked(served: Served) -> None:
+def test_a_leave_is_one_notice_to_who_asked(served: ServerHarness) -> None:
     """STATECHANGE names nobody; without NOTIFY there is none."""
     watcher, deaf = served.client(), served.client()
     assert watcher.ask(Command.NOTIFY) == good(Command.NOTIFY)
@@ -393,7 +403,7 @@ def test_a_leave_is_one_notice_to_who_asked(served: Served) -> None:
     assert sorted(watcher.members()) == [1, 2]
 
 
-def test_removenotify_ends_the_notices(served: Served) -> None:
+def test_removenotify_ends_the_notices(served: ServerHarness) -> None:
     """From its reply on."""
     watcher = served.client()
     watcher.ask(Command.NOTIFY)
@@ -403,7 +413,7 @@ def test_removenotify_ends_the_notices(served: Served) -> None:
     assert watcher.take_notices() == []
 
 
-def test_confchg_lists_members_and_who_left(served: Served) -> None:
+def test_confchg_lists_members_and_who_left(served: ServerHarness) -> None:
     """Ids in the order members, left, joined."""
     watcher = served.client()
     assert watcher.ask(Command.START_CONFCHG) == good(Command.START_CONFCHG)
@@ -420,14 +430,14 @@ def test_confchg_lists_members_and_who_left(served: Served) -> None:
 # -- shutdown
 
 
-def ask_shutdown(served: Served, flags: int = 0) -> RawClient:
+def ask_shutdown(served: ServerHarness, flags: int = 0) -> RawClient:
     admin = served.admin()
     admin.send(Command.TRY_SHUTDOWN, encode_ints(flags))
     served.turn()
     return admin
 
 
-def test_shutdown_all_yes(served: Served) -> None:
+def test_shutdown_all_yes(served: ServerHarness) -> None:
     """The requester gets 0 and everybody the end; the sockets are gone."""
     voter = served.client()
     voter.ask(Command.NOTIFY)
@@ -442,7 +452,7 @@ def test_shutdown_all_yes(served: Served) -> None:
     assert served.connect_error() == errno.ENOENT
 
 
-def test_shutdown_one_no(served: Served) -> None:
+def test_shutdown_one_no(served: ServerHarness) -> None:
     """EBUSY, late; nobody is told that it was cancelled."""
     voter = served.client()
     voter.ask(Command.NOTIFY)
@@ -454,7 +464,7 @@ def test_shutdown_one_no(served: Served) -> None:
     assert voter.take_notices() == []
 
 
-def test_shutdown_twice_is_ealready(served: Served) -> None:
+def test_shutdown_twice_is_ealready(served: ServerHarness) -> None:
     """While one is pending."""
     voter = served.client()
     voter.ask(Command.NOTIFY)
@@ -463,7 +473,9 @@ def test_shutdown_twice_is_ealready(served: Served) -> None:
     assert reply == refused(Command.TRY_SHUTDOWN, errno.EALREADY)
 
 
-def test_a_voter_of_the_last_moment_is_asked_before_its_notify_is_answered(served: Served) -> None:
+def test_a_voter_of_the_last_moment_is_asked_before_its_notify_is_answered(
+    served: ServerHarness,
+) -> None:
     """The question comes first."""
     served.client().ask(Command.NOTIFY)
     ask_shutdown(served)
@@ -473,7 +485,7 @@ def test_a_voter_of_the_last_moment_is_asked_before_its_notify_is_answered(serve
     assert messages == [Event(reason=3, arg=0), good(Command.NOTIFY)]
 
 
-def test_nobody_listens_gives_two_replies(served: Served) -> None:
+def test_nobody_listens_gives_two_replies(served: ServerHarness) -> None:
     """0 at once and 0 at the end."""
     admin = ask_shutdown(served)
     assert admin.reply() == good(Command.TRY_SHUTDOWN)
@@ -486,7 +498,7 @@ def test_nobody_listens_gives_two_replies(served: Served) -> None:
 # -- admin commands
 
 
-def test_leave_kill_and_version(served: Served) -> None:
+def test_leave_kill_and_version(served: ServerHarness) -> None:
     """Each is done, and what cannot be is refused."""
     admin, watcher = served.admin(), served.client(2)
     watcher.ask(Command.NOTIFY)
@@ -508,7 +520,7 @@ def test_leave_kill_and_version(served: Served) -> None:
     assert sorted(watcher.members()) == [2]
 
 
-def test_votes_and_quorum_devices(served: Served) -> None:
+def test_votes_and_quorum_devices(served: ServerHarness) -> None:
     """Set, registered, polled, taken away."""
     admin, client = served.admin(), served.client()
     assert admin.ask(Command.SET_VOTES, encode_ints(0, 4)) == good(Command.SET_VOTES)
@@ -529,7 +541,7 @@ def test_votes_and_quorum_devices(served: Served) -> None:
     assert info.node_votes == 4
 
 
-def test_dirty_and_debuglog_are_taken(served: Served) -> None:
+def test_dirty_and_debuglog_are_taken(served: ServerHarness) -> None:
     """cman_tool leave and cman_tool debug ask these."""
     admin = served.admin()
     assert admin.ask(Command.SET_DIRTY) == good(Command.SET_DIRTY)
@@ -539,7 +551,7 @@ def test_dirty_and_debuglog_are_taken(served: Served) -> None:
 # -- sockets
 
 
-def test_sockets_have_their_modes(served: Served) -> None:
+def test_sockets_have_their_modes(served: ServerHarness) -> None:
     """0660 and 0600."""
     directory = served.directory(1)
     modes = [(directory / name).stat().st_mode & 0o7777 for name in ("cman_client", "cman_admin")]
@@ -547,7 +559,7 @@ def test_sockets_have_their_modes(served: Served) -> None:
 
 
 def test_before_the_start_and_after_a_leave_there_is_nothing(
-    make: Callable[[Topology], Served],
+    make: Callable[[Topology], ServerHarness],
 ) -> None:
     """ENOENT."""
     served = make(Topology.of(2))
@@ -563,7 +575,7 @@ def test_before_the_start_and_after_a_leave_there_is_nothing(
 
 
 @pytest.mark.parametrize("how", ["crash", "kill"])
-def test_a_crashed_cman_leaves_stale_sockets(served: Served, how: str) -> None:
+def test_a_crashed_cman_leaves_stale_sockets(served: ServerHarness, how: str) -> None:
     """ECONNREFUSED, and its clients see the end; a new start takes the paths over."""
     client = served.client()
     getattr(served.engine, how)(1)
@@ -575,7 +587,7 @@ def test_a_crashed_cman_leaves_stale_sockets(served: Served, how: str) -> None:
     assert served.connect_error() is None
 
 
-def test_a_stopped_cman_takes_newcomers_and_answers_nobody(served: Served) -> None:
+def test_a_stopped_cman_takes_newcomers_and_answers_nobody(served: ServerHarness) -> None:
     """What was asked is answered after SIGCONT, to the newcomer too."""
     client = served.client()
     served.engine.stop(1)
@@ -594,7 +606,7 @@ def test_a_stopped_cman_takes_newcomers_and_answers_nobody(served: Served) -> No
     assert newcomer.reply() == good(Command.GETNODECOUNT, status=3)
 
 
-def test_a_request_unread_when_cman_died_resets_the_connection(served: Served) -> None:
+def test_a_request_unread_when_cman_died_resets_the_connection(served: ServerHarness) -> None:
     """Golden: ECONNRESET first, then the end."""
     client = served.client()
     served.engine.stop(1)
@@ -606,7 +618,7 @@ def test_a_request_unread_when_cman_died_resets_the_connection(served: Served) -
 
 
 @pytest.mark.parametrize("how", ["leave", "crash", "kill"])
-def test_a_dying_cman_wakes_whoever_polls(served: Served, how: str) -> None:
+def test_a_dying_cman_wakes_whoever_polls(served: ServerHarness, how: str) -> None:
     """Golden: POLLIN, with or without POLLHUP; not before."""
     client = served.client()
     poller = select.poll()
@@ -619,7 +631,7 @@ def test_a_dying_cman_wakes_whoever_polls(served: Served, how: str) -> None:
     assert (fd, events & ~select.POLLHUP) == (client.sock.fileno(), select.POLLIN)
 
 
-def test_a_client_that_dies_while_asked_counts_as_yes(served: Served) -> None:
+def test_a_client_that_dies_while_asked_counts_as_yes(served: ServerHarness) -> None:
     """The server tells the engine of the disconnect."""
     voter = served.client()
     voter.ask(Command.NOTIFY)
@@ -629,7 +641,7 @@ def test_a_client_that_dies_while_asked_counts_as_yes(served: Served) -> None:
     assert admin.reply() == good(Command.TRY_SHUTDOWN)
 
 
-def test_known_pids_of_clients(served: Served) -> None:
+def test_known_pids_of_clients(served: ServerHarness) -> None:
     """By node, kept after the client has gone."""
     with served.client(2):
         served.turn()
@@ -639,7 +651,7 @@ def test_known_pids_of_clients(served: Served) -> None:
     assert served.wire.client_pids(99) == frozenset()
 
 
-def test_a_node_that_was_added_later_is_served(served: Served) -> None:
+def test_a_node_that_was_added_later_is_served(served: ServerHarness) -> None:
     """`add` gives it its directory."""
     served.directory(7).mkdir()
     served.wire.add(7, served.directory(7))
@@ -672,7 +684,7 @@ def test_sockets_of_a_node_without_a_directory_are_nobodys_business(tmp_path: Pa
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_daemon_that_refuses_hangs_up(served: Served) -> None:
+def test_a_daemon_that_refuses_hangs_up(served: ServerHarness) -> None:
     """Who is connected by the time the daemon says no sees an end; others are served on."""
     client = served.client()
     served.engine.refuse(1, errno.EACCES)
@@ -685,7 +697,7 @@ def test_a_daemon_that_refuses_hangs_up(served: Served) -> None:
 
 
 def test_a_stopped_cman_that_is_killed_leaves_its_sockets_usable_for_the_next(
-    served: Served,
+    served: ServerHarness,
 ) -> None:
     """The new daemon is not stopped."""
     served.engine.stop(1)
@@ -695,7 +707,7 @@ def test_a_stopped_cman_that_is_killed_leaves_its_sockets_usable_for_the_next(
     assert served.client().ask(Command.ISACTIVE).status == 1
 
 
-def test_a_reply_that_came_with_another_one_is_news(served: Served) -> None:
+def test_a_reply_that_came_with_another_one_is_news(served: ServerHarness) -> None:
     with served.client(1) as client:
         assert not client.has_news()
         client.send(Command.ISACTIVE)

@@ -9,9 +9,9 @@ from fakecluster.clock import Timeline, VirtualClock
 from fakecluster.cman.answers import Delivery
 from fakecluster.cman.client import Client, Kind
 from fakecluster.cman.outside import Sockets
-from fakecluster.corosync.fake_table import FakeCorosync, block
 from fakecluster.gate.context import HERE, GateContext, GatePhase
-from fakecluster.gate.fake_table import FakeGateTable
+from fakecluster.testing.scripted_corosync import ScriptedCorosync, block
+from fakecluster.testing.scripted_gate import ScriptedGateTable
 from o2cbd.calls import CallBoard
 
 ANSWER_S = 20
@@ -47,11 +47,11 @@ class Visitor:
 class ScriptedGate:
     """An `Outside` with the world in it."""
 
-    def __init__(self, corosync: FakeCorosync | None = None) -> None:
+    def __init__(self, corosync: ScriptedCorosync | None = None) -> None:
         self.corosync = (
-            FakeCorosync([block(1), block(2), block(3)]) if corosync is None else corosync
+            ScriptedCorosync([block(1), block(2), block(3)]) if corosync is None else corosync
         )
-        self.table = FakeGateTable(self.corosync)
+        self.table = ScriptedGateTable(self.corosync)
         self.timeline = Timeline()
         self.shown: list[Sockets] = []
         self.is_stopped = False

@@ -12,7 +12,6 @@ from fakecluster.cman.client import Kind
 from fakecluster.cman.constants import LeaveReason, NodeState, Reason, ShutdownFlag
 from fakecluster.cman.errors import CmanError
 from fakecluster.cman.outside import Sockets
-from fakecluster.corosync.fake_table import FakeCorosync, block
 from fakecluster.gate.context import HERE, GatePhase
 from fakecluster.gate.messages import (
     Fenced,
@@ -32,6 +31,7 @@ from fakecluster.gate.table import (
     SHUTDOWN_REQUEST,
     Device,
 )
+from fakecluster.testing.scripted_corosync import ScriptedCorosync, block
 from o2cbd.membership.libcorosync_table import (
     CS_ERR_ACCESS,
     CS_ERR_LIBRARY,
@@ -69,7 +69,7 @@ def test_the_list_is_the_configuration_with_the_rings_members(gate: ScriptedGate
 
 
 def test_a_node_that_was_never_there_has_no_incarnation_and_no_jointime() -> None:
-    gate = ScriptedGate(FakeCorosync([block(1), block(2)], members=[1])).up()
+    gate = ScriptedGate(ScriptedCorosync([block(1), block(2)], members=[1])).up()
     never = gate.client().client.get_node(2)
     assert (never.incarnation, never.jointime_us, never.state) == (0, 0, NodeState.DEAD)
     assert gate.client().client.get_node_addrs(2) == ()
@@ -184,7 +184,7 @@ def test_a_member_that_is_in_no_list_is_called_by_its_id(gate: ScriptedGate) -> 
 
 def test_all_rings_addresses_are_given_and_unknown_ones_left_out() -> None:
     blocks = [block(1, ring1_addr="10.1.0.1"), block(2, ring1_addr="nobody.invalid")]
-    client = ScriptedGate(FakeCorosync(blocks)).up().client().client
+    client = ScriptedGate(ScriptedCorosync(blocks)).up().client().client
     assert client.get_node_addrs(1) == ("192.0.2.1", "10.1.0.1")
     assert client.get_node_addrs(2) == ("192.0.2.2",)
 
@@ -196,7 +196,7 @@ def test_o2cbs_own_address_comes_first() -> None:
         block(2, o2cb_address="192.0.2.2", ring1_addr="10.1.0.2"),
         block(3, o2cb_address="no-address"),
     ]
-    gate = ScriptedGate(FakeCorosync(blocks)).up()
+    gate = ScriptedGate(ScriptedCorosync(blocks)).up()
     client = gate.client().client
     assert client.get_node(1).address == "10.0.0.1"
     assert client.get_node_addrs(1) == ("10.0.0.1", "192.0.2.1")
@@ -210,7 +210,7 @@ def test_o2cbs_own_address_comes_first() -> None:
 
 
 def test_without_a_provider_all_is_quorate_and_votes_are_the_configurations() -> None:
-    corosync = FakeCorosync([block(1), block(2)], members=[1])
+    corosync = ScriptedCorosync([block(1), block(2)], members=[1])
     corosync.quorum_type = 0
     gate = ScriptedGate(corosync).up()
     client = gate.client().client

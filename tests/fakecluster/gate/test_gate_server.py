@@ -10,7 +10,6 @@ import pytest
 
 from fakecluster.cman.client import Kind
 from fakecluster.cman.outside import Sockets
-from fakecluster.cman.rigs.fuzz import Attack, attacks
 from fakecluster.cman.wire.codec import (
     REPLY_BIT,
     BadRequest,
@@ -24,6 +23,7 @@ from fakecluster.cman.wire.raw_client import HungUpError, RawClient
 from fakecluster.cman.wire.server import MAX_QUEUED, SOCKET_NAMES, WireServer
 from fakecluster.gate.context import HERE
 from fakecluster.poller import Poller
+from fakecluster.testing.wire_fuzz import Attack, attacks
 from o2cbd.membership.libcorosync_table import CS_ERR_TRY_AGAIN
 from tests.fakecluster.gate.scripted_gate import SECOND_US, ScriptedGate
 

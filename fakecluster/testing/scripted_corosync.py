@@ -45,7 +45,7 @@ def block(nodeid: int, **more: str) -> dict[str, str | int]:
     return {**given, **more}
 
 
-class FakeCorosync:
+class ScriptedCorosync:
     """A `CorosyncTable` and the corosync behind it; change its attributes between calls."""
 
     def __init__(
@@ -266,7 +266,7 @@ class _Events:
 
 
 class _FakeHandle:
-    def __init__(self, corosync: FakeCorosync, prefix: str) -> None:
+    def __init__(self, corosync: ScriptedCorosync, prefix: str) -> None:
         self._corosync = corosync
         self._prefix = prefix
         self.events = _Events()
@@ -305,7 +305,7 @@ class FakeQuorum(_FakeHandle):
     """libquorum's connection."""
 
     def __init__(
-        self, corosync: FakeCorosync, on_quorum: QuorumCallback, on_nodelist: NodelistCallback
+        self, corosync: ScriptedCorosync, on_quorum: QuorumCallback, on_nodelist: NodelistCallback
     ) -> None:
         super().__init__(corosync, "quorum")
         self._callbacks = (on_quorum, on_nodelist)
@@ -337,7 +337,7 @@ class FakeQuorum(_FakeHandle):
 class FakeCmap(_FakeHandle):
     """libcmap's connection."""
 
-    def __init__(self, corosync: FakeCorosync) -> None:
+    def __init__(self, corosync: ScriptedCorosync) -> None:
         super().__init__(corosync, "cmap")
         self._tracked: dict[str, KeyCallback] = {}
 
@@ -372,7 +372,7 @@ class FakeCmap(_FakeHandle):
 class FakeCfg(_FakeHandle):
     """libcfg's connection."""
 
-    def __init__(self, corosync: FakeCorosync, on_shutdown: ShutdownCallback) -> None:
+    def __init__(self, corosync: ScriptedCorosync, on_shutdown: ShutdownCallback) -> None:
         super().__init__(corosync, "corosync_cfg")
         self._callbacks = (on_shutdown,)
         self.asked = False

@@ -17,7 +17,7 @@ _ROUNDS = 4
 """A newcomer is accepted in one round of the poller and read in the next."""
 
 
-class Served:
+class ServerHarness:
     """An engine behind its sockets, one directory a node."""
 
     def __init__(self, root: Path, topology: Topology) -> None:

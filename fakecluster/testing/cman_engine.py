@@ -74,7 +74,7 @@ class Recorder:
         self.closed_us = self._engine.timeline.now_us()
 
 
-class Rig(Watcher):
+class EngineHarness(Watcher):
     """The engine and what to hold it with."""
 
     def __init__(
@@ -123,7 +123,7 @@ class Rig(Watcher):
         """Let that much time pass."""
         self.timeline.run_until(self.timeline.now_us() + span_us)
 
-    def up(self) -> Rig:
+    def up(self) -> EngineHarness:
         """Start every node that is down, one after the other, and let the cluster come to rest."""
         for node_id in self.engine.ids:
             if not self.engine.state(node_id).running:
