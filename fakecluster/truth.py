@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fakecluster.cman.answers import NodeEntry
-from fakecluster.cman.constants import NodeState as CmanState
+from fakecluster.cman.constants import CmanState
 from fakecluster.cman.engine import Engine
 from fakecluster.cman.process import CmanProcess
 from fakecluster.configfs.kernel import NodeState

@@ -17,7 +17,7 @@ from fakecluster.arms.managers import UnsupportedVerbError
 from fakecluster.arms.values import Capability
 from fakecluster.cman.notices import NoticeFault
 from fakecluster.cman.topology import NodeConfig, Topology
-from fakecluster.corosync.cmap import CorosyncMap, UnreadableError
+from fakecluster.corosync.cmap import CmapError, CorosyncMap
 from fakecluster.corosync.configuration import Block
 from fakecluster.corosync.lab import PATIENCE_S, CorosyncLab
 from fakecluster.corosync.view import view_of
@@ -107,7 +107,7 @@ class CorosyncManagers:
             return None
         try:
             return view_of(self._map(host))
-        except UnreadableError:  # it ends in this moment
+        except CmapError:  # it ends in this moment
             self._forget_map(host)
             return None
 

@@ -14,34 +14,34 @@ from fakecluster.cman.answers import (
     PortData,
     Version,
 )
-from fakecluster.cman.client_end import ClientEnd, Closed, Deliver, Kind
+from fakecluster.cman.client_end import ClientEnd, Closed, Deliver, SocketKind
 from fakecluster.cman.constants import (
     CMAN_VERSION,
     QDISK_QUERY_ID,
+    CmanState,
     ExtraFlag,
     LeaveFlag,
-    NodeState,
 )
 from fakecluster.cman.context import Effect
-from fakecluster.cman.errors import CmanError, ConnectionGoneError, ManagerStuckError
+from fakecluster.cman.errors import ConnectionGoneError, ManagerStuckError, RequestRefusedError
 from fakecluster.cman.nodelist import Disk, Peer
 from fakecluster.cman.process import CmanProcess
 from fakecluster.cman.shutdown import OnStatus
 from fakecluster.cman.timings import Profile
 
-__all__ = ["Client", "Closed", "Deliver", "Kind"]
+__all__ = ["Client", "Closed", "Deliver", "SocketKind"]
 
 
 class Client:
     """A connection to a node's daemon; the engine makes it (`Engine.connect`).
 
-    Every request raises `CmanError` with the daemon's refusal (EPERM: admin only, asked on a client
-    socket; EINVAL: not on an admin socket), `ConnectionGoneError` when the daemon is gone, and
-    `ManagerStuckError` while it is stopped (a wire server reads nothing then).
+    Every request raises `RequestRefusedError` with the daemon's refusal (EPERM: admin only, asked
+    on a client socket; EINVAL: not on an admin socket), `ConnectionGoneError` when the daemon is
+    gone, and `ManagerStuckError` while it is stopped (a wire server reads nothing then).
     """
 
     def __init__(
-        self, daemon: CmanProcess, kind: Kind, deliver: Deliver | None, closed: Closed | None
+        self, daemon: CmanProcess, kind: SocketKind, deliver: Deliver | None, closed: Closed | None
     ) -> None:
         self.end = ClientEnd(kind, deliver, closed)
         """What the daemon knows of it."""
@@ -110,9 +110,9 @@ class Client:
         """BIND; a client may have several. EINVAL: port 0. EADDRINUSE: somebody here has it."""
         daemon = self._as_client()
         if not port:
-            raise CmanError(errno.EINVAL)
+            raise RequestRefusedError(errno.EINVAL)
         if port in daemon.ports:
-            raise CmanError(errno.EADDRINUSE)
+            raise RequestRefusedError(errno.EADDRINUSE)
         daemon.bind_port(port, self.end)
 
     def send_data(self, node_id: int, port: int, payload: bytes) -> None:
@@ -129,7 +129,7 @@ class Client:
             )
             return
         state = self._peer(daemon, node_id, errno.ENOTCONN).state
-        if state is NodeState.MEMBER and node_id != daemon.node_id:
+        if state is CmanState.MEMBER and node_id != daemon.node_id:
             daemon.context.send_to(
                 daemon.node_id, node_id, lambda other: other.receive(data), after_us=hop_us
             )
@@ -140,7 +140,7 @@ class Client:
         """GETALLMEMBERS: every node by id, the quorum disk last. ENOENT: not a member yet."""
         daemon = self._as_member()
         if daemon.read_errnos:
-            raise CmanError(daemon.read_errnos.popleft())
+            raise RequestRefusedError(daemon.read_errnos.popleft())
         return daemon.nodes.entries()
 
     def get_node(self, node_id: int, name: str = "") -> NodeEntry:
@@ -152,11 +152,11 @@ class Client:
         nodes = daemon.nodes
         if node_id == QDISK_QUERY_ID:
             if nodes.disk is None:
-                raise CmanError(errno.ENOENT)
+                raise RequestRefusedError(errno.ENOENT)
             return nodes.disk_entry(nodes.disk)
         peer = nodes.find_name(name) if name else nodes.find(node_id or daemon.node_id)
         if peer is None:
-            raise CmanError(errno.ENOENT)
+            raise RequestRefusedError(errno.ENOENT)
         return nodes.entry(peer)
 
     def get_node_extra(self, node_id: int) -> NodeExtra:
@@ -174,7 +174,7 @@ class Client:
     def get_node_addrs(self, node_id: int) -> tuple[str, ...]:
         """GET_NODEADDRS: all addresses of a member, none of another. EINVAL: unknown, or 0."""
         peer = self._named_peer(self._ask(), node_id)
-        return peer.addresses if peer.state is NodeState.MEMBER else ()
+        return peer.addresses if peer.state is CmanState.MEMBER else ()
 
     def get_node_count(self) -> int:
         """GETNODECOUNT."""
@@ -198,7 +198,7 @@ class Client:
         daemon = self._ask()
         us = daemon.nodes.find(daemon.node_id)
         return ExtraInfo(
-            node_state=us.state if us is not None and daemon.is_member else NodeState.JOINING,
+            node_state=us.state if us is not None and daemon.is_member else CmanState.JOINING,
             flags=_extra_flags(daemon),
             node_votes=daemon.config.votes_of(daemon.node_id) if us is None else us.votes,
             total_votes=daemon.total_votes,
@@ -233,14 +233,14 @@ class Client:
         """
         daemon = self._ask()
         peer = self._peer(daemon, node_id, errno.ENOENT)
-        if peer.state is not NodeState.MEMBER:
-            raise CmanError(errno.ENOTCONN)
+        if peer.state is not CmanState.MEMBER:
+            raise RequestRefusedError(errno.ENOTCONN)
         if peer.node_id == daemon.node_id:
             return port in daemon.bound_ports
         known = daemon.remote_ports.get(peer.node_id)
         if known is None:
             daemon.ask_ports(peer.node_id)
-            raise CmanError(errno.EBUSY)
+            raise RequestRefusedError(errno.EBUSY)
         return port in known
 
     def get_fence_info(self, node_id: int) -> FenceInfo:
@@ -268,8 +268,8 @@ class Client:
         """KILLNODE (admin). EINVAL: unknown or not a member."""
         daemon = self._as_admin()
         peer = daemon.nodes.find(node_id)
-        if peer is None or peer.state is not NodeState.MEMBER:
-            raise CmanError(errno.EINVAL)
+        if peer is None or peer.state is not CmanState.MEMBER:
+            raise RequestRefusedError(errno.EINVAL)
         daemon.kill(node_id)
 
     def set_version(self, version: Version) -> None:
@@ -280,12 +280,12 @@ class Client:
         """
         daemon = self._as_admin()
         if (version.major, version.minor, version.patch) != CMAN_VERSION:
-            raise CmanError(errno.EINVAL)
+            raise RequestRefusedError(errno.EINVAL)
         if version.config < daemon.config.version:
-            raise CmanError(errno.EPERM)
+            raise RequestRefusedError(errno.EPERM)
         node_id, context = daemon.node_id, daemon.context
         if context.profile is Profile.B and not context.may_have_version(node_id, version.config):
-            raise CmanError(errno.ENOENT)
+            raise RequestRefusedError(errno.ENOENT)
         context.announce_version(node_id, version.config)
 
     def set_votes(self, node_id: int, votes: int) -> None:
@@ -296,9 +296,9 @@ class Client:
         """
         daemon = self._as_admin()
         peer = self._peer(daemon, node_id, errno.ENOENT)
-        lost = peer.votes - votes if peer.state is NodeState.MEMBER else 0
+        lost = peer.votes - votes if peer.state is CmanState.MEMBER else 0
         if not 0 <= votes <= 255 or not daemon.can_reach(daemon.nodes.highest_expected, lost=lost):
-            raise CmanError(errno.EINVAL)
+            raise RequestRefusedError(errno.EINVAL)
         target = peer.node_id
         self._everywhere(lambda each: each.set_votes(target, votes))
         daemon.set_votes(target, votes)
@@ -309,7 +309,7 @@ class Client:
         EINVAL: less than 1, or more than the members could reach.
         """
         if not self._as_admin().can_reach(votes) or votes < 1:
-            raise CmanError(errno.EINVAL)
+            raise RequestRefusedError(errno.EINVAL)
         self._everywhere(lambda each: each.set_expected_votes(votes))
 
     def update_fence_info(self, info: FenceInfo) -> None:
@@ -333,16 +333,16 @@ class Client:
             self._change(daemon, disk, name, votes)
             return
         if disk is not None:
-            raise CmanError(errno.EBUSY)
+            raise RequestRefusedError(errno.EBUSY)
         if daemon.nodes.find_name(name) is not None:
-            raise CmanError(errno.EALREADY)
+            raise RequestRefusedError(errno.EALREADY)
         daemon.register_disk(name, votes, kept=False)
 
     def unregister_quorum_device(self) -> None:
         """UNREG_QUORUMDEV (admin). EINVAL: there is none. EBUSY: its last poll was good."""
         daemon = self._as_admin()
         if self._disk(daemon).available:
-            raise CmanError(errno.EBUSY)
+            raise RequestRefusedError(errno.EBUSY)
         daemon.nodes.disk = None
         daemon.nodes.touch()
 
@@ -357,7 +357,7 @@ class Client:
         daemon = self._as_admin()
         disk = self._disk(daemon)
         if daemon.context.profile is Profile.A:
-            raise CmanError(errno.EINVAL)
+            raise RequestRefusedError(errno.EINVAL)
         self._change(daemon, disk, name, votes)
 
     @staticmethod
@@ -369,7 +369,7 @@ class Client:
     @staticmethod
     def _disk(daemon: CmanProcess) -> Disk:
         if daemon.nodes.disk is None:
-            raise CmanError(errno.EINVAL)
+            raise RequestRefusedError(errno.EINVAL)
         return daemon.nodes.disk
 
     def set_dirty(self) -> None:
@@ -400,33 +400,33 @@ class Client:
     def _as_member(self) -> CmanProcess:
         daemon = self._ask()
         if not daemon.is_member:
-            raise CmanError(errno.ENOENT)
+            raise RequestRefusedError(errno.ENOENT)
         return daemon
 
     def _as_admin(self) -> CmanProcess:
         daemon = self._ask()
-        if self.end.kind is not Kind.ADMIN:
-            raise CmanError(errno.EPERM)
+        if self.end.kind is not SocketKind.ADMIN:
+            raise RequestRefusedError(errno.EPERM)
         return daemon
 
     def _as_client(self) -> CmanProcess:
         daemon = self._ask()
-        if self.end.kind is not Kind.CLIENT:
-            raise CmanError(errno.EINVAL)
+        if self.end.kind is not SocketKind.CLIENT:
+            raise RequestRefusedError(errno.EINVAL)
         return daemon
 
     @classmethod
     def _named_peer(cls, daemon: CmanProcess, node_id: int) -> Peer:
-        """Return a node where 0 does not mean ourselves. Raises CmanError: EINVAL."""
+        """Return a node where 0 does not mean ourselves. Raises RequestRefusedError: EINVAL."""
         if not node_id:
-            raise CmanError(errno.EINVAL)
+            raise RequestRefusedError(errno.EINVAL)
         return cls._peer(daemon, node_id, errno.EINVAL)
 
     @staticmethod
     def _peer(daemon: CmanProcess, node_id: int, unknown: int) -> Peer:
         peer = daemon.nodes.find(node_id or daemon.node_id)
         if peer is None:
-            raise CmanError(unknown)
+            raise RequestRefusedError(unknown)
         return peer
 
 

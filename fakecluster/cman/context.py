@@ -167,6 +167,6 @@ class ClusterContext(Protocol):
     def announce_version(self, sender_id: int, version: int) -> None:
         """An operator said on this node that this version of the configuration is current.
 
-        Whether a file has it is not looked at. CmanError: it could not be told.
+        Whether a file has it is not looked at. RequestRefusedError: it could not be told.
         """
         ...

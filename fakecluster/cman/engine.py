@@ -10,14 +10,14 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from fakecluster.clock import Timeline
-from fakecluster.cman.client import Client, Closed, Deliver, Kind
+from fakecluster.cman.client import Client, Closed, Deliver, SocketKind
 from fakecluster.cman.configuration import Configuration
 from fakecluster.cman.constants import LeaveReason
 from fakecluster.cman.context import Consent
 from fakecluster.cman.messages import RingMessages
 from fakecluster.cman.network import Network, Slowness
 from fakecluster.cman.notices import NoticeFault, NoticeFaults
-from fakecluster.cman.outside import HostState, OperationError, Sockets, Trace, Watcher
+from fakecluster.cman.outside import EngineEvent, HostState, OperationError, Sockets, Watcher
 from fakecluster.cman.process import CmanProcess, ProcessSpec
 from fakecluster.cman.quorum import Judgement, Tally, judge
 from fakecluster.cman.timings import Profile, Timings
@@ -33,17 +33,17 @@ from fakecluster.cman.totem import Totem, Transition
 
 __all__ = [
     "Engine",
+    "EngineEvent",
     "HostState",
     "NoticeFault",
     "OperationError",
     "Sockets",
-    "Trace",
     "Watcher",
 ]
 
 
 @dataclass(slots=True, eq=False)
-class _Host:
+class _CmanHost:
     """What of a node outlives its daemons."""
 
     node_id: int
@@ -90,7 +90,7 @@ class Engine:
         rng: random.Random | None = None,
         wall_epoch_us: int = 1_700_000_000_000_000,
         watcher: Watcher | None = None,
-        trace: Callable[[Trace], None] | None = None,
+        trace: Callable[[EngineEvent], None] | None = None,
     ) -> None:
         """Make a cluster of which nothing runs yet.
 
@@ -129,12 +129,12 @@ class Engine:
             leavers_blink=profile is Profile.A,
         )
         self._messages = RingMessages(timeline, self._network, self._totem, self.sent)
-        self._hosts: dict[int, _Host] = {}
+        self._hosts: dict[int, _CmanHost] = {}
         for node in topology.nodes:
             self._add_host(node)
 
     def _add_host(self, node: NodeConfig) -> None:
-        self._hosts[node.id] = _Host(
+        self._hosts[node.id] = _CmanHost(
             node.id, self._file, node.addresses, NoticeFaults(self.timeline)
         )
 
@@ -424,7 +424,7 @@ class Engine:
     def connect(
         self,
         node_id: int,
-        kind: Kind = Kind.CLIENT,
+        kind: SocketKind = SocketKind.CLIENT,
         *,
         deliver: Deliver | None = None,
         closed: Closed | None = None,
@@ -446,7 +446,9 @@ class Engine:
             return self._connect_to_the_dying(host, kind, closed)
         return Client(daemon, kind, deliver, closed)
 
-    def _connect_to_the_dying(self, host: _Host, kind: Kind, closed: Closed | None) -> Client:
+    def _connect_to_the_dying(
+        self, host: _CmanHost, kind: SocketKind, closed: Closed | None
+    ) -> Client:
         ghost = CmanProcess(self, host.spec())
         ghost.alive = False
         client = Client(ghost, kind, None, closed)
@@ -605,7 +607,9 @@ class Engine:
         """Log what happened."""
         if self._trace is not None:
             self._trace(
-                Trace(time_us=self.timeline.now_us(), node_id=node_id, what=what, detail=detail)
+                EngineEvent(
+                    time_us=self.timeline.now_us(), node_id=node_id, what=what, detail=detail
+                )
             )
 
     def sent(self, node_id: int, to: Iterable[int], after_us: int, what: str = "message") -> None:
@@ -614,7 +618,7 @@ class Engine:
         if self._trace is not None and others:
             now_us = self.timeline.now_us()
             self._trace(
-                Trace(
+                EngineEvent(
                     time_us=now_us,
                     node_id=node_id,
                     what=what,
@@ -657,7 +661,7 @@ class Engine:
         if daemon is not None and daemon.boot == boot:
             daemon.run(lambda: daemon.install(transition))
 
-    def _set_sockets(self, host: _Host, sockets: Sockets) -> None:
+    def _set_sockets(self, host: _CmanHost, sockets: Sockets) -> None:
         if host.sockets is not sockets:
             host.sockets = sockets
             self.trace(host.node_id, "sockets", sockets.value)
@@ -667,7 +671,7 @@ class Engine:
         hosts = (self._hosts[node_id] for node_id in sorted(self._hosts))
         return [host.daemon for host in hosts if host.daemon is not None]
 
-    def _host(self, node_id: int) -> _Host:
+    def _host(self, node_id: int) -> _CmanHost:
         try:
             return self._hosts[node_id]
         except KeyError:

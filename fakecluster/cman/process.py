@@ -13,7 +13,7 @@ from fakecluster.cman.client_end import ClientEnd
 from fakecluster.cman.configuration import Configuration
 from fakecluster.cman.constants import LeaveReason, Reason
 from fakecluster.cman.context import ClusterContext, Consent
-from fakecluster.cman.nodelist import Announcement, Disk, NodeList
+from fakecluster.cman.nodelist import Announcement, Disk, PeerList
 from fakecluster.cman.notices import NoticeFaults
 from fakecluster.cman.quorum import Tally, quorum_for
 from fakecluster.cman.shutdown import ShutdownVote
@@ -55,7 +55,7 @@ class CmanProcess:
         self.config = context.file_of(spec.node_id)
         self.announcement = self._announce()
         """What a joiner tells the others of itself."""
-        self.nodes = NodeList(spec.node_id, self.config.nodes)
+        self.nodes = PeerList(spec.node_id, self.config.nodes)
         self.clients: dict[ClientEnd, None] = {}
         """In the order in which they connected."""
         self.ports: dict[int, ClientEnd] = {}

@@ -12,7 +12,7 @@ from fakecluster.cman.answers import Notice
 from fakecluster.cman.client_end import ClientEnd
 from fakecluster.cman.constants import Reason, ShutdownFlag
 from fakecluster.cman.context import Consent
-from fakecluster.cman.errors import CmanError
+from fakecluster.cman.errors import RequestRefusedError
 from fakecluster.cman.timings import Timings
 
 OnStatus = Callable[[int], None]
@@ -149,11 +149,11 @@ class ShutdownVote:
             requester_leaves: the requester wants the answer; after a yes it is he who leaves.
 
         Raises:
-            CmanError: EALREADY.
+            RequestRefusedError: EALREADY.
         """
         voter = self._voter
         if self._vote is not None or voter.leaving:
-            raise CmanError(errno.EALREADY)
+            raise RequestRefusedError(errno.EALREADY)
         expected = sum(client.notified for client in voter.clients)
         vote = _OpenVote(AnswerCount(flags, expected), requester, reply, requester_leaves)
         self._flags = flags

@@ -9,15 +9,15 @@ from fakecluster.cman.topology import NodeConfig, Topology
 from fakecluster.cman.wire.codec import (
     ADMIN_BIT,
     HEADER_BYTES,
-    ClusterRecord,
+    ClusterStruct,
     Command,
-    NodeRecord,
+    NodeStruct,
     Request,
-    VersionRecord,
+    VersionStruct,
     encode_ints,
 )
 from fakecluster.conformance.cman_row import Rows
-from fakecluster.conformance.cman_scene import Peer, Scene, word, words
+from fakecluster.conformance.cman_scene import Scene, SceneClient, word, words
 
 DATA: Final = Rows("Node data")
 CONFIG: Final = Rows("CONFIG_UPDATE")
@@ -27,7 +27,7 @@ _IPV4, _IPV6_SCOPE = struct.Struct("=HH"), struct.Struct("=I")
 _NEW: Final = NodeConfig(id=7, name="node7", addresses=("10.0.0.7",))
 
 
-def _brief(node: NodeRecord) -> str:
+def _brief(node: NodeStruct) -> str:
     return words([int(node.state == 2), node.incarnation, node.join_seconds])
 
 
@@ -85,7 +85,7 @@ def stale_address(s: Scene) -> str:
     return f"{'the previous node' if same else 'not'}'s, {len(seen.addresses(2))} addresses"
 
 
-def _disk(s: Scene) -> tuple[Peer, Peer, Peer]:
+def _disk(s: Scene) -> tuple[SceneClient, SceneClient, SceneClient]:
     s.up()
     here, there, admin = s.listener(1), s.listener(2), s.admin(1)
     admin.device(Command.REG_QUORUMDEV, 1, b"/dev/qdisk0")
@@ -109,8 +109,8 @@ def quorum_disk(s: Scene) -> str:
 @DATA.row("get_node of -1 with a disk and without, and of 0", "/dev/qdisk0 ENOENT node2")
 def special_ids(s: Scene) -> str:
     here, there, _admin = _disk(s)
-    disk = NodeRecord.decode(here.get_node(-1).payload).name.decode()
-    us = NodeRecord.decode(there.get_node(0).payload).name.decode()
+    disk = NodeStruct.decode(here.get_node(-1).payload).name.decode()
+    us = NodeStruct.decode(there.get_node(0).payload).name.decode()
     return words([disk, word(there.get_node(-1).status), us])
 
 
@@ -129,8 +129,8 @@ def unknown_node(s: Scene) -> str:
 def cluster_info(s: Scene) -> str:
     s.up()
     c = s.client(1)
-    cluster = ClusterRecord.decode(c.ask(Command.GETCLUSTER).payload)
-    version = VersionRecord.decode(c.ask(Command.GET_VERSION).payload)
+    cluster = ClusterStruct.decode(c.ask(Command.GETCLUSTER).payload)
+    version = VersionStruct.decode(c.ask(Command.GET_VERSION).payload)
     newest = max(node.incarnation for node in c.nodes())
     generation = "the ring sequence" if cluster.generation == newest else "another number"
     text = f"{version.major}.{version.minor}.{version.patch}"
@@ -208,7 +208,7 @@ def config_nodes(s: Scene) -> str:
 # -- the wire
 
 
-def _raw(peer: Peer, count: int) -> bytes:
+def _raw(peer: SceneClient, count: int) -> bytes:
     data = b""
     while len(data) < count:
         data += peer.raw.sock.recv(count - len(data))

@@ -6,9 +6,9 @@ from typing import Final
 
 from fakecluster.cman.constants import ExtraFlag, Reason
 from fakecluster.cman.topology import NodeConfig, Topology
-from fakecluster.cman.wire.codec import Command, Event, NodeRecord, encode_ints
+from fakecluster.cman.wire.codec import Command, EventMessage, NodeStruct, encode_ints
 from fakecluster.conformance.cman_row import NOT_OBSERVED, Rows
-from fakecluster.conformance.cman_scene import SECOND_US, Peer, Scene, word, words
+from fakecluster.conformance.cman_scene import SECOND_US, Scene, SceneClient, word, words
 
 LATER: Final = Rows("Seen later")
 SMALLER: Final = Rows("Seen later, smaller")
@@ -169,7 +169,7 @@ def D12_quorum_device(s: Scene) -> str:  # noqa: N802
     reply = s.client(1).get_node(-1, b"\xff\x01junk")
     if reply.status:
         return word(reply.status)
-    disk = NodeRecord.decode(reply.payload)
+    disk = NodeStruct.decode(reply.payload)
     return words([reply.status, disk.name.decode(), disk.votes])
 
 
@@ -194,7 +194,7 @@ def D14_quorum_device_again(s: Scene) -> str:  # noqa: N802
     return f"{words(found)}, {disk.votes}, {set_}, {int(lost)} {seen.info().total_votes - 3}"
 
 
-def _bound(s: Scene, node_id: int, port: int) -> Peer:
+def _bound(s: Scene, node_id: int, port: int) -> SceneClient:
     peer = s.listener(node_id)
     peer.ints(Command.BIND, port)
     return peer
@@ -373,7 +373,7 @@ def confchg_lists_all(s: Scene) -> str:
     s.up(3)
     heard = seen.heard()
     first = heard[0]
-    if isinstance(first, Event):
+    if isinstance(first, EventMessage):
         return "after a notice"
     return f"{len(getattr(first, 'members', ()))}, before the notices"
 

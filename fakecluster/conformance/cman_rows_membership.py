@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from fakecluster.cman.client_end import Kind
+from fakecluster.cman.client_end import SocketKind
 from fakecluster.cman.constants import Reason
 from fakecluster.cman.wire.codec import Command
 from fakecluster.cman.wire.server import SOCKET_NAMES
@@ -38,7 +38,10 @@ def connect_after_crash(s: Scene) -> str:
 @CONNECTING.row("the modes of the sockets: who is not root gets EACCES", "660 600")
 def connect_not_root(s: Scene) -> str:
     s.up(1)
-    paths = [s.driver.socket_dir(1) / SOCKET_NAMES[kind] for kind in (Kind.CLIENT, Kind.ADMIN)]
+    paths = [
+        s.driver.socket_dir(1) / SOCKET_NAMES[kind]
+        for kind in (SocketKind.CLIENT, SocketKind.ADMIN)
+    ]
     return words([f"{path.stat().st_mode & 0o777:o}" for path in paths])
 
 

@@ -8,7 +8,7 @@ from fakecluster.cman.constants import Reason
 from fakecluster.cman.wire.codec import Command
 from fakecluster.cman.wire.raw_client import HungUpError
 from fakecluster.conformance.cman_row import Rows
-from fakecluster.conformance.cman_scene import SECOND_US, Peer, Scene, word, words
+from fakecluster.conformance.cman_scene import SECOND_US, Scene, SceneClient, word, words
 
 SHUTDOWN: Final = Rows("Shutdown")
 DYING: Final = Rows("cman dying under a client")
@@ -18,7 +18,7 @@ _BEFORE_US: Final = 4 * SECOND_US
 _AFTER_US: Final = 2 * SECOND_US
 
 
-def _asked(peer: Peer) -> str:
+def _asked(peer: SceneClient) -> str:
     return peer.events(Reason.TRY_SHUTDOWN)
 
 

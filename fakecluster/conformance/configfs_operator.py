@@ -39,7 +39,7 @@ class HostActions(Protocol):
         ...
 
 
-class Operator(Protocol):
+class RowOperator(Protocol):
     """A way into a configfs, as far as rows need it."""
 
     def do(self, op: Op) -> str:

@@ -14,7 +14,7 @@ from typing import Final, Protocol
 
 from fakecluster.cman.topology import Topology
 from fakecluster.conformance.membership import CHECKS, LOCAL, Dialect
-from fakecluster.corosync.configuration import Configuration
+from fakecluster.corosync.configuration import CorosyncConf
 from fakecluster.corosync.lab import PATIENCE_S, CorosyncLab
 from o2cbd.membership.interface import MembershipSource
 from o2cbd.membership.libcorosync_table import CorosyncError, CorosyncTable
@@ -58,7 +58,7 @@ class Corosyncs(Protocol):
     """Real corosyncs by their node ids; nothing runs at first. See `CorosyncLab`."""
 
     @property
-    def configuration(self) -> Configuration:
+    def configuration(self) -> CorosyncConf:
         """What all run with."""
         ...
 

@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 
 from fakecluster.clock import Timeline
 from fakecluster.cman.answers import FenceInfo
-from fakecluster.cman.client import Client, Kind
+from fakecluster.cman.client import Client, SocketKind
 from fakecluster.cman.engine import Engine
 from fakecluster.cman.source import engine_connect
 from fakecluster.cman.topology import Topology
@@ -106,7 +106,7 @@ class EngineDriver(ABC):
         return outcome
 
     def _admin(self) -> Client:
-        client = self.engine.connect(LOCAL, Kind.ADMIN)
+        client = self.engine.connect(LOCAL, SocketKind.ADMIN)
         self._requesters.append(client)
         return client
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from fakecluster.cman.client_end import Kind
+from fakecluster.cman.client_end import SocketKind
 from fakecluster.cman.wire.codec import Command
 from fakecluster.cman.wire.raw_client import HungUpError, RawClient
 from fakecluster.cman.wire.server import SOCKET_NAMES
@@ -117,7 +117,7 @@ class GateProcess:
             heard = True
         return heard
 
-    def connect(self, kind: Kind = Kind.CLIENT) -> RawClient:
+    def connect(self, kind: SocketKind = SocketKind.CLIENT) -> RawClient:
         """Connect a client; OSError: it is refused."""
         path = self._sockets / SOCKET_NAMES[kind]
         return self._host.call(lambda: RawClient(path, timeout_s=PATIENCE_S))

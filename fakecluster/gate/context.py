@@ -14,7 +14,7 @@ from typing import Final, Protocol
 from fakecluster.clock import Timeline
 from fakecluster.cman.answers import Notice as CmanNotice
 from fakecluster.cman.answers import PortData
-from fakecluster.cman.client import Client, Closed, Deliver, Kind
+from fakecluster.cman.client import Client, Closed, Deliver, SocketKind
 from fakecluster.cman.configuration import Configuration
 from fakecluster.cman.constants import LeaveReason, Reason
 from fakecluster.cman.context import Consent, Effect
@@ -542,7 +542,7 @@ class GateContext:
         """Have every corosync read its file, if one that runs with this version already does not.
 
         Raises:
-            CmanError: ENOENT, the file has an older version; else what corosync said.
+            RequestRefusedError: ENOENT, the file has an older version; else what corosync said.
         """
         del sender_id
         if version != self._file.version:
@@ -550,7 +550,9 @@ class GateContext:
 
     # -- what the sockets need
 
-    def connect(self, node_id: int, kind: Kind, *, deliver: Deliver, closed: Closed) -> Client:
+    def connect(
+        self, node_id: int, kind: SocketKind, *, deliver: Deliver, closed: Closed
+    ) -> Client:
         """Connect a client to the daemon.
 
         Raises:

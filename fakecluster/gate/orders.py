@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from fakecluster.cman.answers import FenceInfo, PortData
 from fakecluster.cman.constants import LeaveReason
-from fakecluster.cman.errors import CmanError
+from fakecluster.cman.errors import RequestRefusedError
 from fakecluster.gate.link import Link
 from fakecluster.gate.messages import (
     Fenced,
@@ -25,7 +25,7 @@ from o2cbd.membership.libcorosync_table import CorosyncError
 
 
 class Orders:
-    """Orders to the corosync of this host; each raises `CmanError` with what it said."""
+    """Orders to the corosync of this host; each raises `RequestRefusedError` with what it said."""
 
     def __init__(
         self, table: GateTable, link: Callable[[], Link | None], log: Callable[[str], None]
@@ -60,12 +60,16 @@ class Orders:
         self._admin(lambda handle: handle.kill_node(node_id, why))
 
     def reload(self, version: int) -> None:
-        """Have every corosync read its file. CmanError: ENOENT, its version is an older one."""
+        """Have every corosync read its file.
+
+        Raises:
+            RequestRefusedError: ENOENT, its version is an older one.
+        """
         self._admin(lambda handle: handle.reload_config())
 
         def check(link: Link) -> None:
             if 0 < link.version() < version:
-                raise CmanError(errno.ENOENT)
+                raise RequestRefusedError(errno.ENOENT)
 
         self._ask(check)
 
@@ -85,7 +89,7 @@ class Orders:
         """Tell every gate; that it does not learn it is logged and no more."""
         try:
             self.tell(message)
-        except CmanError as error:
+        except RequestRefusedError as error:
             self._log(f"the other gates do not learn of {message}: {error}")
 
     def _admin(self, act: Callable[[AdminHandle], None]) -> None:
@@ -100,7 +104,7 @@ class Orders:
             return
         try:
             act(link)
-        except CmanError:
+        except RequestRefusedError:
             raise
         except OSError as error:
             raise _refusal(error) from error
@@ -157,6 +161,6 @@ class CorosyncReceiver:
         self._orders.tell(Fenced(info=info))
 
 
-def _refusal(error: OSError) -> CmanError:
+def _refusal(error: OSError) -> RequestRefusedError:
     invalid = isinstance(error, CorosyncError) and error.code == CS_ERR_INVALID_PARAM
-    return CmanError(errno.EINVAL if invalid else error.errno or errno.EIO)
+    return RequestRefusedError(errno.EINVAL if invalid else error.errno or errno.EIO)

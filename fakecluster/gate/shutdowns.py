@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from fakecluster.cman.client_end import ClientEnd, Kind
+from fakecluster.cman.client_end import ClientEnd, SocketKind
 from fakecluster.cman.constants import ShutdownFlag
 from fakecluster.cman.context import Consent
-from fakecluster.cman.errors import CmanError
+from fakecluster.cman.errors import RequestRefusedError
 from fakecluster.cman.process import CmanProcess
 from fakecluster.gate.link import Link
 from fakecluster.gate.orders import Orders
@@ -132,7 +132,7 @@ class Shutdowns:
         if self._question is not None:
             # Corosync has one question at a time, so the last one was taken back.
             daemon.shutdown_vote.withdraw(self._question.asker)
-        asker = ClientEnd(Kind.ADMIN, None, None)
+        asker = ClientEnd(SocketKind.ADMIN, None, None)
         question = self._question = _CorosyncQuestion(asker, link, daemon)
         try:
             daemon.shutdown_vote.ask(
@@ -142,7 +142,7 @@ class Shutdowns:
                 timeout_us=max(timeout_ms - EARLIER_MS, timeout_ms // 2) * 1000,
                 requester_leaves=True,
             )
-        except CmanError:
+        except RequestRefusedError:
             # A client's own question is out, and ends first.
             self._reply(question, yes=forced)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Any, Final
 
-from fakecluster.corosync.cmap import CorosyncMap, UnreadableError
+from fakecluster.corosync.cmap import CmapError, CorosyncMap
 from fakecluster.corosync.view import view_of
 from integration.arm.guest_units import Process, process_state
 
@@ -33,7 +33,7 @@ def _view(pid: int | None) -> dict[str, Any] | None:
     with _one_at_a_time:
         try:
             return view_of(_connection(pid))
-        except UnreadableError:
+        except CmapError:
             _forget()
             return None
 

@@ -82,7 +82,7 @@ class Command(enum.IntEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Header:
+class FrameHeader:
     """The 20 bytes before every payload; every field free, so that a test can send nonsense."""
 
     magic: int = MAGIC
@@ -97,10 +97,12 @@ class Header:
         return _HEADER.pack(self.magic, self.version, self.length, self.command, self.flags)
 
     @staticmethod
-    def decode(data: bytes | bytearray) -> Header:
+    def decode(data: bytes | bytearray) -> FrameHeader:
         """Read the first 20 bytes of `data`; the caller has made sure that they are there."""
         magic, version, length, command, flags = _HEADER.unpack_from(data)
-        return Header(magic=magic, version=version, length=length, command=command, flags=flags)
+        return FrameHeader(
+            magic=magic, version=version, length=length, command=command, flags=flags
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +114,7 @@ class Request:
 
     def encode(self) -> bytes:
         """Return the message as libcman sends it."""
-        header = Header(length=HEADER_BYTES + len(self.body), command=self.command)
+        header = FrameHeader(length=HEADER_BYTES + len(self.body), command=self.command)
         return header.encode() + self.body
 
 
@@ -144,7 +146,7 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class EventMessage:
     """A notice: 28 bytes."""
 
     reason: int
@@ -156,7 +158,7 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConfChg:
+class ConfchgMessage:
     """A configuration change: node ids, each a u32."""
 
     members: tuple[int, ...]
@@ -171,7 +173,7 @@ class ConfChg:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Data:
+class DataMessage:
     """A message from another node to who has bound the port; laid out as the request DATA is."""
 
     node_id: int
@@ -184,7 +186,7 @@ class Data:
         return _from_daemon(Command.DATA, _DATA.pack(self.node_id, self.port) + self.payload)
 
 
-Message = Reply | Event | ConfChg | Data
+Message = Reply | EventMessage | ConfchgMessage | DataMessage
 """What the daemon sends."""
 
 
@@ -208,24 +210,24 @@ class RequestReader:
                 return
             piece, data = data[:length], data[length:]
             if length <= len(piece) and _is_good(piece):
-                yield Request(command=Header.decode(piece).command, body=piece[HEADER_BYTES:])
+                yield Request(command=FrameHeader.decode(piece).command, body=piece[HEADER_BYTES:])
             else:
                 padded = piece[:HEADER_BYTES].ljust(HEADER_BYTES, b"\0")
-                yield BadRequest(command=Header.decode(padded).command)
+                yield BadRequest(command=FrameHeader.decode(padded).command)
 
 
 def _is_good(header: bytes) -> bool:
     """Tell whether cman takes these bytes, at least 20, for the header of a request."""
     if len(header) < HEADER_BYTES:
         return False
-    found = Header.decode(header)
+    found = FrameHeader.decode(header)
     body_bytes = found.length - HEADER_BYTES
     return (found.magic, found.version) == (MAGIC, VERSION) and 0 <= body_bytes <= BODY_MAX_BYTES
 
 
 def _request_bytes(data: bytes) -> int:
     """Return how many bytes cman consumes for what begins here, be they there or not."""
-    return Header.decode(data).length if _is_good(data) else HEADER_BYTES
+    return FrameHeader.decode(data).length if _is_good(data) else HEADER_BYTES
 
 
 class MessageReader:
@@ -245,7 +247,7 @@ class MessageReader:
         """
         self._buffer += data
         while len(self._buffer) >= HEADER_BYTES:
-            header = Header.decode(self._buffer)
+            header = FrameHeader.decode(self._buffer)
             if header.length < HEADER_BYTES + _STATUS.size:
                 raise ValueError(f"a message of {header.length} bytes")
             if len(self._buffer) < header.length:
@@ -261,23 +263,23 @@ def _message(command: int, payload: bytes) -> Message:
         return Reply(command=command & ~REPLY_BIT, status=status, payload=payload[_STATUS.size :])
     if command == Command.EVENT and len(payload) == _EVENT.size:
         reason, arg = _EVENT.unpack(payload)
-        return Event(reason=reason, arg=arg)
+        return EventMessage(reason=reason, arg=arg)
     if command == Command.CONFCHG and len(payload) >= _CONFCHG.size:
         members, left, joined = _CONFCHG.unpack_from(payload)
         ids = struct.unpack_from(f"={members + left + joined}I", payload, _CONFCHG.size)
-        return ConfChg(
+        return ConfchgMessage(
             members=ids[:members],
             left=ids[members : members + left],
             joined=ids[members + left :],
         )
     if command == Command.DATA and len(payload) >= _DATA.size:
         node_id, port = _DATA.unpack_from(payload)
-        return Data(node_id=node_id, port=port, payload=payload[_DATA.size :])
+        return DataMessage(node_id=node_id, port=port, payload=payload[_DATA.size :])
     raise ValueError(f"no message of a daemon: command {command:#x}, {len(payload)} bytes")
 
 
 def _from_daemon(command: int, payload: bytes) -> bytes:
-    header = Header(version=NOISE_VERSION, length=HEADER_BYTES + len(payload), command=command)
+    header = FrameHeader(version=NOISE_VERSION, length=HEADER_BYTES + len(payload), command=command)
     return header.encode() + payload
 
 
@@ -305,7 +307,7 @@ class ShortPayloadError(ValueError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NodeRecord:
+class NodeStruct:
     """A node, 440 bytes: the answer to GETNODE, GETALLMEMBERS; also GETNODE's question."""
 
     size: int = NODE_BYTES
@@ -340,7 +342,7 @@ class NodeRecord:
         )  # fmt: skip
 
     @staticmethod
-    def decode(data: bytes, offset: int = 0) -> NodeRecord:
+    def decode(data: bytes, offset: int = 0) -> NodeStruct:
         """Read the record at `offset`; an `addrlen` that does not fit reads as what fits.
 
         Raises:
@@ -349,7 +351,7 @@ class NodeRecord:
         values = _unpack(_NODE, data, offset)
         (size, node_id, us, leave_reason, incarnation, state, name, storage, addrlen,
          seconds, microseconds, votes) = values  # fmt: skip
-        return NodeRecord(
+        return NodeStruct(
             size=size,
             node_id=node_id,
             us=us != 0,
@@ -365,7 +367,7 @@ class NodeRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExtraInfoRecord:
+class ExtraInfoStruct:
     """The answer to GETEXTRAINFO, 64 + 2·n·128 bytes: n multicast, then n interface addresses."""
 
     node_state: int
@@ -391,7 +393,7 @@ class ExtraInfoRecord:
         return head + b"".join(each.ljust(_STORAGE_BYTES, b"\0") for each in tail)
 
     @staticmethod
-    def decode(data: bytes) -> ExtraInfoRecord:
+    def decode(data: bytes) -> ExtraInfoStruct:
         """Read it back; each address is the whole 128-byte storage.
 
         Raises:
@@ -405,7 +407,7 @@ class ExtraInfoRecord:
             data[at : at + _STORAGE_BYTES] for at in range(_EXTRA.size, end, _STORAGE_BYTES)
         )
         state, flags, votes, total, expected, quorum, members = numbers
-        return ExtraInfoRecord(
+        return ExtraInfoStruct(
             node_state=state,
             flags=flags,
             node_votes=votes,
@@ -420,7 +422,7 @@ class ExtraInfoRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClusterRecord:
+class ClusterStruct:
     """The answer to GETCLUSTER, 24 bytes."""
 
     name: bytes
@@ -434,14 +436,14 @@ class ClusterRecord:
         return _CLUSTER.pack(self.name[:16], self.number, self.generation)
 
     @staticmethod
-    def decode(data: bytes) -> ClusterRecord:
+    def decode(data: bytes) -> ClusterStruct:
         """Read it back. Raises ShortPayloadError when it is cut."""
         name, number, generation = _unpack(_CLUSTER, data, 0)
-        return ClusterRecord(name=text(name), number=number, generation=generation)
+        return ClusterStruct(name=text(name), number=number, generation=generation)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VersionRecord:
+class VersionStruct:
     """The answer to GET_VERSION and the question of SET_VERSION, 16 bytes."""
 
     major: int = 6
@@ -455,14 +457,14 @@ class VersionRecord:
         return _VERSION.pack(self.major, self.minor, self.patch, self.config)
 
     @staticmethod
-    def decode(data: bytes) -> VersionRecord:
+    def decode(data: bytes) -> VersionStruct:
         """Read it back. Raises ShortPayloadError when it is cut."""
         major, minor, patch, config = _unpack(_VERSION, data, 0)
-        return VersionRecord(major=major, minor=minor, patch=patch, config=config)
+        return VersionStruct(major=major, minor=minor, patch=patch, config=config)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NodeExtraRecord:
+class NodeExtraStruct:
     """The answer to GETNODE_EXTRA, 20 bytes."""
 
     node_id: int
@@ -478,10 +480,10 @@ class NodeExtraRecord:
         )
 
     @staticmethod
-    def decode(data: bytes) -> NodeExtraRecord:
+    def decode(data: bytes) -> NodeExtraStruct:
         """Read it back. Raises ShortPayloadError when it is cut."""
         node_id, state, votes, expected, reason = _unpack(_NODE_EXTRA, data, 0)
-        return NodeExtraRecord(
+        return NodeExtraStruct(
             node_id=node_id,
             state=state,
             votes=votes,
@@ -491,7 +493,7 @@ class NodeExtraRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FenceRecord:
+class FenceStruct:
     """The answer to GET_FENCE_INFO and the question of UPDATE_FENCE_INFO, 272 bytes."""
 
     node_id: int
@@ -506,14 +508,14 @@ class FenceRecord:
         return _FENCE.pack(self.node_id, self.flags, self.fence_seconds, self.agent)
 
     @staticmethod
-    def decode(data: bytes) -> FenceRecord:
+    def decode(data: bytes) -> FenceStruct:
         """Read it back. Raises ShortPayloadError when it is cut."""
         node_id, flags, seconds, agent = _unpack(_FENCE, data, 0)
-        return FenceRecord(node_id=node_id, flags=flags, fence_seconds=seconds, agent=text(agent))
+        return FenceStruct(node_id=node_id, flags=flags, fence_seconds=seconds, agent=text(agent))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AddressesRecord:
+class AddressesStruct:
     """The answer to GET_NODEADDRS: a count in 8 bytes, then 136 bytes an address."""
 
     addresses: tuple[bytes, ...]
@@ -524,7 +526,7 @@ class AddressesRecord:
         return _ADDRESS_COUNT.pack(len(self.addresses)) + b"".join(items)
 
     @staticmethod
-    def decode(data: bytes) -> AddressesRecord:
+    def decode(data: bytes) -> AddressesStruct:
         """Read it back. Raises ShortPayloadError when it is cut."""
         (count,) = _unpack(_ADDRESS_COUNT, data, 0)
         found = []
@@ -532,7 +534,7 @@ class AddressesRecord:
             at = _ADDRESS_COUNT.size + index * _ADDRESS.size
             length, storage = _unpack(_ADDRESS, data, at)
             found.append(storage[: max(length, 0)])
-        return AddressesRecord(addresses=tuple(found))
+        return AddressesStruct(addresses=tuple(found))
 
 
 def encode_ints(*values: int) -> bytes:

@@ -22,25 +22,25 @@ from fakecluster.cman.answers import (
 )
 from fakecluster.cman.client import Client
 from fakecluster.cman.constants import FENCED, QDISK_QUERY_ID
-from fakecluster.cman.errors import CmanError
+from fakecluster.cman.errors import RequestRefusedError
 from fakecluster.cman.shutdown import OnStatus
 from fakecluster.cman.wire.codec import (
     ADMIN_BIT,
-    AddressesRecord,
-    ClusterRecord,
+    AddressesStruct,
+    ClusterStruct,
     Command,
-    ConfChg,
-    Data,
-    Event,
-    ExtraInfoRecord,
-    FenceRecord,
+    ConfchgMessage,
+    DataMessage,
+    EventMessage,
+    ExtraInfoStruct,
+    FenceStruct,
     Message,
-    NodeExtraRecord,
-    NodeRecord,
+    NodeExtraStruct,
+    NodeStruct,
     Reply,
     Request,
     ShortPayloadError,
-    VersionRecord,
+    VersionStruct,
     decode_int,
     decode_listening,
     decode_two_ints,
@@ -73,7 +73,7 @@ def answer(
     except ShortPayloadError:
         # Real cman reads what the last request left in its buffer; an error is the kinder answer.
         return None if command == Command.SHUTDOWN_REPLY else _refusal(command, errno.EINVAL)
-    except CmanError as refused:
+    except RequestRefusedError as refused:
         return _refusal(command, refused.code)
 
 
@@ -110,7 +110,7 @@ def _all_members(client: Client, _body: bytes) -> Answer:
 
 
 def _get_node(client: Client, body: bytes) -> Answer:
-    asked = NodeRecord.decode(body)
+    asked = NodeStruct.decode(body)
     node_id = asked.node_id
     if node_id != QDISK_QUERY_ID:
         node_id = _unsigned(node_id)
@@ -123,7 +123,7 @@ def _is_listening(client: Client, body: bytes) -> Answer:
 
 
 def _set_version(client: Client, body: bytes) -> Answer:
-    asked = VersionRecord.decode(body)
+    asked = VersionStruct.decode(body)
     client.set_version(
         Version(major=asked.major, minor=asked.minor, patch=asked.patch, config=asked.config)
     )
@@ -181,7 +181,7 @@ def _number(method: Callable[[Client], int]) -> Callable[[Client, bytes], Answer
 def _node(entry: NodeEntry) -> bytes:
     """Return GETNODE's answer; a list is these, one behind the other."""
     seconds, microseconds = divmod(entry.jointime_us, 1_000_000)
-    return NodeRecord(
+    return NodeStruct(
         node_id=_signed(entry.node_id),
         us=entry.us,
         leave_reason=entry.leave_reason,
@@ -197,7 +197,7 @@ def _node(entry: NodeEntry) -> bytes:
 
 def _node_extra(extra: NodeExtra) -> bytes:
     """Return GETNODE_EXTRA's answer."""
-    return NodeExtraRecord(
+    return NodeExtraStruct(
         node_id=_signed(extra.node_id),
         state=extra.state,
         votes=extra.votes,
@@ -208,14 +208,14 @@ def _node_extra(extra: NodeExtra) -> bytes:
 
 def _cluster(info: ClusterInfo) -> bytes:
     """Return GETCLUSTER's answer."""
-    return ClusterRecord(
+    return ClusterStruct(
         name=os.fsencode(info.name), number=info.number, generation=info.generation & _U32
     ).encode()
 
 
 def _version(answer: Version) -> bytes:
     """Return GET_VERSION's answer."""
-    return VersionRecord(
+    return VersionStruct(
         major=answer.major, minor=answer.minor, patch=answer.patch, config=answer.config & _U32
     ).encode()
 
@@ -223,7 +223,7 @@ def _version(answer: Version) -> bytes:
 def _extra_info(info: ExtraInfo) -> bytes:
     """Return GETEXTRAINFO's answer."""
     ports = sum(1 << port for port in info.ports if 0 <= port < 256)
-    return ExtraInfoRecord(
+    return ExtraInfoStruct(
         node_state=info.node_state,
         flags=info.flags,
         node_votes=info.node_votes,
@@ -239,7 +239,7 @@ def _extra_info(info: ExtraInfo) -> bytes:
 
 def _fence_record(info: FenceInfo) -> bytes:
     """Return GET_FENCE_INFO's answer."""
-    return FenceRecord(
+    return FenceStruct(
         node_id=_signed(info.node_id),
         flags=FENCED if info.fenced else 0,
         fence_seconds=info.time_s,
@@ -249,7 +249,7 @@ def _fence_record(info: FenceInfo) -> bytes:
 
 def _fence_info(data: bytes) -> FenceInfo:
     """Read UPDATE_FENCE_INFO's question. Raises ShortPayloadError when it is cut."""
-    record = FenceRecord.decode(data)
+    record = FenceStruct.decode(data)
     return FenceInfo(
         node_id=_unsigned(record.node_id),
         fenced=bool(record.flags & FENCED),
@@ -260,18 +260,18 @@ def _fence_info(data: bytes) -> FenceInfo:
 
 def _addresses(found: tuple[str, ...]) -> bytes:
     """Return GET_NODEADDRS' answer."""
-    return AddressesRecord(addresses=tuple(sockaddr(each) for each in found)).encode()
+    return AddressesStruct(addresses=tuple(sockaddr(each) for each in found)).encode()
 
 
 def delivery_message(unasked: Delivery) -> Message:
     """Return the message of what the daemon sends without being asked."""
     match unasked:
         case Notice(reason=reason, arg=arg):
-            return Event(reason=reason, arg=_signed(arg))
+            return EventMessage(reason=reason, arg=_signed(arg))
         case Confchg(members=members, left=left, joined=joined):
-            return ConfChg(members=members, left=left, joined=joined)
+            return ConfchgMessage(members=members, left=left, joined=joined)
         case PortData(from_node_id=sender, port=port, payload=payload):
-            return Data(node_id=_signed(sender), port=port, payload=payload)
+            return DataMessage(node_id=_signed(sender), port=port, payload=payload)
 
 
 def _named_votes(data: bytes) -> tuple[int, str]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from fakecluster.cman.answers import Delivery
-from fakecluster.cman.client import Client, Closed, Deliver, Kind
+from fakecluster.cman.client import Client, Closed, Deliver, SocketKind
 from fakecluster.cman.outside import Sockets, Watcher
 from fakecluster.cman.wire.codec import BadRequest, Message, Reply, Request, RequestReader
 from fakecluster.cman.wire.requests import answer, delivery_message
@@ -26,14 +26,19 @@ from fakecluster.stream import READ_BYTES, Stream
 MAX_QUEUED = 128
 """cman's max_queued: with one message more than this unsent, the client is disconnected."""
 
-SOCKET_NAMES: Mapping[Kind, str] = {Kind.CLIENT: "cman_client", Kind.ADMIN: "cman_admin"}
-SOCKET_MODES: Mapping[Kind, int] = {Kind.CLIENT: 0o660, Kind.ADMIN: 0o600}
+SOCKET_NAMES: Mapping[SocketKind, str] = {
+    SocketKind.CLIENT: "cman_client",
+    SocketKind.ADMIN: "cman_admin",
+}
+SOCKET_MODES: Mapping[SocketKind, int] = {SocketKind.CLIENT: 0o660, SocketKind.ADMIN: 0o600}
 
 
 class Served(Protocol):
     """What stands behind the sockets: the engine, or the gate's world."""
 
-    def connect(self, node_id: int, kind: Kind, *, deliver: Deliver, closed: Closed) -> Client:
+    def connect(
+        self, node_id: int, kind: SocketKind, *, deliver: Deliver, closed: Closed
+    ) -> Client:
         """Connect to a node's daemon; OSError: it takes nobody."""
         ...
 
@@ -123,7 +128,7 @@ class _Desk:
     def show(self, sockets: Sockets) -> None:
         if sockets is Sockets.LISTENING:
             if not self._listeners:
-                for kind in Kind:  # one by one, so that `close` finds those that were made
+                for kind in SocketKind:  # one by one, so that `close` finds those that were made
                     self._listeners.append(self._listen(kind))
             return
         stale = sockets is Sockets.STALE
@@ -150,7 +155,7 @@ class _Desk:
     def close(self) -> None:
         self.show(Sockets.ABSENT)
 
-    def _listen(self, kind: Kind) -> Listener:
+    def _listen(self, kind: SocketKind) -> Listener:
         return Listener(
             self._directory / SOCKET_NAMES[kind],
             mode=SOCKET_MODES[kind],
@@ -158,7 +163,7 @@ class _Desk:
             accepted=partial(self._accept, kind),
         )
 
-    def _accept(self, kind: Kind, sock: socket.socket) -> None:
+    def _accept(self, kind: SocketKind, sock: socket.socket) -> None:
         visitor = _Visitor(kind)
         stream = Stream(
             sock,
@@ -190,8 +195,8 @@ class _Visitor:
 
     stream: Stream
 
-    def __init__(self, kind: Kind) -> None:
-        self._admin = kind is Kind.ADMIN
+    def __init__(self, kind: SocketKind) -> None:
+        self._admin = kind is SocketKind.ADMIN
         self._reader = RequestReader()
         self.client: Client | None = None
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fakecluster.cman.answers import Delivery
-from fakecluster.cman.client import Kind
+from fakecluster.cman.client import SocketKind
 from fakecluster.cman.topology import Topology
 from fakecluster.cman.wire.codec import (
     BODY_MAX_BYTES,
@@ -18,7 +18,7 @@ from fakecluster.cman.wire.codec import (
     VERSION,
     BadRequest,
     Command,
-    Header,
+    FrameHeader,
     Message,
     MessageReader,
     Reply,
@@ -42,7 +42,7 @@ class Besieged(ServerHarness):
         super().__init__(root, Topology.of(3))
         self.start()
 
-    def attack(self, attack: Attack, kind: Kind) -> bytes:
+    def attack(self, attack: Attack, kind: SocketKind) -> bytes:
         """Send it piece by piece; return everything that was answered."""
         answered = b""
         with self.client(kind=kind) as hostile:
@@ -75,7 +75,7 @@ def test_at_least_half_of_the_attacks_are_framed(seed: int) -> None:
     assert sum(each.framed for each in made) * 2 >= len(made)
 
 
-def wrong_fields(header: Header) -> set[str]:
+def wrong_fields(header: FrameHeader) -> set[str]:
     """Which fields of a header no cman would take, or no client sends."""
     length_max = HEADER_BYTES + BODY_MAX_BYTES
     wrong = {
@@ -102,7 +102,9 @@ def test_attacks_reach_every_command_and_every_field() -> None:
         if isinstance(message, Request)
     }
     assert set(Command) - framed == set()
-    wrong = [wrong_fields(Header.decode(each)) for each in streams if len(each) >= HEADER_BYTES]
+    wrong = [
+        wrong_fields(FrameHeader.decode(each)) for each in streams if len(each) >= HEADER_BYTES
+    ]
     assert {next(iter(each)) for each in wrong if len(each) == 1} == {
         "magic", "version", "length", "command", "flags",
     }  # fmt: skip
@@ -143,7 +145,7 @@ def test_a_well_behaved_client_sees_every_event(besieged: Besieged, seed: int) -
                 besieged.engine.leave(3)
             if number % 5 == 2:
                 besieged.engine.start(3)
-            answers = list(MessageReader().feed(besieged.attack(attack, Kind.CLIENT)))
+            answers = list(MessageReader().feed(besieged.attack(attack, SocketKind.CLIENT)))
             replied = [each.command for each in answers if isinstance(each, Reply)]
             assert [each for each in replied if each != Command.DATA] == replies_due(attack)
             besieged.run(SECOND_US)
@@ -169,7 +171,7 @@ def test_hostile_admins_may_do_what_admins_may_and_nothing_more(
         besieged.engine.connect(2, deliver=witness.append).start_notification()
         with besieged.client(2) as watcher:
             watcher.ask(Command.NOTIFY)
-            besieged.attack(attack, Kind.ADMIN)
+            besieged.attack(attack, SocketKind.ADMIN)
             besieged.run(20 * SECOND_US)
             for node_id in (1, 2, 3):
                 if not besieged.engine.state(node_id).running:

@@ -16,21 +16,21 @@ from fakecluster.cman.wire.codec import (
     ADMIN_BIT,
     MAGIC,
     VERSION,
-    AddressesRecord,
-    ClusterRecord,
+    AddressesStruct,
+    ClusterStruct,
     Command,
-    ConfChg,
-    Data,
-    Event,
-    ExtraInfoRecord,
-    FenceRecord,
-    Header,
+    ConfchgMessage,
+    DataMessage,
+    EventMessage,
+    ExtraInfoStruct,
+    FenceStruct,
+    FrameHeader,
     Message,
-    NodeExtraRecord,
-    NodeRecord,
+    NodeExtraStruct,
+    NodeStruct,
     Reply,
     Request,
-    VersionRecord,
+    VersionStruct,
     encode_ints,
     encode_listening,
 )
@@ -82,7 +82,7 @@ def refused(command: int, code: int) -> Reply:
 def test_the_member_list_is_440_bytes_a_node(served: ServerHarness) -> None:
     """All nodes by id, each as the table says; the status is their number."""
     reply = served.client().ask(Command.GETALLMEMBERS)
-    records = [NodeRecord.decode(reply.payload, 440 * i) for i in range(3)]
+    records = [NodeStruct.decode(reply.payload, 440 * i) for i in range(3)]
     assert (reply.status, len(reply.payload)) == (3, 1320)
     assert [(each.size, each.node_id, each.name, each.us, each.state) for each in records] == [
         (440, 1, b"node1", True, 2),
@@ -100,29 +100,29 @@ def test_the_member_list_is_440_bytes_a_node(served: ServerHarness) -> None:
 @pytest.mark.parametrize(
     ("question", "expected"),
     [
-        (NodeRecord(node_id=0), b"node1"),
-        (NodeRecord(node_id=3), b"node3"),
-        (NodeRecord(node_id=1, name=b"node2"), b"node2"),
+        (NodeStruct(node_id=0), b"node1"),
+        (NodeStruct(node_id=3), b"node3"),
+        (NodeStruct(node_id=1, name=b"node2"), b"node2"),
     ],
 )
 def test_one_node_by_id_or_name(
-    served: ServerHarness, question: NodeRecord, expected: bytes
+    served: ServerHarness, question: NodeStruct, expected: bytes
 ) -> None:
     """0 is us; a name is looked up before an id."""
     reply = served.client().ask(Command.GETNODE, question.encode())
-    assert (reply.status, NodeRecord.decode(reply.payload).name) == (0, expected)
+    assert (reply.status, NodeStruct.decode(reply.payload).name) == (0, expected)
 
 
 @pytest.mark.parametrize(
     "question",
     [
-        NodeRecord(node_id=9),
-        NodeRecord(node_id=1, name=b"nobody"),
-        NodeRecord(node_id=-1),
-        NodeRecord(node_id=1, name=b"\xff\xfe"),
+        NodeStruct(node_id=9),
+        NodeStruct(node_id=1, name=b"nobody"),
+        NodeStruct(node_id=-1),
+        NodeStruct(node_id=1, name=b"\xff\xfe"),
     ],
 )
-def test_an_unknown_node_is_enoent(served: ServerHarness, question: NodeRecord) -> None:
+def test_an_unknown_node_is_enoent(served: ServerHarness, question: NodeStruct) -> None:
     """By id, by name, and the quorum disk where there is none."""
     reply = served.client().ask(Command.GETNODE, question.encode())
     assert reply == refused(Command.GETNODE, errno.ENOENT)
@@ -136,10 +136,10 @@ def test_a_quorum_disk_is_listed_with_id_0_and_asked_for_with_minus_1(
     served.start()
     client = served.client()
     reply = client.ask(Command.GETALLMEMBERS)
-    last = NodeRecord.decode(reply.payload, 440 * (reply.status - 1))
+    last = NodeStruct.decode(reply.payload, 440 * (reply.status - 1))
     assert (reply.status, last.node_id, last.name) == (3, 0, b"/dev/qdisk0")
-    asked = client.ask(Command.GETNODE, NodeRecord(node_id=-1).encode())
-    assert NodeRecord.decode(asked.payload).name == b"/dev/qdisk0"
+    asked = client.ask(Command.GETNODE, NodeStruct(node_id=-1).encode())
+    assert NodeStruct.decode(asked.payload).name == b"/dev/qdisk0"
 
 
 def test_ipv6_addresses_are_28_bytes_with_scope_2(
@@ -149,7 +149,7 @@ def test_ipv6_addresses_are_28_bytes_with_scope_2(
     served = make(Topology.of(1, ipv6=True))
     served.start()
     reply = served.client().ask(Command.GETALLMEMBERS)
-    assert NodeRecord.decode(reply.payload).address == sockaddr("fd00::1")
+    assert NodeStruct.decode(reply.payload).address == sockaddr("fd00::1")
 
 
 def test_the_plain_questions(served: ServerHarness) -> None:
@@ -159,8 +159,8 @@ def test_the_plain_questions(served: ServerHarness) -> None:
     assert client.ask(Command.ISACTIVE) == good(Command.ISACTIVE, status=1)
     assert client.ask(Command.GETNODECOUNT) == good(Command.GETNODECOUNT, status=3)
     version = client.ask(Command.GET_VERSION)
-    assert VersionRecord.decode(version.payload) == VersionRecord(config=1)
-    cluster = ClusterRecord.decode(client.ask(Command.GETCLUSTER).payload)
+    assert VersionStruct.decode(version.payload) == VersionStruct(config=1)
+    cluster = ClusterStruct.decode(client.ask(Command.GETCLUSTER).payload)
     assert (cluster.name, cluster.number) == (b"web", 6865)
     assert cluster.generation == served.engine.state(1).generation
 
@@ -176,7 +176,7 @@ def test_join_count_counts_both_sockets(served: ServerHarness) -> None:
 
 def test_extra_info(served: ServerHarness) -> None:
     """Votes, quorum, and as many multicast as interface addresses."""
-    info = ExtraInfoRecord.decode(served.client().ask(Command.GETEXTRAINFO).payload)
+    info = ExtraInfoStruct.decode(served.client().ask(Command.GETEXTRAINFO).payload)
     assert (info.node_state, info.node_votes, info.total_votes, info.expected_votes) == (2, 1, 3, 3)
     assert (info.quorum, info.members, info.flags) == (2, 3, 0)
     assert len(info.multicasts) == len(info.interfaces) == 1
@@ -187,7 +187,7 @@ def test_node_extra(served: ServerHarness) -> None:
     """0 is us and is echoed as 0; EINVAL for who is unknown."""
     client = served.client()
     reply = client.ask(Command.GETNODE_EXTRA, encode_ints(0))
-    assert NodeExtraRecord.decode(reply.payload) == NodeExtraRecord(
+    assert NodeExtraStruct.decode(reply.payload) == NodeExtraStruct(
         node_id=0, state=2, votes=1, expected_votes=3, leave_reason=0
     )
     unknown = client.ask(Command.GETNODE_EXTRA, encode_ints(77))
@@ -198,11 +198,11 @@ def test_node_addresses(served: ServerHarness) -> None:
     """All of a member, none of a dead one, EINVAL of an unknown one."""
     client = served.client()
     reply = client.ask(Command.GET_NODEADDRS, encode_ints(2))
-    assert AddressesRecord.decode(reply.payload).addresses == (sockaddr("10.0.0.2"),)
+    assert AddressesStruct.decode(reply.payload).addresses == (sockaddr("10.0.0.2"),)
     served.engine.leave(2)
     served.run(SECOND_US)
     gone = client.ask(Command.GET_NODEADDRS, encode_ints(2))
-    assert AddressesRecord.decode(gone.payload).addresses == ()
+    assert AddressesStruct.decode(gone.payload).addresses == ()
     unknown = client.ask(Command.GET_NODEADDRS, encode_ints(-5))
     assert unknown == refused(Command.GET_NODEADDRS, errno.EINVAL)
 
@@ -222,19 +222,19 @@ def test_listening_bind_and_data(served: ServerHarness) -> None:
     served.run(SECOND_US)
     not_yet = client.ask(Command.ISLISTENING, encode_listening(192, 2))
     assert not_yet == good(Command.ISLISTENING)
-    arrived = [each for each in client.take_notices() if isinstance(each, Data)]
-    assert arrived == [Data(node_id=2, port=192, payload=b"hello")]
+    arrived = [each for each in client.take_notices() if isinstance(each, DataMessage)]
+    assert arrived == [DataMessage(node_id=2, port=192, payload=b"hello")]
 
 
 def test_fence_info_is_told_and_asked(served: ServerHarness) -> None:
     """The admin's update is everybody's answer."""
     client, admin = served.client(2), served.admin()
-    update = FenceRecord(node_id=3, flags=2, fence_seconds=EPOCH_S, agent=b"apc")
+    update = FenceStruct(node_id=3, flags=2, fence_seconds=EPOCH_S, agent=b"apc")
     assert admin.ask(Command.UPDATE_FENCE_INFO, update.encode()).status == 0
     served.run(SECOND_US)
     reply = client.ask(Command.GET_FENCE_INFO, encode_ints(3))
     assert len(reply.payload) == 272
-    assert FenceRecord.decode(reply.payload).node_id == 3
+    assert FenceStruct.decode(reply.payload).node_id == 3
 
 
 # -- who may ask what
@@ -307,8 +307,8 @@ def test_wrong_magic_or_version_without_a_body_costs_nothing(served: ServerHarne
     """-EINVAL with the command echoed, and the stream goes on."""
     client = served.client()
     for header in (
-        Header(magic=MAGIC ^ 1, length=20, command=0x91),
-        Header(version=VERSION + 1, length=20, command=0x91),
+        FrameHeader(magic=MAGIC ^ 1, length=20, command=0x91),
+        FrameHeader(version=VERSION + 1, length=20, command=0x91),
     ):
         client.sock.sendall(header.encode())
         assert client.reply() == refused(0x91, errno.EINVAL)
@@ -318,13 +318,13 @@ def test_wrong_magic_or_version_without_a_body_costs_nothing(served: ServerHarne
 @pytest.mark.parametrize(
     "header",
     [
-        Header(magic=0, length=24, command=0x91),
-        Header(length=1521, command=0x91),
-        Header(length=3, command=0x91),
+        FrameHeader(magic=0, length=24, command=0x91),
+        FrameHeader(length=1521, command=0x91),
+        FrameHeader(length=3, command=0x91),
     ],
 )
 def test_a_wrong_header_with_a_body_keeps_the_connection(
-    served: ServerHarness, header: Header
+    served: ServerHarness, header: FrameHeader
 ) -> None:
     """The body is read as a header and refused, too; what is written later is answered."""
     client, other = served.client(), served.client()
@@ -348,7 +348,7 @@ def test_a_request_in_two_parts_is_refused_twice(served: ServerHarness) -> None:
 def test_more_requests_than_one_read_takes(served: ServerHarness) -> None:
     """Where the server's own buffer ends no request is cut."""
     client = served.client()
-    request = Request(command=Command.GETNODE, body=NodeRecord(node_id=2).encode())
+    request = Request(command=Command.GETNODE, body=NodeStruct(node_id=2).encode())
     client.sock.sendall(request.encode() * 100)
     assert {client.reply().status for _ in range(100)} == {0}
 
@@ -386,7 +386,7 @@ def test_who_never_reads_is_disconnected_and_the_node_forgets_him(served: Server
     assert watcher.ask(Command.GET_JOINCOUNT).status == 1
     served.engine.leave(3)
     served.run(SECOND_US)
-    assert Event(reason=1, arg=1) in watcher.take_notices()
+    assert EventMessage(reason=1, arg=1) in watcher.take_notices()
 
 
 # -- notices
@@ -398,7 +398,7 @@ def test_a_leave_is_one_notice_to_who_asked(served: ServerHarness) -> None:
     assert watcher.ask(Command.NOTIFY) == good(Command.NOTIFY)
     served.engine.leave(3)
     served.run(SECOND_US)
-    assert watcher.take_notices() == [Event(reason=1, arg=1)]
+    assert watcher.take_notices() == [EventMessage(reason=1, arg=1)]
     assert deaf.take_notices() == []
     assert sorted(watcher.members()) == [1, 2]
 
@@ -419,8 +419,8 @@ def test_confchg_lists_members_and_who_left(served: ServerHarness) -> None:
     assert watcher.ask(Command.START_CONFCHG) == good(Command.START_CONFCHG)
     served.engine.leave(3)
     served.run(SECOND_US)
-    changes = [each for each in watcher.take_notices() if isinstance(each, ConfChg)]
-    assert changes == [ConfChg(members=(1, 2), left=(3,), joined=())]
+    changes = [each for each in watcher.take_notices() if isinstance(each, ConfchgMessage)]
+    assert changes == [ConfchgMessage(members=(1, 2), left=(3,), joined=())]
     assert watcher.ask(Command.STOP_CONFCHG) == good(Command.STOP_CONFCHG)
     served.engine.start(3)
     served.run(2 * SECOND_US)
@@ -442,7 +442,7 @@ def test_shutdown_all_yes(served: ServerHarness) -> None:
     voter = served.client()
     voter.ask(Command.NOTIFY)
     admin = ask_shutdown(served, 2)
-    assert voter.next_message() == Event(reason=3, arg=2)
+    assert voter.next_message() == EventMessage(reason=3, arg=2)
     voter.send(Command.SHUTDOWN_REPLY, encode_ints(1))
     served.run(SECOND_US)
     assert admin.reply() == good(Command.TRY_SHUTDOWN)
@@ -482,7 +482,7 @@ def test_a_voter_of_the_last_moment_is_asked_before_its_notify_is_answered(
     late = served.client()
     late.send(Command.NOTIFY)
     messages: list[Message] = [late.next_message(), late.next_message()]
-    assert messages == [Event(reason=3, arg=0), good(Command.NOTIFY)]
+    assert messages == [EventMessage(reason=3, arg=0), good(Command.NOTIFY)]
 
 
 def test_nobody_listens_gives_two_replies(served: ServerHarness) -> None:
@@ -503,9 +503,9 @@ def test_leave_kill_and_version(served: ServerHarness) -> None:
     admin, watcher = served.admin(), served.client(2)
     watcher.ask(Command.NOTIFY)
     assert admin.ask(Command.KILLNODE, encode_ints(9)) == refused(Command.KILLNODE, errno.EINVAL)
-    wrong = VersionRecord(major=5, config=2).encode()
+    wrong = VersionStruct(major=5, config=2).encode()
     assert admin.ask(Command.SET_VERSION, wrong) == refused(Command.SET_VERSION, errno.EINVAL)
-    right = VersionRecord(config=2).encode()
+    right = VersionStruct(config=2).encode()
     assert admin.ask(Command.SET_VERSION, right) == refused(Command.SET_VERSION, errno.ENOENT)
     served.engine.reconfigure()
     served.run(SECOND_US)
@@ -530,14 +530,14 @@ def test_votes_and_quorum_devices(served: ServerHarness) -> None:
     assert admin.ask(Command.REG_QUORUMDEV, other) == refused(Command.REG_QUORUMDEV, errno.EBUSY)
     assert admin.ask(Command.POLL_QUORUMDEV, encode_ints(1)) == good(Command.POLL_QUORUMDEV)
     served.run(SECOND_US)
-    junk = NodeRecord(node_id=-1, name=b"\xff\x01junk").encode()
-    disk = NodeRecord.decode(client.ask(Command.GETNODE, junk).payload)
+    junk = NodeStruct(node_id=-1, name=b"\xff\x01junk").encode()
+    disk = NodeStruct.decode(client.ask(Command.GETNODE, junk).payload)
     assert (disk.name, disk.votes, disk.join_seconds >= EPOCH_S) == (b"/dev/q", 2, True)
     assert admin.ask(Command.UPDATE_QUORUMDEV, device) == good(Command.UPDATE_QUORUMDEV)
     assert admin.ask(Command.UNREG_QUORUMDEV) == refused(Command.UNREG_QUORUMDEV, errno.EBUSY)
     assert admin.ask(Command.POLL_QUORUMDEV, encode_ints(0)) == good(Command.POLL_QUORUMDEV)
     assert admin.ask(Command.UNREG_QUORUMDEV) == good(Command.UNREG_QUORUMDEV)
-    info = ExtraInfoRecord.decode(client.ask(Command.GETEXTRAINFO).payload)
+    info = ExtraInfoStruct.decode(client.ask(Command.GETEXTRAINFO).payload)
     assert info.node_votes == 4
 
 

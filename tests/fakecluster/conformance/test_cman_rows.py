@@ -20,7 +20,7 @@ from fakecluster.conformance.cman_rows import (
     ENGINES,
     GATE,
     ROWS,
-    Difference,
+    EngineDifference,
     complaint,
     difference,
 )
@@ -91,7 +91,7 @@ def test_what_an_engine_shows_is_right_or_is_complained_of() -> None:
 
 def test_a_listed_difference_must_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = "simulator as 3.1.8"
-    listed = Difference(row="x", engine=engine, shows=("3", "2"), reason="because")
+    listed = EngineDifference(row="x", engine=engine, shows=("3", "2"), reason="because")
     monkeypatch.setattr(cman_rows, "DIFFERENCES", (listed,))
     assert complaint(_row("1"), engine, "3") == ""
     assert complaint(_row("1", "2"), engine, "2") == ""

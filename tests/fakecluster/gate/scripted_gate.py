@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from fakecluster.clock import Timeline, VirtualClock
 from fakecluster.cman.answers import Delivery
-from fakecluster.cman.client import Client, Kind
+from fakecluster.cman.client import Client, SocketKind
 from fakecluster.cman.outside import Sockets
 from fakecluster.gate.context import HERE, GateContext, GatePhase
 from fakecluster.testing.scripted_corosync import ScriptedCorosync, block
@@ -23,7 +23,7 @@ SECOND_US = 1_000_000
 class Visitor:
     """A client and what it was told."""
 
-    def __init__(self, world: GateContext, kind: Kind) -> None:
+    def __init__(self, world: GateContext, kind: SocketKind) -> None:
         self.told: list[Delivery] = []
         self.closed = False
         self.replies: list[int] = []
@@ -102,13 +102,13 @@ class ScriptedGate:
 
     def client(self) -> Visitor:
         """Connect, and ask for notices."""
-        visitor = Visitor(self.world, Kind.CLIENT)
+        visitor = Visitor(self.world, SocketKind.CLIENT)
         visitor.client.start_notification()
         return visitor
 
     def admin(self) -> Visitor:
         """Connect to the other socket."""
-        return Visitor(self.world, Kind.ADMIN)
+        return Visitor(self.world, SocketKind.ADMIN)
 
     @property
     def serving(self) -> bool:

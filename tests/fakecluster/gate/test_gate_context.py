@@ -8,9 +8,9 @@ from collections.abc import Callable
 import pytest
 
 from fakecluster.cman.answers import Confchg, FenceInfo, Notice, PortData, Version
-from fakecluster.cman.client import Kind
-from fakecluster.cman.constants import LeaveReason, NodeState, Reason, ShutdownFlag
-from fakecluster.cman.errors import CmanError
+from fakecluster.cman.client import SocketKind
+from fakecluster.cman.constants import CmanState, LeaveReason, Reason, ShutdownFlag
+from fakecluster.cman.errors import RequestRefusedError
 from fakecluster.cman.outside import Sockets
 from fakecluster.gate.context import HERE, GatePhase
 from fakecluster.gate.messages import (
@@ -49,7 +49,7 @@ INQUORATE = Notice(reason=Reason.STATE_CHANGE, arg=0)
 
 
 def refused(call: Callable[[], object]) -> int:
-    with pytest.raises(CmanError) as caught:
+    with pytest.raises(RequestRefusedError) as caught:
         call()
     return caught.value.code
 
@@ -62,16 +62,16 @@ def test_the_list_is_the_configuration_with_the_rings_members(gate: ScriptedGate
     gate.turn()
     listed = gate.client().client.get_all_members()
     assert [(one.node_id, one.name, one.state) for one in listed] == [
-        (1, "n1", NodeState.MEMBER),
-        (2, "n2", NodeState.DEAD),
-        (3, "n3", NodeState.MEMBER),
+        (1, "n1", CmanState.MEMBER),
+        (2, "n2", CmanState.DEAD),
+        (3, "n3", CmanState.MEMBER),
     ]
 
 
 def test_a_node_that_was_never_there_has_no_incarnation_and_no_jointime() -> None:
     gate = ScriptedGate(ScriptedCorosync([block(1), block(2)], members=[1])).up()
     never = gate.client().client.get_node(2)
-    assert (never.incarnation, never.jointime_us, never.state) == (0, 0, NodeState.DEAD)
+    assert (never.incarnation, never.jointime_us, never.state) == (0, 0, CmanState.DEAD)
     assert gate.client().client.get_node_addrs(2) == ()
 
 
@@ -176,7 +176,7 @@ def test_a_member_that_is_in_no_list_is_called_by_its_id(gate: ScriptedGate) -> 
     assert gate.client().client.get_node(9).name == "Node9"
     gate.corosync.form([1, 2, 3])
     gate.turn()
-    assert gate.client().client.get_node(9).state is NodeState.DEAD
+    assert gate.client().client.get_node(9).state is CmanState.DEAD
     gate.corosync.reload()
     gate.turn()
     assert refused(lambda: gate.client().client.get_node(9)) == errno.ENOENT
@@ -245,7 +245,7 @@ def test_votes_and_quorum_are_votequorums(gate: ScriptedGate) -> None:
 
 def test_corosyncs_quorum_device_is_listed_as_a_quorum_disk(gate: ScriptedGate) -> None:
     visitor = gate.client()
-    for votes_now, state, total in ((False, NodeState.DEAD, 3), (True, NodeState.MEMBER, 5)):
+    for votes_now, state, total in ((False, CmanState.DEAD, 3), (True, CmanState.MEMBER, 5)):
         gate.table.device = Device(name="Qdevice", votes=2, votes_now=votes_now)
         gate.table.tell_votes()
         gate.turn()
@@ -270,7 +270,7 @@ def test_a_device_that_a_client_registers_is_listed_and_counts_nowhere(
     gate.corosync.form([1], quorate=False)
     gate.turn()
     client = gate.client().client
-    assert client.get_all_members()[-1].state is NodeState.MEMBER
+    assert client.get_all_members()[-1].state is CmanState.MEMBER
     assert not client.is_quorate()
 
 
@@ -290,7 +290,7 @@ def test_a_reload_is_told_with_the_files_version(gate: ScriptedGate) -> None:
     gate.turn()
     assert visitor.take() == [QUORATE, Notice(reason=Reason.CONFIG_UPDATE, arg=7)]
     assert visitor.client.get_version().config == 7
-    assert visitor.client.get_node(4).state is NodeState.DEAD
+    assert visitor.client.get_node(4).state is CmanState.DEAD
 
 
 def test_where_nobody_counts_versions_reloads_are_counted(gate: ScriptedGate) -> None:
@@ -363,7 +363,7 @@ def test_a_corosync_that_ends_while_it_is_connected_to_is_looked_for(call: str) 
 def test_who_is_disconnected_finds_no_socket_any_more(gate: ScriptedGate) -> None:
     found: list[bool] = []
     gate.world.connect(
-        HERE, Kind.CLIENT, deliver=lambda _: None, closed=lambda: found.append(gate.serving)
+        HERE, SocketKind.CLIENT, deliver=lambda _: None, closed=lambda: found.append(gate.serving)
     )
     gate.corosync.die()
     gate.turn()
@@ -788,5 +788,5 @@ def test_a_client_that_comes_when_there_is_no_daemon_is_refused(gate: ScriptedGa
     gate.corosync.die()
     gate.turn()
     with pytest.raises(OSError, match="no corosync") as caught:
-        gate.world.connect(0, Kind.CLIENT, deliver=lambda _: None, closed=lambda: None)
+        gate.world.connect(0, SocketKind.CLIENT, deliver=lambda _: None, closed=lambda: None)
     assert caught.value.errno == errno.ECONNREFUSED

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from fakecluster.historic.clients import Known, Row, Said, differences, masked, transcript
+from fakecluster.historic.clients import Known, Said, ToolRow, differences, masked, transcript
 
 STATUS = """\
 Version: 6.2.0
@@ -79,7 +79,7 @@ def test_each_row_is_run_and_its_end_waited_for() -> None:
     def until(what: str, reached: Callable[[], bool]) -> None:
         waited.append((what, reached()))
 
-    rows = (Row(words=("version",), members=2), Row(words=("kill", "-n", "x"), members=2))
+    rows = (ToolRow(words=("version",), members=2), ToolRow(words=("kill", "-n", "x"), members=2))
     assert transcript(Playing(), until, rows) == (
         Said(words=("version",), code=1, lines=("version pid <pid>",)),
         Said(words=("kill", "-n", "x"), code=3, lines=("kill -n x pid <pid>",)),

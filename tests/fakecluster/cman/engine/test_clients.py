@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from fakecluster.cman.answers import FenceInfo, PortData, Version
-from fakecluster.cman.constants import US, ExtraFlag, NodeState, Reason
-from fakecluster.cman.errors import CmanError
+from fakecluster.cman.constants import US, CmanState, ExtraFlag, Reason
+from fakecluster.cman.errors import RequestRefusedError
 from fakecluster.cman.timings import Profile
 from fakecluster.testing.cman_engine import SECOND_US, EngineHarness
 
@@ -20,7 +20,7 @@ def rig() -> EngineHarness:
 
 
 def _errno(act: Callable[[], object]) -> int:
-    with pytest.raises(CmanError) as caught:
+    with pytest.raises(RequestRefusedError) as caught:
         act()
     return caught.value.code
 
@@ -229,7 +229,7 @@ def test_only_version_6_2_0_is_taken(rig: EngineHarness, version: tuple[int, int
 def test_the_extra_information(rig: EngineHarness) -> None:
     client, admin = rig.listen(1), rig.admin(1)
     info = client.client.get_extra_info()
-    assert (info.node_state, info.node_votes, info.members) == (NodeState.MEMBER, 1, 3)
+    assert (info.node_state, info.node_votes, info.members) == (CmanState.MEMBER, 1, 3)
     assert (info.interfaces, info.multicasts) == (("10.0.0.1",), ("239.192.26.209",))
     assert info.flags == 0
     admin.client.set_dirty()
@@ -245,7 +245,7 @@ def test_a_leaver_says_so_in_the_extra_information(rig: EngineHarness) -> None:
     client = rig.engine.connect(1)
     rig.engine.leave(1)
     rig.run(1000)
-    assert client.get_extra_info().node_state is NodeState.LEAVING
+    assert client.get_extra_info().node_state is CmanState.LEAVING
 
 
 def test_members_in_the_extra_information_are_those_of_the_ring(rig: EngineHarness) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fakecluster.cman.answers import Delivery
 from fakecluster.cman.engine import OperationError
-from fakecluster.cman.errors import CmanError
+from fakecluster.cman.errors import RequestRefusedError
 from fakecluster.cman.timings import Profile
 from fakecluster.testing.cman_engine import SECOND_US, EngineHarness, Recorder
 
@@ -44,7 +44,7 @@ def _play(
     for name, one, other in script:
         try:
             ACTS[name](rig, one, other)
-        except (OperationError, CmanError):
+        except (OperationError, RequestRefusedError):
             continue
         after_each()
 

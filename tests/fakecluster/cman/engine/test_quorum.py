@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakecluster.cman.constants import ExtraFlag
-from fakecluster.cman.errors import CmanError
+from fakecluster.cman.errors import RequestRefusedError
 from fakecluster.cman.quorum import Tally, quorum_for
 from fakecluster.cman.timings import Profile
 from fakecluster.cman.topology import NodeConfig, QuorumDisk, Topology
@@ -160,7 +160,7 @@ def test_nonsense_votes_are_refused() -> None:
         (lambda: client.set_votes(1, 256), errno.EINVAL),
         (lambda: client.set_expected_votes(0), errno.EINVAL),
     ):
-        with pytest.raises(CmanError) as caught:
+        with pytest.raises(RequestRefusedError) as caught:
             act()
         assert caught.value.code == code
 
@@ -192,7 +192,7 @@ def test_a_quorum_disk_registered_by_an_administrator(profile: Profile) -> None:
         lambda: client.register_quorum_device("node2", 2),
         lambda: [client.register_quorum_device(name, 2) for name in ("/dev/x", "/dev/y")],
     ):
-        with pytest.raises(CmanError) as caught:
+        with pytest.raises(RequestRefusedError) as caught:
             act()
         codes.append(caught.value.code)
     assert codes == [errno.EINVAL] * 3 + [errno.EALREADY, errno.EBUSY]
@@ -200,12 +200,12 @@ def test_a_quorum_disk_registered_by_an_administrator(profile: Profile) -> None:
     assert seen.entry(0).jointime_us == rig.engine.wall_us()
     assert (seen.entry(0).name, _info(seen), seen.notices()) == ("/dev/x", (4, 2, 3), [1])
     if profile is Profile.A:
-        with pytest.raises(CmanError, match="EINVAL"):
+        with pytest.raises(RequestRefusedError, match="EINVAL"):
             client.update_quorum_device("/dev/y", 4)
     else:
         client.update_quorum_device("/dev/y", 4)
         assert (seen.entry(0).name, _info(seen)) == ("/dev/y", (6, 2, 4))
-    with pytest.raises(CmanError, match="EBUSY"):
+    with pytest.raises(RequestRefusedError, match="EBUSY"):
         client.unregister_quorum_device()
     client.poll_quorum_device(False)
     client.unregister_quorum_device()
@@ -220,7 +220,7 @@ def test_a_quorum_device_registered_again(profile: Profile) -> None:
     seen, client = rig.listen(1), rig.admin(1).client
     client.register_quorum_device("/dev/x", 2)
     if profile is Profile.A:
-        with pytest.raises(CmanError, match="EBUSY"):
+        with pytest.raises(RequestRefusedError, match="EBUSY"):
             client.register_quorum_device("/dev/x", 3)
     else:
         client.register_quorum_device("/dev/x", 3)

@@ -8,7 +8,7 @@ import pytest
 
 from fakecluster.cman.answers import Notice, Version
 from fakecluster.cman.constants import ExtraFlag, Reason
-from fakecluster.cman.errors import CmanError
+from fakecluster.cman.errors import RequestRefusedError
 from fakecluster.cman.timings import Profile
 from fakecluster.cman.topology import NodeConfig
 from fakecluster.testing.cman_engine import SECOND_US, EngineHarness, Recorder
@@ -61,10 +61,10 @@ def test_row_config_version_refused(profile: Profile) -> None:
     rig.engine.reconfigure()
     rig.run()
     seen, admin = rig.listen(2), rig.admin(1).client
-    with pytest.raises(CmanError, match="EPERM"):
+    with pytest.raises(RequestRefusedError, match="EPERM"):
         admin.set_version(Version(config=1))
     if profile is Profile.B:
-        with pytest.raises(CmanError, match="ENOENT"):
+        with pytest.raises(RequestRefusedError, match="ENOENT"):
             admin.set_version(Version(config=3))
         rig.run()
         assert seen.told == []

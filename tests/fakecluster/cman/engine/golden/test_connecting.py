@@ -8,7 +8,7 @@ import pytest
 
 from fakecluster.cman.constants import US
 from fakecluster.cman.engine import Sockets
-from fakecluster.cman.errors import CmanError, ConnectionGoneError
+from fakecluster.cman.errors import ConnectionGoneError, RequestRefusedError
 from fakecluster.cman.timings import Profile, Timings
 from fakecluster.testing.cman_engine import QUIET_US, EngineHarness
 
@@ -92,10 +92,10 @@ def test_early_sockets_know_no_members_yet() -> None:
     while rig.connect_errno(1) == errno.ENOENT:
         assert rig.timeline.run_next()
     client = rig.engine.connect(1)
-    with pytest.raises(CmanError) as caught:
+    with pytest.raises(RequestRefusedError) as caught:
         client.get_all_members()
     assert caught.value.code == errno.ENOENT
-    with pytest.raises(CmanError) as caught:
+    with pytest.raises(RequestRefusedError) as caught:
         client.get_node(US)
     assert caught.value.code == errno.ENOENT
     assert (client.get_cluster().name, client.is_active(), client.is_quorate()) == (

@@ -8,7 +8,7 @@ import pytest
 
 from fakecluster.cman.answers import Delivery, Notice
 from fakecluster.cman.client import Client
-from fakecluster.cman.errors import CmanError, ConnectionGoneError, ManagerStuckError
+from fakecluster.cman.errors import ConnectionGoneError, ManagerStuckError, RequestRefusedError
 from fakecluster.cman.timings import Profile
 from fakecluster.testing.cman_engine import EngineHarness
 
@@ -108,7 +108,7 @@ def test_failing_reads_fail_as_often_as_told() -> None:
     rig.engine.fail_read(1, errno.EIO, count=2)
     codes = []
     for _ in range(2):
-        with pytest.raises(CmanError) as caught:
+        with pytest.raises(RequestRefusedError) as caught:
             client.get_all_members()
         codes.append(caught.value.code)
         assert client.is_quorate()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from fakecluster.cman.constants import LeaveReason, NodeState
+from fakecluster.cman.constants import CmanState, LeaveReason
 from fakecluster.cman.engine import Sockets
-from fakecluster.cman.errors import CmanError
+from fakecluster.cman.errors import RequestRefusedError
 from fakecluster.cman.source import engine_connect
 from fakecluster.cman.timings import Profile
 from fakecluster.cman.topology import Topology
@@ -96,9 +96,9 @@ def test_a_leaver_is_no_member_before_the_notice() -> None:
     seen = rig.listen(1)
     rig.engine.leave(3)
     rig.run(1000)
-    assert (seen.entry(3).state, seen.notices()) == (NodeState.LEAVING, [])
+    assert (seen.entry(3).state, seen.notices()) == (CmanState.LEAVING, [])
     rig.run()
-    assert (seen.entry(3).state, seen.notices()) == (NodeState.DEAD, [1])
+    assert (seen.entry(3).state, seen.notices()) == (CmanState.DEAD, [1])
 
 
 def test_a_leaver_does_not_count_itself_in() -> None:
@@ -388,12 +388,12 @@ def test_row_unreachable_votes(profile: Profile) -> None:
     rig = EngineHarness(3, profile=profile).up()
     seen, admin = rig.listen(3), rig.admin(1).client
     before = seen.client.get_extra_info()
-    with pytest.raises(CmanError, match="EINVAL"):
+    with pytest.raises(RequestRefusedError, match="EINVAL"):
         admin.set_expected_votes(9)
     rig.engine.kill(3)
     rig.run()
     seen = rig.listen(1)
-    with pytest.raises(CmanError, match="EINVAL"):
+    with pytest.raises(RequestRefusedError, match="EINVAL"):
         admin.set_votes(2, 0)
     rig.run()
     after = seen.client.get_extra_info()

@@ -9,8 +9,8 @@ import pytest
 
 from fakecluster.cman.answers import ClusterInfo, NodeEntry, Version
 from fakecluster.cman.client import Client
-from fakecluster.cman.constants import QDISK_QUERY_ID, US, NodeState
-from fakecluster.cman.errors import CmanError
+from fakecluster.cman.constants import QDISK_QUERY_ID, US, CmanState
+from fakecluster.cman.errors import RequestRefusedError
 from fakecluster.cman.timings import Profile
 from fakecluster.cman.topology import NodeConfig, QuorumDisk, Topology
 from fakecluster.testing.cman_engine import EngineHarness
@@ -19,7 +19,7 @@ DISK = QuorumDisk(name="/dev/qdisk0", votes=1, polled=False)
 
 
 def _errno(act: Callable[[], object]) -> int:
-    with pytest.raises(CmanError) as caught:
+    with pytest.raises(RequestRefusedError) as caught:
         act()
     return caught.value.code
 
@@ -30,7 +30,7 @@ def test_row_never_seen_node(profile: Profile) -> None:
     rig.engine.start(1)
     rig.run()
     entry = rig.listen(1).entry(2)
-    assert (entry.state, entry.is_member) == (NodeState.DEAD, False)
+    assert (entry.state, entry.is_member) == (CmanState.DEAD, False)
     assert (entry.name, entry.incarnation, entry.jointime_us) == ("node2", 0, 0)
 
 
@@ -120,7 +120,7 @@ def test_row_quorum_disk_listed(profile: Profile) -> None:
     assert [entry.node_id for entry in entries] == [1, 2, 0]
     assert client.get_node_count() == 3
     assert entries[-1] == NodeEntry(
-        node_id=0, name="/dev/qdisk0", state=NodeState.DEAD, votes=1, address="10.0.0.2"
+        node_id=0, name="/dev/qdisk0", state=CmanState.DEAD, votes=1, address="10.0.0.2"
     )
 
 
@@ -168,7 +168,7 @@ def test_extra_of_us_echoes_zero() -> None:
     extra = client.get_node_extra(US)
     assert (extra.node_id, extra.state, extra.votes, extra.expected_votes) == (
         0,
-        NodeState.MEMBER,
+        CmanState.MEMBER,
         1,
         2,
     )

@@ -8,7 +8,7 @@ import pytest
 
 from fakecluster.cman.constants import Reason
 from fakecluster.cman.engine import Sockets
-from fakecluster.cman.errors import CmanError
+from fakecluster.cman.errors import RequestRefusedError
 from fakecluster.cman.timings import Profile
 from fakecluster.testing.cman_engine import SECOND_US, EngineHarness
 
@@ -188,12 +188,12 @@ def test_row_shutdown_second_request(profile: Profile) -> None:
     rig = EngineHarness(1, profile=profile).up()
     client, admin, second = rig.listen(1), rig.admin(1), rig.admin(1)
     admin.shutdown()
-    with pytest.raises(CmanError) as caught:
+    with pytest.raises(RequestRefusedError) as caught:
         second.shutdown()
     assert caught.value.code == errno.EALREADY
     assert client.notices(Reason.TRY_SHUTDOWN) == [0]
     client.client.reply_shutdown(True)
-    with pytest.raises(CmanError) as caught:
+    with pytest.raises(RequestRefusedError) as caught:
         second.shutdown(FORCE)
     assert caught.value.code == errno.EALREADY
     rig.run(AT_ONCE_US)
