@@ -8,7 +8,7 @@ from fakecluster.cman.constants import ExtraFlag, Reason
 from fakecluster.cman.topology import NodeConfig, Topology
 from fakecluster.cman.wire.codec import Command, EventMessage, NodeStruct, encode_ints
 from fakecluster.conformance.cman_row import NOT_OBSERVED, Rows
-from fakecluster.conformance.cman_scene import SECOND_US, Scene, SceneClient, word, words
+from fakecluster.conformance.cman_scene import SECOND_US, Scene, SceneClient, spaced, word
 
 LATER: Final = Rows("Seen later")
 SMALLER: Final = Rows("Seen later, smaller")
@@ -72,7 +72,7 @@ def D5_added_node(s: Scene) -> str:  # noqa: N802
     s.write(2, nodes=(*s.nodes(), _NEW))
     s.admin(1).set_version(2)
     s.moment()
-    return words([before, seen.info().expected_votes])
+    return spaced([before, seen.info().expected_votes])
 
 
 @LATER.row(
@@ -112,11 +112,11 @@ def D7_taken_out(s: Scene) -> str:  # noqa: N802
     s.moment()
     s.leave(3)
     s.moment()
-    left = words([node.node_id for node in seen.nodes()])
+    left = spaced([node.node_id for node in seen.nodes()])
     s.write(3, nodes=s.nodes(3))
     admin.set_version(3)
     s.moment()
-    return f"{left}, {words([node.node_id for node in seen.nodes()])}"
+    return f"{left}, {spaced([node.node_id for node in seen.nodes()])}"
 
 
 @LATER.row(
@@ -133,11 +133,11 @@ def D10_one_way_cuts(s: Scene) -> str:  # noqa: N802
     for speaker, listener in ((2, 1), (1, 3)):
         s.driver.cut(speaker, listener)
         s.driver.let_pass(_LONG_US)
-    before = words([each.events() for each in seen])
+    before = spaced([each.events() for each in seen])
     s.driver.heal()
     s.driver.cut(1, 2)
     s.driver.let_pass(_LONG_US)
-    after = words([each.events() for each in seen])
+    after = spaced([each.events() for each in seen])
     members = "/".join(each.members() for each in seen)
     return f"{before}; {after}; {members}; {seen[0].quorate()}"
 
@@ -170,7 +170,7 @@ def D12_quorum_device(s: Scene) -> str:  # noqa: N802
     if reply.status:
         return word(reply.status)
     disk = NodeStruct.decode(reply.payload)
-    return words([reply.status, disk.name.decode(), disk.votes])
+    return spaced([reply.status, disk.name.decode(), disk.votes])
 
 
 @LATER.row(
@@ -191,7 +191,7 @@ def D14_quorum_device_again(s: Scene) -> str:  # noqa: N802
     set_ = "set" if disk.join_seconds else "not set"
     s.driver.let_pass(7 * SECOND_US)
     lost = seen.nodes()[-1].state != 2
-    return f"{words(found)}, {disk.votes}, {set_}, {int(lost)} {seen.info().total_votes - 3}"
+    return f"{spaced(found)}, {disk.votes}, {set_}, {int(lost)} {seen.info().total_votes - 3}"
 
 
 def _bound(s: Scene, node_id: int, port: int) -> SceneClient:
@@ -310,7 +310,7 @@ def node_zero(s: Scene) -> str:
     s.up(1)
     c = s.client(1)
     commands = (Command.GET_NODEADDRS, Command.GET_FENCE_INFO, Command.BIND)
-    return words([c.ints(each, 0) for each in commands])
+    return spaced([c.ints(each, 0) for each in commands])
 
 
 @SMALLER.row(
@@ -322,7 +322,7 @@ def first_is_listening(s: Scene) -> str:
     bound = [holder.ints(Command.BIND, port) for port in (5, 6)]
     first = seen.listening(2, 5)
     s.moment()
-    return f"{words([first, seen.listening(2, 5), seen.listening(2, 0)])}; {words(bound)}"
+    return f"{spaced([first, seen.listening(2, 5), seen.listening(2, 0)])}; {spaced(bound)}"
 
 
 @SMALLER.row(

@@ -46,7 +46,7 @@ def word(status: int) -> str:
     return str(status) if status >= 0 else errno.errorcode.get(-status, str(status))
 
 
-def words(values: Sequence[object]) -> str:
+def spaced(values: Sequence[object]) -> str:
     """Return values with spaces between them, `none` for none."""
     return " ".join(map(str, values)) or "none"
 
@@ -88,17 +88,17 @@ class SceneClient:
 
     def events(self, reason: Reason = Reason.STATE_CHANGE) -> str:
         """Return the args of the notices of a kind."""
-        return words(
+        return spaced(
             [e.arg for e in self.heard() if isinstance(e, EventMessage) and e.reason == reason]
         )
 
     def kinds(self) -> str:
         """Return what came, in order: `S1` a state change, `C2` a new version, `ring` a ring."""
-        return words([_kind(each) for each in self.heard()])
+        return spaced([_kind(each) for each in self.heard()])
 
     def data(self) -> str:
         """Return what came from other nodes' clients."""
-        return words(
+        return spaced(
             [each.payload.decode() for each in self.heard() if isinstance(each, DataMessage)]
         )
 
@@ -113,7 +113,7 @@ class SceneClient:
 
     def members(self) -> str:
         """Return the ids of the members."""
-        return words([each.node_id for each in self.nodes() if each.state == 2])
+        return spaced([each.node_id for each in self.nodes() if each.state == 2])
 
     def quorate(self) -> str:
         """Return whether the partition is quorate, as 0 or 1."""
@@ -142,7 +142,7 @@ class SceneClient:
         """GET_FENCE_INFO: flag, seconds, agent."""
         reply = self.ask(Command.GET_FENCE_INFO, encode_ints(node_id))
         info = FenceStruct.decode(reply.payload)
-        return words([int(bool(info.flags & 2)), info.fence_seconds, info.agent.decode()])
+        return spaced([int(bool(info.flags & 2)), info.fence_seconds, info.agent.decode()])
 
     def fence(self, node_id: int, seconds: int) -> str:
         """UPDATE_FENCE_INFO (admin)."""
@@ -179,7 +179,7 @@ class SceneClient:
         """Return, once, the late replies to `shutdown`, then `gone` where it was closed."""
         self._until_served()
         found, self._late = self._late, []
-        return words(found)
+        return spaced(found)
 
     def _until_served(self) -> None:
         """Ask something harmless and wait for its answer; the daemon serves us in order."""

@@ -109,7 +109,7 @@ class MembershipDriver(Protocol):
 Make = Callable[[Topology], MembershipDriver]
 
 
-def running(make: Make, topology: Topology | None = None) -> MembershipDriver:
+def started(make: Make, topology: Topology | None = None) -> MembershipDriver:
     """Return a cluster, of three nodes if nothing else is said, all of whose nodes are members."""
     topology = Topology.of(3) if topology is None else topology
     driver = make(topology)
@@ -123,7 +123,7 @@ def connected(
     make: Make, topology: Topology | None = None
 ) -> tuple[MembershipDriver, MembershipSource]:
     """Return a running cluster, and a source that has taken all that there was to take."""
-    driver = running(make, topology)
+    driver = started(make, topology)
     source = driver.connect()
     driver.settle()
     source.dispatch()
@@ -135,12 +135,12 @@ def ids(nodes: Iterable[Member | Absentee]) -> list[int]:
     return [node.id for node in nodes]
 
 
-def member(membership: Membership, node_id: int) -> Member:
+def member_of(membership: Membership, node_id: int) -> Member:
     """Return the member with this id."""
     return next(member for member in membership.members if member.id == node_id)
 
 
-def told(driver: MembershipDriver, source: MembershipSource) -> tuple[Notice, ...]:
+def settle_and_take(driver: MembershipDriver, source: MembershipSource) -> tuple[Notice, ...]:
     """Let things happen, and return what whoever waits is told."""
     driver.settle()
     assert driver.readable(source)
@@ -149,7 +149,7 @@ def told(driver: MembershipDriver, source: MembershipSource) -> tuple[Notice, ..
     return notices
 
 
-def absentee(driver: MembershipDriver, node_id: int, *, fenced: bool = False) -> Absentee:
+def absentee_of(driver: MembershipDriver, node_id: int, *, fenced: bool = False) -> Absentee:
     """Return what a reading says of a node, of those that `Topology.of` makes, that is away."""
     addresses = (f"10.0.0.{node_id}",) if driver.dialect.lists_addresses else ()
     return Absentee(
@@ -161,7 +161,7 @@ def absentee(driver: MembershipDriver, node_id: int, *, fenced: bool = False) ->
     )
 
 
-def refusal(driver: MembershipDriver) -> int | None:
+def connect_errno(driver: MembershipDriver) -> int | None:
     """Return why nobody can connect; None: one can."""
     try:
         driver.connect().close()
@@ -185,21 +185,21 @@ def gone(call: Callable[[], object]) -> int | None:
 def a_manager_that_does_not_run_refuses(make: Make) -> None:
     """Never started, or left in good order."""
     driver = make(Topology.of(3))
-    assert refusal(driver) == driver.dialect.not_running
+    assert connect_errno(driver) == driver.dialect.not_running
     driver.start(LOCAL)
     driver.settle()
-    assert refusal(driver) is None
+    assert connect_errno(driver) is None
     driver.leave(LOCAL)
     driver.settle()
-    assert refusal(driver) == driver.dialect.not_running
+    assert connect_errno(driver) == driver.dialect.not_running
 
 
 def a_crashed_manager_refuses(make: Make) -> None:
     """Cman's socket is still there then."""
-    driver = running(make)
+    driver = started(make)
     driver.crash(LOCAL)
     driver.settle()
-    assert refusal(driver) == driver.dialect.crashed
+    assert connect_errno(driver) == driver.dialect.crashed
 
 
 def a_manager_that_came_back_is_connected_anew(make: Make) -> None:
@@ -240,7 +240,7 @@ def a_reading_is_whole(make: Make) -> None:
             )
             for i, incarnation in zip((1, 2), incarnations, strict=True)
         ),
-        absentees=(absentee(driver, 3),),
+        absentees=(absentee_of(driver, 3),),
     )
 
 
@@ -251,7 +251,7 @@ def any_id_is_a_number_that_counts(make: Make) -> None:
         NodeConfig(id=node_id, name=f"n{node_id}", addresses=(f"10.0.0.{number}",))
         for number, node_id in enumerate(node_ids, start=1)
     ]
-    driver = running(make, Topology(cluster="o2", nodes=tuple(nodes)).checked())
+    driver = started(make, Topology(cluster="o2", nodes=tuple(nodes)).checked())
     assert ids(driver.connect().snapshot().members) == list(node_ids)
 
 
@@ -259,13 +259,13 @@ def long_names_are_whole(make: Make) -> None:
     """Up to the 254 bytes that end with a NUL on the way, also where they are no text."""
     name = "\udcff" + "ä" * 126 + "x"
     nodes = (NodeConfig(id=1, name=name, addresses=("10.0.0.1",)),)
-    driver = running(make, Topology(cluster="o2", nodes=nodes).checked())
+    driver = started(make, Topology(cluster="o2", nodes=nodes).checked())
     assert [member.name for member in driver.connect().snapshot().members] == [name]
 
 
 def two_hundred_and_fifty_five_nodes_are_read(make: Make) -> None:
     """In one reading."""
-    driver = running(make, Topology.of(255))
+    driver = started(make, Topology.of(255))
     assert ids(driver.connect().snapshot().members) == list(range(1, 256))
 
 
@@ -273,7 +273,7 @@ def addresses_come_in_the_managers_order(make: Make) -> None:
     """An IPv4 address that is not the first is found; a node without an address is a member."""
     given = {1: ("fd00::1", "10.0.0.1"), 2: ("fd00::2",), 3: ()}
     nodes = [NodeConfig(id=i, name=f"n{i}", addresses=each) for i, each in given.items()]
-    driver = running(make, Topology(cluster="o2", nodes=tuple(nodes)).checked())
+    driver = started(make, Topology(cluster="o2", nodes=tuple(nodes)).checked())
     membership = driver.connect().snapshot()
     assert {member.id: member.addresses for member in membership.members} == given
 
@@ -283,13 +283,13 @@ def an_absentee_has_the_configured_addresses_or_none(make: Make) -> None:
     driver, source = connected(make)
     driver.leave(3)
     driver.settle()
-    assert source.snapshot().absentees == (absentee(driver, 3),)
+    assert source.snapshot().absentees == (absentee_of(driver, 3),)
 
 
 def the_quorum_disk_is_node_0_without_an_address(make: Make) -> None:
     """A member while it is polled; never taken for the local node."""
     topology = Topology.of(2, qdisk=QuorumDisk(name="/dev/q"))
-    membership = running(make, topology).connect().snapshot()
+    membership = started(make, topology).connect().snapshot()
     assert membership.local_id == LOCAL
     assert ids(membership.members) == [0, 1, 2]
     disk = membership.members[0]
@@ -299,7 +299,7 @@ def the_quorum_disk_is_node_0_without_an_address(make: Make) -> None:
 def a_quorum_disk_that_is_not_polled_is_absent(make: Make) -> None:
     """It stays in the list."""
     topology = Topology.of(2, qdisk=QuorumDisk(name="/dev/q", polled=False))
-    membership = running(make, topology).connect().snapshot()
+    membership = started(make, topology).connect().snapshot()
     assert membership.absentees == (Absentee(id=0, name="/dev/q"),)
 
 
@@ -369,7 +369,7 @@ def a_join_is_told(make: Make) -> None:
     driver.settle()
     source.dispatch()
     driver.start(3)
-    assert set(told(driver, source)) == {StateChange(quorate=True)}
+    assert set(settle_and_take(driver, source)) == {StateChange(quorate=True)}
     assert ids(source.snapshot().members) == [1, 2, 3]
 
 
@@ -377,7 +377,7 @@ def a_leave_is_told(make: Make) -> None:
     """The reading after the notice has one member less."""
     driver, source = connected(make)
     driver.leave(3)
-    assert set(told(driver, source)) == {StateChange(quorate=True)}
+    assert set(settle_and_take(driver, source)) == {StateChange(quorate=True)}
     assert ids(source.snapshot().members) == [1, 2]
 
 
@@ -385,7 +385,7 @@ def a_death_is_told(make: Make) -> None:
     """As a leave is."""
     driver, source = connected(make)
     driver.die(3)
-    assert set(told(driver, source)) == {StateChange(quorate=True)}
+    assert set(settle_and_take(driver, source)) == {StateChange(quorate=True)}
     assert ids(source.snapshot().members) == [1, 2]
 
 
@@ -394,7 +394,7 @@ def lost_quorum_is_told(make: Make) -> None:
     driver, source = connected(make)
     driver.die(2)
     driver.die(3)
-    assert told(driver, source)[-1] == StateChange(quorate=False)
+    assert settle_and_take(driver, source)[-1] == StateChange(quorate=False)
     membership = source.snapshot()
     assert (membership.quorum, ids(membership.members)) == (Quorum.INQUORATE, [1])
     assert ids(membership.absentees) == [2, 3]
@@ -405,23 +405,23 @@ def healing_brings_others_back_with_a_new_incarnation(make: Make) -> None:
     driver, source = connected(make)
     before = source.snapshot()
     driver.partition([[1, 2], [3]])
-    told(driver, source)
+    settle_and_take(driver, source)
     driver.heal()
-    told(driver, source)
+    settle_and_take(driver, source)
     after = source.snapshot()
     assert ids(after.members) == [1, 2, 3]
-    changed = [m.id for m in after.members if m.incarnation != member(before, m.id).incarnation]
+    changed = [m.id for m in after.members if m.incarnation != member_of(before, m.id).incarnation]
     assert changed == [3]
 
 
 def a_fast_restart_changes_the_incarnation_alone(make: Make) -> None:
     """Both readings have the member; only its incarnation tells that it was away."""
     driver, source = connected(make)
-    before = member(source.snapshot(), 3)
+    before = member_of(source.snapshot(), 3)
     driver.crash(3)
     driver.start(3)
-    told(driver, source)
-    after = member(source.snapshot(), 3)
+    settle_and_take(driver, source)
+    after = member_of(source.snapshot(), 3)
     assert after.incarnation != before.incarnation
     assert (after.name, after.addresses) == (before.name, before.addresses)
 
@@ -449,7 +449,7 @@ def a_new_configuration_is_told_with_its_version(make: Make) -> None:
     """Among state changes, or alone."""
     driver, source = connected(make)
     driver.reconfigure()
-    notices = told(driver, source)
+    notices = settle_and_take(driver, source)
     assert [each for each in notices if isinstance(each, ConfigChange)] == [ConfigChange(version=2)]
 
 
@@ -461,25 +461,25 @@ def two_node_mode_is_told(make: Make) -> None:
     driver, source = connected(make, Topology.of(2, two_node=True))
     assert source.snapshot().two_node
     driver.die(2)
-    told(driver, source)
+    settle_and_take(driver, source)
     membership = source.snapshot()
     assert (membership.two_node, membership.quorum) == (True, Quorum.QUORATE)
-    assert membership.absentees == (absentee(driver, 2),)
+    assert membership.absentees == (absentee_of(driver, 2),)
 
 
 def a_fenced_node_is_told_in_two_node_mode(make: Make) -> None:
     """Until it is a member again."""
     driver, source = connected(make, Topology.of(2, two_node=True))
     driver.die(2)
-    told(driver, source)
+    settle_and_take(driver, source)
     driver.fenced(2)
     driver.settle()
-    assert source.snapshot().absentees == (absentee(driver, 2, fenced=True),)
+    assert source.snapshot().absentees == (absentee_of(driver, 2, fenced=True),)
     driver.start(2)
-    told(driver, source)
+    settle_and_take(driver, source)
     driver.die(2)
-    told(driver, source)
-    assert source.snapshot().absentees == (absentee(driver, 2),)
+    settle_and_take(driver, source)
+    assert source.snapshot().absentees == (absentee_of(driver, 2),)
 
 
 # -- the end
@@ -566,7 +566,7 @@ def a_yes_ends_the_manager(make: Make) -> None:
     driver.settle()
     assert outcome == [0]
     assert source.dispatch()[-1] == ManagerLost(errno=errno.EHOSTDOWN)
-    assert refusal(driver) == driver.dialect.not_running
+    assert connect_errno(driver) == driver.dialect.not_running
 
 
 def a_no_keeps_the_manager(make: Make) -> None:

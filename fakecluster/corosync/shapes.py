@@ -61,7 +61,7 @@ def shapes(directory: Path = DATA) -> tuple[ConfShape, ...]:
         return tuple(ConfShape(**each) for each in tomllib.load(file)["shape"])
 
 
-def page(known: Sequence[ConfShape]) -> str:
+def shapes_page(known: Sequence[ConfShape]) -> str:
     """Return the whole page."""
     return _HEAD + "".join(_rows(known))
 
@@ -78,7 +78,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m fakecluster.corosync.shapes")
     parser.add_argument("--write", type=Path, metavar="FILE", help="else it is printed")
     target: Path | None = parser.parse_args(words).write
-    text = page(shapes())
+    text = shapes_page(shapes())
     if target is None:
         sys.stdout.write(text)
     else:

@@ -137,7 +137,7 @@ class ToolHost(Protocol):
         ...
 
 
-def counted(connect: Callable[[], RawClient]) -> int:
+def member_count(connect: Callable[[], RawClient]) -> int:
     """Return how many members a cman counts in its ring; 0: it has gone."""
     try:
         with connect() as client:
@@ -183,7 +183,7 @@ def transcript(
     return tuple(said)
 
 
-def differences(
+def transcript_differences(
     ours: Sequence[Said], theirs: Sequence[Said], known: Sequence[Known] = KNOWN
 ) -> list[str]:
     """Return what two transcripts of the same rows differ in, beside what is known."""
@@ -218,7 +218,7 @@ def host_with_sockets(directory: Path) -> Iterator[Namespace]:
         yield host
 
 
-def run_tool(root: CmanRoot, host: Namespace, *words: str) -> subprocess.CompletedProcess[str]:
+def run_client(root: CmanRoot, host: Namespace, *words: str) -> subprocess.CompletedProcess[str]:
     """Run `cman_tool` on a host to its end; standard error goes with its output."""
     environment = [f"{name}={value}" for name, value in root.environment.items()]
     return subprocess.run(

@@ -54,7 +54,7 @@ Answer = tuple[int, bytes]
 _GOOD: Answer = (0, b"")
 
 
-def answer(
+def answer_request(
     request: Request, client: Client, *, admin: bool, later: Callable[[Reply], None]
 ) -> Reply | None:
     """Ask the daemon; return the reply, or None where cman sends none now.

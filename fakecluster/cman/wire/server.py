@@ -18,7 +18,7 @@ from fakecluster.cman.answers import Delivery
 from fakecluster.cman.client import Client, Closed, Deliver, SocketKind
 from fakecluster.cman.outside import Sockets, Watcher
 from fakecluster.cman.wire.codec import BadRequest, Message, Reply, Request, RequestReader
-from fakecluster.cman.wire.requests import answer, delivery_message
+from fakecluster.cman.wire.requests import answer_request, delivery_message
 from fakecluster.listener import Listener, check_path, remove_socket
 from fakecluster.poller import Poller
 from fakecluster.stream import READ_BYTES, Stream
@@ -215,7 +215,7 @@ class _Visitor:
     def _ask(self, request: Request) -> None:
         if self.client is None:
             return
-        reply = answer(request, self.client, admin=self._admin, later=self._send)
+        reply = answer_request(request, self.client, admin=self._admin, later=self._send)
         if reply is not None:
             self._send(reply)
 

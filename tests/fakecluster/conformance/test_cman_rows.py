@@ -12,7 +12,7 @@ from fakecluster.cman.standin import standin_library
 from fakecluster.cman.timings import Profile
 from fakecluster.cman.topology import Topology
 from fakecluster.conformance import cman_rows
-from fakecluster.conformance.cman_page import page
+from fakecluster.conformance.cman_page import engines_page
 from fakecluster.conformance.cman_row import CmanRow
 from fakecluster.conformance.cman_rows import (
     CANNOT,
@@ -101,4 +101,4 @@ def test_a_listed_difference_must_be_there(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_the_page_is_as_it_would_be_made_now() -> None:
     """If not: `python -m fakecluster.conformance.cman_page --write docs/engines.md`."""
-    assert PAGE.read_text(encoding="utf-8") == page()
+    assert PAGE.read_text(encoding="utf-8") == engines_page()
