@@ -52,7 +52,7 @@ class EngineTable:
         self._latest: EngineHandle | None = None
 
     def init(self) -> EngineHandle:
-        """See `LibcmanTable.init`."""
+        """Connect; CmanError: the manager does not run, or refuses."""
         handle = EngineHandle(self._on_readable)
         try:
             handle.client = self._engine.connect(

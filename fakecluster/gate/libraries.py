@@ -64,7 +64,6 @@ class Libraries:
         self._libcfg = libcfg
 
     def votes_initialize(self, on_votes: OnVotes) -> _Votes:
-        """See `GateTable`."""
         votes = _Votes(self._libvotequorum, on_votes)
         try:
             votes.track()
@@ -74,7 +73,6 @@ class Libraries:
         return votes
 
     def group_join(self, name: str, on_message: OnMessage) -> _Group:
-        """See `GateTable`."""
         group = _Group(self._libcpg, on_message)
         try:
             group.join(name)
@@ -84,7 +82,6 @@ class Libraries:
         return group
 
     def admin_initialize(self) -> _Admin:
-        """See `GateTable`."""
         return _Admin(self._libcfg)
 
 
@@ -103,7 +100,6 @@ class _LibraryHandle:
         _check(getattr(self._library, full)(self._handle, *args), full)
 
     def finalize(self) -> None:
-        """Declared in the table."""
         self._call("finalize")
 
 
@@ -130,13 +126,11 @@ class _TrackedHandle(_LibraryHandle):
         self._escaped.append(error)
 
     def fd_get(self) -> int:
-        """Declared in the table."""
         fd = ffi.new("int *")
         self._call("fd_get", fd)
         return int(fd[0])
 
     def dispatch(self, flags: int) -> None:
-        """Declared in the table."""
         try:
             self._call("dispatch", flags)
         finally:
@@ -160,7 +154,6 @@ class _Votes(_TrackedHandle):
         self._call("trackstart", 0, TRACK_CHANGES)
 
     def info(self, node_id: int) -> VoteInfo:
-        """Declared in the table."""
         found: Any = ffi.new("struct votequorum_info *")
         self._call("getinfo", node_id, found)
         return VoteInfo(
@@ -173,11 +166,9 @@ class _Votes(_TrackedHandle):
         )
 
     def set_expected(self, votes: int) -> None:
-        """Declared in the table."""
         self._call("setexpected", votes)
 
     def set_votes(self, node_id: int, votes: int) -> None:
-        """Declared in the table."""
         self._call("setvotes", node_id, votes)
 
 
@@ -186,15 +177,12 @@ class _Admin(_LibraryHandle):
         super().__init__(library, "corosync_cfg_", ffi.NULL)
 
     def try_shutdown(self, flags: int) -> None:
-        """Declared in the table."""
         self._call("try_shutdown", flags)
 
     def kill_node(self, node_id: int, reason: str) -> None:
-        """Declared in the table."""
         self._call("kill_node", node_id, reason.encode())
 
     def reload_config(self) -> None:
-        """Declared in the table."""
         self._call("reload_config")
 
 
@@ -219,7 +207,6 @@ class _Group(_TrackedHandle):
         self._call("join", group)
 
     def send(self, message: bytes) -> None:
-        """Declared in the table."""
         data = ffi.new("char[]", message)
         vector: Any = ffi.new("struct iovec *")
         vector.iov_base = data

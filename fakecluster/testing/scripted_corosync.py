@@ -222,19 +222,16 @@ class ScriptedCorosync:
     def quorum_initialize(
         self, on_quorum: QuorumCallback, on_nodelist: NodelistCallback
     ) -> FakeQuorum:
-        """See `CorosyncTable`."""
         self.note("quorum_model_initialize" if self.model else "quorum_initialize")
         self.quorum = FakeQuorum(self, on_quorum, on_nodelist)
         return self.quorum
 
     def cmap_initialize(self) -> FakeCmap:
-        """See `CorosyncTable`."""
         self.note("cmap_initialize")
         self.cmap = FakeCmap(self)
         return self.cmap
 
     def cfg_initialize(self, on_shutdown: ShutdownCallback) -> FakeCfg:
-        """See `CorosyncTable`."""
         self.note("corosync_cfg_initialize")
         self.cfg = FakeCfg(self, on_shutdown)
         return self.cfg
@@ -342,7 +339,6 @@ class FakeCmap(_FakeHandle):
         self._tracked: dict[str, KeyCallback] = {}
 
     def get(self, key: str) -> CmapValue:
-        """See `CmapHandle`."""
         self._note("get")
         value = {**self._corosync.keys, **self._corosync.listing()}.get(key)
         if value is None:
@@ -350,7 +346,6 @@ class FakeCmap(_FakeHandle):
         return value
 
     def keys(self, prefix: str) -> tuple[str, ...]:
-        """See `CmapHandle`."""
         self._note("iter_next")
         known = {**self._corosync.keys, **self._corosync.listing()}
         if self._corosync.reload_during_reading:
@@ -379,7 +374,6 @@ class FakeCfg(_FakeHandle):
         """True once it is a voter."""
 
     def trackstart(self) -> None:
-        """See `CfgHandle`."""
         self._note("trackstart")
         self.asked = True
 
@@ -389,7 +383,6 @@ class FakeCfg(_FakeHandle):
         self._corosync.answers.append(answer)
 
     def local_get(self) -> int:
-        """See `CfgHandle`."""
         self._note("local_get")
         return self._corosync.local_id
 

@@ -42,19 +42,16 @@ class ScriptedGateTable:
     # --- the table
 
     def votes_initialize(self, on_votes: OnVotes) -> ScriptedVotes:
-        """See `GateTable`."""
         self.membership.note("votequorum_initialize")
         self.trackers.append(ScriptedVotes(self, on_votes))
         return self.trackers[-1]
 
     def group_join(self, _name: str, on_message: OnMessage) -> ScriptedGroup:
-        """See `GateTable`."""
         self.membership.note("cpg_join")
         self.groups.append(ScriptedGroup(self, on_message))
         return self.groups[-1]
 
     def admin_initialize(self) -> ScriptedAdmin:
-        """See `GateTable`."""
         self.membership.note("corosync_cfg_initialize")
         return ScriptedAdmin(self)
 

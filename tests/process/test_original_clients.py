@@ -20,8 +20,8 @@ from fakecluster.corosync.namespaces import Namespace
 from fakecluster.historic.clients import (
     ROWS,
     Said,
-    member_count,
     host_with_sockets,
+    member_count,
     run_client,
     transcript,
     transcript_differences,
