@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fakecluster.clock import Timeline
-from fakecluster.cman.engine import Engine, OperationError, Sockets, Watcher
-from fakecluster.cman.engine import Trace as CmanTrace
+from fakecluster.cman.engine import Engine, EngineEvent, OperationError, Sockets, Watcher
 from fakecluster.cman.port_holders import PortHolders
 from fakecluster.cman.timings import Timings
 from fakecluster.cman.topology import NodeConfig, Topology
@@ -150,7 +149,7 @@ class WorldGround:
         self.violations.append(f"node {host}: {text}")
         self.trace.add(host, "check", "violation", text=text)
 
-    def _on_cman(self, event: CmanTrace) -> None:
+    def _on_cman(self, event: EngineEvent) -> None:
         if event.to:
             self.trace.add(
                 event.node_id,

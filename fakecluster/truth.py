@@ -14,9 +14,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fakecluster.cman.answers import NodeEntry
-from fakecluster.cman.constants import NodeState as CmanState
-from fakecluster.cman.daemon import Daemon
+from fakecluster.cman.constants import CmanState
 from fakecluster.cman.engine import Engine
+from fakecluster.cman.process import CmanProcess
 from fakecluster.configfs.kernel import NodeState
 from o2cbd.core.gap import gap
 from o2cbd.core.rules import Rules, Scope, TableRules
@@ -147,7 +147,7 @@ class Looker:
             )
         return view
 
-    def _look_at(self, entries: tuple[NodeEntry, ...], daemon: Daemon) -> tuple[Listed, ...]:
+    def _look_at(self, entries: tuple[NodeEntry, ...], daemon: CmanProcess) -> tuple[Listed, ...]:
         if daemon.fences:  # which do not stand in the entries
             self._looked, self._listed = (), []
         start, before_end, now_end = gap(self._looked, entries)
@@ -159,7 +159,7 @@ class Looker:
         return tuple(self._listed)
 
 
-def _look(entry: NodeEntry, daemon: Daemon, last: Listed | None) -> Listed:
+def _look(entry: NodeEntry, daemon: CmanProcess, last: Listed | None) -> Listed:
     """Look at one node; what says the same as the last time stays the same value."""
     member = entry.state is CmanState.MEMBER
     if (

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from fakecluster.cman.answers import FenceInfo
-from fakecluster.cman.client import Client, Kind
+from fakecluster.cman.client import Client, SocketKind
 from fakecluster.cman.constants import US, ShutdownFlag
 from fakecluster.cman.engine import OperationError
 from fakecluster.cman.errors import ManagerStuckError
@@ -95,7 +95,7 @@ class WorldVerbs(WorldGround):
     def fence(self, node_id: int, *, by: int) -> None:
         """Tell `by`'s manager that a node was fenced (as fenced does after it did so)."""
         self._verb(node_id, "fence", by=by)
-        admin = self.engine.connect(by, Kind.ADMIN)
+        admin = self.engine.connect(by, SocketKind.ADMIN)
         seconds = self.now_us() // 1_000_000
         admin.update_fence_info(FenceInfo(node_id=node_id, time_s=seconds, agent="fence_virt"))
         admin.disconnect()
@@ -113,7 +113,7 @@ class WorldVerbs(WorldGround):
             ManagerStuckError: the manager is stopped; whoever asks it waits.
         """
         self._verb(node_id, "expected", votes=votes)
-        admin = self.engine.connect(node_id, Kind.ADMIN)
+        admin = self.engine.connect(node_id, SocketKind.ADMIN)
         try:
             admin.set_expected_votes(votes)
         finally:
@@ -127,7 +127,7 @@ class WorldVerbs(WorldGround):
             ManagerStuckError: the manager is stopped; whoever asks it waits.
         """
         self._verb(node_id, "votes", votes=votes)
-        admin = self.engine.connect(node_id, Kind.ADMIN)
+        admin = self.engine.connect(node_id, SocketKind.ADMIN)
         try:
             admin.set_votes(US, votes)
         finally:
@@ -386,7 +386,7 @@ class WorldVerbs(WorldGround):
         def closed() -> None:
             ended(-errno.EHOSTDOWN)
 
-        admin: Client = self.engine.connect(node_id, Kind.ADMIN, closed=closed)
+        admin: Client = self.engine.connect(node_id, SocketKind.ADMIN, closed=closed)
         flags = ShutdownFlag.ANYWAY * forced | ShutdownFlag.REMOVED * removed
         self._shutdowns[node_id] = None
         try:

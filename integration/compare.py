@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fakecluster.conformance.configfs_row import Row, RowResult
+from fakecluster.conformance.configfs_row import ConfigfsRow, RowResult
 from fakecluster.conformance.configfs_rows import ROWS, run_rows
 from integration.episode import shown
 from integration.errors import GuestError
@@ -38,7 +38,7 @@ class RowComparison:
 
 
 def compare_rows(
-    kernel: Sequence[RowResult], fake: Sequence[RowResult], rows: Mapping[str, Row]
+    kernel: Sequence[RowResult], fake: Sequence[RowResult], rows: Mapping[str, ConfigfsRow]
 ) -> RowComparison:
     """Compare the results of rows; a row without a result is a difference."""
     on_kernel = {result.name: result for result in kernel}
@@ -65,7 +65,9 @@ def _names(results: Iterable[RowResult], status: str) -> set[str]:
     return {result.name for result in results if result.status == status}
 
 
-def _row_differences(row: Row, kernel: RowResult | None, fake: RowResult | None) -> list[str]:
+def _row_differences(
+    row: ConfigfsRow, kernel: RowResult | None, fake: RowResult | None
+) -> list[str]:
     found: list[str] = []
     for side, result in (("the kernel", kernel), ("the fake", fake)):
         if result is None:

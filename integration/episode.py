@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fakecluster.conformance.configfs_operator import Operator
+from fakecluster.conformance.configfs_operator import RowOperator
 from fakecluster.conformance.configfs_row import Op
 from fakecluster.conformance.configfs_rows import clear
 from integration.storm_values import CLUSTER
@@ -37,7 +37,7 @@ class Episode:
     operations: tuple[Op, ...]
 
 
-def made(operator: Operator, one: Op) -> str:
+def made(operator: RowOperator, one: Op) -> str:
     """Do one operation; what it answered, without what differs each time."""
     try:
         answer = operator.do(one)
@@ -48,7 +48,7 @@ def made(operator: Operator, one: Op) -> str:
     return answer
 
 
-def play(operator: Operator, operations: Iterable[Op]) -> tuple[str, ...]:
+def play(operator: RowOperator, operations: Iterable[Op]) -> tuple[str, ...]:
     """Play an episode from an empty configfs, and leave an empty one; an answer an operation.
 
     Raises:

@@ -11,23 +11,24 @@ from typing import Any, Final, NoReturn
 
 from fakecluster.arms.managers import UnsupportedVerbError
 from fakecluster.arms.values import Capability
-from fakecluster.cman.constants import FENCED, ExtraFlag, NodeState, ShutdownFlag
+from fakecluster.cman.constants import FENCED, CmanState, ExtraFlag, ShutdownFlag
 from fakecluster.cman.notices import NoticeFault
-from fakecluster.cman.records import (
-    NODE_BYTES,
-    AddressesRecord,
-    ClusterRecord,
-    ExtraInfoRecord,
-    FenceRecord,
-    NodeRecord,
-    encode_ints,
-    sockaddr_text,
-)
-from fakecluster.cman.rigs.rawclient import HungUpError, RawClient
 from fakecluster.cman.topology import NodeConfig, Topology
-from fakecluster.cman.wire import Command, Reply
+from fakecluster.cman.wire.codec import (
+    NODE_BYTES,
+    AddressesStruct,
+    ClusterStruct,
+    Command,
+    ExtraInfoStruct,
+    FenceStruct,
+    NodeStruct,
+    Reply,
+    encode_ints,
+)
+from fakecluster.cman.wire.raw_client import HungUpError, RawClient
 from fakecluster.historic.lab import CmanLab
 from fakecluster.historic.root import CmanRoot
+from fakecluster.sockaddrs import sockaddr_text
 from o2cbd.core.reports import symbol
 
 _GONE: Final = "EHOSTDOWN"
@@ -270,9 +271,9 @@ def _view(client: RawClient) -> dict[str, Any] | None:
     if nodes.status == -errno.ENOENT:
         return None
     offsets = range(0, max(nodes.status, 0) * NODE_BYTES, NODE_BYTES)
-    records = [NodeRecord.decode(nodes.payload, offset) for offset in offsets]
-    cluster = ClusterRecord.decode(_good(client, Command.GETCLUSTER))
-    extra = ExtraInfoRecord.decode(_good(client, Command.GETEXTRAINFO))
+    records = [NodeStruct.decode(nodes.payload, offset) for offset in offsets]
+    cluster = ClusterStruct.decode(_good(client, Command.GETCLUSTER))
+    extra = ExtraInfoStruct.decode(_good(client, Command.GETEXTRAINFO))
     return {
         "cluster": cluster.name.decode(),
         "local_id": next((record.node_id for record in records if record.us), 0),
@@ -282,17 +283,17 @@ def _view(client: RawClient) -> dict[str, Any] | None:
     }
 
 
-def _listed(client: RawClient, record: NodeRecord) -> dict[str, Any]:
+def _listed(client: RawClient, record: NodeStruct) -> dict[str, Any]:
     """One node, with the fields of a `fakecluster.truth.Listed`."""
-    member = record.state == NodeState.MEMBER
+    member = record.state == CmanState.MEMBER
     addresses: tuple[str, ...] = ()
     fenced = False
     if record.node_id:
         asked = encode_ints(record.node_id)
-        fence = FenceRecord.decode(_good(client, Command.GET_FENCE_INFO, asked))
+        fence = FenceStruct.decode(_good(client, Command.GET_FENCE_INFO, asked))
         fenced = bool(fence.flags & FENCED)
         if member:
-            found = AddressesRecord.decode(_good(client, Command.GET_NODEADDRS, asked))
+            found = AddressesStruct.decode(_good(client, Command.GET_NODEADDRS, asked))
             addresses = tuple(sockaddr_text(each) for each in found.addresses)
     return {
         "id": record.node_id,

@@ -17,10 +17,10 @@ from fakecluster.arms.managers import UnsupportedVerbError
 from fakecluster.arms.values import Capability
 from fakecluster.cman.notices import NoticeFault
 from fakecluster.cman.topology import NodeConfig, Topology
-from fakecluster.corosync.cmap import CorosyncMap, UnreadableError
+from fakecluster.corosync.cmap import CmapError, CorosyncMap
 from fakecluster.corosync.configuration import Block
 from fakecluster.corosync.lab import PATIENCE_S, CorosyncLab
-from fakecluster.corosync.view import view_of
+from fakecluster.corosync.view import manager_fields
 from o2cbd.membership.libcorosync_table import CorosyncTable
 
 _RING_NETWORK: Final = "10.0.255."
@@ -106,8 +106,8 @@ class CorosyncManagers:
         if not self.running(host) or self.stopped(host):
             return None
         try:
-            return view_of(self._map(host))
-        except UnreadableError:  # it ends in this moment
+            return manager_fields(self._map(host))
+        except CmapError:  # it ends in this moment
             self._forget_map(host)
             return None
 

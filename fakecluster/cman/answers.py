@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fakecluster.cman.constants import LeaveReason, NodeState, Reason
+from fakecluster.cman.constants import CmanState, LeaveReason, Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +18,7 @@ class NodeEntry:
     """0: the quorum disk."""
     name: str
     us: bool = False
-    state: NodeState
+    state: CmanState
     leave_reason: LeaveReason = LeaveReason.DOWN
     incarnation: int = 0
     """The ring sequence at which *this* observer saw the join; 0: never seen."""
@@ -32,7 +32,7 @@ class NodeEntry:
     @property
     def is_member(self) -> bool:
         """cn_member."""
-        return self.state is NodeState.MEMBER
+        return self.state is CmanState.MEMBER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ class NodeExtra:
 
     node_id: int
     """As it was asked for: 0 is echoed as 0."""
-    state: NodeState
+    state: CmanState
     votes: int
     expected_votes: int
     leave_reason: LeaveReason
@@ -72,7 +72,7 @@ class Version:
 class ExtraInfo:
     """GETEXTRAINFO."""
 
-    node_state: NodeState
+    node_state: CmanState
     flags: int
     """A mask of `ExtraFlag`."""
     node_votes: int

@@ -2,25 +2,73 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 
-from fakecluster.cman.answers import PortData
-from fakecluster.cman.client_admin import AdminRequests, Status
-from fakecluster.cman.client_end import Closed, Deliver, Kind
-from fakecluster.cman.client_reading import ReadingRequests
-from fakecluster.cman.constants import NodeState
-from fakecluster.cman.errors import CmanError
+from fakecluster.cman.answers import (
+    ClusterInfo,
+    ExtraInfo,
+    FenceInfo,
+    NodeEntry,
+    NodeExtra,
+    PortData,
+    Version,
+)
+from fakecluster.cman.client_end import ClientEnd, Closed, Deliver, SocketKind
+from fakecluster.cman.constants import (
+    CMAN_VERSION,
+    QDISK_QUERY_ID,
+    CmanState,
+    ExtraFlag,
+    LeaveFlag,
+)
+from fakecluster.cman.context import Effect
+from fakecluster.cman.errors import ConnectionGoneError, ManagerStuckError, RequestRefusedError
+from fakecluster.cman.nodelist import Disk, Peer
+from fakecluster.cman.process import CmanProcess
+from fakecluster.cman.shutdown import OnStatus
+from fakecluster.cman.timings import Profile
 
-__all__ = ["Client", "Closed", "Deliver", "Kind", "Status"]
+__all__ = ["Client", "Closed", "Deliver", "SocketKind"]
 
 
-class Client(ReadingRequests, AdminRequests):
-    """A connection; made by `Engine.connect`.
+class Client:
+    """A connection to a node's daemon; the engine makes it (`Engine.connect`).
 
-    Every request raises `CmanError` with the daemon's refusal (EPERM: admin only, asked on a client
-    socket; EINVAL: not on an admin socket), `ConnectionGoneError` when the daemon is gone, and
-    `ManagerStuckError` while it is stopped (a wire server reads nothing then).
+    Every request raises `RequestRefusedError` with the daemon's refusal (EPERM: admin only, asked
+    on a client socket; EINVAL: not on an admin socket), `ConnectionGoneError` when the daemon is
+    gone, and `ManagerStuckError` while it is stopped (a wire server reads nothing then).
     """
+
+    def __init__(
+        self, daemon: CmanProcess, kind: SocketKind, deliver: Deliver | None, closed: Closed | None
+    ) -> None:
+        self.end = ClientEnd(kind, deliver, closed)
+        """What the daemon knows of it."""
+        self._daemon = daemon
+        self._unread = False
+        daemon.clients[self.end] = None
+
+    @property
+    def open(self) -> bool:
+        """Neither disconnected nor dropped by the daemon."""
+        return self.end.open
+
+    def disconnect(self) -> None:
+        """The client closed its end or died (or was thrown out); may be called twice."""
+        if not self.open:
+            return
+        self.end.open = False
+        self._daemon.run(self._forget)
+
+    def death_errno(self) -> int:
+        """Return what the next look at the dead connection says.
+
+        EHOSTDOWN, and ECONNRESET the first time where a request lay unread in the socket.
+        """
+        code = errno.ECONNRESET if self._unread else errno.EHOSTDOWN
+        self._unread = False
+        return code
 
     # -- notices
 
@@ -30,23 +78,23 @@ class Client(ReadingRequests, AdminRequests):
         Asked for again, it is delivered again, and one more answer is awaited.
         """
         daemon = self._as_client()
-        self.notified = True
-        daemon.desk.listener_added(self)
+        self.end.notified = True
+        daemon.shutdown_vote.listener_added(self.end)
 
     def stop_notification(self) -> None:
         """REMOVENOTIFY. An answer that is due stays due."""
         self._ask()
-        self.notified = False
+        self.end.notified = False
 
     def start_confchg(self) -> None:
         """START_CONFCHG."""
         self._ask()
-        self.told_confchg = True
+        self.end.told_confchg = True
 
     def stop_confchg(self) -> None:
         """STOP_CONFCHG."""
         self._ask()
-        self.told_confchg = False
+        self.end.told_confchg = False
 
     def reply_shutdown(self, yes: bool) -> None:  # noqa: FBT001 - the answer itself
         """SHUTDOWN_REPLY: never answered, never fails; each one counts, a second one too.
@@ -54,7 +102,7 @@ class Client(ReadingRequests, AdminRequests):
         While the daemon is stopped it waits in the socket.
         """
         if self.open:
-            self._daemon.run(lambda: self._daemon.desk.answer(self, yes=yes))
+            self._daemon.run(lambda: self._daemon.shutdown_vote.answer(self.end, yes=yes))
 
     # -- ports
 
@@ -62,10 +110,10 @@ class Client(ReadingRequests, AdminRequests):
         """BIND; a client may have several. EINVAL: port 0. EADDRINUSE: somebody here has it."""
         daemon = self._as_client()
         if not port:
-            raise CmanError(errno.EINVAL)
+            raise RequestRefusedError(errno.EINVAL)
         if port in daemon.ports:
-            raise CmanError(errno.EADDRINUSE)
-        daemon.bind_port(port, self)
+            raise RequestRefusedError(errno.EADDRINUSE)
+        daemon.bind_port(port, self.end)
 
     def send_data(self, node_id: int, port: int, payload: bytes) -> None:
         """DATA to another node, or to all others with 0; a reply only on error.
@@ -76,12 +124,327 @@ class Client(ReadingRequests, AdminRequests):
         data = PortData(from_node_id=daemon.node_id, port=port, payload=payload)
         hop_us = daemon.timings.hop_us
         if not node_id:
-            daemon.world.send(
+            daemon.context.send(
                 daemon.node_id, lambda other: other.receive(data), after_us=hop_us, itself=False
             )
             return
         state = self._peer(daemon, node_id, errno.ENOTCONN).state
-        if state is NodeState.MEMBER and node_id != daemon.node_id:
-            daemon.world.send_to(
+        if state is CmanState.MEMBER and node_id != daemon.node_id:
+            daemon.context.send_to(
                 daemon.node_id, node_id, lambda other: other.receive(data), after_us=hop_us
             )
+
+    # -- questions
+
+    def get_all_members(self) -> tuple[NodeEntry, ...]:
+        """GETALLMEMBERS: every node by id, the quorum disk last. ENOENT: not a member yet."""
+        daemon = self._as_member()
+        if daemon.read_errnos:
+            raise RequestRefusedError(daemon.read_errnos.popleft())
+        return daemon.nodes.entries()
+
+    def get_node(self, node_id: int, name: str = "") -> NodeEntry:
+        """GETNODE: the quorum disk for id -1, else by name, else by id (0 us). ENOENT: unknown.
+
+        The real library sends junk for the name where it asks for the disk.
+        """
+        daemon = self._as_member()
+        nodes = daemon.nodes
+        if node_id == QDISK_QUERY_ID:
+            if nodes.disk is None:
+                raise RequestRefusedError(errno.ENOENT)
+            return nodes.disk_entry(nodes.disk)
+        peer = nodes.find_name(name) if name else nodes.find(node_id or daemon.node_id)
+        if peer is None:
+            raise RequestRefusedError(errno.ENOENT)
+        return nodes.entry(peer)
+
+    def get_node_extra(self, node_id: int) -> NodeExtra:
+        """GETNODE_EXTRA (0 is us). EINVAL: unknown."""
+        daemon = self._as_member()
+        peer = self._peer(daemon, node_id, errno.EINVAL)
+        return NodeExtra(
+            node_id=node_id,
+            state=peer.state,
+            votes=peer.votes,
+            expected_votes=peer.expected_votes,
+            leave_reason=peer.leave_reason,
+        )
+
+    def get_node_addrs(self, node_id: int) -> tuple[str, ...]:
+        """GET_NODEADDRS: all addresses of a member, none of another. EINVAL: unknown, or 0."""
+        peer = self._named_peer(self._ask(), node_id)
+        return peer.addresses if peer.state is CmanState.MEMBER else ()
+
+    def get_node_count(self) -> int:
+        """GETNODECOUNT."""
+        return len(self._ask().nodes.entries())
+
+    def get_cluster(self) -> ClusterInfo:
+        """GETCLUSTER; works before the first transition."""
+        daemon = self._ask()
+        return ClusterInfo(
+            name=daemon.context.cluster,
+            number=daemon.context.number,
+            generation=daemon.generation & 0xFFFFFFFF,
+        )
+
+    def get_version(self) -> Version:
+        """GET_VERSION."""
+        return Version(config=self._ask().config.version)
+
+    def get_extra_info(self) -> ExtraInfo:
+        """GETEXTRAINFO."""
+        daemon = self._ask()
+        us = daemon.nodes.find(daemon.node_id)
+        return ExtraInfo(
+            node_state=us.state if us is not None and daemon.is_member else CmanState.JOINING,
+            flags=_extra_flags(daemon),
+            node_votes=daemon.config.votes_of(daemon.node_id) if us is None else us.votes,
+            total_votes=daemon.total_votes,
+            expected_votes=daemon.nodes.highest_expected,
+            quorum=daemon.quorum,
+            members=daemon.nodes.in_ring,
+            ports=daemon.bound_ports,
+            multicasts=tuple(_multicast(each, daemon.context.number) for each in daemon.addresses),
+            interfaces=daemon.addresses,
+        )
+
+    def get_extra_flags(self) -> int:
+        """GETEXTRAINFO, for whoever wants nothing of it but the flags."""
+        return _extra_flags(self._ask())
+
+    def get_join_count(self) -> int:
+        """GET_JOINCOUNT: open connections of both kinds."""
+        return len(self._ask().clients)
+
+    def is_quorate(self) -> bool:
+        """ISQUORATE; works before the first transition."""
+        return self._ask().quorate
+
+    def is_active(self) -> bool:
+        """ISACTIVE: this node is a member."""
+        return self._ask().is_member
+
+    def is_listening(self, port: int, node_id: int) -> bool:
+        """ISLISTENING (0 is us). ENOENT: unknown node; ENOTCONN: not a member.
+
+        EBUSY: another node that was never asked before; it is asked now.
+        """
+        daemon = self._ask()
+        peer = self._peer(daemon, node_id, errno.ENOENT)
+        if peer.state is not CmanState.MEMBER:
+            raise RequestRefusedError(errno.ENOTCONN)
+        if peer.node_id == daemon.node_id:
+            return port in daemon.bound_ports
+        known = daemon.remote_ports.get(peer.node_id)
+        if known is None:
+            daemon.ask_ports(peer.node_id)
+            raise RequestRefusedError(errno.EBUSY)
+        return port in known
+
+    def get_fence_info(self, node_id: int) -> FenceInfo:
+        """GET_FENCE_INFO. EINVAL: unknown node, or 0."""
+        daemon = self._ask()
+        peer = self._named_peer(daemon, node_id)
+        return daemon.fences.get(peer.node_id, FenceInfo(node_id=peer.node_id))
+
+    # -- for administrators alone
+
+    def try_shutdown(self, flags: int, reply: OnStatus) -> None:
+        """TRY_SHUTDOWN (admin). The status comes through `reply`, later.
+
+        0 twice where nobody listens (at once and at the daemon's end), else 0 or -EBUSY once.
+        EALREADY is raised: one is pending, or the node leaves already.
+        """
+        self._as_admin().shutdown_vote.ask(flags, self.end, reply)
+
+    def leave_cluster(self, flags: int) -> None:
+        """LEAVE_CLUSTER (admin): leaves at once, nobody is asked."""
+        removed = flags & ~LeaveFlag.FORCE == LeaveFlag.REMOVED
+        self._as_admin().leave(removed=removed)
+
+    def kill_node(self, node_id: int) -> None:
+        """KILLNODE (admin). EINVAL: unknown or not a member."""
+        daemon = self._as_admin()
+        peer = daemon.nodes.find(node_id)
+        if peer is None or peer.state is not CmanState.MEMBER:
+            raise RequestRefusedError(errno.EINVAL)
+        daemon.kill(node_id)
+
+    def set_version(self, version: Version) -> None:
+        """SET_VERSION (admin): every node re-reads its configuration.
+
+        EINVAL: not 6.2.0. EPERM: older than what runs. ENOENT: the file here is older (3.0.12 tells
+        the others all the same).
+        """
+        daemon = self._as_admin()
+        if (version.major, version.minor, version.patch) != CMAN_VERSION:
+            raise RequestRefusedError(errno.EINVAL)
+        if version.config < daemon.config.version:
+            raise RequestRefusedError(errno.EPERM)
+        node_id, context = daemon.node_id, daemon.context
+        if context.profile is Profile.B and not context.may_have_version(node_id, version.config):
+            raise RequestRefusedError(errno.ENOENT)
+        context.announce_version(node_id, version.config)
+
+    def set_votes(self, node_id: int, votes: int) -> None:
+        """SET_VOTES (admin; 0 is us). ENOENT: unknown node.
+
+        EINVAL: not 0..255, or nobody would be quorate. It is done here at once, and again when the
+        message to all comes round: this node gives two notices.
+        """
+        daemon = self._as_admin()
+        peer = self._peer(daemon, node_id, errno.ENOENT)
+        lost = peer.votes - votes if peer.state is CmanState.MEMBER else 0
+        if not 0 <= votes <= 255 or not daemon.can_reach(daemon.nodes.highest_expected, lost=lost):
+            raise RequestRefusedError(errno.EINVAL)
+        target = peer.node_id
+        self._everywhere(lambda each: each.set_votes(target, votes))
+        daemon.set_votes(target, votes)
+
+    def set_expected_votes(self, votes: int) -> None:
+        """SETEXPECTED_VOTES (admin): quorum may go down.
+
+        EINVAL: less than 1, or more than the members could reach.
+        """
+        if not self._as_admin().can_reach(votes) or votes < 1:
+            raise RequestRefusedError(errno.EINVAL)
+        self._everywhere(lambda each: each.set_expected_votes(votes))
+
+    def update_fence_info(self, info: FenceInfo) -> None:
+        """UPDATE_FENCE_INFO (admin): told to every node. EINVAL: unknown node."""
+        peer = self._peer(self._as_admin(), info.node_id, errno.EINVAL)
+        known = dataclasses.replace(info, node_id=peer.node_id, fenced=True)
+        self._everywhere(lambda each: each.learn_fencing(known))
+
+    def _everywhere(self, effect: Effect) -> None:
+        daemon = self._daemon
+        daemon.context.send(daemon.node_id, effect, after_us=daemon.timings.hop_us, itself=True)
+
+    def register_quorum_device(self, name: str, votes: int) -> None:
+        """REG_QUORUMDEV (admin). EALREADY: it is a node's name. EBUSY: there is another one.
+
+        Under its own name it has other votes from now on (3.0.12: EBUSY).
+        """
+        daemon = self._as_admin()
+        disk = daemon.nodes.disk
+        if disk is not None and disk.name == name and daemon.context.profile is Profile.B:
+            self._change(daemon, disk, name, votes)
+            return
+        if disk is not None:
+            raise RequestRefusedError(errno.EBUSY)
+        if daemon.nodes.find_name(name) is not None:
+            raise RequestRefusedError(errno.EALREADY)
+        daemon.register_disk(name, votes, kept=False)
+
+    def unregister_quorum_device(self) -> None:
+        """UNREG_QUORUMDEV (admin). EINVAL: there is none. EBUSY: its last poll was good."""
+        daemon = self._as_admin()
+        if self._disk(daemon).available:
+            raise RequestRefusedError(errno.EBUSY)
+        daemon.nodes.disk = None
+        daemon.nodes.touch()
+
+    def poll_quorum_device(self, available: bool) -> None:  # noqa: FBT001 - the poll's result
+        """POLL_QUORUMDEV (admin). EINVAL: there is none."""
+        daemon = self._as_admin()
+        self._disk(daemon)
+        daemon.poll_disk(available=available)
+
+    def update_quorum_device(self, name: str, votes: int) -> None:
+        """UPDATE_QUORUMDEV (admin, profile B). EINVAL: there is none, or profile A."""
+        daemon = self._as_admin()
+        disk = self._disk(daemon)
+        if daemon.context.profile is Profile.A:
+            raise RequestRefusedError(errno.EINVAL)
+        self._change(daemon, disk, name, votes)
+
+    @staticmethod
+    def _change(daemon: CmanProcess, disk: Disk, name: str, votes: int) -> None:
+        disk.name, disk.votes = name, votes
+        daemon.nodes.touch()
+        daemon.recalculate()
+
+    @staticmethod
+    def _disk(daemon: CmanProcess) -> Disk:
+        if daemon.nodes.disk is None:
+            raise RequestRefusedError(errno.EINVAL)
+        return daemon.nodes.disk
+
+    def set_dirty(self) -> None:
+        """SET_DIRTY (admin)."""
+        self._as_admin().dirty = True
+
+    def set_debuglog(self, level: int) -> None:
+        """SET_DEBUGLOG (admin): the level is noted in the trace, there is no other log."""
+        self._as_admin().trace("debug level", str(level))
+
+    # -- what the daemon is asked through
+
+    def _forget(self) -> None:
+        daemon = self._daemon
+        daemon.clients.pop(self.end, None)
+        daemon.shutdown_vote.client_gone(self.end)
+        daemon.free_ports(self.end)
+
+    def _ask(self) -> CmanProcess:
+        daemon = self._daemon
+        if not self.open or not daemon.alive:
+            raise ConnectionGoneError(self.death_errno())
+        self._unread = daemon.frozen
+        if daemon.frozen:
+            raise ManagerStuckError(f"the cman of node {daemon.node_id} is stopped")
+        return daemon
+
+    def _as_member(self) -> CmanProcess:
+        daemon = self._ask()
+        if not daemon.is_member:
+            raise RequestRefusedError(errno.ENOENT)
+        return daemon
+
+    def _as_admin(self) -> CmanProcess:
+        daemon = self._ask()
+        if self.end.kind is not SocketKind.ADMIN:
+            raise RequestRefusedError(errno.EPERM)
+        return daemon
+
+    def _as_client(self) -> CmanProcess:
+        daemon = self._ask()
+        if self.end.kind is not SocketKind.CLIENT:
+            raise RequestRefusedError(errno.EINVAL)
+        return daemon
+
+    @classmethod
+    def _named_peer(cls, daemon: CmanProcess, node_id: int) -> Peer:
+        """Return a node where 0 does not mean ourselves. Raises RequestRefusedError: EINVAL."""
+        if not node_id:
+            raise RequestRefusedError(errno.EINVAL)
+        return cls._peer(daemon, node_id, errno.EINVAL)
+
+    @staticmethod
+    def _peer(daemon: CmanProcess, node_id: int, unknown: int) -> Peer:
+        peer = daemon.nodes.find(node_id or daemon.node_id)
+        if peer is None:
+            raise RequestRefusedError(unknown)
+        return peer
+
+
+def _extra_flags(daemon: CmanProcess) -> int:
+    flags = 0
+    if daemon.config.two_node:
+        flags |= ExtraFlag.TWO_NODE.value
+    if daemon.config_error:
+        flags |= ExtraFlag.ERROR.value
+    if daemon.shutdown_vote.pending:
+        flags |= ExtraFlag.SHUTDOWN.value
+    if daemon.dirty:
+        flags |= ExtraFlag.DIRTY.value
+    return flags
+
+
+def _multicast(interface: str, number: int) -> str:
+    """The group address that cman makes of a cluster's number when none is configured."""
+    if ":" in interface:
+        return f"ff15::{number:x}"
+    return f"239.192.{number >> 8}.{number & 0xFF}"

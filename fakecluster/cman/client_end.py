@@ -13,7 +13,7 @@ Closed = Callable[[], None]
 """Called once when the daemon drops the client; not when the client disconnects itself."""
 
 
-class Kind(enum.Enum):
+class SocketKind(enum.Enum):
     """Which socket a client came through."""
 
     CLIENT = "client"
@@ -23,7 +23,7 @@ class Kind(enum.Enum):
 class ClientEnd:
     """A client as its daemon knows it."""
 
-    def __init__(self, kind: Kind, deliver: Deliver | None, closed: Closed | None) -> None:
+    def __init__(self, kind: SocketKind, deliver: Deliver | None, closed: Closed | None) -> None:
         self.kind = kind
         self.open = True
         """Neither disconnected nor dropped by the daemon."""

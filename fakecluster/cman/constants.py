@@ -15,7 +15,7 @@ class Reason(enum.IntEnum):
     CONFIG_UPDATE = 4
 
 
-class NodeState(enum.IntEnum):
+class CmanState(enum.IntEnum):
     """A node as one observer's daemon sees it; only MEMBER shows as cn_member 1."""
 
     JOINING = 1

@@ -13,11 +13,10 @@ from contextlib import contextmanager
 from typing import Final
 
 from fakecluster.cman.answers import Delivery, NodeEntry, Notice
-from fakecluster.cman.client import Client, Kind
+from fakecluster.cman.client import Client, SocketKind
 from fakecluster.cman.constants import US
 from fakecluster.cman.engine import Engine
-from fakecluster.cman.errors import CmanError as EngineError
-from fakecluster.cman.fake_table import NAME_BYTES
+from fakecluster.cman.errors import RequestRefusedError
 from fakecluster.sockaddrs import ADDRESS_BYTES, sockaddr
 from o2cbd.membership.libcman_table import (
     DISPATCH_ALL,
@@ -27,6 +26,8 @@ from o2cbd.membership.libcman_table import (
     FenceRecord,
     NodeRecord,
 )
+
+NAME_BYTES: Final = 256
 
 SOCKET_FD: Final = 1001
 """What `get_fd` gives while nothing is set aside."""
@@ -51,11 +52,11 @@ class EngineTable:
         self._latest: EngineHandle | None = None
 
     def init(self) -> EngineHandle:
-        """See `LibcmanTable.init`."""
+        """Connect; CmanError: the manager does not run, or refuses."""
         handle = EngineHandle(self._on_readable)
         try:
             handle.client = self._engine.connect(
-                self._node_id, Kind.CLIENT, deliver=handle.take, closed=self._on_readable
+                self._node_id, SocketKind.CLIENT, deliver=handle.take, closed=self._on_readable
             )
         except OSError as error:
             raise CmanError(error.errno or errno.EIO, "cman_init") from None
@@ -97,7 +98,7 @@ class EngineHandle:
         """Ask: what came before the answer, or while it was made, is read first and set aside."""
         try:
             yield self.client
-        except EngineError as error:
+        except RequestRefusedError as error:
             raise CmanError(error.code, call) from None
         finally:
             self._set_aside.extend(self._on_socket)

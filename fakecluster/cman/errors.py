@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 
 
-class CmanError(OSError):
+class RequestRefusedError(OSError):
     """The daemon's refusal: on the wire a status of -errno."""
 
     def __init__(self, code: int) -> None:
@@ -14,7 +14,7 @@ class CmanError(OSError):
         """The errno, always there (OSError.errno is optional to a type checker)."""
 
 
-class ConnectionGoneError(CmanError):
+class ConnectionGoneError(RequestRefusedError):
     """The daemon under this connection is gone: EHOSTDOWN, or ECONNRESET the first time."""
 
 

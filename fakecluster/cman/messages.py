@@ -7,25 +7,25 @@ from dataclasses import dataclass
 from functools import partial
 
 from fakecluster.clock import Timeline
-from fakecluster.cman.daemon import Daemon
 from fakecluster.cman.network import Network
+from fakecluster.cman.process import CmanProcess
 from fakecluster.cman.totem import Ring, Totem
 
-Act = Callable[[Daemon], None]
+Effect = Callable[[CmanProcess], None]
 
 Sent = Callable[[int, Sequence[int], int], None]
 """Hears of each message: its sender, whom it reaches, and how long it takes in microseconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Letter:
+class _Waiting:
     ring: Ring
     sender_id: int
-    receiver: Daemon
-    act: Act
+    receiver: CmanProcess
+    effect: Effect
 
 
-class Post:
+class RingMessages:
     """Totem repeats what was not received: while the ring lives, a broken link only delays."""
 
     def __init__(self, timeline: Timeline, network: Network, totem: Totem, sent: Sent) -> None:
@@ -33,14 +33,16 @@ class Post:
         self._sent = sent
         self._network = network
         self._totem = totem
-        self._waiting: list[_Letter] = []
+        self._waiting: list[_Waiting] = []
         self._last_us: int | None = None
         """When the last message arrives; None while the network never was slow."""
 
-    def send(self, sender_id: int, receivers: Iterable[Daemon], act: Act, *, after_us: int) -> None:
-        """Let `act` happen in each receiver that is in the sender's ring, or is the sender."""
+    def send(
+        self, sender_id: int, receivers: Iterable[CmanProcess], effect: Effect, *, after_us: int
+    ) -> None:
+        """Let `effect` happen in each receiver that is in the sender's ring, or is the sender."""
         ring = self._totem.ring_of(sender_id)
-        reached: list[Daemon] = []
+        reached: list[CmanProcess] = []
         for receiver in receivers:
             if receiver.node_id == sender_id:
                 reached.append(receiver)
@@ -50,12 +52,12 @@ class Post:
                 reached.append(receiver)
             else:
                 self._waiting.append(
-                    _Letter(ring=ring, sender_id=sender_id, receiver=receiver, act=act)
+                    _Waiting(ring=ring, sender_id=sender_id, receiver=receiver, effect=effect)
                 )
 
         def arrive() -> None:
             for receiver in reached:
-                receiver.run(partial(act, receiver))
+                receiver.run(partial(effect, receiver))
 
         if reached:
             after_us = self._in_order_us(after_us)
@@ -85,6 +87,6 @@ class Post:
                 continue
             if self._totem.reaches(*ends):
                 self._sent(letter.sender_id, [letter.receiver.node_id], 0)
-                letter.receiver.run(partial(letter.act, letter.receiver))
+                letter.receiver.run(partial(letter.effect, letter.receiver))
             else:
                 self._waiting.append(letter)

@@ -7,19 +7,19 @@ from collections import Counter
 from dataclasses import dataclass
 
 from fakecluster.cman.answers import NodeEntry
-from fakecluster.cman.constants import QDISK_LISTED_ID, LeaveReason, NodeState
+from fakecluster.cman.constants import QDISK_LISTED_ID, CmanState, LeaveReason
 from fakecluster.cman.topology import NodeConfig
 
 
 @dataclass(slots=True, eq=False)
 class Peer:
-    """One node in one observer's eyes. Changed only by its `NodeList`."""
+    """One node in one observer's eyes. Changed only by its `PeerList`."""
 
     node_id: int
     name: str
     votes: int
     configured: bool
-    state: NodeState = NodeState.DEAD
+    state: CmanState = CmanState.DEAD
     leave_reason: LeaveReason = LeaveReason.DOWN
     incarnation: int = 0
     jointime_us: int = 0
@@ -63,10 +63,10 @@ class Disk:
 @functools.lru_cache(maxsize=1024)
 def _never_seen(node_id: int, name: str, votes: int, stale: str) -> NodeEntry:
     """Return a node that never joined, which every observer sees alike."""
-    return NodeEntry(node_id=node_id, name=name, state=NodeState.DEAD, votes=votes, address=stale)
+    return NodeEntry(node_id=node_id, name=name, state=CmanState.DEAD, votes=votes, address=stale)
 
 
-class NodeList:
+class PeerList:
     """Ordered by id; the quorum disk last."""
 
     def __init__(self, local_id: int, nodes: tuple[NodeConfig, ...]) -> None:
@@ -99,7 +99,7 @@ class NodeList:
         for peer in list(self._peers.values()):
             if peer.node_id not in configured:
                 peer.configured = False
-                if peer.state is NodeState.DEAD:
+                if peer.state is CmanState.DEAD:
                     del self._peers[peer.node_id]
         self._order = None
         self.touch()
@@ -124,12 +124,12 @@ class NodeList:
 
     def member_ids(self) -> tuple[int, ...]:
         """Return who is a member, sorted by id."""
-        return tuple(peer.node_id for peer in self.peers() if peer.state is NodeState.MEMBER)
+        return tuple(peer.node_id for peer in self.peers() if peer.state is CmanState.MEMBER)
 
     @property
     def in_ring(self) -> int:
         """How many members there are, with those who are leaving and whom the ring still has."""
-        return self.member_count + sum(peer.state is NodeState.LEAVING for peer in self.peers())
+        return self.member_count + sum(peer.state is CmanState.LEAVING for peer in self.peers())
 
     @property
     def highest_expected(self) -> int:
@@ -149,7 +149,7 @@ class NodeList:
             self._peers[announced.node_id] = peer
             self._order = None
         self._uncount(peer)
-        peer.state = NodeState.MEMBER
+        peer.state = CmanState.MEMBER
         peer.said_goodbye = False
         peer.incarnation = incarnation
         peer.jointime_us = jointime_us
@@ -165,9 +165,9 @@ class NodeList:
     def leaving(self, node_id: int, reason: LeaveReason, *, goodbye: bool) -> None:
         """Count a member no longer: it said so itself (`goodbye`), or we had it killed."""
         peer = self._peers.get(node_id)
-        if peer is not None and peer.state is NodeState.MEMBER:
+        if peer is not None and peer.state is CmanState.MEMBER:
             self._uncount(peer)
-            peer.state = NodeState.LEAVING
+            peer.state = CmanState.LEAVING
             peer.leave_reason = reason
             peer.said_goodbye = goodbye
             peer.entry = None
@@ -176,10 +176,10 @@ class NodeList:
     def dead(self, node_id: int) -> Peer | None:
         """Let a member or a leaver be dead; None when it was neither."""
         peer = self._peers.get(node_id)
-        if peer is None or peer.state is NodeState.DEAD:
+        if peer is None or peer.state is CmanState.DEAD:
             return None
         self._uncount(peer)
-        peer.state = NodeState.DEAD
+        peer.state = CmanState.DEAD
         peer.entry = None
         self.touch()
         return peer
@@ -187,7 +187,7 @@ class NodeList:
     def set_votes(self, node_id: int, votes: int) -> None:
         """Give a node that many votes."""
         peer = self._peers[node_id]
-        if peer.state is NodeState.MEMBER:
+        if peer.state is CmanState.MEMBER:
             self.member_votes += votes - peer.votes
         peer.votes = votes
         peer.entry = None
@@ -196,7 +196,7 @@ class NodeList:
     def expect(self, votes: int, *, at_most: bool = False) -> None:
         """Let every member expect that many votes; `at_most`: only those who expect more."""
         for peer in self.peers():
-            if peer.state is NodeState.MEMBER and not (at_most and peer.expected_votes <= votes):
+            if peer.state is CmanState.MEMBER and not (at_most and peer.expected_votes <= votes):
                 self._uncount(peer)
                 peer.expected_votes = votes
                 self._count(peer)
@@ -204,7 +204,7 @@ class NodeList:
     def readdress(self, node_id: int, addresses: tuple[str, ...]) -> None:
         """Give a member other addresses."""
         peer = self._peers.get(node_id)
-        if peer is not None and peer.state is NodeState.MEMBER:
+        if peer is not None and peer.state is CmanState.MEMBER:
             peer.addresses = addresses
             peer.entry = None
             self.touch()
@@ -215,7 +215,7 @@ class NodeList:
         self._expected[peer.expected_votes] += 1
 
     def _uncount(self, peer: Peer) -> None:
-        if peer.state is not NodeState.MEMBER:
+        if peer.state is not CmanState.MEMBER:
             return
         self.member_count -= 1
         self.member_votes -= peer.votes
@@ -236,7 +236,7 @@ class NodeList:
             stale = ""
             for peer in self.peers():
                 entry = peer.entry
-                if entry is None or (entry.address != stale and peer.state is not NodeState.MEMBER):
+                if entry is None or (entry.address != stale and peer.state is not CmanState.MEMBER):
                     entry = self.entry(peer, stale=stale)
                 stale = entry.address
                 entries.append(entry)
@@ -248,14 +248,14 @@ class NodeList:
     def entry(self, peer: Peer, *, stale: str = "") -> NodeEntry:
         """Return one node; `stale` is the address that it shows while it is no member."""
         shown = stale
-        if peer.state is NodeState.MEMBER:
+        if peer.state is CmanState.MEMBER:
             shown = peer.addresses[0] if peer.addresses else ""
         if peer.entry is None or peer.entry.address != shown:
             peer.entry = self._build(peer, shown)
         return peer.entry
 
     def _build(self, peer: Peer, address: str) -> NodeEntry:
-        if not peer.incarnation and peer.state is NodeState.DEAD and not peer.leave_reason:
+        if not peer.incarnation and peer.state is CmanState.DEAD and not peer.leave_reason:
             return _never_seen(peer.node_id, peer.name, peer.votes, address)
         return NodeEntry(
             node_id=peer.node_id,
@@ -275,7 +275,7 @@ class NodeList:
         return NodeEntry(
             node_id=QDISK_LISTED_ID,
             name=disk.name,
-            state=NodeState.MEMBER if disk.available else NodeState.DEAD,
+            state=CmanState.MEMBER if disk.available else CmanState.DEAD,
             jointime_us=disk.jointime_us,
             votes=disk.votes,
             address=stale,

@@ -37,7 +37,7 @@ class HostState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trace:
+class EngineEvent:
     """One thing that happened, for the event log; the same operations give the same log."""
 
     time_us: int

@@ -12,17 +12,17 @@ from operator import attrgetter
 
 from fakecluster.cman.answers import Delivery, NodeEntry
 from fakecluster.cman.answers import Notice as CmanNotice
-from fakecluster.cman.client import Client, Kind
+from fakecluster.cman.client import Client, SocketKind
 from fakecluster.cman.constants import (
     QDISK_LISTED_ID,
     US,
+    CmanState,
     ExtraFlag,
-    NodeState,
     Reason,
     ShutdownFlag,
 )
 from fakecluster.cman.engine import Engine
-from fakecluster.cman.errors import CmanError, ConnectionGoneError
+from fakecluster.cman.errors import ConnectionGoneError, RequestRefusedError
 from o2cbd.core.events import ConfigChange, ManagerLost, Notice, ShutdownAsked, StateChange
 from o2cbd.core.gap import gap
 from o2cbd.core.model import Absentee, Member, Membership, Quorum
@@ -66,7 +66,7 @@ class EngineSource:
         """The last reading: the same answers mean the same membership, and are no news. None where
         more was asked for than what stands there."""
         self._client: Client = engine.connect(
-            node_id, Kind.CLIENT, deliver=self._take, closed=self._wake
+            node_id, SocketKind.CLIENT, deliver=self._take, closed=self._wake
         )
         with self._request():
             self._client.start_notification()
@@ -130,7 +130,7 @@ class EngineSource:
         """Make members and absentees of the entries that are other ones than the last time."""
         if asked_more:  # what does not stand in the entries: who was fenced, other interfaces
             self._entries, self._read = (), []
-        away = any(one.state is not NodeState.MEMBER for one in entries)
+        away = any(one.state is not CmanState.MEMBER for one in entries)
         if away is not self._away:  # votes are given while a node is away
             self._away = away
             self._entries, self._read = (), []
@@ -138,7 +138,7 @@ class EngineSource:
         before = {one.id: one for one in self._read[start:before_end] if type(one) is Absentee}
         self._read[start:before_end] = [
             self._member(each)
-            if each.state is NodeState.MEMBER
+            if each.state is CmanState.MEMBER
             else self._absentee(each, before.get(each.node_id), fencing_counts=fencing_counts)
             for each in entries[start:now_end]
         ]
@@ -194,13 +194,13 @@ class EngineSource:
         except ConnectionGoneError as error:
             self._lost = True
             raise ManagerGoneError(error.code, error.strerror) from error
-        except CmanError as error:
+        except RequestRefusedError as error:
             raise OSError(error.code, error.strerror) from error
 
 
 def _majority(entries: tuple[NodeEntry, ...]) -> bool:
     nodes = [one for one in entries if one.node_id != QDISK_LISTED_ID]
-    here = [one.votes for one in nodes if one.state is NodeState.MEMBER]
+    here = [one.votes for one in nodes if one.state is CmanState.MEMBER]
     return len(here) == len(nodes) or 2 * sum(here) > sum(one.votes for one in nodes)
 
 

@@ -59,7 +59,7 @@ class Ring:
 
 
 @dataclass(slots=True, eq=False)
-class Process:
+class RingProcess:
     """A totem process: a daemon that runs, be it stopped."""
 
     node_id: int
@@ -119,7 +119,7 @@ class Totem:
         self._leavers_blink = leavers_blink
         self._leavers: set[int] = set()
         """Who only waits for a ring to leave it."""
-        self._processes: dict[int, Process] = {}
+        self._processes: dict[int, RingProcess] = {}
         self._order: tuple[int, ...] | None = None
         # Totem keeps the sequence on disk, so that a node never goes back.
         self._stored_seq: dict[int, int] = {}
@@ -129,7 +129,7 @@ class Totem:
     def begin(self, node_id: int, boot: int) -> None:
         """A process sends its first join message."""
         ring = Ring(seq=self._stored_seq.get(node_id, 0), boots={node_id: boot}, joiner=True)
-        self._processes[node_id] = Process(node_id, ring, boot)
+        self._processes[node_id] = RingProcess(node_id, ring, boot)
         self._order = None
         self._want(ring, self._timeline.now_us() + self._timings.gather_us)
         self.look()
@@ -401,7 +401,7 @@ class Totem:
             announced_us=announced_us,
         )
 
-    def _send_round(self, process: Process, transition: Transition, position: int) -> None:
+    def _send_round(self, process: RingProcess, transition: Transition, position: int) -> None:
         skew_us = self._timings.hop_us * position
         if self._rng is not None:
             skew_us += self._rng.randrange(self._timings.hop_us * 4 + 1)

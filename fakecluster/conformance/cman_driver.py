@@ -7,12 +7,17 @@ versions, quorum devices, shutdown questions.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from fakecluster.cman.timings import Profile
 from fakecluster.cman.topology import NodeConfig, Topology
+
+_SOCKET_DIR: Final = "CMAN_SOCKET_DIR"
+
+_LOOK_US: Final = 5_000
 
 
 class CmanDriver(Protocol):
@@ -86,10 +91,6 @@ class CmanDriver(Protocol):
         """
         ...
 
-    def until(self, holds: Callable[[], bool], *, within_us: int) -> bool:
-        """Let time pass until a condition holds, at most so long; whether it held."""
-        ...
-
     def close(self) -> None:
         """End everything."""
         ...
@@ -97,3 +98,30 @@ class CmanDriver(Protocol):
 
 MakeCman = Callable[[Topology], CmanDriver]
 """Makes an engine under test."""
+
+
+def until(driver: CmanDriver, holds: Callable[[], bool], *, within_us: int) -> bool:
+    """Let time pass until a condition holds, at most so long; return whether it held."""
+    end_us = driver.now_us() + within_us
+    while not (held := holds()) and driver.now_us() < end_us:
+        driver.let_pass(_LOOK_US)
+    return held
+
+
+class LibraryPlace:
+    """The stand-in looks for its directory in the environment, which is as before after `close`."""
+
+    def __init__(self) -> None:
+        """Change nothing yet."""
+        self._before = os.environ.get(_SOCKET_DIR)
+
+    def use(self, directory: Path) -> None:
+        """Let connections that it makes from now on go to the sockets in a directory."""
+        os.environ[_SOCKET_DIR] = str(directory)
+
+    def close(self) -> None:
+        """Leave the environment as it was."""
+        if self._before is None:
+            os.environ.pop(_SOCKET_DIR, None)
+        else:
+            os.environ[_SOCKET_DIR] = self._before

@@ -5,14 +5,14 @@ from __future__ import annotations
 import select
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from fakecluster.cman.standin import standin_library
 from fakecluster.cman.timings import Profile
 from fakecluster.cman.topology import NodeConfig, Topology
-from fakecluster.conformance.cman_library import LibraryPlace
+from fakecluster.conformance.cman_driver import LibraryPlace, until
 from fakecluster.corosync.configuration import block_of
 from fakecluster.corosync.gates import GateProcess
 from fakecluster.corosync.lab import CorosyncLab, LabError
@@ -23,7 +23,6 @@ TOKEN_MS: Final = 3000
 CONSENSUS_MS: Final = 5000
 """As those clusters had them that were seen: a death takes 8 s to be noticed."""
 
-_LOOK_S: Final = 0.005
 _QUIET_US: Final = 500_000
 """Nothing is under way if nothing has changed for so long: votes are told after their ring."""
 _PATIENCE_US: Final = 120_000_000
@@ -71,15 +70,13 @@ class GateCman:
         self.lab.write()
 
     def socket_dir(self, node_id: int) -> Path:
-        """See `CmanDriver`."""
         return self._home / f"n{node_id}"
 
     def use_library_on(self, node_id: int) -> None:
-        """See `CmanDriver`."""
         self._place.use(self.socket_dir(node_id))
 
     def start(self, node_id: int) -> None:
-        """See `CmanDriver`; a gate that is there already has waited for its corosync."""
+        """A gate that is there already has waited for its corosync."""
         if self.lab.runs(node_id):
             self.lab.ended(node_id)  # it was told to
         self.lab.start(node_id)
@@ -91,41 +88,36 @@ class GateCman:
             self._gates[node_id] = GateProcess(host, directory, sockets=sockets)
 
     def crash(self, node_id: int) -> None:
-        """See `CmanDriver`; the gate first, so that its sockets stay as a dead cman's do."""
+        """The gate first, so that its sockets stay as a dead cman's do."""
         self._stopped.discard(node_id)
         self._gates.pop(node_id).close()
         self.lab.kill(node_id)
 
     def stop(self, node_id: int) -> None:
-        """See `CmanDriver`."""
         self._stopped.add(node_id)
         self._gates[node_id].stop()
         self.lab.stop(node_id)
 
     def cont(self, node_id: int) -> None:
-        """See `CmanDriver`."""
         self.lab.go_on(node_id)
         self._gates[node_id].go_on()
         self._stopped.discard(node_id)
 
     def partition(self, groups: Sequence[Sequence[int]]) -> None:
-        """See `CmanDriver`."""
         self._groups = groups
         self.lab.connect(groups)
 
     def cut(self, speaker_id: int, listener_id: int) -> None:
-        """See `CmanDriver`."""
         self._cut = True
         self.lab.cut(speaker_id, listener_id)
 
     def heal(self) -> None:
-        """See `CmanDriver`."""
         self._cut = False
         self._groups = [self.lab.ids]
         self.lab.heal()
 
     def write_config(self, node_id: int, version: int, nodes: Sequence[NodeConfig]) -> None:
-        """See `CmanDriver`; the file is every node's."""
+        """The file is every node's."""
         del node_id
         configuration = self.lab.configuration
         configuration.version = version
@@ -133,15 +125,14 @@ class GateCman:
         self.lab.write()
 
     def now_us(self) -> int:
-        """See `CmanDriver`."""
         return self._clock.now_us()
 
     def let_pass(self, span_us: int) -> None:
-        """See `CmanDriver`: nothing announces that nothing more comes."""
+        """Nothing announces that nothing more comes."""
         select.select([], [], [], span_us / 1_000_000)
 
     def settle(self, span_us: int) -> None:
-        """See `CmanDriver`: gates tell systemd of whom they have told their clients.
+        """Gates tell systemd of whom they have told their clients.
 
         Raises:
             LabError: they do not come to what must be.
@@ -151,9 +142,9 @@ class GateCman:
             return
         quiet = False
         while not quiet:
-            if not self.until(self._is_settled, within_us=_PATIENCE_US):
+            if not until(self, self._is_settled, within_us=_PATIENCE_US):
                 raise LabError(self._complaint())
-            quiet = not self.until(lambda: not self._is_settled(), within_us=_QUIET_US)
+            quiet = not until(self, lambda: not self._is_settled(), within_us=_QUIET_US)
 
     def _is_settled(self) -> bool:
         serve = {each for each in self._gates if self._serves(each)}
@@ -173,15 +164,7 @@ class GateCman:
         ]
         return "the gates came to nothing: " + "\n".join(said)
 
-    def until(self, holds: Callable[[], bool], *, within_us: int) -> bool:
-        """See `CmanDriver`; the condition is looked at every few milliseconds."""
-        end_us = self.now_us() + within_us
-        while not (held := holds()) and self.now_us() < end_us:
-            select.select([], [], [], _LOOK_S)
-        return held
-
     def close(self) -> None:
-        """See `CmanDriver`."""
         for gate in self._gates.values():
             gate.close()
         self.lab.close()

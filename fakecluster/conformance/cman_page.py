@@ -37,7 +37,7 @@ corosync 3 (`tests/process/gate_rows.py`); it is held to what 3.1.8 shows.
 """
 
 
-def page() -> str:
+def engines_page() -> str:
     """Return the whole page."""
     return "\n".join([_HEAD, *_tables(), *_reasons()]) + "\n"
 
@@ -88,9 +88,9 @@ def main() -> None:
     parser.add_argument("--write", type=Path, metavar="FILE")
     path = parser.parse_args().write
     if path is None:
-        print(page(), end="")
+        print(engines_page(), end="")
     else:
-        path.write_text(page(), encoding="utf-8")
+        path.write_text(engines_page(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ CANNOT: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
+class EngineDifference:
     """What an engine shows where a real cman shows something else."""
 
     row: str
@@ -73,18 +73,22 @@ _LIVES_ON: Final = (
     "that the gate does not have."
 )
 
-DIFFERENCES: Final[tuple[Difference, ...]] = (
-    Difference(row="two-deaths", engine=GATE, shows=("0 0",), reason=_WHOLE_RING),
-    Difference(row="isolated-view", engine=GATE, shows=("0 0, members 3",), reason=_WHOLE_RING),
-    Difference(
+DIFFERENCES: Final[tuple[EngineDifference, ...]] = (
+    EngineDifference(row="two-deaths", engine=GATE, shows=("0 0",), reason=_WHOLE_RING),
+    EngineDifference(
+        row="isolated-view", engine=GATE, shows=("0 0, members 3",), reason=_WHOLE_RING
+    ),
+    EngineDifference(
         row="leave-reasons",
         engine=GATE,
         shows=("0 0 1 0 0",),
         reason="A corosync that leaves does not say why, so nobody learns of a remove.",
     ),
-    Difference(row="shutdown-requester-gone", engine=GATE, shows=("0, 0",), reason=_LIVES_ON),
-    Difference(row="shutdown-timer-left-over", engine=GATE, shows=("EBUSY, 0",), reason=_LIVES_ON),
-    Difference(
+    EngineDifference(row="shutdown-requester-gone", engine=GATE, shows=("0, 0",), reason=_LIVES_ON),
+    EngineDifference(
+        row="shutdown-timer-left-over", engine=GATE, shows=("EBUSY, 0",), reason=_LIVES_ON
+    ),
+    EngineDifference(
         row="D2-leave-after-a-crash",
         engine=GATE,
         shows=("1 2 3, none, 1 0", "1 2 3, none, 0 0"),
@@ -92,21 +96,21 @@ DIFFERENCES: Final[tuple[Difference, ...]] = (
         "itself stays until the ring is without the dead node, which its clients miss. Whether it "
         "is gone in that ring or in the next one is a race.",
     ),
-    Difference(
+    EngineDifference(
         row="D5-added-node",
         engine=GATE,
         shows=("3 4",),
         reason="Votequorum expects the votes of the whole node list, and counts them again at "
         "each reload.",
     ),
-    Difference(
+    EngineDifference(
         row="answer-before-the-end",
         engine=GATE,
         shows=("with it: 0 gone", "before"),
         reason="Corosync answers and ends, and the gate with it; so the answer comes first, but by "
         "less than anybody is sure to see.",
     ),
-    Difference(
+    EngineDifference(
         row="version-without-a-file",
         engine=GATE,
         shows=("ENOENT, S1 C1",),
@@ -117,7 +121,7 @@ DIFFERENCES: Final[tuple[Difference, ...]] = (
 """Those that remain. One that is listed and no longer there fails its test."""
 
 
-def difference(row: CmanRow, engine: str) -> Difference | None:
+def difference(row: CmanRow, engine: str) -> EngineDifference | None:
     """Return the listed difference of an engine in a row."""
     return next((one for one in DIFFERENCES if (one.row, one.engine) == (row.name, engine)), None)
 

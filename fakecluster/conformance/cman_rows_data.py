@@ -5,11 +5,19 @@ from __future__ import annotations
 import struct
 from typing import Final
 
-from fakecluster.cman.records import ClusterRecord, NodeRecord, VersionRecord, encode_ints
 from fakecluster.cman.topology import NodeConfig, Topology
-from fakecluster.cman.wire import ADMIN_BIT, HEADER_BYTES, Command, Request
+from fakecluster.cman.wire.codec import (
+    ADMIN_BIT,
+    HEADER_BYTES,
+    ClusterStruct,
+    Command,
+    NodeStruct,
+    Request,
+    VersionStruct,
+    encode_ints,
+)
 from fakecluster.conformance.cman_row import Rows
-from fakecluster.conformance.cman_scene import Peer, Scene, word, words
+from fakecluster.conformance.cman_scene import Scene, SceneClient, spaced, word
 
 DATA: Final = Rows("Node data")
 CONFIG: Final = Rows("CONFIG_UPDATE")
@@ -19,8 +27,8 @@ _IPV4, _IPV6_SCOPE = struct.Struct("=HH"), struct.Struct("=I")
 _NEW: Final = NodeConfig(id=7, name="node7", addresses=("10.0.0.7",))
 
 
-def _brief(node: NodeRecord) -> str:
-    return words([int(node.state == 2), node.incarnation, node.join_seconds])
+def _brief(node: NodeStruct) -> str:
+    return spaced([int(node.state == 2), node.incarnation, node.join_seconds])
 
 
 @DATA.row("a node that was never seen: member, incarnation, jointime", "0 0 0")
@@ -53,7 +61,7 @@ def name_and_ipv4(s: Scene) -> str:
     s.up(1)
     node = s.client(1).node(1)
     family, port = _IPV4.unpack_from(node.address)
-    return words([node.name.decode(), len(node.address), family, port])
+    return spaced([node.name.decode(), len(node.address), family, port])
 
 
 @DATA.row("IPv6: length, family, port, scope id", "28 10 0 2", topology=Topology.of(1, ipv6=True))
@@ -61,7 +69,7 @@ def ipv6(s: Scene) -> str:
     s.up()
     address = s.client(1).node(1).address
     (scope,) = _IPV6_SCOPE.unpack_from(address, 24)
-    return words([len(address), *_IPV4.unpack_from(address), scope])
+    return spaced([len(address), *_IPV4.unpack_from(address), scope])
 
 
 @DATA.row(
@@ -77,7 +85,7 @@ def stale_address(s: Scene) -> str:
     return f"{'the previous node' if same else 'not'}'s, {len(seen.addresses(2))} addresses"
 
 
-def _disk(s: Scene) -> tuple[Peer, Peer, Peer]:
+def _disk(s: Scene) -> tuple[SceneClient, SceneClient, SceneClient]:
     s.up()
     here, there, admin = s.listener(1), s.listener(2), s.admin(1)
     admin.device(Command.REG_QUORUMDEV, 1, b"/dev/qdisk0")
@@ -91,7 +99,7 @@ def _disk(s: Scene) -> tuple[Peer, Peer, Peer]:
 def quorum_disk(s: Scene) -> str:
     here, there, admin = _disk(s)
     last = here.nodes()[-1]
-    first = words([last.node_id, last.name.decode(), int(last.state == 2), last.incarnation])
+    first = spaced([last.node_id, last.name.decode(), int(last.state == 2), last.incarnation])
     admin.ints(Command.POLL_QUORUMDEV, 1)
     s.moment()
     member = int(here.nodes()[-1].state == 2)
@@ -101,9 +109,9 @@ def quorum_disk(s: Scene) -> str:
 @DATA.row("get_node of -1 with a disk and without, and of 0", "/dev/qdisk0 ENOENT node2")
 def special_ids(s: Scene) -> str:
     here, there, _admin = _disk(s)
-    disk = NodeRecord.decode(here.get_node(-1).payload).name.decode()
-    us = NodeRecord.decode(there.get_node(0).payload).name.decode()
-    return words([disk, word(there.get_node(-1).status), us])
+    disk = NodeStruct.decode(here.get_node(-1).payload).name.decode()
+    us = NodeStruct.decode(there.get_node(0).payload).name.decode()
+    return spaced([disk, word(there.get_node(-1).status), us])
 
 
 @DATA.row(
@@ -114,15 +122,15 @@ def unknown_node(s: Scene) -> str:
     c = s.client(1)
     by_id, by_name = c.get_node(9), c.get_node(0, b"nobody")
     rest = [c.ints(each, 9) for each in (Command.GETNODE_EXTRA, Command.GET_NODEADDRS)]
-    return words([word(by_id.status), word(by_name.status), *rest])
+    return spaced([word(by_id.status), word(by_name.status), *rest])
 
 
 @DATA.row("cluster, generation, version, quorate", "o2, the ring sequence, 6.2.0, 1")
 def cluster_info(s: Scene) -> str:
     s.up()
     c = s.client(1)
-    cluster = ClusterRecord.decode(c.ask(Command.GETCLUSTER).payload)
-    version = VersionRecord.decode(c.ask(Command.GET_VERSION).payload)
+    cluster = ClusterStruct.decode(c.ask(Command.GETCLUSTER).payload)
+    version = VersionStruct.decode(c.ask(Command.GET_VERSION).payload)
     newest = max(node.incarnation for node in c.nodes())
     generation = "the ring sequence" if cluster.generation == newest else "another number"
     text = f"{version.major}.{version.minor}.{version.patch}"
@@ -134,7 +142,7 @@ def wrong_socket(s: Scene) -> str:
     s.up(1)
     c = s.client(1)
     found = {c.status(each) for each in Command if each & ADMIN_BIT}
-    return words([*sorted(found), s.admin(1).status(Command.NOTIFY)])
+    return spaced([*sorted(found), s.admin(1).status(Command.NOTIFY)])
 
 
 # -- CONFIG_UPDATE
@@ -171,7 +179,7 @@ def config_lagging(s: Scene) -> str:
     s.admin(1).set_version(2)
     s.settle()
     told = seen.kinds().split()
-    lagging = f"{told[0]}, again and again" if set(told) == {"C1"} and told[1:] else words(told)
+    lagging = f"{told[0]}, again and again" if set(told) == {"C1"} and told[1:] else spaced(told)
     seen.forget()
     s.write(2, 3)
     s.settle()
@@ -188,19 +196,19 @@ def config_nodes(s: Scene) -> str:
     s.write(2, nodes=(*s.nodes(), _NEW))
     admin.set_version(2)
     s.moment()
-    added = f"{words([n.node_id for n in seen.nodes()])} (incarnation {seen.node(7).incarnation})"
+    added = f"{spaced([n.node_id for n in seen.nodes()])} (incarnation {seen.node(7).incarnation})"
     s.driver.crash(3)
     s.settle()
     s.write(3, nodes=(*s.nodes(3), _NEW))
     admin.set_version(3)
     s.moment()
-    return f"{added}, {words([n.node_id for n in seen.nodes()])}"
+    return f"{added}, {spaced([n.node_id for n in seen.nodes()])}"
 
 
 # -- the wire
 
 
-def _raw(peer: Peer, count: int) -> bytes:
+def _raw(peer: SceneClient, count: int) -> bytes:
     data = b""
     while len(data) < count:
         data += peer.raw.sock.recv(count - len(data))
@@ -236,7 +244,7 @@ def request_in_two_parts(s: Scene) -> str:
     for part in (request[:20], request[20:]):
         c.raw.sock.sendall(part)
         found.append(word(c.raw.reply().status))
-    return f"{words(found)}, {c.status(Command.ISACTIVE)}"
+    return f"{spaced(found)}, {c.status(Command.ISACTIVE)}"
 
 
 @WIRE.row("a bad header with a body, and the next request", "EINVAL EINVAL, 1")
@@ -245,4 +253,4 @@ def bad_header(s: Scene) -> str:
     c = s.client(1)
     c.raw.sock.sendall(struct.pack("=5I", 0, 0, 24, Command.ISACTIVE, 0) + bytes(4))
     found = [word(c.raw.reply().status) for _ in range(2)]
-    return f"{words(found)}, {c.status(Command.ISACTIVE)}"
+    return f"{spaced(found)}, {c.status(Command.ISACTIVE)}"

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from fakecluster.cman.constants import ExtraFlag, Reason
-from fakecluster.cman.records import NodeRecord, encode_ints
 from fakecluster.cman.topology import NodeConfig, Topology
-from fakecluster.cman.wire import Command, Event
+from fakecluster.cman.wire.codec import Command, EventMessage, NodeStruct, encode_ints
 from fakecluster.conformance.cman_row import NOT_OBSERVED, Rows
-from fakecluster.conformance.cman_scene import SECOND_US, Peer, Scene, word, words
+from fakecluster.conformance.cman_scene import SECOND_US, Scene, SceneClient, spaced, word
 
 LATER: Final = Rows("Seen later")
 SMALLER: Final = Rows("Seen later, smaller")
@@ -44,7 +43,7 @@ def D2_leave_after_a_crash(s: Scene) -> str:  # noqa: N802 - as the row is calle
         heard.append(leaver.events())
         return s.connect_error(2) == "ENOENT"
 
-    s.driver.until(gone, within_us=_LONG_US)
+    s.until(gone, within_us=_LONG_US)
     s.settle()
     return f"{members}, {leaver.events()}, {other.events()}"
 
@@ -73,7 +72,7 @@ def D5_added_node(s: Scene) -> str:  # noqa: N802
     s.write(2, nodes=(*s.nodes(), _NEW))
     s.admin(1).set_version(2)
     s.moment()
-    return words([before, seen.info().expected_votes])
+    return spaced([before, seen.info().expected_votes])
 
 
 @LATER.row(
@@ -113,11 +112,11 @@ def D7_taken_out(s: Scene) -> str:  # noqa: N802
     s.moment()
     s.leave(3)
     s.moment()
-    left = words([node.node_id for node in seen.nodes()])
+    left = spaced([node.node_id for node in seen.nodes()])
     s.write(3, nodes=s.nodes(3))
     admin.set_version(3)
     s.moment()
-    return f"{left}, {words([node.node_id for node in seen.nodes()])}"
+    return f"{left}, {spaced([node.node_id for node in seen.nodes()])}"
 
 
 @LATER.row(
@@ -134,11 +133,11 @@ def D10_one_way_cuts(s: Scene) -> str:  # noqa: N802
     for speaker, listener in ((2, 1), (1, 3)):
         s.driver.cut(speaker, listener)
         s.driver.let_pass(_LONG_US)
-    before = words([each.events() for each in seen])
+    before = spaced([each.events() for each in seen])
     s.driver.heal()
     s.driver.cut(1, 2)
     s.driver.let_pass(_LONG_US)
-    after = words([each.events() for each in seen])
+    after = spaced([each.events() for each in seen])
     members = "/".join(each.members() for each in seen)
     return f"{before}; {after}; {members}; {seen[0].quorate()}"
 
@@ -170,8 +169,8 @@ def D12_quorum_device(s: Scene) -> str:  # noqa: N802
     reply = s.client(1).get_node(-1, b"\xff\x01junk")
     if reply.status:
         return word(reply.status)
-    disk = NodeRecord.decode(reply.payload)
-    return words([reply.status, disk.name.decode(), disk.votes])
+    disk = NodeStruct.decode(reply.payload)
+    return spaced([reply.status, disk.name.decode(), disk.votes])
 
 
 @LATER.row(
@@ -192,10 +191,10 @@ def D14_quorum_device_again(s: Scene) -> str:  # noqa: N802
     set_ = "set" if disk.join_seconds else "not set"
     s.driver.let_pass(7 * SECOND_US)
     lost = seen.nodes()[-1].state != 2
-    return f"{words(found)}, {disk.votes}, {set_}, {int(lost)} {seen.info().total_votes - 3}"
+    return f"{spaced(found)}, {disk.votes}, {set_}, {int(lost)} {seen.info().total_votes - 3}"
 
 
-def _bound(s: Scene, node_id: int, port: int) -> Peer:
+def _bound(s: Scene, node_id: int, port: int) -> SceneClient:
     peer = s.listener(node_id)
     peer.ints(Command.BIND, port)
     return peer
@@ -283,7 +282,7 @@ def answer_before_the_end(s: Scene) -> str:
         told.append(admin.replies())
         return told[-1] != "none"
 
-    s.driver.until(answered, within_us=_LONG_US)
+    s.until(answered, within_us=_LONG_US)
     return "before" if told[-1] == "0" else f"with it: {told[-1]}"
 
 
@@ -311,7 +310,7 @@ def node_zero(s: Scene) -> str:
     s.up(1)
     c = s.client(1)
     commands = (Command.GET_NODEADDRS, Command.GET_FENCE_INFO, Command.BIND)
-    return words([c.ints(each, 0) for each in commands])
+    return spaced([c.ints(each, 0) for each in commands])
 
 
 @SMALLER.row(
@@ -323,7 +322,7 @@ def first_is_listening(s: Scene) -> str:
     bound = [holder.ints(Command.BIND, port) for port in (5, 6)]
     first = seen.listening(2, 5)
     s.moment()
-    return f"{words([first, seen.listening(2, 5), seen.listening(2, 0)])}; {words(bound)}"
+    return f"{spaced([first, seen.listening(2, 5), seen.listening(2, 0)])}; {spaced(bound)}"
 
 
 @SMALLER.row(
@@ -374,7 +373,7 @@ def confchg_lists_all(s: Scene) -> str:
     s.up(3)
     heard = seen.heard()
     first = heard[0]
-    if isinstance(first, Event):
+    if isinstance(first, EventMessage):
         return "after a notice"
     return f"{len(getattr(first, 'members', ()))}, before the notices"
 

@@ -12,9 +12,9 @@ from typing import Any, Final
 
 from cffi import FFI
 
-from fakecluster.cman.wire import Command
+from fakecluster.cman.wire.codec import Command
 from fakecluster.conformance.cman_row import Rows
-from fakecluster.conformance.cman_scene import Scene, words
+from fakecluster.conformance.cman_scene import Scene, spaced
 
 LIBRARY: Final = Rows("libcman itself")
 
@@ -124,7 +124,7 @@ def reading_inside_a_callback(s: Scene) -> str:
         s.admin(2).ints(Command.SET_VOTES, 0, 2)
         s.moment()
         lib.c.cman_dispatch(handle, _ALL)
-    return words(seen)
+    return spaced(seen)
 
 
 @LIBRARY.row("get_nodes with room for fewer", "EINVAL, nothing copied", library=True)
@@ -155,7 +155,7 @@ def dead_cman(s: Scene) -> str:
             lib.result(lib.c.cman_is_active(handle)),
             lib.result(lib.c.cman_replyto_shutdown(handle, 1)),
         ]
-    return words([*found, 0])
+    return spaced([*found, 0])
 
 
 @LIBRARY.row("SIGSTOP: a request; after SIGCONT", "blocks, 1", library=True)
@@ -181,7 +181,7 @@ def quorum_device(s: Scene) -> str:
         info = lib.ffi.new("qdev *")
         result = lib.result(lib.c.cman_get_quorum_device(handle, info))
         name = lib.ffi.string(info.qi_name).decode()
-        return words([result, name, info.qi_votes])
+        return spaced([result, name, info.qi_votes])
 
 
 @LIBRARY.row(

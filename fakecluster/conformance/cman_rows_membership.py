@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from fakecluster.cman.client_end import Kind
+from fakecluster.cman.client_end import SocketKind
 from fakecluster.cman.constants import Reason
-from fakecluster.cman.server import SOCKET_NAMES
-from fakecluster.cman.wire import Command
+from fakecluster.cman.wire.codec import Command
+from fakecluster.cman.wire.server import SOCKET_NAMES
 from fakecluster.conformance.cman_row import Rows
-from fakecluster.conformance.cman_scene import SECOND_US, Scene, words
+from fakecluster.conformance.cman_scene import SECOND_US, Scene, spaced
 
 CONNECTING: Final = Rows("Connecting")
 MEMBERSHIP: Final = Rows("Membership")
@@ -25,7 +25,7 @@ def connect_absent(s: Scene) -> str:
     s.leave(2)
     s.admin(1).ints(Command.KILLNODE, 3)
     s.settle()
-    return words([never, s.connect_error(2), s.connect_error(3)])
+    return spaced([never, s.connect_error(2), s.connect_error(3)])
 
 
 @CONNECTING.row("SIGKILL", "ECONNREFUSED")
@@ -38,8 +38,11 @@ def connect_after_crash(s: Scene) -> str:
 @CONNECTING.row("the modes of the sockets: who is not root gets EACCES", "660 600")
 def connect_not_root(s: Scene) -> str:
     s.up(1)
-    paths = [s.driver.socket_dir(1) / SOCKET_NAMES[kind] for kind in (Kind.CLIENT, Kind.ADMIN)]
-    return words([f"{path.stat().st_mode & 0o777:o}" for path in paths])
+    paths = [
+        s.driver.socket_dir(1) / SOCKET_NAMES[kind]
+        for kind in (SocketKind.CLIENT, SocketKind.ADMIN)
+    ]
+    return spaced([f"{path.stat().st_mode & 0o777:o}" for path in paths])
 
 
 CONNECTING.untold(
@@ -60,9 +63,9 @@ def connect_first_instant(s: Scene) -> str:
         before.add(error)
         return error == "0"
 
-    s.driver.until(taken, within_us=60 * SECOND_US)
+    s.until(taken, within_us=60 * SECOND_US)
     members = sum(each.state == 2 for each in s.client(1).nodes())
-    return f"{words(sorted(before - {'0'}))}, then {members} node"
+    return f"{spaced(sorted(before - {'0'}))}, then {members} node"
 
 
 @MEMBERSHIP.row("a node joins", "1 1", b=("1 1", "1 1 1"))
@@ -228,7 +231,7 @@ def leave_reasons(s: Scene) -> str:
     s.up(3)
     s.leave(3, 3)
     s.settle()
-    return words([*found, killer.leave_reason(3)])
+    return spaced([*found, killer.leave_reason(3)])
 
 
 @MEMBERSHIP.row("a leave reason after the rejoin", "3", b="0")
@@ -247,4 +250,4 @@ def no_other_notices(s: Scene) -> str:
     s.driver.crash(3)
     s.settle()
     others = (Reason.PORT_OPENED, Reason.PORT_CLOSED, Reason.TRY_SHUTDOWN, Reason.CONFIG_UPDATE)
-    return words([one for one in map(seen.events, others) if one != "none"])
+    return spaced([one for one in map(seen.events, others) if one != "none"])

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from fakecluster.cman.constants import Reason
-from fakecluster.cman.rigs.rawclient import HungUpError
-from fakecluster.cman.wire import Command
+from fakecluster.cman.wire.codec import Command
+from fakecluster.cman.wire.raw_client import HungUpError
 from fakecluster.conformance.cman_row import Rows
-from fakecluster.conformance.cman_scene import SECOND_US, Peer, Scene, word, words
+from fakecluster.conformance.cman_scene import SECOND_US, Scene, SceneClient, spaced, word
 
 SHUTDOWN: Final = Rows("Shutdown")
 DYING: Final = Rows("cman dying under a client")
@@ -18,7 +18,7 @@ _BEFORE_US: Final = 4 * SECOND_US
 _AFTER_US: Final = 2 * SECOND_US
 
 
-def _asked(peer: Peer) -> str:
+def _asked(peer: SceneClient) -> str:
     return peer.events(Reason.TRY_SHUTDOWN)
 
 
@@ -33,7 +33,7 @@ def shutdown_flags(s: Scene) -> str:
         seen.vote(yes=False)
         s.moment()
         seen.close()
-    return words(found)
+    return spaced(found)
 
 
 @SHUTDOWN.row("nobody listens", "0 0 gone, ENOENT", b=("0 0 gone, ENOENT", "0 gone, ENOENT"))
@@ -174,8 +174,8 @@ def leave_asks_nobody(s: Scene) -> str:
         s.leave(node_id, flags)
         s.moment()
         asked = [each for each in (_asked(seen),) if each != "none"]
-        found.add(f"{words(asked)} {s.connect_error(node_id)}")
-    return words(sorted(found))
+        found.add(f"{spaced(asked)} {s.connect_error(node_id)}")
+    return spaced(sorted(found))
 
 
 @SHUTDOWN.row("the requester is killed, a client silent: at 4 s, at 6 s", "0, ECONNREFUSED")
@@ -254,7 +254,7 @@ def death_under_a_client(s: Scene) -> str:
     c = s.client(1)
     c.status(Command.ISACTIVE)
     s.driver.crash(1)
-    return words([c.status(each) for each in (Command.GETALLMEMBERS, 0x0E, Command.ISACTIVE)])
+    return spaced([c.status(each) for each in (Command.GETALLMEMBERS, 0x0E, Command.ISACTIVE)])
 
 
 @DYING.row("SIGKILL with a request unread: what recv(2) says", "ECONNRESET")

@@ -7,28 +7,33 @@ from __future__ import annotations
 
 import errno
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Final, Self
 
-from fakecluster.cman.client_end import Kind
+from fakecluster.cman.client_end import SocketKind
 from fakecluster.cman.constants import Reason
-from fakecluster.cman.records import (
-    AddressesRecord,
-    ExtraInfoRecord,
-    FenceRecord,
-    NodeExtraRecord,
-    NodeRecord,
-    VersionRecord,
+from fakecluster.cman.timings import Profile
+from fakecluster.cman.topology import NodeConfig, Topology
+from fakecluster.cman.wire.codec import (
+    AddressesStruct,
+    Command,
+    ConfchgMessage,
+    DataMessage,
+    EventMessage,
+    ExtraInfoStruct,
+    FenceStruct,
+    Message,
+    NodeExtraStruct,
+    NodeStruct,
+    Reply,
+    VersionStruct,
     encode_ints,
     encode_listening,
 )
-from fakecluster.cman.rigs.rawclient import HungUpError, RawClient
-from fakecluster.cman.server import SOCKET_NAMES
-from fakecluster.cman.timings import Profile
-from fakecluster.cman.topology import NodeConfig, Topology
-from fakecluster.cman.wire import Command, ConfChg, Data, Event, Message, Reply
-from fakecluster.conformance.cman_driver import CmanDriver
+from fakecluster.cman.wire.raw_client import HungUpError, RawClient
+from fakecluster.cman.wire.server import SOCKET_NAMES
+from fakecluster.conformance.cman_driver import CmanDriver, until
 
 SECOND_US: Final = 1_000_000
 SETTLE_US: Final = 15 * SECOND_US
@@ -41,12 +46,12 @@ def word(status: int) -> str:
     return str(status) if status >= 0 else errno.errorcode.get(-status, str(status))
 
 
-def words(values: Sequence[object]) -> str:
+def spaced(values: Sequence[object]) -> str:
     """Return values with spaces between them, `none` for none."""
     return " ".join(map(str, values)) or "none"
 
 
-class Peer:
+class SceneClient:
     """One connection to a node, and all that it was told."""
 
     def __init__(self, raw: RawClient) -> None:
@@ -83,28 +88,32 @@ class Peer:
 
     def events(self, reason: Reason = Reason.STATE_CHANGE) -> str:
         """Return the args of the notices of a kind."""
-        return words([e.arg for e in self.heard() if isinstance(e, Event) and e.reason == reason])
+        return spaced(
+            [e.arg for e in self.heard() if isinstance(e, EventMessage) and e.reason == reason]
+        )
 
     def kinds(self) -> str:
         """Return what came, in order: `S1` a state change, `C2` a new version, `ring` a ring."""
-        return words([_kind(each) for each in self.heard()])
+        return spaced([_kind(each) for each in self.heard()])
 
     def data(self) -> str:
         """Return what came from other nodes' clients."""
-        return words([each.payload.decode() for each in self.heard() if isinstance(each, Data)])
+        return spaced(
+            [each.payload.decode() for each in self.heard() if isinstance(each, DataMessage)]
+        )
 
-    def nodes(self) -> list[NodeRecord]:
+    def nodes(self) -> list[NodeStruct]:
         """Return the node list."""
         reply = self.ask(Command.GETALLMEMBERS)
-        return [NodeRecord.decode(reply.payload, 440 * i) for i in range(max(reply.status, 0))]
+        return [NodeStruct.decode(reply.payload, 440 * i) for i in range(max(reply.status, 0))]
 
-    def node(self, node_id: int) -> NodeRecord:
+    def node(self, node_id: int) -> NodeStruct:
         """Return one node of the list."""
         return next(each for each in self.nodes() if each.node_id == node_id)
 
     def members(self) -> str:
         """Return the ids of the members."""
-        return words([each.node_id for each in self.nodes() if each.state == 2])
+        return spaced([each.node_id for each in self.nodes() if each.state == 2])
 
     def quorate(self) -> str:
         """Return whether the partition is quorate, as 0 or 1."""
@@ -112,32 +121,32 @@ class Peer:
 
     def get_node(self, node_id: int, name: bytes = b"") -> Reply:
         """GETNODE."""
-        return self.ask(Command.GETNODE, NodeRecord(node_id=node_id, name=name).encode())
+        return self.ask(Command.GETNODE, NodeStruct(node_id=node_id, name=name).encode())
 
     def addresses(self, node_id: int) -> tuple[bytes, ...]:
         """GET_NODEADDRS of a known node."""
-        return AddressesRecord.decode(
+        return AddressesStruct.decode(
             self.ask(Command.GET_NODEADDRS, encode_ints(node_id)).payload
         ).addresses
 
     def leave_reason(self, node_id: int) -> int:
         """GETNODE_EXTRA's reason."""
         reply = self.ask(Command.GETNODE_EXTRA, encode_ints(node_id))
-        return NodeExtraRecord.decode(reply.payload).leave_reason
+        return NodeExtraStruct.decode(reply.payload).leave_reason
 
-    def info(self) -> ExtraInfoRecord:
+    def info(self) -> ExtraInfoStruct:
         """GETEXTRAINFO."""
-        return ExtraInfoRecord.decode(self.ask(Command.GETEXTRAINFO).payload)
+        return ExtraInfoStruct.decode(self.ask(Command.GETEXTRAINFO).payload)
 
     def fenced(self, node_id: int) -> str:
         """GET_FENCE_INFO: flag, seconds, agent."""
         reply = self.ask(Command.GET_FENCE_INFO, encode_ints(node_id))
-        info = FenceRecord.decode(reply.payload)
-        return words([int(bool(info.flags & 2)), info.fence_seconds, info.agent.decode()])
+        info = FenceStruct.decode(reply.payload)
+        return spaced([int(bool(info.flags & 2)), info.fence_seconds, info.agent.decode()])
 
     def fence(self, node_id: int, seconds: int) -> str:
         """UPDATE_FENCE_INFO (admin)."""
-        info = FenceRecord(node_id=node_id, flags=2, fence_seconds=seconds, agent=b"fence_x")
+        info = FenceStruct(node_id=node_id, flags=2, fence_seconds=seconds, agent=b"fence_x")
         return self.status(Command.UPDATE_FENCE_INFO, info.encode())
 
     def listening(self, node_id: int, port: int) -> str:
@@ -150,7 +159,7 @@ class Peer:
 
     def set_version(self, version: int) -> str:
         """SET_VERSION (admin)."""
-        return self.status(Command.SET_VERSION, VersionRecord(config=version).encode())
+        return self.status(Command.SET_VERSION, VersionStruct(config=version).encode())
 
     def device(self, command: int, votes: int, name: bytes) -> str:
         """REG_QUORUMDEV or UPDATE_QUORUMDEV (admin)."""
@@ -170,7 +179,7 @@ class Peer:
         """Return, once, the late replies to `shutdown`, then `gone` where it was closed."""
         self._until_served()
         found, self._late = self._late, []
-        return words(found)
+        return spaced(found)
 
     def _until_served(self) -> None:
         """Ask something harmless and wait for its answer; the daemon serves us in order."""
@@ -193,10 +202,10 @@ class Peer:
 
 
 def _kind(message: Message) -> str:
-    if isinstance(message, Event):
+    if isinstance(message, EventMessage):
         letter = {Reason.STATE_CHANGE: "S", Reason.CONFIG_UPDATE: "C", Reason.TRY_SHUTDOWN: "T"}
         return f"{letter.get(Reason(message.reason), 'P')}{message.arg}"
-    return "ring" if isinstance(message, ConfChg) else type(message).__name__
+    return "ring" if isinstance(message, ConfchgMessage) else type(message).__name__
 
 
 class Scene:
@@ -205,7 +214,7 @@ class Scene:
     def __init__(self, driver: CmanDriver, topology: Topology) -> None:
         self.driver = driver
         self.topology = topology
-        self._peers: list[Peer] = []
+        self._peers: list[SceneClient] = []
 
     def __enter__(self) -> Self:
         return self
@@ -233,18 +242,18 @@ class Scene:
             return word(-(error.errno or 0))
         return "0"
 
-    def client(self, node_id: int, kind: Kind = Kind.CLIENT) -> Peer:
+    def client(self, node_id: int, kind: SocketKind = SocketKind.CLIENT) -> SceneClient:
         """Connect. Raises OSError."""
         path = self.driver.socket_dir(node_id) / SOCKET_NAMES[kind]
-        peer = Peer(RawClient(path))
+        peer = SceneClient(RawClient(path))
         self._peers.append(peer)
         return peer
 
-    def admin(self, node_id: int) -> Peer:
+    def admin(self, node_id: int) -> SceneClient:
         """Connect as an administrator."""
-        return self.client(node_id, Kind.ADMIN)
+        return self.client(node_id, SocketKind.ADMIN)
 
-    def listener(self, node_id: int, *, confchg: bool = False) -> Peer:
+    def listener(self, node_id: int, *, confchg: bool = False) -> SceneClient:
         """Connect, and ask for notices, and for rings."""
         peer = self.client(node_id)
         peer.ask(Command.NOTIFY)
@@ -261,10 +270,12 @@ class Scene:
 
     def wait_for(self, node_id: int) -> None:
         """Wait until a node takes connections. Raises TimeoutError."""
-        if not self.driver.until(
-            lambda: self.connect_error(node_id) == "0", within_us=_PATIENCE_US
-        ):
+        if not self.until(lambda: self.connect_error(node_id) == "0", within_us=_PATIENCE_US):
             raise TimeoutError(f"node {node_id} takes no connection")
+
+    def until(self, holds: Callable[[], bool], *, within_us: int) -> bool:
+        """Let time pass until a condition holds, at most so long; return whether it held."""
+        return until(self.driver, holds, within_us=within_us)
 
     def settle(self) -> None:
         """Let pass what a death takes to be noticed."""

@@ -5,15 +5,12 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
 
 from fakecluster.cman.standin import standin_library
 from fakecluster.cman.timings import Profile
 from fakecluster.cman.topology import NodeConfig, Topology
-from fakecluster.conformance.cman_library import LibraryPlace
+from fakecluster.conformance.cman_driver import LibraryPlace
 from fakecluster.conformance.serving import ServingThread
-
-_STEP_US: Final = 5_000
 
 
 class SimCman:
@@ -32,67 +29,46 @@ class SimCman:
         self._engine = self._serving.engine
 
     def socket_dir(self, node_id: int) -> Path:
-        """See `CmanDriver`."""
         return Path(self._home.name) / f"n{node_id}"
 
     def use_library_on(self, node_id: int) -> None:
-        """See `CmanDriver`."""
         self._place.use(self.socket_dir(node_id))
 
     def start(self, node_id: int) -> None:
-        """See `CmanDriver`."""
         self._serving.do(lambda: self._engine.start(node_id))
 
     def crash(self, node_id: int) -> None:
-        """See `CmanDriver`."""
         self._serving.do(lambda: self._engine.crash(node_id))
 
     def stop(self, node_id: int) -> None:
-        """See `CmanDriver`."""
         self._serving.do(lambda: self._engine.stop(node_id))
 
     def cont(self, node_id: int) -> None:
-        """See `CmanDriver`."""
         self._serving.do(lambda: self._engine.cont(node_id))
 
     def partition(self, groups: Sequence[Sequence[int]]) -> None:
-        """See `CmanDriver`."""
         self._serving.do(lambda: self._engine.partition(groups))
 
     def cut(self, speaker_id: int, listener_id: int) -> None:
-        """See `CmanDriver`."""
         self._serving.do(lambda: self._engine.cut(speaker_id, listener_id))
 
     def heal(self) -> None:
-        """See `CmanDriver`."""
         self._serving.do(self._engine.heal)
 
     def write_config(self, node_id: int, version: int, nodes: Sequence[NodeConfig]) -> None:
-        """See `CmanDriver`."""
         self._serving.do(lambda: self._engine.write_config(node_id, nodes, version=version))
 
     def now_us(self) -> int:
-        """See `CmanDriver`."""
         return self._serving.do(self._engine.timeline.now_us)
 
     def let_pass(self, span_us: int) -> None:
-        """See `CmanDriver`."""
         timeline = self._engine.timeline
         self._serving.do(lambda: timeline.run_until(timeline.now_us() + span_us))
 
     def settle(self, span_us: int) -> None:
-        """See `CmanDriver`."""
         self.let_pass(span_us)
 
-    def until(self, holds: Callable[[], bool], *, within_us: int) -> bool:
-        """See `CmanDriver`; the condition is looked at every few milliseconds."""
-        end_us = self.now_us() + within_us
-        while not (held := holds()) and self.now_us() < end_us:
-            self.let_pass(_STEP_US)
-        return held
-
     def close(self) -> None:
-        """See `CmanDriver`."""
         self._serving.close()
         self._home.cleanup()
         self._place.close()

@@ -7,7 +7,7 @@ from fakecluster.conformance.configfs_row import (
     OK,
     THRESHOLD,
     C,
-    Row,
+    ConfigfsRow,
     Steps,
     cluster,
     complete,
@@ -27,11 +27,11 @@ _FENCE = f"{C}/fence_method"
 _REGION = f"{C}/heartbeat/R"
 
 
-def _row(name: str, *parts: Steps, needs: tuple[str, ...] = ()) -> Row:
+def _row(name: str, *parts: Steps, needs: tuple[str, ...] = ()) -> ConfigfsRow:
     return row(f"attributes/{name}", _TABLE, cluster(), *parts, needs=needs)
 
 
-def _bad_milliseconds() -> list[Row]:
+def _bad_milliseconds() -> list[ConfigfsRow]:
     cases = {
         "0": ("0", "EINVAL"),
         "minus-1": ("-1", "EINVAL"),
@@ -56,7 +56,7 @@ def _set(path: str, data: str, answer: str, reads: str) -> Steps:
     return [*put(path, data, answer), *get(path, f"{reads}\n")]
 
 
-def _milliseconds() -> list[Row]:
+def _milliseconds() -> list[ConfigfsRow]:
     return [
         _row("idle-below-keepalive", _set(_IDLE, "1999", "EINVAL", "30000")),
         _row("idle-equal-to-keepalive", _set(_IDLE, "2000", "EINVAL", "30000")),
@@ -98,7 +98,7 @@ def _milliseconds() -> list[Row]:
     ]
 
 
-def _fence_method() -> list[Row]:
+def _fence_method() -> list[ConfigfsRow]:
     taken = {"panic": "panic\n", "reset": "reset\n", "capital-panic": "PANIC\n"}
     refused = {"panic-without-newline": "panic", "reset-without-newline": "reset", "other": "off\n"}
     return [
@@ -120,7 +120,7 @@ def _fence_method() -> list[Row]:
     ]
 
 
-def _heartbeat() -> list[Row]:
+def _heartbeat() -> list[ConfigfsRow]:
     return [
         _row("dead-threshold-3", _set(THRESHOLD, "3", OK, "3")),
         _row("dead-threshold-61", _set(THRESHOLD, "61", OK, "61")),
@@ -140,7 +140,7 @@ def _heartbeat() -> list[Row]:
     ]
 
 
-def _handles() -> list[Row]:
+def _handles() -> list[ConfigfsRow]:
     old = f"{C}/reconnect_delay_ms"
     return [
         _row(
@@ -162,7 +162,7 @@ def _handles() -> list[Row]:
     ]
 
 
-def _empty() -> list[Row]:
+def _empty() -> list[ConfigfsRow]:
     attributes = (*_DEFAULT_MS, "fence_method", "heartbeat/dead_threshold", "heartbeat/mode")
     return [
         _row(

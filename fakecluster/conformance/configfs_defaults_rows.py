@@ -6,7 +6,7 @@ from fakecluster.conformance.configfs_row import (
     MODE,
     THRESHOLD,
     C,
-    Row,
+    ConfigfsRow,
     addressed,
     at,
     cluster,
@@ -47,14 +47,14 @@ def _slug(path: str) -> str:
     return short.replace("node/a/", "node-").replace("R/", "region-").replace("/", "-")
 
 
-def _default_values() -> list[Row]:
+def _default_values() -> list[ConfigfsRow]:
     return [
         row(f"defaults/{_slug(path)}", "Defaults", _ALL, get(path, value))
         for path, value in _DEFAULTS.items()
     ]
 
 
-def _default_stats() -> list[Row]:
+def _default_stats() -> list[ConfigfsRow]:
     directories = ("cluster", C, f"{C}/node", f"{C}/heartbeat", at("a"), f"{C}/heartbeat/R")
     files = [path for path in _DEFAULTS if not path.endswith("/pid")]
     needs = ["root"]
@@ -83,7 +83,7 @@ def _default_stats() -> list[Row]:
     ]
 
 
-def _default_names() -> list[Row]:
+def _default_names() -> list[ConfigfsRow]:
     return [
         row(
             "defaults/names-in-a-cluster",

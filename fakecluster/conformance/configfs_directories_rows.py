@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fakecluster.conformance.configfs_row import (
     C,
-    Row,
+    ConfigfsRow,
     Steps,
     addressed,
     at,
@@ -25,11 +25,11 @@ _TABLE = "Directories"
 _LONG = "x" * 256
 
 
-def _row(name: str, *parts: Steps, needs: tuple[str, ...] = ()) -> Row:
+def _row(name: str, *parts: Steps, needs: tuple[str, ...] = ()) -> ConfigfsRow:
     return row(f"directories/{name}", _TABLE, *parts, needs=needs)
 
 
-def _names() -> list[Row]:
+def _names() -> list[ConfigfsRow]:
     rows = [
         _row(
             "cluster-name-255",
@@ -51,7 +51,7 @@ def _names() -> list[Row]:
     return rows
 
 
-def _made_and_removed() -> list[Row]:
+def _made_and_removed() -> list[ConfigfsRow]:
     region = f"{C}/heartbeat/R"
     return [
         _row("second-cluster", cluster(), mkdir("cluster/other", "ENOSPC")),
@@ -103,7 +103,7 @@ def _made_and_removed() -> list[Row]:
     ]
 
 
-def _refused() -> list[Row]:
+def _refused() -> list[ConfigfsRow]:
     num, port = at("a", "num"), at("a", "ipv4_port")
     made = [*cluster(), *mkdir(at("a"))]
     return [
@@ -125,7 +125,7 @@ def _refused() -> list[Row]:
     ]
 
 
-def _allowed() -> list[Row]:
+def _allowed() -> list[ConfigfsRow]:
     port = at("a", "ipv4_port")
     made = [*cluster(), *mkdir(at("a"))]
     return [
@@ -164,7 +164,7 @@ def _allowed() -> list[Row]:
     ]
 
 
-def _not_root() -> list[Row]:
+def _not_root() -> list[ConfigfsRow]:
     made = [*cluster(), *mkdir(at("a"))]
     needs = ("not-root",)
     return [
@@ -192,13 +192,13 @@ def _not_root() -> list[Row]:
     ]
 
 
-def _many() -> Row:
+def _many() -> ConfigfsRow:
     nodes = [step for num in range(255) for step in complete(f"n{num}", num)]
     names = " ".join(sorted(f"n{num}" for num in range(255)))
     return _row("255-nodes", cluster(), nodes, do("names", f"{C}/node", f"={names}"))
 
 
-def _mounted() -> list[Row]:
+def _mounted() -> list[ConfigfsRow]:
     nodes = [*cluster(), *local_node("a", 1), *complete("b", 2)]
     mounted = [*nodes, *host("mount", "R")]
     needs = ("mounted",)
@@ -228,7 +228,7 @@ def _mounted() -> list[Row]:
     ]
 
 
-def _watched() -> Row:
+def _watched() -> ConfigfsRow:
     return _row(
         "inotify",
         cluster(),

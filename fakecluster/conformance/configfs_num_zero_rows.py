@@ -7,7 +7,7 @@ the answer of an entry that has it, as long as no other has. An entry that never
 from __future__ import annotations
 
 from fakecluster.conformance.configfs_row import (
-    Row,
+    ConfigfsRow,
     Steps,
     addressed,
     at,
@@ -27,11 +27,11 @@ _A, _B, _C = (at(name, "num") for name in "abc")
 _UNWRITTEN_B = addressed("b", address="10.77.0.9")
 
 
-def _row(name: str, *parts: Steps, needs: tuple[str, ...] = ()) -> Row:
+def _row(name: str, *parts: Steps, needs: tuple[str, ...] = ()) -> ConfigfsRow:
     return row(f"zero/{name}", _TABLE, cluster(), *parts, needs=needs)
 
 
-def _unwritten() -> list[Row]:
+def _unwritten() -> list[ConfigfsRow]:
     return [
         _row(
             "unwritten-takes-0-once",
@@ -75,7 +75,7 @@ def _unwritten() -> list[Row]:
     ]
 
 
-def _written() -> list[Row]:
+def _written() -> list[ConfigfsRow]:
     return [
         _row(
             "written-refuses-every-num",
@@ -95,7 +95,7 @@ def _written() -> list[Row]:
     ]
 
 
-def _two_entries() -> list[Row]:
+def _two_entries() -> list[ConfigfsRow]:
     return [
         _row(
             "unwritten-refuses-0-beside-a-written",
@@ -134,7 +134,7 @@ def _two_entries() -> list[Row]:
     ]
 
 
-def _local() -> list[Row]:
+def _local() -> list[ConfigfsRow]:
     local = local_node("a", 0)
     return [
         _row(

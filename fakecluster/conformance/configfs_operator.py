@@ -39,7 +39,7 @@ class HostActions(Protocol):
         ...
 
 
-class Operator(Protocol):
+class RowOperator(Protocol):
     """A way into a configfs, as far as rows need it."""
 
     def do(self, op: Op) -> str:
@@ -59,7 +59,7 @@ class Operator(Protocol):
         ...
 
 
-def answer(work: Callable[[], str | None]) -> str:
+def op_answer(work: Callable[[], str | None]) -> str:
     """Return what a piece of work gives as an answer: `ok`, `=...` or an errno's symbol."""
     try:
         given = work()
@@ -111,7 +111,7 @@ class OsOperator:
         """Do one operation and give its answer."""
         work: Callable[[Op], str | None] = getattr(self, f"call_{op.call.replace('-', '_')}")
         with self._become() if op.not_root else contextlib.nullcontext():
-            return answer(lambda: work(op))
+            return op_answer(lambda: work(op))
 
     def names(self, path: str) -> list[str]:
         """Return the names in a directory, as they come."""

@@ -39,7 +39,7 @@ class Op:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class ConfigfsRow:
     """One row of what a real kernel was seen to do."""
 
     name: str
@@ -87,10 +87,10 @@ CAPABILITIES = {
 """What a place where rows run may offer, and what each means."""
 
 
-def row(name: str, table: str, *parts: Steps, needs: Iterable[str] = ()) -> Row:
+def row(name: str, table: str, *parts: Steps, needs: Iterable[str] = ()) -> ConfigfsRow:
     """Put a row together."""
     steps = [step for part in parts for step in part]
-    return Row(
+    return ConfigfsRow(
         name=name,
         table=table,
         needs=frozenset(needs),
@@ -176,7 +176,7 @@ def lines(name: str, **values: str) -> Steps:
     ]
 
 
-def named(rows: Sequence[Row]) -> dict[str, Row]:
+def named(rows: Sequence[ConfigfsRow]) -> dict[str, ConfigfsRow]:
     """Return the rows by name.
 
     Raises:

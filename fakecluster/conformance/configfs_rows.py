@@ -14,20 +14,29 @@ from fakecluster.conformance.configfs_attributes_rows import ATTRIBUTES
 from fakecluster.conformance.configfs_defaults_rows import DEFAULTS, SHAPES, SOURCE
 from fakecluster.conformance.configfs_directories_rows import DIRECTORIES
 from fakecluster.conformance.configfs_num_zero_rows import NUM_ZERO
-from fakecluster.conformance.configfs_operator import Operator, OsOperator
+from fakecluster.conformance.configfs_operator import OsOperator, RowOperator
 from fakecluster.conformance.configfs_row import (
     CAPABILITIES,
     OK,
+    ConfigfsRow,
     Op,
-    Row,
     RowResult,
     named,
 )
 from fakecluster.conformance.configfs_values_rows import VALUES
 
-__all__ = ["CAPABILITIES", "GOLDEN", "ROWS", "Op", "Row", "RowResult", "run_row", "run_rows"]
+__all__ = [
+    "CAPABILITIES",
+    "GOLDEN",
+    "ROWS",
+    "ConfigfsRow",
+    "Op",
+    "RowResult",
+    "run_row",
+    "run_rows",
+]
 
-GOLDEN: tuple[Row, ...] = (
+GOLDEN: tuple[ConfigfsRow, ...] = (
     *DEFAULTS,
     *SHAPES,
     *DIRECTORIES,
@@ -37,7 +46,7 @@ GOLDEN: tuple[Row, ...] = (
 )
 """What was observed."""
 
-ROWS: dict[str, Row] = named((*GOLDEN, *SOURCE))
+ROWS: dict[str, ConfigfsRow] = named((*GOLDEN, *SOURCE))
 """All rows by name, those that were only read in sources too."""
 
 
@@ -47,10 +56,10 @@ _MODULE_WIDE = {"dead_threshold": "31", "threshold": "31", "mode": "local"}
 
 def run_rows(
     root: str,
-    rows: Iterable[Row],
+    rows: Iterable[ConfigfsRow],
     capabilities: Collection[str],
     *,
-    operator: Operator | None = None,
+    operator: RowOperator | None = None,
 ) -> list[RowResult]:
     """Run rows one after the other; each begins and ends with an empty `cluster/`.
 
@@ -67,7 +76,7 @@ def run_rows(
     return [run_row(does, each, capabilities) for each in rows]
 
 
-def run_row(operator: Operator, row: Row, capabilities: Collection[str]) -> RowResult:
+def run_row(operator: RowOperator, row: ConfigfsRow, capabilities: Collection[str]) -> RowResult:
     """Run one row and clean up after it.
 
     Raises:
@@ -94,7 +103,7 @@ def run_row(operator: Operator, row: Row, capabilities: Collection[str]) -> RowR
     return _result(row, "differs" if why else "agrees", got, why)
 
 
-def _result(row: Row, status: str, got: tuple[str, ...], why: str) -> RowResult:
+def _result(row: ConfigfsRow, status: str, got: tuple[str, ...], why: str) -> RowResult:
     return RowResult(
         name=row.name,
         table=row.table,
@@ -105,7 +114,7 @@ def _result(row: Row, status: str, got: tuple[str, ...], why: str) -> RowResult:
     )
 
 
-def clear(operator: Operator) -> None:
+def clear(operator: RowOperator) -> None:
     """Empty `cluster/`, and set what is module-wide to its defaults.
 
     Raises:
@@ -128,7 +137,7 @@ def clear(operator: Operator) -> None:
         _must(operator, Op(call="rmdir", path=top))
 
 
-def _must(operator: Operator, op: Op) -> None:
+def _must(operator: RowOperator, op: Op) -> None:
     given = operator.do(op)
     if given != OK:
         number = getattr(errno, given, errno.EIO)

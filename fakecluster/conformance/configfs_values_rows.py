@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fakecluster.conformance.configfs_row import (
     OK,
-    Row,
+    ConfigfsRow,
     Steps,
     addressed,
     at,
@@ -24,11 +24,11 @@ _TABLE = "Values"
 HUGE = "99999999999999"
 
 
-def _row(name: str, *parts: Steps, needs: tuple[str, ...] = ()) -> Row:
+def _row(name: str, *parts: Steps, needs: tuple[str, ...] = ()) -> ConfigfsRow:
     return row(f"values/{name}", _TABLE, cluster(), *parts, needs=needs)
 
 
-def _empty() -> list[Row]:
+def _empty() -> list[ConfigfsRow]:
     rows = [
         _row(
             f"empty-{attribute}",
@@ -50,13 +50,13 @@ def _empty() -> list[Row]:
     return rows
 
 
-def _num_case(name: str, data: str, answer: str, reads: str) -> Row:
+def _num_case(name: str, data: str, answer: str, reads: str) -> ConfigfsRow:
     return _row(
         f"num-{name}", addressed("a"), put(at("a", "num"), data, answer), lines("a", num=reads)
     )
 
 
-def _num() -> list[Row]:
+def _num() -> list[ConfigfsRow]:
     num = at("a", "num")
     return [
         _row("num-first", mkdir(at("a")), put(num, "1", "EINVAL"), lines("a", num="0")),
@@ -104,7 +104,7 @@ def _num() -> list[Row]:
     ]
 
 
-def _port_case(name: str, data: str, answer: str, reads: str = "0") -> Row:
+def _port_case(name: str, data: str, answer: str, reads: str = "0") -> ConfigfsRow:
     return _row(
         f"port-{name}",
         mkdir(at("a")),
@@ -113,7 +113,7 @@ def _port_case(name: str, data: str, answer: str, reads: str = "0") -> Row:
     )
 
 
-def _port() -> list[Row]:
+def _port() -> list[ConfigfsRow]:
     refused = {
         "0": "0",
         "minus-1": "-1",
@@ -152,7 +152,7 @@ def _port() -> list[Row]:
     ]
 
 
-def _address_case(name: str, data: str, answer: str, reads: str = "0.0.0.0") -> Row:
+def _address_case(name: str, data: str, answer: str, reads: str = "0.0.0.0") -> ConfigfsRow:
     return _row(
         f"address-{name}",
         mkdir(at("a")),
@@ -161,7 +161,7 @@ def _address_case(name: str, data: str, answer: str, reads: str = "0.0.0.0") -> 
     )
 
 
-def _address() -> list[Row]:
+def _address() -> list[ConfigfsRow]:
     refused = {"garbage": "garbage", "three-octets": "10.77.0", "minus": "-1.2.3.4"}
     ranged = {"octet-256": "10.77.0.256", "octet-999": "999.77.0.1"}
     taken = {
@@ -204,7 +204,7 @@ def _address() -> list[Row]:
     ]
 
 
-def _local() -> list[Row]:
+def _local() -> list[ConfigfsRow]:
     local = at("a", "local")
     elsewhere = "192.0.2.7"
     return [

@@ -13,9 +13,8 @@ from types import MappingProxyType
 from typing import Final, Protocol
 
 from fakecluster.cman.topology import Topology
-from fakecluster.conformance.membership import CHECKS
-from fakecluster.conformance.membership_support import LOCAL, Dialect
-from fakecluster.corosync.configuration import Configuration
+from fakecluster.conformance.membership import CHECKS, LOCAL, Dialect
+from fakecluster.corosync.configuration import CorosyncConf
 from fakecluster.corosync.lab import PATIENCE_S, CorosyncLab
 from o2cbd.membership.interface import MembershipSource
 from o2cbd.membership.libcorosync_table import CorosyncError, CorosyncTable
@@ -59,7 +58,7 @@ class Corosyncs(Protocol):
     """Real corosyncs by their node ids; nothing runs at first. See `CorosyncLab`."""
 
     @property
-    def configuration(self) -> Configuration:
+    def configuration(self) -> CorosyncConf:
         """What all run with."""
         ...
 
@@ -152,11 +151,9 @@ class CorosyncVerbs(abc.ABC):
         self._corosyncs.settle()
 
     def start(self, node_id: int) -> None:
-        """See `MembershipDriver`."""
         self._corosyncs.start(node_id)
 
     def leave(self, node_id: int) -> None:
-        """See `MembershipDriver`."""
         self._corosyncs.leave(node_id)
 
     def die(self, node_id: int) -> None:
@@ -164,15 +161,12 @@ class CorosyncVerbs(abc.ABC):
         self._corosyncs.kill(node_id)
 
     def crash(self, node_id: int) -> None:
-        """See `MembershipDriver`."""
         self._corosyncs.kill(node_id)
 
     def partition(self, groups: Sequence[Sequence[int]]) -> None:
-        """See `MembershipDriver`."""
         self._corosyncs.connect(groups)
 
     def heal(self) -> None:
-        """See `MembershipDriver`."""
         self._corosyncs.heal()
 
     def reconfigure(self) -> None:

@@ -10,11 +10,11 @@ from typing import Final, TypeVar
 
 from fakecluster.clock import Timeline
 from fakecluster.cman.answers import FenceInfo
-from fakecluster.cman.client import Client, Kind
+from fakecluster.cman.client import Client, SocketKind
 from fakecluster.cman.engine import Engine
 from fakecluster.cman.source import engine_connect
 from fakecluster.cman.topology import Topology
-from fakecluster.conformance.membership_support import CMAN, LOCAL, Dialect
+from fakecluster.conformance.membership import CMAN, LOCAL, Dialect
 from fakecluster.conformance.serving import ServingThread
 from o2cbd.membership.interface import MembershipSource
 
@@ -50,7 +50,7 @@ class EngineDriver(ABC):
 
     @abstractmethod
     def readable(self, source: MembershipSource) -> bool:
-        """See `MembershipDriver`."""
+        """Return whether whoever waits on the source is woken now."""
 
     def connect(self) -> MembershipSource:
         """Connect; what is still open at the end is closed then."""
@@ -68,39 +68,30 @@ class EngineDriver(ABC):
         self.do(lambda: self.engine.timeline.run_until(self.engine.timeline.now_us() + SETTLE_US))
 
     def start(self, node_id: int) -> None:
-        """See `MembershipDriver`."""
         self.do(lambda: self.engine.start(node_id))
 
     def leave(self, node_id: int) -> None:
-        """See `MembershipDriver`."""
         self.do(lambda: self.engine.leave(node_id))
 
     def die(self, node_id: int) -> None:
-        """See `MembershipDriver`."""
         self.do(lambda: self.engine.kill(node_id))
 
     def crash(self, node_id: int) -> None:
-        """See `MembershipDriver`."""
         self.do(lambda: self.engine.crash(node_id))
 
     def partition(self, groups: Sequence[Sequence[int]]) -> None:
-        """See `MembershipDriver`."""
         self.do(lambda: self.engine.partition(groups))
 
     def heal(self) -> None:
-        """See `MembershipDriver`."""
         self.do(self.engine.heal)
 
     def reconfigure(self) -> None:
-        """See `MembershipDriver`."""
         self.do(self.engine.reconfigure)
 
     def rename(self, name: str) -> None:
-        """See `MembershipDriver`."""
         self.do(lambda: self.engine.rename_cluster(name))
 
     def fail_read(self, errno_: int) -> None:
-        """See `MembershipDriver`."""
         self.do(lambda: self.engine.fail_read(LOCAL, errno_))
 
     def fenced(self, node_id: int) -> None:
@@ -115,7 +106,7 @@ class EngineDriver(ABC):
         return outcome
 
     def _admin(self) -> Client:
-        client = self.engine.connect(LOCAL, Kind.ADMIN)
+        client = self.engine.connect(LOCAL, SocketKind.ADMIN)
         self._requesters.append(client)
         return client
 

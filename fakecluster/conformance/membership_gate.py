@@ -8,19 +8,17 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from fakecluster.cman.client_end import Kind
+from fakecluster.cman.client_end import SocketKind
 from fakecluster.cman.constants import FENCED
-from fakecluster.cman.records import FenceRecord, encode_ints
-from fakecluster.cman.rigs.rawclient import RawClient
 from fakecluster.cman.topology import Topology
-from fakecluster.cman.wire import Command
-from fakecluster.conformance.membership import CHECKS
+from fakecluster.cman.wire.codec import Command, FenceStruct, encode_ints
+from fakecluster.cman.wire.raw_client import RawClient
+from fakecluster.conformance.membership import CHECKS, LOCAL, Dialect
 from fakecluster.conformance.membership_corosync import (
     NOT_ON_COROSYNC,
     Connect,
     CorosyncDriver,
 )
-from fakecluster.conformance.membership_support import LOCAL, Dialect
 from fakecluster.corosync.gates import GateProcess
 from o2cbd.membership.libcorosync_table import CorosyncTable
 
@@ -82,14 +80,14 @@ class GateDriver(CorosyncDriver):
 
     def fenced(self, node_id: int) -> None:
         """As a fence daemon tells it, to another daemon's client than ours."""
-        with self._gate.connect(Kind.ADMIN) as admin:
-            record = FenceRecord(node_id=node_id, flags=FENCED, fence_seconds=1, agent=b"x")
+        with self._gate.connect(SocketKind.ADMIN) as admin:
+            record = FenceStruct(node_id=node_id, flags=FENCED, fence_seconds=1, agent=b"x")
             admin.ask(Command.UPDATE_FENCE_INFO, record.encode())
 
     def ask_shutdown(self, *, forced: bool = False, removed: bool = False) -> list[int]:
         """As cman_tool asks; its connection stays until the end."""
         outcome: list[int] = []
-        requester = self._gate.connect(Kind.ADMIN)
+        requester = self._gate.connect(SocketKind.ADMIN)
         self._requests.append((requester, outcome))
         requester.send(Command.TRY_SHUTDOWN, encode_ints(int(forced) | int(removed) << 1))
         for source in self._sources:

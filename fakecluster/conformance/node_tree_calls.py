@@ -32,7 +32,7 @@ def reads(driver: ModelDriver) -> list[str]:
     return sorted(values)
 
 
-def changes(driver: ModelDriver) -> list[tuple[str, str, bytes, str]]:
+def tree_changes(driver: ModelDriver) -> list[tuple[str, str, bytes, str]]:
     """Return the calls that change something, since the journal was cleared."""
     made = [
         (done.name, done.path.removeprefix(f"/cluster/{CLUSTER}/"), done.data, done.error)
@@ -48,7 +48,7 @@ def values_are_written_once_each_in_order(driver: ModelDriver) -> None:
     fill(driver)
     driver.model.journal.clear()
     driver.tree.do(AddNode(cluster=CLUSTER, node=N1))
-    assert changes(driver) == [
+    assert tree_changes(driver) == [
         ("mkdir", "node/n1", b"", ""),
         ("write:ipv4_port", "node/n1/ipv4_port", b"7771", ""),
         ("write:ipv4_address", "node/n1/ipv4_address", b"127.0.0.11", ""),
@@ -58,7 +58,7 @@ def values_are_written_once_each_in_order(driver: ModelDriver) -> None:
     driver.tree.do(setting("fence_method", "panic"))
     driver.tree.do(setting("heartbeat/dead_threshold", "21"))
     driver.tree.do(RemoveNode(cluster=CLUSTER, node="n1"))
-    assert changes(driver) == [
+    assert tree_changes(driver) == [
         ("write:local", "node/n1/local", b"1", ""),
         ("write:fence_method", "fence_method", b"panic\n", ""),
         ("write:dead_threshold", "heartbeat/dead_threshold", b"21", ""),
@@ -73,7 +73,7 @@ def reading_changes_nothing(driver: ModelDriver) -> None:
     driver.model.journal.clear()
     read(driver)
     read(driver, own=None, fresh=True)
-    assert changes(driver) == []
+    assert tree_changes(driver) == []
 
 
 def refused_steps_make_no_call(driver: ModelDriver) -> None:

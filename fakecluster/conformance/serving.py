@@ -15,9 +15,9 @@ from typing import Final, TypeVar
 
 from fakecluster.clock import Timeline
 from fakecluster.cman.engine import Engine
-from fakecluster.cman.server import WireServer
 from fakecluster.cman.timings import Profile
 from fakecluster.cman.topology import Topology
+from fakecluster.cman.wire.server import WireServer
 from fakecluster.poller import READ, Poller
 
 ANSWER_TIMEOUT_S: Final = 60

@@ -19,7 +19,7 @@ _STRING: Final = 11
 """Types of values: 1 to 8 are integers of 8 to 64 bits, signed and unsigned in turn."""
 
 
-class UnreadableError(Exception):
+class CmapError(Exception):
     """Corosync has gone, or refuses; the text has its error code."""
 
 
@@ -30,7 +30,7 @@ class CorosyncMap:
         """Connect.
 
         Raises:
-            UnreadableError: corosync does not let us.
+            CmapError: corosync does not let us.
             OSError: its libraries are not there.
         """
         self._cmap, self._quorum = ctypes.CDLL("libcmap.so.4"), ctypes.CDLL("libquorum.so.5")
@@ -50,7 +50,7 @@ class CorosyncMap:
         """Whether this partition has quorum.
 
         Raises:
-            UnreadableError: corosync does not say.
+            CmapError: corosync does not say.
         """
         quorate = ctypes.c_int()
         _check("quorum", self._quorum.quorum_getquorate(self._votes, ctypes.byref(quorate)))
@@ -60,7 +60,7 @@ class CorosyncMap:
         """Every key that begins with one of these, with its value as text.
 
         Raises:
-            UnreadableError: corosync does not say.
+            CmapError: corosync does not say.
         """
         return {key: self._value(key) for prefix in prefixes for key in self._names(prefix)}
 
@@ -89,11 +89,11 @@ class CorosyncMap:
         if kind.value == _STRING:
             return data.value.decode()
         if kind.value not in _SIGNED | _UNSIGNED:
-            raise UnreadableError(f"{key} is of type {kind.value}")
+            raise CmapError(f"{key} is of type {kind.value}")
         signed = kind.value in _SIGNED
         return str(int.from_bytes(data.raw[: size.value], "little", signed=signed))
 
 
 def _check(what: str, code: int) -> None:
     if code != _CS_OK:
-        raise UnreadableError(f"{what}: cs_error {code}")
+        raise CmapError(f"{what}: cs_error {code}")

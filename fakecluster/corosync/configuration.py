@@ -43,7 +43,7 @@ class Block:
 
 
 @dataclass(slots=True, kw_only=True)
-class Configuration:
+class CorosyncConf:
     """A corosync.conf; change it, and let the lab write and reload it."""
 
     cluster: str
@@ -58,14 +58,14 @@ class Configuration:
     """A whole file as somebody wrote it: it stands for all that this would be written as."""
 
     @staticmethod
-    def of(topology: Topology, *, token_ms: int = TOKEN_MS) -> Configuration:
+    def of(topology: Topology, *, token_ms: int = TOKEN_MS) -> CorosyncConf:
         """Return that of a cluster; each node has as many addresses as the first one.
 
         Args:
             topology: the cluster.
             token_ms: after this time without a token a node is lost.
         """
-        return Configuration(
+        return CorosyncConf(
             cluster=topology.cluster,
             blocks=[block_of(node) for node in topology.nodes],
             two_node=topology.two_node,

@@ -13,10 +13,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from fakecluster.cman.client_end import Kind
-from fakecluster.cman.rigs.rawclient import HungUpError, RawClient
-from fakecluster.cman.server import SOCKET_NAMES
-from fakecluster.cman.wire import Command
+from fakecluster.cman.client_end import SocketKind
+from fakecluster.cman.wire.codec import Command
+from fakecluster.cman.wire.raw_client import HungUpError, RawClient
+from fakecluster.cman.wire.server import SOCKET_NAMES
 from fakecluster.corosync.lab import PATIENCE_S, LabError
 from fakecluster.corosync.namespaces import Namespace
 
@@ -117,7 +117,7 @@ class GateProcess:
             heard = True
         return heard
 
-    def connect(self, kind: Kind = Kind.CLIENT) -> RawClient:
+    def connect(self, kind: SocketKind = SocketKind.CLIENT) -> RawClient:
         """Connect a client; OSError: it is refused."""
         path = self._sockets / SOCKET_NAMES[kind]
         return self._host.call(lambda: RawClient(path, timeout_s=PATIENCE_S))

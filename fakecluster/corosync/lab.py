@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Final
 
 from fakecluster.cman.topology import NodeConfig, Topology
-from fakecluster.corosync.configuration import Configuration, block_of
+from fakecluster.corosync.configuration import CorosyncConf, block_of
 from fakecluster.corosync.namespaces import Hosts, Namespace
-from fakecluster.corosync.observer import Observer, Ring
+from fakecluster.corosync.observer import Observer, RingView
 from fakecluster.corosync.settled import settled
 from o2cbd.membership.libcorosync_table import CorosyncTable
 
@@ -35,7 +35,7 @@ class LabError(Exception):
 
 
 @dataclass(slots=True, kw_only=True)
-class _Running:
+class _RunningCorosync:
     process: subprocess.Popen[bytes]
     observer: Observer
 
@@ -59,9 +59,9 @@ class CorosyncLab:
         self._directory = directory
         self._ids = list(topology.ids)
         self._addresses = {node.id: node.addresses for node in topology.nodes}
-        self.configuration = Configuration.of(topology)
+        self.configuration = CorosyncConf.of(topology)
         self.configuration.written = written
-        self._running: dict[int, _Running] = {}
+        self._running: dict[int, _RunningCorosync] = {}
         self._groups: tuple[frozenset[int], ...] = (frozenset(self._ids),)
         self._hosts = Hosts([list(map(_with_prefix, node.addresses)) for node in topology.nodes])
         self.write()
@@ -131,7 +131,9 @@ class CorosyncLab:
                 process.kill()
                 process.wait()
                 raise LabError(f"corosync does not start: {self.log(node_id)}")
-        self._running[node_id] = _Running(process=process, observer=host.call(self._observe))
+        self._running[node_id] = _RunningCorosync(
+            process=process, observer=host.call(self._observe)
+        )
         host.run("corosync-cmapctl", "-s", "cfg.shutdown_timeout", "u32", str(SHUTDOWN_TIMEOUT_MS))
 
     def kill(self, node_id: int) -> None:
@@ -216,7 +218,7 @@ class CorosyncLab:
     def _settled(self) -> bool:
         return settled(self.configuration, self._groups, self._seen())
 
-    def _seen(self) -> dict[int, Ring]:
+    def _seen(self) -> dict[int, RingView]:
         return {node_id: one.observer.ring for node_id, one in self._running.items()}
 
     def _observe(self) -> Observer:

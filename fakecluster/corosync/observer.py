@@ -8,7 +8,7 @@ from o2cbd.membership.libcorosync_table import DISPATCH_ALL, TRACK_CHANGES, Coro
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ring:
+class RingView:
     """Who hears whom, in the eyes of one corosync."""
 
     number: int = 0
@@ -31,7 +31,7 @@ class Observer:
             CorosyncError: it refuses.
         """
         self._provider = provider
-        self.ring = Ring()
+        self.ring = RingView()
         """What it saw last."""
         self._quorum = table.quorum_initialize(self._on_quorum, self._on_nodelist)
         self._cfg = table.cfg_initialize(lambda _flags: None)
@@ -41,7 +41,7 @@ class Observer:
         """Return what is readable when there is something new."""
         return self._quorum.fd_get()
 
-    def look(self) -> Ring:
+    def look(self) -> RingView:
         """Take what is there; the request lets all be sent that was on its way."""
         self._cfg.local_get()
         self._quorum.dispatch(DISPATCH_ALL)
@@ -54,8 +54,8 @@ class Observer:
 
     def _on_quorum(self, quorate: bool, ring: int, members: tuple[int, ...]) -> None:  # noqa: FBT001 - a callback
         if self._provider:
-            self.ring = Ring(number=ring, members=members, quorate=quorate)
+            self.ring = RingView(number=ring, members=members, quorate=quorate)
 
     def _on_nodelist(self, ring: int, members: tuple[int, ...]) -> None:
         if not self._provider:
-            self.ring = Ring(number=ring, members=members)
+            self.ring = RingView(number=ring, members=members)

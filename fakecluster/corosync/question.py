@@ -31,7 +31,7 @@ class _Callbacks(ctypes.Structure):
     _fields_ = (("shutdown", _Asked),)
 
 
-class Question:
+class AdminQuestion:
     """One question, from its beginning to its end."""
 
     def __init__(self) -> None:
@@ -90,7 +90,7 @@ class Question:
 
 def main() -> int:
     """`python -m fakecluster.corosync.question [--force]`."""
-    print(Question().ask(force="--force" in sys.argv[1:]), flush=True)
+    print(AdminQuestion().ask(force="--force" in sys.argv[1:]), flush=True)
     return 0
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from fakecluster.corosync.configuration import Configuration
-from fakecluster.corosync.observer import Ring
+from fakecluster.corosync.configuration import CorosyncConf
+from fakecluster.corosync.observer import RingView
 
 
 def settled(
-    configuration: Configuration, groups: Collection[frozenset[int]], seen: Mapping[int, Ring]
+    configuration: CorosyncConf, groups: Collection[frozenset[int]], seen: Mapping[int, RingView]
 ) -> bool:
     """Return whether all that can hear each other are in one ring, and the others are not in it.
 
@@ -24,7 +24,7 @@ def settled(
     )
 
 
-def _are_one(configuration: Configuration, seen: Mapping[int, Ring]) -> bool:
+def _are_one(configuration: CorosyncConf, seen: Mapping[int, RingView]) -> bool:
     quorate = configuration.enough(seen)
     return len({ring.number for ring in seen.values()}) <= 1 and all(
         sorted(ring.members) == sorted(seen)

@@ -33,7 +33,7 @@ shown. Each row was run on a real corosync 3.1.7.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shape:
+class ConfShape:
     """A corosync.conf, and what the daemon does with it on the host of its first node."""
 
     file: str
@@ -55,18 +55,18 @@ class Shape:
         return "in sync" if self.state == IN_SYNC else f"`{self.state}`: {self.reason}"
 
 
-def shapes(directory: Path = DATA) -> tuple[Shape, ...]:
+def shapes(directory: Path = DATA) -> tuple[ConfShape, ...]:
     """Read the shapes."""
     with (directory / "shapes.toml").open("rb") as file:
-        return tuple(Shape(**each) for each in tomllib.load(file)["shape"])
+        return tuple(ConfShape(**each) for each in tomllib.load(file)["shape"])
 
 
-def page(known: Sequence[Shape]) -> str:
+def shapes_page(known: Sequence[ConfShape]) -> str:
     """Return the whole page."""
     return _HEAD + "".join(_rows(known))
 
 
-def _rows(known: Sequence[Shape]) -> Iterator[str]:
+def _rows(known: Sequence[ConfShape]) -> Iterator[str]:
     for shape in known:
         lines = "<br>".join(f"`{line}`" for line in shape.write) or "—"
         nodes = "<br>".join(shape.table) or "—"
@@ -78,7 +78,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m fakecluster.corosync.shapes")
     parser.add_argument("--write", type=Path, metavar="FILE", help="else it is printed")
     target: Path | None = parser.parse_args(words).write
-    text = page(shapes())
+    text = shapes_page(shapes())
     if target is None:
         sys.stdout.write(text)
     else:

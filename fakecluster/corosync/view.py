@@ -11,7 +11,7 @@ _WANTED: Final = ("nodelist.", "runtime.members.", "runtime.votequorum.", "totem
 """The keys that `parsed` reads; each key is a question to corosync."""
 
 
-def view_of(connected: CorosyncMap) -> dict[str, Any] | None:
+def manager_fields(connected: CorosyncMap) -> dict[str, Any] | None:
     """The fields of a `fakecluster.truth.ManagerView`; None: it reads a new configuration just now.
 
     Raises:

@@ -1,15 +1,14 @@
 """Generates `_abi.py`: what the gate needs of corosync 3's libraries besides what o2cbd needs.
 
-Out-of-line ABI mode, as `o2cbd.membership.corosync_build`: run this module after a change
-(`python -m fakecluster.gate.abi_build`) and commit what it writes; a test compares the two.
 Layouts and signatures are those of libvotequorum 8, libcfg 7 and libcpg 4.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
-from cffi import FFI
+from o2cbd.abi_module import write_abi
 
 CDEF = """
 typedef int cs_error_t;
@@ -93,16 +92,8 @@ cs_error_t cpg_mcast_joined(cpg_handle_t handle, int guarantee, const struct iov
                             unsigned int iov_len);
 """
 
-MODULE = "fakecluster.gate._abi"
-
-
-def generate(target: Path) -> None:
-    """Write the module to `target`."""
-    ffi = FFI()
-    ffi.set_source(MODULE, None)
-    ffi.cdef(CDEF)
-    ffi.emit_python_code(str(target))
-
+generate = partial(write_abi, "fakecluster.gate._abi", CDEF)
+"""Write the module to a path."""
 
 if __name__ == "__main__":
     generate(Path(__file__).with_name("_abi.py"))

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from fakecluster.gate.libraries import load
-from fakecluster.gate.service import TakenError, leave_now, serve
+from fakecluster.gate.libraries import load_libraries
+from fakecluster.gate.service import TakenError, leave_now, serve_gate
 from fakecluster.listener import PathTooLongError
 from o2cbd.errors import said
 
@@ -34,7 +34,7 @@ def gate_command(directory: Path) -> int:
     Corosync may come and go: while it is away there are no sockets.
     """
     try:
-        if not serve(load(), directory, os.environ):
+        if not serve_gate(load_libraries(), directory, os.environ):
             leave_now(0)
     except PathTooLongError as error:
         return _fail(f"{error.filename}: {error.strerror}", EX_USAGE)

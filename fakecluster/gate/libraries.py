@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
@@ -34,7 +33,7 @@ _GROUP: Final = ("initialize", "finalize", "fd_get", "dispatch", "join", "mcast_
 _ADMIN: Final = ("initialize", "finalize", "try_shutdown", "kill_node", "reload_config")
 
 
-def load() -> Libraries:
+def load_libraries() -> Libraries:
     """Load all libraries.
 
     Raises:
@@ -43,25 +42,14 @@ def load() -> Libraries:
     """
     return Libraries(
         libcorosync.load(),
-        _load(LIBVOTEQUORUM, "votequorum_", _VOTES),
-        _load(LIBCPG, "cpg_", _GROUP),
-        _load(libcorosync.LIBCFG, "corosync_cfg_", _ADMIN),
+        _open(LIBVOTEQUORUM, "votequorum_", _VOTES),
+        _open(LIBCPG, "cpg_", _GROUP),
+        _open(libcorosync.LIBCFG, "corosync_cfg_", _ADMIN),
     )
 
 
-def _load(name: str, prefix: str, functions: Iterable[str]) -> Any:
-    try:
-        library = ffi.dlopen(name)
-    except OSError as error:
-        detail = f"cannot load {name}, a library of corosync 3 (install it): {error}"
-        raise OSError(errno.ELIBACC, detail, name) from error
-    for function in functions:
-        try:
-            getattr(library, prefix + function)
-        except (AttributeError, ffi.error):
-            detail = f"{name} is not corosync 3's: it has no {prefix}{function}"
-            raise OSError(errno.ELIBACC, detail, name) from None
-    return library
+def _open(name: str, prefix: str, functions: Iterable[str]) -> Any:
+    return libcorosync.open_library(name, [prefix + each for each in functions], ffi)
 
 
 class Libraries:
@@ -76,7 +64,6 @@ class Libraries:
         self._libcfg = libcfg
 
     def votes_initialize(self, on_votes: OnVotes) -> _Votes:
-        """See `GateTable`."""
         votes = _Votes(self._libvotequorum, on_votes)
         try:
             votes.track()
@@ -86,7 +73,6 @@ class Libraries:
         return votes
 
     def group_join(self, name: str, on_message: OnMessage) -> _Group:
-        """See `GateTable`."""
         group = _Group(self._libcpg, on_message)
         try:
             group.join(name)
@@ -96,11 +82,10 @@ class Libraries:
         return group
 
     def admin_initialize(self) -> _Admin:
-        """See `GateTable`."""
         return _Admin(self._libcfg)
 
 
-class _Handle:
+class _LibraryHandle:
     """A connection through one library; what the methods do stands in the protocols."""
 
     def __init__(self, library: Any, prefix: str, callbacks: Any) -> None:
@@ -115,11 +100,10 @@ class _Handle:
         _check(getattr(self._library, full)(self._handle, *args), full)
 
     def finalize(self) -> None:
-        """Declared in the table."""
         self._call("finalize")
 
 
-class _Told(_Handle):
+class _TrackedHandle(_LibraryHandle):
     """A connection that C calls back through.
 
     Callbacks are referenced from here for as long as C may call them. What they raise is raised by
@@ -142,13 +126,11 @@ class _Told(_Handle):
         self._escaped.append(error)
 
     def fd_get(self) -> int:
-        """Declared in the table."""
         fd = ffi.new("int *")
         self._call("fd_get", fd)
         return int(fd[0])
 
     def dispatch(self, flags: int) -> None:
-        """Declared in the table."""
         try:
             self._call("dispatch", flags)
         finally:
@@ -158,7 +140,7 @@ class _Told(_Handle):
                 raise first
 
 
-class _Votes(_Told):
+class _Votes(_TrackedHandle):
     def __init__(self, library: Any, on_votes: OnVotes) -> None:
         def changed(*_: Any) -> None:
             on_votes()
@@ -172,7 +154,6 @@ class _Votes(_Told):
         self._call("trackstart", 0, TRACK_CHANGES)
 
     def info(self, node_id: int) -> VoteInfo:
-        """Declared in the table."""
         found: Any = ffi.new("struct votequorum_info *")
         self._call("getinfo", node_id, found)
         return VoteInfo(
@@ -185,32 +166,27 @@ class _Votes(_Told):
         )
 
     def set_expected(self, votes: int) -> None:
-        """Declared in the table."""
         self._call("setexpected", votes)
 
     def set_votes(self, node_id: int, votes: int) -> None:
-        """Declared in the table."""
         self._call("setvotes", node_id, votes)
 
 
-class _Admin(_Handle):
+class _Admin(_LibraryHandle):
     def __init__(self, library: Any) -> None:
         super().__init__(library, "corosync_cfg_", ffi.NULL)
 
     def try_shutdown(self, flags: int) -> None:
-        """Declared in the table."""
         self._call("try_shutdown", flags)
 
     def kill_node(self, node_id: int, reason: str) -> None:
-        """Declared in the table."""
         self._call("kill_node", node_id, reason.encode())
 
     def reload_config(self) -> None:
-        """Declared in the table."""
         self._call("reload_config")
 
 
-class _Group(_Told):
+class _Group(_TrackedHandle):
     def __init__(self, library: Any, on_message: OnMessage) -> None:
         def deliver(
             _handle: int, _group: Any, node_id: int, _pid: int, data: Any, size: int
@@ -231,7 +207,6 @@ class _Group(_Told):
         self._call("join", group)
 
     def send(self, message: bytes) -> None:
-        """Declared in the table."""
         data = ffi.new("char[]", message)
         vector: Any = ffi.new("struct iovec *")
         vector.iov_base = data

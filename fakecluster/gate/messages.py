@@ -45,7 +45,7 @@ class PortsTold:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Data:
+class PortMessage:
     """A message of a client to a port."""
 
     to: int
@@ -66,10 +66,10 @@ class VotesChanged:
     """The sender has given a node other votes; votequorum tells nobody of fewer."""
 
 
-Message = PortChanged | PortsAsked | PortsTold | Data | Fenced | VotesChanged
+Message = PortChanged | PortsAsked | PortsTold | PortMessage | Fenced | VotesChanged
 
 
-def encode(message: Message) -> bytes:
+def encode_message(message: Message) -> bytes:
     """Write a message."""
     match message:
         case PortChanged(port=port, opened=opened):
@@ -78,7 +78,7 @@ def encode(message: Message) -> bytes:
             fields = {"kind": "ports asked", "to": to}
         case PortsTold(to=to, ports=ports):
             fields = {"kind": "ports", "to": to, "ports": ports}
-        case Data(to=to, port=port, payload=payload):
+        case PortMessage(to=to, port=port, payload=payload):
             text = base64.b64encode(payload).decode()
             fields = {"kind": "data", "to": to, "port": port, "payload": text}
         case Fenced(info=info):
@@ -91,7 +91,7 @@ def encode(message: Message) -> bytes:
     return json.dumps(fields).encode()
 
 
-def decode(raw: bytes) -> Message:
+def decode_message(raw: bytes) -> Message:
     """Read a message.
 
     Raises:
@@ -118,7 +118,9 @@ def _message(fields: Mapping[str, Any]) -> Message:
             return PortsTold(to=_number(fields["to"]), ports=ports)
         case "data":
             payload = base64.b64decode(fields["payload"], validate=True)
-            return Data(to=_number(fields["to"]), port=_number(fields["port"]), payload=payload)
+            return PortMessage(
+                to=_number(fields["to"]), port=_number(fields["port"]), payload=payload
+            )
         case "fenced":
             agent = base64.b64decode(fields["agent"], validate=True)
             return Fenced(

@@ -8,24 +8,24 @@ from collections.abc import Callable
 
 from fakecluster.cman.answers import FenceInfo, PortData
 from fakecluster.cman.constants import LeaveReason
-from fakecluster.cman.errors import CmanError
+from fakecluster.cman.errors import RequestRefusedError
 from fakecluster.gate.link import Link
 from fakecluster.gate.messages import (
-    Data,
     Fenced,
     Message,
     PortChanged,
+    PortMessage,
     PortsAsked,
     PortsTold,
     VotesChanged,
-    encode,
+    encode_message,
 )
 from fakecluster.gate.table import CS_ERR_INVALID_PARAM, AdminHandle, GateTable
 from o2cbd.membership.libcorosync_table import CorosyncError
 
 
 class Orders:
-    """Orders to the corosync of this host; each raises `CmanError` with what it said."""
+    """Orders to the corosync of this host; each raises `RequestRefusedError` with what it said."""
 
     def __init__(
         self, table: GateTable, link: Callable[[], Link | None], log: Callable[[str], None]
@@ -60,12 +60,16 @@ class Orders:
         self._admin(lambda handle: handle.kill_node(node_id, why))
 
     def reload(self, version: int) -> None:
-        """Have every corosync read its file. CmanError: ENOENT, its version is an older one."""
+        """Have every corosync read its file.
+
+        Raises:
+            RequestRefusedError: ENOENT, its version is an older one.
+        """
         self._admin(lambda handle: handle.reload_config())
 
         def check(link: Link) -> None:
             if 0 < link.version() < version:
-                raise CmanError(errno.ENOENT)
+                raise RequestRefusedError(errno.ENOENT)
 
         self._ask(check)
 
@@ -79,13 +83,13 @@ class Orders:
 
     def tell(self, message: Message) -> None:
         """Tell every gate."""
-        self._ask(lambda link: link.send(encode(message)))
+        self._ask(lambda link: link.send(encode_message(message)))
 
     def try_to_tell(self, message: Message) -> None:
         """Tell every gate; that it does not learn it is logged and no more."""
         try:
             self.tell(message)
-        except CmanError as error:
+        except RequestRefusedError as error:
             self._log(f"the other gates do not learn of {message}: {error}")
 
     def _admin(self, act: Callable[[AdminHandle], None]) -> None:
@@ -100,14 +104,14 @@ class Orders:
             return
         try:
             act(link)
-        except CmanError:
+        except RequestRefusedError:
             raise
         except OSError as error:
             raise _refusal(error) from error
 
 
-class Post:
-    """Messages to one daemon or to all (`Hearer`): corosync's own orders, or the gates' group."""
+class CorosyncReceiver:
+    """Messages to one daemon or to all (`Receiver`): corosync's own orders, or the gates' group."""
 
     def __init__(self, orders: Orders, to: int) -> None:
         """Address it; `to`: a node id, 0 for all."""
@@ -134,7 +138,7 @@ class Post:
 
     def receive(self, data: PortData) -> None:
         """Over the group."""
-        self._orders.tell(Data(to=self._to, port=data.port, payload=data.payload))
+        self._orders.tell(PortMessage(to=self._to, port=data.port, payload=data.payload))
 
     def hear_goodbye(self, node_id: int, reason: LeaveReason) -> None:
         """Nothing: the ring tells it."""
@@ -157,6 +161,6 @@ class Post:
         self._orders.tell(Fenced(info=info))
 
 
-def _refusal(error: OSError) -> CmanError:
+def _refusal(error: OSError) -> RequestRefusedError:
     invalid = isinstance(error, CorosyncError) and error.code == CS_ERR_INVALID_PARAM
-    return CmanError(errno.EINVAL if invalid else error.errno or errno.EIO)
+    return RequestRefusedError(errno.EINVAL if invalid else error.errno or errno.EIO)

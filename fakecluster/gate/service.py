@@ -16,9 +16,9 @@ from typing import Final
 import click
 
 from fakecluster.cman.outside import Sockets
-from fakecluster.cman.server import SOCKET_NAMES, WireServer
+from fakecluster.cman.wire.server import SOCKET_NAMES, WireServer
+from fakecluster.gate.context import HERE, GateContext, GatePhase
 from fakecluster.gate.table import GateTable
-from fakecluster.gate.world import HERE, GateWorld, Phase
 from fakecluster.listener import remove_socket
 from fakecluster.poller import READ, Poller
 from fakecluster.pump import Pump, stop_requests
@@ -62,7 +62,7 @@ def claim(directory: Path) -> None:
         )
 
 
-class Gate:
+class GateService:
     """Everything but the signals, in a thread of its own.
 
     Corosync's libraries wait without end for a corosync that is stopped; whoever ends the gate then
@@ -81,8 +81,8 @@ class Gate:
         self._server = WireServer(self._poller, {HERE: directory})
         clock = MonotonicClock()
         self._pump = Pump(self._poller, clock, first=self._refresh)
-        self._world = GateWorld(table, self._pump.timeline, self, CallBoard(clock), pause)
-        self._server.attach(self._world)
+        self._context = GateContext(table, self._pump.timeline, self, CallBoard(clock), pause)
+        self._server.attach(self._context)
         self._watched: tuple[int, ...] = ()
         self._jobs: deque[Callable[[], None]] = deque()
         self._woken = Wakeup()
@@ -98,18 +98,18 @@ class Gate:
         try:
             self._poller.watch(self._woken.fileno(), READ, self._wake)
             claim(self._directory)
-            self._world.connect_corosync()
+            self._context.connect_corosync()
             while not self._stopping:
                 self._pump.turn()
         except BaseException as error:  # noqa: BLE001 - raised again by the main thread
             self._failure = error
         finally:
-            self._world.close()
+            self._context.close()
             self._server.close()
             self.ended.set()
 
     def _refresh(self) -> None:
-        self._world.refresh()
+        self._context.refresh()
 
     def _wake(self, _events: int) -> None:
         self._woken.clear()
@@ -165,7 +165,7 @@ class Gate:
         self._jobs.append(act)
         self._woken.set()
 
-    def show(self, phase: Phase, detail: str) -> None:
+    def show(self, phase: GatePhase, detail: str) -> None:
         """Tell systemd."""
         self._notifier.status(f"{phase.value}: {detail}" if detail else phase.value)
 
@@ -178,7 +178,7 @@ def _nothing(_events: int) -> None:
     pass
 
 
-def serve(table: GateTable, directory: Path, environ: Mapping[str, str]) -> bool:
+def serve_gate(table: GateTable, directory: Path, environ: Mapping[str, str]) -> bool:
     """Serve until a stop signal.
 
     Args:
@@ -193,7 +193,7 @@ def serve(table: GateTable, directory: Path, environ: Mapping[str, str]) -> bool
         TakenError: a cman or another gate has the sockets.
         OSError: corosync lets nobody in, or the sockets cannot be made.
     """
-    gate = Gate(table, directory, environ)
+    gate = GateService(table, directory, environ)
     main = Poller()
     over: list[int] = []
     main.watch(gate.ended.fileno(), READ, over.append)

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from fakecluster.cman.client_end import ClientEnd, Kind
+from fakecluster.cman.client_end import ClientEnd, SocketKind
 from fakecluster.cman.constants import ShutdownFlag
-from fakecluster.cman.daemon import Daemon
-from fakecluster.cman.errors import CmanError
-from fakecluster.cman.surroundings import Consent
+from fakecluster.cman.context import Consent
+from fakecluster.cman.errors import RequestRefusedError
+from fakecluster.cman.process import CmanProcess
 from fakecluster.gate.link import Link
 from fakecluster.gate.orders import Orders
 from fakecluster.gate.table import (
@@ -40,19 +40,19 @@ _FLAGS: Final = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Request:
-    """A daemon's request that its corosync end; see `Surroundings.depart`."""
+    """A daemon's request that its corosync end; see `ClusterContext.depart`."""
 
     back: Callable[[], None]
     refused: Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Question:
+class _CorosyncQuestion:
     """Corosync's question, which clients are answering."""
 
     asker: ClientEnd
     link: Link
-    daemon: Daemon
+    daemon: CmanProcess
 
 
 class Shutdowns:
@@ -79,7 +79,7 @@ class Shutdowns:
         self._agreed = agreed
         self._log = log
         self._request: _Request | None = None
-        self._question: _Question | None = None
+        self._question: _CorosyncQuestion | None = None
 
     # -- our own request
 
@@ -118,7 +118,7 @@ class Shutdowns:
 
     # -- corosync's question
 
-    def ask_clients(self, link: Link, daemon: Daemon | None, *, forced: bool) -> None:
+    def ask_clients(self, link: Link, daemon: CmanProcess | None, *, forced: bool) -> None:
         """Answer corosync as the clients answer us.
 
         Raises:
@@ -131,22 +131,22 @@ class Shutdowns:
         timeout_ms = link.shutdown_timeout_ms()
         if self._question is not None:
             # Corosync has one question at a time, so the last one was taken back.
-            daemon.desk.withdraw(self._question.asker)
-        asker = ClientEnd(Kind.ADMIN, None, None)
-        question = self._question = _Question(asker, link, daemon)
+            daemon.shutdown_vote.withdraw(self._question.asker)
+        asker = ClientEnd(SocketKind.ADMIN, None, None)
+        question = self._question = _CorosyncQuestion(asker, link, daemon)
         try:
-            daemon.desk.ask(
+            daemon.shutdown_vote.ask(
                 ShutdownFlag.ANYWAY if forced else 0,
                 asker,
                 lambda status: self._reply(question, yes=status == 0),
                 timeout_us=max(timeout_ms - EARLIER_MS, timeout_ms // 2) * 1000,
                 requester_leaves=True,
             )
-        except CmanError:
+        except RequestRefusedError:
             # A client's own question is out, and ends first.
             self._reply(question, yes=forced)
 
-    def _reply(self, question: _Question, *, yes: bool) -> None:
+    def _reply(self, question: _CorosyncQuestion, *, yes: bool) -> None:
         if self._question is not question:
             return
         self._question = None
@@ -159,5 +159,5 @@ class Shutdowns:
         """Answer no for clients who have not answered: without an answer it would be a yes."""
         question = self._question
         if question is not None:
-            question.daemon.desk.withdraw(question.asker)
+            question.daemon.shutdown_vote.withdraw(question.asker)
             self._reply(question, yes=False)

@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
-from fakecluster.cman.records import ExtraInfoRecord
-from fakecluster.cman.rigs.rawclient import HungUpError, RawClient
-from fakecluster.cman.wire import Command
+from fakecluster.cman.wire.codec import Command, ExtraInfoStruct
+from fakecluster.cman.wire.raw_client import HungUpError, RawClient
 from fakecluster.corosync.namespaces import Namespace
 from fakecluster.historic.root import CmanRoot
 
@@ -26,7 +25,7 @@ _TOOL_TIMEOUT_S: Final = 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class ToolRow:
     """One command of `cman_tool` on node 1 of three, and what is waited for before the next."""
 
     words: tuple[str, ...]
@@ -35,18 +34,18 @@ class Row:
 
 
 ROWS: Final = (
-    Row(words=("version",)),
-    Row(words=("status",)),
-    Row(words=("nodes",)),
-    Row(words=("wait", "-q", "-t", "60")),
-    Row(words=("expected", "-e", "3")),
-    Row(words=("expected", "-e", "9")),
-    Row(words=("status",)),
-    Row(words=("kill", "-n", "node3"), members=2),
-    Row(words=("nodes",), members=2),
-    Row(words=("status",), members=2),
-    Row(words=("leave",), members=0),
-    Row(words=("status",), members=0),
+    ToolRow(words=("version",)),
+    ToolRow(words=("status",)),
+    ToolRow(words=("nodes",)),
+    ToolRow(words=("wait", "-q", "-t", "60")),
+    ToolRow(words=("expected", "-e", "3")),
+    ToolRow(words=("expected", "-e", "9")),
+    ToolRow(words=("status",)),
+    ToolRow(words=("kill", "-n", "node3"), members=2),
+    ToolRow(words=("nodes",), members=2),
+    ToolRow(words=("status",), members=2),
+    ToolRow(words=("leave",), members=0),
+    ToolRow(words=("status",), members=0),
 )
 """In this order, each after the one before."""
 
@@ -138,11 +137,11 @@ class ToolHost(Protocol):
         ...
 
 
-def counted(connect: Callable[[], RawClient]) -> int:
+def member_count(connect: Callable[[], RawClient]) -> int:
     """Return how many members a cman counts in its ring; 0: it has gone."""
     try:
         with connect() as client:
-            return ExtraInfoRecord.decode(client.ask(Command.GETEXTRAINFO).payload).members
+            return ExtraInfoStruct.decode(client.ask(Command.GETEXTRAINFO).payload).members
     except (OSError, HungUpError):
         return 0
 
@@ -163,7 +162,7 @@ def _hide(mask: Mask) -> Callable[[re.Match[str]], str]:
 
 
 def transcript(
-    host: ToolHost, until: Callable[[str, Callable[[], bool]], None], rows: Sequence[Row] = ROWS
+    host: ToolHost, until: Callable[[str, Callable[[], bool]], None], rows: Sequence[ToolRow] = ROWS
 ) -> tuple[Said, ...]:
     """Run every row.
 
@@ -184,7 +183,7 @@ def transcript(
     return tuple(said)
 
 
-def differences(
+def transcript_differences(
     ours: Sequence[Said], theirs: Sequence[Said], known: Sequence[Known] = KNOWN
 ) -> list[str]:
     """Return what two transcripts of the same rows differ in, beside what is known."""
@@ -219,7 +218,7 @@ def host_with_sockets(directory: Path) -> Iterator[Namespace]:
         yield host
 
 
-def run_tool(root: CmanRoot, host: Namespace, *words: str) -> subprocess.CompletedProcess[str]:
+def run_client(root: CmanRoot, host: Namespace, *words: str) -> subprocess.CompletedProcess[str]:
     """Run `cman_tool` on a host to its end; standard error goes with its output."""
     environment = [f"{name}={value}" for name, value in root.environment.items()]
     return subprocess.run(

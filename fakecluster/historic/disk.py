@@ -5,10 +5,9 @@ from __future__ import annotations
 import threading
 from typing import Final
 
-from fakecluster.cman.records import encode_ints
-from fakecluster.cman.rigs.rawclient import RawClient
 from fakecluster.cman.topology import QuorumDisk
-from fakecluster.cman.wire import Command
+from fakecluster.cman.wire.codec import Command, encode_ints
+from fakecluster.cman.wire.raw_client import RawClient
 
 _POLL_S: Final = 2.0
 """cman gives a device up that is not polled for 6 s."""

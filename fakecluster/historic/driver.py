@@ -5,7 +5,7 @@ from __future__ import annotations
 import select
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +16,6 @@ from fakecluster.historic.lab import CmanLab
 from fakecluster.historic.root import CmanRoot
 from o2cbd.clock import MonotonicClock
 
-_LOOK_S: Final = 0.005
 _RUN: Final = Path("/var/run")
 
 
@@ -48,69 +47,50 @@ class HistoricCman:
             raise
 
     def socket_dir(self, node_id: int) -> Path:
-        """See `CmanDriver`."""
         return self.lab.socket_path(node_id).parent
 
     def use_library_on(self, node_id: int) -> None:
-        """See `CmanDriver`; the links are in the mount namespace of this thread."""
+        """The links are in the mount namespace of this thread."""
         for name in SOCKETS:
             link = _RUN / name
             link.unlink(missing_ok=True)
             link.symlink_to(self.socket_dir(node_id) / name)
 
     def start(self, node_id: int) -> None:
-        """See `CmanDriver`."""
         self.lab.start(node_id)
 
     def crash(self, node_id: int) -> None:
-        """See `CmanDriver`."""
         self.lab.kill(node_id)
 
     def stop(self, node_id: int) -> None:
-        """See `CmanDriver`."""
         self.lab.stop(node_id)
 
     def cont(self, node_id: int) -> None:
-        """See `CmanDriver`."""
         self.lab.go_on(node_id)
 
     def partition(self, groups: Sequence[Sequence[int]]) -> None:
-        """See `CmanDriver`."""
         self.lab.connect(groups)
 
     def cut(self, speaker_id: int, listener_id: int) -> None:
-        """See `CmanDriver`."""
         self.lab.cut(speaker_id, listener_id)
 
     def heal(self) -> None:
-        """See `CmanDriver`."""
         self.lab.heal()
 
     def write_config(self, node_id: int, version: int, nodes: Sequence[NodeConfig]) -> None:
-        """See `CmanDriver`."""
         self.lab.write_config(node_id, version, nodes)
 
     def now_us(self) -> int:
-        """See `CmanDriver`."""
         return self._clock.now_us()
 
     def let_pass(self, span_us: int) -> None:
-        """See `CmanDriver`: nothing announces that nothing more comes."""
+        """Nothing announces that nothing more comes."""
         select.select([], [], [], span_us / 1_000_000)
 
     def settle(self, span_us: int) -> None:
-        """See `CmanDriver`."""
         self.let_pass(span_us)
 
-    def until(self, holds: Callable[[], bool], *, within_us: int) -> bool:
-        """See `CmanDriver`; the condition is looked at every few milliseconds."""
-        end_us = self.now_us() + within_us
-        while not (held := holds()) and self.now_us() < end_us:
-            select.select([], [], [], _LOOK_S)
-        return held
-
     def close(self) -> None:
-        """See `CmanDriver`."""
         self.lab.close()
         shutil.rmtree(self._home)
 

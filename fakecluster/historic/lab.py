@@ -19,10 +19,9 @@ from pathlib import Path
 from typing import Final
 
 from fakecluster.cman.constants import LeaveFlag
-from fakecluster.cman.records import FenceRecord, NodeRecord, VersionRecord, encode_ints
-from fakecluster.cman.rigs.rawclient import RawClient
 from fakecluster.cman.topology import NodeConfig, Topology
-from fakecluster.cman.wire import Command
+from fakecluster.cman.wire.codec import Command, FenceStruct, NodeStruct, VersionStruct, encode_ints
+from fakecluster.cman.wire.raw_client import RawClient
 from fakecluster.corosync.namespaces import Hosts, Namespace
 from fakecluster.historic.cluster_conf import cluster_conf, hosts_file
 from fakecluster.historic.disk import DiskDaemon
@@ -48,7 +47,7 @@ class CmanLabError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Running:
+class _RunningCman:
     pid: int
     end: int
     """A pidfd."""
@@ -76,7 +75,7 @@ class CmanLab:
         """As their hosts are, whether they are configured or not."""
         self.topology = topology
         self.version = topology.config_version
-        self._running: dict[int, _Running] = {}
+        self._running: dict[int, _RunningCman] = {}
         self._stopped: set[int] = set()
         self._disks: dict[int, DiskDaemon] = {}
         directory.mkdir(parents=True, exist_ok=True)
@@ -230,7 +229,7 @@ class CmanLab:
     def _serves(self, node_id: int) -> bool:
         return any(record.us for record in self.seen_by(node_id).values())
 
-    def seen_by(self, node_id: int) -> dict[int, NodeRecord]:
+    def seen_by(self, node_id: int) -> dict[int, NodeStruct]:
         """Return the members in a node's eyes, by id; none before its first ring."""
         try:
             with self.client(node_id) as client:
@@ -240,11 +239,11 @@ class CmanLab:
         members.pop(0, None)  # the quorum disk
         return members
 
-    def _process(self, node_id: int) -> _Running:
+    def _process(self, node_id: int) -> _RunningCman:
         with self.client(node_id) as client:
             data = client.sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)
         pid = _PEER.unpack(data)[0]
-        return _Running(pid=pid, end=os.pidfd_open(pid))
+        return _RunningCman(pid=pid, end=os.pidfd_open(pid))
 
     def _log(self, node_id: int) -> str:
         """The end of what a host's corosync wrote, for a message."""
@@ -300,7 +299,7 @@ class CmanLab:
 
     def fenced(self, node_id: int, *, by: int) -> None:
         """Tell `by`'s cman that a node was fenced just now. Raises OSError with cman's errno."""
-        record = FenceRecord(node_id=node_id, fence_seconds=int(time.time()), agent=b"fence_virt")
+        record = FenceStruct(node_id=node_id, fence_seconds=int(time.time()), agent=b"fence_virt")
         self.admin(by, Command.UPDATE_FENCE_INFO, record.encode())
 
     def power(self, node_id: int, *, on: bool) -> None:
@@ -354,7 +353,7 @@ class CmanLab:
 
     def announce(self, by: int) -> None:
         """Have all cmans read the configuration, by way of one. Raises OSError as cman does."""
-        record = VersionRecord(config=self.version)
+        record = VersionStruct(config=self.version)
         self.admin(by, Command.SET_VERSION, record.encode())
 
     def add(self, node: NodeConfig) -> None:
@@ -425,7 +424,7 @@ def _prefixed(node: NodeConfig) -> list[str]:
     return [f"{each}/{64 if ':' in each else 16}" for each in node.addresses]
 
 
-def _ended(running: _Running, wait_s: float) -> bool:
+def _ended(running: _RunningCman, wait_s: float) -> bool:
     poller = select.poll()
     poller.register(running.end, select.POLLIN)
     return bool(poller.poll(wait_s * 1000))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fakecluster.cman.client import Client, Closed, Kind
+from fakecluster.cman.client import Client, Closed, SocketKind
 from fakecluster.cman.engine import Engine
 
 
@@ -13,7 +13,7 @@ def connect_admin(engine: Engine, node_id: int, *, closed: Closed | None = None)
         OSError: the engine's errno, in words for whoever asked.
     """
     try:
-        return engine.connect(node_id, Kind.ADMIN, closed=closed)
+        return engine.connect(node_id, SocketKind.ADMIN, closed=closed)
     except OSError as error:
         detail = f"the cman of node {node_id} takes no connection"
         raise OSError(error.errno, detail) from error

@@ -15,9 +15,9 @@ from typing import Any
 import o2cbd
 from fakecluster.clock import Timeline
 from fakecluster.cman.engine import Engine
-from fakecluster.cman.server import WireServer
 from fakecluster.cman.timings import Timings
 from fakecluster.cman.topology import NodeConfig, Topology
+from fakecluster.cman.wire.server import WireServer
 from fakecluster.configfs.model import ConfigfsModel
 from fakecluster.heartbeat import DEFAULT_DEAD_THRESHOLD, INTERVAL_US
 from fakecluster.listener import check_path

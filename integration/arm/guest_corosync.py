@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from typing import Any, Final
 
-from fakecluster.corosync.cmap import CorosyncMap, UnreadableError
-from fakecluster.corosync.view import view_of
+from fakecluster.corosync.cmap import CmapError, CorosyncMap
+from fakecluster.corosync.view import manager_fields
 from integration.arm.guest_units import Process, process_state
 
 _connected: dict[int | None, CorosyncMap] = {}
@@ -32,8 +32,8 @@ def _view(pid: int | None) -> dict[str, Any] | None:
     """The view, over a connection that is kept for a corosync's life; None: it does not answer."""
     with _one_at_a_time:
         try:
-            return view_of(_connection(pid))
-        except UnreadableError:
+            return manager_fields(_connection(pid))
+        except CmapError:
             _forget()
             return None
 

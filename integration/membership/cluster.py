@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from fakecluster.cman.topology import Topology
-from fakecluster.corosync.configuration import Configuration
-from fakecluster.corosync.observer import Ring
+from fakecluster.corosync.configuration import CorosyncConf
+from fakecluster.corosync.observer import RingView
 from fakecluster.corosync.settled import settled
 from integration.arm.eye_files import EYE_DIRECTORY
 from integration.errors import GuestError
@@ -67,7 +67,7 @@ class GuestCorosyncs:
         """
         self._hosts = hosts
         self._number = {node: number for number, node in enumerate(topology.ids, start=1)}
-        self.configuration = Configuration.of(topology, token_ms=_TOKEN_MS)
+        self.configuration = CorosyncConf.of(topology, token_ms=_TOKEN_MS)
         self._running: set[int] = set()
         self._groups: tuple[frozenset[int], ...] = (frozenset(topology.ids),)
         hosts.prepare([node.addresses[0] for node in topology.nodes])
@@ -124,7 +124,7 @@ class GuestCorosyncs:
         Raises:
             GuestError: that did not come.
         """
-        seen: dict[int, Ring] = {}
+        seen: dict[int, RingView] = {}
 
         def reached() -> bool:
             seen.update(self._looked())
@@ -147,10 +147,10 @@ class GuestCorosyncs:
 
     # --- how
 
-    def _looked(self) -> dict[int, Ring]:
-        def look(node: int) -> Ring:
+    def _looked(self) -> dict[int, RingView]:
+        def look(node: int) -> RingView:
             fields = self._tell(node, "look")
-            return Ring(**fields | {"members": tuple(fields["members"])})
+            return RingView(**fields | {"members": tuple(fields["members"])})
 
         return self._each(look, sorted(self._running))
 

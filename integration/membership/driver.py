@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fakecluster.cman.topology import Topology
+from fakecluster.conformance.membership import LOCAL
 from fakecluster.conformance.membership_corosync import CorosyncVerbs, Said
-from fakecluster.conformance.membership_support import LOCAL
 from integration.membership.cluster import PATIENCE_S, GuestCorosyncs, GuestHosts
 from integration.membership.source import GuestSource, asking
 from o2cbd.membership.interface import MembershipSource

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from fakecluster.cman.topology import Topology
+from fakecluster.conformance.membership import Make
 from fakecluster.conformance.membership_corosync import ON_COROSYNC
-from fakecluster.conformance.membership_support import Make
 from integration.arm.managers import CorosyncManager
 from integration.arm.suite import packaged_base, say
 from integration.lab.lab import Lab

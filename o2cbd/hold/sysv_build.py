@@ -1,15 +1,14 @@
 """Generates `_sysv_abi.py`: what of libc's System V semaphores a hold needs.
 
-Out-of-line ABI mode: no compiler is needed, now or at installation. Run this module after a change
-(`python -m o2cbd.hold.sysv_build`) and commit what it writes; a test compares the two.
 (The sysv-ipc library makes only sets of one semaphore; libo2cb's have two.)
 """
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
-from cffi import FFI
+from o2cbd.abi_module import write_abi
 
 CDEF = """
 struct sembuf {
@@ -29,16 +28,8 @@ int semtimedop(int semid, struct sembuf *sops, size_t nsops, struct timespec *ti
 int semctl(int semid, int semnum, int cmd, ...);
 """
 
-MODULE = "o2cbd.hold._sysv_abi"
-
-
-def generate(target: Path) -> None:
-    """Write the module to `target`."""
-    ffi = FFI()
-    ffi.set_source(MODULE, None)
-    ffi.cdef(CDEF)
-    ffi.emit_python_code(str(target))
-
+generate = partial(write_abi, "o2cbd.hold._sysv_abi", CDEF)
+"""Write the module to a path."""
 
 if __name__ == "__main__":
     generate(Path(__file__).with_name("_sysv_abi.py"))

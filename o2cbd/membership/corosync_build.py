@@ -1,16 +1,15 @@
 """Generates `_corosync_abi.py`: what a membership consumer needs of corosync 3's libraries.
 
-Out-of-line ABI mode: no compiler is needed, now or at installation. Run this module after a change
-(`python -m o2cbd.membership.corosync_build`) and commit what it writes; a test compares the two.
 Layouts and signatures are those of libquorum 5, libcmap 4 and libcfg 7, the same in all of
 corosync 3; a function that not every version has is looked for when the library is loaded.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
-from cffi import FFI
+from o2cbd.abi_module import write_abi
 
 CDEF = """
 typedef int cs_error_t;
@@ -89,16 +88,8 @@ cs_error_t corosync_cfg_get_node_addrs(corosync_cfg_handle_t handle, unsigned in
                                        corosync_cfg_node_address_t *addrs);
 """
 
-MODULE = "o2cbd.membership._corosync_abi"
-
-
-def generate(target: Path) -> None:
-    """Write the module to `target`."""
-    ffi = FFI()
-    ffi.set_source(MODULE, None)
-    ffi.cdef(CDEF)
-    ffi.emit_python_code(str(target))
-
+generate = partial(write_abi, "o2cbd.membership._corosync_abi", CDEF)
+"""Write the module to a path."""
 
 if __name__ == "__main__":
     generate(Path(__file__).with_name("_corosync_abi.py"))

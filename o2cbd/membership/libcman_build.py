@@ -1,15 +1,14 @@
 """Generates `_libcman_abi.py`: what of libcman's binary interface a membership consumer needs.
 
-Out-of-line ABI mode: no compiler is needed, now or at installation. Run this module after a change
-(`python -m o2cbd.membership.libcman_build`) and commit what it writes; a test compares the two.
 Layouts and signatures are libcman 3's, the same in cman 3.0 and 3.1.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
-from cffi import FFI
+from o2cbd.abi_module import write_abi
 
 CDEF = """
 typedef void *cman_handle_t;
@@ -77,16 +76,8 @@ int cman_get_fenceinfo(cman_handle_t handle, int nodeid, uint64_t *fence_time, i
 int cman_replyto_shutdown(cman_handle_t handle, int yesno);
 """
 
-MODULE = "o2cbd.membership._libcman_abi"
-
-
-def generate(target: Path) -> None:
-    """Write the module to `target`."""
-    ffi = FFI()
-    ffi.set_source(MODULE, None)
-    ffi.cdef(CDEF)
-    ffi.emit_python_code(str(target))
-
+generate = partial(write_abi, "o2cbd.membership._libcman_abi", CDEF)
+"""Write the module to a path."""
 
 if __name__ == "__main__":
     generate(Path(__file__).with_name("_libcman_abi.py"))

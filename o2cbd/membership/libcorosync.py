@@ -77,13 +77,24 @@ def load(libquorum: str = LIBQUORUM, libcmap: str = LIBCMAP, libcfg: str = LIBCF
             loaded or lacks a function.
     """
     return _Table(
-        _load(libquorum, _QUORUM_FUNCTIONS),
-        _load(libcmap, _CMAP_FUNCTIONS),
-        _load(libcfg, _CFG_FUNCTIONS),
+        open_library(libquorum, _QUORUM_FUNCTIONS),
+        open_library(libcmap, _CMAP_FUNCTIONS),
+        open_library(libcfg, _CFG_FUNCTIONS),
     )
 
 
-def _load(name: str, functions: Iterable[str]) -> Any:
+def open_library(name: str, functions: Iterable[str], ffi: Any = ffi) -> Any:
+    """Load one library.
+
+    Args:
+        name: its path, or a name for the dynamic linker.
+        functions: what it must have.
+        ffi: has their declarations.
+
+    Raises:
+        OSError: ELIBACC, with the library and the dynamic linker's words, when it cannot be loaded
+            or lacks a function.
+    """
     try:
         lib = ffi.dlopen(name)
     except OSError as error:

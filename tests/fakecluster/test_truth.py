@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from fakecluster.clock import Timeline
 from fakecluster.cman.answers import FenceInfo
-from fakecluster.cman.client import Kind
+from fakecluster.cman.client import SocketKind
 from fakecluster.cman.engine import Engine
 from fakecluster.cman.topology import Topology
 from fakecluster.configfs.kernel import NodeState
@@ -203,7 +203,7 @@ def test_a_fencing_is_seen(engine: Engine) -> None:
     assert before is not None
     assert [each.fenced for each in before.listed] == [False, False]
 
-    engine.connect(1, Kind.ADMIN).update_fence_info(FenceInfo(node_id=2))
+    engine.connect(1, SocketKind.ADMIN).update_fence_info(FenceInfo(node_id=2))
     engine.timeline.run_until(60_100_000)
     after = looker.view()
     assert after is not None

@@ -20,10 +20,9 @@ from typing import Any
 import pytest
 
 from fakecluster.cman.constants import Reason
-from fakecluster.cman.records import FenceRecord, encode_ints
 from fakecluster.cman.standin import standin_library
 from fakecluster.cman.topology import Topology
-from fakecluster.cman.wire import Command, Event
+from fakecluster.cman.wire.codec import Command, EventMessage, FenceStruct, encode_ints
 from fakecluster.corosync.gates import GateProcess
 from fakecluster.corosync.lab import CorosyncLab
 from integration.libcman_program import SOURCE, compiled, exported
@@ -170,13 +169,13 @@ def test_orders_reach_cman(gated: Gated) -> None:
         client.ask(Command.NOTIFY)
         gated.order(1, "cman_expect(votes=2)")
         event = client.next_message()
-        assert isinstance(event, Event)
+        assert isinstance(event, EventMessage)
         assert event.reason == Reason.STATE_CHANGE
         gated.order(1, "cman_fenced(node=2)")
         gated.gates[1].catch_up()
     with gated.gates[1].connect() as client:
         answer = client.ask(Command.GET_FENCE_INFO, encode_ints(2))
-        assert FenceRecord.decode(answer.payload).agent == b"fence_harness"
+        assert FenceStruct.decode(answer.payload).agent == b"fence_harness"
     gated.order(1, "cman_leave(removed=False)")
     gated.lab.ended(1)
 

@@ -11,11 +11,9 @@ from typing import Any
 import pytest
 
 from fakecluster.cman.topology import Topology
-from fakecluster.conformance import membership_notices as notices
-from fakecluster.conformance import membership_questions as questions
-from fakecluster.conformance import membership_readings as readings
+from fakecluster.conformance import membership as checks
+from fakecluster.conformance.membership import Make
 from fakecluster.conformance.membership_corosync import CorosyncDriver
-from fakecluster.conformance.membership_support import Make
 from integration.arm.eye_files import eye_files
 from integration.membership import guest_sources, values
 from integration.membership.brought import brought_files
@@ -126,16 +124,16 @@ def make(libcorosync: CorosyncTable, tmp_path: Path) -> Iterator[Make]:
 @pytest.mark.parametrize(
     "check",
     [
-        readings.a_manager_that_does_not_run_refuses,
-        readings.a_reading_is_whole,
-        readings.any_id_is_a_number_that_counts,
-        readings.long_names_are_whole,
-        notices.lost_quorum_is_told,
-        notices.a_new_configuration_is_told_with_its_version,
-        notices.a_request_finds_the_manager_gone,
-        notices.closed_is_closed,
-        questions.a_yes_ends_the_manager,
-        questions.one_no_among_two_is_a_no,
+        checks.a_manager_that_does_not_run_refuses,
+        checks.a_reading_is_whole,
+        checks.any_id_is_a_number_that_counts,
+        checks.long_names_are_whole,
+        checks.lost_quorum_is_told,
+        checks.a_new_configuration_is_told_with_its_version,
+        checks.a_request_finds_the_manager_gone,
+        checks.closed_is_closed,
+        checks.a_yes_ends_the_manager,
+        checks.one_no_among_two_is_a_no,
     ],
     ids=lambda check: check.__name__,
 )

@@ -21,10 +21,10 @@ import os, select, subprocess, sys, time
 from pathlib import Path
 
 sys.path.insert(0, {project!r})
-from fakecluster.cman.records import (ClusterRecord, ExtraInfoRecord, NodeRecord, VersionRecord,
+from fakecluster.cman.wire.codec import (ClusterStruct, ExtraInfoStruct, NodeStruct, VersionStruct,
                                       encode_ints)
-from fakecluster.cman.rigs.rawclient import RawClient
-from fakecluster.cman.wire import Command
+from fakecluster.cman.wire.raw_client import RawClient
+from fakecluster.cman.wire.codec import Command
 
 # Compiled in: /usr/sbin/corosync /var/run/cman_client ccs_config_validate
 
@@ -53,15 +53,15 @@ def ask(command, *numbers, name="cman_admin"):
 
 def records():
     reply = ask(Command.GETALLMEMBERS, name="cman_client")
-    return [NodeRecord.decode(reply.payload, 440 * each) for each in range(reply.status)]
+    return [NodeStruct.decode(reply.payload, 440 * each) for each in range(reply.status)]
 
 def version():
-    found = VersionRecord.decode(ask(Command.GET_VERSION, name="cman_client").payload)
+    found = VersionStruct.decode(ask(Command.GET_VERSION, name="cman_client").payload)
     print(f"{{found.major}}.{{found.minor}}.{{found.patch}} config {{found.config}}")
 
 def status():
-    cluster = ClusterRecord.decode(ask(Command.GETCLUSTER, name="cman_client").payload)
-    extra = ExtraInfoRecord.decode(ask(Command.GETEXTRAINFO, name="cman_client").payload)
+    cluster = ClusterStruct.decode(ask(Command.GETCLUSTER, name="cman_client").payload)
+    extra = ExtraInfoStruct.decode(ask(Command.GETEXTRAINFO, name="cman_client").payload)
     print(f"Cluster Name: {{cluster.name.decode()}}")
     print(f"Cluster Generation: {{cluster.generation}}")
     print(f"Nodes: {{extra.members}}")

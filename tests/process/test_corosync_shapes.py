@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fakecluster.corosync.lab import LabError
-from fakecluster.corosync.shapes import DATA, IN_SYNC, Shape, shapes
+from fakecluster.corosync.shapes import DATA, IN_SYNC, ConfShape, shapes
 from o2cbd.membership.libcorosync_table import CorosyncTable
 from tests.process.corosync_site import ROOT, Host, proposed, settings_with, site
 
@@ -18,7 +18,7 @@ NAMES = {"localhost": "127.0.0.1", "alpha1": "10.0.0.1", "alpha2": "10.0.0.2"}
 
 @pytest.mark.parametrize("shape", shapes(ROOT / DATA), ids=lambda shape: shape.file)
 @pytest.mark.usefixtures("fuse")
-def test_shape(shape: Shape, libcorosync: CorosyncTable) -> None:
+def test_shape(shape: ConfShape, libcorosync: CorosyncTable) -> None:
     with site(libcorosync, {shape.id: shape.addresses}, file=shape.file, names=NAMES) as made:
         host = made.hosts[shape.id]
         if shape.refused:

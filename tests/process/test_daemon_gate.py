@@ -11,10 +11,9 @@ from typing import Any
 
 import pytest
 
-from fakecluster.cman.client_end import Kind
-from fakecluster.cman.records import encode_ints
+from fakecluster.cman.client_end import SocketKind
 from fakecluster.cman.standin import standin_library
-from fakecluster.cman.wire import Command
+from fakecluster.cman.wire.codec import Command, encode_ints
 from fakecluster.corosync.configuration import Block
 from fakecluster.corosync.gates import GateProcess
 from o2cbd.membership.libcorosync_table import CorosyncTable
@@ -146,7 +145,7 @@ def test_shutdown_asked_in_both_directions_is_answered_from_facts(make: Make) ->
     asked = subprocess.run(tool, stderr=subprocess.PIPE, text=True, check=True)
     assert "error = 10" in asked.stderr
     assert "/srv/shared" in here.told("vote")["text"]
-    with gate.connect(Kind.ADMIN) as admin:
+    with gate.connect(SocketKind.ADMIN) as admin:
         assert admin.ask(Command.TRY_SHUTDOWN, encode_ints(0)).status == -errno.EBUSY
         assert "/srv/shared" in here.told("vote")["text"]
         here.mounts.write_text("")

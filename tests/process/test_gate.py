@@ -13,31 +13,36 @@ from pathlib import Path
 
 import pytest
 
-from fakecluster.cman.client_end import Kind
+from fakecluster.cman.client_end import SocketKind
 from fakecluster.cman.constants import Reason
-from fakecluster.cman.records import (
-    ExtraInfoRecord,
-    FenceRecord,
-    NodeRecord,
-    VersionRecord,
+from fakecluster.cman.topology import Topology
+from fakecluster.cman.wire.codec import (
+    Command,
+    ConfchgMessage,
+    DataMessage,
+    EventMessage,
+    ExtraInfoStruct,
+    FenceStruct,
+    Message,
+    NodeStruct,
+    Reply,
+    VersionStruct,
     encode_ints,
     encode_listening,
 )
-from fakecluster.cman.rigs.fuzz import attacks
-from fakecluster.cman.rigs.rawclient import HungUpError, RawClient
-from fakecluster.cman.topology import Topology
-from fakecluster.cman.wire import Command, ConfChg, Data, Event, Message, Reply
+from fakecluster.cman.wire.raw_client import HungUpError, RawClient
 from fakecluster.corosync.gates import SOCKET_DIR, GateProcess
 from fakecluster.corosync.lab import PATIENCE_S, CorosyncLab
+from fakecluster.testing.wire_fuzz import attacks
 from o2cbd.membership.libcorosync_table import DISPATCH_ALL, CorosyncTable
 
 pytestmark = pytest.mark.process
 
 EX_CANTCREAT = 73
 MEMBER, DEAD = 2, 3
-QUORATE = Event(reason=Reason.STATE_CHANGE, arg=1)
-INQUORATE = Event(reason=Reason.STATE_CHANGE, arg=0)
-ASKED = Event(reason=Reason.TRY_SHUTDOWN, arg=0)
+QUORATE = EventMessage(reason=Reason.STATE_CHANGE, arg=1)
+INQUORATE = EventMessage(reason=Reason.STATE_CHANGE, arg=0)
+ASKED = EventMessage(reason=Reason.TRY_SHUTDOWN, arg=0)
 YES, NO = encode_ints(1), encode_ints(0)
 
 
@@ -74,7 +79,7 @@ class Cluster:
             else:
                 gate.away()
 
-    def client(self, node_id: int = 1, kind: Kind = Kind.CLIENT) -> RawClient:
+    def client(self, node_id: int = 1, kind: SocketKind = SocketKind.CLIENT) -> RawClient:
         client = self.gates[node_id].connect(kind)
         self._stack.callback(client.close)
         return client
@@ -85,7 +90,7 @@ class Cluster:
         return client
 
     def admin(self, node_id: int = 1) -> RawClient:
-        return self.client(node_id, Kind.ADMIN)
+        return self.client(node_id, SocketKind.ADMIN)
 
 
 class Objector:
@@ -134,12 +139,12 @@ def cluster(make: Make) -> Cluster:
 
 def states(client: RawClient) -> dict[int, int]:
     reply = client.ask(Command.GETALLMEMBERS)
-    records = [NodeRecord.decode(reply.payload, 440 * place) for place in range(reply.status)]
+    records = [NodeStruct.decode(reply.payload, 440 * place) for place in range(reply.status)]
     return {record.node_id: record.state for record in records}
 
 
-def extra(client: RawClient) -> ExtraInfoRecord:
-    return ExtraInfoRecord.decode(client.ask(Command.GETEXTRAINFO).payload)
+def extra(client: RawClient) -> ExtraInfoStruct:
+    return ExtraInfoStruct.decode(client.ask(Command.GETEXTRAINFO).payload)
 
 
 def sockets(cluster: Cluster) -> list[str]:
@@ -399,8 +404,8 @@ def test_lost_quorum_is_corosyncs_word(cluster: Cluster) -> None:
     cluster.lab.kill(3)
     cluster.settle()
     heard = client.take_notices()
-    assert [one for one in heard if isinstance(one, Event)] == [QUORATE, INQUORATE]
-    rings = [one for one in heard if isinstance(one, ConfChg)]
+    assert [one for one in heard if isinstance(one, EventMessage)] == [QUORATE, INQUORATE]
+    rings = [one for one in heard if isinstance(one, ConfchgMessage)]
     assert [(one.members, one.left) for one in rings] == [((1, 3), (2,)), ((1,), (3,))]
     assert client.ask(Command.ISQUORATE).status == 0
 
@@ -409,12 +414,12 @@ def test_a_version_that_is_set_is_a_reload_of_every_node(cluster: Cluster) -> No
     client, other = cluster.subscriber(1), cluster.subscriber(2)
     cluster.lab.configuration.version = 2
     cluster.lab.write()
-    record = VersionRecord(config=2)
+    record = VersionStruct(config=2)
     assert cluster.admin().ask(Command.SET_VERSION, record.encode()).status == 0
-    update = Event(reason=Reason.CONFIG_UPDATE, arg=2)
+    update = EventMessage(reason=Reason.CONFIG_UPDATE, arg=2)
     for each in (client, other):
         wait_for(each, update)
-    assert VersionRecord.decode(other.ask(Command.GET_VERSION).payload) == record
+    assert VersionStruct.decode(other.ask(Command.GET_VERSION).payload) == record
 
 
 # -- between gates
@@ -422,18 +427,18 @@ def test_a_version_that_is_set_is_a_reload_of_every_node(cluster: Cluster) -> No
 
 def test_fencing_ports_and_data_pass_between_gates(cluster: Cluster) -> None:
     here, there = cluster.subscriber(1), cluster.subscriber(2)
-    record = FenceRecord(node_id=3, flags=2, fence_seconds=7, agent=b"xvm")
+    record = FenceStruct(node_id=3, flags=2, fence_seconds=7, agent=b"xvm")
     assert cluster.admin(1).ask(Command.UPDATE_FENCE_INFO, record.encode()).status == 0
     assert here.ask(Command.BIND, encode_ints(11)).status == 0
     assert there.ask(Command.BIND, encode_ints(11)).status == 0
-    wait_for(here, Event(reason=Reason.PORT_OPENED, arg=2))
+    wait_for(here, EventMessage(reason=Reason.PORT_OPENED, arg=2))
     assert here.ask(Command.ISLISTENING, encode_listening(11, 2)).status == -errno.EBUSY
     assert is_listening(here, 11, 2) == 1
     here.send(Command.DATA, encode_ints(2, 11) + b"hello")
-    wait_for(there, Data(node_id=1, port=11, payload=b"hello"))
-    assert FenceRecord.decode(there.ask(Command.GET_FENCE_INFO, encode_ints(3)).payload) == record
+    wait_for(there, DataMessage(node_id=1, port=11, payload=b"hello"))
+    assert FenceStruct.decode(there.ask(Command.GET_FENCE_INFO, encode_ints(3)).payload) == record
     there.close()
-    wait_for(here, Event(reason=Reason.PORT_CLOSED, arg=2))
+    wait_for(here, EventMessage(reason=Reason.PORT_CLOSED, arg=2))
 
 
 # -- hostile clients

@@ -13,9 +13,8 @@ import pytest
 from fakecluster.arms.cman_managers import CmanManagers
 from fakecluster.arms.process_arm import ProcessArm
 from fakecluster.arms.values import ClusterSpec
-from fakecluster.cman.records import NodeRecord
 from fakecluster.cman.topology import NodeConfig, QuorumDisk, Topology
-from fakecluster.cman.wire import Command
+from fakecluster.cman.wire.codec import Command, NodeStruct
 from fakecluster.historic.lab import CmanLab, CmanLabError
 from fakecluster.historic.root import CmanRoot
 from fakecluster.serve.child import ctl
@@ -114,7 +113,7 @@ def test_a_quorum_disk_is_registered_and_polled(root: CmanRoot, place: Path) -> 
         def listed() -> list[tuple[bytes, int]]:
             with lab.client(1) as client:
                 reply = client.ask(Command.GETALLMEMBERS)
-            records = [NodeRecord.decode(reply.payload, 440 * each) for each in range(reply.status)]
+            records = [NodeStruct.decode(reply.payload, 440 * each) for each in range(reply.status)]
             return [(each.name, each.state) for each in records if each.node_id == 0]
 
         lab.until("the disk is there", lambda: listed() == [(b"/dev/q", 2)])

@@ -12,6 +12,7 @@ import pytest
 from fakecluster.arms.process import look_until
 from fakecluster.cman.timings import Profile
 from fakecluster.cman.topology import Topology
+from fakecluster.conformance.cman_driver import until
 from fakecluster.conformance.cman_rows import ROWS
 from fakecluster.corosync.namespaces import Namespace
 from fakecluster.historic.driver import HistoricCman, profile_of
@@ -53,11 +54,11 @@ def driver(standin_cman: CmanRoot) -> Iterator[HistoricCman]:
 def test_a_driver_starts_crashes_and_finds_sockets(driver: HistoricCman) -> None:
     driver.start(1)
     driver.start(2)
-    assert driver.until(lambda: len(driver.lab.seen_by(1)) == 2, within_us=60_000_000)
+    assert until(driver, lambda: len(driver.lab.seen_by(1)) == 2, within_us=60_000_000)
     assert (driver.socket_dir(1) / "cman_client").is_socket()
     driver.crash(2)
     look_until("the death is seen", lambda: len(driver.lab.seen_by(1)) == 1)
-    assert not driver.until(lambda: False, within_us=1)
+    assert not until(driver, lambda: False, within_us=1)
 
 
 def test_a_configuration_is_one_hosts_alone(driver: HistoricCman) -> None:

@@ -10,22 +10,21 @@ from pathlib import Path
 import pytest
 
 from fakecluster.arms.process import QUICK, look_until
-from fakecluster.cman.rigs.rawclient import RawClient
 from fakecluster.cman.topology import Topology
-from fakecluster.conformance.membership import CHECKS
+from fakecluster.cman.wire.raw_client import RawClient
+from fakecluster.conformance.membership import CHECKS, Make
 from fakecluster.conformance.membership_drivers import WireDriver
-from fakecluster.conformance.membership_support import Make
 from fakecluster.corosync.gates import GateProcess
 from fakecluster.corosync.lab import CorosyncLab
 from fakecluster.corosync.namespaces import Namespace
 from fakecluster.historic.clients import (
     ROWS,
     Said,
-    counted,
-    differences,
     host_with_sockets,
-    run_tool,
+    member_count,
+    run_client,
     transcript,
+    transcript_differences,
 )
 from fakecluster.historic.lab import CmanLab
 from fakecluster.historic.root import CmanRoot
@@ -60,10 +59,12 @@ class OnServed:
         self._host = host
 
     def tool(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return run_tool(self._root, self._host, *words)
+        return run_client(self._root, self._host, *words)
 
     def members(self) -> int:
-        return counted(lambda: RawClient(Path(self._served.node(1)["socket_dir"], "cman_client")))
+        return member_count(
+            lambda: RawClient(Path(self._served.node(1)["socket_dir"], "cman_client"))
+        )
 
 
 class OnCman:
@@ -76,7 +77,7 @@ class OnCman:
         return self._lab.tool(1, *words)
 
     def members(self) -> int:
-        return counted(lambda: self._lab.client(1)) if self._lab.runs(1) else 0
+        return member_count(lambda: self._lab.client(1)) if self._lab.runs(1) else 0
 
 
 class OnGate:
@@ -88,10 +89,10 @@ class OnGate:
         self._gate = gate
 
     def tool(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return run_tool(self._root, self._lab.host(1), *words)
+        return run_client(self._root, self._lab.host(1), *words)
 
     def members(self) -> int:
-        return counted(self._gate.connect)
+        return member_count(self._gate.connect)
 
 
 def wait(what: str, reached: Callable[[], bool]) -> None:
@@ -124,7 +125,7 @@ def test_cman_tool_says_the_same_to_the_simulator(
     assert [said.words for said in on_cman] == [row.words for row in ROWS]
     assert on_cman[0].code == 0, on_cman[0].lines
     assert on_cman[-1].code != 0, on_cman[-1].lines
-    assert differences(on_simulator, on_cman) == []
+    assert transcript_differences(on_simulator, on_cman) == []
 
 
 @pytest.fixture
@@ -148,7 +149,7 @@ def on_gate(root: CmanRoot, place: Path, libcorosync: CorosyncTable) -> Iterator
 def test_cman_tool_says_the_same_to_the_gate(
     on_gate: tuple[Said, ...], on_cman: tuple[Said, ...]
 ) -> None:
-    assert differences(on_gate, on_cman) == []
+    assert transcript_differences(on_gate, on_cman) == []
 
 
 @pytest.fixture

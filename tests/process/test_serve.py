@@ -14,12 +14,17 @@ from pathlib import Path
 
 import pytest
 
-from fakecluster.cman.records import NodeRecord, encode_ints, sockaddr_text
-from fakecluster.cman.rigs.rawclient import HungUpError, RawClient
-from fakecluster.cman.wire import Command, Event
+from fakecluster.cman.wire.codec import (
+    Command,
+    EventMessage,
+    NodeStruct,
+    encode_ints,
+)
+from fakecluster.cman.wire.raw_client import HungUpError, RawClient
 from fakecluster.configfs.mounts import our_mounts
 from fakecluster.serve.ask import NoServerError, ask
 from fakecluster.serve.child import ServedChild, ServeFailedError
+from fakecluster.sockaddrs import sockaddr_text
 
 pytestmark = pytest.mark.process
 
@@ -301,10 +306,10 @@ def test_leave_death_and_return(start: Start) -> None:
     with raw(child) as watcher:
         watcher.ask(Command.NOTIFY)
         child.ctl("leave", node=3)
-        assert watcher.next_message() == Event(reason=1, arg=1)
+        assert watcher.next_message() == EventMessage(reason=1, arg=1)
         assert sorted(watcher.members()) == [1, 2]
         child.ctl("kill", node=2)
-        assert watcher.next_message() == Event(reason=1, arg=0)
+        assert watcher.next_message() == EventMessage(reason=1, arg=0)
         assert sorted(watcher.members()) == [1]
         with pytest.raises(FileNotFoundError):
             raw(child, 3)
@@ -371,7 +376,7 @@ def test_address_change_add_and_remove(start: Start) -> None:
         child.wait_for("a ring without nine", lambda: child.state(1)["generation"] > ring)
         child.ctl("remove-node", node=9)
         child.wait_for("forgotten", lambda: client.ask(Command.GETNODECOUNT).status == 2)
-        unknown = client.ask(Command.GETNODE, NodeRecord(node_id=9).encode())
+        unknown = client.ask(Command.GETNODE, NodeStruct(node_id=9).encode())
         assert unknown.status == -errno.ENOENT
 
 
@@ -386,7 +391,9 @@ def test_notices_and_readings_can_fail(start: Start) -> None:
         child.ctl("leave", node=3)
         child.wait_for("a ring without 3", lambda: child.state(1)["generation"] > ring)
         child.ctl("leave", node=2)
-        assert [watcher.next_message(), watcher.next_message()] == [Event(reason=1, arg=0)] * 2
+        assert [watcher.next_message(), watcher.next_message()] == [
+            EventMessage(reason=1, arg=0)
+        ] * 2
         child.ctl("fail-read", node=1, errno="EIO", count=2)
         statuses = [watcher.ask(Command.GETALLMEMBERS).status for _ in range(3)]
         assert statuses == [-errno.EIO, -errno.EIO, 3]
@@ -403,10 +410,10 @@ def test_the_shutdown_question(start: Start) -> None:
             "allowed": False,
             "errno": "EBUSY",
         }
-        assert voter.take_notices() == [Event(reason=3, arg=0)]
+        assert voter.take_notices() == [EventMessage(reason=3, arg=0)]
         answer = child.ctl("shutdown", node=1, force=True, remove=True)
         assert answer["allowed"] is True
-        assert voter.next_message() == Event(reason=3, arg=3)
+        assert voter.next_message() == EventMessage(reason=3, arg=3)
         with pytest.raises(HungUpError):
             voter.next_message()
     assert child.ctl("shutdown", node=2)["allowed"] is True
@@ -552,7 +559,7 @@ def test_the_caller_dies_inside_its_second_call(start: Start) -> None:
 
 SUBSCRIBER = """
 import pathlib, sys
-from fakecluster.cman.rigs.rawclient import RawClient
+from fakecluster.cman.wire.raw_client import RawClient
 client = RawClient(pathlib.Path(sys.argv[1]), timeout_s=60)
 client.ask(1)
 print("subscribed", flush=True)
@@ -589,7 +596,7 @@ def test_votes_are_counted_across_real_processes(start: Start) -> None:
         second = raw(child)
         second.ask(Command.NOTIFY)
         admin.send(Command.TRY_SHUTDOWN, encode_ints(0))
-        assert [first.next_message(), second.next_message()] == [Event(reason=3, arg=0)] * 2
+        assert [first.next_message(), second.next_message()] == [EventMessage(reason=3, arg=0)] * 2
         first.send(Command.SHUTDOWN_REPLY, encode_ints(1))
         second.close()
         assert admin.reply().status == 0

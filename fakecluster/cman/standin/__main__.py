@@ -11,7 +11,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from fakecluster.cman.standin.build import BuildError, find_compiler, install
+from fakecluster.cman.standin.build import BuildError, find_compiler, install_library
 
 
 def main() -> None:
@@ -24,7 +24,7 @@ def main() -> None:
     given = parser.parse_args()
     flags = [os.environ.get(name, "") for name in ("CPPFLAGS", "CFLAGS", "LDFLAGS")]
     try:
-        install(
+        install_library(
             find_compiler(os.environ),
             given.destdir / given.prefix.lstrip("/"),
             prefix=given.prefix,

@@ -72,7 +72,7 @@ def find_compiler(environ: Mapping[str, str]) -> str:
     )
 
 
-def cache_directory(environ: Mapping[str, str]) -> Path:
+def standin_cache(environ: Mapping[str, str]) -> Path:
     """Return the directory of this program in the user's cache."""
     cache = Path(environ.get("XDG_CACHE_HOME", ""))
     base = cache if cache.is_absolute() else Path.home() / ".cache"
@@ -104,7 +104,7 @@ def compile_library(
     _run(command, directory)
 
 
-def install(
+def install_library(
     compiler: str,
     root: Path,
     *,
@@ -152,7 +152,7 @@ def standin_library(environ: Mapping[str, str] = os.environ) -> Path:
         BuildError: there is no compiler, or it fails, or the cache cannot be written.
     """
     compiler = find_compiler(environ)
-    home = cache_directory(environ) / f"standin-{_fingerprint(compiler)}"
+    home = standin_cache(environ) / f"standin-{_fingerprint(compiler)}"
     library = home / _LIBDIR / SONAME
     if library.is_file():
         return library
@@ -160,7 +160,7 @@ def standin_library(environ: Mapping[str, str] = os.environ) -> Path:
         home.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="build-", dir=home.parent) as scratch:
             done = Path(scratch) / "done"
-            install(compiler, done)
+            install_library(compiler, done)
             _move_into_place(done, home)
     except OSError as error:
         raise BuildError(f"cannot keep the stand-in {SONAME} in {home.parent}: {error}") from error

@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from fakecluster.cman.topology import Topology
-from fakecluster.conformance.membership import CHECKS
+from fakecluster.conformance.membership import CHECKS, Make
 from fakecluster.conformance.membership_drivers import InProcessDriver
-from fakecluster.conformance.membership_support import Make
 
 
 @pytest.fixture

@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from fakecluster.clock import Timeline
-from fakecluster.cman.client import Kind
+from fakecluster.cman.client import SocketKind
 from fakecluster.cman.engine import Engine
 from fakecluster.cman.engine_table import SOCKET_FD, ZERO_FD, EngineTable
 from fakecluster.cman.topology import QuorumDisk, Topology
-from fakecluster.conformance.membership import CHECKS
+from fakecluster.conformance.membership import CHECKS, LOCAL, Make
 from fakecluster.conformance.membership_drivers import InProcessDriver
-from fakecluster.conformance.membership_support import LOCAL, Make
 from o2cbd.calls import CallBoard
 from o2cbd.clock import MonotonicClock
 from o2cbd.membership.cman import connect_cman
@@ -97,7 +96,7 @@ def test_a_request_sets_aside_what_came_before_its_answer(engine: Engine) -> Non
 def test_a_question_that_came_with_the_answer_is_set_aside(engine: Engine) -> None:
     silent = engine.connect(1)
     silent.start_notification()
-    engine.connect(1, Kind.ADMIN).try_shutdown(0, lambda _status: None)
+    engine.connect(1, SocketKind.ADMIN).try_shutdown(0, lambda _status: None)
     handle = EngineTable(engine, 1, lambda: None).init()
     events: list[int] = []
     handle.start_notification(lambda reason, _: events.append(reason))
@@ -112,7 +111,7 @@ def test_a_dead_connection_says_so_after_its_events(engine: Engine) -> None:
     handle = table.init()
     events: list[int] = []
     handle.start_notification(lambda reason, _: events.append(reason))
-    engine.connect(1, Kind.ADMIN).try_shutdown(0, lambda _status: None)
+    engine.connect(1, SocketKind.ADMIN).try_shutdown(0, lambda _status: None)
     engine.crash(1)
 
     assert table.readable(handle.get_fd())

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fakecluster.cman.wire import (
+from fakecluster.cman.wire.codec import (
     BODY_MAX_BYTES,
     HEADER_BYTES,
     MAGIC,
@@ -15,9 +15,9 @@ from fakecluster.cman.wire import (
     VERSION,
     BadRequest,
     Command,
-    ConfChg,
-    Event,
-    Header,
+    ConfchgMessage,
+    EventMessage,
+    FrameHeader,
     MessageReader,
     Reply,
     Request,
@@ -54,13 +54,13 @@ def test_an_admin_reply_keeps_the_admin_bit() -> None:
 def test_an_event_is_28_bytes_without_the_reply_bit() -> None:
     """Reason at 20, arg at 24, command 0x102."""
     expected = struct.pack("=5I2i", MAGIC, NOISE_VERSION, 28, 0x102, 0, 1, 1)
-    assert Event(reason=1, arg=1).encode() == expected
+    assert EventMessage(reason=1, arg=1).encode() == expected
 
 
 def test_a_configuration_change_orders_members_left_joined() -> None:
     """Three counts at 20, 24, 28, then the ids as u32."""
     expected = struct.pack("=5I3i4I", MAGIC, NOISE_VERSION, 48, 0x103, 0, 2, 1, 1, 1, 2, 3, 4)
-    assert ConfChg(members=(1, 2), left=(3,), joined=(4,)).encode() == expected
+    assert ConfchgMessage(members=(1, 2), left=(3,), joined=(4,)).encode() == expected
 
 
 @given(STATUS, st.binary(max_size=600), st.sampled_from(Command))
@@ -76,8 +76,8 @@ def test_notices_come_back_as_they_were_sent(
 ) -> None:
     """Encode, then decode, one after the other."""
     sent = [
-        ConfChg(members=tuple(members), left=tuple(left), joined=tuple(joined)),
-        Event(reason=reason, arg=arg),
+        ConfchgMessage(members=tuple(members), left=tuple(left), joined=tuple(joined)),
+        EventMessage(reason=reason, arg=arg),
     ]
     assert list(MessageReader().feed(b"".join(each.encode() for each in sent))) == sent
 
@@ -85,9 +85,9 @@ def test_notices_come_back_as_they_were_sent(
 @pytest.mark.parametrize(
     "data",
     [
-        Header(length=20, command=Command.EVENT).encode(),
-        Header(length=24, command=Command.EVENT).encode() + bytes(4),
-        Header(length=24, command=Command.ISACTIVE).encode() + bytes(4),
+        FrameHeader(length=20, command=Command.EVENT).encode(),
+        FrameHeader(length=24, command=Command.EVENT).encode() + bytes(4),
+        FrameHeader(length=24, command=Command.ISACTIVE).encode() + bytes(4),
     ],
 )
 def test_a_client_refuses_what_no_daemon_sends(data: bytes) -> None:
@@ -137,7 +137,7 @@ def test_several_requests_in_one_read_come_out_in_order() -> None:
 @pytest.mark.parametrize("field", [{"magic": MAGIC + 1}, {"version": VERSION + 1}])
 def test_a_wrong_header_without_a_body_leaves_the_stream_in_step(field: dict[str, int]) -> None:
     """Cman consumes the header only; without a body nothing is lost."""
-    data = Header(length=HEADER_BYTES, command=9, **field).encode()
+    data = FrameHeader(length=HEADER_BYTES, command=9, **field).encode()
     after = Request(command=Command.ISACTIVE)
     assert list(RequestReader().feed(data + after.encode())) == [BadRequest(command=9), after]
 
@@ -145,15 +145,15 @@ def test_a_wrong_header_without_a_body_leaves_the_stream_in_step(field: dict[str
 @pytest.mark.parametrize(
     "header",
     [
-        Header(magic=0, length=24, command=9),
-        Header(version=0, length=24, command=9),
-        Header(length=HEADER_BYTES + BODY_MAX_BYTES + 1, command=9),
-        Header(length=0xFFFFFFFF, command=9),
-        Header(length=19, command=9),
-        Header(length=0, command=9),
+        FrameHeader(magic=0, length=24, command=9),
+        FrameHeader(version=0, length=24, command=9),
+        FrameHeader(length=HEADER_BYTES + BODY_MAX_BYTES + 1, command=9),
+        FrameHeader(length=0xFFFFFFFF, command=9),
+        FrameHeader(length=19, command=9),
+        FrameHeader(length=0, command=9),
     ],
 )
-def test_the_body_of_a_wrong_header_is_read_as_headers(header: Header) -> None:
+def test_the_body_of_a_wrong_header_is_read_as_headers(header: FrameHeader) -> None:
     """Twenty bytes at a time; what is written later is in step again."""
     reader = RequestReader()
     body = bytes(12) + (7).to_bytes(4, "little") + bytes(5)

@@ -7,14 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from fakecluster.cman import encode
 from fakecluster.cman.answers import Delivery
-from fakecluster.cman.client import Kind
-from fakecluster.cman.rigs.fuzz import Attack, attacks
-from fakecluster.cman.rigs.rawclient import HungUpError, RawClient
-from fakecluster.cman.rigs.served import Served
+from fakecluster.cman.client import SocketKind
 from fakecluster.cman.topology import Topology
-from fakecluster.cman.wire import (
+from fakecluster.cman.wire.codec import (
     BODY_MAX_BYTES,
     HEADER_BYTES,
     MAGIC,
@@ -22,27 +18,31 @@ from fakecluster.cman.wire import (
     VERSION,
     BadRequest,
     Command,
-    Header,
+    FrameHeader,
     Message,
     MessageReader,
     Reply,
     Request,
     RequestReader,
 )
+from fakecluster.cman.wire.raw_client import HungUpError, RawClient
+from fakecluster.cman.wire.requests import delivery_message
+from fakecluster.testing.cman_server import ServerHarness
+from fakecluster.testing.wire_fuzz import Attack, attacks
 
 SECOND_US = 1_000_000
 SEEDS = range(6)
 ATTACKS_A_SEED = 60
 
 
-class Besieged(Served):
+class Besieged(ServerHarness):
     """Three nodes; node 1 is attacked while node 3 comes and goes."""
 
     def __init__(self, root: Path) -> None:
         super().__init__(root, Topology.of(3))
         self.start()
 
-    def attack(self, attack: Attack, kind: Kind) -> bytes:
+    def attack(self, attack: Attack, kind: SocketKind) -> bytes:
         """Send it piece by piece; return everything that was answered."""
         answered = b""
         with self.client(kind=kind) as hostile:
@@ -75,7 +75,7 @@ def test_at_least_half_of_the_attacks_are_framed(seed: int) -> None:
     assert sum(each.framed for each in made) * 2 >= len(made)
 
 
-def wrong_fields(header: Header) -> set[str]:
+def wrong_fields(header: FrameHeader) -> set[str]:
     """Which fields of a header no cman would take, or no client sends."""
     length_max = HEADER_BYTES + BODY_MAX_BYTES
     wrong = {
@@ -102,7 +102,9 @@ def test_attacks_reach_every_command_and_every_field() -> None:
         if isinstance(message, Request)
     }
     assert set(Command) - framed == set()
-    wrong = [wrong_fields(Header.decode(each)) for each in streams if len(each) >= HEADER_BYTES]
+    wrong = [
+        wrong_fields(FrameHeader.decode(each)) for each in streams if len(each) >= HEADER_BYTES
+    ]
     assert {next(iter(each)) for each in wrong if len(each) == 1} == {
         "magic", "version", "length", "command", "flags",
     }  # fmt: skip
@@ -143,14 +145,14 @@ def test_a_well_behaved_client_sees_every_event(besieged: Besieged, seed: int) -
                 besieged.engine.leave(3)
             if number % 5 == 2:
                 besieged.engine.start(3)
-            answers = list(MessageReader().feed(besieged.attack(attack, Kind.CLIENT)))
+            answers = list(MessageReader().feed(besieged.attack(attack, SocketKind.CLIENT)))
             replied = [each.command for each in answers if isinstance(each, Reply)]
             assert [each for each in replied if each != Command.DATA] == replies_due(attack)
             besieged.run(SECOND_US)
             heard += watcher.take_notices()
         assert sorted(watcher.members()) == [1, 2, 3]
         assert watcher.ask(Command.GET_JOINCOUNT).status == 2
-    assert heard == [encode.delivery(each) for each in witness]
+    assert heard == [delivery_message(each) for each in witness]
     # A leave is one notice, a join two at least.
     assert len(heard) >= 3 * ATTACKS_A_SEED // 5
 
@@ -169,14 +171,14 @@ def test_hostile_admins_may_do_what_admins_may_and_nothing_more(
         besieged.engine.connect(2, deliver=witness.append).start_notification()
         with besieged.client(2) as watcher:
             watcher.ask(Command.NOTIFY)
-            besieged.attack(attack, Kind.ADMIN)
+            besieged.attack(attack, SocketKind.ADMIN)
             besieged.run(20 * SECOND_US)
             for node_id in (1, 2, 3):
                 if not besieged.engine.state(node_id).running:
                     besieged.engine.start(node_id)
             besieged.run(20 * SECOND_US)
             heard = notices_to_the_end(watcher)
-        assert heard == [encode.delivery(each) for each in witness]
+        assert heard == [delivery_message(each) for each in witness]
         heard_in_all += len(heard)
         with besieged.client(2) as client:
             assert client.ask(Command.ISACTIVE).status == 1

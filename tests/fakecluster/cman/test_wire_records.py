@@ -5,21 +5,24 @@ import struct
 
 import pytest
 
-from fakecluster.cman import records
-from fakecluster.cman.records import (
-    AddressesRecord,
-    ClusterRecord,
-    ExtraInfoRecord,
-    FenceRecord,
-    NodeExtraRecord,
-    NodeRecord,
+from fakecluster.cman.wire.codec import (
+    AddressesStruct,
+    ClusterStruct,
+    ExtraInfoStruct,
+    FenceStruct,
+    NodeExtraStruct,
+    NodeStruct,
     ShortPayloadError,
-    VersionRecord,
-    sockaddr,
-    sockaddr_text,
+    VersionStruct,
+    decode_int,
+    decode_listening,
+    decode_two_ints,
+    encode_ints,
+    encode_listening,
 )
+from fakecluster.sockaddrs import sockaddr, sockaddr_text
 
-NODE = NodeRecord(
+NODE = NodeStruct(
     node_id=0x01020304,
     us=True,
     leave_reason=3,
@@ -60,25 +63,25 @@ def test_node_record_offset(offset: int, layout: str, expected: int | bytes) -> 
     ("record", "size"),
     [
         (NODE, 440),
-        (NodeRecord(node_id=-1, name=b"n" * 255, address=sockaddr("fe80::1")), 440),
-        (ExtraInfoRecord(
+        (NodeStruct(node_id=-1, name=b"n" * 255, address=sockaddr("fe80::1")), 440),
+        (ExtraInfoStruct(
             node_state=2, flags=33, node_votes=1, total_votes=3, expected_votes=4, quorum=2,
             members=3), 64),
-        (ExtraInfoRecord(
+        (ExtraInfoStruct(
             node_state=2, flags=0, node_votes=1, total_votes=3, expected_votes=4, quorum=2,
             members=3, multicasts=(bytes(128),), interfaces=(b"\x02" * 128,)), 320),
-        (ClusterRecord(name=b"sixteen-chars-ok", number=6865, generation=2**32 - 1), 24),
-        (VersionRecord(config=7), 16),
-        (NodeExtraRecord(
+        (ClusterStruct(name=b"sixteen-chars-ok", number=6865, generation=2**32 - 1), 24),
+        (VersionStruct(config=7), 16),
+        (NodeExtraStruct(
             node_id=1, state=2, votes=3, expected_votes=4, leave_reason=5), 20),
-        (FenceRecord(
+        (FenceStruct(
             node_id=3, flags=2, fence_seconds=2**40, agent=b"a" * 255), 272),
-        (AddressesRecord(addresses=()), 8),
-        (AddressesRecord(addresses=(sockaddr("10.0.0.1"), sockaddr("fd00::1"))), 8 + 2 * 136),
+        (AddressesStruct(addresses=()), 8),
+        (AddressesStruct(addresses=(sockaddr("10.0.0.1"), sockaddr("fd00::1"))), 8 + 2 * 136),
     ],
     ids=lambda value: type(value).__name__,
 )  # fmt: skip
-def test_a_record_has_its_size_and_comes_back(record: NodeRecord, size: int) -> None:
+def test_a_record_has_its_size_and_comes_back(record: NodeStruct, size: int) -> None:
     """Encode to the table's size, decode to the same value."""
     encoded = record.encode()
     assert len(encoded) == size
@@ -89,7 +92,7 @@ def test_a_record_has_its_size_and_comes_back(record: NodeRecord, size: int) -> 
 
 def test_extra_info_offsets() -> None:
     """Ports at 28, the number of addresses at 60, multicast addresses before interfaces."""
-    record = ExtraInfoRecord(
+    record = ExtraInfoStruct(
         node_state=1, flags=2, node_votes=3, total_votes=4, expected_votes=5, quorum=6, members=7,
         ports=bytes([3]) + bytes(31),
         multicasts=(sockaddr("239.1.1.1"), sockaddr("239.1.1.2")),
@@ -105,21 +108,21 @@ def test_extra_info_offsets() -> None:
 
 def test_cluster_offsets() -> None:
     """Name at 0 with its NUL at 16, number at 18, generation at 20."""
-    encoded = ClusterRecord(name=b"a" * 20, number=6865, generation=48).encode()
+    encoded = ClusterStruct(name=b"a" * 20, number=6865, generation=48).encode()
     assert encoded[:18] == b"a" * 16 + b"\0\0"
     assert struct.unpack_from("=HI", encoded, 18) == (6865, 48)
 
 
 def test_fence_offsets() -> None:
     """Node id, flags, time at 8, agent at 16."""
-    encoded = FenceRecord(node_id=3, flags=2, fence_seconds=5, agent=b"apc").encode()
+    encoded = FenceStruct(node_id=3, flags=2, fence_seconds=5, agent=b"apc").encode()
     assert struct.unpack_from("=iIQ", encoded) == (3, 2, 5)
     assert encoded[16:20] == b"apc\0"
 
 
 def test_address_list_offsets() -> None:
     """A count in 8 bytes, each length at 0 and sockaddr at 8 of its 136 bytes."""
-    encoded = AddressesRecord(addresses=(sockaddr("10.0.0.1"),)).encode()
+    encoded = AddressesStruct(addresses=(sockaddr("10.0.0.1"),)).encode()
     assert struct.unpack_from("=i", encoded) == (1,)
     assert struct.unpack_from("=i", encoded, 8) == (16,)
     assert encoded[16:24] == bytes([2, 0, 0, 0, 10, 0, 0, 1])
@@ -157,7 +160,7 @@ def test_sockaddr_text_of_nothing_and_of_another_family() -> None:
 def test_an_address_over_28_bytes_is_never_sent() -> None:
     """libcman copies addrlen bytes without a check."""
     with pytest.raises(ValueError, match="29 bytes"):
-        NodeRecord(node_id=1, address=bytes(29)).encode()
+        NodeStruct(node_id=1, address=bytes(29)).encode()
 
 
 def test_a_records_junk_length_is_no_error() -> None:
@@ -165,20 +168,20 @@ def test_a_records_junk_length_is_no_error() -> None:
     for junk in (-1, 2**31 - 1):
         data = bytearray(NODE.encode())
         data[408:412] = struct.pack("=i", junk)
-        assert NodeRecord.decode(bytes(data)).name == b"node-b"
+        assert NodeStruct.decode(bytes(data)).name == b"node-b"
 
 
 def test_a_name_of_255_bytes_has_no_nul() -> None:
     """The field is 255 bytes; the reader must not look for a NUL behind it."""
-    record = NodeRecord(node_id=1, name=b"x" * 255)
-    assert NodeRecord.decode(record.encode()).name == b"x" * 255
+    record = NodeStruct(node_id=1, name=b"x" * 255)
+    assert NodeStruct.decode(record.encode()).name == b"x" * 255
 
 
 def test_plain_numbers() -> None:
     """int, two ints, and ISLISTENING's u8 at 0 with its int at 4."""
-    assert records.decode_int(records.encode_ints(-7)) == -7
-    assert records.decode_two_ints(records.encode_ints(1, -2)) == (1, -2)
-    assert records.encode_listening(192, 3) == b"\xc0\0\0\0\x03\0\0\0"
-    assert records.decode_listening(b"\xc0\xff\xff\xff\x03\0\0\0") == (192, 3)
+    assert decode_int(encode_ints(-7)) == -7
+    assert decode_two_ints(encode_ints(1, -2)) == (1, -2)
+    assert encode_listening(192, 3) == b"\xc0\0\0\0\x03\0\0\0"
+    assert decode_listening(b"\xc0\xff\xff\xff\x03\0\0\0") == (192, 3)
     with pytest.raises(ShortPayloadError):
-        records.decode_two_ints(bytes(7))
+        decode_two_ints(bytes(7))

@@ -11,50 +11,47 @@ from pathlib import Path
 import pytest
 
 from fakecluster.cman.engine import Sockets
-from fakecluster.cman.records import (
-    AddressesRecord,
-    ClusterRecord,
-    ExtraInfoRecord,
-    FenceRecord,
-    NodeExtraRecord,
-    NodeRecord,
-    VersionRecord,
-    encode_ints,
-    encode_listening,
-    sockaddr,
-    sockaddr_text,
-)
-from fakecluster.cman.rigs.rawclient import HungUpError, RawClient
-from fakecluster.cman.rigs.served import Served
-from fakecluster.cman.server import WireServer
 from fakecluster.cman.topology import NodeConfig, QuorumDisk, Topology
-from fakecluster.cman.wire import (
+from fakecluster.cman.wire.codec import (
     ADMIN_BIT,
     MAGIC,
     VERSION,
+    AddressesStruct,
+    ClusterStruct,
     Command,
-    ConfChg,
-    Data,
-    Event,
-    Header,
+    ConfchgMessage,
+    DataMessage,
+    EventMessage,
+    ExtraInfoStruct,
+    FenceStruct,
+    FrameHeader,
     Message,
+    NodeExtraStruct,
+    NodeStruct,
     Reply,
     Request,
+    VersionStruct,
+    encode_ints,
+    encode_listening,
 )
+from fakecluster.cman.wire.raw_client import HungUpError, RawClient
+from fakecluster.cman.wire.server import WireServer
 from fakecluster.listener import PathTooLongError
 from fakecluster.poller import Poller
+from fakecluster.sockaddrs import sockaddr, sockaddr_text
+from fakecluster.testing.cman_server import ServerHarness
 
 SECOND_US = 1_000_000
 EPOCH_S = 1_700_000_000
 
 
 @pytest.fixture
-def make(tmp_path: Path) -> Iterator[Callable[[Topology], Served]]:
+def make(tmp_path: Path) -> Iterator[Callable[[Topology], ServerHarness]]:
     """Make served clusters that are closed afterwards."""
-    made: list[Served] = []
+    made: list[ServerHarness] = []
 
-    def of(topology: Topology) -> Served:
-        served = Served(tmp_path, topology)
+    def of(topology: Topology) -> ServerHarness:
+        served = ServerHarness(tmp_path, topology)
         made.append(served)
         return served
 
@@ -64,7 +61,7 @@ def make(tmp_path: Path) -> Iterator[Callable[[Topology], Served]]:
 
 
 @pytest.fixture
-def served(make: Callable[[Topology], Served]) -> Served:
+def served(make: Callable[[Topology], ServerHarness]) -> ServerHarness:
     """Three nodes that are up and see each other."""
     cluster = make(Topology.of(3, cluster="web"))
     cluster.start()
@@ -82,10 +79,10 @@ def refused(command: int, code: int) -> Reply:
 # -- reading
 
 
-def test_the_member_list_is_440_bytes_a_node(served: Served) -> None:
+def test_the_member_list_is_440_bytes_a_node(served: ServerHarness) -> None:
     """All nodes by id, each as the table says; the status is their number."""
     reply = served.client().ask(Command.GETALLMEMBERS)
-    records = [NodeRecord.decode(reply.payload, 440 * i) for i in range(3)]
+    records = [NodeStruct.decode(reply.payload, 440 * i) for i in range(3)]
     assert (reply.status, len(reply.payload)) == (3, 1320)
     assert [(each.size, each.node_id, each.name, each.us, each.state) for each in records] == [
         (440, 1, b"node1", True, 2),
@@ -103,68 +100,72 @@ def test_the_member_list_is_440_bytes_a_node(served: Served) -> None:
 @pytest.mark.parametrize(
     ("question", "expected"),
     [
-        (NodeRecord(node_id=0), b"node1"),
-        (NodeRecord(node_id=3), b"node3"),
-        (NodeRecord(node_id=1, name=b"node2"), b"node2"),
+        (NodeStruct(node_id=0), b"node1"),
+        (NodeStruct(node_id=3), b"node3"),
+        (NodeStruct(node_id=1, name=b"node2"), b"node2"),
     ],
 )
-def test_one_node_by_id_or_name(served: Served, question: NodeRecord, expected: bytes) -> None:
+def test_one_node_by_id_or_name(
+    served: ServerHarness, question: NodeStruct, expected: bytes
+) -> None:
     """0 is us; a name is looked up before an id."""
     reply = served.client().ask(Command.GETNODE, question.encode())
-    assert (reply.status, NodeRecord.decode(reply.payload).name) == (0, expected)
+    assert (reply.status, NodeStruct.decode(reply.payload).name) == (0, expected)
 
 
 @pytest.mark.parametrize(
     "question",
     [
-        NodeRecord(node_id=9),
-        NodeRecord(node_id=1, name=b"nobody"),
-        NodeRecord(node_id=-1),
-        NodeRecord(node_id=1, name=b"\xff\xfe"),
+        NodeStruct(node_id=9),
+        NodeStruct(node_id=1, name=b"nobody"),
+        NodeStruct(node_id=-1),
+        NodeStruct(node_id=1, name=b"\xff\xfe"),
     ],
 )
-def test_an_unknown_node_is_enoent(served: Served, question: NodeRecord) -> None:
+def test_an_unknown_node_is_enoent(served: ServerHarness, question: NodeStruct) -> None:
     """By id, by name, and the quorum disk where there is none."""
     reply = served.client().ask(Command.GETNODE, question.encode())
     assert reply == refused(Command.GETNODE, errno.ENOENT)
 
 
 def test_a_quorum_disk_is_listed_with_id_0_and_asked_for_with_minus_1(
-    make: Callable[[Topology], Served],
+    make: Callable[[Topology], ServerHarness],
 ) -> None:
     """Last in the list."""
     served = make(Topology.of(2, qdisk=QuorumDisk(name="/dev/qdisk0")))
     served.start()
     client = served.client()
     reply = client.ask(Command.GETALLMEMBERS)
-    last = NodeRecord.decode(reply.payload, 440 * (reply.status - 1))
+    last = NodeStruct.decode(reply.payload, 440 * (reply.status - 1))
     assert (reply.status, last.node_id, last.name) == (3, 0, b"/dev/qdisk0")
-    asked = client.ask(Command.GETNODE, NodeRecord(node_id=-1).encode())
-    assert NodeRecord.decode(asked.payload).name == b"/dev/qdisk0"
+    asked = client.ask(Command.GETNODE, NodeStruct(node_id=-1).encode())
+    assert NodeStruct.decode(asked.payload).name == b"/dev/qdisk0"
 
 
-def test_ipv6_addresses_are_28_bytes_with_scope_2(make: Callable[[Topology], Served]) -> None:
+def test_ipv6_addresses_are_28_bytes_with_scope_2(
+    make: Callable[[Topology], ServerHarness],
+) -> None:
     """Family 10, port 0."""
     served = make(Topology.of(1, ipv6=True))
     served.start()
     reply = served.client().ask(Command.GETALLMEMBERS)
-    assert NodeRecord.decode(reply.payload).address == sockaddr("fd00::1")
+    assert NodeStruct.decode(reply.payload).address == sockaddr("fd00::1")
 
 
-def test_the_plain_questions(served: Served) -> None:
+def test_the_plain_questions(served: ServerHarness) -> None:
     """Each status and payload."""
     client = served.client()
     assert client.ask(Command.ISQUORATE) == good(Command.ISQUORATE, status=1)
     assert client.ask(Command.ISACTIVE) == good(Command.ISACTIVE, status=1)
     assert client.ask(Command.GETNODECOUNT) == good(Command.GETNODECOUNT, status=3)
     version = client.ask(Command.GET_VERSION)
-    assert VersionRecord.decode(version.payload) == VersionRecord(config=1)
-    cluster = ClusterRecord.decode(client.ask(Command.GETCLUSTER).payload)
+    assert VersionStruct.decode(version.payload) == VersionStruct(config=1)
+    cluster = ClusterStruct.decode(client.ask(Command.GETCLUSTER).payload)
     assert (cluster.name, cluster.number) == (b"web", 6865)
     assert cluster.generation == served.engine.state(1).generation
 
 
-def test_join_count_counts_both_sockets(served: Served) -> None:
+def test_join_count_counts_both_sockets(served: ServerHarness) -> None:
     """Open connections of clients and admins."""
     client, admin = served.client(), served.admin()
     assert client.ask(Command.GET_JOINCOUNT).status == 2
@@ -173,40 +174,40 @@ def test_join_count_counts_both_sockets(served: Served) -> None:
     assert client.ask(Command.GET_JOINCOUNT).status == 1
 
 
-def test_extra_info(served: Served) -> None:
+def test_extra_info(served: ServerHarness) -> None:
     """Votes, quorum, and as many multicast as interface addresses."""
-    info = ExtraInfoRecord.decode(served.client().ask(Command.GETEXTRAINFO).payload)
+    info = ExtraInfoStruct.decode(served.client().ask(Command.GETEXTRAINFO).payload)
     assert (info.node_state, info.node_votes, info.total_votes, info.expected_votes) == (2, 1, 3, 3)
     assert (info.quorum, info.members, info.flags) == (2, 3, 0)
     assert len(info.multicasts) == len(info.interfaces) == 1
     assert sockaddr_text(info.interfaces[0]) == "10.0.0.1"
 
 
-def test_node_extra(served: Served) -> None:
+def test_node_extra(served: ServerHarness) -> None:
     """0 is us and is echoed as 0; EINVAL for who is unknown."""
     client = served.client()
     reply = client.ask(Command.GETNODE_EXTRA, encode_ints(0))
-    assert NodeExtraRecord.decode(reply.payload) == NodeExtraRecord(
+    assert NodeExtraStruct.decode(reply.payload) == NodeExtraStruct(
         node_id=0, state=2, votes=1, expected_votes=3, leave_reason=0
     )
     unknown = client.ask(Command.GETNODE_EXTRA, encode_ints(77))
     assert unknown == refused(Command.GETNODE_EXTRA, errno.EINVAL)
 
 
-def test_node_addresses(served: Served) -> None:
+def test_node_addresses(served: ServerHarness) -> None:
     """All of a member, none of a dead one, EINVAL of an unknown one."""
     client = served.client()
     reply = client.ask(Command.GET_NODEADDRS, encode_ints(2))
-    assert AddressesRecord.decode(reply.payload).addresses == (sockaddr("10.0.0.2"),)
+    assert AddressesStruct.decode(reply.payload).addresses == (sockaddr("10.0.0.2"),)
     served.engine.leave(2)
     served.run(SECOND_US)
     gone = client.ask(Command.GET_NODEADDRS, encode_ints(2))
-    assert AddressesRecord.decode(gone.payload).addresses == ()
+    assert AddressesStruct.decode(gone.payload).addresses == ()
     unknown = client.ask(Command.GET_NODEADDRS, encode_ints(-5))
     assert unknown == refused(Command.GET_NODEADDRS, errno.EINVAL)
 
 
-def test_listening_bind_and_data(served: Served) -> None:
+def test_listening_bind_and_data(served: ServerHarness) -> None:
     """A port that is bound is listened on; a message to it arrives as DATA."""
     client, other = served.client(), served.client()
     assert client.ask(Command.BIND, encode_ints(192)) == good(Command.BIND)
@@ -221,39 +222,43 @@ def test_listening_bind_and_data(served: Served) -> None:
     served.run(SECOND_US)
     not_yet = client.ask(Command.ISLISTENING, encode_listening(192, 2))
     assert not_yet == good(Command.ISLISTENING)
-    arrived = [each for each in client.take_notices() if isinstance(each, Data)]
-    assert arrived == [Data(node_id=2, port=192, payload=b"hello")]
+    arrived = [each for each in client.take_notices() if isinstance(each, DataMessage)]
+    assert arrived == [DataMessage(node_id=2, port=192, payload=b"hello")]
 
 
-def test_fence_info_is_told_and_asked(served: Served) -> None:
+def test_fence_info_is_told_and_asked(served: ServerHarness) -> None:
     """The admin's update is everybody's answer."""
     client, admin = served.client(2), served.admin()
-    update = FenceRecord(node_id=3, flags=2, fence_seconds=EPOCH_S, agent=b"apc")
+    update = FenceStruct(node_id=3, flags=2, fence_seconds=EPOCH_S, agent=b"apc")
     assert admin.ask(Command.UPDATE_FENCE_INFO, update.encode()).status == 0
     served.run(SECOND_US)
     reply = client.ask(Command.GET_FENCE_INFO, encode_ints(3))
     assert len(reply.payload) == 272
-    assert FenceRecord.decode(reply.payload).node_id == 3
+    assert FenceStruct.decode(reply.payload).node_id == 3
 
 
 # -- who may ask what
 
 
 @pytest.mark.parametrize("command", sorted(each for each in Command if each & ADMIN_BIT))
-def test_admin_commands_on_the_client_socket_are_eperm(served: Served, command: Command) -> None:
+def test_admin_commands_on_the_client_socket_are_eperm(
+    served: ServerHarness, command: Command
+) -> None:
     """Whatever is in the body."""
     assert served.client().ask(command) == refused(command, errno.EPERM)
 
 
 @pytest.mark.parametrize("command", [Command.NOTIFY, Command.BIND])
-def test_a_client_command_on_the_admin_socket_is_einval(served: Served, command: Command) -> None:
+def test_a_client_command_on_the_admin_socket_is_einval(
+    served: ServerHarness, command: Command
+) -> None:
     """start_notification on an admin handle."""
     body = encode_ints(3) if command == Command.BIND else b""
     assert served.admin().ask(command, body) == refused(command, errno.EINVAL)
 
 
 @pytest.mark.parametrize("command", [0, 3, 0x102, 0x103, 0x7777, 0x3FFFFFFF, Command.BARRIER])
-def test_an_unknown_command_is_einval(served: Served, command: int) -> None:
+def test_an_unknown_command_is_einval(served: ServerHarness, command: int) -> None:
     """And the stream goes on."""
     client = served.client()
     assert client.ask(command, bytes(48)) == refused(command, errno.EINVAL)
@@ -263,7 +268,7 @@ def test_an_unknown_command_is_einval(served: Served, command: int) -> None:
 @pytest.mark.parametrize(
     "command", [Command.DUMP_OBJDB, ADMIN_BIT | 0x77, Command.POLL_QUORUMDEV, Command.SET_VOTES]
 )
-def test_an_admin_command_that_cannot_be_is_einval(served: Served, command: int) -> None:
+def test_an_admin_command_that_cannot_be_is_einval(served: ServerHarness, command: int) -> None:
     """Unknown, or without its body."""
     assert served.admin().ask(command) == refused(command, errno.EINVAL)
 
@@ -280,14 +285,14 @@ def test_an_admin_command_that_cannot_be_is_einval(served: Served, command: int)
         Command.DATA,
     ],
 )
-def test_a_body_that_is_cut_is_einval(served: Served, command: Command) -> None:
+def test_a_body_that_is_cut_is_einval(served: ServerHarness, command: Command) -> None:
     """Never what the last request left behind."""
     client = served.client()
     assert client.ask(command, b"\x01") == refused(command, errno.EINVAL)
     assert client.ask(Command.ISACTIVE).status == 1
 
 
-def test_a_shutdown_reply_has_no_reply_even_when_cut(served: Served) -> None:
+def test_a_shutdown_reply_has_no_reply_even_when_cut(served: ServerHarness) -> None:
     """The next reply is the next question's."""
     client = served.client()
     client.send(Command.SHUTDOWN_REPLY, encode_ints(1))
@@ -298,12 +303,12 @@ def test_a_shutdown_reply_has_no_reply_even_when_cut(served: Served) -> None:
 # -- bytes that are wrong
 
 
-def test_wrong_magic_or_version_without_a_body_costs_nothing(served: Served) -> None:
+def test_wrong_magic_or_version_without_a_body_costs_nothing(served: ServerHarness) -> None:
     """-EINVAL with the command echoed, and the stream goes on."""
     client = served.client()
     for header in (
-        Header(magic=MAGIC ^ 1, length=20, command=0x91),
-        Header(version=VERSION + 1, length=20, command=0x91),
+        FrameHeader(magic=MAGIC ^ 1, length=20, command=0x91),
+        FrameHeader(version=VERSION + 1, length=20, command=0x91),
     ):
         client.sock.sendall(header.encode())
         assert client.reply() == refused(0x91, errno.EINVAL)
@@ -313,12 +318,14 @@ def test_wrong_magic_or_version_without_a_body_costs_nothing(served: Served) -> 
 @pytest.mark.parametrize(
     "header",
     [
-        Header(magic=0, length=24, command=0x91),
-        Header(length=1521, command=0x91),
-        Header(length=3, command=0x91),
+        FrameHeader(magic=0, length=24, command=0x91),
+        FrameHeader(length=1521, command=0x91),
+        FrameHeader(length=3, command=0x91),
     ],
 )
-def test_a_wrong_header_with_a_body_keeps_the_connection(served: Served, header: Header) -> None:
+def test_a_wrong_header_with_a_body_keeps_the_connection(
+    served: ServerHarness, header: FrameHeader
+) -> None:
     """The body is read as a header and refused, too; what is written later is answered."""
     client, other = served.client(), served.client()
     client.sock.sendall(header.encode() + b"body")
@@ -328,7 +335,7 @@ def test_a_wrong_header_with_a_body_keeps_the_connection(served: Served, header:
     assert other.ask(Command.ISACTIVE).status == 1
 
 
-def test_a_request_in_two_parts_is_refused_twice(served: Served) -> None:
+def test_a_request_in_two_parts_is_refused_twice(served: ServerHarness) -> None:
     """A real cman waits for no rest."""
     client = served.client()
     request = Request(command=Command.GET_NODEADDRS, body=encode_ints(2)).encode()
@@ -338,15 +345,15 @@ def test_a_request_in_two_parts_is_refused_twice(served: Served) -> None:
     assert client.ask(Command.ISACTIVE).status == 1
 
 
-def test_more_requests_than_one_read_takes(served: Served) -> None:
+def test_more_requests_than_one_read_takes(served: ServerHarness) -> None:
     """Where the server's own buffer ends no request is cut."""
     client = served.client()
-    request = Request(command=Command.GETNODE, body=NodeRecord(node_id=2).encode())
+    request = Request(command=Command.GETNODE, body=NodeStruct(node_id=2).encode())
     client.sock.sendall(request.encode() * 100)
     assert {client.reply().status for _ in range(100)} == {0}
 
 
-def test_many_requests_in_one_write_are_answered_in_order(served: Served) -> None:
+def test_many_requests_in_one_write_are_answered_in_order(served: ServerHarness) -> None:
     """A client may write ahead."""
     client = served.client()
     client.sock.sendall(
@@ -362,7 +369,7 @@ def test_many_requests_in_one_write_are_answered_in_order(served: Served) -> Non
     ]
 
 
-def test_who_never_reads_is_disconnected_and_the_node_forgets_him(served: Served) -> None:
+def test_who_never_reads_is_disconnected_and_the_node_forgets_him(served: ServerHarness) -> None:
     """Over 128 queued messages: he alone is thrown out."""
     deaf, watcher = served.client(), served.client()
     served.turn()
@@ -379,24 +386,24 @@ def test_who_never_reads_is_disconnected_and_the_node_forgets_him(served: Served
     assert watcher.ask(Command.GET_JOINCOUNT).status == 1
     served.engine.leave(3)
     served.run(SECOND_US)
-    assert Event(reason=1, arg=1) in watcher.take_notices()
+    assert EventMessage(reason=1, arg=1) in watcher.take_notices()
 
 
 # -- notices
 
 
-def test_a_leave_is_one_notice_to_who_asked(served: Served) -> None:
+def test_a_leave_is_one_notice_to_who_asked(served: ServerHarness) -> None:
     """STATECHANGE names nobody; without NOTIFY there is none."""
     watcher, deaf = served.client(), served.client()
     assert watcher.ask(Command.NOTIFY) == good(Command.NOTIFY)
     served.engine.leave(3)
     served.run(SECOND_US)
-    assert watcher.take_notices() == [Event(reason=1, arg=1)]
+    assert watcher.take_notices() == [EventMessage(reason=1, arg=1)]
     assert deaf.take_notices() == []
     assert sorted(watcher.members()) == [1, 2]
 
 
-def test_removenotify_ends_the_notices(served: Served) -> None:
+def test_removenotify_ends_the_notices(served: ServerHarness) -> None:
     """From its reply on."""
     watcher = served.client()
     watcher.ask(Command.NOTIFY)
@@ -406,14 +413,14 @@ def test_removenotify_ends_the_notices(served: Served) -> None:
     assert watcher.take_notices() == []
 
 
-def test_confchg_lists_members_and_who_left(served: Served) -> None:
+def test_confchg_lists_members_and_who_left(served: ServerHarness) -> None:
     """Ids in the order members, left, joined."""
     watcher = served.client()
     assert watcher.ask(Command.START_CONFCHG) == good(Command.START_CONFCHG)
     served.engine.leave(3)
     served.run(SECOND_US)
-    changes = [each for each in watcher.take_notices() if isinstance(each, ConfChg)]
-    assert changes == [ConfChg(members=(1, 2), left=(3,), joined=())]
+    changes = [each for each in watcher.take_notices() if isinstance(each, ConfchgMessage)]
+    assert changes == [ConfchgMessage(members=(1, 2), left=(3,), joined=())]
     assert watcher.ask(Command.STOP_CONFCHG) == good(Command.STOP_CONFCHG)
     served.engine.start(3)
     served.run(2 * SECOND_US)
@@ -423,19 +430,19 @@ def test_confchg_lists_members_and_who_left(served: Served) -> None:
 # -- shutdown
 
 
-def ask_shutdown(served: Served, flags: int = 0) -> RawClient:
+def ask_shutdown(served: ServerHarness, flags: int = 0) -> RawClient:
     admin = served.admin()
     admin.send(Command.TRY_SHUTDOWN, encode_ints(flags))
     served.turn()
     return admin
 
 
-def test_shutdown_all_yes(served: Served) -> None:
+def test_shutdown_all_yes(served: ServerHarness) -> None:
     """The requester gets 0 and everybody the end; the sockets are gone."""
     voter = served.client()
     voter.ask(Command.NOTIFY)
     admin = ask_shutdown(served, 2)
-    assert voter.next_message() == Event(reason=3, arg=2)
+    assert voter.next_message() == EventMessage(reason=3, arg=2)
     voter.send(Command.SHUTDOWN_REPLY, encode_ints(1))
     served.run(SECOND_US)
     assert admin.reply() == good(Command.TRY_SHUTDOWN)
@@ -445,7 +452,7 @@ def test_shutdown_all_yes(served: Served) -> None:
     assert served.connect_error() == errno.ENOENT
 
 
-def test_shutdown_one_no(served: Served) -> None:
+def test_shutdown_one_no(served: ServerHarness) -> None:
     """EBUSY, late; nobody is told that it was cancelled."""
     voter = served.client()
     voter.ask(Command.NOTIFY)
@@ -457,7 +464,7 @@ def test_shutdown_one_no(served: Served) -> None:
     assert voter.take_notices() == []
 
 
-def test_shutdown_twice_is_ealready(served: Served) -> None:
+def test_shutdown_twice_is_ealready(served: ServerHarness) -> None:
     """While one is pending."""
     voter = served.client()
     voter.ask(Command.NOTIFY)
@@ -466,17 +473,19 @@ def test_shutdown_twice_is_ealready(served: Served) -> None:
     assert reply == refused(Command.TRY_SHUTDOWN, errno.EALREADY)
 
 
-def test_a_voter_of_the_last_moment_is_asked_before_its_notify_is_answered(served: Served) -> None:
+def test_a_voter_of_the_last_moment_is_asked_before_its_notify_is_answered(
+    served: ServerHarness,
+) -> None:
     """The question comes first."""
     served.client().ask(Command.NOTIFY)
     ask_shutdown(served)
     late = served.client()
     late.send(Command.NOTIFY)
     messages: list[Message] = [late.next_message(), late.next_message()]
-    assert messages == [Event(reason=3, arg=0), good(Command.NOTIFY)]
+    assert messages == [EventMessage(reason=3, arg=0), good(Command.NOTIFY)]
 
 
-def test_nobody_listens_gives_two_replies(served: Served) -> None:
+def test_nobody_listens_gives_two_replies(served: ServerHarness) -> None:
     """0 at once and 0 at the end."""
     admin = ask_shutdown(served)
     assert admin.reply() == good(Command.TRY_SHUTDOWN)
@@ -489,14 +498,14 @@ def test_nobody_listens_gives_two_replies(served: Served) -> None:
 # -- admin commands
 
 
-def test_leave_kill_and_version(served: Served) -> None:
+def test_leave_kill_and_version(served: ServerHarness) -> None:
     """Each is done, and what cannot be is refused."""
     admin, watcher = served.admin(), served.client(2)
     watcher.ask(Command.NOTIFY)
     assert admin.ask(Command.KILLNODE, encode_ints(9)) == refused(Command.KILLNODE, errno.EINVAL)
-    wrong = VersionRecord(major=5, config=2).encode()
+    wrong = VersionStruct(major=5, config=2).encode()
     assert admin.ask(Command.SET_VERSION, wrong) == refused(Command.SET_VERSION, errno.EINVAL)
-    right = VersionRecord(config=2).encode()
+    right = VersionStruct(config=2).encode()
     assert admin.ask(Command.SET_VERSION, right) == refused(Command.SET_VERSION, errno.ENOENT)
     served.engine.reconfigure()
     served.run(SECOND_US)
@@ -511,7 +520,7 @@ def test_leave_kill_and_version(served: Served) -> None:
     assert sorted(watcher.members()) == [2]
 
 
-def test_votes_and_quorum_devices(served: Served) -> None:
+def test_votes_and_quorum_devices(served: ServerHarness) -> None:
     """Set, registered, polled, taken away."""
     admin, client = served.admin(), served.client()
     assert admin.ask(Command.SET_VOTES, encode_ints(0, 4)) == good(Command.SET_VOTES)
@@ -521,18 +530,18 @@ def test_votes_and_quorum_devices(served: Served) -> None:
     assert admin.ask(Command.REG_QUORUMDEV, other) == refused(Command.REG_QUORUMDEV, errno.EBUSY)
     assert admin.ask(Command.POLL_QUORUMDEV, encode_ints(1)) == good(Command.POLL_QUORUMDEV)
     served.run(SECOND_US)
-    junk = NodeRecord(node_id=-1, name=b"\xff\x01junk").encode()
-    disk = NodeRecord.decode(client.ask(Command.GETNODE, junk).payload)
+    junk = NodeStruct(node_id=-1, name=b"\xff\x01junk").encode()
+    disk = NodeStruct.decode(client.ask(Command.GETNODE, junk).payload)
     assert (disk.name, disk.votes, disk.join_seconds >= EPOCH_S) == (b"/dev/q", 2, True)
     assert admin.ask(Command.UPDATE_QUORUMDEV, device) == good(Command.UPDATE_QUORUMDEV)
     assert admin.ask(Command.UNREG_QUORUMDEV) == refused(Command.UNREG_QUORUMDEV, errno.EBUSY)
     assert admin.ask(Command.POLL_QUORUMDEV, encode_ints(0)) == good(Command.POLL_QUORUMDEV)
     assert admin.ask(Command.UNREG_QUORUMDEV) == good(Command.UNREG_QUORUMDEV)
-    info = ExtraInfoRecord.decode(client.ask(Command.GETEXTRAINFO).payload)
+    info = ExtraInfoStruct.decode(client.ask(Command.GETEXTRAINFO).payload)
     assert info.node_votes == 4
 
 
-def test_dirty_and_debuglog_are_taken(served: Served) -> None:
+def test_dirty_and_debuglog_are_taken(served: ServerHarness) -> None:
     """cman_tool leave and cman_tool debug ask these."""
     admin = served.admin()
     assert admin.ask(Command.SET_DIRTY) == good(Command.SET_DIRTY)
@@ -542,7 +551,7 @@ def test_dirty_and_debuglog_are_taken(served: Served) -> None:
 # -- sockets
 
 
-def test_sockets_have_their_modes(served: Served) -> None:
+def test_sockets_have_their_modes(served: ServerHarness) -> None:
     """0660 and 0600."""
     directory = served.directory(1)
     modes = [(directory / name).stat().st_mode & 0o7777 for name in ("cman_client", "cman_admin")]
@@ -550,7 +559,7 @@ def test_sockets_have_their_modes(served: Served) -> None:
 
 
 def test_before_the_start_and_after_a_leave_there_is_nothing(
-    make: Callable[[Topology], Served],
+    make: Callable[[Topology], ServerHarness],
 ) -> None:
     """ENOENT."""
     served = make(Topology.of(2))
@@ -566,7 +575,7 @@ def test_before_the_start_and_after_a_leave_there_is_nothing(
 
 
 @pytest.mark.parametrize("how", ["crash", "kill"])
-def test_a_crashed_cman_leaves_stale_sockets(served: Served, how: str) -> None:
+def test_a_crashed_cman_leaves_stale_sockets(served: ServerHarness, how: str) -> None:
     """ECONNREFUSED, and its clients see the end; a new start takes the paths over."""
     client = served.client()
     getattr(served.engine, how)(1)
@@ -578,7 +587,7 @@ def test_a_crashed_cman_leaves_stale_sockets(served: Served, how: str) -> None:
     assert served.connect_error() is None
 
 
-def test_a_stopped_cman_takes_newcomers_and_answers_nobody(served: Served) -> None:
+def test_a_stopped_cman_takes_newcomers_and_answers_nobody(served: ServerHarness) -> None:
     """What was asked is answered after SIGCONT, to the newcomer too."""
     client = served.client()
     served.engine.stop(1)
@@ -597,7 +606,7 @@ def test_a_stopped_cman_takes_newcomers_and_answers_nobody(served: Served) -> No
     assert newcomer.reply() == good(Command.GETNODECOUNT, status=3)
 
 
-def test_a_request_unread_when_cman_died_resets_the_connection(served: Served) -> None:
+def test_a_request_unread_when_cman_died_resets_the_connection(served: ServerHarness) -> None:
     """Golden: ECONNRESET first, then the end."""
     client = served.client()
     served.engine.stop(1)
@@ -609,7 +618,7 @@ def test_a_request_unread_when_cman_died_resets_the_connection(served: Served) -
 
 
 @pytest.mark.parametrize("how", ["leave", "crash", "kill"])
-def test_a_dying_cman_wakes_whoever_polls(served: Served, how: str) -> None:
+def test_a_dying_cman_wakes_whoever_polls(served: ServerHarness, how: str) -> None:
     """Golden: POLLIN, with or without POLLHUP; not before."""
     client = served.client()
     poller = select.poll()
@@ -622,7 +631,7 @@ def test_a_dying_cman_wakes_whoever_polls(served: Served, how: str) -> None:
     assert (fd, events & ~select.POLLHUP) == (client.sock.fileno(), select.POLLIN)
 
 
-def test_a_client_that_dies_while_asked_counts_as_yes(served: Served) -> None:
+def test_a_client_that_dies_while_asked_counts_as_yes(served: ServerHarness) -> None:
     """The server tells the engine of the disconnect."""
     voter = served.client()
     voter.ask(Command.NOTIFY)
@@ -632,7 +641,7 @@ def test_a_client_that_dies_while_asked_counts_as_yes(served: Served) -> None:
     assert admin.reply() == good(Command.TRY_SHUTDOWN)
 
 
-def test_known_pids_of_clients(served: Served) -> None:
+def test_known_pids_of_clients(served: ServerHarness) -> None:
     """By node, kept after the client has gone."""
     with served.client(2):
         served.turn()
@@ -642,7 +651,7 @@ def test_known_pids_of_clients(served: Served) -> None:
     assert served.wire.client_pids(99) == frozenset()
 
 
-def test_a_node_that_was_added_later_is_served(served: Served) -> None:
+def test_a_node_that_was_added_later_is_served(served: ServerHarness) -> None:
     """`add` gives it its directory."""
     served.directory(7).mkdir()
     served.wire.add(7, served.directory(7))
@@ -675,7 +684,7 @@ def test_sockets_of_a_node_without_a_directory_are_nobodys_business(tmp_path: Pa
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_daemon_that_refuses_hangs_up(served: Served) -> None:
+def test_a_daemon_that_refuses_hangs_up(served: ServerHarness) -> None:
     """Who is connected by the time the daemon says no sees an end; others are served on."""
     client = served.client()
     served.engine.refuse(1, errno.EACCES)
@@ -688,7 +697,7 @@ def test_a_daemon_that_refuses_hangs_up(served: Served) -> None:
 
 
 def test_a_stopped_cman_that_is_killed_leaves_its_sockets_usable_for_the_next(
-    served: Served,
+    served: ServerHarness,
 ) -> None:
     """The new daemon is not stopped."""
     served.engine.stop(1)
@@ -698,7 +707,7 @@ def test_a_stopped_cman_that_is_killed_leaves_its_sockets_usable_for_the_next(
     assert served.client().ask(Command.ISACTIVE).status == 1
 
 
-def test_a_reply_that_came_with_another_one_is_news(served: Served) -> None:
+def test_a_reply_that_came_with_another_one_is_news(served: ServerHarness) -> None:
     with served.client(1) as client:
         assert not client.has_news()
         client.send(Command.ISACTIVE)

@@ -13,8 +13,8 @@ from fakecluster.configfs.fakefs import ModelFilesystem, ModelOsModule
 from fakecluster.configfs.fuse import EXCEPTIONS, FuseMount
 from fakecluster.configfs.model import ConfigfsModel
 from fakecluster.configfs.model_os import ModelOs
-from fakecluster.conformance.configfs_operator import Operator, OsOperator
-from fakecluster.conformance.configfs_rows import CAPABILITIES, ROWS, Row, run_row
+from fakecluster.conformance.configfs_operator import OsOperator, RowOperator
+from fakecluster.conformance.configfs_rows import CAPABILITIES, ROWS, ConfigfsRow, run_row
 from fakecluster.conformance.row_host import ModelHost
 
 CONFIGFS = "/sys/kernel/config"
@@ -37,7 +37,7 @@ def offered(way: str) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def direct() -> Operator:
+def direct() -> RowOperator:
     """Straight into a model; here as on every way, each row begins and ends with an empty one."""
     model = ConfigfsModel()
     calls = ModelOs(model, CONFIGFS)
@@ -45,7 +45,7 @@ def direct() -> Operator:
 
 
 @pytest.fixture(scope="module")
-def pyfakefs() -> Operator:
+def pyfakefs() -> RowOperator:
     """Through a fake os module."""
     model = ConfigfsModel()
     filesystem = ModelFilesystem(model, CONFIGFS)
@@ -58,7 +58,7 @@ def pyfakefs() -> Operator:
 
 
 @pytest.fixture(scope="module")
-def fuse(fuse: None) -> Iterator[Operator]:
+def fuse(fuse: None) -> Iterator[RowOperator]:
     """Through a mount that somebody who is not root can reach, which pytest's own are not."""
     model = ConfigfsModel()
     with tempfile.TemporaryDirectory(prefix="configfs-rows-") as path:
@@ -85,8 +85,8 @@ MARKS = {
         for way, row in PAIRS
     ],
 )
-def test_row_agrees(way: str, row: Row, request: pytest.FixtureRequest) -> None:
-    operator: Operator = request.getfixturevalue(way)
+def test_row_agrees(way: str, row: ConfigfsRow, request: pytest.FixtureRequest) -> None:
+    operator: RowOperator = request.getfixturevalue(way)
     result = run_row(operator, row, offered(way))
     assert (result.status, result.why) == ("agrees", "")
 
@@ -113,7 +113,7 @@ def test_fuse_lacks_what_its_exceptions_name() -> None:
 
 
 @pytest.mark.process
-def test_mount_root_is_kept(fuse: Operator, tmp_path: Path) -> None:
+def test_mount_root_is_kept(fuse: RowOperator, tmp_path: Path) -> None:
     """The root of a mount holds `cluster` and nothing else, as /sys/kernel/config does."""
     with FuseMount(ConfigfsModel(), tmp_path):
         assert [each.name for each in tmp_path.iterdir()] == ["cluster"]

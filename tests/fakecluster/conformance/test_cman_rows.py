@@ -12,7 +12,7 @@ from fakecluster.cman.standin import standin_library
 from fakecluster.cman.timings import Profile
 from fakecluster.cman.topology import Topology
 from fakecluster.conformance import cman_rows
-from fakecluster.conformance.cman_page import page
+from fakecluster.conformance.cman_page import engines_page
 from fakecluster.conformance.cman_row import CmanRow
 from fakecluster.conformance.cman_rows import (
     CANNOT,
@@ -20,7 +20,7 @@ from fakecluster.conformance.cman_rows import (
     ENGINES,
     GATE,
     ROWS,
-    Difference,
+    EngineDifference,
     complaint,
     difference,
 )
@@ -91,7 +91,7 @@ def test_what_an_engine_shows_is_right_or_is_complained_of() -> None:
 
 def test_a_listed_difference_must_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = "simulator as 3.1.8"
-    listed = Difference(row="x", engine=engine, shows=("3", "2"), reason="because")
+    listed = EngineDifference(row="x", engine=engine, shows=("3", "2"), reason="because")
     monkeypatch.setattr(cman_rows, "DIFFERENCES", (listed,))
     assert complaint(_row("1"), engine, "3") == ""
     assert complaint(_row("1", "2"), engine, "2") == ""
@@ -101,4 +101,4 @@ def test_a_listed_difference_must_be_there(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_the_page_is_as_it_would_be_made_now() -> None:
     """If not: `python -m fakecluster.conformance.cman_page --write docs/engines.md`."""
-    assert PAGE.read_text(encoding="utf-8") == page()
+    assert PAGE.read_text(encoding="utf-8") == engines_page()

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from fakecluster.cman.topology import Topology
-from fakecluster.corosync.configuration import Configuration
-from fakecluster.corosync.observer import Ring
+from fakecluster.corosync.configuration import CorosyncConf
+from fakecluster.corosync.observer import RingView
 from fakecluster.corosync.settled import settled
 
-THREE = Configuration.of(Topology.of(3))
+THREE = CorosyncConf.of(Topology.of(3))
 ALL = [frozenset({1, 2, 3})]
 
 
-def ring(number: int, *members: int, quorate: bool = True) -> Ring:
-    return Ring(number=number, members=members, quorate=quorate)
+def ring(number: int, *members: int, quorate: bool = True) -> RingView:
+    return RingView(number=number, members=members, quorate=quorate)
 
 
 def test_one_ring_of_all_that_run_is_settled() -> None:
@@ -40,14 +40,14 @@ def test_each_group_has_a_ring_and_the_quorum_that_it_deserves() -> None:
 
 
 def test_one_of_two_is_quorate_where_the_configuration_says_so() -> None:
-    two_node = Configuration.of(Topology.of(2, two_node=True))
+    two_node = CorosyncConf.of(Topology.of(2, two_node=True))
     pair = [frozenset({1, 2})]
     assert settled(two_node, pair, {1: ring(8, 1)})
     assert not settled(two_node, pair, {1: ring(8, 1, quorate=False)})
-    assert not settled(Configuration.of(Topology.of(2)), pair, {1: ring(8, 1)})
+    assert not settled(CorosyncConf.of(Topology.of(2)), pair, {1: ring(8, 1)})
 
 
 def test_without_a_provider_quorum_does_not_count() -> None:
-    unjudged = Configuration.of(Topology.of(3))
+    unjudged = CorosyncConf.of(Topology.of(3))
     unjudged.provider = False
     assert settled(unjudged, ALL, {node: ring(4, 1, 2, 3, quorate=False) for node in (1, 2, 3)})

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fakecluster.corosync.shapes import DATA, main, page, shapes
+from fakecluster.corosync.shapes import DATA, main, shapes, shapes_page
 
 ROOT = Path(__file__).parents[3]
 AT_MOST = 2
@@ -15,7 +15,9 @@ AT_MOST = 2
 
 def test_page_is_made_of_the_shapes() -> None:
     """Else: `python -m fakecluster.corosync.shapes --write docs/shapes.md`."""
-    assert (ROOT / "docs" / "shapes.md").read_text(encoding="utf-8") == page(shapes(ROOT / DATA))
+    assert (ROOT / "docs" / "shapes.md").read_text(encoding="utf-8") == shapes_page(
+        shapes(ROOT / DATA)
+    )
 
 
 def test_every_numbered_file_is_a_shape() -> None:

@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 from fakecluster.clock import Timeline, VirtualClock
 from fakecluster.cman.answers import Delivery
-from fakecluster.cman.client import Client, Kind
+from fakecluster.cman.client import Client, SocketKind
 from fakecluster.cman.outside import Sockets
-from fakecluster.corosync.fake_table import FakeCorosync, block
-from fakecluster.gate.fake_table import FakeGateTable
-from fakecluster.gate.world import HERE, GateWorld, Phase
+from fakecluster.gate.context import HERE, GateContext, GatePhase
+from fakecluster.testing.scripted_corosync import ScriptedCorosync, block
+from fakecluster.testing.scripted_gate import ScriptedGateTable
 from o2cbd.calls import CallBoard
 
 ANSWER_S = 20
@@ -23,7 +23,7 @@ SECOND_US = 1_000_000
 class Visitor:
     """A client and what it was told."""
 
-    def __init__(self, world: GateWorld, kind: Kind) -> None:
+    def __init__(self, world: GateContext, kind: SocketKind) -> None:
         self.told: list[Delivery] = []
         self.closed = False
         self.replies: list[int] = []
@@ -47,21 +47,21 @@ class Visitor:
 class ScriptedGate:
     """An `Outside` with the world in it."""
 
-    def __init__(self, corosync: FakeCorosync | None = None) -> None:
+    def __init__(self, corosync: ScriptedCorosync | None = None) -> None:
         self.corosync = (
-            FakeCorosync([block(1), block(2), block(3)]) if corosync is None else corosync
+            ScriptedCorosync([block(1), block(2), block(3)]) if corosync is None else corosync
         )
-        self.table = FakeGateTable(self.corosync)
+        self.table = ScriptedGateTable(self.corosync)
         self.timeline = Timeline()
         self.shown: list[Sockets] = []
         self.is_stopped = False
         self.watched: tuple[int, ...] = ()
-        self.phases: list[Phase] = []
+        self.phases: list[GatePhase] = []
         self.lines: list[str] = []
         self.paused_us = 0
         self._taken = 0
         self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self.world = GateWorld(
+        self.world = GateContext(
             self.table, self.timeline, self, CallBoard(VirtualClock()), self._pause
         )
 
@@ -102,13 +102,13 @@ class ScriptedGate:
 
     def client(self) -> Visitor:
         """Connect, and ask for notices."""
-        visitor = Visitor(self.world, Kind.CLIENT)
+        visitor = Visitor(self.world, SocketKind.CLIENT)
         visitor.client.start_notification()
         return visitor
 
     def admin(self) -> Visitor:
         """Connect to the other socket."""
-        return Visitor(self.world, Kind.ADMIN)
+        return Visitor(self.world, SocketKind.ADMIN)
 
     @property
     def serving(self) -> bool:
@@ -131,7 +131,7 @@ class ScriptedGate:
     def call_soon(self, act: Callable[[], None]) -> None:
         self._jobs.put(act)
 
-    def show(self, phase: Phase, detail: str) -> None:
+    def show(self, phase: GatePhase, detail: str) -> None:
         self.phases.append(phase)
 
     def log(self, text: str) -> None:

@@ -55,8 +55,8 @@ def run(monkeypatch: pytest.MonkeyPatch, ends: OSError | bool) -> Result:
             raise ends
         return ends
 
-    monkeypatch.setattr(cli, "load", lambda: None)
-    monkeypatch.setattr(cli, "serve", serve)
+    monkeypatch.setattr(cli, "load_libraries", lambda: None)
+    monkeypatch.setattr(cli, "serve_gate", serve)
     return CliRunner().invoke(cli.gate_command, ["--socket-dir", "/"], standalone_mode=False)
 
 
@@ -95,7 +95,7 @@ def test_libraries_that_are_missing_end_it(monkeypatch: pytest.MonkeyPatch) -> N
     def load() -> None:
         raise OSError(errno.ELIBACC, "cannot load libcpg.so.4 (install it)")
 
-    monkeypatch.setattr(cli, "load", load)
+    monkeypatch.setattr(cli, "load_libraries", load)
     done = CliRunner().invoke(cli.gate_command, [], standalone_mode=False)
     assert (done.return_value, "install it" in done.stderr) == (cli.EX_UNAVAILABLE, True)
 

@@ -38,5 +38,5 @@ def test_a_library_that_is_missing_or_another_is_named(
 ) -> None:
     monkeypatch.setattr(libraries, name, library)
     with pytest.raises(OSError, match=said) as caught:
-        libraries.load()
+        libraries.load_libraries()
     assert (caught.value.errno, caught.value.filename) == (errno.ELIBACC, library)

@@ -8,22 +8,22 @@ from pathlib import Path
 
 import pytest
 
-from fakecluster.cman.client import Kind
+from fakecluster.cman.client import SocketKind
 from fakecluster.cman.outside import Sockets
-from fakecluster.cman.rigs.fuzz import Attack, attacks
-from fakecluster.cman.rigs.rawclient import HungUpError, RawClient
-from fakecluster.cman.server import MAX_QUEUED, SOCKET_NAMES, WireServer
-from fakecluster.cman.wire import (
+from fakecluster.cman.wire.codec import (
     REPLY_BIT,
     BadRequest,
     Command,
-    Event,
+    EventMessage,
     MessageReader,
     Reply,
     RequestReader,
 )
-from fakecluster.gate.world import HERE
+from fakecluster.cman.wire.raw_client import HungUpError, RawClient
+from fakecluster.cman.wire.server import MAX_QUEUED, SOCKET_NAMES, WireServer
+from fakecluster.gate.context import HERE
 from fakecluster.poller import Poller
+from fakecluster.testing.wire_fuzz import Attack, attacks
 from o2cbd.membership.libcorosync_table import CS_ERR_TRY_AGAIN
 from tests.fakecluster.gate.scripted_gate import SECOND_US, ScriptedGate
 
@@ -59,13 +59,13 @@ class ServedGate(ScriptedGate):
         while self.jobs_wait:
             self.answered()
 
-    def connect(self, kind: Kind = Kind.CLIENT) -> RawClient:
+    def connect(self, kind: SocketKind = SocketKind.CLIENT) -> RawClient:
         """Connect."""
         client = RawClient(self.directory / SOCKET_NAMES[kind], timeout_s=5, serve=self.serve)
         self.serve()
         return client
 
-    def attack(self, attack: Attack, kind: Kind) -> bytes:
+    def attack(self, attack: Attack, kind: SocketKind) -> bytes:
         """Send it piece by piece; return everything that was answered."""
         answered = b""
         with self.connect(kind) as hostile, suppress(BrokenPipeError, ConnectionResetError):
@@ -115,7 +115,7 @@ def test_a_well_behaved_client_sees_every_ring(gate: ServedGate, seed: int) -> N
                 gate.corosync.form([1, 2])
             if number % 5 == 2:
                 gate.corosync.form([1, 2, 3])
-            answers = list(MessageReader().feed(gate.attack(attack, Kind.CLIENT)))
+            answers = list(MessageReader().feed(gate.attack(attack, SocketKind.CLIENT)))
             replied = [each.command for each in answers if isinstance(each, Reply)]
             assert [each for each in replied if each != Command.DATA] == replies_due(attack)
             heard += len(watcher.take_notices())
@@ -132,7 +132,7 @@ def test_hostile_admins_may_do_what_admins_may_and_the_gate_lives(
     """They end this node's corosync, or have others killed; the next one is served."""
     ended = 0
     for attack in attacks(seed, ATTACKS_A_SEED):
-        gate.attack(attack, Kind.ADMIN)
+        gate.attack(attack, SocketKind.ADMIN)
         gate.run(20 * SECOND_US)
         gate.serve()
         if not gate.serving:
@@ -165,7 +165,7 @@ def test_who_leaves_notices_unread_is_thrown_out_and_nobody_else(gate: ServedGat
             read_all(deaf, unread)
         # What had not gone out whole when it was thrown out is lost.
         assert notices == len(unread) + MAX_QUEUED + 1
-        assert all(isinstance(each, Event) for each in unread)
+        assert all(isinstance(each, EventMessage) for each in unread)
         assert notices > 278
 
 
@@ -180,7 +180,7 @@ def test_while_corosync_is_busy_a_request_waits_and_newcomers_too(gate: ServedGa
         gate.corosync.fail("corosync_cfg_local_get", CS_ERR_TRY_AGAIN, 25)
         client.send(Command.ISQUORATE)
         gate.turn()
-        newcomer = RawClient(gate.directory / SOCKET_NAMES[Kind.CLIENT], serve=gate.serve)
+        newcomer = RawClient(gate.directory / SOCKET_NAMES[SocketKind.CLIENT], serve=gate.serve)
         gate.poller.wait(0)
         client.sock.settimeout(0)
         with pytest.raises(BlockingIOError):

@@ -7,7 +7,14 @@ from collections.abc import Callable
 
 import pytest
 
-from fakecluster.historic.clients import Known, Row, Said, differences, masked, transcript
+from fakecluster.historic.clients import (
+    Known,
+    Said,
+    ToolRow,
+    masked,
+    transcript,
+    transcript_differences,
+)
 
 STATUS = """\
 Version: 6.2.0
@@ -40,7 +47,7 @@ def said(code: int, *lines: str) -> tuple[Said, ...]:
 
 
 def test_each_line_that_differs_is_told_with_both() -> None:
-    assert differences(said(0, "a", "b", "c"), said(1, "a", "x")) == [
+    assert transcript_differences(said(0, "a", "b", "c"), said(1, "a", "x")) == [
         "cman_tool status: ends with 0, not with 1",
         "cman_tool status: line 2 is 'b', not 'x'",
         "cman_tool status: line 3 is 'c', not nothing",
@@ -49,14 +56,14 @@ def test_each_line_that_differs_is_told_with_both() -> None:
 
 def test_a_known_difference_is_none() -> None:
     known = Known(words=("status",), pattern="Flags", reason="a test's own")
-    assert differences(said(0, "Flags: "), said(0, "Flags: 2node"), [known]) == []
+    assert transcript_differences(said(0, "Flags: "), said(0, "Flags: 2node"), [known]) == []
     other = Known(words=("nodes",), pattern="Flags", reason="a test's own")
-    assert len(differences(said(0, "Flags: "), said(0, "Flags: 2node"), [other])) == 1
+    assert len(transcript_differences(said(0, "Flags: "), said(0, "Flags: 2node"), [other])) == 1
 
 
 def test_transcripts_of_different_rows_are_not_compared() -> None:
     with pytest.raises(ValueError, match="argument 2 is shorter"):
-        differences(said(0), ())
+        transcript_differences(said(0), ())
 
 
 class Playing:
@@ -79,7 +86,7 @@ def test_each_row_is_run_and_its_end_waited_for() -> None:
     def until(what: str, reached: Callable[[], bool]) -> None:
         waited.append((what, reached()))
 
-    rows = (Row(words=("version",), members=2), Row(words=("kill", "-n", "x"), members=2))
+    rows = (ToolRow(words=("version",), members=2), ToolRow(words=("kill", "-n", "x"), members=2))
     assert transcript(Playing(), until, rows) == (
         Said(words=("version",), code=1, lines=("version pid <pid>",)),
         Said(words=("kill", "-n", "x"), code=3, lines=("kill -n x pid <pid>",)),

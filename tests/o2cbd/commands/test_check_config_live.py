@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from fakecluster.cman.fake_table import FakeCman, node
-from fakecluster.corosync.fake_table import FakeCorosync, block
+from fakecluster.testing.scripted_corosync import ScriptedCorosync, block
+from fakecluster.testing.scripted_libcman import ScriptedCman, node
 from o2cbd.cli import cli
 from o2cbd.membership import libcman, libcorosync
 from tests.o2cbd.commands.streams import separate_runner
 
 
 def check_live(
-    monkeypatch: pytest.MonkeyPatch, file: Path, text: str, corosync: FakeCorosync
+    monkeypatch: pytest.MonkeyPatch, file: Path, text: str, corosync: ScriptedCorosync
 ) -> tuple[int, list[str], list[str]]:
     """Return the exit code, and the lines of both outputs."""
     file.write_text(f'[membership]\nsource = "corosync"\n{text}')
@@ -28,7 +28,7 @@ def test_check_config_live_shows_the_table_that_would_be_wanted(
 ) -> None:
     """Nobody is asked to vote for it."""
     file = tmp_path / "o2cbd.toml"
-    corosync = FakeCorosync([block(1), block(2, name="")], members=[1])
+    corosync = ScriptedCorosync([block(1), block(2, name="")], members=[1])
     assert check_live(monkeypatch, file, "", corosync) == (
         0,
         [
@@ -47,7 +47,7 @@ def test_check_config_live_tells_all_that_is_wrong_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "o2cbd.toml"
-    corosync = FakeCorosync([block(1), block(300), block(3, ring0_addr="fd00::3")], members=[1])
+    corosync = ScriptedCorosync([block(1), block(300), block(3, ring0_addr="fd00::3")], members=[1])
     corosync.keys["totem.cluster_name"] = b"my-cluster"
     code, _table, problems = check_live(
         monkeypatch, file, '[nodes.n9]\naddress = "10.0.0.9"\n', corosync
@@ -64,7 +64,7 @@ def test_check_config_live_tells_all_that_is_wrong_at_once(
 def test_check_config_live_tells_once_why_our_own_node_is_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    corosync = FakeCorosync([block(1, ring0_addr="2001:db8::1"), block(2)])
+    corosync = ScriptedCorosync([block(1, ring0_addr="2001:db8::1"), block(2)])
     code, _table, problems = check_live(monkeypatch, tmp_path / "o2cbd.toml", "", corosync)
     assert code == 78
     assert [problem.split(": no IPv4")[0] for problem in problems] == [
@@ -75,7 +75,7 @@ def test_check_config_live_tells_once_why_our_own_node_is_left_out(
 def test_check_config_live_tells_of_another_node_with_our_own_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    corosync = FakeCorosync([block(1, name="n3"), block(2, name="n3"), block(3)], local_id=2)
+    corosync = ScriptedCorosync([block(1, name="n3"), block(2, name="n3"), block(3)], local_id=2)
     code, _table, problems = check_live(monkeypatch, tmp_path / "o2cbd.toml", "", corosync)
     assert code == 78
     assert [problem.split(" excluded: ")[0].split(" left out: ")[0] for problem in problems] == [
@@ -87,7 +87,7 @@ def test_check_config_live_tells_of_another_node_with_our_own_reason(
 def test_check_config_live_without_a_manager_is_69(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    corosync = FakeCorosync([block(1)])
+    corosync = ScriptedCorosync([block(1)])
     corosync.die()
     code, lines, problems = check_live(monkeypatch, tmp_path / "o2cbd.toml", "", corosync)
     assert (code, len(lines)) == (69, 1)
@@ -97,7 +97,7 @@ def test_check_config_live_without_a_manager_is_69(
 def test_check_config_live_expects_no_quorum_disk_in_the_table(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cman = FakeCman([node(0, "/dev/q", "10.0.0.9"), node(1, "alpha", "10.0.0.1")])
+    cman = ScriptedCman([node(0, "/dev/q", "10.0.0.9"), node(1, "alpha", "10.0.0.1")])
     monkeypatch.setattr(libcman, "load", lambda _path: cman)
     good = tmp_path / "good.toml"
     good.write_text("")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from fakecluster.cman.fake_table import FakeCman, node
+from fakecluster.testing.scripted_libcman import ScriptedCman, node
 from o2cbd.calls import CallBoard
 from o2cbd.clock import MonotonicClock
 from o2cbd.commands import offline
@@ -135,7 +135,7 @@ def test_wrong_cluster_is_78() -> None:
 
 def test_reader_is_no_voter(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever subscribes is asked before a shutdown, and this command would never answer."""
-    cman = FakeCman([node(1, "alpha", "10.0.0.1")])
+    cman = ScriptedCman([node(1, "alpha", "10.0.0.1")])
     monkeypatch.setattr(libcman, "load", lambda _path: cman)
     seen = offline._read_membership(DaemonSettings(), CallBoard(MonotonicClock()))
     assert [member.name for member in seen.members] == ["alpha"]

@@ -9,9 +9,8 @@ import pytest
 
 from fakecluster.cman.standin import standin_library
 from fakecluster.cman.topology import Topology
-from fakecluster.conformance.membership import CHECKS
+from fakecluster.conformance.membership import CHECKS, Make
 from fakecluster.conformance.membership_drivers import WireDriver
-from fakecluster.conformance.membership_support import Make
 from o2cbd.calls import CallBoard
 from o2cbd.clock import MonotonicClock
 from o2cbd.membership.cman import connect_cman

@@ -6,7 +6,13 @@ import errno
 
 import pytest
 
-from fakecluster.cman.fake_table import SOCKET_FD, ZERO_FD, FakeCman, FakeHandle, node
+from fakecluster.testing.scripted_libcman import (
+    SOCKET_FD,
+    ZERO_FD,
+    ScriptedCman,
+    ScriptedHandle,
+    node,
+)
 from o2cbd.calls import CallBoard
 from o2cbd.core.events import ConfigChange, ManagerLost, ShutdownAsked, StateChange
 from o2cbd.core.model import Absentee, Member, Membership, Quorum
@@ -34,7 +40,7 @@ def board() -> CallBoard:
     return CallBoard(StoppedClock())
 
 
-def connect(cman: FakeCman) -> MembershipSource:
+def connect(cman: ScriptedCman) -> MembershipSource:
     return connect_cman(cman, board())
 
 
@@ -57,7 +63,7 @@ def names(membership: Membership) -> list[str]:
 def test_a_refused_connection_has_the_librarys_errno_and_what_it_means(
     error: int, meaning: str
 ) -> None:
-    cman = FakeCman()
+    cman = ScriptedCman()
     cman.fail("cman_init", error)
     with pytest.raises(OSError, match=meaning) as raised:
         connect(cman)
@@ -66,7 +72,7 @@ def test_a_refused_connection_has_the_librarys_errno_and_what_it_means(
 
 @pytest.mark.parametrize("error", [errno.EHOSTDOWN, errno.ECONNRESET])
 def test_a_dying_listener_accepts_and_the_next_call_fails(error: int) -> None:
-    cman = FakeCman()
+    cman = ScriptedCman()
     cman.die(error)
     with pytest.raises(ManagerGoneError, match="ended while it was connected to") as raised:
         connect(cman)
@@ -75,7 +81,7 @@ def test_a_dying_listener_accepts_and_the_next_call_fails(error: int) -> None:
 
 
 def test_a_refused_subscription_gives_the_connection_back() -> None:
-    cman = FakeCman()
+    cman = ScriptedCman()
     cman.fail("cman_start_notification", errno.EINVAL)
     with pytest.raises(OSError, match="cman_start_notification") as raised:
         connect(cman)
@@ -86,7 +92,7 @@ def test_a_refused_subscription_gives_the_connection_back() -> None:
 
 
 def test_the_descriptor_is_asked_for_each_time() -> None:
-    cman = FakeCman([node(1)])
+    cman = ScriptedCman([node(1)])
     source = connect(cman)
     assert source.fileno() == SOCKET_FD
     cman.send_during("cman_get_nodes", REASON_STATECHANGE, 1)
@@ -97,19 +103,19 @@ def test_the_descriptor_is_asked_for_each_time() -> None:
 
 
 def test_events_queued_during_the_subscription_are_not_lost() -> None:
-    cman = FakeCman([node(1)])
+    cman = ScriptedCman([node(1)])
     cman.send_during("cman_start_notification", REASON_TRY_SHUTDOWN, 0)
     source = connect(cman)
     assert source.dispatch() == (ShutdownAsked(forced=False, removed=False),)
 
 
 def test_a_spurious_wake_up_gives_nothing() -> None:
-    source = connect(FakeCman([node(1)]))
+    source = connect(ScriptedCman([node(1)]))
     assert source.dispatch() == ()
 
 
 def test_all_events_come_at_once_and_in_order() -> None:
-    cman = FakeCman([node(1)])
+    cman = ScriptedCman([node(1)])
     source = connect(cman)
     cman.send(REASON_STATECHANGE, 1)
     cman.send(REASON_CONFIG_UPDATE, 7)
@@ -124,7 +130,7 @@ def test_all_events_come_at_once_and_in_order() -> None:
 
 @pytest.mark.parametrize("reason", [REASON_PORTCLOSED, REASON_PORTOPENED, 5, -1, 2**31 - 1])
 def test_other_reasons_are_ignored(reason: int) -> None:
-    cman = FakeCman([node(1)])
+    cman = ScriptedCman([node(1)])
     source = connect(cman)
     cman.send(reason, 3)
     assert source.dispatch() == ()
@@ -135,7 +141,7 @@ def test_other_reasons_are_ignored(reason: int) -> None:
     [(0, False, False), (1, True, False), (2, False, True), (3, True, True)],
 )
 def test_the_shutdown_argument_is_a_bit_mask(argument: int, forced: bool, removed: bool) -> None:
-    cman = FakeCman([node(1)])
+    cman = ScriptedCman([node(1)])
     source = connect(cman)
     cman.send(REASON_TRY_SHUTDOWN, argument)
     assert source.dispatch() == (ShutdownAsked(forced=forced, removed=removed),)
@@ -143,7 +149,7 @@ def test_the_shutdown_argument_is_a_bit_mask(argument: int, forced: bool, remove
 
 @pytest.mark.parametrize("error", [errno.EAGAIN, errno.EINTR])
 def test_an_interrupted_dispatch_is_no_loss(error: int) -> None:
-    cman = FakeCman([node(1)])
+    cman = ScriptedCman([node(1)])
     source = connect(cman)
     cman.fail("cman_dispatch", error)
     cman.send(REASON_STATECHANGE, 1)
@@ -153,7 +159,7 @@ def test_an_interrupted_dispatch_is_no_loss(error: int) -> None:
 
 @pytest.mark.parametrize("error", [errno.EHOSTDOWN, errno.ECONNRESET, errno.ENOMEM])
 def test_a_dead_connection_gives_one_last_notice_after_the_events(error: int) -> None:
-    cman = FakeCman([node(1)])
+    cman = ScriptedCman([node(1)])
     source = connect(cman)
     cman.send(REASON_STATECHANGE, 1)
     cman.die(error)
@@ -162,7 +168,7 @@ def test_a_dead_connection_gives_one_last_notice_after_the_events(error: int) ->
 
 
 def test_what_the_callback_raises_does_not_vanish() -> None:
-    class Broken(FakeCman):
+    class Broken(ScriptedCman):
         def deliver(self, callback: EventCallback, *, all_of_them: bool) -> int:
             raise MemoryError
 
@@ -175,7 +181,7 @@ def test_what_the_callback_raises_does_not_vanish() -> None:
 
 
 def test_a_snapshot_holds_all_that_cman_says() -> None:
-    cman = FakeCman([node(1), node(2, incarnation=12), node(3, member=False)], local_id=2)
+    cman = ScriptedCman([node(1), node(2, incarnation=12), node(3, member=False)], local_id=2)
     cman.votes[3] = 7
     assert connect(cman).snapshot() == Membership(
         cluster="alpha",
@@ -192,71 +198,71 @@ def test_a_snapshot_holds_all_that_cman_says() -> None:
 
 def test_a_name_has_255_bytes_and_need_not_be_text() -> None:
     raw = b"\xff" + b"x" * 254
-    membership = connect(FakeCman([node(1, raw)])).snapshot()
+    membership = connect(ScriptedCman([node(1, raw)])).snapshot()
     assert membership.members[0].name == "\udcff" + "x" * 254
 
 
 def test_a_name_without_its_nul_ends_with_the_field() -> None:
-    membership = connect(FakeCman([node(1, b"y" * 256)])).snapshot()
+    membership = connect(ScriptedCman([node(1, b"y" * 256)])).snapshot()
     assert membership.members[0].name == "y" * 256
 
 
 def test_what_follows_the_nul_is_no_name() -> None:
-    membership = connect(FakeCman([node(1, b"n1\0rest")])).snapshot()
+    membership = connect(ScriptedCman([node(1, b"n1\0rest")])).snapshot()
     assert names(membership) == ["n1"]
 
 
 def test_nodes_are_sorted_by_id() -> None:
-    cman = FakeCman([node(1), node(300, "far", "192.0.2.9"), node(0, "/dev/qdisk0"), node(2)])
+    cman = ScriptedCman([node(1), node(300, "far", "192.0.2.9"), node(0, "/dev/qdisk0"), node(2)])
     assert names(connect(cman).snapshot()) == ["/dev/qdisk0", "n1", "n2", "far"]
 
 
 def test_an_inquorate_partition_is_told() -> None:
-    cman = FakeCman([node(1)])
+    cman = ScriptedCman([node(1)])
     cman.quorate = 0
     assert connect(cman).snapshot().quorum is Quorum.INQUORATE
 
 
 def test_quorum_is_read_after_the_nodes() -> None:
-    cman = FakeCman([node(1)])
+    cman = ScriptedCman([node(1)])
     connect(cman).snapshot()
     assert cman.calls.index("cman_get_nodes") < cman.calls.index("cman_is_quorate")
 
 
 def test_the_stale_address_of_a_non_member_is_never_used() -> None:
-    cman = FakeCman([node(1), node(2, address="192.0.2.1", member=False)])
+    cman = ScriptedCman([node(1), node(2, address="192.0.2.1", member=False)])
     assert connect(cman).snapshot().absentees == (Absentee(id=2, name="n2", addresses=(), votes=1),)
 
 
 def test_the_quorum_disk_is_a_member_without_its_stale_address() -> None:
-    cman = FakeCman([node(1), node(0, "/dev/qdisk0", "192.0.2.1", incarnation=0)])
+    cman = ScriptedCman([node(1), node(0, "/dev/qdisk0", "192.0.2.1", incarnation=0)])
     membership = connect(cman).snapshot()
     assert membership.members[0] == Member(id=0, name="/dev/qdisk0", incarnation=0, addresses=())
     assert "cman_get_node_addrs" not in cman.calls
 
 
 def test_an_unpolled_quorum_disk_is_absent_and_never_asked_for_fencing() -> None:
-    cman = FakeCman([node(1), node(0, "/dev/qdisk0", member=False)])
+    cman = ScriptedCman([node(1), node(0, "/dev/qdisk0", member=False)])
     cman.extra_flags = EXTRA_FLAG_2NODE
     assert connect(cman).snapshot().absentees == (Absentee(id=0, name="/dev/qdisk0"),)
     assert "cman_get_fenceinfo" not in cman.calls
 
 
 def test_a_member_with_ipv4_is_not_asked_for_more() -> None:
-    cman = FakeCman([node(1)])
+    cman = ScriptedCman([node(1)])
     cman.interfaces[1] = ["192.0.2.1", "198.51.100.1"]
     assert connect(cman).snapshot().members[0].addresses == ("192.0.2.1",)
     assert "cman_get_node_addrs" not in cman.calls
 
 
 def test_a_member_with_ipv6_first_is_asked_for_its_other_interfaces() -> None:
-    cman = FakeCman([node(1, address="2001:db8::1")])
+    cman = ScriptedCman([node(1, address="2001:db8::1")])
     cman.interfaces[1] = ["2001:db8::1", "192.0.2.1"]
     assert connect(cman).snapshot().members[0].addresses == ("2001:db8::1", "192.0.2.1")
 
 
 def test_interfaces_are_asked_for_each_time() -> None:
-    cman = FakeCman([node(1, address="2001:db8::1")])
+    cman = ScriptedCman([node(1, address="2001:db8::1")])
     cman.interfaces[1] = ["2001:db8::1", "192.0.2.1"]
     source = connect(cman)
     source.snapshot()
@@ -276,7 +282,7 @@ def test_interfaces_are_asked_for_each_time() -> None:
     ],
 )
 def test_a_member_that_changed_is_read_anew(changed: NodeRecord, expected: Member) -> None:
-    cman = FakeCman([node(1), node(2)])
+    cman = ScriptedCman([node(1), node(2)])
     source = connect(cman)
     before = source.snapshot().members
     cman.nodes[0] = changed
@@ -285,7 +291,7 @@ def test_a_member_that_changed_is_read_anew(changed: NodeRecord, expected: Membe
 
 
 def test_every_address_that_is_wanted_stands_at_its_place_and_is_asked_for_each_time() -> None:
-    cman = FakeCman([node(1), node(2), node(0, "/dev/qdisk0")])
+    cman = ScriptedCman([node(1), node(2), node(0, "/dev/qdisk0")])
     cman.interfaces[1] = ["192.0.2.1", "2001:db8::1", "192.0.2.1"]
     cman.interfaces[2] = []
     source = connect_cman(cman, board(), every_address=True)
@@ -299,18 +305,18 @@ def test_every_address_that_is_wanted_stands_at_its_place_and_is_asked_for_each_
 
 def test_a_member_without_any_address_stays_a_member() -> None:
     bare = node(1)._replace(address_length=0)
-    cman = FakeCman([bare])
+    cman = ScriptedCman([bare])
     assert connect(cman).snapshot().members[0].addresses == ()
 
 
 def test_a_member_that_vanished_since_the_list_has_no_further_address() -> None:
-    cman = FakeCman([node(1, address="2001:db8::1")])
+    cman = ScriptedCman([node(1, address="2001:db8::1")])
     cman.fail("cman_get_node_addrs", errno.EINVAL)
     assert connect(cman).snapshot().members[0].addresses == ("2001:db8::1",)
 
 
 def test_another_failure_of_the_addresses_fails_the_reading() -> None:
-    cman = FakeCman([node(1, address="2001:db8::1")])
+    cman = ScriptedCman([node(1, address="2001:db8::1")])
     cman.fail("cman_get_node_addrs", errno.ENOMEM)
     with pytest.raises(OSError, match="cman_get_node_addrs") as raised:
         connect(cman).snapshot()
@@ -318,7 +324,7 @@ def test_another_failure_of_the_addresses_fails_the_reading() -> None:
 
 
 def test_votes_are_asked_for_while_a_node_is_away_and_never_of_the_disk() -> None:
-    cman = FakeCman([node(0, "/dev/qdisk0"), node(1), node(2)])
+    cman = ScriptedCman([node(0, "/dev/qdisk0"), node(1), node(2)])
     source = connect(cman)
     assert [member.votes for member in source.snapshot().members] == [None, None, None]
     assert "cman_get_node_extra" not in cman.calls
@@ -333,13 +339,13 @@ def test_votes_are_asked_for_while_a_node_is_away_and_never_of_the_disk() -> Non
 
 
 def test_node_that_cman_forgot_since_the_list_was_read_has_no_votes() -> None:
-    cman = FakeCman([node(1), node(2, member=False)])
+    cman = ScriptedCman([node(1), node(2, member=False)])
     cman.fail("cman_get_node_extra", errno.EINVAL)
     assert [member.votes for member in connect(cman).snapshot().members] == [None]
 
 
 def test_two_node_mode_is_told_and_fencing_asked_for_the_absent_only() -> None:
-    cman = FakeCman([node(1), node(2, member=False)])
+    cman = ScriptedCman([node(1), node(2, member=False)])
     cman.extra_flags = EXTRA_FLAG_2NODE | 16
     cman.fenced[2] = FenceRecord(fenced=1, time_s=1_700_000_000)
     membership = connect(cman).snapshot()
@@ -349,7 +355,7 @@ def test_two_node_mode_is_told_and_fencing_asked_for_the_absent_only() -> None:
 
 
 def test_fencing_is_not_asked_for_where_a_majority_decides() -> None:
-    cman = FakeCman([node(1), node(2, member=False), node(3)])
+    cman = ScriptedCman([node(1), node(2, member=False), node(3)])
     cman.fenced[2] = FenceRecord(fenced=1, time_s=1_700_000_000)
     assert connect(cman).snapshot().absentees == (Absentee(id=2, name="n2", votes=1, fenced=False),)
     assert "cman_get_fenceinfo" not in cman.calls
@@ -357,13 +363,13 @@ def test_fencing_is_not_asked_for_where_a_majority_decides() -> None:
 
 def test_fencing_is_asked_for_where_half_of_the_nodes_are_members() -> None:
     """The quorum disk's vote is no node's."""
-    cman = FakeCman([node(0, "/dev/qdisk0"), node(1), node(2, member=False)])
+    cman = ScriptedCman([node(0, "/dev/qdisk0"), node(1), node(2, member=False)])
     cman.fenced[2] = FenceRecord(fenced=1, time_s=1_700_000_000)
     assert connect(cman).snapshot().absentees == (Absentee(id=2, name="n2", votes=1, fenced=True),)
 
 
 def test_a_refused_fence_question_vouches_for_nothing() -> None:
-    cman = FakeCman([node(1), node(2, member=False)])
+    cman = ScriptedCman([node(1), node(2, member=False)])
     cman.extra_flags = EXTRA_FLAG_2NODE
     cman.fail("cman_get_fenceinfo", errno.EINVAL)
     assert connect(cman).snapshot().absentees == (Absentee(id=2, name="n2", votes=1, fenced=False),)
@@ -373,7 +379,7 @@ def test_a_refused_fence_question_vouches_for_nothing() -> None:
 
 
 def test_nodes_that_appear_after_the_count_find_room() -> None:
-    cman = FakeCman([node(1)])
+    cman = ScriptedCman([node(1)])
     late = [node(100 + i, address="192.0.2.9") for i in range(NODE_HEADROOM - 1)]
     cman.late_nodes.append(late)
     assert len(connect(cman).snapshot().members) == NODE_HEADROOM
@@ -384,7 +390,7 @@ def test_nodes_that_appear_after_the_count_find_room() -> None:
 @pytest.mark.parametrize("extra", [0, 1])
 def test_a_buffer_that_is_too_small_or_full_is_tried_again(old_memory: bool, extra: int) -> None:
     """EINVAL, a success with an earlier answer's memory, or a list that just fits: all doubted."""
-    cman = FakeCman([node(1)])
+    cman = ScriptedCman([node(1)])
     cman.old_memory = old_memory
     late = [node(100 + i, address="192.0.2.9") for i in range(NODE_HEADROOM + extra)]
     cman.late_nodes.append(late)
@@ -394,7 +400,7 @@ def test_a_buffer_that_is_too_small_or_full_is_tried_again(old_memory: bool, ext
 
 
 def test_the_headroom_grows_with_each_attempt() -> None:
-    cman = FakeCman([node(1)])
+    cman = ScriptedCman([node(1)])
     for grown in (NODE_HEADROOM + 1, 2 * NODE_HEADROOM - 1):
         cman.late_nodes.append([node(1000, address="192.0.2.9")] * grown)
     assert len(connect(cman).snapshot().members) == 1 + 3 * NODE_HEADROOM
@@ -403,18 +409,18 @@ def test_the_headroom_grows_with_each_attempt() -> None:
 
 @pytest.mark.parametrize("count", [-1, 10_000])
 def test_an_impossible_count_is_not_believed(count: int) -> None:
-    class Lying(FakeHandle):
+    class Lying(ScriptedHandle):
         def get_nodes(self, max_nodes: int) -> tuple[int, tuple[NodeRecord, ...]]:
             return count, super().get_nodes(max_nodes)[1]
 
     with pytest.raises(OSError, match="cman_get_nodes") as raised:
-        CmanSource(Lying(FakeCman([node(1)])), board()).snapshot()
+        CmanSource(Lying(ScriptedCman([node(1)])), board()).snapshot()
     assert raised.value.errno == errno.EINVAL
 
 
 @pytest.mark.parametrize("old_memory", [False, True])
 def test_a_list_that_outgrows_every_buffer_fails_the_reading(old_memory: bool) -> None:
-    cman = FakeCman([node(1)])
+    cman = ScriptedCman([node(1)])
     cman.old_memory = old_memory
     for attempt in range(READ_ATTEMPTS):
         grown = NODE_HEADROOM * 2**attempt + 1
@@ -442,9 +448,9 @@ REQUESTS = [
 ]
 
 
-def all_asked() -> FakeCman:
+def all_asked() -> ScriptedCman:
     """A cman for whose snapshot every request is made."""
-    cman = FakeCman([node(1, address="2001:db8::1"), node(2, member=False)])
+    cman = ScriptedCman([node(1, address="2001:db8::1"), node(2, member=False)])
     cman.extra_flags = EXTRA_FLAG_2NODE
     return cman
 
@@ -474,7 +480,7 @@ def test_a_failed_request_fails_the_reading_only(call: str) -> None:
 
 @pytest.mark.parametrize("call", ["cman_get_node", "cman_get_node_count", "cman_get_nodes"])
 def test_before_the_first_transition_the_connection_lives(call: str) -> None:
-    cman = FakeCman([node(1)])
+    cman = ScriptedCman([node(1)])
     source = connect(cman)
     cman.fail(call, errno.ENOENT)
     with pytest.raises(OSError, match=call) as raised:
@@ -484,7 +490,7 @@ def test_before_the_first_transition_the_connection_lives(call: str) -> None:
 
 
 def test_cluster_and_local_id_are_asked_for_once_a_connection() -> None:
-    cman = FakeCman([node(1)])
+    cman = ScriptedCman([node(1)])
     source = connect(cman)
     source.snapshot()
     source.snapshot()
@@ -497,13 +503,13 @@ def test_cluster_and_local_id_are_asked_for_once_a_connection() -> None:
 
 @pytest.mark.parametrize(("yes", "sent"), [(True, 1), (False, 0)])
 def test_an_answer_is_sent_exactly_once(yes: bool, sent: int) -> None:
-    cman = FakeCman([node(1)])
+    cman = ScriptedCman([node(1)])
     connect(cman).reply_shutdown(yes)
     assert cman.answers == [sent]
 
 
 def test_an_answer_into_a_dead_connection_says_so_where_the_library_does() -> None:
-    cman = FakeCman([node(1)])
+    cman = ScriptedCman([node(1)])
     source = connect(cman)
     cman.fail("cman_replyto_shutdown", errno.EHOSTDOWN)
     with pytest.raises(ManagerGoneError):
@@ -511,7 +517,7 @@ def test_an_answer_into_a_dead_connection_says_so_where_the_library_does() -> No
 
 
 def test_close_gives_the_connection_back_once() -> None:
-    cman = FakeCman([node(1)])
+    cman = ScriptedCman([node(1)])
     source = connect(cman)
     source.close()
     source.close()
@@ -519,7 +525,7 @@ def test_close_gives_the_connection_back_once() -> None:
 
 
 def test_close_never_raises() -> None:
-    cman = FakeCman([node(1)])
+    cman = ScriptedCman([node(1)])
     source = connect(cman)
     cman.fail("cman_finish", errno.EINVAL)
     source.close()
@@ -527,7 +533,7 @@ def test_close_never_raises() -> None:
 
 
 def test_a_closed_source_calls_the_library_no_more() -> None:
-    cman = FakeCman([node(1)])
+    cman = ScriptedCman([node(1)])
     source = connect(cman)
     source.close()
     assert source.dispatch() == ()
@@ -542,7 +548,7 @@ def test_every_call_is_declared_by_its_c_name() -> None:
     calls = board()
     seen: list[tuple[str, str | None]] = []
 
-    class Watched(FakeCman):
+    class Watched(ScriptedCman):
         def note(self, call: str) -> None:
             seen.append((call, None if calls.current is None else calls.current.name))
             super().note(call)
@@ -570,5 +576,5 @@ def test_every_call_is_declared_by_its_c_name() -> None:
 
 
 def test_the_source_is_a_membership_source() -> None:
-    source: MembershipSource = CmanSource(FakeCman().init(), board())
+    source: MembershipSource = CmanSource(ScriptedCman().init(), board())
     assert source.dispatch() == ()

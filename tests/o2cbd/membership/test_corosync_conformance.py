@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from fakecluster.cman.topology import Topology
-from fakecluster.conformance.membership import CHECKS
+from fakecluster.conformance.membership import CHECKS, Make
 from fakecluster.conformance.membership_corosync import NOT_ON_COROSYNC, ON_COROSYNC, CorosyncDriver
-from fakecluster.conformance.membership_support import Make
 from o2cbd.calls import CallBoard
 from o2cbd.clock import MonotonicClock, pause
 from o2cbd.membership.corosync import connect_corosync

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from fakecluster.corosync.fake_table import FakeCorosync, block
+from fakecluster.testing.scripted_corosync import ScriptedCorosync, block
 from o2cbd.calls import CallBoard
 from o2cbd.core.events import ConfigChange, ManagerLost, ShutdownAsked, StateChange
 from o2cbd.core.model import Absentee, Advice, Member, Membership, Quorum
@@ -39,12 +39,12 @@ class Pauses:
         self.taken.append(duration_us)
 
 
-def connect(corosync: FakeCorosync, pauses: Pauses | None = None) -> MembershipSource:
+def connect(corosync: ScriptedCorosync, pauses: Pauses | None = None) -> MembershipSource:
     return connect_corosync(corosync, CallBoard(StoppedClock()), pauses or Pauses())
 
 
-def three() -> FakeCorosync:
-    return FakeCorosync([block(1), block(2), block(3)])
+def three() -> ScriptedCorosync:
+    return ScriptedCorosync([block(1), block(2), block(3)])
 
 
 def readable(source: MembershipSource) -> bool:
@@ -327,7 +327,7 @@ def test_closed_is_closed() -> None:
 
 
 def test_a_snapshot_holds_all_that_corosync_says() -> None:
-    corosync = FakeCorosync(
+    corosync = ScriptedCorosync(
         [
             block(1),
             block(2, o2cb_port="7778", o2cb_address="10.9.0.2", o2cb_num="0"),
@@ -428,7 +428,7 @@ def test_two_node_mode_is_votequorums(value: int | None, expected: bool) -> None
 
 
 def test_nodes_are_known_by_id_when_positions_shift() -> None:
-    corosync = FakeCorosync([block(2), block(3)], members=[2, 3], local_id=2)
+    corosync = ScriptedCorosync([block(2), block(3)], members=[2, 3], local_id=2)
     source = connect(corosync)
     corosync.reload([block(1), block(2), block(3)], version=3)
     assert source.dispatch() == (ConfigChange(version=3),)
@@ -479,7 +479,7 @@ def test_a_list_in_the_middle_of_a_reload_is_not_believed() -> None:
 
 
 def test_the_name_is_the_name_or_the_first_rings_where_that_is_one() -> None:
-    corosync = FakeCorosync(
+    corosync = ScriptedCorosync(
         [
             {"nodeid": 1, "ring0_addr": "alpha.example"},
             {"nodeid": 2, "ring0_addr": "192.0.2.2"},
@@ -493,7 +493,7 @@ def test_the_name_is_the_name_or_the_first_rings_where_that_is_one() -> None:
 
 
 def test_names_need_not_be_text() -> None:
-    corosync = FakeCorosync([block(1)])
+    corosync = ScriptedCorosync([block(1)])
     corosync.blocks = []
     corosync.members = [1]
     corosync.keys.update(
@@ -507,7 +507,9 @@ def test_names_need_not_be_text() -> None:
 
 def test_a_member_that_nobody_configured_has_no_name() -> None:
     """Its addresses are those with which it joined."""
-    corosync = FakeCorosync([block(1)], members=[1, 4026531841], links={4026531841: ["10.0.0.9"]})
+    corosync = ScriptedCorosync(
+        [block(1)], members=[1, 4026531841], links={4026531841: ["10.0.0.9"]}
+    )
     assert connect(corosync).snapshot().members[1] == Member(
         id=4026531841, name="", incarnation=0, addresses=("10.0.0.9",), listed=False
     )
@@ -530,7 +532,7 @@ def test_a_member_whose_id_was_edited_keeps_its_id_and_is_found_by_its_address()
 def test_an_edited_id_is_seen_behind_host_names_too() -> None:
     hosts = {f"host{number}": f"10.0.0.{number}" for number in (1, 2)}
     blocks = [block(number, ring0_addr=f"host{number}") for number in (1, 2)]
-    corosync = FakeCorosync(blocks, hosts=hosts)
+    corosync = ScriptedCorosync(blocks, hosts=hosts)
     source = connect(corosync)
     corosync.reload([blocks[0], {**blocks[1], "nodeid": 20}])
     membership = source.snapshot()
@@ -603,7 +605,7 @@ def test_a_host_that_was_taken_out_of_the_list_is_in_no_block() -> None:
 def test_a_block_without_an_id_is_about_the_member_with_its_address() -> None:
     """No id in the list is not another one: a reload that fails can leave that behind."""
     blocks = [block(1), {**block(2), "nodeid": 0}, {"ring0_addr": "192.0.2.3", "name": "n3"}]
-    corosync = FakeCorosync(
+    corosync = ScriptedCorosync(
         blocks, members=[1, 2, 3221226003], links={2: ["192.0.2.2"], 3221226003: ["192.0.2.3"]}
     )
     membership = connect(corosync).snapshot()
@@ -616,14 +618,16 @@ def test_a_block_without_an_id_is_about_the_member_with_its_address() -> None:
 
 
 def test_a_block_without_an_id_does_not_vanish_while_its_node_is_away() -> None:
-    corosync = FakeCorosync([block(1), {**block(9), "nodeid": 0}], members=[1])
+    corosync = ScriptedCorosync([block(1), {**block(9), "nodeid": 0}], members=[1])
     assert connect(corosync).snapshot().absentees == (
         Absentee(id=0, name="n9", addresses=("192.0.2.9",), votes=1),
     )
 
 
 def test_of_two_blocks_with_one_id_the_second_is_about_no_member() -> None:
-    corosync = FakeCorosync([block(1), block(2), block(2, name="other", ring0_addr="192.0.2.7")])
+    corosync = ScriptedCorosync(
+        [block(1), block(2), block(2, name="other", ring0_addr="192.0.2.7")]
+    )
     membership = connect(corosync).snapshot()
     assert [(one.id, one.name) for one in membership.members] == [(1, "n1"), (2, "n2")]
     assert [(one.id, one.name, one.runs_as) for one in membership.absentees] == [(2, "other", None)]
@@ -642,7 +646,7 @@ def test_values_of_another_kind_are_no_values(written: bytes | float) -> None:
 
 
 def test_huge_ids_are_ids() -> None:
-    corosync = FakeCorosync(
+    corosync = ScriptedCorosync(
         [block(1), {**block(2), "nodeid": 2**31}, {**block(3), "nodeid": 2**32 - 1}]
     )
     assert ids(connect(corosync).snapshot()) == [1, 2**31, 2**32 - 1]
@@ -659,7 +663,7 @@ def addresses_of(
         {"nodeid": number, **{f"ring{ring}_addr": text for ring, text in given.items()}}
         for number, given in ((1, rings), (2, peer))
     ]
-    membership = connect(FakeCorosync(blocks, members=[1], hosts=hosts)).snapshot()
+    membership = connect(ScriptedCorosync(blocks, members=[1], hosts=hosts)).snapshot()
     return [membership.members[0].addresses, membership.absentees[0].addresses]
 
 
@@ -741,7 +745,7 @@ def test_each_ring_has_the_address_that_is_written_or_believed(
 def test_our_own_record_proves_nothing_once_corosync_says_otherwise() -> None:
     """A ring was made anew with another family: the record of the first join stays as it was."""
     blocks = [block(number, ring0_addr=f"a{number}", ring1_addr=f"b{number}") for number in (1, 2)]
-    corosync = FakeCorosync(blocks, hosts=HOSTS)
+    corosync = ScriptedCorosync(blocks, hosts=HOSTS)
     source = connect(corosync)
     corosync.links = {1: ["10.0.0.1", "fd00:1::1"], 2: ["10.0.0.2", "fd00:1::2"]}
     assert [one.addresses for one in source.snapshot().members] == [
@@ -752,13 +756,13 @@ def test_our_own_record_proves_nothing_once_corosync_says_otherwise() -> None:
 
 def test_an_address_that_is_given_twice_counts_once() -> None:
     """As udpu does where blocks have neither name nor id."""
-    corosync = FakeCorosync([block(1, ring0_addr="a1")], hosts=HOSTS)
+    corosync = ScriptedCorosync([block(1, ring0_addr="a1")], hosts=HOSTS)
     corosync.links[1] = ["10.0.0.1", "10.0.0.1"]
     assert connect(corosync).snapshot().members[0].addresses == ("10.0.0.1",)
 
 
 def test_a_family_that_is_none_is_no_address() -> None:
-    corosync = FakeCorosync([block(1, ring0_addr="a1")], hosts=HOSTS)
+    corosync = ScriptedCorosync([block(1, ring0_addr="a1")], hosts=HOSTS)
     source = connect(corosync)
     assert corosync.cfg is not None
     corosync.cfg.get_node_addrs = lambda nodeid: ((28, bytes(28)),)  # type: ignore[method-assign]
@@ -772,7 +776,7 @@ def test_who_has_no_names_is_not_asked_for() -> None:
 
 
 def test_another_failure_of_the_addresses_fails_the_reading() -> None:
-    corosync = FakeCorosync([block(1, ring0_addr="a1")], hosts=HOSTS)
+    corosync = ScriptedCorosync([block(1, ring0_addr="a1")], hosts=HOSTS)
     source = connect(corosync)
     corosync.fail("corosync_cfg_get_node_addrs", 8)
     with pytest.raises(OSError, match="corosync_cfg_get_node_addrs") as raised:
@@ -781,7 +785,7 @@ def test_another_failure_of_the_addresses_fails_the_reading() -> None:
 
 
 def test_an_id_that_totem_does_not_know_is_no_failure() -> None:
-    corosync = FakeCorosync([block(1), block(2, ring0_addr="nowhere")], members=[1])
+    corosync = ScriptedCorosync([block(1), block(2, ring0_addr="nowhere")], members=[1])
     assert connect(corosync).snapshot().absentees[0].addresses == ("",)
 
 
@@ -819,7 +823,7 @@ def test_an_answer_into_the_void_is_told() -> None:
 
 
 def test_every_call_is_declared_by_its_c_name() -> None:
-    corosync = FakeCorosync([block(1, ring0_addr="a1")], hosts=HOSTS)
+    corosync = ScriptedCorosync([block(1, ring0_addr="a1")], hosts=HOSTS)
     calls = CallBoard(StoppedClock())
     seen: set[str | None] = set()
     note = corosync.note

@@ -12,8 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from fakecluster.cman.rigs.scripted import Conversation, Script, event, reply, request, scripted
 from fakecluster.cman.standin import standin_library
+from fakecluster.testing.scripted_wire import (
+    Script,
+    ScriptedConversation,
+    event,
+    reply,
+    request,
+    scripted,
+)
 from o2cbd.calls import CallBoard
 from o2cbd.core.events import ConfigChange, ManagerLost, ShutdownAsked, StateChange
 from o2cbd.core.model import Absentee, Member, Membership, Quorum
@@ -49,7 +56,7 @@ NOTIFIED = reply(0x01, 0)
 
 @contextmanager
 def connected(table: LibcmanTable, socket_dir: Path, script: Script) -> Iterator[MembershipSource]:
-    def whole(cman: Conversation) -> None:
+    def whole(cman: ScriptedConversation) -> None:
         cman.answer(NOTIFY, NOTIFIED)
         script(cman)
 
@@ -139,7 +146,7 @@ ADDRS = struct.pack("=i4x", 2) + b"".join(
 ASKED_US = NODE.pack(440, 0, 0, 0, 0, 0, b"", b"", 0, 0, 0, 0)
 
 
-def a_reading(cman: Conversation) -> None:
+def a_reading(cman: ScriptedConversation) -> None:
     cman.answer(request(0x91), reply(0x91, 0, struct.pack("=17sxHI", b"alpha", 6865, 8)))
     cman.answer(request(0x90, ASKED_US), reply(0x90, 0, row(1, b"n1", address=IPV4_1)))
     cman.answer(request(0x07), reply(0x07, 4, NODES))
@@ -155,7 +162,7 @@ def a_reading(cman: Conversation) -> None:
 
 
 def test_a_whole_reading(table: LibcmanTable, socket_dir: Path) -> None:
-    def script(cman: Conversation) -> None:
+    def script(cman: ScriptedConversation) -> None:
         a_reading(cman)
         cman.expect_end()
 
@@ -190,7 +197,7 @@ def test_ids_are_positive_32_bit_numbers_both_ways(table: LibcmanTable, socket_d
     highest = b"\xff\xff\xff\xff"
     asked = b"\xb8\x01\0\0" + highest + ASKED_US[8:]
 
-    def script(cman: Conversation) -> None:
+    def script(cman: ScriptedConversation) -> None:
         cman.answer(request(0x90, asked), reply(0x90, 0, row(-1, b"far", address=IPV4_1)))
         cman.answer(request(0xBF, highest), reply(0xBF, 0, bytes(8)))
         cman.answer(request(0xBE, highest), reply(0xBE, -errno.EINVAL))
@@ -208,7 +215,7 @@ def test_ids_are_positive_32_bit_numbers_both_ways(table: LibcmanTable, socket_d
 def test_a_dropped_extra_info_is_no_reading(table: LibcmanTable, socket_dir: Path) -> None:
     """More addresses than fit: libcman calls it a success and has written nothing."""
 
-    def script(cman: Conversation) -> None:
+    def script(cman: ScriptedConversation) -> None:
         cman.answer(request(0x92), reply(0x92, 0, EXTRA + bytes(10_000)))
         cman.expect_end()
 
@@ -221,7 +228,7 @@ def test_a_dropped_extra_info_is_no_reading(table: LibcmanTable, socket_dir: Pat
 
 
 def test_the_longest_cluster_name_is_whole(table: LibcmanTable, socket_dir: Path) -> None:
-    def script(cman: Conversation) -> None:
+    def script(cman: ScriptedConversation) -> None:
         cman.answer(request(0x91), reply(0x91, 0, struct.pack("=17sxHI", b"c" * 17, 1, 8)))
         cman.expect_end()
 
@@ -232,7 +239,7 @@ def test_the_longest_cluster_name_is_whole(table: LibcmanTable, socket_dir: Path
 
 
 def test_events_come_through_c_in_order(table: LibcmanTable, socket_dir: Path) -> None:
-    def script(cman: Conversation) -> None:
+    def script(cman: ScriptedConversation) -> None:
         cman.send(event(1, 0) + event(3, 3) + event(4, 17) + event(0, 5))
         cman.expect_end()
 
@@ -247,7 +254,7 @@ def test_events_come_through_c_in_order(table: LibcmanTable, socket_dir: Path) -
 
 
 def test_an_answer_goes_out_once(table: LibcmanTable, socket_dir: Path) -> None:
-    def script(cman: Conversation) -> None:
+    def script(cman: ScriptedConversation) -> None:
         cman.expect(request(0xBC, struct.pack("=i", 1)))
         cman.expect_end()
 
@@ -288,7 +295,7 @@ def test_a_dying_listener_accepts_and_the_subscription_fails(
 def test_what_a_callback_raises_comes_out_of_dispatch(
     table: LibcmanTable, socket_dir: Path
 ) -> None:
-    def script(cman: Conversation) -> None:
+    def script(cman: ScriptedConversation) -> None:
         cman.answer(NOTIFY, NOTIFIED + event(1, 1))
         cman.expect_end()
 
@@ -310,7 +317,7 @@ def test_what_a_callback_raises_comes_out_of_dispatch(
 def test_a_finished_connection_is_handed_to_c_no_more(
     table: LibcmanTable, socket_dir: Path
 ) -> None:
-    with scripted(socket_dir / "cman_client", Conversation.expect_end):
+    with scripted(socket_dir / "cman_client", ScriptedConversation.expect_end):
         handle = table.init()
         handle.finish()
         handle.finish()

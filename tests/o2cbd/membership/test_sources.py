@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from fakecluster.corosync.fake_table import FakeCorosync, block
+from fakecluster.testing.scripted_corosync import ScriptedCorosync, block
 from o2cbd.calls import CallBoard
 from o2cbd.clock import MonotonicClock
 from o2cbd.membership import libcorosync
@@ -23,19 +23,19 @@ def board() -> CallBoard:
 
 
 @pytest.fixture
-def corosync(monkeypatch: pytest.MonkeyPatch) -> FakeCorosync:
-    fake = FakeCorosync([block(1), block(2)])
+def corosync(monkeypatch: pytest.MonkeyPatch) -> ScriptedCorosync:
+    fake = ScriptedCorosync([block(1), block(2)])
     monkeypatch.setattr(libcorosync, "load", lambda: fake)
     return fake
 
 
-def test_corosync_is_connected_to_as_a_voter(corosync: FakeCorosync) -> None:
+def test_corosync_is_connected_to_as_a_voter(corosync: ScriptedCorosync) -> None:
     source = make_connect(COROSYNC, board(), lambda: pytest.fail("there is a vote"))()
     assert [member.name for member in source.snapshot().members] == ["n1", "n2"]
     assert "corosync_cfg_trackstart" in corosync.calls
 
 
-def test_a_library_without_the_vote_is_told_of_once(corosync: FakeCorosync) -> None:
+def test_a_library_without_the_vote_is_told_of_once(corosync: ScriptedCorosync) -> None:
     corosync.can_vote = False
     told: list[str] = []
     connect = make_connect(COROSYNC, board(), lambda: told.append("no vote"))
@@ -44,7 +44,7 @@ def test_a_library_without_the_vote_is_told_of_once(corosync: FakeCorosync) -> N
     assert told == ["no vote"]
 
 
-def test_corosync_is_read_without_becoming_a_voter(corosync: FakeCorosync) -> None:
+def test_corosync_is_read_without_becoming_a_voter(corosync: ScriptedCorosync) -> None:
     source = open_unheard(COROSYNC, board())
     assert [member.name for member in source.snapshot().members] == ["n1", "n2"]
     assert "corosync_cfg_trackstart" not in corosync.calls

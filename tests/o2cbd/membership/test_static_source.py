@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from fakecluster.cman.topology import Topology
-from fakecluster.conformance import membership_notices as notices
-from fakecluster.conformance.membership_support import Make
+from fakecluster.conformance import membership as checks
+from fakecluster.conformance.membership import Make
 from o2cbd import clusterconf
 from o2cbd.calls import CallBoard
 from o2cbd.clock import MonotonicClock
@@ -373,12 +373,12 @@ class StaticDriver:
 
 
 CHECKS: tuple[Callable[[Make], None], ...] = (
-    notices.silence_is_silence,
-    notices.a_join_is_told,
-    notices.a_leave_is_told,
-    notices.a_death_is_told,
-    notices.what_comes_during_a_reading_is_not_lost,
-    notices.every_connection_is_told,
+    checks.silence_is_silence,
+    checks.a_join_is_told,
+    checks.a_leave_is_told,
+    checks.a_death_is_told,
+    checks.what_comes_during_a_reading_is_not_lost,
+    checks.every_connection_is_told,
 )
 """The others are of managers that die, count votes, or ask."""
 

@@ -8,24 +8,24 @@ from collections.abc import Callable
 import pytest
 
 from fakecluster.cman.answers import FenceInfo, PortData, Version
-from fakecluster.cman.constants import US, ExtraFlag, NodeState, Reason
-from fakecluster.cman.errors import CmanError
-from fakecluster.cman.rigs.rig import SECOND_US, Rig
+from fakecluster.cman.constants import US, CmanState, ExtraFlag, Reason
+from fakecluster.cman.errors import RequestRefusedError
 from fakecluster.cman.timings import Profile
+from fakecluster.testing.cman_engine import SECOND_US, EngineHarness
 
 
 @pytest.fixture
-def rig() -> Rig:
-    return Rig(3).up()
+def rig() -> EngineHarness:
+    return EngineHarness(3).up()
 
 
 def _errno(act: Callable[[], object]) -> int:
-    with pytest.raises(CmanError) as caught:
+    with pytest.raises(RequestRefusedError) as caught:
         act()
     return caught.value.code
 
 
-def test_notices_only_for_those_who_ask(rig: Rig) -> None:
+def test_notices_only_for_those_who_ask(rig: EngineHarness) -> None:
     silent = rig.engine.connect(1)
     asked, stopped = rig.listen(1), rig.listen(1)
     asked.client.start_notification()
@@ -37,7 +37,7 @@ def test_notices_only_for_those_who_ask(rig: Rig) -> None:
     silent.disconnect()
 
 
-def test_configuration_changes_end_with_their_subscription(rig: Rig) -> None:
+def test_configuration_changes_end_with_their_subscription(rig: EngineHarness) -> None:
     seen = rig.listen(1, confchg=True)
     seen.client.stop_confchg()
     rig.engine.leave(3)
@@ -45,7 +45,7 @@ def test_configuration_changes_end_with_their_subscription(rig: Rig) -> None:
     assert seen.confchgs() == []
 
 
-def test_a_disconnected_client_hears_nothing_and_cannot_ask(rig: Rig) -> None:
+def test_a_disconnected_client_hears_nothing_and_cannot_ask(rig: EngineHarness) -> None:
     seen = rig.listen(1)
     seen.client.disconnect()
     rig.engine.leave(3)
@@ -54,7 +54,9 @@ def test_a_disconnected_client_hears_nothing_and_cannot_ask(rig: Rig) -> None:
     assert _errno(seen.client.is_quorate) == errno.EHOSTDOWN
 
 
-def test_a_client_that_went_while_cman_was_stopped_is_not_told_of_its_death(rig: Rig) -> None:
+def test_a_client_that_went_while_cman_was_stopped_is_not_told_of_its_death(
+    rig: EngineHarness,
+) -> None:
     seen = rig.listen(1)
     rig.engine.stop(1)
     seen.client.disconnect()
@@ -62,7 +64,7 @@ def test_a_client_that_went_while_cman_was_stopped_is_not_told_of_its_death(rig:
     assert seen.closed_us is None
 
 
-def test_a_client_thrown_out_while_it_is_told(rig: Rig) -> None:
+def test_a_client_thrown_out_while_it_is_told(rig: EngineHarness) -> None:
     """What a delivery does to another client counts at once."""
     second = rig.engine.connect(1)
     first = rig.engine.connect(1, deliver=lambda _: victim.client.disconnect())
@@ -73,14 +75,14 @@ def test_a_client_thrown_out_while_it_is_told(rig: Rig) -> None:
     assert (victim.told, second.get_join_count()) == ([], 2)
 
 
-def test_the_count_of_connections(rig: Rig) -> None:
+def test_the_count_of_connections(rig: EngineHarness) -> None:
     client, admin = rig.engine.connect(1), rig.admin(1)
     assert client.get_join_count() == 2
     admin.client.disconnect()
     assert client.get_join_count() == 1
 
 
-def test_a_port_is_one_clients_and_freed_with_it(rig: Rig) -> None:
+def test_a_port_is_one_clients_and_freed_with_it(rig: EngineHarness) -> None:
     """A client may have several; 0 is cman's own."""
     one, two = rig.engine.connect(1), rig.engine.connect(1)
     one.bind(5)
@@ -93,7 +95,7 @@ def test_a_port_is_one_clients_and_freed_with_it(rig: Rig) -> None:
     two.bind(5)
 
 
-def test_a_port_is_told_to_whoever_has_the_same_and_asked_for_notices(rig: Rig) -> None:
+def test_a_port_is_told_to_whoever_has_the_same_and_asked_for_notices(rig: EngineHarness) -> None:
     same, deaf, another = rig.listen(2), rig.engine.connect(3), rig.listen(3)
     same.client.bind(5)
     another.client.bind(6)
@@ -109,7 +111,7 @@ def test_a_port_is_told_to_whoever_has_the_same_and_asked_for_notices(rig: Rig) 
     assert (another.told, one.told) == ([], [])
 
 
-def test_another_nodes_ports_are_asked_for_once(rig: Rig) -> None:
+def test_another_nodes_ports_are_asked_for_once(rig: EngineHarness) -> None:
     """EBUSY until it has answered; from then on they are known, until it is another process."""
     seen, port = rig.listen(2).client, rig.engine.connect(1)
     port.bind(5)
@@ -129,7 +131,7 @@ def test_another_nodes_ports_are_asked_for_once(rig: Rig) -> None:
     assert _errno(lambda: seen.is_listening(5, 1)) == errno.EBUSY
 
 
-def test_who_listens_of_those_who_are_not_there(rig: Rig) -> None:
+def test_who_listens_of_those_who_are_not_there(rig: EngineHarness) -> None:
     client = rig.engine.connect(1)
     rig.engine.kill(3)
     rig.run()
@@ -137,7 +139,7 @@ def test_who_listens_of_those_who_are_not_there(rig: Rig) -> None:
     assert _errno(lambda: client.is_listening(1, 9)) == errno.ENOENT
 
 
-def test_messages_go_to_whoever_has_the_port(rig: Rig) -> None:
+def test_messages_go_to_whoever_has_the_port(rig: EngineHarness) -> None:
     got: dict[int, list[object]] = {2: [], 3: []}
     for node_id, seen in got.items():
         rig.engine.connect(node_id, deliver=seen.append).bind(7)
@@ -160,7 +162,7 @@ def test_messages_go_to_whoever_has_the_port(rig: Rig) -> None:
     assert _errno(lambda: sender.send_data(9, 7, b"")) == errno.ENOTCONN
 
 
-def test_fencing_is_told_everywhere_and_ends_with_the_return(rig: Rig) -> None:
+def test_fencing_is_told_everywhere_and_ends_with_the_return(rig: EngineHarness) -> None:
     seen, admin = rig.engine.connect(1), rig.admin(2).client
     rig.engine.kill(3)
     rig.run()
@@ -184,7 +186,7 @@ def test_fencing_is_told_everywhere_and_ends_with_the_return(rig: Rig) -> None:
 )
 def test_a_fencing_before_the_death_is_old_news(age_s: int, profile: Profile, kept: bool) -> None:
     """3.1.8 forgets at the death what is older than two minutes; time and agent stay."""
-    rig = Rig(3, profile=profile).up()
+    rig = EngineHarness(3, profile=profile).up()
     rig.admin(1).client.update_fence_info(FenceInfo(node_id=3, time_s=77, agent="fence_x"))
     rig.run(age_s * SECOND_US)
     seen = rig.listen(1)
@@ -195,21 +197,21 @@ def test_a_fencing_before_the_death_is_old_news(age_s: int, profile: Profile, ke
     assert seen.client.get_fence_info(3) == expected
 
 
-def test_a_fencing_comes_without_a_notice(rig: Rig) -> None:
+def test_a_fencing_comes_without_a_notice(rig: EngineHarness) -> None:
     seen = rig.listen(2)
     rig.admin(1).client.update_fence_info(FenceInfo(node_id=3))
     rig.run()
     assert seen.told == []
 
 
-def test_a_kill_needs_a_member(rig: Rig) -> None:
+def test_a_kill_needs_a_member(rig: EngineHarness) -> None:
     admin = rig.admin(1).client
     rig.engine.leave(3)
     rig.run()
     assert [_errno(lambda i=i: admin.kill_node(i)) for i in (0, 3, 9)] == [errno.EINVAL] * 3
 
 
-def test_a_node_may_have_itself_killed(rig: Rig) -> None:
+def test_a_node_may_have_itself_killed(rig: EngineHarness) -> None:
     admin = rig.admin(1)
     admin.client.kill_node(1)
     rig.run(1000)
@@ -217,17 +219,17 @@ def test_a_node_may_have_itself_killed(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize("version", [(5, 2, 0), (6, 1, 0), (6, 2, 1)])
-def test_only_version_6_2_0_is_taken(rig: Rig, version: tuple[int, int, int]) -> None:
+def test_only_version_6_2_0_is_taken(rig: EngineHarness, version: tuple[int, int, int]) -> None:
     major, minor, patch = version
     admin = rig.admin(1).client
     asked = Version(major=major, minor=minor, patch=patch, config=2)
     assert _errno(lambda: admin.set_version(asked)) == errno.EINVAL
 
 
-def test_the_extra_information(rig: Rig) -> None:
+def test_the_extra_information(rig: EngineHarness) -> None:
     client, admin = rig.listen(1), rig.admin(1)
     info = client.client.get_extra_info()
-    assert (info.node_state, info.node_votes, info.members) == (NodeState.MEMBER, 1, 3)
+    assert (info.node_state, info.node_votes, info.members) == (CmanState.MEMBER, 1, 3)
     assert (info.interfaces, info.multicasts) == (("10.0.0.1",), ("239.192.26.209",))
     assert info.flags == 0
     admin.client.set_dirty()
@@ -239,14 +241,14 @@ def test_the_extra_information(rig: Rig) -> None:
     assert client.client.get_extra_info().flags == ExtraFlag.DIRTY
 
 
-def test_a_leaver_says_so_in_the_extra_information(rig: Rig) -> None:
+def test_a_leaver_says_so_in_the_extra_information(rig: EngineHarness) -> None:
     client = rig.engine.connect(1)
     rig.engine.leave(1)
     rig.run(1000)
-    assert client.get_extra_info().node_state is NodeState.LEAVING
+    assert client.get_extra_info().node_state is CmanState.LEAVING
 
 
-def test_members_in_the_extra_information_are_those_of_the_ring(rig: Rig) -> None:
+def test_members_in_the_extra_information_are_those_of_the_ring(rig: EngineHarness) -> None:
     """A kill order or a goodbye does not lower them; the ring without it does."""
     client, other = rig.engine.connect(1), rig.engine.connect(2)
     rig.engine.kill_node(1, 3)
@@ -261,7 +263,7 @@ def test_members_in_the_extra_information_are_those_of_the_ring(rig: Rig) -> Non
 
 
 def test_the_multicast_group_of_ipv6() -> None:
-    rig = Rig(1)
+    rig = EngineHarness(1)
     rig.engine.set_address(1, ["fd00::1"])
     rig.up()
     assert rig.engine.connect(1).get_extra_info().multicasts == ("ff15::1ad1",)

@@ -6,15 +6,15 @@ import pytest
 
 from fakecluster.cman.constants import Reason
 from fakecluster.cman.engine import NoticeFault, OperationError
-from fakecluster.cman.rigs.rig import SECOND_US, Recorder, Rig
+from fakecluster.testing.cman_engine import SECOND_US, EngineHarness, Recorder
 
 
 @pytest.fixture
-def rig() -> Rig:
-    return Rig(3).up()
+def rig() -> EngineHarness:
+    return EngineHarness(3).up()
 
 
-def _change(rig: Rig, count: int) -> list[int]:
+def _change(rig: EngineHarness, count: int) -> list[int]:
     """Let `count` notices arise on node 1, with args 1, 0, 1 ...; return when they did.
 
     Node 2 is told to; there they are twice as many.
@@ -27,35 +27,35 @@ def _change(rig: Rig, count: int) -> list[int]:
     return times
 
 
-def _versions(rig: Rig, seen: Recorder, count: int) -> list[int]:
+def _versions(rig: EngineHarness, seen: Recorder, count: int) -> list[int]:
     for _ in range(count):
         rig.engine.reconfigure()
         rig.run(10_000)
     return seen.notices(Reason.CONFIG_UPDATE)
 
 
-def test_lost(rig: Rig) -> None:
+def test_lost(rig: EngineHarness) -> None:
     seen = rig.listen(1)
     rig.engine.fault_notices(1, NoticeFault.DROP, count=2)
     _change(rig, 3)
     assert len(seen.notices()) == 1
 
 
-def test_doubled(rig: Rig) -> None:
+def test_doubled(rig: EngineHarness) -> None:
     seen = rig.listen(1)
     rig.engine.fault_notices(1, NoticeFault.DUPLICATE)
     _change(rig, 2)
     assert len(seen.notices()) == 3
 
 
-def test_only_one_node_is_hit(rig: Rig) -> None:
+def test_only_one_node_is_hit(rig: EngineHarness) -> None:
     other = rig.listen(3)
     rig.engine.fault_notices(1, NoticeFault.DROP)
     _change(rig, 1)
     assert len(other.notices()) == 1
 
 
-def test_late_and_what_follows_waits_behind(rig: Rig) -> None:
+def test_late_and_what_follows_waits_behind(rig: EngineHarness) -> None:
     """It is a stream: nothing overtakes."""
     seen = rig.listen(1)
     rig.engine.fault_notices(1, NoticeFault.DELAY, delay_us=SECOND_US)
@@ -71,7 +71,7 @@ def test_late_and_what_follows_waits_behind(rig: Rig) -> None:
     assert times == {began_us + 50 + SECOND_US}
 
 
-def test_of_two_late_ones_the_second_waits_for_the_first(rig: Rig) -> None:
+def test_of_two_late_ones_the_second_waits_for_the_first(rig: EngineHarness) -> None:
     seen = rig.listen(1)
     rig.engine.fault_notices(1, NoticeFault.DELAY, delay_us=3 * SECOND_US)
     rig.engine.fault_notices(1, NoticeFault.DELAY, delay_us=SECOND_US)
@@ -84,7 +84,7 @@ def test_of_two_late_ones_the_second_waits_for_the_first(rig: Rig) -> None:
     assert {time_us for time_us, _ in seen.told} == {began_us + 50 + 3 * SECOND_US}
 
 
-def test_coalesced(rig: Rig) -> None:
+def test_coalesced(rig: EngineHarness) -> None:
     """Held until all are there, then all at once, in order."""
     seen = rig.listen(1)
     rig.engine.fault_notices(1, NoticeFault.COALESCE, count=4)
@@ -93,7 +93,7 @@ def test_coalesced(rig: Rig) -> None:
     assert len({time_us for time_us, _ in seen.told}) == 1
 
 
-def test_coalesced_but_not_for_ever(rig: Rig) -> None:
+def test_coalesced_but_not_for_ever(rig: EngineHarness) -> None:
     """What never gets company goes out after the time, and later ones are as ever."""
     seen = rig.listen(1)
     rig.engine.fault_notices(1, NoticeFault.COALESCE, count=9, delay_us=SECOND_US)
@@ -102,14 +102,14 @@ def test_coalesced_but_not_for_ever(rig: Rig) -> None:
     assert seen.notices(Reason.CONFIG_UPDATE) == [2]
 
 
-def test_one_alone_coalesces_with_nothing(rig: Rig) -> None:
+def test_one_alone_coalesces_with_nothing(rig: EngineHarness) -> None:
     seen = rig.listen(1)
     rig.engine.fault_notices(1, NoticeFault.COALESCE)
     _change(rig, 1)
     assert len(seen.notices()) == 1
 
 
-def test_faults_queue_up(rig: Rig) -> None:
+def test_faults_queue_up(rig: EngineHarness) -> None:
     seen = rig.listen(1)
     rig.engine.fault_notices(1, NoticeFault.DROP)
     rig.engine.fault_notices(1, NoticeFault.DUPLICATE)
@@ -117,7 +117,7 @@ def test_faults_queue_up(rig: Rig) -> None:
     assert len(seen.notices()) == 2
 
 
-def test_the_shutdown_question_is_never_touched(rig: Rig) -> None:
+def test_the_shutdown_question_is_never_touched(rig: EngineHarness) -> None:
     seen = rig.listen(1)
     rig.engine.fault_notices(1, NoticeFault.DROP)
     rig.engine.fault_notices(1, NoticeFault.DUPLICATE)
@@ -125,7 +125,7 @@ def test_the_shutdown_question_is_never_touched(rig: Rig) -> None:
     assert seen.notices(Reason.TRY_SHUTDOWN) == [0]
 
 
-def test_what_is_held_dies_with_the_daemon(rig: Rig) -> None:
+def test_what_is_held_dies_with_the_daemon(rig: EngineHarness) -> None:
     seen = rig.listen(1)
     rig.engine.fault_notices(1, NoticeFault.DELAY)
     _change(rig, 1)
@@ -135,6 +135,6 @@ def test_what_is_held_dies_with_the_daemon(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize("bad", [{"count": 0}, {"delay_us": -1}])
-def test_nonsense_is_refused(rig: Rig, bad: dict[str, int]) -> None:
+def test_nonsense_is_refused(rig: EngineHarness, bad: dict[str, int]) -> None:
     with pytest.raises(OperationError, match="count"):
         rig.engine.fault_notices(1, NoticeFault.DROP, **bad)

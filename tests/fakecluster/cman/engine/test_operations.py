@@ -8,9 +8,9 @@ import pytest
 
 from fakecluster.clock import Timeline
 from fakecluster.cman.engine import Engine, OperationError, Sockets, Watcher
-from fakecluster.cman.rigs.rig import Rig
 from fakecluster.cman.timings import Profile
 from fakecluster.cman.topology import NodeConfig, Topology, TopologyError
+from fakecluster.testing.cman_engine import EngineHarness
 
 BAD_NODE = NodeConfig(id=9, name="", addresses=("nowhere",))
 
@@ -45,7 +45,7 @@ BAD_NODE = NodeConfig(id=9, name="", addresses=("nowhere",))
 )
 def test_nonsense_is_refused_and_changes_nothing(act: Callable[[Engine], None]) -> None:
     """Node 1 runs, 2 is down, 3 is stopped."""
-    rig = Rig(3).up()
+    rig = EngineHarness(3).up()
     rig.engine.kill(2)
     rig.run()
     rig.engine.stop(3)
@@ -58,7 +58,7 @@ def test_nonsense_is_refused_and_changes_nothing(act: Callable[[Engine], None]) 
 
 
 def test_nothing_runs_at_first() -> None:
-    state = Rig(1).engine.state(1)
+    state = EngineHarness(1).engine.state(1)
     assert (state.running, state.sockets, state.members, state.generation) == (
         False,
         Sockets.ABSENT,
@@ -73,7 +73,7 @@ def test_a_wrong_topology_is_refused() -> None:
 
 
 def test_the_state_of_a_node_in_a_ring() -> None:
-    rig = Rig(2).up()
+    rig = EngineHarness(2).up()
     state = rig.engine.state(2)
     assert (state.name, state.running, state.stopped, state.is_member, state.quorate) == (
         "node2",
@@ -116,7 +116,7 @@ def test_a_plain_watcher_need_not_do_anything() -> None:
 
 
 def test_an_address_from_the_next_join_on_or_now() -> None:
-    rig = Rig(3).up()
+    rig = EngineHarness(3).up()
     seen, own = rig.listen(1), rig.listen(2)
     rig.engine.set_address(2, ["10.5.0.2"])
     assert seen.entry(2).address == "10.0.0.2"
@@ -135,14 +135,14 @@ def test_an_address_from_the_next_join_on_or_now() -> None:
 
 
 def test_a_renamed_cluster() -> None:
-    rig = Rig(1).up()
+    rig = EngineHarness(1).up()
     client = rig.listen(1).client
     rig.engine.rename_cluster("other")
     assert client.get_cluster().name == "other"
 
 
 def test_leaving_twice_is_leaving_once() -> None:
-    rig = Rig(2).up()
+    rig = EngineHarness(2).up()
     seen = rig.listen(2)
     rig.engine.leave(1)
     rig.engine.leave(1)
@@ -152,7 +152,7 @@ def test_leaving_twice_is_leaving_once() -> None:
 
 def test_a_crash_while_leaving() -> None:
     """Stale sockets, and the ring without it only after detection."""
-    rig = Rig(3).up()
+    rig = EngineHarness(3).up()
     seen = rig.listen(1)
     rig.engine.leave(3)
     rig.engine.crash(3)
@@ -161,7 +161,7 @@ def test_a_crash_while_leaving() -> None:
 
 
 def test_the_log_tells_what_happened_in_order() -> None:
-    rig = Rig(1, profile=Profile.A)
+    rig = EngineHarness(1, profile=Profile.A)
     rig.engine.start(1)
     rig.run()
     rig.engine.leave(1)

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from fakecluster.cman.answers import Delivery
 from fakecluster.cman.engine import OperationError
-from fakecluster.cman.errors import CmanError
-from fakecluster.cman.rigs.rig import SECOND_US, Recorder, Rig
+from fakecluster.cman.errors import RequestRefusedError
 from fakecluster.cman.timings import Profile
+from fakecluster.testing.cman_engine import SECOND_US, EngineHarness, Recorder
 
 NODES = (1, 2, 3, 4)
 NODE = st.sampled_from(NODES)
 Act = tuple[str, int, int]
-ACTS: dict[str, Callable[[Rig, int, int], None]] = {
+ACTS: dict[str, Callable[[EngineHarness, int, int], None]] = {
     "start": lambda rig, i, _: rig.engine.start(i),
     "kill": lambda rig, i, _: rig.engine.kill(i),
     "crash": lambda rig, i, j: rig.engine.crash(i, dying_us=j * 1000),
@@ -38,16 +38,18 @@ SCRIPTS = st.lists(st.tuples(st.sampled_from(sorted(ACTS)), NODE, NODE), max_siz
 SLOW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
-def _play(rig: Rig, script: list[Act], after_each: Callable[[], None] = lambda: None) -> None:
+def _play(
+    rig: EngineHarness, script: list[Act], after_each: Callable[[], None] = lambda: None
+) -> None:
     for name, one, other in script:
         try:
             ACTS[name](rig, one, other)
-        except (OperationError, CmanError):
+        except (OperationError, RequestRefusedError):
             continue
         after_each()
 
 
-def _mend_all(rig: Rig) -> None:
+def _mend_all(rig: EngineHarness) -> None:
     rig.engine.heal()
     for node_id in NODES:
         if rig.engine.is_stopped(node_id):
@@ -60,7 +62,7 @@ def _mend_all(rig: Rig) -> None:
 @given(SCRIPTS, st.sampled_from(Profile), st.integers(0, 9))
 def test_after_healing_all_agree(script: list[Act], profile: Profile, seed: int) -> None:
     """All that run are members of each other, and nothing is left to happen."""
-    rig = Rig(len(NODES), profile=profile, seed=seed)
+    rig = EngineHarness(len(NODES), profile=profile, seed=seed)
     _play(rig, script)
     _mend_all(rig)
     states = [rig.engine.state(i) for i in NODES]
@@ -76,7 +78,7 @@ def test_after_healing_all_agree(script: list[Act], profile: Profile, seed: int)
 @given(SCRIPTS, st.integers(0, 9))
 def test_incarnations_only_grow(script: list[Act], seed: int) -> None:
     """For one process of one observer, no incarnation and no jointime goes back."""
-    rig = Rig(len(NODES), seed=seed).up()
+    rig = EngineHarness(len(NODES), seed=seed).up()
     last: dict[tuple[int, int], tuple[int, int, int]] = {}
 
     def look() -> None:
@@ -103,7 +105,7 @@ def test_the_same_operations_give_the_same_log(
 ) -> None:
     logs = []
     for _ in range(2):
-        rig = Rig(len(NODES), profile=profile, seed=seed)
+        rig = EngineHarness(len(NODES), profile=profile, seed=seed)
         _play(rig, script)
         rig.run()
         logs.append(rig.log)
@@ -114,7 +116,7 @@ def test_the_same_operations_give_the_same_log(
 @given(SCRIPTS)
 def test_two_disjoint_views_are_never_both_quorate(script: list[Act]) -> None:
     """Without `remove` (an operator's lie to quorum), whatever the cuts and deaths."""
-    rig = Rig(len(NODES)).up()
+    rig = EngineHarness(len(NODES)).up()
 
     def look() -> None:
         quorate = [
@@ -132,7 +134,7 @@ def test_two_disjoint_views_are_never_both_quorate(script: list[Act]) -> None:
 def test_who_reads_at_each_notice_ends_with_the_truth(script: list[Act]) -> None:
     """No change of the members goes without a notice after it (kill orders and goodbyes, which are
     seen before their notice, included)."""
-    rig = Rig(len(NODES)).up()
+    rig = EngineHarness(len(NODES)).up()
     last_read: dict[int, tuple[int, ...]] = {}
     recorders: dict[int, Recorder] = {}
 
@@ -155,7 +157,7 @@ def test_who_reads_at_each_notice_ends_with_the_truth(script: list[Act]) -> None
 
 @pytest.mark.parametrize("count", [1, 2, 255])
 def test_a_cluster_of_any_size_comes_up(count: int) -> None:
-    rig = Rig(count)
+    rig = EngineHarness(count)
     for node_id in rig.engine.ids:
         rig.engine.start(node_id)
     rig.run()

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakecluster.cman.constants import ExtraFlag
-from fakecluster.cman.errors import CmanError
+from fakecluster.cman.errors import RequestRefusedError
 from fakecluster.cman.quorum import Tally, quorum_for
-from fakecluster.cman.rigs.rig import SECOND_US, Recorder, Rig
 from fakecluster.cman.timings import Profile
 from fakecluster.cman.topology import NodeConfig, QuorumDisk, Topology
+from fakecluster.testing.cman_engine import SECOND_US, EngineHarness, Recorder
 
 
 def _tally(total: int, expected: int, members: int = 3) -> Tally:
@@ -56,7 +56,7 @@ def _info(recorder: Recorder) -> tuple[int, int, int]:
 
 def test_inquorate_changes_only_the_arg() -> None:
     """Members stay listed, and the list is as before."""
-    rig = Rig(3).up()
+    rig = EngineHarness(3).up()
     rig.engine.kill(3)
     rig.run()
     seen = rig.listen(1)
@@ -67,7 +67,7 @@ def test_inquorate_changes_only_the_arg() -> None:
 
 def test_two_node_clusters_survive_either() -> None:
     """One of two stays quorate, and the flag says why that proves nothing."""
-    rig = Rig(Topology.of(2, two_node=True)).up()
+    rig = EngineHarness(Topology.of(2, two_node=True)).up()
     seen = rig.listen(1)
     assert seen.client.get_extra_info().flags & ExtraFlag.TWO_NODE
     rig.engine.kill(2)
@@ -76,7 +76,7 @@ def test_two_node_clusters_survive_either() -> None:
 
 
 def test_without_two_node_one_of_two_is_inquorate() -> None:
-    rig = Rig(2).up()
+    rig = EngineHarness(2).up()
     seen = rig.listen(1)
     assert not seen.client.get_extra_info().flags & ExtraFlag.TWO_NODE
     rig.engine.kill(2)
@@ -86,7 +86,7 @@ def test_without_two_node_one_of_two_is_inquorate() -> None:
 
 def test_the_quorum_disk_votes_where_it_is_polled() -> None:
     """Two nodes and a disk: the one that sees the disk goes on alone."""
-    rig = Rig(Topology.of(2, qdisk=QuorumDisk(votes=1))).up()
+    rig = EngineHarness(Topology.of(2, qdisk=QuorumDisk(votes=1))).up()
     one, two = rig.listen(1), rig.listen(2)
     assert _info(one) == (3, 3, 2)
     rig.engine.qdisk(2, available=False)
@@ -96,7 +96,7 @@ def test_the_quorum_disk_votes_where_it_is_polled() -> None:
 
 
 def test_a_disk_that_is_said_to_be_lost_before_its_first_poll_stays_lost() -> None:
-    rig = Rig(Topology.of(2, qdisk=QuorumDisk()))
+    rig = EngineHarness(Topology.of(2, qdisk=QuorumDisk()))
     for node_id in (1, 2):
         rig.engine.start(node_id)
     rig.run(SECOND_US // 2)
@@ -111,7 +111,7 @@ def test_a_disk_that_is_said_to_be_lost_before_its_first_poll_stays_lost() -> No
 
 def test_a_removed_node_lowers_the_quorum_and_its_return_raises_it() -> None:
     """Without remove a leave lowers nothing."""
-    rig = Rig(5).up()
+    rig = EngineHarness(5).up()
     seen = rig.listen(1)
     rig.engine.leave(5)
     rig.run()
@@ -125,7 +125,7 @@ def test_a_removed_node_lowers_the_quorum_and_its_return_raises_it() -> None:
 
 def test_votes_and_expected_votes_are_set_everywhere() -> None:
     """Everybody is told, and a rejoin after a partition keeps them."""
-    rig = Rig(3).up()
+    rig = EngineHarness(3).up()
     seen, admin = rig.listen(3), rig.admin(1)
     asker = rig.listen(1)
     admin.client.set_votes(2, 5)
@@ -144,7 +144,7 @@ def test_votes_and_expected_votes_are_set_everywhere() -> None:
 
 def test_votes_of_a_node_that_not_everybody_lists() -> None:
     """Who does not know it has nothing to change."""
-    rig = Rig(2).up()
+    rig = EngineHarness(2).up()
     rig.engine.add_node(NodeConfig(id=7, name="n7", addresses=()), lagging=[2])
     rig.run()
     seen, lagging = rig.listen(1), rig.listen(2)
@@ -154,13 +154,13 @@ def test_votes_of_a_node_that_not_everybody_lists() -> None:
 
 
 def test_nonsense_votes_are_refused() -> None:
-    client = Rig(1).up().admin(1).client
+    client = EngineHarness(1).up().admin(1).client
     for act, code in (
         (lambda: client.set_votes(9, 1), errno.ENOENT),
         (lambda: client.set_votes(1, 256), errno.EINVAL),
         (lambda: client.set_expected_votes(0), errno.EINVAL),
     ):
-        with pytest.raises(CmanError) as caught:
+        with pytest.raises(RequestRefusedError) as caught:
             act()
         assert caught.value.code == code
 
@@ -170,7 +170,7 @@ def test_configured_votes_count() -> None:
         NodeConfig(id=1, name="a", addresses=("10.0.0.1",), votes=3),
         NodeConfig(id=2, name="b", addresses=("10.0.0.2",), votes=0),
     )
-    rig = Rig(Topology(cluster="o2", nodes=nodes, expected_votes=4))
+    rig = EngineHarness(Topology(cluster="o2", nodes=nodes, expected_votes=4))
     rig.engine.start(1)
     rig.run()
     seen = rig.listen(1)
@@ -182,7 +182,7 @@ def test_configured_votes_count() -> None:
 @pytest.mark.parametrize("profile", [Profile.A, Profile.B])
 def test_a_quorum_disk_registered_by_an_administrator(profile: Profile) -> None:
     """Register, poll, update (3.1.8 only), unregister; each refusal has its errno."""
-    rig = Rig(2, profile=profile).up()
+    rig = EngineHarness(2, profile=profile).up()
     seen, client = rig.listen(1), rig.admin(1).client
     codes = []
     for act in (
@@ -192,7 +192,7 @@ def test_a_quorum_disk_registered_by_an_administrator(profile: Profile) -> None:
         lambda: client.register_quorum_device("node2", 2),
         lambda: [client.register_quorum_device(name, 2) for name in ("/dev/x", "/dev/y")],
     ):
-        with pytest.raises(CmanError) as caught:
+        with pytest.raises(RequestRefusedError) as caught:
             act()
         codes.append(caught.value.code)
     assert codes == [errno.EINVAL] * 3 + [errno.EALREADY, errno.EBUSY]
@@ -200,12 +200,12 @@ def test_a_quorum_disk_registered_by_an_administrator(profile: Profile) -> None:
     assert seen.entry(0).jointime_us == rig.engine.wall_us()
     assert (seen.entry(0).name, _info(seen), seen.notices()) == ("/dev/x", (4, 2, 3), [1])
     if profile is Profile.A:
-        with pytest.raises(CmanError, match="EINVAL"):
+        with pytest.raises(RequestRefusedError, match="EINVAL"):
             client.update_quorum_device("/dev/y", 4)
     else:
         client.update_quorum_device("/dev/y", 4)
         assert (seen.entry(0).name, _info(seen)) == ("/dev/y", (6, 2, 4))
-    with pytest.raises(CmanError, match="EBUSY"):
+    with pytest.raises(RequestRefusedError, match="EBUSY"):
         client.unregister_quorum_device()
     client.poll_quorum_device(False)
     client.unregister_quorum_device()
@@ -216,11 +216,11 @@ def test_a_quorum_disk_registered_by_an_administrator(profile: Profile) -> None:
 @pytest.mark.parametrize("profile", [Profile.A, Profile.B])
 def test_a_quorum_device_registered_again(profile: Profile) -> None:
     """3.1.8 takes the votes; 3.0.12 has one already."""
-    rig = Rig(2, profile=profile).up()
+    rig = EngineHarness(2, profile=profile).up()
     seen, client = rig.listen(1), rig.admin(1).client
     client.register_quorum_device("/dev/x", 2)
     if profile is Profile.A:
-        with pytest.raises(CmanError, match="EBUSY"):
+        with pytest.raises(RequestRefusedError, match="EBUSY"):
             client.register_quorum_device("/dev/x", 3)
     else:
         client.register_quorum_device("/dev/x", 3)
@@ -229,7 +229,7 @@ def test_a_quorum_device_registered_again(profile: Profile) -> None:
 
 def test_a_quorum_device_that_is_polled_no_more_is_lost() -> None:
     """After six seconds, with a notice; each poll is good for so long."""
-    rig = Rig(2).up()
+    rig = EngineHarness(2).up()
     seen, client = rig.listen(1), rig.admin(1).client
     client.register_quorum_device("/dev/x", 2)
     for _ in range(3):
@@ -241,7 +241,7 @@ def test_a_quorum_device_that_is_polled_no_more_is_lost() -> None:
 
 
 def test_the_disk_of_the_configuration_has_a_daemon_that_polls() -> None:
-    rig = Rig(Topology.of(2, qdisk=QuorumDisk(votes=1))).up()
+    rig = EngineHarness(Topology.of(2, qdisk=QuorumDisk(votes=1))).up()
     seen = rig.listen(1)
     rig.run()
     assert seen.entry(0).is_member
@@ -249,7 +249,7 @@ def test_the_disk_of_the_configuration_has_a_daemon_that_polls() -> None:
 
 def test_a_node_that_is_added_changes_nothing_before_it_comes() -> None:
     """Running nodes expect what they expected; the newcomer brings the new number along."""
-    rig = Rig(2).up()
+    rig = EngineHarness(2).up()
     seen = rig.listen(1)
     rig.engine.add_node(NodeConfig(id=7, name="n7", addresses=("10.0.0.7",), votes=5))
     rig.run()

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from fakecluster.cman.engine import Sockets
-from fakecluster.cman.rigs.rig import SECOND_US, Recorder, Rig
 from fakecluster.cman.timings import Timings
+from fakecluster.testing.cman_engine import SECOND_US, EngineHarness, Recorder
 
 DETECTION_US = 8_500_000
 REGROUP_US = 5_500_000
 
 
-def _views(rig: Rig) -> dict[int, tuple[int, ...]]:
+def _views(rig: EngineHarness) -> dict[int, tuple[int, ...]]:
     states = [rig.engine.state(node_id) for node_id in rig.engine.ids]
     return {state.node_id: state.members for state in states if state.running}
 
@@ -22,7 +22,7 @@ def _times(recorder: Recorder, since_us: int) -> list[int]:
 
 
 def test_views_differ_between_hosts_while_a_ring_goes_round() -> None:
-    rig = Rig(3).up()
+    rig = EngineHarness(3).up()
     rig.engine.kill(3)
     found = set()
     while rig.timeline.run_next():
@@ -32,7 +32,7 @@ def test_views_differ_between_hosts_while_a_ring_goes_round() -> None:
 
 
 def test_a_cut_that_mends_before_the_token_is_missed_goes_unnoticed() -> None:
-    rig = Rig(3).up()
+    rig = EngineHarness(3).up()
     seen = rig.listen(1)
     before = seen.client.get_cluster()
     rig.engine.cut(3, 1)
@@ -44,7 +44,7 @@ def test_a_cut_that_mends_before_the_token_is_missed_goes_unnoticed() -> None:
 
 def test_a_later_silence_begins_its_own_time() -> None:
     """A mended cut leaves no shorter fuse behind."""
-    rig = Rig(3).up()
+    rig = EngineHarness(3).up()
     seen = rig.listen(1)
     rig.engine.cut(3, 1)
     rig.run(2 * SECOND_US)
@@ -58,7 +58,7 @@ def test_a_later_silence_begins_its_own_time() -> None:
 
 def test_cuts_between_all_but_neighbours_matter_once_somebody_dies() -> None:
     """The token goes round meanwhile; then those who agree find each other, and nothing flaps."""
-    rig = Rig(4).up()
+    rig = EngineHarness(4).up()
     rig.engine.cut(1, 3)
     rig.engine.cut(2, 4)
     rig.run()
@@ -72,7 +72,7 @@ def test_cuts_between_all_but_neighbours_matter_once_somebody_dies() -> None:
 
 def test_a_message_goes_round_a_cut_that_the_token_does_not_meet() -> None:
     """Whoever has it sends it again."""
-    rig = Rig(3).up()
+    rig = EngineHarness(3).up()
     rig.engine.cut(2, 1)
     rig.engine.kill_node(2, 1)
     rig.run(SECOND_US)
@@ -89,7 +89,7 @@ def test_a_message_goes_round_a_cut_that_the_token_does_not_meet() -> None:
 
 def test_a_joiner_that_nobody_hears_waits() -> None:
     """It hears the others, who do not hear it: it is a member of nothing until they do."""
-    rig = Rig(3)
+    rig = EngineHarness(3)
     rig.engine.start(1)
     rig.engine.start(2)
     rig.run()
@@ -108,7 +108,7 @@ def test_a_joiner_that_nobody_hears_waits() -> None:
 
 def test_a_join_waits_for_the_consensus_of_the_silent() -> None:
     """With a dead node still in the ring, a newcomer is in only after consensus, not at once."""
-    rig = Rig(4)
+    rig = EngineHarness(4)
     for node_id in (1, 2, 3):
         rig.engine.start(node_id)
     rig.run()
@@ -124,7 +124,7 @@ def test_a_join_waits_for_the_consensus_of_the_silent() -> None:
 
 def test_a_second_death_while_gathering_gets_its_consensus() -> None:
     """Both are gone in one change, not the second one without being waited for."""
-    rig = Rig(5).up()
+    rig = EngineHarness(5).up()
     seen = rig.listen(1)
     began_us = rig.now_us()
     rig.engine.kill(4)
@@ -137,7 +137,7 @@ def test_a_second_death_while_gathering_gets_its_consensus() -> None:
 
 def test_a_leave_while_somebody_is_silent() -> None:
     """Both are gone in the end, each with its notice."""
-    rig = Rig(5).up()
+    rig = EngineHarness(5).up()
     seen = rig.listen(1)
     rig.engine.kill(4)
     rig.engine.leave(5)
@@ -146,7 +146,7 @@ def test_a_leave_while_somebody_is_silent() -> None:
 
 
 def test_a_leave_behind_a_partition_is_a_death_for_the_others() -> None:
-    rig = Rig(3).up()
+    rig = EngineHarness(3).up()
     seen = rig.listen(1)
     rig.engine.partition([[1, 2], [3]])
     began_us = rig.now_us()
@@ -156,7 +156,7 @@ def test_a_leave_behind_a_partition_is_a_death_for_the_others() -> None:
 
 
 def test_everybody_at_once() -> None:
-    rig = Rig(9)
+    rig = EngineHarness(9)
     for node_id in rig.engine.ids:
         rig.engine.start(node_id)
     rig.run()
@@ -165,7 +165,7 @@ def test_everybody_at_once() -> None:
 
 def test_a_joiner_that_dies_before_its_message_was_never_there() -> None:
     """No notice, and nobody lists it, although a ring had it."""
-    rig = Rig(2)
+    rig = EngineHarness(2)
     rig.engine.start(1)
     rig.run()
     seen = rig.listen(1, confchg=True)
@@ -178,7 +178,7 @@ def test_a_joiner_that_dies_before_its_message_was_never_there() -> None:
 
 
 def test_a_node_killed_while_it_boots_leaves_nothing() -> None:
-    rig = Rig(2)
+    rig = EngineHarness(2)
     rig.engine.start(1)
     rig.engine.kill(1)
     rig.engine.start(1)
@@ -189,7 +189,7 @@ def test_a_node_killed_while_it_boots_leaves_nothing() -> None:
 
 
 def test_a_node_killed_while_it_looks_for_others_leaves_nothing() -> None:
-    rig = Rig(2)
+    rig = EngineHarness(2)
     rig.engine.start(1)
     rig.run()
     seen = rig.listen(1, confchg=True)
@@ -201,7 +201,7 @@ def test_a_node_killed_while_it_looks_for_others_leaves_nothing() -> None:
 
 
 def test_a_node_stopped_while_it_boots_boots_when_it_goes_on() -> None:
-    rig = Rig(2).up()
+    rig = EngineHarness(2).up()
     rig.engine.kill(2)
     rig.run()
     rig.engine.start(2)
@@ -214,7 +214,7 @@ def test_a_node_stopped_while_it_boots_boots_when_it_goes_on() -> None:
 
 
 def test_a_pause_across_a_partition_and_its_healing() -> None:
-    rig = Rig(3).up()
+    rig = EngineHarness(3).up()
     rig.engine.stop(3)
     rig.engine.partition([[1], [2, 3]])
     rig.run()
@@ -228,7 +228,7 @@ def test_a_pause_across_a_partition_and_its_healing() -> None:
 
 def test_a_paused_node_sees_the_others_leave_and_join() -> None:
     """When it goes on it learns that it was without them, and that they are back."""
-    rig = Rig(3).up()
+    rig = EngineHarness(3).up()
     seen = rig.listen(3, confchg=True)
     before = seen.entry(1).incarnation
     rig.engine.stop(3)
@@ -242,7 +242,7 @@ def test_a_paused_node_sees_the_others_leave_and_join() -> None:
 
 def test_the_last_of_a_ring_is_stopped_while_all_others_go() -> None:
     """What nobody could decide meanwhile is decided when it goes on."""
-    rig = Rig(4).up()
+    rig = EngineHarness(4).up()
     seen = rig.listen(1)
     rig.engine.crash(2)
     rig.engine.crash(3)
@@ -255,7 +255,7 @@ def test_the_last_of_a_ring_is_stopped_while_all_others_go() -> None:
 
 
 def test_a_goodbye_that_a_stopped_node_heard() -> None:
-    rig = Rig(2).up()
+    rig = EngineHarness(2).up()
     seen = rig.listen(1)
     rig.engine.leave(2)
     rig.engine.stop(1)
@@ -267,7 +267,7 @@ def test_a_goodbye_that_a_stopped_node_heard() -> None:
 
 def test_a_message_waits_for_a_link_that_mends_in_time() -> None:
     """The ring outlives a short cut, and so does what was sent in it."""
-    rig = Rig(3).up()
+    rig = EngineHarness(3).up()
     seen = rig.listen(1)
     rig.engine.cut(3, 1)
     rig.engine.kill_node(1, 3)
@@ -282,7 +282,7 @@ def test_a_message_waits_for_a_link_that_mends_in_time() -> None:
 
 
 def test_a_message_dies_with_its_ring() -> None:
-    rig = Rig(3).up()
+    rig = EngineHarness(3).up()
     rig.engine.cut(3, 1)
     rig.engine.kill_node(1, 3)
     rig.run()
@@ -293,7 +293,7 @@ def test_a_message_dies_with_its_ring() -> None:
 
 def test_a_paused_node_may_be_killed() -> None:
     """A kill order waits in its queue; power off does not wait."""
-    rig = Rig(3).up()
+    rig = EngineHarness(3).up()
     rig.engine.stop(3)
     rig.engine.kill_node(1, 3)
     rig.run(SECOND_US)
@@ -307,7 +307,7 @@ def test_a_paused_node_may_be_killed() -> None:
 
 
 def test_a_kill_order_does_not_cross_a_partition() -> None:
-    rig = Rig(3).up()
+    rig = EngineHarness(3).up()
     rig.engine.partition([[1, 2], [3]])
     rig.engine.kill_node(1, 3)
     rig.run()
@@ -316,7 +316,7 @@ def test_a_kill_order_does_not_cross_a_partition() -> None:
 
 def test_ring_sequences_survive_restarts() -> None:
     """A node that was alone never falls back to a sequence that it had."""
-    rig = Rig(1).up()
+    rig = EngineHarness(1).up()
     incarnations = []
     for _ in range(3):
         incarnations.append(rig.listen(1).entry(1).incarnation)
@@ -328,7 +328,7 @@ def test_ring_sequences_survive_restarts() -> None:
 
 @pytest.mark.parametrize(("token_ms", "consensus_ms"), [(100, 100), (10_000, 12_000)])
 def test_detection_follows_the_timings(token_ms: int, consensus_ms: int) -> None:
-    rig = Rig(2, timings=Timings(token_ms=token_ms, consensus_ms=consensus_ms)).up()
+    rig = EngineHarness(2, timings=Timings(token_ms=token_ms, consensus_ms=consensus_ms)).up()
     seen = rig.listen(1)
     began_us = rig.now_us()
     rig.engine.kill(2)

@@ -6,16 +6,16 @@ import errno
 
 import pytest
 
-from fakecluster.cman.rigs.rig import Rig
 from fakecluster.cman.source import NO_DESCRIPTOR, engine_connect
 from fakecluster.cman.topology import NodeConfig, QuorumDisk, Topology
+from fakecluster.testing.cman_engine import EngineHarness
 from o2cbd.core.events import StateChange
 from o2cbd.core.model import Absentee, Member
 from o2cbd.membership.interface import ManagerGoneError
 
 
 def test_it_wakes_for_notices_and_for_death_and_for_nothing_else() -> None:
-    rig = Rig(2).up()
+    rig = EngineHarness(2).up()
     woken: list[int] = []
     source = engine_connect(rig.engine, 1, on_readable=lambda: woken.append(rig.now_us()))()
     rig.engine.connect(2).bind(1)
@@ -30,7 +30,7 @@ def test_it_wakes_for_notices_and_for_death_and_for_nothing_else() -> None:
 
 def test_the_quorum_disk_is_a_member_with_id_0_and_no_address() -> None:
     """As the daemon lists it; who takes it for a node has not read the list's rules."""
-    rig = Rig(Topology.of(1, qdisk=QuorumDisk())).up()
+    rig = EngineHarness(Topology.of(1, qdisk=QuorumDisk())).up()
     disk, node = engine_connect(rig.engine, 1)().snapshot().members
     assert disk == Member(id=0, name="/dev/qdisk0", incarnation=0, addresses=())
     assert (node.id, node.addresses) == (1, ("10.0.0.1",))
@@ -38,7 +38,7 @@ def test_the_quorum_disk_is_a_member_with_id_0_and_no_address() -> None:
 
 def test_an_absent_quorum_disk_is_an_absentee() -> None:
     topology = Topology.of(2, two_node=True, qdisk=QuorumDisk(polled=False))
-    snapshot = engine_connect(Rig(topology).up().engine, 1)().snapshot()
+    snapshot = engine_connect(EngineHarness(topology).up().engine, 1)().snapshot()
     assert snapshot.absentees == (Absentee(id=0, name="/dev/qdisk0"),)
     assert snapshot.two_node
 
@@ -49,7 +49,7 @@ def test_other_addresses_are_asked_for_where_the_first_is_not_ipv4() -> None:
         NodeConfig(id=2, name="b", addresses=("fd00::2", "10.0.0.2")),
         NodeConfig(id=3, name="c", addresses=()),
     )
-    rig = Rig(Topology(cluster="o2", nodes=nodes)).up()
+    rig = EngineHarness(Topology(cluster="o2", nodes=nodes)).up()
     members = engine_connect(rig.engine, 1)().snapshot().members
     assert [member.addresses for member in members] == [
         ("10.0.0.1",),
@@ -59,7 +59,7 @@ def test_other_addresses_are_asked_for_where_the_first_is_not_ipv4() -> None:
 
 
 def test_what_does_not_change_is_the_same_object() -> None:
-    rig = Rig(3).up()
+    rig = EngineHarness(3).up()
     source = engine_connect(rig.engine, 1)()
     before = source.snapshot().members
     rig.engine.leave(3)
@@ -70,7 +70,7 @@ def test_what_does_not_change_is_the_same_object() -> None:
 
 
 def test_a_dying_listener_lets_the_connect_fail() -> None:
-    rig = Rig(1).up()
+    rig = EngineHarness(1).up()
     rig.engine.crash(1, dying_us=1000)
     with pytest.raises(ManagerGoneError) as caught:
         engine_connect(rig.engine, 1)()

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from cffi import FFI
 
-from fakecluster.cman.rigs.scripted import Script, scripted
 from fakecluster.cman.standin import standin_library
+from fakecluster.testing.scripted_wire import Script, scripted
 
 TYPES = """
 typedef void *cman_handle_t;

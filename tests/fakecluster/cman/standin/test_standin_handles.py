@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from fakecluster.cman.rigs.scripted import Conversation
+from fakecluster.testing.scripted_wire import ScriptedConversation
 
 OPENERS = [("cman_init", "cman_client"), ("cman_admin_init", "cman_admin")]
 
@@ -61,7 +61,7 @@ def zeros() -> set[int]:
 
 def test_descriptors_are_close_on_exec_and_given_back(library: Any, talk: Any) -> None:
     before = zeros()
-    with talk(Conversation.expect_end) as handle:
+    with talk(ScriptedConversation.expect_end) as handle:
         fd = library.c.cman_get_fd(handle)
         opened = zeros() - before
         assert [os.get_inheritable(each) for each in (fd, *opened)] == [False, False]
@@ -87,7 +87,7 @@ def test_no_function_takes_null_for_a_connection(library: Any) -> None:
 
 
 def test_no_function_takes_a_finished_connection(library: Any, talk: Any) -> None:
-    with talk(Conversation.expect_end) as handle:
+    with talk(ScriptedConversation.expect_end) as handle:
         assert library.c.cman_finish(handle) == 0
         for name in library.functions:
             assert call_on(library, name, handle) == (name, -1, errno.EINVAL)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from fakecluster.cman.rigs.scripted import Conversation, event, message, reply, request
+from fakecluster.testing.scripted_wire import ScriptedConversation, event, message, reply, request
 
 ONE, ALL, BLOCKING = 0, 1, 2
 IGNORE_REPLY, IGNORE_DATA, IGNORE_EVENT = 4, 8, 16
@@ -58,7 +58,7 @@ class Subscriber:
 def subscribed(library: Any, talk: Any) -> Any:
     @contextmanager
     def opening(script: Any) -> Iterator[Subscriber]:
-        def whole(cman: Conversation) -> None:
+        def whole(cman: ScriptedConversation) -> None:
             cman.answer(NOTIFY, NOTIFIED)
             script(cman)
 
@@ -78,7 +78,7 @@ ZERO = os.open("/dev/zero", os.O_RDONLY | os.O_CLOEXEC)
 
 
 def test_one_delivers_one_and_returns_the_bodys_length(subscribed: Any) -> None:
-    def script(cman: Conversation) -> None:
+    def script(cman: ScriptedConversation) -> None:
         cman.send(event(1, 1) + event(4, 9))
         cman.expect_end()
 
@@ -91,7 +91,7 @@ def test_one_delivers_one_and_returns_the_bodys_length(subscribed: Any) -> None:
 
 
 def test_all_delivers_all_and_returns_0_with_eagain_left_behind(subscribed: Any) -> None:
-    def script(cman: Conversation) -> None:
+    def script(cman: ScriptedConversation) -> None:
         cman.send(event(1, 1) + event(3, 2) + event(1, 0))
         cman.expect_end()
 
@@ -104,7 +104,7 @@ def test_all_delivers_all_and_returns_0_with_eagain_left_behind(subscribed: Any)
 
 @pytest.mark.parametrize("flags", [ONE, ALL])
 def test_nothing_there_is_0_and_eagain(subscribed: Any, flags: int) -> None:
-    with subscribed(Conversation.expect_end) as client:
+    with subscribed(ScriptedConversation.expect_end) as client:
         assert client.dispatch(flags) == (0, None)
         assert client.ffi.errno == errno.EAGAIN
 
@@ -112,7 +112,7 @@ def test_nothing_there_is_0_and_eagain(subscribed: Any, flags: int) -> None:
 def test_blocking_waits_for_one_message(subscribed: Any) -> None:
     waiting = threading.Event()
 
-    def script(cman: Conversation) -> None:
+    def script(cman: ScriptedConversation) -> None:
         assert waiting.wait(10)
         cman.send(event(1, 1))
         cman.expect_end()
@@ -124,7 +124,7 @@ def test_blocking_waits_for_one_message(subscribed: Any) -> None:
 
 
 def test_events_before_a_reply_are_queued_under_another_descriptor(subscribed: Any) -> None:
-    def script(cman: Conversation) -> None:
+    def script(cman: ScriptedConversation) -> None:
         cman.answer(QUORATE, event(1, 0) + event(1, 1) + reply(0x05, 1))
         cman.expect_end()
 
@@ -145,7 +145,7 @@ def test_events_before_a_reply_are_queued_under_another_descriptor(subscribed: A
 def test_events_before_the_subscriptions_reply_are_kept(library: Any, talk: Any) -> None:
     """A shutdown question may come before the reply of NOTIFY, when no callback is stored yet."""
 
-    def script(cman: Conversation) -> None:
+    def script(cman: ScriptedConversation) -> None:
         cman.answer(NOTIFY, event(3, 1) + NOTIFIED)
         cman.expect_end()
 
@@ -158,7 +158,7 @@ def test_events_before_the_subscriptions_reply_are_kept(library: Any, talk: Any)
 
 
 def test_a_refused_subscription_stores_no_callback(library: Any, talk: Any) -> None:
-    def script(cman: Conversation) -> None:
+    def script(cman: ScriptedConversation) -> None:
         cman.answer(NOTIFY, reply(0x01, -22) + event(1, 1))
         cman.expect_end()
 
@@ -172,7 +172,7 @@ def test_a_refused_subscription_stores_no_callback(library: Any, talk: Any) -> N
 
 
 def test_no_event_after_the_subscription_ends(subscribed: Any) -> None:
-    def script(cman: Conversation) -> None:
+    def script(cman: ScriptedConversation) -> None:
         cman.answer(request(0x02), event(1, 1) + reply(0x02, 0))
         cman.expect_end()
 
@@ -185,7 +185,7 @@ def test_no_event_after_the_subscription_ends(subscribed: Any) -> None:
 
 @pytest.mark.parametrize("ignore", [IGNORE_EVENT, IGNORE_EVENT | IGNORE_DATA | IGNORE_REPLY])
 def test_ignored_events_wait(subscribed: Any, ignore: int) -> None:
-    def script(cman: Conversation) -> None:
+    def script(cman: ScriptedConversation) -> None:
         cman.send(event(1, 1))
         cman.expect_end()
 
@@ -201,7 +201,7 @@ def test_ignored_events_wait(subscribed: Any, ignore: int) -> None:
 
 
 def test_a_reply_that_nobody_waits_for_is_dropped(subscribed: Any) -> None:
-    def script(cman: Conversation) -> None:
+    def script(cman: ScriptedConversation) -> None:
         cman.send(reply(0x800000BB, 0, b"more") + event(1, 1))
         cman.expect_end()
 
@@ -212,7 +212,7 @@ def test_a_reply_that_nobody_waits_for_is_dropped(subscribed: Any) -> None:
 
 
 def test_a_reply_is_matched_by_its_bit_and_not_by_its_command(subscribed: Any) -> None:
-    def script(cman: Conversation) -> None:
+    def script(cman: ScriptedConversation) -> None:
         cman.answer(QUORATE, reply(0x0B, 1))
         cman.expect_end()
 
@@ -221,7 +221,7 @@ def test_a_reply_is_matched_by_its_bit_and_not_by_its_command(subscribed: Any) -
 
 
 def test_an_unknown_message_is_skipped(subscribed: Any) -> None:
-    def script(cman: Conversation) -> None:
+    def script(cman: ScriptedConversation) -> None:
         cman.send(message(0x1FF, bytes(9999)) + event(1, 1))
         cman.expect_end()
 
@@ -233,7 +233,7 @@ def test_an_unknown_message_is_skipped(subscribed: Any) -> None:
 
 
 def test_a_message_in_pieces_is_put_together(subscribed: Any) -> None:
-    def script(cman: Conversation) -> None:
+    def script(cman: ScriptedConversation) -> None:
         cman.send(*[bytes([byte]) for byte in event(1, 1)])
         cman.answer(QUORATE, *[bytes([byte]) for byte in reply(0x05, 1)])
         cman.expect_end()
@@ -245,7 +245,7 @@ def test_a_message_in_pieces_is_put_together(subscribed: Any) -> None:
 
 
 def test_a_request_inside_the_callback_queues_what_comes_meanwhile(library: Any, talk: Any) -> None:
-    def script(cman: Conversation) -> None:
+    def script(cman: ScriptedConversation) -> None:
         cman.answer(NOTIFY, NOTIFIED + event(1, 0))
         cman.answer(QUORATE, event(1, 1) + reply(0x05, 1))
         cman.answer(QUORATE, reply(0x05, 0))
@@ -266,7 +266,7 @@ def test_a_request_inside_the_callback_queues_what_comes_meanwhile(library: Any,
 
 
 def test_a_callback_may_finish_its_connection(library: Any, socket_dir: Any, talk: Any) -> None:
-    def script(cman: Conversation) -> None:
+    def script(cman: ScriptedConversation) -> None:
         cman.answer(NOTIFY, NOTIFIED + event(1, 1) + event(1, 1))
         cman.expect_end()
 
@@ -284,7 +284,7 @@ def test_a_callback_may_finish_its_connection(library: Any, socket_dir: Any, tal
 
 
 def test_the_private_pointer_comes_with_each_event(subscribed: Any) -> None:
-    def script(cman: Conversation) -> None:
+    def script(cman: ScriptedConversation) -> None:
         cman.answer(request(0xC0), reply(0xC0, 0) + confchg)
         cman.expect_end()
 
@@ -308,7 +308,7 @@ def test_the_private_pointer_comes_with_each_event(subscribed: Any) -> None:
 
 
 def test_a_confchg_that_lies_about_its_counts_is_not_delivered(subscribed: Any) -> None:
-    def script(cman: Conversation) -> None:
+    def script(cman: ScriptedConversation) -> None:
         cman.answer(request(0xC0), reply(0xC0, 0))
         cman.send(message(0x103, struct.pack("=iii1I", 2**31 - 1, 2**31 - 1, 2, 1)))
         cman.send(message(0x103, struct.pack("=iii1I", -1, 1, 1, 1)))
@@ -327,7 +327,7 @@ def test_a_confchg_that_lies_about_its_counts_is_not_delivered(subscribed: Any) 
 def test_data_goes_before_events_and_has_a_queue_of_its_own(subscribed: Any) -> None:
     data = message(0x100, struct.pack("=iI", 2, 11) + b"hello")
 
-    def script(cman: Conversation) -> None:
+    def script(cman: ScriptedConversation) -> None:
         bound = reply(0x101, 0)
         cman.answer(request(0x101, struct.pack("=i", 11)), event(1, 1) + data + bound)
         cman.expect_end()
@@ -349,7 +349,7 @@ def test_data_goes_before_events_and_has_a_queue_of_its_own(subscribed: Any) -> 
 def test_a_refusal_of_data_goes_to_the_data_callback_and_is_nobodys_reply(subscribed: Any) -> None:
     """Its status stands where the sender does, as with the real library."""
 
-    def script(cman: Conversation) -> None:
+    def script(cman: ScriptedConversation) -> None:
         cman.answer(request(0x101, struct.pack("=i", 11)), reply(0x101, 0))
         sent = request(0x100, struct.pack("=iI", 9, 11) + b"hello")
         cman.answer(sent, reply(0x100, -errno.ENOTCONN))
@@ -418,7 +418,7 @@ def test_cman_dying_in_the_middle_of_a_reply_is_ehostdown(subscribed: Any) -> No
 def test_an_impossible_length_ends_the_connection(subscribed: Any, length: int) -> None:
     """Nothing tells where the next message begins, so what follows is never taken for one."""
 
-    def script(cman: Conversation) -> None:
+    def script(cman: ScriptedConversation) -> None:
         cman.send(struct.pack("=5I", 0, 0, length, 0x102, 0) + event(1, 1))
         cman.expect_end()
 
@@ -430,7 +430,7 @@ def test_an_impossible_length_ends_the_connection(subscribed: Any, length: int) 
 
 
 def test_a_reply_without_a_status_ends_the_connection(subscribed: Any) -> None:
-    def script(cman: Conversation) -> None:
+    def script(cman: ScriptedConversation) -> None:
         cman.answer(QUORATE, message(0x05 | 0x40000000, b"\0\0\0"))
         cman.expect_end()
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fakecluster.cman.rigs.scripted import Conversation, reply, request
+from fakecluster.testing.scripted_wire import ScriptedConversation, reply, request
 
 # What is asked with plain numbers: function, arguments, command, body of the request.
 NUMBERS: list[tuple[str, tuple[Any, ...], int, bytes]] = [
@@ -55,7 +55,7 @@ def test_a_request_goes_out_to_the_byte_and_its_status_comes_back(
     name, arguments, command, body = row
     given = [library.ffi.new("char[]", a) if isinstance(a, bytes) else a for a in arguments]
 
-    def script(cman: Conversation) -> None:
+    def script(cman: ScriptedConversation) -> None:
         cman.answer(request(command, body), reply(command, status))
         cman.expect_end()
 
@@ -91,7 +91,7 @@ def ask_nodes(
     room: int = 8,
     function: str = "cman_get_nodes",
 ) -> tuple[int, int, Any]:
-    def script(cman: Conversation) -> None:
+    def script(cman: ScriptedConversation) -> None:
         cman.answer(request(0x07), answer)
         cman.expect_end()
 
@@ -172,7 +172,7 @@ def test_one_node_is_asked_for_by_name_or_by_id(
 ) -> None:
     asked = NODE.pack(440, nodeid, 0, 0, 0, 0, name, b"", 0, 0, 0, 0)
 
-    def script(cman: Conversation) -> None:
+    def script(cman: ScriptedConversation) -> None:
         cman.answer(request(0x90, asked), reply(0x90, 0, wire_node(2, b"n2", address=IPV4)))
         cman.expect_end()
 
@@ -190,7 +190,7 @@ def test_one_node_is_asked_for_by_name_or_by_id(
 def test_the_quorum_device_is_node_minus_one(library: Any, talk: Any) -> None:
     asked = NODE.pack(440, -1, 0, 0, 0, 0, b"", b"", 0, 0, 0, 0)
 
-    def script(cman: Conversation) -> None:
+    def script(cman: ScriptedConversation) -> None:
         cman.answer(request(0x90, asked), reply(0x90, 0, wire_node(0, b"/dev/q")))
         cman.answer(request(0x90, asked), reply(0x90, -2))
 
@@ -203,7 +203,7 @@ def test_the_quorum_device_is_node_minus_one(library: Any, talk: Any) -> None:
 
 
 def test_structs_that_are_sent_as_they_are(library: Any, talk: Any) -> None:
-    def script(cman: Conversation) -> None:
+    def script(cman: ScriptedConversation) -> None:
         cman.answer(request(0x09), reply(0x09, 0, struct.pack("=4I", 6, 2, 0, 41)))
         cluster = struct.pack("=17sxHI", b"alpha", 6865, 76)
         cman.answer(request(0x91), reply(0x91, 0, cluster))
@@ -243,7 +243,7 @@ def extra_info(addresses: int) -> bytes:
 
 
 def test_extra_info_comes_with_its_addresses(library: Any, talk: Any) -> None:
-    def script(cman: Conversation) -> None:
+    def script(cman: ScriptedConversation) -> None:
         cman.answer(request(0x92), reply(0x92, 0, extra_info(2)))
 
     space = library.ffi.new("char[]", 4096)
@@ -258,7 +258,7 @@ def test_a_reply_over_the_buffer_is_dropped_and_its_status_returned(
 ) -> None:
     """And the stream stays in step: the next request is answered rightly."""
 
-    def script(cman: Conversation) -> None:
+    def script(cman: ScriptedConversation) -> None:
         cman.answer(request(0x92), reply(0x92, 0, extra_info(1)))
         cman.answer(request(0x05), reply(0x05, 1))
 
@@ -276,7 +276,7 @@ def wire_addrs(*addresses: bytes) -> bytes:
 
 @pytest.mark.parametrize("sent", [0, 1, 3])
 def test_more_addresses_than_room_are_counted(library: Any, talk: Any, sent: int) -> None:
-    def script(cman: Conversation) -> None:
+    def script(cman: ScriptedConversation) -> None:
         answer = reply(0xBF, 0, wire_addrs(*[IPV4] * sent))
         cman.answer(request(0xBF, struct.pack("=i", 2)), answer)
 
@@ -289,7 +289,7 @@ def test_more_addresses_than_room_are_counted(library: Any, talk: Any, sent: int
 
 
 def test_a_count_of_addresses_that_were_not_sent_is_not_believed(library: Any, talk: Any) -> None:
-    def script(cman: Conversation) -> None:
+    def script(cman: ScriptedConversation) -> None:
         answer = reply(0xBF, 0, struct.pack("=i4x", 10_000))
         cman.answer(request(0xBF, struct.pack("=i", 2)), answer)
 
@@ -302,7 +302,7 @@ def test_a_count_of_addresses_that_were_not_sent_is_not_believed(library: Any, t
 
 @pytest.mark.parametrize(("flags", "fenced"), [(0, 0), (2, 1), (3, 1), (1, 0)])
 def test_fence_info(library: Any, talk: Any, flags: int, fenced: int) -> None:
-    def script(cman: Conversation) -> None:
+    def script(cman: ScriptedConversation) -> None:
         answer = struct.pack("=iIQ256s", 2, flags, 1_700_000_000, b"f" * 255)
         cman.answer(request(0xBE, struct.pack("=i", 2)), reply(0xBE, 0, answer))
 
@@ -315,7 +315,7 @@ def test_fence_info(library: Any, talk: Any, flags: int, fenced: int) -> None:
 
 @pytest.mark.parametrize("yesno", [0, 1])
 def test_a_shutdown_answer_has_no_reply(library: Any, talk: Any, yesno: int) -> None:
-    def script(cman: Conversation) -> None:
+    def script(cman: ScriptedConversation) -> None:
         cman.expect(request(0xBC, struct.pack("=i", yesno)))
         cman.expect_end()
 
@@ -324,7 +324,7 @@ def test_a_shutdown_answer_has_no_reply(library: Any, talk: Any, yesno: int) -> 
 
 
 def test_data_is_sent_without_waiting(library: Any, talk: Any) -> None:
-    def script(cman: Conversation) -> None:
+    def script(cman: ScriptedConversation) -> None:
         cman.expect(request(0x100, struct.pack("=iI", 2, 11) + b"hello", flags=1))
         cman.expect_end()
 
@@ -333,13 +333,13 @@ def test_data_is_sent_without_waiting(library: Any, talk: Any) -> None:
 
 
 def test_data_over_the_limit_is_not_sent(library: Any, talk: Any) -> None:
-    with talk(Conversation.expect_end) as handle:
+    with talk(ScriptedConversation.expect_end) as handle:
         result = library.c.cman_send_data(handle, bytes(1501), 1501, 0, 11, 2)
         assert library.fails(result) == errno.EINVAL
 
 
 def test_the_admin_socket_is_another(library: Any, talk: Any) -> None:
-    def script(cman: Conversation) -> None:
+    def script(cman: ScriptedConversation) -> None:
         cman.answer(request(0x800000BB, bytes(4)), reply(0x800000BB, -114))
 
     with talk(script, admin=True) as handle:
@@ -386,7 +386,7 @@ REFUSED: list[tuple[str, Callable[[Any], tuple[Any, ...]], int]] = [
 
 
 def test_bad_arguments_are_refused_before_anything_is_sent(library: Any, talk: Any) -> None:
-    with talk(Conversation.expect_end) as handle:
+    with talk(ScriptedConversation.expect_end) as handle:
         for name, arguments, error in REFUSED:
             result = getattr(library.c, name)(handle, *arguments(library.ffi))
             assert (name, result, library.fails(result)) == (name, -1, error)

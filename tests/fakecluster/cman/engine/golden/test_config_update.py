@@ -8,10 +8,10 @@ import pytest
 
 from fakecluster.cman.answers import Notice, Version
 from fakecluster.cman.constants import ExtraFlag, Reason
-from fakecluster.cman.errors import CmanError
-from fakecluster.cman.rigs.rig import SECOND_US, Recorder, Rig
+from fakecluster.cman.errors import RequestRefusedError
 from fakecluster.cman.timings import Profile
 from fakecluster.cman.topology import NodeConfig
+from fakecluster.testing.cman_engine import SECOND_US, EngineHarness, Recorder
 
 NEW = NodeConfig(id=7, name="node7", addresses=("10.0.0.7",))
 
@@ -22,7 +22,7 @@ def _told(recorder: Recorder) -> list[tuple[Reason, int]]:
 
 def test_row_config_update(profile: Profile) -> None:
     """The new version on all nodes, recalculated first; 3.0.12 does not where it is asked."""
-    rig = Rig(3, profile=profile).up()
+    rig = EngineHarness(3, profile=profile).up()
     seen = [rig.listen(i) for i in (1, 2, 3)]
     rig.engine.reconfigure()
     rig.run()
@@ -35,7 +35,7 @@ def test_row_config_update(profile: Profile) -> None:
 
 def test_set_version_is_heard_by_the_ring() -> None:
     """An administrator's version update does the same, for those who hear it."""
-    rig = Rig(3, profile=Profile.A).up()
+    rig = EngineHarness(3, profile=Profile.A).up()
     rig.engine.partition([[1, 2], [3]])
     rig.run()
     seen = [rig.listen(i) for i in (1, 2, 3)]
@@ -48,7 +48,7 @@ def test_set_version_is_heard_by_the_ring() -> None:
 
 def test_row_config_same_version(profile: Profile) -> None:
     """Nobody is told."""
-    rig = Rig(2, profile=profile).up()
+    rig = EngineHarness(2, profile=profile).up()
     seen = rig.listen(1)
     rig.admin(1).client.set_version(Version(config=1))
     rig.run()
@@ -57,14 +57,14 @@ def test_row_config_same_version(profile: Profile) -> None:
 
 def test_row_config_version_refused(profile: Profile) -> None:
     """Older: EPERM. Without a file: ENOENT, and 3.0.12 tells of the old one instead."""
-    rig = Rig(2, profile=profile).up()
+    rig = EngineHarness(2, profile=profile).up()
     rig.engine.reconfigure()
     rig.run()
     seen, admin = rig.listen(2), rig.admin(1).client
-    with pytest.raises(CmanError, match="EPERM"):
+    with pytest.raises(RequestRefusedError, match="EPERM"):
         admin.set_version(Version(config=1))
     if profile is Profile.B:
-        with pytest.raises(CmanError, match="ENOENT"):
+        with pytest.raises(RequestRefusedError, match="ENOENT"):
             admin.set_version(Version(config=3))
         rig.run()
         assert seen.told == []
@@ -76,7 +76,7 @@ def test_row_config_version_refused(profile: Profile) -> None:
 
 def test_row_config_error(profile: Profile) -> None:
     """3.1.8 is not quorate at the next recalculation with a file that lags, until it is mended."""
-    rig = Rig(3, profile=profile).up()
+    rig = EngineHarness(3, profile=profile).up()
     lagging, other = rig.listen(3), rig.listen(1)
     rig.engine.reconfigure(lagging=[3])
     rig.run()
@@ -98,7 +98,7 @@ def test_row_config_newer_joiner(profile: Profile) -> None:
 
     In 3.0.12 neither side counts the other at first, then it alone counts them.
     """
-    rig = Rig(3, profile=profile)
+    rig = EngineHarness(3, profile=profile)
     for node_id in (1, 2):
         rig.engine.start(node_id)
     rig.run()
@@ -122,7 +122,7 @@ def test_row_config_newer_joiner(profile: Profile) -> None:
 
 def test_row_config_older_joiner() -> None:
     """3.1.8: it joins, and exits after a second."""
-    rig = Rig(3)
+    rig = EngineHarness(3)
     for node_id in (1, 2):
         rig.engine.start(node_id)
     rig.run()
@@ -141,7 +141,7 @@ def test_row_config_older_joiner() -> None:
 
 def test_a_joiner_whose_file_was_mended_meanwhile_stays() -> None:
     """It reads the file when it hears of the newer version."""
-    rig = Rig(3)
+    rig = EngineHarness(3)
     for node_id in (1, 2):
         rig.engine.start(node_id)
     rig.run()
@@ -155,7 +155,7 @@ def test_a_joiner_whose_file_was_mended_meanwhile_stays() -> None:
 
 def test_a_lagging_node_that_comes_back_from_a_partition_counts_nobody() -> None:
     """The others count it; it cannot read what they run with."""
-    rig = Rig(3).up()
+    rig = EngineHarness(3).up()
     rig.engine.reconfigure(lagging=[3])
     rig.engine.partition([[1, 2], [3]])
     rig.run()
@@ -168,7 +168,7 @@ def test_a_lagging_node_that_comes_back_from_a_partition_counts_nobody() -> None
 
 def test_row_config_lagging(profile: Profile) -> None:
     """The node whose file lags; the others as ever."""
-    rig = Rig(3, profile=profile).up()
+    rig = EngineHarness(3, profile=profile).up()
     lagging, other = rig.listen(3), rig.listen(1)
     rig.engine.reconfigure(lagging=[3])
     rig.run(12 * SECOND_US)
@@ -189,7 +189,7 @@ def test_row_config_lagging(profile: Profile) -> None:
 
 def test_a_mended_file_that_did_not_lag_tells_nobody() -> None:
     """There is nothing new in it."""
-    rig = Rig(2).up()
+    rig = EngineHarness(2).up()
     seen = rig.listen(1)
     rig.engine.mend_config(1)
     rig.run()
@@ -201,7 +201,7 @@ def test_row_config_nodes(profile: Profile) -> None:
 
     One that was a member stays listed when it has left, until the next configuration.
     """
-    rig = Rig(3, profile=profile).up()
+    rig = EngineHarness(3, profile=profile).up()
     seen = rig.listen(1)
     rig.engine.add_node(NEW)
     rig.run()
@@ -222,7 +222,7 @@ def test_row_config_nodes(profile: Profile) -> None:
 
 def test_an_added_node_can_join() -> None:
     """It starts with the new file and is named as configured."""
-    rig = Rig(3).up()
+    rig = EngineHarness(3).up()
     seen = rig.listen(1)
     rig.engine.add_node(NEW)
     rig.run()
@@ -232,7 +232,7 @@ def test_an_added_node_can_join() -> None:
 
 def test_a_node_without_an_entry_is_named_after_its_id() -> None:
     """Until a configuration names it. Its own file calls another one the same version."""
-    rig = Rig(3).up()
+    rig = EngineHarness(3).up()
     rig.engine.remove_node(3)
     rig.engine.write_config(1)
     rig.run()
@@ -251,7 +251,7 @@ def test_a_node_without_an_entry_is_named_after_its_id() -> None:
 
 def test_a_changed_name_and_address() -> None:
     """The name is known at once, the address from the next join on."""
-    rig = Rig(2).up()
+    rig = EngineHarness(2).up()
     seen = rig.listen(1)
     nodes = [
         NodeConfig(id=1, name="node1", addresses=("10.0.0.1",)),

@@ -8,14 +8,14 @@ import pytest
 
 from fakecluster.cman.constants import US
 from fakecluster.cman.engine import Sockets
-from fakecluster.cman.errors import CmanError, ConnectionGoneError
-from fakecluster.cman.rigs.rig import QUIET_US, Rig
+from fakecluster.cman.errors import ConnectionGoneError, RequestRefusedError
 from fakecluster.cman.timings import Profile, Timings
+from fakecluster.testing.cman_engine import QUIET_US, EngineHarness
 
 
 def test_row_connect_absent(profile: Profile) -> None:
     """Never started, left cleanly, and killed by order: no socket."""
-    rig = Rig(3, profile=profile)
+    rig = EngineHarness(3, profile=profile)
     assert rig.connect_errno(1) == errno.ENOENT
     rig.up()
     rig.engine.leave(2)
@@ -26,7 +26,7 @@ def test_row_connect_absent(profile: Profile) -> None:
 
 def test_row_connect_after_crash(profile: Profile) -> None:
     """Kill -9 and power off leave stale sockets, until the next start."""
-    rig = Rig(3, profile=profile).up()
+    rig = EngineHarness(3, profile=profile).up()
     rig.engine.crash(2)
     rig.engine.kill(3)
     assert (rig.connect_errno(2), rig.connect_errno(3)) == (errno.ECONNREFUSED, errno.ECONNREFUSED)
@@ -36,7 +36,7 @@ def test_row_connect_after_crash(profile: Profile) -> None:
 
 def test_row_connect_not_root(profile: Profile) -> None:
     """The sockets are root's; told to refuse, the engine does, until told otherwise."""
-    rig = Rig(1, profile=profile).up()
+    rig = EngineHarness(1, profile=profile).up()
     rig.engine.refuse(1, errno.EACCES)
     assert rig.connect_errno(1) == errno.EACCES
     rig.engine.refuse(1, None)
@@ -45,7 +45,7 @@ def test_row_connect_not_root(profile: Profile) -> None:
 
 def test_row_connect_while_dying(profile: Profile) -> None:
     """A connect right after kill -9 may be taken by a listener whose daemon is gone."""
-    rig = Rig(2, profile=profile).up()
+    rig = EngineHarness(2, profile=profile).up()
     rig.engine.crash(2, dying_us=1000)
     client = rig.engine.connect(2)
     with pytest.raises(ConnectionGoneError) as caught:
@@ -58,7 +58,7 @@ def test_row_connect_while_dying(profile: Profile) -> None:
 
 def test_a_dying_listener_does_not_outlive_a_restart() -> None:
     """The stale mark of the old process never hits the new one's sockets."""
-    rig = Rig(1).up()
+    rig = EngineHarness(1).up()
     rig.engine.crash(1, dying_us=10 * QUIET_US)
     rig.engine.start(1)
     assert rig.connect_errno(1) == errno.ENOENT
@@ -68,7 +68,7 @@ def test_a_dying_listener_does_not_outlive_a_restart() -> None:
 
 def test_a_client_of_the_dying_is_dropped() -> None:
     """Its end is told as any other's."""
-    rig = Rig(1).up()
+    rig = EngineHarness(1).up()
     rig.engine.crash(1, dying_us=1000)
     closed = []
     rig.engine.connect(1, closed=lambda: closed.append(True))
@@ -78,7 +78,7 @@ def test_a_client_of_the_dying_is_dropped() -> None:
 
 def test_row_connect_first_instant(profile: Profile) -> None:
     """As long as there is no socket it is ENOENT; the first connection can read at once."""
-    rig = Rig(2, profile=profile)
+    rig = EngineHarness(2, profile=profile)
     rig.engine.start(1)
     while rig.connect_errno(1) == errno.ENOENT:
         assert rig.timeline.run_next()
@@ -87,15 +87,15 @@ def test_row_connect_first_instant(profile: Profile) -> None:
 
 def test_early_sockets_know_no_members_yet() -> None:
     """Read from source, not seen: sockets before the first transition, and ENOENT on them."""
-    rig = Rig(1, timings=Timings(early_sockets=True))
+    rig = EngineHarness(1, timings=Timings(early_sockets=True))
     rig.engine.start(1)
     while rig.connect_errno(1) == errno.ENOENT:
         assert rig.timeline.run_next()
     client = rig.engine.connect(1)
-    with pytest.raises(CmanError) as caught:
+    with pytest.raises(RequestRefusedError) as caught:
         client.get_all_members()
     assert caught.value.code == errno.ENOENT
-    with pytest.raises(CmanError) as caught:
+    with pytest.raises(RequestRefusedError) as caught:
         client.get_node(US)
     assert caught.value.code == errno.ENOENT
     assert (client.get_cluster().name, client.is_active(), client.is_quorate()) == (

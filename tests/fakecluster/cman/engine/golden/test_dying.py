@@ -8,9 +8,9 @@ import pytest
 
 from fakecluster.cman.answers import Delivery, Notice
 from fakecluster.cman.client import Client
-from fakecluster.cman.errors import CmanError, ConnectionGoneError, ManagerStuckError
-from fakecluster.cman.rigs.rig import Rig
+from fakecluster.cman.errors import ConnectionGoneError, ManagerStuckError, RequestRefusedError
 from fakecluster.cman.timings import Profile
+from fakecluster.testing.cman_engine import EngineHarness
 
 
 def _gone(client: Client) -> list[int]:
@@ -24,7 +24,7 @@ def _gone(client: Client) -> list[int]:
 
 def test_row_death_under_a_client(profile: Profile) -> None:
     """EHOSTDOWN, each time again."""
-    rig = Rig(1, profile=profile).up()
+    rig = EngineHarness(1, profile=profile).up()
     client = rig.listen(1)
     rig.engine.crash(1)
     assert client.closed_us == rig.now_us()
@@ -34,7 +34,7 @@ def test_row_death_under_a_client(profile: Profile) -> None:
 
 def test_row_death_with_unread_request(profile: Profile) -> None:
     """What lay unread resets the stream: ECONNRESET once, then EHOSTDOWN."""
-    rig = Rig(1, profile=profile).up()
+    rig = EngineHarness(1, profile=profile).up()
     client = rig.listen(1).client
     rig.engine.stop(1)
     with pytest.raises(ManagerStuckError):
@@ -45,7 +45,7 @@ def test_row_death_with_unread_request(profile: Profile) -> None:
 
 def test_an_answered_request_resets_nothing() -> None:
     """Where the stopped cman went on and answered, its later death is an ordinary one."""
-    rig = Rig(1).up()
+    rig = EngineHarness(1).up()
     client = rig.listen(1).client
     rig.engine.stop(1)
     with pytest.raises(ManagerStuckError):
@@ -58,7 +58,7 @@ def test_an_answered_request_resets_nothing() -> None:
 
 def test_row_no_timeouts(profile: Profile) -> None:
     """A stopped cman answers nothing for as long as it is stopped, then everything in order."""
-    rig = Rig(3, profile=profile).up()
+    rig = EngineHarness(3, profile=profile).up()
     client = rig.listen(1)
     rig.engine.stop(1)
     assert rig.engine.is_stopped(1)
@@ -75,7 +75,7 @@ def test_row_no_timeouts(profile: Profile) -> None:
 
 def test_an_answer_waits_in_the_socket_of_a_stopped_cman() -> None:
     """A shutdown reply is never answered, so it does not block; it counts when cman goes on."""
-    rig = Rig(1).up()
+    rig = EngineHarness(1).up()
     client, admin = rig.listen(1), rig.admin(1)
     admin.shutdown()
     rig.engine.stop(1)
@@ -87,7 +87,7 @@ def test_an_answer_waits_in_the_socket_of_a_stopped_cman() -> None:
 
 def test_row_reading_inside_a_callback(profile: Profile) -> None:
     """A reading inside a delivery works, and shows what the notice is about."""
-    rig = Rig(2, profile=profile).up()
+    rig = EngineHarness(2, profile=profile).up()
     seen: list[tuple[bool, ...]] = []
 
     def read(delivery: Delivery) -> None:
@@ -103,12 +103,12 @@ def test_row_reading_inside_a_callback(profile: Profile) -> None:
 
 def test_failing_reads_fail_as_often_as_told() -> None:
     """Only readings of the list fail, with that errno, and then no more."""
-    rig = Rig(2).up()
+    rig = EngineHarness(2).up()
     client = rig.listen(1).client
     rig.engine.fail_read(1, errno.EIO, count=2)
     codes = []
     for _ in range(2):
-        with pytest.raises(CmanError) as caught:
+        with pytest.raises(RequestRefusedError) as caught:
             client.get_all_members()
         codes.append(caught.value.code)
         assert client.is_quorate()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from fakecluster.cman.constants import LeaveReason, NodeState
+from fakecluster.cman.constants import CmanState, LeaveReason
 from fakecluster.cman.engine import Sockets
-from fakecluster.cman.errors import CmanError
-from fakecluster.cman.rigs.rig import QUIET_US, SECOND_US, Recorder, Rig
+from fakecluster.cman.errors import RequestRefusedError
 from fakecluster.cman.source import engine_connect
 from fakecluster.cman.timings import Profile
 from fakecluster.cman.topology import Topology
+from fakecluster.testing.cman_engine import QUIET_US, SECOND_US, EngineHarness, Recorder
 
 DETECTION_US = 8_500_000
 """With a token time-out of 3 s and 5 s of consensus, as measured."""
@@ -18,7 +18,7 @@ DETECTION_US = 8_500_000
 
 def test_row_join_notices(profile: Profile) -> None:
     """Two notices on the others, at two times."""
-    rig = Rig(3, profile=profile)
+    rig = EngineHarness(3, profile=profile)
     rig.engine.start(1)
     rig.engine.start(2)
     rig.run()
@@ -33,7 +33,7 @@ def test_row_join_notices(profile: Profile) -> None:
 def _join_counts(profile: Profile) -> set[int]:
     counts = set()
     for seed in range(20):
-        rig = Rig(2, profile=profile, seed=seed)
+        rig = EngineHarness(2, profile=profile, seed=seed)
         rig.engine.start(1)
         rig.run()
         seen = rig.listen(1)
@@ -52,7 +52,7 @@ def test_join_notices_with_draws() -> None:
 @pytest.mark.parametrize("removed", [False, True])
 def test_row_clean_leave_notices(profile: Profile, removed: bool) -> None:
     """One notice, at once."""
-    rig = Rig(3, profile=profile).up()
+    rig = EngineHarness(3, profile=profile).up()
     seen = rig.listen(1)
     began_us = rig.now_us()
     rig.engine.leave(3, removed=removed)
@@ -65,7 +65,7 @@ def test_row_clean_leave_notices(profile: Profile, removed: bool) -> None:
 
 def test_row_leave_after_a_crash(profile: Profile) -> None:
     """The leaver waits for the ring without the dead one, and sees that one go first."""
-    rig = Rig(3, profile=profile).up()
+    rig = EngineHarness(3, profile=profile).up()
     seen, leaver = rig.listen(1), rig.listen(2)
     rig.engine.crash(3)
     rig.run(SECOND_US // 2)
@@ -79,7 +79,7 @@ def test_row_leave_after_a_crash(profile: Profile) -> None:
 
 def test_a_leave_while_a_link_is_cut_for_a_moment() -> None:
     """The link mends before anybody is missed: nothing but the leave remains."""
-    rig = Rig(3).up()
+    rig = EngineHarness(3).up()
     seen = rig.listen(1)
     rig.engine.cut(1, 2)
     rig.engine.leave(2)
@@ -92,18 +92,18 @@ def test_a_leave_while_a_link_is_cut_for_a_moment() -> None:
 
 def test_a_leaver_is_no_member_before_the_notice() -> None:
     """A reading for another reason sees the departure early; the notice then brings nothing new."""
-    rig = Rig(3).up()
+    rig = EngineHarness(3).up()
     seen = rig.listen(1)
     rig.engine.leave(3)
     rig.run(1000)
-    assert (seen.entry(3).state, seen.notices()) == (NodeState.LEAVING, [])
+    assert (seen.entry(3).state, seen.notices()) == (CmanState.LEAVING, [])
     rig.run()
-    assert (seen.entry(3).state, seen.notices()) == (NodeState.DEAD, [1])
+    assert (seen.entry(3).state, seen.notices()) == (CmanState.DEAD, [1])
 
 
 def test_a_leaver_does_not_count_itself_in() -> None:
     """While it leaves, the node itself is not in its own list of members."""
-    rig = Rig(3).up()
+    rig = EngineHarness(3).up()
     seen = rig.listen(3)
     rig.engine.leave(3)
     rig.run(1000)
@@ -112,7 +112,7 @@ def test_a_leaver_does_not_count_itself_in() -> None:
 
 def test_row_death_notices(profile: Profile) -> None:
     """One notice after token time-out and consensus."""
-    rig = Rig(3, profile=profile).up()
+    rig = EngineHarness(3, profile=profile).up()
     seen = rig.listen(1)
     began_us = rig.now_us()
     rig.engine.kill(3)
@@ -126,7 +126,7 @@ def test_death_notices_with_draws() -> None:
     """Three at times with 3.1.8."""
     counts = set()
     for seed in range(40):
-        rig = Rig(3, profile=Profile.B, seed=seed).up()
+        rig = EngineHarness(3, profile=Profile.B, seed=seed).up()
         seen = rig.listen(1)
         rig.engine.kill(3)
         rig.run()
@@ -136,7 +136,7 @@ def test_death_notices_with_draws() -> None:
 
 def test_row_two_deaths_together(profile: Profile) -> None:
     """Two notices, one after the other: quorum is lost with the second."""
-    rig = Rig(3, profile=profile).up()
+    rig = EngineHarness(3, profile=profile).up()
     seen = rig.listen(1)
     rig.engine.kill(2)
     rig.engine.kill(3)
@@ -147,7 +147,7 @@ def test_row_two_deaths_together(profile: Profile) -> None:
 
 def test_row_isolated_view(profile: Profile) -> None:
     """One notice a lost node: the first is still quorate, and nobody is forgotten before."""
-    rig = Rig(3, profile=profile).up()
+    rig = EngineHarness(3, profile=profile).up()
     isolated, rest = rig.listen(3), rig.listen(1)
     rig.engine.partition([[1, 2], [3]])
     rig.run()
@@ -157,7 +157,7 @@ def test_row_isolated_view(profile: Profile) -> None:
 
 def test_row_merge_notices(profile: Profile) -> None:
     """Two notices a node, nobody killed, a new incarnation and jointime of those who came back."""
-    rig = Rig(3, profile=profile).up()
+    rig = EngineHarness(3, profile=profile).up()
     rig.engine.partition([[1, 2], [3]])
     rig.run()
     seen, isolated = rig.listen(1), rig.listen(3)
@@ -176,7 +176,7 @@ def test_row_merge_notices(profile: Profile) -> None:
 Moment = tuple[int, tuple[int, ...]]
 
 
-def _quorate_views(rig: Rig, node_id: int) -> list[Moment]:
+def _quorate_views(rig: EngineHarness, node_id: int) -> list[Moment]:
     """Let the cluster come to rest; return each quorate view of a node, and since when."""
     found: list[Moment] = []
     end_us = rig.now_us() + QUIET_US
@@ -193,7 +193,7 @@ def test_row_heal_in_steps(node_id: int) -> None:
     """Of three that were alone two find each other first, now and then: quorate, without one."""
     lasted: list[int] = []
     for seed in range(40):
-        rig = Rig(3, seed=seed).up()
+        rig = EngineHarness(3, seed=seed).up()
         rig.engine.partition([[1], [2], [3]])
         rig.run()
         rig.engine.heal()
@@ -207,7 +207,7 @@ def test_row_heal_in_steps(node_id: int) -> None:
 
 
 def test_a_heal_without_draws_is_one_step() -> None:
-    rig = Rig(3).up()
+    rig = EngineHarness(3).up()
     rig.engine.partition([[1], [2], [3]])
     rig.run()
     rig.engine.heal()
@@ -218,7 +218,7 @@ def test_row_rejoin_seen_away() -> None:
     """Kill -9 and an instant start: now and then the node is seen to be away in between."""
     lasted: list[int] = []
     for seed in range(20):
-        rig = Rig(3, seed=seed).up()
+        rig = EngineHarness(3, seed=seed).up()
         rig.engine.crash(3)
         rig.engine.start(3)
         views = _quorate_views(rig, 1)
@@ -230,7 +230,7 @@ def test_row_rejoin_seen_away() -> None:
 
 def test_row_paused_node_returns(profile: Profile) -> None:
     """A paused node dies for the others; when it goes on it merges, and nobody is killed."""
-    rig = Rig(3, profile=profile).up()
+    rig = EngineHarness(3, profile=profile).up()
     seen = rig.listen(1)
     before = seen.entry(3)
     rig.engine.stop(3)
@@ -246,7 +246,7 @@ def test_row_paused_node_returns(profile: Profile) -> None:
 
 def test_a_short_pause_goes_unnoticed() -> None:
     """Less than the token time-out: nothing changes and nobody is told."""
-    rig = Rig(3).up()
+    rig = EngineHarness(3).up()
     seen = rig.listen(1)
     before = seen.client.get_all_members()
     rig.engine.stop(3)
@@ -258,7 +258,7 @@ def test_a_short_pause_goes_unnoticed() -> None:
 
 def test_row_fast_rejoin(profile: Profile) -> None:
     """Leave and join come within 2 ms: a reader sees only incarnation and jointime change."""
-    rig = Rig(3, profile=profile).up()
+    rig = EngineHarness(3, profile=profile).up()
     seen = rig.listen(1)
     before = seen.entry(3)
     rig.engine.crash(3)
@@ -275,7 +275,7 @@ def test_row_fast_rejoin(profile: Profile) -> None:
 
 def test_row_kill_order(profile: Profile) -> None:
     """The killer alone knows at once, without a notice; one notice everywhere after detection."""
-    rig = Rig(3, profile=profile).up()
+    rig = EngineHarness(3, profile=profile).up()
     killer, other, victim = rig.listen(1), rig.listen(2), rig.listen(3)
     began_us = rig.now_us()
     rig.admin(1).client.kill_node(3)
@@ -292,7 +292,7 @@ def test_row_kill_order(profile: Profile) -> None:
 
 def test_row_confchg_order(profile: Profile) -> None:
     """Before the notices of a join, after those of a leave."""
-    rig = Rig(3, profile=profile).up()
+    rig = EngineHarness(3, profile=profile).up()
     seen = rig.listen(1, confchg=True)
     rig.engine.leave(3)
     rig.run()
@@ -307,7 +307,7 @@ def test_row_confchg_order(profile: Profile) -> None:
 
 def test_row_spurious_dispatch(profile: Profile) -> None:
     """A dispatch may find nothing, before and after something came."""
-    rig = Rig(2, profile=profile).up()
+    rig = EngineHarness(2, profile=profile).up()
     source = engine_connect(rig.engine, 1)()
     assert source.dispatch() == ()
     rig.engine.leave(2)
@@ -322,7 +322,7 @@ def _reason(seen: Recorder, node_id: int) -> LeaveReason:
 
 def test_row_leave_reasons(profile: Profile) -> None:
     """None for leave and death, 3 for remove, 1 on the killer; 3.1.8 forgets it on a rejoin."""
-    rig = Rig(Topology.of(5), profile=profile).up()
+    rig = EngineHarness(Topology.of(5), profile=profile).up()
     killer, other = rig.listen(1), rig.listen(2)
     rig.engine.leave(3)
     rig.run()
@@ -348,7 +348,7 @@ def test_row_leave_reasons(profile: Profile) -> None:
 
 def test_row_one_way_cut(profile: Profile) -> None:
     """Only the ring's next hop matters: who is not heard there is dropped, and is not told."""
-    rig = Rig(3, profile=profile).up()
+    rig = EngineHarness(3, profile=profile).up()
     seen = [rig.listen(i) for i in (1, 2, 3)]
     for speaker, listener in ((2, 1), (1, 3)):
         rig.engine.cut(speaker, listener)
@@ -370,7 +370,7 @@ def test_a_leaver_that_waits_for_a_ring_may_blink_in_3_0_12() -> None:
     """Drawn: in the eyes of the others it leaves and joins before it goes; it sees nothing."""
     blinked = set()
     for seed in range(20):
-        rig = Rig(4, profile=Profile.A, seed=seed).up()
+        rig = EngineHarness(4, profile=Profile.A, seed=seed).up()
         seen, leaver = rig.listen(1, confchg=True), rig.listen(2)
         rig.engine.crash(4)
         rig.run(SECOND_US // 2)
@@ -385,15 +385,15 @@ def test_a_leaver_that_waits_for_a_ring_may_blink_in_3_0_12() -> None:
 
 def test_row_unreachable_votes(profile: Profile) -> None:
     """What would leave nobody quorate is refused, and nothing changes."""
-    rig = Rig(3, profile=profile).up()
+    rig = EngineHarness(3, profile=profile).up()
     seen, admin = rig.listen(3), rig.admin(1).client
     before = seen.client.get_extra_info()
-    with pytest.raises(CmanError, match="EINVAL"):
+    with pytest.raises(RequestRefusedError, match="EINVAL"):
         admin.set_expected_votes(9)
     rig.engine.kill(3)
     rig.run()
     seen = rig.listen(1)
-    with pytest.raises(CmanError, match="EINVAL"):
+    with pytest.raises(RequestRefusedError, match="EINVAL"):
         admin.set_votes(2, 0)
     rig.run()
     after = seen.client.get_extra_info()

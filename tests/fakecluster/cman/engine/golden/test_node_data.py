@@ -9,34 +9,34 @@ import pytest
 
 from fakecluster.cman.answers import ClusterInfo, NodeEntry, Version
 from fakecluster.cman.client import Client
-from fakecluster.cman.constants import QDISK_QUERY_ID, US, NodeState
-from fakecluster.cman.errors import CmanError
-from fakecluster.cman.rigs.rig import Rig
+from fakecluster.cman.constants import QDISK_QUERY_ID, US, CmanState
+from fakecluster.cman.errors import RequestRefusedError
 from fakecluster.cman.timings import Profile
 from fakecluster.cman.topology import NodeConfig, QuorumDisk, Topology
+from fakecluster.testing.cman_engine import EngineHarness
 
 DISK = QuorumDisk(name="/dev/qdisk0", votes=1, polled=False)
 
 
 def _errno(act: Callable[[], object]) -> int:
-    with pytest.raises(CmanError) as caught:
+    with pytest.raises(RequestRefusedError) as caught:
         act()
     return caught.value.code
 
 
 def test_row_never_seen_node(profile: Profile) -> None:
     """Listed, dead, incarnation 0, jointime 0."""
-    rig = Rig(2, profile=profile)
+    rig = EngineHarness(2, profile=profile)
     rig.engine.start(1)
     rig.run()
     entry = rig.listen(1).entry(2)
-    assert (entry.state, entry.is_member) == (NodeState.DEAD, False)
+    assert (entry.state, entry.is_member) == (CmanState.DEAD, False)
     assert (entry.name, entry.incarnation, entry.jointime_us) == ("node2", 0, 0)
 
 
 def test_row_dead_node(profile: Profile) -> None:
     """Keeps what it had when it was a member."""
-    rig = Rig(3, profile=profile).up()
+    rig = EngineHarness(3, profile=profile).up()
     seen = rig.listen(1)
     before = seen.entry(3)
     rig.engine.kill(3)
@@ -53,7 +53,7 @@ def test_row_dead_node(profile: Profile) -> None:
 
 def test_row_incarnation_of_an_observer(profile: Profile) -> None:
     """Each has the ring in which *it* saw the join: the oldest differ, and 3 knows one only."""
-    rig = Rig(3, profile=profile).up()
+    rig = EngineHarness(3, profile=profile).up()
     first, last = rig.listen(1), rig.listen(3)
     of_first = [entry.incarnation for entry in first.client.get_all_members()]
     of_last = [entry.incarnation for entry in last.client.get_all_members()]
@@ -64,7 +64,7 @@ def test_row_incarnation_of_an_observer(profile: Profile) -> None:
 
 def test_jointime_is_the_observers_wall_clock() -> None:
     """It is when this observer counted the node in."""
-    rig = Rig(2).up()
+    rig = EngineHarness(2).up()
     times = [rig.listen(i).entry(2).jointime_us for i in (1, 2)]
     assert times[0] < times[1]
     assert all(1_700_000_000_000_000 < time_us <= rig.engine.wall_us() for time_us in times)
@@ -76,7 +76,7 @@ def test_row_name_and_addresses(profile: Profile) -> None:
         NodeConfig(id=1, name="alpha.example", addresses=("10.1.0.1", "fd00::1")),
         NodeConfig(id=300, name="beta", addresses=("fd00::2", "10.1.0.2", "10.2.0.2")),
     )
-    rig = Rig(Topology(cluster="o2", nodes=nodes), profile=profile).up()
+    rig = EngineHarness(Topology(cluster="o2", nodes=nodes), profile=profile).up()
     client = rig.listen(1).client
     entries = client.get_all_members()
     assert [(e.node_id, e.name, e.address) for e in entries] == [
@@ -89,7 +89,7 @@ def test_row_name_and_addresses(profile: Profile) -> None:
 
 def test_row_stale_address(profile: Profile) -> None:
     """A non-member shows the previous entry's address, through several of them; first: none."""
-    rig = Rig(5, profile=profile).up()
+    rig = EngineHarness(5, profile=profile).up()
     seen = rig.listen(2)
     for node_id in (1, 3, 4):
         rig.engine.leave(node_id)
@@ -105,7 +105,7 @@ def test_row_stale_address(profile: Profile) -> None:
 
 def test_row_addresses_of_a_non_member(profile: Profile) -> None:
     """There are none."""
-    rig = Rig(2, profile=profile).up()
+    rig = EngineHarness(2, profile=profile).up()
     seen = rig.listen(1)
     rig.engine.leave(2)
     rig.run()
@@ -114,19 +114,19 @@ def test_row_addresses_of_a_non_member(profile: Profile) -> None:
 
 def test_row_quorum_disk_listed(profile: Profile) -> None:
     """Last, id 0, in the count, incarnation 0, the address of the entry before it."""
-    rig = Rig(Topology.of(2, qdisk=DISK), profile=profile).up()
+    rig = EngineHarness(Topology.of(2, qdisk=DISK), profile=profile).up()
     client = rig.listen(1).client
     entries = client.get_all_members()
     assert [entry.node_id for entry in entries] == [1, 2, 0]
     assert client.get_node_count() == 3
     assert entries[-1] == NodeEntry(
-        node_id=0, name="/dev/qdisk0", state=NodeState.DEAD, votes=1, address="10.0.0.2"
+        node_id=0, name="/dev/qdisk0", state=CmanState.DEAD, votes=1, address="10.0.0.2"
     )
 
 
 def test_row_quorum_disk_polled(profile: Profile) -> None:
     """It becomes a member; only clients of that node are told, and only of a change."""
-    rig = Rig(Topology.of(2, qdisk=DISK), profile=profile).up()
+    rig = EngineHarness(Topology.of(2, qdisk=DISK), profile=profile).up()
     here, there = rig.listen(1), rig.listen(2)
     rig.engine.qdisk(1, available=True)
     rig.engine.qdisk(1, available=True)
@@ -139,16 +139,16 @@ def test_row_quorum_disk_polled(profile: Profile) -> None:
 
 def test_row_get_node_special_ids(profile: Profile) -> None:
     """0 is us; -1 is the disk, or nothing."""
-    with_disk = Rig(Topology.of(2, qdisk=DISK), profile=profile).up().listen(2).client
+    with_disk = EngineHarness(Topology.of(2, qdisk=DISK), profile=profile).up().listen(2).client
     assert (with_disk.get_node(US).node_id, with_disk.get_node(US).us) == (2, True)
     assert with_disk.get_node(QDISK_QUERY_ID, "junk").name == "/dev/qdisk0"
-    without = Rig(2, profile=profile).up().listen(1).client
+    without = EngineHarness(2, profile=profile).up().listen(1).client
     assert _errno(lambda: without.get_node(QDISK_QUERY_ID)) == errno.ENOENT
 
 
 def test_row_unknown_node(profile: Profile) -> None:
     """ENOENT for the node by id and by name, EINVAL for its extras and addresses."""
-    client = Rig(2, profile=profile).up().listen(1).client
+    client = EngineHarness(2, profile=profile).up().listen(1).client
     assert _errno(lambda: client.get_node(9)) == errno.ENOENT
     assert _errno(lambda: client.get_node(0, "nobody")) == errno.ENOENT
     assert _errno(lambda: client.get_node_extra(9)) == errno.EINVAL
@@ -157,18 +157,18 @@ def test_row_unknown_node(profile: Profile) -> None:
 
 def test_a_name_goes_before_an_id() -> None:
     """A lookup with a name ignores the id."""
-    client = Rig(2).up().listen(1).client
+    client = EngineHarness(2).up().listen(1).client
     assert client.get_node(1, "node2").node_id == 2
     assert client.get_node(2).name == "node2"
 
 
 def test_extra_of_us_echoes_zero() -> None:
     """Asked for 0 it tells of us, and says 0."""
-    client = Rig(2).up().listen(2).client
+    client = EngineHarness(2).up().listen(2).client
     extra = client.get_node_extra(US)
     assert (extra.node_id, extra.state, extra.votes, extra.expected_votes) == (
         0,
-        NodeState.MEMBER,
+        CmanState.MEMBER,
         1,
         2,
     )
@@ -176,7 +176,7 @@ def test_extra_of_us_echoes_zero() -> None:
 
 def test_row_cluster_info(profile: Profile) -> None:
     """Name, number, generation = ring sequence; version 6.2.0; quorate is a bool."""
-    rig = Rig(3, profile=profile).up()
+    rig = EngineHarness(3, profile=profile).up()
     client = rig.listen(1).client
     newest = client.get_node(3).incarnation
     assert client.get_cluster() == ClusterInfo(name="o2", number=6865, generation=newest)
@@ -191,7 +191,7 @@ def test_row_cluster_info(profile: Profile) -> None:
 
 def test_row_wrong_socket(profile: Profile) -> None:
     """EPERM for every admin command on a client; EINVAL for notices, ports, data on an admin."""
-    rig = Rig(2, profile=profile).up()
+    rig = EngineHarness(2, profile=profile).up()
     client, admin = rig.listen(1).client, rig.admin(1).client
     commands: list[Callable[[], object]] = [
         lambda: client.try_shutdown(0, lambda _: None),
@@ -219,5 +219,5 @@ def test_row_wrong_socket(profile: Profile) -> None:
 
 def test_an_admin_may_read() -> None:
     """What is not for admins alone is for all."""
-    admin: Client = Rig(2).up().admin(1).client
+    admin: Client = EngineHarness(2).up().admin(1).client
     assert len(admin.get_all_members()) == 2

@@ -8,9 +8,9 @@ import pytest
 
 from fakecluster.cman.constants import Reason
 from fakecluster.cman.engine import Sockets
-from fakecluster.cman.errors import CmanError
-from fakecluster.cman.rigs.rig import SECOND_US, Rig
+from fakecluster.cman.errors import RequestRefusedError
 from fakecluster.cman.timings import Profile
+from fakecluster.testing.cman_engine import SECOND_US, EngineHarness
 
 AT_ONCE_US = 20_000
 TIMEOUT_US = 5_020_000
@@ -19,14 +19,14 @@ BACK_US = 50
 FORCE, REMOVE = 1, 2
 
 
-def _sockets(rig: Rig) -> Sockets:
+def _sockets(rig: EngineHarness) -> Sockets:
     return rig.engine.state(1).sockets
 
 
 @pytest.mark.parametrize("flags", [0, 1, 2, 3])
 def test_row_shutdown_flags(profile: Profile, flags: int) -> None:
     """0 normal, 1 force, 2 remove, 3 both: the arg is the mask."""
-    rig = Rig(1, profile=profile).up()
+    rig = EngineHarness(1, profile=profile).up()
     asked = rig.listen(1)
     rig.admin(1).shutdown(flags)
     assert asked.notices(Reason.TRY_SHUTDOWN) == [flags]
@@ -34,7 +34,7 @@ def test_row_shutdown_flags(profile: Profile, flags: int) -> None:
 
 def test_row_shutdown_nobody_listens(profile: Profile) -> None:
     """Leaves at once; the requester is answered at once, and again at the end."""
-    rig = Rig(2, profile=profile).up()
+    rig = EngineHarness(2, profile=profile).up()
     rig.engine.connect(1)
     admin = rig.admin(1)
     began_us = rig.now_us()
@@ -47,7 +47,7 @@ def test_row_shutdown_nobody_listens(profile: Profile) -> None:
 
 def test_row_shutdown_all_yes(profile: Profile) -> None:
     """Down in about 15 ms after the last yes, and every client is closed; the asker knew before."""
-    rig = Rig(2, profile=profile).up()
+    rig = EngineHarness(2, profile=profile).up()
     one, two, admin = rig.listen(1), rig.listen(1), rig.admin(1)
     admin.shutdown()
     one.client.reply_shutdown(True)
@@ -65,7 +65,7 @@ def test_row_shutdown_all_yes(profile: Profile) -> None:
 @pytest.mark.parametrize("answers", [(False,), (True, False), (False, True)])
 def test_row_shutdown_one_no(profile: Profile, answers: tuple[bool, ...]) -> None:
     """EBUSY once the last answer is in, not before; cman stays and tells nobody that it is over."""
-    rig = Rig(1, profile=profile).up()
+    rig = EngineHarness(1, profile=profile).up()
     asked = [rig.listen(1) for _ in answers]
     admin = rig.admin(1)
     admin.shutdown()
@@ -81,7 +81,7 @@ def test_row_shutdown_one_no(profile: Profile, answers: tuple[bool, ...]) -> Non
 @pytest.mark.parametrize("one_says_yes", [False, True])
 def test_row_shutdown_silence(profile: Profile, one_says_yes: bool) -> None:
     """EBUSY at the time-out; a late yes is ignored, a later request asks again."""
-    rig = Rig(1, profile=profile).up()
+    rig = EngineHarness(1, profile=profile).up()
     silent, other, admin = rig.listen(1), rig.listen(1), rig.admin(1)
     began_us = rig.now_us()
     admin.shutdown()
@@ -101,7 +101,7 @@ def test_row_shutdown_silence(profile: Profile, one_says_yes: bool) -> None:
 
 def test_row_shutdown_forced(profile: Profile) -> None:
     """A no is overruled at once, silence at the time-out; the leave waits for either."""
-    overruled = Rig(1, profile=profile).up()
+    overruled = EngineHarness(1, profile=profile).up()
     client, admin = overruled.listen(1), overruled.admin(1)
     admin.shutdown(FORCE)
     began_us = overruled.now_us()
@@ -109,7 +109,7 @@ def test_row_shutdown_forced(profile: Profile) -> None:
     overruled.run()
     assert admin.replies == [(began_us + BACK_US, 0)]
 
-    waiting = Rig(1, profile=profile).up()
+    waiting = EngineHarness(1, profile=profile).up()
     waiting.listen(1)
     admin = waiting.admin(1)
     began_us = waiting.now_us()
@@ -121,7 +121,7 @@ def test_row_shutdown_forced(profile: Profile) -> None:
 
 def test_row_shutdown_client_gone(profile: Profile) -> None:
     """A listener that closes counts as yes, also one that had said no; one that did not: no."""
-    rig = Rig(1, profile=profile).up()
+    rig = EngineHarness(1, profile=profile).up()
     gone, bystander, admin = rig.listen(1), rig.engine.connect(1), rig.admin(1)
     refuser = rig.listen(1)
     admin.shutdown()
@@ -136,7 +136,7 @@ def test_row_shutdown_client_gone(profile: Profile) -> None:
 
 def test_a_yes_that_leaves_counts_once() -> None:
     """Who said yes and closes is not counted twice."""
-    rig = Rig(1).up()
+    rig = EngineHarness(1).up()
     one, _two, admin = rig.listen(1), rig.listen(1), rig.admin(1)
     admin.shutdown()
     one.client.reply_shutdown(True)
@@ -147,7 +147,7 @@ def test_a_yes_that_leaves_counts_once() -> None:
 
 def test_row_shutdown_stopped_listening(profile: Profile) -> None:
     """Its answer is still awaited: EBUSY at the time-out."""
-    rig = Rig(1, profile=profile).up()
+    rig = EngineHarness(1, profile=profile).up()
     client, admin = rig.listen(1), rig.admin(1)
     began_us = rig.now_us()
     admin.shutdown()
@@ -158,7 +158,7 @@ def test_row_shutdown_stopped_listening(profile: Profile) -> None:
 
 def test_row_shutdown_new_client(profile: Profile) -> None:
     """It is asked before its subscription returns, and the question waits for it too."""
-    rig = Rig(1, profile=profile).up()
+    rig = EngineHarness(1, profile=profile).up()
     first, admin = rig.listen(1), rig.admin(1)
     admin.shutdown(REMOVE)
     newcomer = rig.listen(1)
@@ -173,7 +173,7 @@ def test_row_shutdown_new_client(profile: Profile) -> None:
 
 def test_row_shutdown_double_yes(profile: Profile) -> None:
     """One client's second yes stands for the other client's first."""
-    rig = Rig(1, profile=profile).up()
+    rig = EngineHarness(1, profile=profile).up()
     eager, _silent, admin = rig.listen(1), rig.listen(1), rig.admin(1)
     admin.shutdown()
     eager.client.reply_shutdown(True)
@@ -185,15 +185,15 @@ def test_row_shutdown_double_yes(profile: Profile) -> None:
 
 def test_row_shutdown_second_request(profile: Profile) -> None:
     """EALREADY while one is pending, and while the node leaves; the first goes on."""
-    rig = Rig(1, profile=profile).up()
+    rig = EngineHarness(1, profile=profile).up()
     client, admin, second = rig.listen(1), rig.admin(1), rig.admin(1)
     admin.shutdown()
-    with pytest.raises(CmanError) as caught:
+    with pytest.raises(RequestRefusedError) as caught:
         second.shutdown()
     assert caught.value.code == errno.EALREADY
     assert client.notices(Reason.TRY_SHUTDOWN) == [0]
     client.client.reply_shutdown(True)
-    with pytest.raises(CmanError) as caught:
+    with pytest.raises(RequestRefusedError) as caught:
         second.shutdown(FORCE)
     assert caught.value.code == errno.EALREADY
     rig.run(AT_ONCE_US)
@@ -203,7 +203,7 @@ def test_row_shutdown_second_request(profile: Profile) -> None:
 @pytest.mark.parametrize("flags", [0, 3, 0x10])
 def test_row_leave_cluster_asks_nobody(profile: Profile, flags: int) -> None:
     """Down, removed, forced: it leaves at once and nobody is asked."""
-    rig = Rig(2, profile=profile).up()
+    rig = EngineHarness(2, profile=profile).up()
     client, other = rig.listen(1), rig.listen(2)
     rig.admin(1).client.leave_cluster(flags)
     rig.run(AT_ONCE_US)
@@ -214,7 +214,7 @@ def test_row_leave_cluster_asks_nobody(profile: Profile, flags: int) -> None:
 
 def test_row_shutdown_requester_gone(profile: Profile) -> None:
     """The timer runs on without its requester, and then cman crashes."""
-    rig = Rig(1, profile=profile).up()
+    rig = EngineHarness(1, profile=profile).up()
     client, admin = rig.listen(1), rig.admin(1)
     began_us = rig.now_us()
     admin.shutdown()
@@ -228,7 +228,7 @@ def test_row_shutdown_requester_gone(profile: Profile) -> None:
 
 def test_a_forced_shutdown_leaves_without_its_requester() -> None:
     """Read from source: where force was asked the left-over timer leaves instead of crashing."""
-    rig = Rig(1).up()
+    rig = EngineHarness(1).up()
     rig.listen(1)
     admin = rig.admin(1)
     admin.shutdown(FORCE)
@@ -239,7 +239,7 @@ def test_a_forced_shutdown_leaves_without_its_requester() -> None:
 
 def test_row_shutdown_timer_left_over(profile: Profile) -> None:
     """A dead asker's timer ends the next question, whose own timer then crashes cman."""
-    rig = Rig(1, profile=profile).up()
+    rig = EngineHarness(1, profile=profile).up()
     client = rig.listen(1)
     gone, admin = rig.admin(1), rig.admin(1)
     began_us = rig.now_us()
@@ -257,7 +257,7 @@ def test_row_shutdown_timer_left_over(profile: Profile) -> None:
 
 def test_a_decision_stops_the_latest_timer_only() -> None:
     """Where the second question is answered in time, the first one's timer crashes cman."""
-    rig = Rig(1).up()
+    rig = EngineHarness(1).up()
     client = rig.listen(1)
     gone, admin = rig.admin(1), rig.admin(1)
     began_us = rig.now_us()
@@ -273,7 +273,7 @@ def test_a_decision_stops_the_latest_timer_only() -> None:
 
 def test_row_shutdown_subscribed_again(profile: Profile) -> None:
     """It is asked again, and one more answer is awaited."""
-    rig = Rig(1, profile=profile).up()
+    rig = EngineHarness(1, profile=profile).up()
     client, admin = rig.listen(1), rig.admin(1)
     admin.shutdown()
     client.client.start_notification()
@@ -288,7 +288,7 @@ def test_row_shutdown_subscribed_again(profile: Profile) -> None:
 
 def test_row_leave_during_a_question(profile: Profile) -> None:
     """Whoever asked gets 0 when the goodbye is back, as if all had said yes."""
-    rig = Rig(1, profile=profile).up()
+    rig = EngineHarness(1, profile=profile).up()
     rig.listen(1)
     admin = rig.admin(1)
     admin.shutdown()
@@ -300,7 +300,7 @@ def test_row_leave_during_a_question(profile: Profile) -> None:
 
 
 def test_an_asker_that_goes_while_the_node_leaves_is_told_nothing() -> None:
-    rig = Rig(1).up()
+    rig = EngineHarness(1).up()
     admin = rig.admin(1)
     admin.shutdown()
     admin.client.disconnect()
@@ -313,7 +313,7 @@ def test_the_end_comes_after_the_answer_with_draws() -> None:
     """15 to 60 ms."""
     gaps = set()
     for seed in range(20):
-        rig = Rig(1, seed=seed).up()
+        rig = EngineHarness(1, seed=seed).up()
         admin = rig.admin(1)
         rig.engine.connect(1).start_notification()
         admin.shutdown(FORCE)
@@ -326,7 +326,7 @@ def test_the_end_comes_after_the_answer_with_draws() -> None:
 
 def test_row_reply_always_succeeds(profile: Profile) -> None:
     """With nothing pending, and to a dead cman."""
-    rig = Rig(1, profile=profile).up()
+    rig = EngineHarness(1, profile=profile).up()
     client = rig.listen(1)
     client.client.reply_shutdown(True)
     rig.run()

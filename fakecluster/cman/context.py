@@ -1,4 +1,4 @@
-"""What a daemon needs of the world around it."""
+"""What one cman process needs of the cluster around it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fakecluster.cman.timings import Profile, Timings
 
 
 class Neighbour(Protocol):
-    """A daemon as the others know it."""
+    """Another node's process, as far as its announcement tells."""
 
     @property
     def announcement(self) -> Announcement:
@@ -25,8 +25,8 @@ class Neighbour(Protocol):
         ...
 
 
-class Hearer(Protocol):
-    """A daemon as the messages of the others reach it."""
+class Receiver(Protocol):
+    """A process as the messages of the others reach it."""
 
     def port_changed(self, node_id: int, port: int, *, opened: bool) -> None:
         """Tell that a port was bound or freed on another node."""
@@ -69,12 +69,12 @@ class Hearer(Protocol):
         ...
 
 
-Act = Callable[[Hearer], None]
+Effect = Callable[[Receiver], None]
 """What a message does where it arrives."""
 
 
 class Consent(enum.Enum):
-    """What a leave asks of those who may refuse it, besides the daemon's own clients."""
+    """What a leave asks of those who may refuse it, besides the node's own clients."""
 
     NEEDED = "needed"
     """They are asked, and heeded."""
@@ -83,8 +83,8 @@ class Consent(enum.Enum):
     UNASKED = "unasked"
 
 
-class Surroundings(Protocol):
-    """Time, files, messages and the others; the engine is it, and so is the gate's world."""
+class ClusterContext(Protocol):
+    """Time, files, messages and the other nodes: the engine's, or those of a real corosync."""
 
     timeline: Timeline
     timings: Timings
@@ -95,7 +95,7 @@ class Surroundings(Protocol):
     others_may_refuse: bool
     """A leave to which all clients agreed may still be refused."""
     crashes: bool
-    """The daemon dies where the original was seen to crash."""
+    """The process dies where the original was seen to crash."""
 
     def wall_us(self) -> int:
         """Return the wall clock, in microseconds since 1970."""
@@ -106,15 +106,15 @@ class Surroundings(Protocol):
         ...
 
     def daemon_of(self, node_id: int) -> Neighbour | None:
-        """Return the daemon that runs on a node."""
+        """Return the process that runs on a node."""
         ...
 
-    def send(self, sender_id: int, act: Act, *, after_us: int, itself: bool) -> None:
-        """Let `act` happen in every daemon that a message of the sender's reaches."""
+    def send(self, sender_id: int, effect: Effect, *, after_us: int, itself: bool) -> None:
+        """Let `effect` happen in every process that a message of the sender's reaches."""
         ...
 
-    def send_to(self, sender_id: int, node_id: int, act: Act, *, after_us: int) -> None:
-        """Let `act` happen in one daemon, if a message of the sender's reaches it."""
+    def send_to(self, sender_id: int, node_id: int, effect: Effect, *, after_us: int) -> None:
+        """Let `effect` happen in one process, if a message of the sender's reaches it."""
         ...
 
     def sent(self, node_id: int, to: Iterable[int], after_us: int, what: str = "message") -> None:
@@ -122,7 +122,7 @@ class Surroundings(Protocol):
         ...
 
     def judge(self, tally: Tally, *, current: int, two_node: bool, may_decrease: bool) -> Judgement:
-        """Judge whether a daemon's tally is quorate; see `quorum.quorum_for`."""
+        """Judge whether a tally is quorate; see `quorum.quorum_for`."""
         ...
 
     def depart(
@@ -146,7 +146,7 @@ class Surroundings(Protocol):
         ...
 
     def first_transition(self, node_id: int) -> None:
-        """The daemon there is a member: its sockets may appear."""
+        """The process there is a member: its sockets may appear."""
         ...
 
     def ended(self, node_id: int, *, clean: bool, goodbye: bool) -> None:
@@ -167,6 +167,6 @@ class Surroundings(Protocol):
     def announce_version(self, sender_id: int, version: int) -> None:
         """An operator said on this node that this version of the configuration is current.
 
-        Whether a file has it is not looked at. CmanError: it could not be told.
+        Whether a file has it is not looked at. RequestRefusedError: it could not be told.
         """
         ...

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from fakecluster.clock import Timeline
-from fakecluster.cman.client_end import Kind
+from fakecluster.cman.client_end import SocketKind
 from fakecluster.cman.engine import Engine
-from fakecluster.cman.rigs.rawclient import RawClient
-from fakecluster.cman.server import SOCKET_NAMES, WireServer
 from fakecluster.cman.topology import Topology
+from fakecluster.cman.wire.raw_client import RawClient
+from fakecluster.cman.wire.server import SOCKET_NAMES, WireServer
 from fakecluster.poller import Poller
 
 _SECOND_US = 1_000_000
@@ -17,7 +17,7 @@ _ROUNDS = 4
 """A newcomer is accepted in one round of the poller and read in the next."""
 
 
-class Served:
+class ServerHarness:
     """An engine behind its sockets, one directory a node."""
 
     def __init__(self, root: Path, topology: Topology) -> None:
@@ -54,7 +54,7 @@ class Served:
         for _ in range(_ROUNDS):
             self.poller.wait(0)
 
-    def client(self, node_id: int = 1, kind: Kind = Kind.CLIENT) -> RawClient:
+    def client(self, node_id: int = 1, kind: SocketKind = SocketKind.CLIENT) -> RawClient:
         """Connect to a node."""
         made = RawClient(self.directory(node_id) / SOCKET_NAMES[kind], timeout_s=5, serve=self.turn)
         self.clients.append(made)
@@ -63,7 +63,7 @@ class Served:
 
     def admin(self, node_id: int = 1) -> RawClient:
         """Connect to a node as an administrator."""
-        return self.client(node_id, Kind.ADMIN)
+        return self.client(node_id, SocketKind.ADMIN)
 
     def connect_error(self, node_id: int = 1) -> int | None:
         """Return the errno of a connect now, None when it is taken."""

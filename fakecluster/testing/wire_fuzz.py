@@ -10,14 +10,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from fakecluster.cman.records import FenceRecord, NodeRecord, VersionRecord, encode_ints
-from fakecluster.cman.wire import (
+from fakecluster.cman.wire.codec import (
     BODY_MAX_BYTES,
     HEADER_BYTES,
     BadRequest,
     Command,
-    Header,
+    FenceStruct,
+    FrameHeader,
+    NodeStruct,
     RequestReader,
+    VersionStruct,
+    encode_ints,
 )
 
 _T = TypeVar("_T")
@@ -69,7 +72,7 @@ def attacks(seed: int, count: int) -> Iterator[Attack]:
 def _message(draw: random.Random) -> bytes:
     command = int(_pick(draw, tuple(Command)))
     body = _body(draw, command)
-    header = Header(length=HEADER_BYTES + len(body), command=command)
+    header = FrameHeader(length=HEADER_BYTES + len(body), command=command)
     if draw.random() < 0.12:
         field = _pick(draw, ("magic", "version", "length", "command", "flags"))
         header = replace(header, **{field: _number(draw)})
@@ -95,12 +98,12 @@ def _fitting(draw: random.Random, command: int) -> bytes:
     body = b""
     if command == Command.GETNODE:
         name = _pick(draw, (b"", b"node1", b"x" * 255, b"\xff\xfe/..", _noise(draw, 40)))
-        body = NodeRecord(node_id=_signed(draw), name=name, state=_signed(draw)).encode()
+        body = NodeStruct(node_id=_signed(draw), name=name, state=_signed(draw)).encode()
     elif command == Command.SET_VERSION:
-        body = VersionRecord(major=_number(draw), config=_number(draw)).encode()
+        body = VersionStruct(major=_number(draw), config=_number(draw)).encode()
     elif command == Command.UPDATE_FENCE_INFO:
         agent = _noise(draw, draw.randrange(256))
-        body = FenceRecord(node_id=_signed(draw), agent=agent).encode()
+        body = FenceStruct(node_id=_signed(draw), agent=agent).encode()
     elif command == Command.BARRIER:
         body = _noise(draw, 48)
     elif command in _NAMED:

@@ -8,20 +8,20 @@ from collections.abc import Callable
 import pytest
 
 from fakecluster.cman.answers import Confchg, FenceInfo, Notice, PortData, Version
-from fakecluster.cman.client import Kind
-from fakecluster.cman.constants import LeaveReason, NodeState, Reason, ShutdownFlag
-from fakecluster.cman.errors import CmanError
+from fakecluster.cman.client import SocketKind
+from fakecluster.cman.constants import CmanState, LeaveReason, Reason, ShutdownFlag
+from fakecluster.cman.errors import RequestRefusedError
 from fakecluster.cman.outside import Sockets
-from fakecluster.corosync.fake_table import FakeCorosync, block
+from fakecluster.gate.context import HERE, GatePhase
 from fakecluster.gate.messages import (
-    Data,
     Fenced,
     PortChanged,
+    PortMessage,
     PortsAsked,
     PortsTold,
     VotesChanged,
-    decode,
-    encode,
+    decode_message,
+    encode_message,
 )
 from fakecluster.gate.reading import cluster_number
 from fakecluster.gate.table import (
@@ -31,7 +31,7 @@ from fakecluster.gate.table import (
     SHUTDOWN_REQUEST,
     Device,
 )
-from fakecluster.gate.world import HERE, Phase
+from fakecluster.testing.scripted_corosync import ScriptedCorosync, block
 from o2cbd.membership.libcorosync_table import (
     CS_ERR_ACCESS,
     CS_ERR_LIBRARY,
@@ -49,7 +49,7 @@ INQUORATE = Notice(reason=Reason.STATE_CHANGE, arg=0)
 
 
 def refused(call: Callable[[], object]) -> int:
-    with pytest.raises(CmanError) as caught:
+    with pytest.raises(RequestRefusedError) as caught:
         call()
     return caught.value.code
 
@@ -62,16 +62,16 @@ def test_the_list_is_the_configuration_with_the_rings_members(gate: ScriptedGate
     gate.turn()
     listed = gate.client().client.get_all_members()
     assert [(one.node_id, one.name, one.state) for one in listed] == [
-        (1, "n1", NodeState.MEMBER),
-        (2, "n2", NodeState.DEAD),
-        (3, "n3", NodeState.MEMBER),
+        (1, "n1", CmanState.MEMBER),
+        (2, "n2", CmanState.DEAD),
+        (3, "n3", CmanState.MEMBER),
     ]
 
 
 def test_a_node_that_was_never_there_has_no_incarnation_and_no_jointime() -> None:
-    gate = ScriptedGate(FakeCorosync([block(1), block(2)], members=[1])).up()
+    gate = ScriptedGate(ScriptedCorosync([block(1), block(2)], members=[1])).up()
     never = gate.client().client.get_node(2)
-    assert (never.incarnation, never.jointime_us, never.state) == (0, 0, NodeState.DEAD)
+    assert (never.incarnation, never.jointime_us, never.state) == (0, 0, CmanState.DEAD)
     assert gate.client().client.get_node_addrs(2) == ()
 
 
@@ -176,7 +176,7 @@ def test_a_member_that_is_in_no_list_is_called_by_its_id(gate: ScriptedGate) -> 
     assert gate.client().client.get_node(9).name == "Node9"
     gate.corosync.form([1, 2, 3])
     gate.turn()
-    assert gate.client().client.get_node(9).state is NodeState.DEAD
+    assert gate.client().client.get_node(9).state is CmanState.DEAD
     gate.corosync.reload()
     gate.turn()
     assert refused(lambda: gate.client().client.get_node(9)) == errno.ENOENT
@@ -184,7 +184,7 @@ def test_a_member_that_is_in_no_list_is_called_by_its_id(gate: ScriptedGate) -> 
 
 def test_all_rings_addresses_are_given_and_unknown_ones_left_out() -> None:
     blocks = [block(1, ring1_addr="10.1.0.1"), block(2, ring1_addr="nobody.invalid")]
-    client = ScriptedGate(FakeCorosync(blocks)).up().client().client
+    client = ScriptedGate(ScriptedCorosync(blocks)).up().client().client
     assert client.get_node_addrs(1) == ("192.0.2.1", "10.1.0.1")
     assert client.get_node_addrs(2) == ("192.0.2.2",)
 
@@ -196,7 +196,7 @@ def test_o2cbs_own_address_comes_first() -> None:
         block(2, o2cb_address="192.0.2.2", ring1_addr="10.1.0.2"),
         block(3, o2cb_address="no-address"),
     ]
-    gate = ScriptedGate(FakeCorosync(blocks)).up()
+    gate = ScriptedGate(ScriptedCorosync(blocks)).up()
     client = gate.client().client
     assert client.get_node(1).address == "10.0.0.1"
     assert client.get_node_addrs(1) == ("10.0.0.1", "192.0.2.1")
@@ -210,7 +210,7 @@ def test_o2cbs_own_address_comes_first() -> None:
 
 
 def test_without_a_provider_all_is_quorate_and_votes_are_the_configurations() -> None:
-    corosync = FakeCorosync([block(1), block(2)], members=[1])
+    corosync = ScriptedCorosync([block(1), block(2)], members=[1])
     corosync.quorum_type = 0
     gate = ScriptedGate(corosync).up()
     client = gate.client().client
@@ -245,7 +245,7 @@ def test_votes_and_quorum_are_votequorums(gate: ScriptedGate) -> None:
 
 def test_corosyncs_quorum_device_is_listed_as_a_quorum_disk(gate: ScriptedGate) -> None:
     visitor = gate.client()
-    for votes_now, state, total in ((False, NodeState.DEAD, 3), (True, NodeState.MEMBER, 5)):
+    for votes_now, state, total in ((False, CmanState.DEAD, 3), (True, CmanState.MEMBER, 5)):
         gate.table.device = Device(name="Qdevice", votes=2, votes_now=votes_now)
         gate.table.tell_votes()
         gate.turn()
@@ -270,7 +270,7 @@ def test_a_device_that_a_client_registers_is_listed_and_counts_nowhere(
     gate.corosync.form([1], quorate=False)
     gate.turn()
     client = gate.client().client
-    assert client.get_all_members()[-1].state is NodeState.MEMBER
+    assert client.get_all_members()[-1].state is CmanState.MEMBER
     assert not client.is_quorate()
 
 
@@ -290,7 +290,7 @@ def test_a_reload_is_told_with_the_files_version(gate: ScriptedGate) -> None:
     gate.turn()
     assert visitor.take() == [QUORATE, Notice(reason=Reason.CONFIG_UPDATE, arg=7)]
     assert visitor.client.get_version().config == 7
-    assert visitor.client.get_node(4).state is NodeState.DEAD
+    assert visitor.client.get_node(4).state is CmanState.DEAD
 
 
 def test_where_nobody_counts_versions_reloads_are_counted(gate: ScriptedGate) -> None:
@@ -325,10 +325,10 @@ def test_a_corosync_that_is_not_there_is_looked_for() -> None:
     gate = ScriptedGate()
     gate.corosync.fail("quorum_model_initialize", CS_ERR_LIBRARY, 2)
     gate.up()
-    assert (gate.phases, gate.shown) == ([Phase.AWAY], [])
+    assert (gate.phases, gate.shown) == ([GatePhase.AWAY], [])
     gate.run()
     assert gate.serving
-    assert gate.phases == [Phase.AWAY, Phase.AWAY, Phase.SERVING]
+    assert gate.phases == [GatePhase.AWAY, GatePhase.AWAY, GatePhase.SERVING]
 
 
 def test_a_corosync_that_lets_nobody_in_ends_the_gate() -> None:
@@ -354,7 +354,7 @@ def test_a_corosync_that_ends_while_it_is_connected_to_is_looked_for(call: str) 
     gate = ScriptedGate()
     gate.corosync.fail(call, CS_ERR_LIBRARY)
     gate.up()
-    assert (gate.phases, gate.shown) == ([Phase.AWAY], [])
+    assert (gate.phases, gate.shown) == ([GatePhase.AWAY], [])
     assert (gate.corosync.open, gate.table.groups) == ([], [])
     gate.run()
     assert gate.serving
@@ -363,7 +363,7 @@ def test_a_corosync_that_ends_while_it_is_connected_to_is_looked_for(call: str) 
 def test_who_is_disconnected_finds_no_socket_any_more(gate: ScriptedGate) -> None:
     found: list[bool] = []
     gate.world.connect(
-        HERE, Kind.CLIENT, deliver=lambda _: None, closed=lambda: found.append(gate.serving)
+        HERE, SocketKind.CLIENT, deliver=lambda _: None, closed=lambda: found.append(gate.serving)
     )
     gate.corosync.die()
     gate.turn()
@@ -377,7 +377,7 @@ def test_with_its_corosync_the_clients_and_the_sockets_go(gate: ScriptedGate) ->
     assert visitor.closed
     assert gate.shown == [Sockets.LISTENING, Sockets.ABSENT]
     assert refused(visitor.client.is_quorate) == errno.EHOSTDOWN
-    assert (gate.watched, gate.phases[-1]) == ((), Phase.AWAY)
+    assert (gate.watched, gate.phases[-1]) == ((), GatePhase.AWAY)
 
 
 def test_a_corosync_that_comes_back_is_served_with_new_incarnations(gate: ScriptedGate) -> None:
@@ -400,10 +400,10 @@ def test_while_corosync_is_too_busy_to_be_read_clients_wait(gate: ScriptedGate, 
     gate.corosync.form([1, 2])
     gate.turn()
     assert (gate.is_stopped, gate.watched, visitor.take()) == (True, (), [])
-    assert gate.phases[-1] is Phase.BUSY
+    assert gate.phases[-1] is GatePhase.BUSY
     gate.run()
     assert (gate.is_stopped, visitor.take(), visitor.members()) == (False, [QUORATE], [1, 2])
-    assert gate.phases[-1] is Phase.SERVING
+    assert gate.phases[-1] is GatePhase.SERVING
     assert gate.watched != ()
 
 
@@ -634,7 +634,7 @@ def test_fewer_votes_are_told_by_the_gate_that_was_asked(gate: ScriptedGate) -> 
     visitor = gate.client()
     gate.table.sent.clear()
     admin.client.set_votes(2, 1)
-    assert list(map(decode, gate.table.sent)) == [VotesChanged()]
+    assert list(map(decode_message, gate.table.sent)) == [VotesChanged()]
     gate.table.deliver(1, gate.table.sent[0])
     gate.turn()
     assert visitor.client.get_extra_info().total_votes == 3
@@ -644,7 +644,7 @@ def test_fewer_votes_are_told_by_the_gate_that_was_asked(gate: ScriptedGate) -> 
 def test_fewer_votes_that_another_gate_was_asked_for_are_read(gate: ScriptedGate) -> None:
     visitor = gate.client()
     gate.table.votes[2] = 0
-    gate.table.deliver(2, encode(VotesChanged()))
+    gate.table.deliver(2, encode_message(VotesChanged()))
     gate.turn()
     assert visitor.client.get_extra_info().total_votes == 2
     assert visitor.take() == [QUORATE]
@@ -687,7 +687,7 @@ def test_a_request_that_finds_corosync_gone_says_so(
 def test_fencing_is_told_to_all_gates_and_heard_from_them(gate: ScriptedGate) -> None:
     info = FenceInfo(node_id=3, fenced=True, time_s=5, agent="xvm")
     gate.admin().client.update_fence_info(info)
-    assert list(map(decode, gate.table.sent)) == [Fenced(info=info)]
+    assert list(map(decode_message, gate.table.sent)) == [Fenced(info=info)]
     gate.table.deliver(2, gate.table.sent[0])
     gate.turn()
     assert gate.client().client.get_fence_info(3) == info
@@ -699,10 +699,10 @@ def test_ports_of_others_are_asked_for_and_followed(gate: ScriptedGate) -> None:
     visitor.client.bind(11)
     gate.table.sent.clear()
     assert refused(lambda: visitor.client.is_listening(11, 2)) == errno.EBUSY
-    assert list(map(decode, gate.table.sent)) == [PortsAsked(to=2)]
-    gate.table.deliver(2, encode(PortsTold(to=1, ports=(0, 12))))
-    gate.table.deliver(3, encode(PortsTold(to=2, ports=(0, 13))))
-    gate.table.deliver(2, encode(PortChanged(port=11, opened=True)))
+    assert list(map(decode_message, gate.table.sent)) == [PortsAsked(to=2)]
+    gate.table.deliver(2, encode_message(PortsTold(to=1, ports=(0, 12))))
+    gate.table.deliver(3, encode_message(PortsTold(to=2, ports=(0, 13))))
+    gate.table.deliver(2, encode_message(PortChanged(port=11, opened=True)))
     gate.turn()
     known = [port for port in (11, 12, 13) if visitor.client.is_listening(port, 2)]
     assert known == [11, 12]
@@ -712,11 +712,11 @@ def test_ports_of_others_are_asked_for_and_followed(gate: ScriptedGate) -> None:
 def test_our_ports_are_told_when_they_change_and_to_who_asks(gate: ScriptedGate) -> None:
     visitor = gate.client()
     visitor.client.bind(11)
-    gate.table.deliver(3, encode(PortsAsked(to=2)))
-    gate.table.deliver(3, encode(PortsAsked(to=1)))
+    gate.table.deliver(3, encode_message(PortsAsked(to=2)))
+    gate.table.deliver(3, encode_message(PortsAsked(to=1)))
     gate.turn()
     visitor.client.disconnect()
-    assert list(map(decode, gate.table.sent)) == [
+    assert list(map(decode_message, gate.table.sent)) == [
         PortChanged(port=11, opened=True),
         PortsTold(to=3, ports=(0, 11)),
         PortChanged(port=11, opened=False),
@@ -738,13 +738,13 @@ def test_data_goes_to_a_node_or_to_all_and_reaches_who_has_the_port(gate: Script
     gate.table.sent.clear()
     visitor.client.send_data(2, 7, b"\0to two")
     visitor.client.send_data(0, 7, b"to all")
-    assert list(map(decode, gate.table.sent)) == [
-        Data(to=2, port=7, payload=b"\0to two"),
-        Data(to=0, port=7, payload=b"to all"),
+    assert list(map(decode_message, gate.table.sent)) == [
+        PortMessage(to=2, port=7, payload=b"\0to two"),
+        PortMessage(to=0, port=7, payload=b"to all"),
     ]
     for to in (1, 2, 0):
-        gate.table.deliver(3, encode(Data(to=to, port=11, payload=bytes([to]))))
-        gate.table.deliver(1, encode(Data(to=to, port=11, payload=b"our own")))
+        gate.table.deliver(3, encode_message(PortMessage(to=to, port=11, payload=bytes([to]))))
+        gate.table.deliver(1, encode_message(PortMessage(to=to, port=11, payload=b"our own")))
     gate.turn()
     assert visitor.take() == [
         PortData(from_node_id=3, port=11, payload=b"\1"),
@@ -788,5 +788,5 @@ def test_a_client_that_comes_when_there_is_no_daemon_is_refused(gate: ScriptedGa
     gate.corosync.die()
     gate.turn()
     with pytest.raises(OSError, match="no corosync") as caught:
-        gate.world.connect(0, Kind.CLIENT, deliver=lambda _: None, closed=lambda: None)
+        gate.world.connect(0, SocketKind.CLIENT, deliver=lambda _: None, closed=lambda: None)
     assert caught.value.errno == errno.ECONNREFUSED

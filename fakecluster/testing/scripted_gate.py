@@ -6,15 +6,15 @@ import os
 from collections import deque
 from collections.abc import Callable
 
-from fakecluster.corosync.fake_table import FakeCorosync
 from fakecluster.gate.table import CS_ERR_INVALID_PARAM, Device, OnMessage, OnVotes, VoteInfo
+from fakecluster.testing.scripted_corosync import ScriptedCorosync
 from o2cbd.membership.libcorosync_table import CS_ERR_NOT_EXIST, CorosyncError
 
 
-class FakeGateTable:
+class ScriptedGateTable:
     """A `GateTable` over one scripted corosync; change its attributes between calls."""
 
-    def __init__(self, corosync: FakeCorosync) -> None:
+    def __init__(self, corosync: ScriptedCorosync) -> None:
         self.membership = corosync
         self.votes: dict[int, int] = {}
         """Of nodes that have not 1."""
@@ -26,8 +26,8 @@ class FakeGateTable:
         """What an admin had done, each with its flags or node id."""
         self.shutdown: Callable[[], None] = lambda: None
         """What answers a request to shut down, in the thread that asks; by default it is agreed."""
-        self.groups: list[FakeGroup] = []
-        self.trackers: list[FakeVotes] = []
+        self.groups: list[ScriptedGroup] = []
+        self.trackers: list[ScriptedVotes] = []
 
     def deliver(self, sender_id: int, message: bytes) -> None:
         """Let a message of the group arrive."""
@@ -41,28 +41,25 @@ class FakeGateTable:
 
     # --- the table
 
-    def votes_initialize(self, on_votes: OnVotes) -> FakeVotes:
-        """See `GateTable`."""
+    def votes_initialize(self, on_votes: OnVotes) -> ScriptedVotes:
         self.membership.note("votequorum_initialize")
-        self.trackers.append(FakeVotes(self, on_votes))
+        self.trackers.append(ScriptedVotes(self, on_votes))
         return self.trackers[-1]
 
-    def group_join(self, _name: str, on_message: OnMessage) -> FakeGroup:
-        """See `GateTable`."""
+    def group_join(self, _name: str, on_message: OnMessage) -> ScriptedGroup:
         self.membership.note("cpg_join")
-        self.groups.append(FakeGroup(self, on_message))
+        self.groups.append(ScriptedGroup(self, on_message))
         return self.groups[-1]
 
-    def admin_initialize(self) -> FakeAdmin:
-        """See `GateTable`."""
+    def admin_initialize(self) -> ScriptedAdmin:
         self.membership.note("corosync_cfg_initialize")
-        return FakeAdmin(self)
+        return ScriptedAdmin(self)
 
 
-class _Told:
+class _Readable:
     """A connection with events, behind a descriptor that is readable while there are any."""
 
-    def __init__(self, table: FakeGateTable, prefix: str, *callbacks: object) -> None:
+    def __init__(self, table: ScriptedGateTable, prefix: str, *callbacks: object) -> None:
         self._table = table
         self._prefix = prefix
         self._callbacks = callbacks
@@ -92,10 +89,10 @@ class _Told:
         os.close(self._fd)
 
 
-class FakeVotes(_Told):
+class ScriptedVotes(_Readable):
     """libvotequorum's connection."""
 
-    def __init__(self, table: FakeGateTable, on_votes: OnVotes) -> None:
+    def __init__(self, table: ScriptedGateTable, on_votes: OnVotes) -> None:
         super().__init__(table, "votequorum", on_votes)
 
     def info(self, node_id: int) -> VoteInfo:
@@ -136,10 +133,10 @@ class FakeVotes(_Told):
         super().finalize()
 
 
-class FakeAdmin:
+class ScriptedAdmin:
     """libcfg's other connection."""
 
-    def __init__(self, table: FakeGateTable) -> None:
+    def __init__(self, table: ScriptedGateTable) -> None:
         self._table = table
 
     def try_shutdown(self, flags: int) -> None:
@@ -161,10 +158,10 @@ class FakeAdmin:
         """Nothing to close."""
 
 
-class FakeGroup(_Told):
+class ScriptedGroup(_Readable):
     """libcpg's connection."""
 
-    def __init__(self, table: FakeGateTable, on_message: OnMessage) -> None:
+    def __init__(self, table: ScriptedGateTable, on_message: OnMessage) -> None:
         super().__init__(table, "cpg", on_message)
 
     def send(self, message: bytes) -> None:

@@ -45,7 +45,7 @@ def block(nodeid: int, **more: str) -> dict[str, str | int]:
     return {**given, **more}
 
 
-class FakeCorosync:
+class ScriptedCorosync:
     """A `CorosyncTable` and the corosync behind it; change its attributes between calls."""
 
     def __init__(
@@ -222,19 +222,16 @@ class FakeCorosync:
     def quorum_initialize(
         self, on_quorum: QuorumCallback, on_nodelist: NodelistCallback
     ) -> FakeQuorum:
-        """See `CorosyncTable`."""
         self.note("quorum_model_initialize" if self.model else "quorum_initialize")
         self.quorum = FakeQuorum(self, on_quorum, on_nodelist)
         return self.quorum
 
     def cmap_initialize(self) -> FakeCmap:
-        """See `CorosyncTable`."""
         self.note("cmap_initialize")
         self.cmap = FakeCmap(self)
         return self.cmap
 
     def cfg_initialize(self, on_shutdown: ShutdownCallback) -> FakeCfg:
-        """See `CorosyncTable`."""
         self.note("corosync_cfg_initialize")
         self.cfg = FakeCfg(self, on_shutdown)
         return self.cfg
@@ -266,7 +263,7 @@ class _Events:
 
 
 class _FakeHandle:
-    def __init__(self, corosync: FakeCorosync, prefix: str) -> None:
+    def __init__(self, corosync: ScriptedCorosync, prefix: str) -> None:
         self._corosync = corosync
         self._prefix = prefix
         self.events = _Events()
@@ -305,7 +302,7 @@ class FakeQuorum(_FakeHandle):
     """libquorum's connection."""
 
     def __init__(
-        self, corosync: FakeCorosync, on_quorum: QuorumCallback, on_nodelist: NodelistCallback
+        self, corosync: ScriptedCorosync, on_quorum: QuorumCallback, on_nodelist: NodelistCallback
     ) -> None:
         super().__init__(corosync, "quorum")
         self._callbacks = (on_quorum, on_nodelist)
@@ -337,12 +334,11 @@ class FakeQuorum(_FakeHandle):
 class FakeCmap(_FakeHandle):
     """libcmap's connection."""
 
-    def __init__(self, corosync: FakeCorosync) -> None:
+    def __init__(self, corosync: ScriptedCorosync) -> None:
         super().__init__(corosync, "cmap")
         self._tracked: dict[str, KeyCallback] = {}
 
     def get(self, key: str) -> CmapValue:
-        """See `CmapHandle`."""
         self._note("get")
         value = {**self._corosync.keys, **self._corosync.listing()}.get(key)
         if value is None:
@@ -350,7 +346,6 @@ class FakeCmap(_FakeHandle):
         return value
 
     def keys(self, prefix: str) -> tuple[str, ...]:
-        """See `CmapHandle`."""
         self._note("iter_next")
         known = {**self._corosync.keys, **self._corosync.listing()}
         if self._corosync.reload_during_reading:
@@ -372,14 +367,13 @@ class FakeCmap(_FakeHandle):
 class FakeCfg(_FakeHandle):
     """libcfg's connection."""
 
-    def __init__(self, corosync: FakeCorosync, on_shutdown: ShutdownCallback) -> None:
+    def __init__(self, corosync: ScriptedCorosync, on_shutdown: ShutdownCallback) -> None:
         super().__init__(corosync, "corosync_cfg")
         self._callbacks = (on_shutdown,)
         self.asked = False
         """True once it is a voter."""
 
     def trackstart(self) -> None:
-        """See `CfgHandle`."""
         self._note("trackstart")
         self.asked = True
 
@@ -389,7 +383,6 @@ class FakeCfg(_FakeHandle):
         self._corosync.answers.append(answer)
 
     def local_get(self) -> int:
-        """See `CfgHandle`."""
         self._note("local_get")
         return self._corosync.local_id
 

@@ -14,12 +14,11 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from fakecluster.cman import encode
 from fakecluster.cman.answers import Delivery
-from fakecluster.cman.client import Client, Closed, Deliver, Kind
+from fakecluster.cman.client import Client, Closed, Deliver, SocketKind
 from fakecluster.cman.outside import Sockets, Watcher
-from fakecluster.cman.requests import answer
-from fakecluster.cman.wire import BadRequest, Message, Reply, Request, RequestReader
+from fakecluster.cman.wire.codec import BadRequest, Message, Reply, Request, RequestReader
+from fakecluster.cman.wire.requests import answer_request, delivery_message
 from fakecluster.listener import Listener, check_path, remove_socket
 from fakecluster.poller import Poller
 from fakecluster.stream import READ_BYTES, Stream
@@ -27,14 +26,19 @@ from fakecluster.stream import READ_BYTES, Stream
 MAX_QUEUED = 128
 """cman's max_queued: with one message more than this unsent, the client is disconnected."""
 
-SOCKET_NAMES: Mapping[Kind, str] = {Kind.CLIENT: "cman_client", Kind.ADMIN: "cman_admin"}
-SOCKET_MODES: Mapping[Kind, int] = {Kind.CLIENT: 0o660, Kind.ADMIN: 0o600}
+SOCKET_NAMES: Mapping[SocketKind, str] = {
+    SocketKind.CLIENT: "cman_client",
+    SocketKind.ADMIN: "cman_admin",
+}
+SOCKET_MODES: Mapping[SocketKind, int] = {SocketKind.CLIENT: 0o660, SocketKind.ADMIN: 0o600}
 
 
-class Served(Protocol):
-    """What stands behind the sockets: the engine, or the gate's world."""
+class Connectable(Protocol):
+    """What stands behind the sockets: the engine, or the gate's context."""
 
-    def connect(self, node_id: int, kind: Kind, *, deliver: Deliver, closed: Closed) -> Client:
+    def connect(
+        self, node_id: int, kind: SocketKind, *, deliver: Deliver, closed: Closed
+    ) -> Client:
         """Connect to a node's daemon; OSError: it takes nobody."""
         ...
 
@@ -59,18 +63,18 @@ class WireServer(Watcher):
             for name in SOCKET_NAMES.values():
                 check_path(directory / name)
         self._poller = poller
-        self._engine: Served | None = None
-        self._desks = {
-            node_id: _Desk(node_id, directory, poller, self)
+        self._engine: Connectable | None = None
+        self._nodes = {
+            node_id: _NodeSockets(node_id, directory, poller, self)
             for node_id, directory in directories.items()
         }
 
-    def attach(self, engine: Served) -> None:
+    def attach(self, engine: Connectable) -> None:
         """Serve this engine from now on."""
         self._engine = engine
 
     @property
-    def engine(self) -> Served:
+    def engine(self) -> Connectable:
         """The engine that is served."""
         if self._engine is None:
             raise RuntimeError("no engine is attached")
@@ -78,37 +82,37 @@ class WireServer(Watcher):
 
     def sockets(self, node_id: int, sockets: Sockets) -> None:
         """Bind, unlink, or leave stale (`Watcher`)."""
-        if (desk := self._desks.get(node_id)) is not None:
-            desk.show(sockets)
+        if (node := self._nodes.get(node_id)) is not None:
+            node.show(sockets)
 
     def stopped(self, node_id: int, *, stopped: bool) -> None:
         """Serve nobody, or go on (`Watcher`)."""
-        if (desk := self._desks.get(node_id)) is not None:
-            desk.freeze(frozen=stopped)
+        if (node := self._nodes.get(node_id)) is not None:
+            node.freeze(frozen=stopped)
 
     def add(self, node_id: int, directory: Path) -> None:
         """Serve one more node. Raises PathTooLongError as the constructor does."""
         for name in SOCKET_NAMES.values():
             check_path(directory / name)
-        self._desks[node_id] = _Desk(node_id, directory, self._poller, self)
+        self._nodes[node_id] = _NodeSockets(node_id, directory, self._poller, self)
 
     def client_pids(self, node_id: int) -> frozenset[int]:
         """Return the processes that have been clients of this node."""
-        desk = self._desks.get(node_id)
-        return frozenset() if desk is None else frozenset(desk.pids)
+        node = self._nodes.get(node_id)
+        return frozenset() if node is None else frozenset(node.pids)
 
     def close(self) -> None:
         """Close everything and remove the sockets, stale ones too."""
-        for desk in self._desks.values():
-            desk.close()
+        for node in self._nodes.values():
+            node.close()
 
     def descriptor_freed(self) -> None:
         """Let listeners that ran out of descriptors go on."""
-        for desk in self._desks.values():
-            desk.resume()
+        for node in self._nodes.values():
+            node.resume()
 
 
-class _Desk:
+class _NodeSockets:
     """One node's two sockets and their clients."""
 
     def __init__(self, node_id: int, directory: Path, poller: Poller, server: WireServer) -> None:
@@ -117,19 +121,19 @@ class _Desk:
         self._poller = poller
         self._server = server
         self._listeners: list[Listener] = []
-        self._visitors: dict[Stream, _Visitor] = {}
+        self._connected: dict[Stream, _ConnectedClient] = {}
         self._stale = False
         self.pids: set[int] = set()
 
     def show(self, sockets: Sockets) -> None:
         if sockets is Sockets.LISTENING:
             if not self._listeners:
-                for kind in Kind:  # one by one, so that `close` finds those that were made
+                for kind in SocketKind:  # one by one, so that `close` finds those that were made
                     self._listeners.append(self._listen(kind))
             return
         stale = sockets is Sockets.STALE
-        for visitor in tuple(self._visitors.values()):
-            visitor.stream.close()
+        for connected in tuple(self._connected.values()):
+            connected.stream.close()
         for listener in self._listeners:
             listener.close(stale=stale)
         if self._stale and not stale:
@@ -141,7 +145,7 @@ class _Desk:
     def freeze(self, *, frozen: bool) -> None:
         for listener in self._listeners:
             listener.freeze(frozen=frozen)
-        for stream in tuple(self._visitors):
+        for stream in tuple(self._connected):
             stream.freeze(frozen=frozen)
 
     def resume(self) -> None:
@@ -151,7 +155,7 @@ class _Desk:
     def close(self) -> None:
         self.show(Sockets.ABSENT)
 
-    def _listen(self, kind: Kind) -> Listener:
+    def _listen(self, kind: SocketKind) -> Listener:
         return Listener(
             self._directory / SOCKET_NAMES[kind],
             mode=SOCKET_MODES[kind],
@@ -159,40 +163,40 @@ class _Desk:
             accepted=partial(self._accept, kind),
         )
 
-    def _accept(self, kind: Kind, sock: socket.socket) -> None:
-        visitor = _Visitor(kind)
+    def _accept(self, kind: SocketKind, sock: socket.socket) -> None:
+        connected = _ConnectedClient(kind)
         stream = Stream(
             sock,
             self._poller,
-            received=visitor.received,
-            closed=partial(self._gone, visitor),
+            received=connected.received,
+            closed=partial(self._gone, connected),
             max_queued=MAX_QUEUED,
         )
-        visitor.stream = stream
+        connected.stream = stream
         self.pids.add(stream.peer_pid)
-        self._visitors[stream] = visitor
+        self._connected[stream] = connected
         try:
-            visitor.client = self._server.engine.connect(
-                self._node_id, kind, deliver=visitor.deliver, closed=stream.close
+            connected.client = self._server.engine.connect(
+                self._node_id, kind, deliver=connected.deliver, closed=stream.close
             )
         except OSError:
             # What `refuse` or a dying daemon means to one who is connected already: an end.
             stream.close()
 
-    def _gone(self, visitor: _Visitor) -> None:
-        self._visitors.pop(visitor.stream, None)
-        if visitor.client is not None:
-            visitor.client.disconnect()
+    def _gone(self, connected: _ConnectedClient) -> None:
+        self._connected.pop(connected.stream, None)
+        if connected.client is not None:
+            connected.client.disconnect()
         self._server.descriptor_freed()
 
 
-class _Visitor:
+class _ConnectedClient:
     """One client: its stream on this side, its `Client` of the engine on the other."""
 
     stream: Stream
 
-    def __init__(self, kind: Kind) -> None:
-        self._admin = kind is Kind.ADMIN
+    def __init__(self, kind: SocketKind) -> None:
+        self._admin = kind is SocketKind.ADMIN
         self._reader = RequestReader()
         self.client: Client | None = None
 
@@ -206,12 +210,12 @@ class _Visitor:
                 return
 
     def deliver(self, unasked: Delivery) -> None:
-        self._send(encode.delivery(unasked))
+        self._send(delivery_message(unasked))
 
     def _ask(self, request: Request) -> None:
         if self.client is None:
             return
-        reply = answer(request, self.client, admin=self._admin, later=self._send)
+        reply = answer_request(request, self.client, admin=self._admin, later=self._send)
         if reply is not None:
             self._send(reply)
 

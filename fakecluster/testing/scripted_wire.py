@@ -44,7 +44,7 @@ def message(command: int, body: bytes) -> bytes:
     return struct.pack("=5I", MAGIC, GARBAGE_VERSION, 20 + len(body), command, 0) + body
 
 
-class Conversation:
+class ScriptedConversation:
     """The daemon's end of one connection."""
 
     def __init__(self, sock: socket.socket) -> None:
@@ -96,7 +96,7 @@ class Conversation:
         self.send(*parts)
 
 
-Script = Callable[[Conversation], None]
+Script = Callable[[ScriptedConversation], None]
 
 
 @contextmanager
@@ -116,7 +116,7 @@ def scripted(path: Path, script: Script) -> Iterator[None]:
                 sock, _ = listener.accept()
                 with sock:
                     sock.settimeout(TIMEOUT_S)
-                    script(Conversation(sock))
+                    script(ScriptedConversation(sock))
             except (OSError, AssertionError) as error:
                 failures.append(error)
 

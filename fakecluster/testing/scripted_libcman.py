@@ -10,8 +10,8 @@ from __future__ import annotations
 import errno
 from collections import deque
 from collections.abc import Sequence
-from typing import Final
 
+from fakecluster.cman.engine_table import NAME_BYTES, SOCKET_FD, ZERO_FD
 from fakecluster.sockaddrs import ADDRESS_BYTES, sockaddr
 from o2cbd.membership.libcman_table import (
     DISPATCH_ALL,
@@ -21,13 +21,6 @@ from o2cbd.membership.libcman_table import (
     FenceRecord,
     NodeRecord,
 )
-
-SOCKET_FD: Final = 1001
-"""What `get_fd` gives while nothing is held back."""
-ZERO_FD: Final = 1002
-"""What it gives while events are."""
-
-NAME_BYTES: Final = 256
 
 
 def node(
@@ -53,7 +46,7 @@ def node(
     )
 
 
-class FakeCman:
+class ScriptedCman:
     """A `LibcmanTable` and the cman behind it; change its attributes between calls."""
 
     def __init__(self, nodes: Sequence[NodeRecord] = (), *, local_id: int = 1) -> None:
@@ -81,10 +74,10 @@ class FakeCman:
         self._on_socket: deque[tuple[int, int]] = deque()
         self._held_back: deque[tuple[int, int]] = deque()
 
-    def init(self) -> FakeHandle:
+    def init(self) -> ScriptedHandle:
         """Succeeds while cman is dying, too: only `fail` refuses."""
         self.note("cman_init")
-        return FakeHandle(self)
+        return ScriptedHandle(self)
 
     def send(self, reason: int, argument: int) -> None:
         """Put an event on the socket."""
@@ -133,10 +126,10 @@ class FakeCman:
         return 0
 
 
-class FakeHandle:
-    """A connection to a `FakeCman`; what the methods do stands in `LibcmanHandle`."""
+class ScriptedHandle:
+    """A connection to a `ScriptedCman`; what the methods do stands in `LibcmanHandle`."""
 
-    def __init__(self, cman: FakeCman) -> None:
+    def __init__(self, cman: ScriptedCman) -> None:
         self._cman = cman
         self._callback: EventCallback | None = None
         self._finished = False
@@ -186,7 +179,7 @@ class FakeHandle:
         return count
 
     def get_nodes(self, max_nodes: int) -> tuple[int, tuple[NodeRecord, ...]]:
-        """EINVAL for a list that does not fit, or worse: see `FakeCman.old_memory`."""
+        """EINVAL for a list that does not fit, or worse: see `ScriptedCman.old_memory`."""
         self._ask("cman_get_nodes")
         if len(self._cman.nodes) > max_nodes:
             if self._cman.old_memory:

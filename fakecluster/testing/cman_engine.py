@@ -6,9 +6,9 @@ import random
 
 from fakecluster.clock import Timeline
 from fakecluster.cman.answers import Confchg, Delivery, NodeEntry, Notice
-from fakecluster.cman.client import Client, Kind
+from fakecluster.cman.client import Client, SocketKind
 from fakecluster.cman.constants import Reason
-from fakecluster.cman.engine import Engine, Sockets, Trace, Watcher
+from fakecluster.cman.engine import Engine, EngineEvent, Sockets, Watcher
 from fakecluster.cman.timings import Profile, Timings
 from fakecluster.cman.topology import Topology
 
@@ -20,7 +20,7 @@ QUIET_US = 60 * SECOND_US
 class Recorder:
     """A client that writes down all it is told, each with its time."""
 
-    def __init__(self, engine: Engine, node_id: int, kind: Kind) -> None:
+    def __init__(self, engine: Engine, node_id: int, kind: SocketKind) -> None:
         self._engine = engine
         self.told: list[tuple[int, Delivery]] = []
         self.closed_us: int | None = None
@@ -74,7 +74,7 @@ class Recorder:
         self.closed_us = self._engine.timeline.now_us()
 
 
-class Rig(Watcher):
+class EngineHarness(Watcher):
     """The engine and what to hold it with."""
 
     def __init__(
@@ -94,7 +94,7 @@ class Rig(Watcher):
             seed: of the draws; None: no draws.
         """
         self.timeline = Timeline()
-        self.log: list[Trace] = []
+        self.log: list[EngineEvent] = []
         self.seen_sockets: list[tuple[int, Sockets]] = []
         self.seen_stops: list[tuple[int, bool]] = []
         self.engine = Engine(
@@ -123,7 +123,7 @@ class Rig(Watcher):
         """Let that much time pass."""
         self.timeline.run_until(self.timeline.now_us() + span_us)
 
-    def up(self) -> Rig:
+    def up(self) -> EngineHarness:
         """Start every node that is down, one after the other, and let the cluster come to rest."""
         for node_id in self.engine.ids:
             if not self.engine.state(node_id).running:
@@ -134,7 +134,7 @@ class Rig(Watcher):
 
     def listen(self, node_id: int, *, confchg: bool = False) -> Recorder:
         """Connect a client that asks for notices."""
-        recorder = Recorder(self.engine, node_id, Kind.CLIENT)
+        recorder = Recorder(self.engine, node_id, SocketKind.CLIENT)
         recorder.client.start_notification()
         if confchg:
             recorder.client.start_confchg()
@@ -142,7 +142,7 @@ class Rig(Watcher):
 
     def admin(self, node_id: int) -> Recorder:
         """Connect an administrator."""
-        return Recorder(self.engine, node_id, Kind.ADMIN)
+        return Recorder(self.engine, node_id, SocketKind.ADMIN)
 
     def connect_errno(self, node_id: int) -> int:
         """Return what a connect fails with now, 0 if it succeeds."""

@@ -1,4 +1,4 @@
-"""A real corosync as the world around one cman daemon (`Surroundings`)."""
+"""A real corosync as the world around one cman daemon (`ClusterContext`)."""
 
 from __future__ import annotations
 
@@ -14,30 +14,29 @@ from typing import Final, Protocol
 from fakecluster.clock import Timeline
 from fakecluster.cman.answers import Notice as CmanNotice
 from fakecluster.cman.answers import PortData
-from fakecluster.cman.client import Client, Closed, Deliver, Kind
+from fakecluster.cman.client import Client, Closed, Deliver, SocketKind
 from fakecluster.cman.configuration import Configuration
 from fakecluster.cman.constants import LeaveReason, Reason
-from fakecluster.cman.daemon import Daemon
+from fakecluster.cman.context import Consent, Effect
 from fakecluster.cman.nodelist import Announcement, Disk
 from fakecluster.cman.notices import NoticeFaults
 from fakecluster.cman.outside import Sockets
-from fakecluster.cman.process import Birth
+from fakecluster.cman.process import CmanProcess, ProcessSpec
 from fakecluster.cman.quorum import Judgement, Tally
-from fakecluster.cman.surroundings import Act, Consent
 from fakecluster.cman.timings import Profile, Timings
 from fakecluster.cman.totem import Transition
 from fakecluster.gate.link import Link
 from fakecluster.gate.messages import (
-    Data,
     Fenced,
     NoMessageError,
     PortChanged,
+    PortMessage,
     PortsAsked,
     PortsTold,
     VotesChanged,
-    decode,
+    decode_message,
 )
-from fakecluster.gate.orders import Orders, Post
+from fakecluster.gate.orders import CorosyncReceiver, Orders
 from fakecluster.gate.reading import Reading, addresses_of, cluster_number
 from fakecluster.gate.shutdowns import Shutdowns
 from fakecluster.gate.table import GateTable
@@ -72,7 +71,7 @@ class _Heard:
 _News = View | Notice | _Heard
 
 
-class Phase(enum.Enum):
+class GatePhase(enum.Enum):
     """How the gate and its corosync stand."""
 
     AWAY = "waiting for corosync"
@@ -81,7 +80,7 @@ class Phase(enum.Enum):
     ENDING = "corosync is about to end"
 
 
-class Outside(Protocol):
+class GateHost(Protocol):
     """What the world needs of the process that it is in."""
 
     def sockets(self, node_id: int, sockets: Sockets) -> None:
@@ -100,7 +99,7 @@ class Outside(Protocol):
         """Run this in the gate's thread; called from any thread."""
         ...
 
-    def show(self, phase: Phase, detail: str) -> None:
+    def show(self, phase: GatePhase, detail: str) -> None:
         """Show an operator how things are."""
         ...
 
@@ -116,8 +115,8 @@ class _Other:
     announcement: Announcement
 
 
-class GateWorld:
-    """The `Surroundings` of one daemon at a time, each for one life of corosync.
+class GateContext:
+    """The `ClusterContext` of one daemon at a time, each for one life of corosync.
 
     Everything but the constructor runs in the gate's thread.
     """
@@ -132,7 +131,7 @@ class GateWorld:
         self,
         table: GateTable,
         timeline: Timeline,
-        outside: Outside,
+        outside: GateHost,
         board: CallBoard,
         pause: Pause,
     ) -> None:
@@ -153,7 +152,7 @@ class GateWorld:
         self._board = board
         self._pause = pause
         self._link: Link | None = None
-        self._daemon: Daemon | None = None
+        self._daemon: CmanProcess | None = None
         self._boot = 0
         self._pending: deque[_News] = deque()
         """What corosync told and nobody took in yet: a reading that fails is made again."""
@@ -195,7 +194,7 @@ class GateWorld:
             self._pending.clear()
             if error.errno in _FATAL:
                 raise
-            self._outside.show(Phase.AWAY, said(error))
+            self._outside.show(GatePhase.AWAY, said(error))
             self.timeline.schedule(
                 self.connect_corosync, after_us=RETRY_US, label="connects to corosync"
             )
@@ -237,7 +236,7 @@ class GateWorld:
             self._busy = True
             self._outside.watch(())
             self._outside.stopped(HERE, stopped=True)
-            self._outside.show(Phase.BUSY, why)
+            self._outside.show(GatePhase.BUSY, why)
             if self._daemon is not None:
                 self._daemon.freeze()
         self.timeline.schedule(lambda: None, after_us=RETRY_US, label="asks corosync again")
@@ -271,7 +270,7 @@ class GateWorld:
             self._outside.log(f"corosync is gone ({why}); clients are disconnected")
             self._shutdowns.corosync_gone()
             self._daemon.die()
-        self._outside.show(Phase.AWAY, why)
+        self._outside.show(GatePhase.AWAY, why)
         self.timeline.schedule(
             self.connect_corosync, after_us=RETRY_US, label="connects to corosync"
         )
@@ -318,7 +317,7 @@ class GateWorld:
         joined = tuple(sorted((now.keys() - before.keys()) | again))
         if left or joined:
             self._learn_votes(reading)
-            daemon.follower.install(
+            daemon.install(
                 Transition(
                     seq=view.ring,
                     members=tuple(sorted(view.members)),
@@ -355,9 +354,9 @@ class GateWorld:
         """Let a daemon begin, for this life of corosync."""
         self._file = reading.configuration(uncounted=1 + self._reloads)
         self._boot += 1
-        self._daemon = Daemon(
+        self._daemon = CmanProcess(
             self,
-            Birth(
+            ProcessSpec(
                 node_id=link.local_id,
                 boot=self._boot,
                 addresses=reading.addresses(link.local_id),
@@ -383,7 +382,7 @@ class GateWorld:
             daemon.nodes.expect(highest)
         self._learn_device(daemon, reading)
 
-    def _learn_device(self, daemon: Daemon, reading: Reading) -> None:
+    def _learn_device(self, daemon: CmanProcess, reading: Reading) -> None:
         """Show corosync's quorum device as cman's; one that a client registered counts nowhere."""
         device, disk = reading.device(daemon.node_id), daemon.nodes.disk
         if device is None:
@@ -423,7 +422,7 @@ class GateWorld:
         if daemon is not None and daemon.is_member:
             members = " ".join(map(str, sorted(self._joins)))
             quorate = "quorate" if self._judged.quorate else "inquorate"
-            self._outside.show(Phase.SERVING, f"members {members}, {quorate}")
+            self._outside.show(GatePhase.SERVING, f"members {members}, {quorate}")
 
     # -- shutdown
 
@@ -443,7 +442,7 @@ class GateWorld:
     def _agreed(self) -> None:
         """What corosync says from now on is of no interest: it ends."""
         self._ending = True
-        self._outside.show(Phase.ENDING, "")
+        self._outside.show(GatePhase.ENDING, "")
 
     # -- the other gates
 
@@ -452,7 +451,7 @@ class GateWorld:
         if daemon is None:
             return
         try:
-            message = decode(raw)
+            message = decode_message(raw)
         except NoMessageError as error:
             self._outside.log(f"what node {sender_id} sent to the group is none of ours: {error}")
             return
@@ -469,12 +468,15 @@ class GateWorld:
                 daemon.ports_asked(sender_id)
             case PortsTold(to=to, ports=ports) if to == link.local_id:
                 daemon.ports_told(sender_id, ports)
-            case Data(to=to, port=port, payload=payload) if not ours and to in {0, link.local_id}:
+            case PortMessage(to=to, port=port, payload=payload) if not ours and to in {
+                0,
+                link.local_id,
+            }:
                 daemon.receive(PortData(from_node_id=sender_id, port=port, payload=payload))
             case _:
                 pass  # of our own, or for another node
 
-    # -- what the daemon needs (Surroundings)
+    # -- what the daemon needs (ClusterContext)
 
     def wall_us(self) -> int:
         """Return the wall clock, in microseconds since 1970."""
@@ -492,15 +494,15 @@ class GateWorld:
             return None
         return _Other(announcement=reading.announcement(node_id, self._file))
 
-    def send(self, sender_id: int, act: Act, *, after_us: int, itself: bool) -> None:
-        """Have every daemon do `act`, by corosync's own means or by way of the gates' group."""
+    def send(self, sender_id: int, effect: Effect, *, after_us: int, itself: bool) -> None:
+        """Have every daemon do `effect`, by corosync's own means or by way of the gates' group."""
         del sender_id, after_us, itself
-        act(Post(self._orders, to=0))
+        effect(CorosyncReceiver(self._orders, to=0))
 
-    def send_to(self, sender_id: int, node_id: int, act: Act, *, after_us: int) -> None:
-        """Have one daemon do `act`."""
+    def send_to(self, sender_id: int, node_id: int, effect: Effect, *, after_us: int) -> None:
+        """Have one daemon do `effect`."""
         del sender_id, after_us
-        act(Post(self._orders, to=node_id))
+        effect(CorosyncReceiver(self._orders, to=node_id))
 
     def sent(self, node_id: int, to: Iterable[int], after_us: int, what: str = "message") -> None:
         """Log nothing: corosync's messages are its own business."""
@@ -540,7 +542,7 @@ class GateWorld:
         """Have every corosync read its file, if one that runs with this version already does not.
 
         Raises:
-            CmanError: ENOENT, the file has an older version; else what corosync said.
+            RequestRefusedError: ENOENT, the file has an older version; else what corosync said.
         """
         del sender_id
         if version != self._file.version:
@@ -548,7 +550,9 @@ class GateWorld:
 
     # -- what the sockets need
 
-    def connect(self, node_id: int, kind: Kind, *, deliver: Deliver, closed: Closed) -> Client:
+    def connect(
+        self, node_id: int, kind: SocketKind, *, deliver: Deliver, closed: Closed
+    ) -> Client:
         """Connect a client to the daemon.
 
         Raises:
@@ -558,9 +562,7 @@ class GateWorld:
         daemon = self._daemon
         if daemon is None:
             raise OSError(errno.ECONNREFUSED, "there is no corosync")
-        client = Client(daemon, kind, deliver, closed)
-        daemon.clients[client] = None
-        return client
+        return Client(daemon, kind, deliver, closed)
 
     def close(self) -> None:
         """Disconnect from corosync and from all clients."""

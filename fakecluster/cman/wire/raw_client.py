@@ -10,8 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
-from fakecluster.cman.records import NodeRecord
-from fakecluster.cman.wire import Command, Message, MessageReader, Reply, Request
+from fakecluster.cman.wire.codec import Command, Message, MessageReader, NodeStruct, Reply, Request
 
 _CHUNK_BYTES = 65536
 
@@ -103,7 +102,7 @@ class RawClient:
         taken, self.notices = self.notices, []
         return taken
 
-    def members(self) -> dict[int, NodeRecord]:
+    def members(self) -> dict[int, NodeStruct]:
         """Return the members by id.
 
         Raises:
@@ -112,7 +111,7 @@ class RawClient:
         reply = self.ask(Command.GETALLMEMBERS)
         if reply.status < 0:
             raise OSError(-reply.status, "GETALLMEMBERS")
-        records = [NodeRecord.decode(reply.payload, 440 * i) for i in range(reply.status)]
+        records = [NodeStruct.decode(reply.payload, 440 * i) for i in range(reply.status)]
         return {each.node_id: each for each in records if each.state == 2}
 
     def _receive(self) -> None:

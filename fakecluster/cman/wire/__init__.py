@@ -1,0 +1,1 @@
+"""Libcman's wire protocol: its bytes, what each request asks, and a server for cman's sockets."""

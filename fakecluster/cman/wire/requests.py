@@ -1,0 +1,335 @@
+"""What each request of libcman's protocol asks of the fake cman: one table, command by command."""
+
+from __future__ import annotations
+
+import errno
+import functools
+import os
+import struct
+from collections.abc import Callable
+
+from fakecluster.cman.answers import (
+    ClusterInfo,
+    Confchg,
+    Delivery,
+    ExtraInfo,
+    FenceInfo,
+    NodeEntry,
+    NodeExtra,
+    Notice,
+    PortData,
+    Version,
+)
+from fakecluster.cman.client import Client
+from fakecluster.cman.constants import FENCED, QDISK_QUERY_ID
+from fakecluster.cman.errors import RequestRefusedError
+from fakecluster.cman.shutdown import OnStatus
+from fakecluster.cman.wire.codec import (
+    ADMIN_BIT,
+    AddressesStruct,
+    ClusterStruct,
+    Command,
+    ConfchgMessage,
+    DataMessage,
+    EventMessage,
+    ExtraInfoStruct,
+    FenceStruct,
+    Message,
+    NodeExtraStruct,
+    NodeStruct,
+    Reply,
+    Request,
+    ShortPayloadError,
+    VersionStruct,
+    decode_int,
+    decode_listening,
+    decode_two_ints,
+    text,
+)
+from fakecluster.sockaddrs import sockaddr
+
+_U32 = 0xFFFFFFFF
+Answer = tuple[int, bytes]
+"""A status and a payload."""
+_GOOD: Answer = (0, b"")
+
+
+def answer_request(
+    request: Request, client: Client, *, admin: bool, later: Callable[[Reply], None]
+) -> Reply | None:
+    """Ask the daemon; return the reply, or None where cman sends none now.
+
+    Args:
+        request: well framed; its body is not trusted.
+        client: who asks.
+        admin: it came through the admin socket.
+        later: takes a reply that comes when it comes.
+    """
+    command = request.command
+    if command & ADMIN_BIT and not admin:
+        return Reply(command=command, status=-errno.EPERM)
+    try:
+        return _ask(request, client, later)
+    except ShortPayloadError:
+        # Real cman reads what the last request left in its buffer; an error is the kinder answer.
+        return None if command == Command.SHUTDOWN_REPLY else _refusal(command, errno.EINVAL)
+    except RequestRefusedError as refused:
+        return _refusal(command, refused.code)
+
+
+def _ask(request: Request, client: Client, later: Callable[[Reply], None]) -> Reply | None:
+    command, body = request.command, request.body
+    if command == Command.TRY_SHUTDOWN:
+        client.try_shutdown(decode_int(body), _late(command, later))
+        return None
+    if command == Command.SHUTDOWN_REPLY:
+        client.reply_shutdown(decode_int(body) != 0)
+        return None
+    if command == Command.DATA:
+        node_id, port = decode_two_ints(body)
+        client.send_data(_unsigned(node_id), port, body[8:])
+        return None
+    handler = _HANDLERS.get(command)
+    if handler is None:
+        return _refusal(command, errno.EINVAL)
+    status, payload = handler(client, body)
+    return Reply(command=command, status=status, payload=payload)
+
+
+def _refusal(command: int, code: int) -> Reply:
+    return Reply(command=command, status=-code)
+
+
+def _late(command: int, later: Callable[[Reply], None]) -> OnStatus:
+    return lambda status: later(Reply(command=command, status=status))
+
+
+def _all_members(client: Client, _body: bytes) -> Answer:
+    entries = client.get_all_members()
+    return len(entries), b"".join(_node(entry) for entry in entries)
+
+
+def _get_node(client: Client, body: bytes) -> Answer:
+    asked = NodeStruct.decode(body)
+    node_id = asked.node_id
+    if node_id != QDISK_QUERY_ID:
+        node_id = _unsigned(node_id)
+    return 0, _node(client.get_node(node_id, os.fsdecode(asked.name)))
+
+
+def _is_listening(client: Client, body: bytes) -> Answer:
+    port, node_id = decode_listening(body)
+    return int(client.is_listening(port, _unsigned(node_id))), b""
+
+
+def _set_version(client: Client, body: bytes) -> Answer:
+    asked = VersionStruct.decode(body)
+    client.set_version(
+        Version(major=asked.major, minor=asked.minor, patch=asked.patch, config=asked.config)
+    )
+    return _GOOD
+
+
+def _set_votes(client: Client, body: bytes) -> Answer:
+    node_id, votes = decode_two_ints(body)
+    client.set_votes(_unsigned(node_id), votes)
+    return _GOOD
+
+
+def _fence(client: Client, body: bytes) -> Answer:
+    client.update_fence_info(_fence_info(body))
+    return _GOOD
+
+
+def _register_device(client: Client, body: bytes) -> Answer:
+    votes, name = _named_votes(body)
+    client.register_quorum_device(name, votes)
+    return _GOOD
+
+
+def _update_device(client: Client, body: bytes) -> Answer:
+    votes, name = _named_votes(body)
+    client.update_quorum_device(name, votes)
+    return _GOOD
+
+
+def _done(method: Callable[[Client], None]) -> Callable[[Client, bytes], Answer]:
+    def handler(client: Client, _body: bytes) -> Answer:
+        method(client)
+        return _GOOD
+
+    return handler
+
+
+def _done_with(method: Callable[[Client, int], None]) -> Callable[[Client, bytes], Answer]:
+    def handler(client: Client, body: bytes) -> Answer:
+        method(client, decode_int(body))
+        return _GOOD
+
+    return handler
+
+
+def _number(method: Callable[[Client], int]) -> Callable[[Client, bytes], Answer]:
+    return lambda client, _body: (int(method(client)), b"")
+
+
+# -- values of the daemon and their bytes
+
+
+# A list is asked for again and again, and most of it is as it was.
+@functools.lru_cache(maxsize=4096)
+def _node(entry: NodeEntry) -> bytes:
+    """Return GETNODE's answer; a list is these, one behind the other."""
+    seconds, microseconds = divmod(entry.jointime_us, 1_000_000)
+    return NodeStruct(
+        node_id=_signed(entry.node_id),
+        us=entry.us,
+        leave_reason=entry.leave_reason,
+        incarnation=entry.incarnation & _U32,
+        state=entry.state,
+        name=os.fsencode(entry.name),
+        address=sockaddr(entry.address) if entry.address else b"",
+        join_seconds=seconds,
+        join_microseconds=microseconds,
+        votes=entry.votes & 0xFF,
+    ).encode()
+
+
+def _node_extra(extra: NodeExtra) -> bytes:
+    """Return GETNODE_EXTRA's answer."""
+    return NodeExtraStruct(
+        node_id=_signed(extra.node_id),
+        state=extra.state,
+        votes=extra.votes,
+        expected_votes=extra.expected_votes,
+        leave_reason=extra.leave_reason,
+    ).encode()
+
+
+def _cluster(info: ClusterInfo) -> bytes:
+    """Return GETCLUSTER's answer."""
+    return ClusterStruct(
+        name=os.fsencode(info.name), number=info.number, generation=info.generation & _U32
+    ).encode()
+
+
+def _version(answer: Version) -> bytes:
+    """Return GET_VERSION's answer."""
+    return VersionStruct(
+        major=answer.major, minor=answer.minor, patch=answer.patch, config=answer.config & _U32
+    ).encode()
+
+
+def _extra_info(info: ExtraInfo) -> bytes:
+    """Return GETEXTRAINFO's answer."""
+    ports = sum(1 << port for port in info.ports if 0 <= port < 256)
+    return ExtraInfoStruct(
+        node_state=info.node_state,
+        flags=info.flags,
+        node_votes=info.node_votes,
+        total_votes=info.total_votes,
+        expected_votes=info.expected_votes,
+        quorum=info.quorum,
+        members=info.members,
+        ports=ports.to_bytes(32, "little"),
+        multicasts=tuple(sockaddr(each) for each in info.multicasts),
+        interfaces=tuple(sockaddr(each) for each in info.interfaces),
+    ).encode()
+
+
+def _fence_record(info: FenceInfo) -> bytes:
+    """Return GET_FENCE_INFO's answer."""
+    return FenceStruct(
+        node_id=_signed(info.node_id),
+        flags=FENCED if info.fenced else 0,
+        fence_seconds=info.time_s,
+        agent=os.fsencode(info.agent),
+    ).encode()
+
+
+def _fence_info(data: bytes) -> FenceInfo:
+    """Read UPDATE_FENCE_INFO's question. Raises ShortPayloadError when it is cut."""
+    record = FenceStruct.decode(data)
+    return FenceInfo(
+        node_id=_unsigned(record.node_id),
+        fenced=bool(record.flags & FENCED),
+        time_s=record.fence_seconds,
+        agent=os.fsdecode(record.agent),
+    )
+
+
+def _addresses(found: tuple[str, ...]) -> bytes:
+    """Return GET_NODEADDRS' answer."""
+    return AddressesStruct(addresses=tuple(sockaddr(each) for each in found)).encode()
+
+
+def delivery_message(unasked: Delivery) -> Message:
+    """Return the message of what the daemon sends without being asked."""
+    match unasked:
+        case Notice(reason=reason, arg=arg):
+            return EventMessage(reason=reason, arg=_signed(arg))
+        case Confchg(members=members, left=left, joined=joined):
+            return ConfchgMessage(members=members, left=left, joined=joined)
+        case PortData(from_node_id=sender, port=port, payload=payload):
+            return DataMessage(node_id=_signed(sender), port=port, payload=payload)
+
+
+def _named_votes(data: bytes) -> tuple[int, str]:
+    """Read REG_QUORUMDEV's votes and name. Raises ShortPayloadError when it is cut."""
+    return decode_int(data), os.fsdecode(text(data[4:]))
+
+
+def _signed(number: int) -> int:
+    """Return the C int with the same 32 bits."""
+    return struct.unpack("=i", struct.pack("=I", number & _U32))[0]  # type: ignore[no-any-return]
+
+
+def _unsigned(number: int) -> int:
+    """Return the node id that a C int on the wire means: 1 to 2³²-1."""
+    return number & _U32
+
+
+_HANDLERS: dict[int, Callable[[Client, bytes], Answer]] = {
+    Command.NOTIFY: _done(lambda client: client.start_notification()),
+    Command.REMOVENOTIFY: _done(lambda client: client.stop_notification()),
+    Command.START_CONFCHG: _done(lambda client: client.start_confchg()),
+    Command.STOP_CONFCHG: _done(lambda client: client.stop_confchg()),
+    Command.ISQUORATE: _number(lambda client: client.is_quorate()),
+    Command.ISACTIVE: _number(lambda client: client.is_active()),
+    Command.GET_JOINCOUNT: _number(lambda client: client.get_join_count()),
+    Command.GETNODECOUNT: _number(lambda client: client.get_node_count()),
+    Command.ISLISTENING: _is_listening,
+    Command.GETALLMEMBERS: _all_members,
+    Command.GETNODE: _get_node,
+    Command.GET_VERSION: lambda client, _: (0, _version(client.get_version())),
+    Command.GETCLUSTER: lambda client, _: (0, _cluster(client.get_cluster())),
+    Command.GETEXTRAINFO: lambda client, _: (0, _extra_info(client.get_extra_info())),
+    Command.GETNODE_EXTRA: lambda client, body: (
+        0,
+        _node_extra(client.get_node_extra(_unsigned(decode_int(body)))),
+    ),
+    Command.GET_NODEADDRS: lambda client, body: (
+        0,
+        _addresses(client.get_node_addrs(_unsigned(decode_int(body)))),
+    ),
+    Command.GET_FENCE_INFO: lambda client, body: (
+        0,
+        _fence_record(client.get_fence_info(_unsigned(decode_int(body)))),
+    ),
+    Command.BIND: _done_with(lambda client, port: client.bind(port)),
+    Command.SET_VERSION: _set_version,
+    Command.SET_VOTES: _set_votes,
+    Command.SETEXPECTED_VOTES: _done_with(lambda client, votes: client.set_expected_votes(votes)),
+    Command.KILLNODE: _done_with(lambda client, node_id: client.kill_node(_unsigned(node_id))),
+    Command.LEAVE_CLUSTER: _done_with(lambda client, flags: client.leave_cluster(flags)),
+    Command.REG_QUORUMDEV: _register_device,
+    Command.UNREG_QUORUMDEV: _done(lambda client: client.unregister_quorum_device()),
+    Command.POLL_QUORUMDEV: _done_with(
+        lambda client, available: client.poll_quorum_device(available != 0)
+    ),
+    Command.UPDATE_QUORUMDEV: _update_device,
+    Command.UPDATE_FENCE_INFO: _fence,
+    Command.SET_DIRTY: _done(lambda client: client.set_dirty()),
+    Command.SET_DEBUGLOG: _done_with(lambda client, level: client.set_debuglog(level)),
+}
+"""What is not here (BARRIER, DUMP_OBJDB, numbers nobody knows) is refused with EINVAL."""

@@ -1,0 +1,1 @@
+"""What tests of single parts need: harnesses for engines and servers, and scripted libraries."""
