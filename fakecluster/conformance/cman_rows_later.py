@@ -9,7 +9,8 @@ from fakecluster.cman.records import NodeRecord, encode_ints
 from fakecluster.cman.topology import NodeConfig, Topology
 from fakecluster.cman.wire import Command, Event
 from fakecluster.conformance.cman_row import NOT_OBSERVED, Rows
-from fakecluster.conformance.cman_scene import SECOND_US, Peer, Scene, word, words
+from fakecluster.conformance.cman_scene import Peer, Scene, word, words
+from o2cbd.core.rules import SECOND_US
 
 LATER: Final = Rows("Seen later")
 SMALLER: Final = Rows("Seen later, smaller")

@@ -9,7 +9,8 @@ from fakecluster.cman.constants import Reason
 from fakecluster.cman.server import SOCKET_NAMES
 from fakecluster.cman.wire import Command
 from fakecluster.conformance.cman_row import Rows
-from fakecluster.conformance.cman_scene import SECOND_US, Scene, words
+from fakecluster.conformance.cman_scene import Scene, words
+from o2cbd.core.rules import SECOND_US
 
 CONNECTING: Final = Rows("Connecting")
 MEMBERSHIP: Final = Rows("Membership")

@@ -8,7 +8,8 @@ from fakecluster.cman.constants import Reason
 from fakecluster.cman.rigs.rawclient import HungUpError
 from fakecluster.cman.wire import Command
 from fakecluster.conformance.cman_row import Rows
-from fakecluster.conformance.cman_scene import SECOND_US, Peer, Scene, word, words
+from fakecluster.conformance.cman_scene import Peer, Scene, word, words
+from o2cbd.core.rules import SECOND_US
 
 SHUTDOWN: Final = Rows("Shutdown")
 DYING: Final = Rows("cman dying under a client")

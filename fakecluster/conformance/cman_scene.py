@@ -29,8 +29,8 @@ from fakecluster.cman.timings import Profile
 from fakecluster.cman.topology import NodeConfig, Topology
 from fakecluster.cman.wire import Command, ConfChg, Data, Event, Message, Reply
 from fakecluster.conformance.cman_driver import CmanDriver
+from o2cbd.core.rules import SECOND_US
 
-SECOND_US: Final = 1_000_000
 SETTLE_US: Final = 15 * SECOND_US
 """Longer than a death takes to be noticed with a token time-out of 3 s and 5 s of consensus."""
 _PATIENCE_US: Final = 60 * SECOND_US
