@@ -12,8 +12,8 @@ from fakecluster.cman.engine import NoticeFault
 from fakecluster.cman.topology import Topology
 from fakecluster.garbage import collect_less
 from fakecluster.world import World
+from o2cbd.core.rules import SECOND_US
 
-SECOND_US = 1_000_000
 HOUR_NODES = 3
 _JOIN_EVERY_US = 60 * SECOND_US
 _SPIN_LOOPS = 2_000_000

@@ -10,11 +10,8 @@ from typing import Any
 import click
 
 from o2cbd import __version__
+from o2cbd.core.exit_codes import EXIT_INTERRUPTED, EXIT_USAGE
 from o2cbd.output import OutputError, checked_stdout
-
-EXIT_USAGE = 64
-EXIT_INTERRUPTED = 130
-"""As a shell shows the end by SIGINT."""
 
 _COMMANDS: Mapping[str, str] = {
     "run": "Keep the tables true, in the foreground.",

@@ -6,6 +6,8 @@ import datetime as dt
 import time
 from typing import Literal, Protocol
 
+from o2cbd.core.rules import SECOND_US
+
 WALL_JUMP_US = 500_000
 """When the wall clock moved by more than this against the monotonic one, it was set."""
 MEASURE_GAP_US = 50
@@ -25,7 +27,7 @@ class Clock(Protocol):
 
 def pause(duration_us: int) -> None:
     """Let the calling thread do nothing for so many microseconds of real time."""
-    time.sleep(duration_us / 1_000_000)
+    time.sleep(duration_us / SECOND_US)
 
 
 class MonotonicClock:

@@ -9,11 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TextIO, TypeVar, cast
 
+from o2cbd.core.exit_codes import EXIT_CANNOT_CREATE, EXIT_READER_GONE
 from o2cbd.errors import said
-
-EXIT_CANNOT_CREATE = 73
-EXIT_READER_GONE = 141
-"""As a shell shows the end by SIGPIPE: who read our output has left."""
 
 _R = TypeVar("_R")
 

@@ -1,4 +1,4 @@
-"""What the operator decided about the daemon as a whole: frozen values and their checks.
+"""What the operator decided about the daemon as a whole: frozen values with their defaults.
 
 The file behind them is read by `o2cbd.settings_file`, which a start without a file never imports.
 """
@@ -10,22 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from o2cbd.core.model import CLUSTER_NAME_MAX_CHARS, MAX_NUM, MAX_PORT
-from o2cbd.core.names import address_problem, node_name_problem
+from o2cbd.core.model import CLUSTER_NAME_MAX_CHARS
 from o2cbd.core.reports import Severity
 from o2cbd.core.rules import SECOND_US, SETTINGS_FILE, Rules, Scope
-from o2cbd.core.subnet import Subnet, parse_subnet
 
 DEFAULT_FILE = SETTINGS_FILE
 """Read when it is there; a file that was asked for by name must be there."""
 
 DEFAULT_CLUSTER_CONF = "/etc/ocfs2/cluster.conf"
-
-FIRST_MULTICAST_OCTET = 224
-"""Addresses from 224.0.0.0 on belong to groups, or to nobody."""
-
-MAX_MODE = 0o777
-"""A semaphore set has permission bits only."""
 
 
 class Source(enum.Enum):
@@ -166,88 +158,3 @@ def check_cluster_name(name: str) -> str:
     if not (name.isascii() and name.isalnum()):
         raise ValueProblem(f"{name!r} must be letters and digits only")
     return name
-
-
-def check_port(port: int) -> int:
-    """Return the port.
-
-    Raises:
-        ValueProblem: the kernel would refuse it.
-    """
-    if not 1 <= port <= MAX_PORT:
-        raise ValueProblem(f"{port} is outside 1..{MAX_PORT}")
-    return port
-
-
-def check_num(num: int) -> int:
-    """Return the o2cb number.
-
-    Raises:
-        ValueProblem: the kernel would refuse it.
-    """
-    if not 0 <= num <= MAX_NUM:
-        raise ValueProblem(f"{num} is outside 0..{MAX_NUM}")
-    return num
-
-
-def check_address(address: str) -> str:
-    """Return the address.
-
-    Raises:
-        ValueProblem: it is no IPv4 address that a node can have.
-    """
-    problem = address_problem(address)
-    if problem is not None:
-        raise ValueProblem(problem)
-    if int(address.split(".", 1)[0]) >= FIRST_MULTICAST_OCTET:
-        raise ValueProblem(f"{address} is no single host's address")
-    return address
-
-
-def check_subnet(text: str) -> Subnet:
-    """Return the subnet.
-
-    Raises:
-        ValueProblem: it is none.
-    """
-    try:
-        return parse_subnet(text)
-    except ValueError as error:
-        raise ValueProblem(str(error)) from None
-
-
-def check_node_name(name: str) -> str:
-    """Return the name.
-
-    Raises:
-        ValueProblem: it cannot be a directory of the o2cb table.
-    """
-    problem = node_name_problem(name)
-    if problem is not None:
-        raise ValueProblem(problem)
-    return name
-
-
-def check_mode(text: str) -> int:
-    """Return the permission bits of an octal text like `"0600"`.
-
-    Raises:
-        ValueProblem: it is no octal text, or more than permission bits.
-    """
-    if not text or text.strip("01234567"):
-        raise ValueProblem(f'{text!r} must be an octal text like "0600"')
-    mode = int(text, 8)
-    if mode > MAX_MODE:
-        raise ValueProblem(f"{text} is over {MAX_MODE:04o}")
-    return mode
-
-
-def check_path(path: str) -> str:
-    """Return the path.
-
-    Raises:
-        ValueProblem: it is not absolute.
-    """
-    if not path.startswith("/") or "\0" in path:
-        raise ValueProblem(f"{path!r} must be an absolute path")
-    return path

@@ -1,24 +1,23 @@
-"""The settings file: TOML in, `DaemonSettings` out, or every problem at once with its key path."""
+"""The settings file: TOML in, `DaemonSettings` out, or every problem at once with its key path.
+
+Each key has one row: where its value goes, and what checks it. What is not written has the default
+of `DaemonSettings`.
+"""
 
 from __future__ import annotations
 
-import ast
 import difflib
 import enum
 import json
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
-import attrs
-from cattrs import Converter
-from cattrs.errors import ForbiddenExtraKeysError
-from cattrs.gen import make_dict_structure_fn, make_mapping_structure_fn
-
-from o2cbd import settings
-from o2cbd.core.model import MAX_NUM
+from o2cbd.core.model import MAX_NUM, MAX_PORT
+from o2cbd.core.names import address_problem, node_name_problem
 from o2cbd.core.reports import Severity
 from o2cbd.core.rules import (
     SECOND_US,
@@ -32,30 +31,20 @@ from o2cbd.core.rules import (
     Timing,
     TwoNodeRule,
 )
-from o2cbd.settings import DaemonSettings, Problem, SettingsError, ValueProblem
-from o2cbd.settings_sections import (
-    TIMING,
-    Address,
-    ClusterName,
-    ClusterSection,
-    DeadThreshold,
-    FenceMethod,
-    File,
-    HeartbeatMode,
-    Level,
-    Micros,
-    Milliseconds,
-    Mode,
-    NodeSection,
-    Num,
-    NumOffset,
-    Path,
-    Port,
-    Ring,
-    Settle,
-    StopGrace,
-    SubnetText,
-    Text,
+from o2cbd.core.subnet import Subnet, parse_subnet
+from o2cbd.settings import (
+    DEFAULT_SCOPES,
+    DaemonSettings,
+    HoldSettings,
+    LogFormat,
+    LogSettings,
+    Paths,
+    Problem,
+    ServiceTiming,
+    SettingsError,
+    Source,
+    ValueProblem,
+    check_cluster_name,
 )
 
 KERNEL_IDLE_TIMEOUT_MS = 30000
@@ -73,6 +62,12 @@ MAX_RING = 7
 
 MAX_NODE_ID = 2**32 - 1
 """Node ids are 32-bit numbers."""
+
+FIRST_MULTICAST_OCTET = 224
+"""Addresses from 224.0.0.0 on belong to groups, or to nobody."""
+
+MAX_MODE = 0o777
+"""A semaphore set has permission bits only."""
 
 MIN_SECONDS = 0.01
 MAX_SECONDS = 86400.0
@@ -106,84 +101,93 @@ def from_data(data: Mapping[str, object], *, origin: str) -> DaemonSettings:
     Raises:
         SettingsError: something in it is wrong; it names all that is.
     """
-    problems: list[Problem] = []
-    parsed = File()
-    try:
-        parsed = _make_converter().structure(data, File)
-    except ExceptionGroup as group:
-        problems += _problems_in(group, ())
-    problems += _cross_problems(data)
+    found = _Found()
+    found.read(data)
+    problems = [*found.problems, *_cross_problems(data)]
     if problems:
         raise SettingsError(origin, tuple(sorted(problems, key=lambda problem: problem.path)))
-    return _settings_of(parsed, origin)
-
-
-def _settings_of(file: File, origin: str) -> DaemonSettings:
-    timing, source = file.timing, file.membership.source
+    values = found.values
+    source = values["settings"].get("source", DaemonSettings().source)
+    scope = values["table"].pop("scope", None)
     return DaemonSettings(
-        source=source,
-        scope_chosen=file.table.scope is not None,
-        libcman=file.membership.libcman,
-        cluster_conf=file.membership.cluster_conf,
+        **values["settings"],
+        scope_chosen=scope is not None,
         rules=Rules(
-            cluster=file.cluster.name,
-            o2cb_name=file.cluster.o2cb_name,
+            **values["rules"],
             table=TableRules(
-                scope=file.table.scope or settings.DEFAULT_SCOPES[source],
-                port=file.table.port,
-                num_offset=file.table.num_offset,
+                **values["table"],
+                scope=scope or DEFAULT_SCOPES[source],
                 settings_file=origin,
-                ring=file.membership.ring,
-                subnet=file.membership.subnet,
                 nodes=MappingProxyType(
-                    {
-                        name: NodeOverride(address=node.address, port=node.port, num=node.num)
-                        for name, node in file.nodes.items()
-                    }
+                    {name: NodeOverride(**given) for name, given in found.nodes.items()}
                 ),
             ),
-            removals=RemovalRules(
-                quorum=file.removals.quorum,
-                two_node=file.removals.two_node,
-                majority=file.removals.majority,
-                settle_us=file.removals.settle_s,
-            ),
-            attributes=MappingProxyType(_attributes_of(file.cluster)),
-            timing=Timing(
-                resync_us=timing.resync_s,
-                retry_first_us=timing.retry_first_s,
-                retry_max_us=timing.retry_max_s,
-                pinned_retry_us=timing.pinned_retry_s,
-                hold_retry_us=timing.hold_retry_s,
-                hold_warn_us=timing.hold_warn_s,
-            ),
+            removals=RemovalRules(**values["removals"]),
+            attributes=MappingProxyType(values["attributes"]),
+            timing=Timing(**values["timing"]),
         ),
-        paths=settings.Paths(**attrs.asdict(file.paths)),
-        hold=settings.HoldSettings(name=file.hold.name, mode=file.hold.mode),
-        log=settings.LogSettings(
-            format=file.log.format, level=Severity[file.log.level.value.upper()]
-        ),
-        timing=settings.ServiceTiming(
-            stuck_after_us=timing.stuck_after_s, stop_grace_us=timing.stop_grace_s
-        ),
+        paths=Paths(**values["paths"]),
+        hold=HoldSettings(**values["hold"]),
+        log=LogSettings(**values["log"]),
+        timing=ServiceTiming(**values["service"]),
     )
 
 
-def _attributes_of(cluster: ClusterSection) -> dict[str, str]:
-    """Return the attributes that were set, by their configfs names."""
-    values: dict[str, int | enum.Enum | None] = {
-        "idle_timeout_ms": cluster.idle_timeout_ms,
-        "keepalive_delay_ms": cluster.keepalive_delay_ms,
-        "reconnect_delay_ms": cluster.reconnect_delay_ms,
-        "fence_method": cluster.fence_method,
-        "heartbeat/dead_threshold": cluster.dead_threshold,
-        "heartbeat/mode": cluster.heartbeat_mode,
-    }
-    return {
-        name: str(value.value if isinstance(value, enum.Enum) else value)
-        for name, value in values.items()
-        if value is not None
-    }
+class _Found:
+    """What a file holds, as far as it is right, and what is wrong with the rest."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, dict[str, Any]] = {part: {} for part in PARTS}
+        self.nodes: dict[str, dict[str, Any]] = {}
+        self.problems: list[Problem] = []
+
+    def read(self, data: Mapping[str, object]) -> None:
+        """Take the whole file in."""
+        self._unknown(data, (*KEYS, "nodes"), ())
+        for section, keys in KEYS.items():
+            table = self._table(data, section, ())
+            self._unknown(table, keys, (section,))
+            for name, (part, field, check) in keys.items():
+                if name in table:
+                    self._value(self.values[part], field, check, table[name], (section, name))
+        nodes = self._table(data, "nodes", ())
+        for node in nodes:
+            table, given = self._table(nodes, node, ("nodes",)), self.nodes.setdefault(node, {})
+            self._unknown(table, NODE_KEYS, ("nodes", node))
+            for name, check in NODE_KEYS.items():
+                if name in table:
+                    self._value(given, name, check, table[name], ("nodes", node, name))
+
+    def _table(
+        self, data: Mapping[str, object], key: str, path: tuple[str, ...]
+    ) -> Mapping[str, object]:
+        value = data.get(key, {})
+        if isinstance(value, dict):
+            return value
+        self._add((*path, key), f"must be a table, not {_kind(value)}")
+        return {}
+
+    def _unknown(
+        self,
+        table: Mapping[str, object],
+        known: Mapping[str, object] | tuple[str, ...],
+        path: tuple[str, ...],
+    ) -> None:
+        for key in table.keys() - set(known):
+            close = difflib.get_close_matches(key, known, n=1, cutoff=0.7)
+            hint = f', did you mean "{close[0]}"?' if close else ""
+            self._add((*path, key), f"unknown key{hint}")
+
+    def _value(
+        self, into: dict[str, Any], field: str, check: Check, value: object, path: tuple[str, ...]
+    ) -> None:
+        try:
+            into[field] = check(value)
+        except ValueProblem as problem:
+            self._add(path, str(problem))
+
+    def _add(self, path: tuple[str, ...], text: str) -> None:
+        self.problems.append(Problem(path=_render(path), text=text))
 
 
 # What no single value shows: judged on the raw data, so that it is told together with the rest.
@@ -202,15 +206,16 @@ def _cross_problems(data: Mapping[str, object]) -> Iterator[Problem]:
         text = "ring and subnet both choose the address: give one of them"
         yield Problem(path="membership.subnet", text=text)
     timing = _table(data, "timing")
-    first = timing.get("retry_first_s", TIMING.retry_first_us / SECOND_US)
-    last = timing.get("retry_max_s", TIMING.retry_max_us / SECOND_US)
+    defaults = Timing()
+    first = timing.get("retry_first_s", defaults.retry_first_us / SECOND_US)
+    last = timing.get("retry_max_s", defaults.retry_max_us / SECOND_US)
     if _is_number(first) and _is_number(last) and first > last:
         text = f"retry_first_s ({first:g}) must not be over retry_max_s ({last:g})"
         yield Problem(path="timing.retry_first_s", text=text)
     name = cluster.get("name")
     if name and isinstance(name, str) and "o2cb_name" not in cluster:
         try:
-            settings.check_cluster_name(name)
+            check_cluster_name(name)
         except ValueProblem as problem:
             text = f"{problem}; if the manager's is so, give OCFS2's with o2cb_name"
             yield Problem(path="cluster.name", text=text)
@@ -220,10 +225,9 @@ def _cross_problems(data: Mapping[str, object]) -> Iterator[Problem]:
 def _node_problems(data: Mapping[str, object]) -> Iterator[Problem]:
     owners: dict[tuple[str, object], str] = {}
     for name in sorted(nodes := _table(data, "nodes")):
-        try:
-            settings.check_node_name(name)
-        except ValueProblem as problem:
-            yield Problem(path=_render(("nodes", name)), text=str(problem))
+        wrong = node_name_problem(name)
+        if wrong is not None:
+            yield Problem(path=_render(("nodes", name)), text=wrong)
         for key in ("address", "num"):
             value = _table(nodes, name).get(key)
             if not isinstance(value, str | int):
@@ -242,13 +246,25 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-# One check a type: strict, since cattrs would take "7777" or true for an int.
+# The checks: each returns the value as `DaemonSettings` has it, or raises ValueProblem.
+
+Check = Callable[[object], object]
 
 
-def _integer(value: object) -> int:
+def _whole(value: object, *, lowest: int, highest: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise ValueProblem(f"must be a whole number, not {_kind(value)}")
+    if not lowest <= value <= highest:
+        raise ValueProblem(f"{value} is outside {lowest}..{highest}")
     return value
+
+
+def _micros(value: object, *, lowest: float = MIN_SECONDS, highest: float = MAX_SECONDS) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueProblem(f"must be a number of seconds, not {_kind(value)}")
+    if not lowest <= value <= highest:  # also false for nan
+        raise ValueProblem(f"{value:g} s is outside {lowest:g}..{highest:g} s")
+    return round(value * SECOND_US)
 
 
 def _text(value: object) -> str:
@@ -259,58 +275,58 @@ def _text(value: object) -> str:
     return value
 
 
-def _in_range(value: int, lowest: int, highest: int) -> int:
-    if not lowest <= value <= highest:
-        raise ValueProblem(f"{value} is outside {lowest}..{highest}")
-    return value
+def _path(value: object) -> str:
+    path = _text(value)
+    if not path.startswith("/"):
+        raise ValueProblem(f"{path!r} must be an absolute path")
+    return path
 
 
-def _micros(value: object, highest_s: float, lowest_s: float = MIN_SECONDS) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueProblem(f"must be a number of seconds, not {_kind(value)}")
-    if not lowest_s <= value <= highest_s:  # also false for nan
-        raise ValueProblem(f"{value:g} s is outside {lowest_s:g}..{highest_s:g} s")
-    return round(value * SECOND_US)
+def _address(value: object) -> str:
+    address = _text(value)
+    problem = address_problem(address)
+    if problem is not None:
+        raise ValueProblem(problem)
+    if int(address.split(".", 1)[0]) >= FIRST_MULTICAST_OCTET:
+        raise ValueProblem(f"{address} is no single host's address")
+    return address
 
 
-_CHECKS: dict[object, Callable[[object], object]] = {
-    Port: lambda value: settings.check_port(_integer(value)),
-    Num: lambda value: settings.check_num(_integer(value)),
-    NumOffset: lambda value: _in_range(_integer(value), -MAX_NODE_ID, MAX_NUM),
-    Ring: lambda value: _in_range(_integer(value), 0, MAX_RING),
-    SubnetText: lambda value: settings.check_subnet(_text(value)),
-    Address: lambda value: settings.check_address(_text(value)),
-    ClusterName: lambda value: settings.check_cluster_name(_text(value)),
-    Text: _text,
-    Path: lambda value: settings.check_path(_text(value)),
-    Mode: lambda value: settings.check_mode(_text(value)),
-    Milliseconds: lambda value: _in_range(_integer(value), 1, MAX_MS),
-    DeadThreshold: lambda value: _in_range(_integer(value), MIN_DEAD_THRESHOLD, MAX_DEAD_THRESHOLD),
-    Micros: lambda value: _micros(value, MAX_SECONDS),
-    Settle: lambda value: _micros(value, MAX_SECONDS, 0),
-    StopGrace: lambda value: _micros(value, MAX_STOP_GRACE_SECONDS),
-}
+def _subnet(value: object) -> Subnet:
+    text = _text(value)
+    try:
+        return parse_subnet(text)
+    except ValueError as error:
+        raise ValueProblem(str(error)) from None
 
 
-_CHOICES: tuple[type[enum.Enum], ...] = (
-    settings.Source,
-    settings.LogFormat,
-    FenceMethod,
-    HeartbeatMode,
-    Level,
-    Scope,
-    QuorumRule,
-    TwoNodeRule,
-    MajorityRule,
-)
+def _mode(value: object) -> int:
+    text = _text(value)
+    if text.strip("01234567"):
+        raise ValueProblem(f'{text!r} must be an octal text like "0600"')
+    mode = int(text, 8)
+    if mode > MAX_MODE:
+        raise ValueProblem(f"{text} is over {MAX_MODE:04o}")
+    return mode
 
 
-def _choice(value: object, kind: type[enum.Enum]) -> enum.Enum:
-    names = [member.value for member in kind]
-    if value not in names:
-        wanted = " or ".join(f'"{name}"' for name in names)
-        raise ValueProblem(f"must be {wanted}, not {_kind(value)}")
-    return kind(value)
+def _choice(choices: Mapping[str, object]) -> Check:
+    def check(value: object) -> object:
+        if not isinstance(value, str) or value not in choices:
+            wanted = " or ".join(f'"{name}"' for name in choices)
+            raise ValueProblem(f"must be {wanted}, not {_kind(value)}")
+        return choices[value]
+
+    return check
+
+
+def _one_of(kind: type[enum.Enum]) -> Check:
+    return _choice({member.value: member for member in kind})
+
+
+def _attribute(check: Check) -> Check:
+    """As text, which is what configfs has."""
+    return lambda value: str(check(value))
 
 
 def _kind(value: object) -> str:
@@ -319,68 +335,94 @@ def _kind(value: object) -> str:
     return json.dumps(value, default=str, ensure_ascii=False)
 
 
-def _tables_only(fill: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    def structure(value: Any, wanted: Any) -> Any:
-        if not isinstance(value, dict):
-            raise ValueProblem(f"must be a table, not {_kind(value)}")
-        return fill(value, wanted)
-
-    return structure
-
-
-def _make_converter() -> Converter:
-    converter = Converter()
-
-    def register(wanted: object, check: Callable[[object], object]) -> None:
-        converter.register_structure_hook_func(
-            lambda kind: kind == wanted, lambda value, _kind: check(value)
-        )
-
-    def section_hook(kind: Any) -> Callable[[Any, Any], Any]:
-        return _tables_only(make_dict_structure_fn(kind, converter, _cattrs_forbid_extra_keys=True))
-
-    converter.register_structure_hook_factory(attrs.has, section_hook)
-    for choice in _CHOICES:
-        converter.register_structure_hook(choice, _choice)
-    for wanted, check in _CHECKS.items():
-        register(wanted, check)
-    nodes = dict[str, NodeSection]
-    fill_nodes = _tables_only(make_mapping_structure_fn(nodes, converter))
-    register(nodes, lambda value: fill_nodes(value, nodes))
-    return converter
-
-
-def _problems_in(error: Exception, path: tuple[str, ...]) -> Iterator[Problem]:
-    """Flatten what cattrs collected; the key of each error is in its note."""
-    if isinstance(error, ExceptionGroup):
-        for inner in error.exceptions:
-            yield from _problems_in(inner, (*path, *_key_of(inner)))
-    elif isinstance(error, ForbiddenExtraKeysError):
-        known = [field.name for field in attrs.fields(error.cl)]
-        for key in sorted(error.extra_fields):
-            close = difflib.get_close_matches(key, known, n=1, cutoff=0.7)
-            hint = f', did you mean "{close[0]}"?' if close else ""
-            yield Problem(path=_render((*path, key)), text=f"unknown key{hint}")
-    else:
-        yield Problem(path=_render(path), text=str(error))
-
-
-_NOTE = re.compile(r" @ (?P<what>attribute|key) (?P<key>.*)$", re.DOTALL)
-
-
-def _key_of(error: Exception) -> tuple[str, ...]:
-    """Return the key that cattrs noted on the error, none where it noted none."""
-    for note in getattr(error, "__notes__", ()):
-        found = _NOTE.search(note)
-        if found is not None:
-            key = found["key"]
-            return (key if found["what"] == "attribute" else ast.literal_eval(key),)
-    return ()
-
-
 def _render(path: tuple[str, ...]) -> str:
     """Write a key path as TOML would."""
     return ".".join(
         key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key, ensure_ascii=False)
         for key in path
     )
+
+
+_PORT: Final = partial(_whole, lowest=1, highest=MAX_PORT)
+_MILLISECONDS: Final = _attribute(partial(_whole, lowest=1, highest=MAX_MS))
+_DEAD_THRESHOLD: Final = _attribute(
+    partial(_whole, lowest=MIN_DEAD_THRESHOLD, highest=MAX_DEAD_THRESHOLD)
+)
+
+PARTS: Final = (
+    *("settings", "rules", "table", "removals", "attributes", "timing"),
+    *("paths", "hold", "log", "service"),
+)
+"""The parts of `DaemonSettings` that values go to."""
+
+KEYS: Final[Mapping[str, Mapping[str, tuple[str, str, Check]]]] = {
+    "membership": {
+        "source": ("settings", "source", _one_of(Source)),
+        "libcman": ("settings", "libcman", _text),
+        "cluster_conf": ("settings", "cluster_conf", _path),
+        "ring": ("table", "ring", partial(_whole, lowest=0, highest=MAX_RING)),
+        "subnet": ("table", "subnet", _subnet),
+    },
+    "cluster": {
+        "name": ("rules", "cluster", _text),
+        "o2cb_name": ("rules", "o2cb_name", lambda value: check_cluster_name(_text(value))),
+        "idle_timeout_ms": ("attributes", "idle_timeout_ms", _MILLISECONDS),
+        "keepalive_delay_ms": ("attributes", "keepalive_delay_ms", _MILLISECONDS),
+        "reconnect_delay_ms": ("attributes", "reconnect_delay_ms", _MILLISECONDS),
+        "fence_method": (
+            *("attributes", "fence_method"),
+            _choice({"reset": "reset", "panic": "panic"}),
+        ),
+        "dead_threshold": ("attributes", "heartbeat/dead_threshold", _DEAD_THRESHOLD),
+        "heartbeat_mode": (
+            *("attributes", "heartbeat/mode"),
+            _choice({"local": "local", "global": "global"}),
+        ),
+    },
+    "table": {
+        "scope": ("table", "scope", _one_of(Scope)),
+        "port": ("table", "port", _PORT),
+        "num_offset": (
+            *("table", "num_offset"),
+            partial(_whole, lowest=-MAX_NODE_ID, highest=MAX_NUM),
+        ),
+    },
+    "removals": {
+        "quorum": ("removals", "quorum", _one_of(QuorumRule)),
+        "two_node": ("removals", "two_node", _one_of(TwoNodeRule)),
+        "majority": ("removals", "majority", _one_of(MajorityRule)),
+        "settle_s": ("removals", "settle_us", partial(_micros, lowest=0)),
+    },
+    "hold": {
+        "name": ("hold", "name", _text),
+        "mode": ("hold", "mode", _mode),
+    },
+    "paths": {
+        name: ("paths", name, _path) for name in ("configfs", "mounts", "debugfs", "runtime_dir")
+    },
+    "timing": {
+        "resync_s": ("timing", "resync_us", _micros),
+        "retry_first_s": ("timing", "retry_first_us", _micros),
+        "retry_max_s": ("timing", "retry_max_us", _micros),
+        "pinned_retry_s": ("timing", "pinned_retry_us", _micros),
+        "hold_retry_s": ("timing", "hold_retry_us", _micros),
+        "hold_warn_s": ("timing", "hold_warn_us", _micros),
+        "stuck_after_s": ("service", "stuck_after_us", _micros),
+        "stop_grace_s": (
+            *("service", "stop_grace_us"),
+            partial(_micros, highest=MAX_STOP_GRACE_SECONDS),
+        ),
+    },
+    "log": {
+        "format": ("log", "format", _one_of(LogFormat)),
+        "level": ("log", "level", _choice({one.name.lower(): one for one in Severity})),
+    },
+}
+"""Of each key of each section: the part, the field in it, and the check."""
+
+NODE_KEYS: Final[Mapping[str, Check]] = {
+    "address": _address,
+    "port": _PORT,
+    "num": partial(_whole, lowest=0, highest=MAX_NUM),
+}
+"""The keys of `[nodes.NAME]`, which are `NodeOverride`'s fields."""

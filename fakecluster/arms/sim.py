@@ -20,8 +20,8 @@ from fakecluster.report.words import event_text
 from fakecluster.trace import Line
 from fakecluster.world import World
 from o2cbd.core.reports import symbol
+from o2cbd.core.rules import SECOND_US as _SECOND_US
 
-_SECOND_US = 1_000_000
 _SPANS_US: Final[Mapping[Span, int]] = {
     Span.SOON: 30 * _SECOND_US,
     Span.LATER: 150 * _SECOND_US,

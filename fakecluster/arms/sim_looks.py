@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 import signal
-from typing import Final
 
 from fakecluster.arms.values import Call, Row, Vote, Waiting
 from fakecluster.arms.words import ClusterWords
 from fakecluster.configfs.kernel import ClusterState
 from fakecluster.world import World
-from o2cbd.core.model import UNSET_ADDRESS, Quorum, State, Status
+from o2cbd.core.model import UNSET_ADDRESS, State, Status
 from o2cbd.core.reports import symbol
-from o2cbd.service.view import step_name
-
-_QUORATE: Final = {
-    Quorum.QUORATE: True,
-    Quorum.INQUORATE: False,
-    Quorum.UNKNOWN: None,
-    None: None,
-}
 
 
 class SimLooks(ClusterWords):
@@ -94,7 +85,7 @@ class SimLooks(ClusterWords):
     def quorate(self, host: int) -> bool | None:
         """See `Cluster.quorate`."""
         status = self._status(host)
-        return None if status is None else _QUORATE[status.quorum]
+        return None if status is None or status.quorum is None else status.quorum.quorate
 
     def incarnations(self, host: int) -> dict[int, int]:
         """See `Cluster.incarnations`."""
@@ -106,7 +97,7 @@ class SimLooks(ClusterWords):
         status = self._status(host)
         return tuple(
             Waiting(
-                step=step_name(one.step),
+                step=one.step.word,
                 node=one.node,
                 why=one.why,
                 errno=symbol(one.errno),

@@ -13,7 +13,7 @@ from typing import Protocol
 from fakecluster.arms.cluster import Cluster, Question
 from fakecluster.arms.untouched import UntouchedOracle
 from fakecluster.arms.values import Span, Waiting
-from o2cbd.core.model import State, Why
+from o2cbd.core.model import State, Why, quorum_text
 from o2cbd.core.records import ranges
 
 
@@ -211,8 +211,8 @@ class ClusterWords(Cluster, Protocol):
             said = "no daemon" if code is None else f"no daemon, the last one ended with {code}"
         else:
             reason = self.reason(host)
-            quorate = {True: "quorate", False: "not quorate", None: "quorum unknown"}
-            said = f"{state.value}{f' ({reason})' if reason else ''}, {quorate[self.quorate(host)]}"
+            quorum = quorum_text(self.quorate(host))
+            said = f"{state.value}{f' ({reason})' if reason else ''}, {quorum}"
             said += f", members {ranges(self.members(host)) or 'none'}"
         yield f"  host {host}: {said}"
         table = sorted(self.table(host).items(), key=lambda item: (item[1].num, item[0]))

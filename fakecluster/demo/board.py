@@ -11,12 +11,12 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from fakecluster.demo.story import SECOND_US
 from fakecluster.host import SimHost
 from fakecluster.report.words import words
 from fakecluster.trace import Line
 from fakecluster.world import World
 from o2cbd.core.model import Quorum, State, Status
+from o2cbd.core.rules import SECOND_US
 
 _EVENTS_SHOWN = 9
 _STATE_STYLES = {

@@ -15,13 +15,14 @@ from rich.live import Live
 from rich.markup import escape
 
 from fakecluster.demo.board import Board, is_shown
-from fakecluster.demo.story import NODES, SECOND_US, Act, acts, in_sync, new_world
+from fakecluster.demo.story import NODES, Act, acts, in_sync, new_world
 from fakecluster.report.page import write_page
 from fakecluster.report.words import words
 from fakecluster.sim_trace import header_of
 from fakecluster.trace import Line
 from fakecluster.trace_file import TraceWriter, end_line
 from fakecluster.world import World
+from o2cbd.core.rules import SECOND_US
 
 PACE = 1.25
 """Virtual seconds a real second: the story of about 25 s is told in about 20."""

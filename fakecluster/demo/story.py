@@ -10,8 +10,8 @@ from fakecluster.cman.timings import Timings
 from fakecluster.cman.topology import Topology
 from fakecluster.world import World
 from o2cbd.core.model import State, Why
+from o2cbd.core.rules import SECOND_US
 
-SECOND_US = 1_000_000
 NODES = 5
 DEAD_THRESHOLD = 5
 """Five intervals of two seconds: a death shows on the disk after 10 s."""

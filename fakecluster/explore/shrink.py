@@ -13,10 +13,10 @@ from itertools import chain
 from fakecluster.cman.timings import Timings
 from fakecluster.cman.topology import NodeConfig, TopologyError
 from fakecluster.scenario.file import parse_scenario, scenario_text
-from fakecluster.scenario.model import SECOND_US, Deed, Scenario, ScenarioError
+from fakecluster.scenario.model import Deed, Scenario, ScenarioError
 from fakecluster.scenario.run import Outcome, run
 from fakecluster.scenario.verbs import VERBS, Kind, groups_of
-from o2cbd.core.rules import Rules
+from o2cbd.core.rules import SECOND_US, Rules
 
 RUNS_MAX = 600
 """So many runs a shrinking takes at most."""

@@ -9,9 +9,9 @@ from fakecluster.explore.draw import Draw
 from fakecluster.explore.episodes import KINDS, RARE_KINDS
 from fakecluster.explore.settings import draw_rules
 from fakecluster.explore.topologies import draw_dead_threshold, draw_timings, draw_topology
-from fakecluster.scenario.model import SECOND_US, Deed, Scenario
+from fakecluster.scenario.model import Deed, Scenario
 from o2cbd.core.model import DEFAULT_PORT
-from o2cbd.core.rules import Rules
+from o2cbd.core.rules import SECOND_US, Rules
 
 _RARE_ONE_IN = 8
 _LEGACY_ONE_IN = 20

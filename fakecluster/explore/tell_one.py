@@ -16,7 +16,7 @@ from fakecluster.explore.wishes import Wishes
 from fakecluster.report.grid import grid
 from fakecluster.report.page import write_page
 from fakecluster.scenario.file import read_scenario, scenario_text
-from fakecluster.scenario.model import SECOND_US, Scenario, ScenarioError
+from fakecluster.scenario.model import Scenario, ScenarioError
 from fakecluster.scenario.run import Outcome, Result, run
 from fakecluster.sim_trace import header_of
 from fakecluster.trace import Line, Sink
@@ -24,6 +24,7 @@ from fakecluster.trace_file import TraceWriter, end_line
 from fakecluster.trace_hash import TraceHash
 from fakecluster.world import World
 from o2cbd.core.records import Header
+from o2cbd.core.rules import SECOND_US
 from o2cbd.output import open_output
 
 FINDINGS_SHOWN = 8

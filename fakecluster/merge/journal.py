@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from fakecluster.merge.told import Told, utc_us_of
+from o2cbd.core.model import Quorum, Step
 from o2cbd.core.records import Value, ranges
 from o2cbd.core.reports import symbol
 
@@ -23,17 +24,7 @@ BURST_US: Final = 100_000
 SYSTEMD: Final = "systemd"
 """What a report is called that the daemon's service manager made."""
 
-_QUORATE: Final[Mapping[str, bool | None]] = {
-    "quorate": True,
-    "inquorate": False,
-    "unknown": None,
-}
-_STEP_WORDS: Final = {
-    "CreateCluster": "create-cluster",
-    "SetAttribute": "set-attribute",
-    "AddNode": "add-node",
-    "RemoveNode": "remove-node",
-}
+_STEP_WORDS: Final = {step.__name__: step.word for step in get_args(Step)}
 _SEVERITIES: Final = {"3": "error", "4": "warning", "5": "notice", "6": "info", "7": "debug"}
 _UNIT_PROCESS_EXIT: Final = "98e322203f7a4ed290d09fe03c09fe15"
 """systemd's MESSAGE_ID of "Main process exited"."""
@@ -188,7 +179,7 @@ class JournalReader:
 
     def _membership(self, code: str, data: Row) -> None:
         if code == "quorum":
-            self._quorate = _QUORATE[data["quorum"]]
+            self._quorate = Quorum(data["quorum"]).quorate
             return
         node_id = int(data["id"])
         self.names[node_id] = str(data["name"])

@@ -42,7 +42,7 @@ def _bug(about: str, *changes: tuple[str, str, str], original: bool = True) -> B
 _CONTROLLER = "o2cbd.core.controller"
 _REMOVALS = "o2cbd.core.removals"
 _LEDGER = "o2cbd.core.ledger"
-_MATCHING = "o2cbd.core.matching"
+_MATCHING = "o2cbd.core.planner"
 _POLICY = "o2cbd.core.policy"
 _VIEW = "o2cbd.core.view"
 _AGENT = "o2cbd.agent"
@@ -169,7 +169,7 @@ BUGS: Final[Mapping[str, Bug]] = MappingProxyType(
                 "listed.advice.address or _chosen(listed.addresses, rules)\n",
                 (
                     "listed.advice.address or _chosen(listed.addresses, rules)\n"
-                    '        address = address or (None if listed.id else "10.0.0.99")\n'
+                    '    address = address or (None if listed.id else "10.0.0.99")\n'
                 ),
             ),
         ),

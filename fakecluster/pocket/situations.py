@@ -8,9 +8,8 @@ from fakecluster.pocket.bench import Bench
 from fakecluster.pocket.examples import CLUSTER, membership, node
 from o2cbd.core.events import ShutdownAsked, StateChange
 from o2cbd.core.model import AddNode, CreateCluster, Region, RemoveNode, SetAttribute, State
-from o2cbd.core.rules import Rules
+from o2cbd.core.rules import SECOND_US, Rules
 
-SECOND_US: Final = 1_000_000
 RESYNC_US: Final = 30 * SECOND_US
 REGION: Final = Region(name="R1", pid=9)
 NOTICE: Final = StateChange(quorate=True)

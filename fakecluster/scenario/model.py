@@ -11,8 +11,6 @@ from fakecluster.cman.topology import Topology
 from fakecluster.depth import Depth
 from o2cbd.core.rules import Rules
 
-SECOND_US = 1_000_000
-
 Arg = int | str | bool | tuple[str, ...] | tuple[int, ...] | Rules
 """What an argument of a verb can be."""
 

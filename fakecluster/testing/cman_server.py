@@ -11,8 +11,8 @@ from fakecluster.cman.topology import Topology
 from fakecluster.cman.wire.raw_client import RawClient
 from fakecluster.cman.wire.server import SOCKET_NAMES, WireServer
 from fakecluster.poller import Poller
+from o2cbd.core.rules import SECOND_US as _SECOND_US
 
-_SECOND_US = 1_000_000
 _ROUNDS = 4
 """A newcomer is accepted in one round of the poller and read in the next."""
 

@@ -7,12 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from o2cbd.commands.common import (
-    EXIT_NO_PERMISSION,
-    EXIT_TRY_AGAIN,
-    EXIT_UNAVAILABLE,
-    EXIT_USAGE,
     Failure,
 )
+from o2cbd.core.exit_codes import EXIT_NO_PERMISSION, EXIT_TRY_AGAIN, EXIT_UNAVAILABLE, EXIT_USAGE
 from o2cbd.errors import said
 from o2cbd.service.client import ControlClient, NoDaemonError, RefusedError
 

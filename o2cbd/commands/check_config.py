@@ -6,8 +6,9 @@ import os
 
 import click
 
-from o2cbd.commands.common import EXIT_BAD_SETTINGS, Failure, load_settings, printable, say
+from o2cbd.commands.common import Failure, load_settings, printable, say
 from o2cbd.commands.run import library, membership_option, overridden
+from o2cbd.core.exit_codes import EXIT_BAD_SETTINGS
 from o2cbd.settings import DEFAULT_FILE, DaemonSettings
 
 

@@ -10,8 +10,6 @@ import click
 from o2cbd import clusterconf
 from o2cbd.clusterconf import ClusterFileError, FileCluster
 from o2cbd.commands.common import (
-    EXIT_BAD_INPUT,
-    EXIT_NO_INPUT,
     Failure,
     absolute,
     config_option,
@@ -20,6 +18,7 @@ from o2cbd.commands.common import (
 )
 from o2cbd.commands.offline import WantedTable
 from o2cbd.commands.run import library, membership_option, overridden
+from o2cbd.core.exit_codes import EXIT_BAD_INPUT, EXIT_NO_INPUT
 from o2cbd.core.reports import spell
 from o2cbd.errors import said
 from o2cbd.settings import DaemonSettings

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
+from o2cbd.core.exit_codes import EXIT_BAD_SETTINGS, EXIT_NO_PERMISSION
 from o2cbd.errors import said
 from o2cbd.settings import (
     DEFAULT_FILE,
@@ -18,19 +19,6 @@ from o2cbd.settings import (
     ValueProblem,
     check_cluster_name,
 )
-
-EXIT_USAGE = 64
-EXIT_BAD_INPUT = 65
-"""A file that was to be read is none of its kind."""
-EXIT_NO_INPUT = 66
-"""It cannot be read."""
-EXIT_UNAVAILABLE = 69
-"""No daemon, or no cluster manager."""
-EXIT_CANNOT_CREATE = 73
-EXIT_TRY_AGAIN = 75
-"""The time was over."""
-EXIT_NO_PERMISSION = 77
-EXIT_BAD_SETTINGS = 78
 
 MAX_SECONDS = 1e9
 """Longer than any machine runs, and short enough for every clock."""

@@ -19,13 +19,11 @@ from o2cbd.commands.cluster_file import (
 )
 from o2cbd.commands.common import absolute, printable, say
 from o2cbd.commands.offline import WantedTable, wanted_here
+from o2cbd.core.exit_codes import EXIT_DIFFERENT
 from o2cbd.core.model import Tables
 from o2cbd.core.reports import counted
 from o2cbd.core.table_diff import VALUES, Row, pairs, value_of
 from o2cbd.service.view import SCHEMA
-
-EXIT_DIFFERENT = 1
-"""As diff(1) has it."""
 
 SIDES = ("file", "wanted", "kernel")
 

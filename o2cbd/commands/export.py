@@ -16,14 +16,12 @@ from o2cbd.commands.cluster_file import (
     warn_of_left_out,
 )
 from o2cbd.commands.common import (
-    EXIT_BAD_INPUT,
-    EXIT_CANNOT_CREATE,
-    EXIT_NO_PERMISSION,
     Failure,
     absolute,
     say,
 )
 from o2cbd.commands.offline import WantedTable, wanted_here
+from o2cbd.core.exit_codes import EXIT_BAD_INPUT, EXIT_CANNOT_CREATE, EXIT_NO_PERMISSION
 from o2cbd.core.reports import spell
 from o2cbd.errors import said
 

@@ -13,10 +13,6 @@ from o2cbd.calls import CallBoard
 from o2cbd.clock import MonotonicClock
 from o2cbd.commands.asking import exit_codes
 from o2cbd.commands.common import (
-    EXIT_CANNOT_CREATE,
-    EXIT_NO_PERMISSION,
-    EXIT_TRY_AGAIN,
-    EXIT_UNAVAILABLE,
     Failure,
     absolute,
     config_option,
@@ -29,6 +25,12 @@ from o2cbd.commands.run import overridden
 from o2cbd.configfs.interface import NotConfigfsError
 from o2cbd.configfs.refusals import check_name
 from o2cbd.configfs.tree import OsNodeTree
+from o2cbd.core.exit_codes import (
+    EXIT_CANNOT_CREATE,
+    EXIT_NO_PERMISSION,
+    EXIT_TRY_AGAIN,
+    EXIT_UNAVAILABLE,
+)
 from o2cbd.core.model import UNSET_ADDRESS, Entry, RemoveNode, Tables, Usage
 from o2cbd.core.removals import holds_zero
 from o2cbd.core.reports import counted, process, spell, symbol

@@ -9,10 +9,6 @@ import shutil
 import click
 
 from o2cbd.commands.common import (
-    EXIT_CANNOT_CREATE,
-    EXIT_NO_PERMISSION,
-    EXIT_TRY_AGAIN,
-    EXIT_UNAVAILABLE,
     Failure,
     Seconds,
     cluster_name,
@@ -20,15 +16,18 @@ from o2cbd.commands.common import (
     load_settings,
     runtime_dir_option,
 )
+from o2cbd.core.exit_codes import (
+    EXIT_CANNOT_CREATE,
+    EXIT_CANNOT_RUN,
+    EXIT_NO_PERMISSION,
+    EXIT_NOT_FOUND,
+    EXIT_TRY_AGAIN,
+    EXIT_UNAVAILABLE,
+)
 from o2cbd.errors import said
 from o2cbd.hold.semaphore import CannotRunError, HeldError, exec_with_hold
 from o2cbd.service.client import ControlClient, NoDaemonError, RefusedError
 from o2cbd.settings import DaemonSettings
-
-EXIT_CANNOT_RUN = 126
-"""As env(1) and the shells have it for a command that is there and cannot be run."""
-EXIT_NOT_FOUND = 127
-"""As env(1) and the shells have it for a command that is not there."""
 
 
 @click.command("hold", context_settings={"allow_interspersed_args": False})

@@ -13,16 +13,18 @@ from typing import Any, Final, TypeVar
 from o2cbd.calls import CallBoard
 from o2cbd.clock import MonotonicClock, WallClock
 from o2cbd.commands.common import (
-    EXIT_BAD_SETTINGS,
-    EXIT_NO_PERMISSION,
-    EXIT_TRY_AGAIN,
-    EXIT_UNAVAILABLE,
     Failure,
 )
 from o2cbd.commands.foresight import after
 from o2cbd.configfs.interface import NodeTree, NotConfigfsError
 from o2cbd.configfs.tree import OsNodeTree
 from o2cbd.core.changes import left_out_changes
+from o2cbd.core.exit_codes import (
+    EXIT_BAD_SETTINGS,
+    EXIT_NO_PERMISSION,
+    EXIT_TRY_AGAIN,
+    EXIT_UNAVAILABLE,
+)
 from o2cbd.core.model import (
     Holder,
     LeftOut,

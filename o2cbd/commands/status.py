@@ -11,6 +11,7 @@ import click
 from o2cbd.commands.asking import ask
 from o2cbd.commands.common import config_option, printable, runtime_dir_of, runtime_dir_option, say
 from o2cbd.commands.layout import facts, left_out, pending, table, warnings
+from o2cbd.core.model import Quorum, quorum_text
 from o2cbd.core.reports import counted
 
 
@@ -44,9 +45,9 @@ def _facts(status: dict[str, Any]) -> Iterator[tuple[str, str]]:
     state, reason = status["state"], status["reason"]
     yield "State", f"{state}: {reason}" if reason else state
     if status["cluster"] is not None:
-        known = {True: "quorate", False: "not quorate", None: "quorum unknown"}[status["quorate"]]
-        static = status.get("quorum") == "none"  # a daemon from before an upgrade gives none
-        shown = "static membership, no quorum" if static else known
+        # A daemon from before an upgrade gives no `quorum`.
+        static = status.get("quorum") == Quorum.NONE.value
+        shown = Quorum.NONE.text if static else quorum_text(status["quorate"])
         yield "Cluster", f"{status['cluster']}, {shown}"
         yield "Members", ", ".join(member["name"] for member in status["members"]) or "none"
     count = counted(len(status["nodes"]), "node")

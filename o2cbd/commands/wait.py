@@ -12,15 +12,13 @@ import click
 from o2cbd.clock import Clock, MonotonicClock
 from o2cbd.commands.asking import exit_codes
 from o2cbd.commands.common import (
-    EXIT_TRY_AGAIN,
-    EXIT_UNAVAILABLE,
-    EXIT_USAGE,
     Failure,
     Seconds,
     config_option,
     runtime_dir_of,
     runtime_dir_option,
 )
+from o2cbd.core.exit_codes import EXIT_TRY_AGAIN, EXIT_UNAVAILABLE, EXIT_USAGE
 from o2cbd.core.rules import SECOND_US
 from o2cbd.service.client import ControlClient, NoDaemonError
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+from operator import attrgetter, is_
 
 from o2cbd.calls import CallBoard
 from o2cbd.configfs.files import Files, Listed, closing
@@ -13,6 +14,9 @@ Key = tuple[str, int]
 """Name and inode. A node directory keeps its inode for its whole life and a new one gets another,
 and num, port and address can be written once only: so this names their values (seen on 6.1)."""
 
+_name_of = attrgetter("name")
+_values_of = attrgetter("num", "address", "port", "local", "num_proved")
+
 
 class EntryReader:
     """Reads `node/`; a complete entry's write-once values are read once for each (name, inode)."""
@@ -21,6 +25,12 @@ class EntryReader:
         self._files = files
         self._calls = calls
         self._kept: dict[Key, Entry] = {}
+        self._last: tuple[Entry, ...] = ()
+        """The last reading: what reads as it did then is the very same value."""
+        self._known: dict[Key, Entry] = {}
+        """The same by their keys."""
+        self._unchanging: tuple[list[Listed], Listed] | None = None
+        """The listing of a reading in which all are complete, and our own entry, which is local."""
         self._proved: set[Key] = set()
         """Whose num 0 was written: that stays so for the life of the directory."""
         self._reads_zero: dict[Key, Entry] = {}
@@ -45,6 +55,7 @@ class EntryReader:
     def forget(self) -> None:
         """Read everything anew next time."""
         self._kept.clear()
+        self._unchanging = None
 
     def read(self, node_fd: int, where: str, own: str | None) -> tuple[Entry, ...]:
         """Read all entries.
@@ -58,9 +69,17 @@ class EntryReader:
             OSError: an entry that is there cannot be read. One that vanishes is left out.
         """
         with self._calls.declare("scandir node"):
-            found = [item for item in self._files.listing(node_fd) if item.is_dir]
+            listing = self._files.listing(node_fd)
+        if self._unchanging is not None and self._unchanging[0] == listing:
+            item = self._unchanging[1]
+            kept = self._kept[item.name, item.inode]
+            if item.name == own and self._read_entry(node_fd, where, item, with_local=True) is kept:
+                return self._last
         # Ours first: its `local` tells whether the others' must be read.
-        found.sort(key=lambda item: (item.name != own, item.name))
+        found = sorted(
+            (item for item in listing if item.is_dir),
+            key=lambda item: (item.name != own, item.name),
+        )
         entries: list[Entry] = []
         own_is_local = False
         for item in found:
@@ -72,7 +91,13 @@ class EntryReader:
         if self._proved:
             self._proved &= {(item.name, item.inode) for item in found}
         self._reads_zero = {(entry.name, entry.inode): entry for entry in entries if not entry.num}
-        return tuple(sorted(entries, key=lambda entry: entry.name))
+        settled = own_is_local and len(self._kept) == len(found)
+        self._unchanging = (listing, found[0]) if settled else None
+        self._known = {(entry.name, entry.inode): entry for entry in entries}
+        entries.sort(key=_name_of)
+        if len(entries) != len(self._last) or not all(map(is_, entries, self._last)):
+            self._last = tuple(entries)
+        return self._last
 
     def _read_entry(
         self, node_fd: int, where: str, item: Listed, *, with_local: bool
@@ -102,6 +127,11 @@ class EntryReader:
         port = self._number(fd, "ipv4_port")
         num = self._number(fd, "num")
         local = with_local and self._number(fd, "local") != 0
+        key = (item.name, item.inode)
+        proved = bool(self._proved) and key in self._proved
+        known = self._known.get(key)
+        if known is not None and _values_of(known) == (num, address, port, local, proved):
+            return known
         return Entry(
             name=item.name,
             inode=item.inode,
@@ -109,7 +139,7 @@ class EntryReader:
             address=address,
             port=port,
             local=local,
-            num_proved=bool(self._proved) and (item.name, item.inode) in self._proved,
+            num_proved=proved,
         )
 
     def _text(self, fd: int, attribute: str) -> str:

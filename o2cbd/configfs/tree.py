@@ -14,6 +14,7 @@ from o2cbd.configfs.entries import EntryReader
 from o2cbd.configfs.files import Files, Listed, OsFiles, closing
 from o2cbd.configfs.interface import NotConfigfsError
 from o2cbd.configfs.refusals import check_name, refuse
+from o2cbd.core.memo import same_if_equal
 from o2cbd.core.model import (
     AddNode,
     CreateCluster,
@@ -67,6 +68,7 @@ class OsNodeTree:
         self._directories = Directories(self._top, self._files, calls)
         self._stepped = False
         """A step was done since the last reading."""
+        self._same = same_if_equal(Tables)
 
     def read(
         self, cluster: str, *, own: str | None, attributes: Sequence[str], fresh: bool
@@ -79,7 +81,7 @@ class OsNodeTree:
         if fresh:
             self._entries.forget()
         try:
-            return self._read(cluster, own, attributes)
+            return self._same(self._read(cluster, own, attributes))
         except OSError:
             self._forget()
             raise

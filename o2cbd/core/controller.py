@@ -13,6 +13,7 @@ from dataclasses import replace
 from o2cbd.core import effects, events, reports
 from o2cbd.core.changes import membership_changes
 from o2cbd.core.connection import Connection
+from o2cbd.core.exit_codes import EXIT_BAD_SETTINGS
 from o2cbd.core.holders import Holders
 from o2cbd.core.ledger import Ledger, pause_us
 from o2cbd.core.model import Membership, Pending, RemoveNode, Status, Step, Tables, Usage
@@ -24,8 +25,6 @@ from o2cbd.core.shutdown import Question, vote
 from o2cbd.core.view import View
 from o2cbd.core.waiting import Waiting
 from o2cbd.core.work import Work
-
-EXIT_SETTINGS = 78
 
 Effects = list[effects.Effect]
 
@@ -266,7 +265,7 @@ class Controller:
     def _wrong_cluster(self, wrong: reports.WrongCluster) -> Effects:
         self._phase = Phase.ENDED
         self._view.block(wrong.text)
-        return [*_tell(wrong), effects.Disconnect(), effects.Exit(code=EXIT_SETTINGS)]
+        return [*_tell(wrong), effects.Disconnect(), effects.Exit(code=EXIT_BAD_SETTINGS)]
 
     def _block(self, problem: str) -> Effects:
         """Note that no step is done, telling it once."""

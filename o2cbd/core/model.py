@@ -9,6 +9,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import ClassVar
 
 MAX_NUM = 254
 """The highest o2cb node number (the kernel's O2NM_MAX_NODES is 255, numbers start at 0)."""
@@ -38,6 +39,23 @@ class Quorum(enum.Enum):
     """There is no quorum provider."""
     NONE = "none"
     """The membership is a file of the operator's: nothing is counted, its word is enough."""
+
+    @property
+    def quorate(self) -> bool | None:
+        """True or False where it is counted."""
+        return {Quorum.QUORATE: True, Quorum.INQUORATE: False}.get(self)
+
+    @property
+    def text(self) -> str:
+        """In words, for an operator."""
+        if self is Quorum.NONE:
+            return "static membership, no quorum"
+        return quorum_text(self.quorate)
+
+
+def quorum_text(quorate: bool | None) -> str:  # noqa: FBT001 - the value itself
+    """Say it in words; None: not known."""
+    return {True: "quorate", False: "not quorate", None: "quorum unknown"}[quorate]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,6 +218,8 @@ class Tables:
 class CreateCluster:
     """mkdir of the cluster, checked to be an o2cb configfs and taken away again if it is not."""
 
+    word: ClassVar[str] = "create-cluster"
+    """How status, logs and traces call this kind of step."""
     cluster: str
 
 
@@ -207,6 +227,7 @@ class CreateCluster:
 class SetAttribute:
     """One write(2) of one value to a cluster's or a node's attribute file."""
 
+    word: ClassVar[str] = "set-attribute"
     cluster: str
     node: str | None
     """None: an attribute of the cluster itself."""
@@ -224,6 +245,7 @@ class AddNode:
     first errno kept.
     """
 
+    word: ClassVar[str] = "add-node"
     cluster: str
     node: Node
 
@@ -232,6 +254,7 @@ class AddNode:
 class RemoveNode:
     """rmdir of a node."""
 
+    word: ClassVar[str] = "remove-node"
     cluster: str
     node: str
 

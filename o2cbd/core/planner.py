@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
+from operator import attrgetter
 from types import MappingProxyType
 
-from o2cbd.core.matching import Matching
 from o2cbd.core.model import (
     UNSET_ADDRESS,
     AddNode,
@@ -24,6 +25,8 @@ from o2cbd.core.policy import Desired
 from o2cbd.core.refusal import Refusal, explain
 from o2cbd.core.removals import Permits, Removal, followable, gate, in_order
 from o2cbd.core.reports import spell
+
+_name_of = attrgetter("name")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,13 +62,88 @@ class Wanted:
     refused: Mapping[Step, Refusal] = field(default_factory=lambda: MappingProxyType({}))
 
 
-def plan(wanted: Wanted, matching: Matching | None = None) -> Plan:
-    """Compare and order.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableDiff:
+    """Wanted nodes and the entries that are there, compared by name."""
+
+    nodes: Mapping[str, Node]
+    """The wanted ones."""
+    entries: Mapping[str, Entry]
+    unsatisfied: tuple[Node, ...]
+    """The nodes that no entry is right for, and our own."""
+    mismatched: tuple[Entry, ...]
+    """The entries that are not as a wanted node should be, in the order of the reading."""
+
+    def owners(self, node: Node) -> frozenset[str]:
+        """Return the names of entries, the node's own aside, that have its num or its address.
+
+        Whoever may have num 0 is taken to have it.
+        """
+        return frozenset(
+            entry.name
+            for entry in self.entries.values()
+            if entry.name != node.name
+            and (
+                entry.address == node.address
+                or (entry.num == node.num and not (entry.num == 0 and entry.half_made))
+            )
+        )
+
+
+def satisfies(entry: Entry | None, node: Node) -> bool:
+    """True when the entry can stay as it is; whether our own is local is looked at apart.
+
+    A wanted node's address and port are none that an unset attribute reads as.
+    """
+    if entry is None:
+        return False
+    return (
+        entry.num == node.num
+        and entry.num_written
+        and entry.address == node.address
+        and entry.port == node.port
+        and (node.local or not entry.local)
+    )
+
+
+def _all_satisfied(entries: Sequence[Entry | None], nodes: Sequence[Node]) -> tuple[bool, ...]:
+    return tuple(map(satisfies, entries, nodes))
+
+
+def compare(
+    nodes: Sequence[Node],
+    entries: Sequence[Entry],
+    satisfied: Callable[
+        [Sequence[Entry | None], Sequence[Node]], tuple[bool, ...]
+    ] = _all_satisfied,
+) -> TableDiff:
+    """Find what is not as it should be; names are unique in each table.
+
+    Args:
+        nodes: the desired table.
+        entries: the reading.
+        satisfied: `satisfies` of each pair, perhaps with a memory.
+    """
+    there = dict(zip(map(_name_of, entries), entries, strict=True))
+    names = tuple(map(_name_of, nodes))
+    well = satisfied(tuple(map(there.get, names)), nodes)
+    rest = there.keys() - set(compress(names, well))
+    return TableDiff(
+        nodes=dict(zip(names, nodes, strict=True)),
+        entries=there,
+        unsatisfied=tuple(
+            node for node, is_well in zip(nodes, well, strict=True) if node.local or not is_well
+        ),
+        mismatched=tuple(entry for entry in entries if entry.name in rest) if rest else (),
+    )
+
+
+def plan(wanted: Wanted, diff: TableDiff | None = None) -> Plan:
+    """Order what is to be done.
 
     Args:
         wanted: what to compare the tables with.
-        matching: the one of the comparison before, which makes this one cheap; it is brought up to
-            date. None: everything is compared.
+        diff: the comparison, where it was made; None: it is made here.
 
     The cluster and its attributes come first, removes before adds, our own node first on the way
     up and last on the way down. A step that needs another one's success is left to the next
@@ -74,9 +152,7 @@ def plan(wanted: Wanted, matching: Matching | None = None) -> Plan:
     tables = wanted.permits.tables
     if wanted.cluster not in tables.clusters:
         return _plan_cluster(wanted)
-    matching = Matching() if matching is None else matching
-    matching.update(wanted.desired.nodes, tables.entries)
-    return _Round(wanted, matching).plan()
+    return _Round(wanted, diff or compare(wanted.desired.nodes, tables.entries)).plan()
 
 
 def _plan_cluster(wanted: Wanted) -> Plan:
@@ -101,12 +177,12 @@ def _plan_cluster(wanted: Wanted) -> Plan:
 class _Round:
     """One comparison; collects steps and pendings."""
 
-    def __init__(self, wanted: Wanted, matching: Matching) -> None:
+    def __init__(self, wanted: Wanted, diff: TableDiff) -> None:
         self._wanted = wanted
         self._cluster = wanted.cluster
         self._tables = wanted.permits.tables
-        self._matching = matching
-        self._entries = matching.entries
+        self._diff = diff
+        self._entries = diff.entries
         self._refused = wanted.refused
         self._pending: list[Pending] = []
 
@@ -116,7 +192,7 @@ class _Round:
         needs = {removal.name: self._needs(removal) for removal in removals}
         doable = in_order(self._doable(removals, needs), needs)
         going = {removal.name for removal in removals}
-        rising = [node for node in self._matching.unsettled() if node.name not in going]
+        rising = [node for node in self._diff.unsatisfied if node.name not in going]
         adds: list[Step] = []
         for node in sorted(rising, key=lambda one: (not one.local, one.num)):
             adds.extend(self._raise_up(node))
@@ -156,15 +232,11 @@ class _Round:
         An entry that is only half made has no replacement: nobody knew the node by it, and its
         removal takes nothing away that must come back.
         """
-        unwell = self._matching.unwell()
-        if not unwell:
-            return []
-        nodes = self._matching.nodes
-        unsettled = self._matching.unsettled()
-        unseen = {node.num: node for node in unsettled if node.name not in self._entries}
+        missing = (node for node in self._diff.unsatisfied if node.name not in self._entries)
+        unseen = {node.num: node for node in missing}
         found: list[Removal] = []
-        for entry in unwell:
-            node = nodes.get(entry.name)
+        for entry in self._diff.mismatched:
+            node = self._diff.nodes.get(entry.name)
             if node is not None and self._completion(entry, node) is not None:
                 continue
             replacement = unseen.get(entry.num) if node is None else node
@@ -184,7 +256,7 @@ class _Round:
             return None
         if entry.port not in {0, node.port} or entry.address not in {UNSET_ADDRESS, node.address}:
             return None
-        if entry.doubtful and node.num and self._matching.owners(node):
+        if entry.doubtful and node.num and self._diff.owners(node):
             return None  # it may be a whole node with num 0: its replacement waits for the owner
         steps: list[Step] = []
         if entry.port == 0:
@@ -209,7 +281,7 @@ class _Round:
         """Return the other entries that have what the replacement needs."""
         if removal.replacement is None:
             return frozenset()
-        return self._matching.owners(removal.replacement) - {removal.name}
+        return self._diff.owners(removal.replacement) - {removal.name}
 
     def _doable(
         self, removals: Iterable[Removal], needs: Mapping[str, frozenset[str]]
@@ -253,7 +325,7 @@ class _Round:
         if entry is None or not entry.complete:
             completion = None if entry is None else self._completion(entry, node)
             steps = completion or [AddNode(cluster=self._cluster, node=node)]
-            in_the_way = self._matching.owners(node)
+            in_the_way = self._diff.owners(node)
             if in_the_way:
                 self._wait_for_removal(steps[0], in_the_way)
                 return []

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
 
-from o2cbd.core.gap import gap
+from o2cbd.core.memo import for_each
 from o2cbd.core.model import (
     MAX_NUM,
     MAX_PORT,
@@ -33,10 +32,8 @@ NAMED_AT_MOST = 8
 _QUORUM_DISK = "node id 0 is a quorum disk, not a node"
 _NO_OVERRIDE = NodeOverride()
 _Claim = tuple[str, int | str]
-_CLAIMS = 3
-"""So many things a node has that no other may have."""
-_num_of = attrgetter("num")
-_text_of = attrgetter("text")
+_num_of, _address_of, _name_of = attrgetter("num"), attrgetter("address"), attrgetter("name")
+_id_and_name = attrgetter("id", "name")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,144 +61,81 @@ class _Candidate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Made:
-    """What became of one that the manager lists: a node, or left out."""
+class Draft:
+    """What membership and rules alone say of the table."""
 
-    id: int
-    member: bool
-    node: Node | None = None
-    left_out: LeftOut | None = None
-    remark: Remark | None = None
+    membership: Membership
+    rules: TableRules
+    listed: tuple[Member | Absentee, ...]
+    """Whoever is in scope."""
+    nodes: tuple[Node | None, ...]
+    """What each of them is to be; None: excluded."""
+    desired: Desired
+    """The table, as far as no two claim one thing."""
+    clashing: bool
+    """Some do, or entries stay whatever the list says: the entries that are there decide."""
 
 
-class Table:
-    """Makes the desired table from one reading of the manager after the other.
-
-    It remembers what became of whom: members are many, and nearly all are as they were a reading
-    ago, the very same values.
-    """
+class Drafter:
+    """Makes drafts; with a memory for the nodes that are as they were a reading ago."""
 
     def __init__(self, rules: TableRules) -> None:
         """Go by these rules: scope, ports, overrides."""
         self._rules = rules
-        self._local_id: int | None = None
-        self._listed: tuple[Member | Absentee, ...] = ()
-        self._made: list[_Made] = []
-        """What became of each, in the same order."""
-        self._claims: Counter[_Claim] = Counter()
-        """How many nodes claim a thing; only what is claimed is in it."""
-        self._last: tuple[Membership, Desired] | None = None
-        self._proposals: _Proposals = _Proposals(offset=None, nums={})
 
-    def desired(self, membership: Membership, actual: Sequence[Entry] = ()) -> Desired:
-        """See `desired_table`."""
-        last = self._last
-        if last is not None and last[0] is membership:
-            return last[1]
-        self._last = None
-        self._take(membership)
-        left_out = [made.left_out for made in self._made if made.left_out is not None]
-        kept = [made.node for made in self._made if made.node is not None]
-        edited = _edited(membership, self._rules.scope)
-        shared = _shared_nums(membership, self._rules)
-        plain = len(self._claims) == _CLAIMS * len(kept) and not edited and not shared
-        if not plain:
-            staying = _staying(edited, self._rules, actual)
-            candidates = [*staying, *_candidates(self._made, actual)]
-            nums = {num_of(one, self._rules) for one in membership.everybody}
-            nums |= {candidate.node.num for candidate in candidates}
-            taken = {*nums, *self._proposals.nums.values()}
-            kept, clashing = _without_duplicates(candidates, shared, self._rules, taken)
-            left_out.extend(clashing)
-        remarks = [made.remark for made in self._made if made.remark is not None]
-        remarks.sort(key=_text_of)
-        desired = Desired(
-            nodes=tuple(sorted(kept, key=_num_of)),
-            left_out=tuple(sorted(left_out, key=lambda left: (left.id, left.name))),
-            remarks=(*_settings_of_nobody(membership, self._rules), *remarks),
-        )
-        if plain:  # no two claim one thing, so what is there has no say in it
-            self._last = (membership, desired)
-        return desired
+        def make(listed: Member | Absentee, local: bool) -> Node | None:  # noqa: FBT001 - a column
+            return node_of(listed, rules, local=local)
 
-    def _take(self, membership: Membership) -> None:
-        """Find out what becomes of everybody in scope who is not as in the reading before."""
-        proposals = _propose(membership, self._rules)
-        if membership.local_id != self._local_id or proposals != self._proposals:
-            self._local_id, self._proposals = membership.local_id, proposals
-            self._listed, self._made = (), []
-            self._claims.clear()
-        listed = _in_scope(membership, self._rules.scope)
-        start, before_end, now_end = gap(self._listed, listed)
-        made = [self._make(each) for each in listed[start:now_end]]
-        self._claims.subtract(_all_claims(self._made[start:before_end]))
-        self._claims.update(_all_claims(made))
-        for claim in _all_claims(self._made[start:before_end]):
-            if not self._claims[claim]:
-                del self._claims[claim]
-        self._made[start:before_end] = made
-        self._listed = listed
+        self._nodes_of = for_each(make)
 
-    def _make(self, listed: Member | Absentee) -> _Made:
-        local = listed.id == self._local_id
-        problem, node = self._node_of(listed, local=local)
-        name = listed.name if isinstance(listed, Member) and not listed.listed else called(listed)
-        return _Made(
-            id=listed.id,
-            member=isinstance(listed, Member),
-            node=node,
-            left_out=_left_out(listed.id, name, problem) if problem else None,
-            remark=None if node is None or listed.name else _nameless(node, listed.id),
+    def draft(self, membership: Membership) -> Draft:
+        """Say what this membership comes to."""
+        rules = self._rules
+        listed = _in_scope(membership, rules.scope)
+        local = [one.id == membership.local_id for one in listed]
+        nodes = self._nodes_of(listed, local)
+        kept = [node for node in nodes if node is not None]
+        left_out: list[LeftOut] = []
+        if len(kept) < len(listed):
+            proposals = _propose(membership, rules)
+            without = (one for one, node in zip(listed, nodes, strict=True) if node is None)
+            left_out = [_left_out(one, rules, proposals) for one in without]
+        return Draft(
+            membership=membership,
+            rules=rules,
+            listed=listed,
+            nodes=nodes,
+            desired=Desired(
+                nodes=tuple(sorted(kept, key=_num_of)),
+                left_out=tuple(sorted(left_out, key=_id_and_name)),
+                remarks=(*_settings_of_nobody(membership, rules), *_nameless(listed, nodes)),
+            ),
+            clashing=not _unique(kept)
+            or bool(_edited(membership, rules.scope) or _shared_nums(membership, rules)),
         )
 
-    def _node_of(self, listed: Member | Absentee, *, local: bool) -> tuple[str, Node | None]:
-        """Return ("", the node), or (the reason why there is none, None)."""
-        rules, name = self._rules, called(listed)
-        moved = _another_id(listed)
-        if moved is not None:
-            return moved, None
-        num = num_of(listed, rules)
-        if num is None and is_device(listed):
-            return _QUORUM_DISK, None
-        wrong = node_name_problem(name)
-        if wrong is not None:
-            return f"{wrong}: give it another in the cluster manager's configuration", None
-        override = rules.nodes.get(name, _NO_OVERRIDE)
-        address = override.address or listed.advice.address or _chosen(listed.addresses, rules)
-        port = override.port or _advised_port(listed.advice) or rules.port
-        wrong = None if address is None else address_problem(address)
-        if num is not None and address is not None and 0 < port <= MAX_PORT and wrong is None:
-            return "", Node(name=name, num=num, address=address, port=port, local=local)
-        # All of it at once: a restart for each would be one too many.
-        problems = [] if num is not None else [self._no_num(listed)]
-        if address is None:
-            problems.append(_no_address(listed, rules))
-        elif wrong is not None:
-            problems.append(f"{wrong}: {_proposed_address(listed, rules)}")
-        if not 0 < port <= MAX_PORT:
-            problems.append(
-                f"its o2cb_port {listed.advice.port!r} is no port: it takes 1..{MAX_PORT}: write"
-                f" {nodes_section(name)} port = {rules.port} in {rules.settings_file} on all nodes"
-            )
-        return "; ".join(problems), None
 
-    def _no_num(self, listed: Member | Absentee) -> str:
-        """Return why a node has no num, and the line that would give it one."""
-        if not listed.id:
-            return "it has no node id: write nodeid: into its node {} block, the one it runs with"
-        advised, offset, file = listed.advice.num, self._rules.num_offset, self._rules.settings_file
-        if advised is not None:
-            found = f"its o2cb_num {advised!r} is no o2cb number: it takes 0..{MAX_NUM}"
-        elif offset:
-            found = f"its node id {listed.id} with num_offset {offset} is no o2cb number"
-            found += f" (0..{MAX_NUM})"
-        else:
-            found = f"its node id {listed.id} is no o2cb number (0..{MAX_NUM})"
-        if self._proposals.offset is not None:
-            line = f"[table] num_offset = {self._proposals.offset}"
-        else:
-            line = f"{nodes_section(called(listed))} num = {self._proposals.nums[listed.id]}"
-        return f"{found}: write {line} in {file} on all nodes"
+def settle(draft: Draft, actual: Sequence[Entry]) -> Desired:
+    """Return the table of a draft, given the entries that are there.
+
+    They matter in one case: among nodes that claim one num, address or name, a live member with a
+    right entry keeps it; else the lowest id.
+    """
+    if not draft.clashing:
+        return draft.desired
+    membership, rules, desired = draft.membership, draft.rules, draft.desired
+    edited = _edited(membership, rules.scope)
+    candidates = [*_staying(edited, rules, actual), *_candidates(draft, actual)]
+    taken = {num_of(one, rules) for one in membership.everybody}
+    taken |= {candidate.node.num for candidate in candidates}
+    taken.update(_propose(membership, rules).nums.values())
+    shared = _shared_nums(membership, rules)
+    kept, clashing = _without_duplicates(candidates, shared, rules, taken)
+    return replace(
+        desired,
+        nodes=tuple(sorted(kept, key=_num_of)),
+        left_out=tuple(sorted([*desired.left_out, *clashing], key=_id_and_name)),
+    )
 
 
 def desired_table(
@@ -212,19 +146,90 @@ def desired_table(
     Args:
         membership: one reading of the manager.
         rules: scope, ports, overrides.
-        actual: the entries that are there. They matter in one case: among nodes that claim one
-            num, address or name, a live member with a right entry keeps it; else the lowest id.
+        actual: the entries that are there, see `settle`.
     """
-    return Table(rules).desired(membership, actual)
+    return settle(Drafter(rules).draft(membership), actual)
+
+
+def _unique(nodes: Sequence[Node]) -> bool:
+    """True when no two nodes claim one thing."""
+    return all(
+        len(set(map(value, nodes))) == len(nodes) for value in (_num_of, _address_of, _name_of)
+    )
+
+
+def node_of(listed: Member | Absentee, rules: TableRules, *, local: bool) -> Node | None:
+    """Return what the table is to have of one that the manager lists; None where it cannot."""
+    name, num = called(listed), num_of(listed, rules)
+    if num is None or _another_id(listed) is not None or node_name_problem(name) is not None:
+        return None
+    address, port = _address_and_port(listed, rules)
+    if address is None or address_problem(address) is not None or not 0 < port <= MAX_PORT:
+        return None
+    return Node(name=name, num=num, address=address, port=port, local=local)
+
+
+def _address_and_port(listed: Member | Absentee, rules: TableRules) -> tuple[str | None, int]:
+    """Return what the settings, the manager's configuration or its membership say, unchecked."""
+    override = rules.nodes.get(called(listed), _NO_OVERRIDE)
+    address = override.address or listed.advice.address or _chosen(listed.addresses, rules)
+    return address, override.port or _advised_port(listed.advice) or rules.port
+
+
+def _left_out(listed: Member | Absentee, rules: TableRules, proposals: _Proposals) -> LeftOut:
+    name = listed.name if isinstance(listed, Member) and not listed.listed else called(listed)
+    problem = _problem_of(listed, rules, proposals)
+    return LeftOut(id=listed.id, name=name, reason=problem, device=problem == _QUORUM_DISK)
+
+
+def _problem_of(listed: Member | Absentee, rules: TableRules, proposals: _Proposals) -> str:
+    """Return why `node_of` gives nothing: all of it at once, a restart for each were too many."""
+    name, num = called(listed), num_of(listed, rules)
+    moved = _another_id(listed)
+    if moved is not None:
+        return moved
+    if num is None and is_device(listed):
+        return _QUORUM_DISK
+    wrong = node_name_problem(name)
+    if wrong is not None:
+        return f"{wrong}: give it another in the cluster manager's configuration"
+    address, port = _address_and_port(listed, rules)
+    problems = [] if num is not None else [_no_num(listed, rules, proposals)]
+    wrong = None if address is None else address_problem(address)
+    if address is None:
+        problems.append(_no_address(listed, rules))
+    elif wrong is not None:
+        problems.append(f"{wrong}: {_proposed_address(listed, rules)}")
+    if not 0 < port <= MAX_PORT:
+        problems.append(
+            f"its o2cb_port {listed.advice.port!r} is no port: it takes 1..{MAX_PORT}: write"
+            f" {nodes_section(name)} port = {rules.port} in {rules.settings_file} on all nodes"
+        )
+    return "; ".join(problems)
+
+
+def _no_num(listed: Member | Absentee, rules: TableRules, proposals: _Proposals) -> str:
+    """Return why a node has no num, and the line that would give it one."""
+    if not listed.id:
+        return "it has no node id: write nodeid: into its node {} block, the one it runs with"
+    advised, offset = listed.advice.num, rules.num_offset
+    if advised is not None:
+        found = f"its o2cb_num {advised!r} is no o2cb number: it takes 0..{MAX_NUM}"
+    elif offset:
+        found = f"its node id {listed.id} with num_offset {offset} is no o2cb number"
+        found += f" (0..{MAX_NUM})"
+    else:
+        found = f"its node id {listed.id} is no o2cb number (0..{MAX_NUM})"
+    if proposals.offset is not None:
+        line = f"[table] num_offset = {proposals.offset}"
+    else:
+        line = f"{nodes_section(called(listed))} num = {proposals.nums[listed.id]}"
+    return f"{found}: write {line} in {rules.settings_file} on all nodes"
 
 
 def _claims_of(node: Node) -> tuple[_Claim, ...]:
     """Return what no two nodes may share."""
     return ("num", node.num), ("address", node.address), ("name", node.name)
-
-
-def _all_claims(made: Iterable[_Made]) -> Iterable[_Claim]:
-    return (claim for one in made if one.node is not None for claim in _claims_of(one.node))
 
 
 def is_right(entry: Entry | None, node: Node) -> bool:
@@ -248,10 +253,6 @@ def _may_be_right(entry: Entry | None, node: Node) -> bool:
     return is_right(entry, node) or (
         entry is not None and not node.local and is_right(replace(entry, num_proved=True), node)
     )
-
-
-def _left_out(node_id: int, name: str, problem: str) -> LeftOut:
-    return LeftOut(id=node_id, name=name, reason=problem, device=problem == _QUORUM_DISK)
 
 
 def is_device(listed: Member | Absentee) -> bool:
@@ -368,12 +369,17 @@ def _staying(
     return staying
 
 
-def _nameless(node: Node, node_id: int) -> Remark:
-    return Remark(
-        text=f"node id {node_id} has no name in the manager's configuration: it is called"
-        f" {node.name} here",
-        warning=False,
+def _nameless(
+    listed: Iterable[Member | Absentee], nodes: Iterable[Node | None]
+) -> Iterator[Remark]:
+    """Remark on nodes that have a name of ours, sorted by text."""
+    found = (
+        f"node id {one.id} has no name in the manager's configuration: it is called"
+        f" {node.name} here"
+        for one, node in zip(listed, nodes, strict=True)
+        if node is not None and not one.name
     )
+    return (Remark(text=text, warning=False) for text in sorted(found))
 
 
 def _settings_of_nobody(membership: Membership, rules: TableRules) -> Iterator[Remark]:
@@ -445,16 +451,16 @@ def _proposed_address(listed: Member | Absentee, rules: TableRules) -> str:
     return f"write {line} in {rules.settings_file} on all nodes"
 
 
-def _candidates(everybody: Iterable[_Made], actual: Iterable[Entry]) -> list[_Candidate]:
+def _candidates(draft: Draft, actual: Iterable[Entry]) -> list[_Candidate]:
     there = {entry.name: entry for entry in actual}
     return [
         _Candidate(
-            id=made.id,
-            node=made.node,
-            incumbent=made.member and _may_be_right(there.get(made.node.name), made.node),
+            id=listed.id,
+            node=node,
+            incumbent=isinstance(listed, Member) and _may_be_right(there.get(node.name), node),
         )
-        for made in everybody
-        if made.node is not None
+        for listed, node in zip(draft.listed, draft.nodes, strict=True)
+        if node is not None
     ]
 
 

@@ -13,10 +13,8 @@ from dataclasses import dataclass, replace
 from o2cbd.core import effects, events, reports
 from o2cbd.core.model import (
     AddNode,
-    CreateCluster,
     Membership,
     Pending,
-    Quorum,
     SetAttribute,
     Status,
     Step,
@@ -29,13 +27,6 @@ from o2cbd.core.rules import Rules
 
 Emit = Callable[[int, str, str, dict[str, Value]], None]
 """Takes the time in microseconds, the kind, what happened, and the fields."""
-
-_QUORATE: Mapping[Quorum, bool | None] = {
-    Quorum.QUORATE: True,
-    Quorum.INQUORATE: False,
-    Quorum.UNKNOWN: None,
-    Quorum.NONE: None,
-}
 
 _WITH_A_KIND = (reports.StepApplied, reports.HoldSeen, reports.HoldGone)
 """Reports of what has records of its own."""
@@ -145,7 +136,7 @@ class Scribe:
         self._failing.pop("cman", None)
         view = _View(
             members={member.id: member.incarnation for member in membership.members},
-            quorate=_QUORATE[membership.quorum],
+            quorate=membership.quorum.quorate,
             two_node=membership.two_node,
         )
         if view == self._view:
@@ -189,7 +180,7 @@ class Scribe:
                 fields = {"attribute": step.attribute, "value": step.value}
         self._add(
             "step",
-            step_word(step),
+            step.word,
             node=node_of(step),
             errno=errno,
             text=reports.describe(step),
@@ -225,7 +216,7 @@ class Scribe:
         self._add(
             "pending",
             what,
-            step=step_word(pending.step),
+            step=pending.step.word,
             node=pending.node,
             why=pending.why.value,
             errno=reports.symbol(pending.errno),
@@ -247,19 +238,6 @@ class Scribe:
                 said, _, _path = self._outside.partition(" at /")
                 return replace(report, reason=report.reason.replace(self._outside, said))
         return report
-
-
-def step_word(step: Step) -> str:
-    """Name the kind of a step."""
-    match step:
-        case CreateCluster():
-            return "create-cluster"
-        case SetAttribute():
-            return "set-attribute"
-        case AddNode():
-            return "add-node"
-        case _:
-            return "remove-node"
 
 
 def in_use(usage: Usage) -> str:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from operator import is_
 
 from o2cbd.core import reports
 from o2cbd.core.changes import left_out_changes
-from o2cbd.core.fingerprint import Fingerprint
-from o2cbd.core.matching import Matching
+from o2cbd.core.fingerprint import fingerprint, row_of
+from o2cbd.core.memo import for_each, last_call
 from o2cbd.core.model import (
     CreateCluster,
     Entry,
     Holder,
-    LeftOut,
     Membership,
     Pending,
-    Remark,
     State,
     Status,
     Step,
@@ -24,8 +21,8 @@ from o2cbd.core.model import (
     Vote,
 )
 from o2cbd.core.names import cluster_name_problem, proposed_cluster_name
-from o2cbd.core.planner import Plan, Wanted, plan
-from o2cbd.core.policy import Desired, Table, called
+from o2cbd.core.planner import Plan, Wanted, compare, plan, satisfies
+from o2cbd.core.policy import Desired, Drafter, called, settle
 from o2cbd.core.refusal import NOT_CONFIGFS_ERRNO, Refusal
 from o2cbd.core.removals import Permits
 from o2cbd.core.rules import Rules
@@ -36,7 +33,6 @@ class View:
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
-        self._table = Table(rules.table)
         self._cluster: str | None = None
         self._followed: str | None = None
         """The manager's name of the cluster, as first read."""
@@ -45,20 +41,21 @@ class View:
         """What must stand still before a removal; None: not known, or not since when."""
         self._settled_us = 0
         """When it will have stood still for long enough."""
-        self._told: tuple[tuple[LeftOut, ...], tuple[Remark, ...]] = ((), ())
-        self._own_name: str | None = None
+        self._reported = self._desired = Desired(nodes=(), left_out=())
         self._entries: tuple[Entry, ...] = ()
-        self._fingerprints = Fingerprint()
-        self._fingerprint = self._fingerprints.of(())
-        self._matching = Matching()
-        self._desired = Desired(nodes=(), left_out=())
-        self._forgotten: set[str] = set()
-        self._compared: tuple[Membership, Tables, Plan] | None = None
+        self._forgotten: frozenset[str] = frozenset()
         self._blocked = "the cluster manager was not reached yet"
         self._synced = False
         self._first_pass_done = False
-        self._status: tuple[tuple[object, ...], Status] | None = None
-        """The last one, and what it was made of."""
+        # Most passes find what the last one found, and most changes are of one row.
+        self._own_name_in = last_call(_own_name)
+        self._who_counts_in = last_call(_who_counts)
+        self._draft = last_call(Drafter(rules.table).draft)
+        self._settle = last_call(settle)
+        satisfied, rows_of = for_each(satisfies), for_each(row_of)
+        self._diff = last_call(lambda nodes, entries: compare(nodes, entries, satisfied))
+        self._fingerprint_of = last_call(lambda entries: fingerprint(entries, rows_of))
+        self._make_status = last_call(_status)
 
     # --- the membership
 
@@ -90,8 +87,7 @@ class View:
         Raises:
             LookupError: the membership was not read yet.
         """
-        self._read_membership()
-        return self._own_name
+        return self._own_name_in(self._read_membership())
 
     def take(self, membership: Membership, now_us: int) -> reports.WrongCluster | None:
         """Take a reading in.
@@ -99,11 +95,8 @@ class View:
         Returns:
             What to tell before the end, when the very first name is not the operator's.
         """
-        if membership is not self._membership:
-            own = (called(one) for one in membership.members if one.id == membership.local_id)
-            self._own_name = next(own, None)
         self._membership = membership
-        counting = _who_counts(membership)
+        counting = self._who_counts_in(membership)
         if counting != self._counting:
             self._counting = counting
             self._settled_us = now_us + self._rules.removals.settle_us
@@ -121,7 +114,7 @@ class View:
 
     def lose_manager(self) -> None:
         """Note that nobody is seen from now on: who is vouched for may return and be lost again."""
-        self._forgotten.clear()
+        self._forgotten = frozenset()
 
     def unsettle(self) -> None:
         """Note that nobody knows what happened while there was no connection."""
@@ -161,7 +154,7 @@ class View:
             return "it is a member now"
         if all(entry.name != node for entry in self._entries):
             return "it is not in the table"
-        self._forgotten.add(node)
+        self._forgotten |= {node}
         return ""
 
     # --- the comparison
@@ -172,17 +165,18 @@ class View:
         Raises:
             LookupError: the membership was not read yet.
         """
-        self._compared = None  # that was of another desired table
-        self._desired = self._table.desired(self._read_membership(), self._entries)
+        self._desired = self._settle(self._draft(self._read_membership()), self._entries)
         return self._desired
 
     def news(self) -> list[reports.Report]:
         """Report who is left out newly, and what is new to remark."""
-        (left_out, remarks), now = self._told, self._desired
-        self._told = (now.left_out, now.remarks)
+        before, now = self._reported, self._desired
+        self._reported = now
+        if before is now:
+            return []
         return [
-            *left_out_changes(left_out, now.left_out),
-            *(reports.of_remark(one) for one in now.remarks if one not in remarks),
+            *left_out_changes(before.left_out, now.left_out),
+            *(reports.of_remark(one) for one in now.remarks if one not in before.remarks),
         ]
 
     def compare(self, tables: Tables, refused: Mapping[Step, Refusal], now_us: int) -> Plan:
@@ -192,40 +186,17 @@ class View:
             LookupError: the membership was not read yet.
         """
         membership = self._read_membership()
-        settled = now_us >= self._settled_us
-        plain = settled and not refused and not self._forgotten
-        before, self._compared = self._compared, None
-        if plain and before is not None and before[:2] == (membership, tables):
-            # Most passes are resyncs that find what the last one found.
-            self._compared = before
-            return before[2]
-        found = self._compare(membership, tables, refused, settled=settled)
-        if plain or not (found.steps or found.pending):
-            # Where there is no difference, refusals and an operator's word have no say.
-            self._compared = (membership, tables, found)
-        return found
-
-    def _compare(
-        self,
-        membership: Membership,
-        tables: Tables,
-        refused: Mapping[Step, Refusal],
-        *,
-        settled: bool,
-    ) -> Plan:
-        if tables.entries != self._entries:
-            self._entries = tables.entries
-            self._fingerprint = self._fingerprints.of(tables.entries)
+        self._entries = tables.entries
         if self._forgotten:
             self._forgotten &= {entry.name for entry in tables.entries}
-        self._desired = self._table.desired(membership, tables.entries)
+        self._desired = self._settle(self._draft(membership), tables.entries)
         permits = Permits(
             rules=self._rules.removals,
             table=self._rules.table,
             membership=membership,
             tables=tables,
             forgotten=self._forgotten,
-            settled=settled,
+            settled=now_us >= self._settled_us,
         )
         return plan(
             Wanted(
@@ -235,7 +206,7 @@ class View:
                 permits=permits,
                 refused=refused,
             ),
-            self._matching,
+            self._diff(self._desired.nodes, tables.entries),
         )
 
     def _read_membership(self) -> Membership:
@@ -265,7 +236,11 @@ class View:
         self._synced = not (difference.steps or difference.pending or self._own_problem())
         if was or not self._synced:
             return []
-        return [reports.Synced(nodes=len(self._entries), fingerprint=self._fingerprint)]
+        return [
+            reports.Synced(
+                nodes=len(self._entries), fingerprint=self._fingerprint_of(self._entries)
+            )
+        ]
 
     def status(
         self,
@@ -278,40 +253,23 @@ class View:
         steps: tuple[Step, ...],
     ) -> Status:
         """Put together what may be known outside."""
-        state = self._state(stopping=stopping, lost=lost, held=hold is not None)
-        parts = (
-            *(state, self._blocked, self._cluster, self._membership, self._entries, pending),
-            *(self._desired, hold, vote, steps, self._fingerprint, self._first_pass_done),
+        return self._make_status(
+            self._state(stopping=stopping, lost=lost, held=hold is not None),
+            self._blocked,
+            self._cluster,
+            self._membership,
+            self._entries,
+            self._desired,
+            pending,
+            hold,
+            vote,
+            steps,
+            self._fingerprint_of(self._entries),
+            self._first_pass_done,
         )
-        last = self._status
-        if last is not None and all(map(is_, parts, last[0])):
-            return last[1]  # most events change nothing of it
-        membership = self._membership
-        status = Status(
-            state=state,
-            reason="; ".join(filter(None, (self._blocked, self._own_problem()))),
-            cluster=self._cluster,
-            local_id=None if membership is None else membership.local_id,
-            quorum=None if membership is None else membership.quorum,
-            members=() if membership is None else membership.members,
-            entries=self._entries,
-            pending=pending,
-            left_out=self._desired.left_out,
-            remarks=self._desired.remarks,
-            hold=hold,
-            vote=vote,
-            steps=steps,
-            fingerprint=self._fingerprint,
-            first_pass_done=self._first_pass_done,
-        )
-        self._status = (parts, status)
-        return status
 
     def _own_problem(self) -> str:
-        """Return why this host's own node is excluded from the table; "" while it is not."""
-        now = self._membership
-        own = (one for one in self._desired.left_out if now is not None and one.id == now.local_id)
-        return next((f"this node (id {one.id}) is excluded: {one.reason}" for one in own), "")
+        return _own_problem(self._membership, self._desired)
 
     def _state(self, *, stopping: bool, lost: bool, held: bool) -> State:
         if stopping:
@@ -323,6 +281,52 @@ class View:
         if held:
             return State.HELD
         return State.SYNCED if self._synced else State.PENDING
+
+
+def _status(  # noqa: PLR0917 - compared one by one by `last_call`
+    state: State,
+    blocked: str,
+    cluster: str | None,
+    membership: Membership | None,
+    entries: tuple[Entry, ...],
+    desired: Desired,
+    pending: tuple[Pending, ...],
+    hold: Holder | None,
+    vote: Vote | None,
+    steps: tuple[Step, ...],
+    fingerprint_: str,
+    first_pass_done: bool,  # noqa: FBT001
+) -> Status:
+    return Status(
+        state=state,
+        reason="; ".join(filter(None, (blocked, _own_problem(membership, desired)))),
+        cluster=cluster,
+        local_id=None if membership is None else membership.local_id,
+        quorum=None if membership is None else membership.quorum,
+        members=() if membership is None else membership.members,
+        entries=entries,
+        pending=pending,
+        left_out=desired.left_out,
+        remarks=desired.remarks,
+        hold=hold,
+        vote=vote,
+        steps=steps,
+        fingerprint=fingerprint_,
+        first_pass_done=first_pass_done,
+    )
+
+
+def _own_problem(now: Membership | None, desired: Desired) -> str:
+    """Return why this host's own node is excluded from the table; "" while it is not."""
+    if now is None or not desired.left_out:
+        return ""
+    own = (one for one in desired.left_out if one.id == now.local_id)
+    return next((f"this node (id {one.id}) is excluded: {one.reason}" for one in own), "")
+
+
+def _own_name(membership: Membership) -> str | None:
+    own = (called(one) for one in membership.members if one.id == membership.local_id)
+    return next(own, None)
 
 
 def _who_counts(membership: Membership) -> tuple[object, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from o2cbd.core import reports
@@ -17,24 +17,23 @@ class Waiting:
     """The pending steps as of the last comparison."""
 
     def __init__(self) -> None:
-        self._pending: dict[Step, Pending] = {}
-        self._told: tuple[Pending, ...] = ()
+        self._pending: tuple[Pending, ...] = ()
         self._done: set[Step] = set()
 
     @property
     def pending(self) -> tuple[Pending, ...]:
         """In the order of the comparison."""
-        return self._told  # the same value until it changes: it is asked for at every event
+        return self._pending
 
     @property
     def steps(self) -> Collection[Step]:
         """The steps that are pending."""
-        return self._pending.keys()
+        return {pending.step for pending in self._pending}
 
     @property
     def unsettled(self) -> bool:
         """True while anything waits for members and quorum to stand still."""
-        return any(pending.why is Why.UNSETTLED for pending in self._told)
+        return any(pending.why is Why.UNSETTLED for pending in self._pending)
 
     def did(self, step: Step) -> None:
         """Note that a step was done; a pass that a notice ends has no comparison to tell it."""
@@ -42,14 +41,14 @@ class Waiting:
 
     def now(self, pendings: Iterable[Pending], now_us: int) -> list[reports.Report]:
         """Replace what is pending, keeping since when for what was so before."""
-        before: Mapping[Step, Pending] = self._pending
-        self._pending = {}
+        before = {pending.step: pending for pending in self._pending}
+        now: dict[Step, Pending] = {}
         for pending in pendings:
             old = before.get(pending.step)
             since_us = now_us if old is None else old.since_us
-            self._pending[pending.step] = replace(pending, since_us=since_us)
-        self._told = tuple(self._pending.values())
-        told = pending_changes(before, self._pending, self._done)
+            now[pending.step] = replace(pending, since_us=since_us)
+        self._pending = tuple(now.values())
+        told = pending_changes(before, now, self._done)
         self._done.clear()
         return told
 
@@ -61,7 +60,7 @@ class Waiting:
             pinned_us: the pause while anything is pinned.
             unannounced_us: the pause while anything else may end unannounced.
         """
-        whys = {pending.why for pending in self._pending.values()}
+        whys = {pending.why for pending in self._pending}
         if Why.PINNED in whys:
             return now_us + pinned_us
         if whys & _ENDS_UNANNOUNCED:

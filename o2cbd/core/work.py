@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping
 
 from o2cbd.core.model import AddNode, Pending, RemoveNode, Step, node_of
@@ -18,12 +17,10 @@ class Work:
 
     def __init__(self) -> None:
         self._plan = Plan(steps=(), pending=())
-        self._todo: deque[Step] = deque()
-        self._current: Step | None = None
+        self._left: tuple[Step, ...] = ()
         self._tried: dict[Step, Refusal] = {}
         self._orphans: set[str] = set()
         """Nodes whose old entry this pass has removed, and whose add has not failed since."""
-        self._broken: set[str] = set()
         self._rounds = 0
 
     @property
@@ -39,10 +36,7 @@ class Work:
     @property
     def left(self) -> tuple[Step, ...]:
         """The steps that are not done yet, the one under way first."""
-        now = () if self._current is None else (self._current,)
-        if not self._broken:  # nearly always; and it is asked for at every event
-            return (*now, *self._todo)
-        return (*now, *(one for one in self._todo if node_of(one) not in self._broken))
+        return self._left
 
     @property
     def waiting(self) -> tuple[Pending, ...]:
@@ -51,26 +45,20 @@ class Work:
 
     def begin_round(self, plan: Plan) -> bool:
         """Take a new plan; False when the pass has had its rounds, or nothing is to do."""
-        self._todo = deque(plan.steps)
+        self._left = plan.steps
         if not plan.steps or self._rounds >= ROUNDS_MAX:
             return False
         self._rounds += 1
         self._plan = plan
-        self._broken.clear()
         return True
 
     def next(self) -> Step | None:
-        """Return the next step; None at the end of the round."""
-        while self._todo:
-            step = self._todo.popleft()
-            if node_of(step) not in self._broken:
-                self._current = step
-                return step
-        return None
+        """Return the step that is next, until its end is noted; None at the end of the round."""
+        return self._left[0] if self._left else None
 
     def succeeded(self, step: Step) -> None:
         """Note a success; what failed before a removal may have waited for that, and is free."""
-        self._current = None
+        self._left = self._left[1:]
         if isinstance(step, RemoveNode):
             self._tried = {
                 one: refusal
@@ -89,10 +77,8 @@ class Work:
             The name of the node when the step is the add for which this pass has removed an entry:
             it gets one second chance in the next round. Else None.
         """
-        self._current = None
-        node = node_of(step)
-        if node is not None:
-            self._broken.add(node)
+        node, left = node_of(step), self._left[1:]
+        self._left = tuple(one for one in left if node is None or node_of(one) != node)
         if isinstance(step, RemoveNode):
             self._drop_replacements(step.node)
         elif isinstance(step, AddNode) and step.node.name in self._orphans:
@@ -113,9 +99,7 @@ class Work:
             if not more:
                 break
             staying |= more
-        if staying != {stays}:
-            kept = (one for one in self._todo if _removed_by(one) not in staying)
-            self._todo = deque(kept)
+        self._left = tuple(one for one in self._left if _removed_by(one) not in staying)
 
 
 def _removed_by(step: Step) -> str | None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn, TypeVar
 
 from o2cbd.clock import Clock, MonotonicClock
+from o2cbd.core.rules import SECOND_US
 from o2cbd.hold import sysv
 
 _LOOKUPS_MAX = 16
@@ -182,7 +183,7 @@ def exec_with_hold(
         OSError: the semaphore cannot be used.
     """
     hold = SysvHold(name, mode, make=make)
-    timeout_us = None if timeout_s is None else round(timeout_s * 1_000_000)
+    timeout_us = None if timeout_s is None else round(timeout_s * SECOND_US)
     pid = hold.wait(timeout_us, clock or MonotonicClock())
     if pid is not None:
         raise HeldError(pid)

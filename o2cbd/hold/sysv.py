@@ -10,6 +10,7 @@ import os
 import zlib
 from typing import Any
 
+from o2cbd.core.rules import SECOND_US
 from o2cbd.eintr import uninterrupted
 from o2cbd.hold._sysv_abi import ffi
 
@@ -129,7 +130,7 @@ def lock(semid: int, timeout_us: int | None) -> bool:
     """
     if timeout_us is None:
         return _lock(semid, 0, ffi.NULL)
-    seconds, microseconds = divmod(timeout_us, 1_000_000)
+    seconds, microseconds = divmod(timeout_us, SECOND_US)
     return _lock(semid, 0, ffi.new("struct timespec *", (seconds, microseconds * 1000)))
 
 

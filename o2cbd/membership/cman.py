@@ -8,13 +8,15 @@ stream when a signal interrupts it), in a process that ignores SIGPIPE, as Pytho
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Final
+from operator import attrgetter
+from typing import Final, TypeVar, TypeVarTuple
 
 from o2cbd.calls import CallBoard
 from o2cbd.core.events import ConfigChange, ManagerLost, Notice, ShutdownAsked, StateChange
+from o2cbd.core.memo import same_if_equal
 from o2cbd.core.model import Absentee, Member, Membership, Quorum
 from o2cbd.membership import libcman_table as cman
 from o2cbd.membership.interface import ManagerGoneError, MembershipSource
@@ -33,6 +35,10 @@ NODE_HEADROOM: Final = 16
 READ_ATTEMPTS: Final = 5
 """Each with twice the head-room of the one before."""
 
+_Args = TypeVarTuple("_Args")
+_R = TypeVar("_R")
+
+_id_of = attrgetter("nodeid")
 
 _NO_CONNECTION: Final = {
     errno.ENOENT: "cman is not running: its socket cman_client is not there",
@@ -75,7 +81,14 @@ class CmanSource:
         self._every_address = every_address
         self._events: list[_Event] = []
         self._identity: _Identity | None = None
+        self._listed: tuple[NodeRecord, ...] | None = None
+        """The last list, and what was made of it."""
+        self._nodes: tuple[NodeRecord, ...] = ()
+        self._nodes_away: tuple[NodeRecord, ...] = ()
         self._members: dict[NodeRecord, Member] = {}
+        self._believed: tuple[tuple[NodeRecord, ...], tuple[Member, ...]] | None = None
+        """Records and members, where nothing but the records makes them."""
+        self._same = same_if_equal(Membership)
         self._lost = False
         self._closed = False
 
@@ -85,13 +98,11 @@ class CmanSource:
         Raises:
             OSError: with the library's errno.
         """
-        with self._call("cman_start_notification"):
-            self._handle.start_notification(self._take_event)
+        self._ask("cman_start_notification", self._handle.start_notification, self._take_event)
 
     def fileno(self) -> int:
         """Return the descriptor of this moment: the library swaps it while it holds events back."""
-        with self._call("cman_get_fd"):
-            return self._handle.get_fd()
+        return self._ask("cman_get_fd", self._handle.get_fd)
 
     def dispatch(self) -> tuple[Notice, ...]:
         """Deliver all that is there. See `MembershipSource`.
@@ -120,19 +131,17 @@ class CmanSource:
         """
         identity = self._identify()
         nodes = self._read_nodes()
-        with self._call("cman_is_quorate"):
-            quorate = self._handle.is_quorate()
-        with self._call("cman_get_extra_info"):
-            flags = self._handle.get_extra_flags()
+        quorate = self._ask("cman_is_quorate", self._handle.is_quorate)
+        flags = self._ask("cman_get_extra_info", self._handle.get_extra_flags)
         two_node = bool(flags & cman.EXTRA_FLAG_2NODE)
-        votes = self._votes(nodes)
+        votes = self._votes(nodes) if self._nodes_away else {}
         fencing_counts = two_node or not _majority(nodes, votes)
-        return Membership(
+        membership = Membership(
             cluster=identity.cluster,
             local_id=identity.local_id,
             quorum=Quorum.QUORATE if quorate else Quorum.INQUORATE,
             two_node=two_node,
-            members=self._believe_members([node for node in nodes if node.member], votes),
+            members=self._believe_members(nodes, votes),
             absentees=tuple(
                 Absentee(
                     id=node.nodeid,
@@ -140,15 +149,14 @@ class CmanSource:
                     votes=votes.get(node.nodeid),
                     fenced=fencing_counts and self._fenced(node.nodeid),
                 )
-                for node in nodes
-                if not node.member
+                for node in self._nodes_away
             ),
         )
+        return self._same(membership)
 
     def reply_shutdown(self, yes: bool) -> None:  # noqa: FBT001 - the answer itself
         """Send the one answer; the library never says whether it arrived."""
-        with self._call("cman_replyto_shutdown"):
-            self._handle.replyto_shutdown(int(yes))
+        self._ask("cman_replyto_shutdown", self._handle.replyto_shutdown, int(yes))
 
     def close(self) -> None:
         """See `MembershipSource`. A question that is open then counts as answered with yes."""
@@ -156,19 +164,18 @@ class CmanSource:
             return
         self._closed = True
         self._lost = True
-        with suppress(OSError), self._call("cman_finish"):
-            self._handle.finish()
+        with suppress(OSError):
+            self._ask("cman_finish", self._handle.finish)
 
     def _take_event(self, reason: int, argument: int) -> None:
         """Run inside C, inside `dispatch`: so it does next to nothing."""
         self._events.append(_Event(reason=reason, argument=argument))
 
-    @contextmanager
-    def _call(self, name: str) -> Iterator[None]:
-        """Declare a call, and tell a dead connection from a failed request."""
+    def _ask(self, name: str, call: Callable[[*_Args], _R], *args: *_Args) -> _R:
+        """Make a declared call, and tell a dead connection from a failed request."""
         try:
             with self._calls.declare(name):
-                yield
+                return call(*args)
         except OSError as error:
             if error.errno not in GONE_ERRNOS:
                 raise
@@ -177,15 +184,13 @@ class CmanSource:
 
     def _identify(self) -> _Identity:
         if self._identity is None:
-            with self._call("cman_get_cluster"):
-                cluster = self._handle.get_cluster()
-            with self._call("cman_get_node"):
-                local = self._handle.get_node(cman.NODEID_US)
+            cluster = self._ask("cman_get_cluster", self._handle.get_cluster)
+            local = self._ask("cman_get_node", self._handle.get_node, cman.NODEID_US)
             self._identity = _Identity(cluster=_text(cluster.name), local_id=local.nodeid)
         return self._identity
 
-    def _read_nodes(self) -> list[NodeRecord]:
-        """Read the whole list, sorted by id.
+    def _read_nodes(self) -> tuple[NodeRecord, ...]:
+        """Read the whole list, sorted by id: the very same where it reads as before.
 
         libcman may call a list that is longer than the buffer a success and fill the buffer from
         an earlier answer. So the count is asked for first, there is head-room, and a buffer that
@@ -193,22 +198,24 @@ class CmanSource:
         """
         headroom = NODE_HEADROOM
         for _attempt in range(READ_ATTEMPTS):
-            with self._call("cman_get_node_count"):
-                expected = self._handle.get_node_count()
+            expected = self._ask("cman_get_node_count", self._handle.get_node_count)
             room = expected + headroom
             headroom *= 2
             try:
-                with self._call("cman_get_nodes"):
-                    count, nodes = self._handle.get_nodes(room)
+                count, nodes = self._ask("cman_get_nodes", self._handle.get_nodes, room)
             except OSError as error:
                 if error.errno != errno.EINVAL:
                     raise
                 continue
             if 0 <= count < room:
-                return sorted(nodes, key=lambda node: node.nodeid)
+                if nodes != self._listed:
+                    self._listed = nodes
+                    self._nodes = tuple(sorted(nodes, key=_id_of))
+                    self._nodes_away = tuple(node for node in self._nodes if not node.member)
+                return self._nodes
         raise cman.CmanError(errno.EINVAL, "cman_get_nodes")
 
-    def _votes(self, nodes: list[NodeRecord]) -> dict[int, int]:
+    def _votes(self, nodes: Sequence[NodeRecord]) -> dict[int, int]:
         """Ask for everybody's votes while a node is away: they decide whether its entry may go."""
         real = [node for node in nodes if node.nodeid != QUORUM_DISK_ID]
         votes: dict[int, int] = {}
@@ -216,8 +223,9 @@ class CmanSource:
             return votes
         for node in real:
             try:
-                with self._call("cman_get_node_extra"):
-                    votes[node.nodeid] = self._handle.get_node_votes(node.nodeid)
+                votes[node.nodeid] = self._ask(
+                    "cman_get_node_extra", self._handle.get_node_votes, node.nodeid
+                )
             except OSError as error:
                 # cman forgot the node since the list was read; its state change is on the way.
                 if error.errno != errno.EINVAL:
@@ -225,12 +233,16 @@ class CmanSource:
         return votes
 
     def _believe_members(
-        self, nodes: list[NodeRecord], votes: Mapping[int, int]
+        self, nodes: tuple[NodeRecord, ...], votes: Mapping[int, int]
     ) -> tuple[Member, ...]:
         """Turn records into members, those that read as they did before into the same ones."""
+        if self._believed is not None and self._believed[0] is nodes and not votes:
+            return self._believed[1]
         before, self._members = self._members, {}
         members = []
         for node in nodes:
+            if not node.member:
+                continue
             member = before.get(node)
             if member is None:
                 member = Member(
@@ -245,6 +257,8 @@ class CmanSource:
             if _has_ipv4(member.addresses[:1]) and not self._every_address:
                 self._members[node] = member
             members.append(member)
+        whole = len(self._members) == len(members) and not votes
+        self._believed = (nodes, tuple(members)) if whole else None
         return tuple(members)
 
     def _addresses(self, node: NodeRecord) -> tuple[str, ...]:
@@ -274,8 +288,7 @@ class CmanSource:
 
     def _interfaces(self, nodeid: int) -> tuple[tuple[int, bytes], ...]:
         try:
-            with self._call("cman_get_node_addrs"):
-                return self._handle.get_node_addrs(nodeid)
+            return self._ask("cman_get_node_addrs", self._handle.get_node_addrs, nodeid)
         except OSError as error:
             # cman forgot the node since the list was read; its state change is on the way.
             if error.errno == errno.EINVAL:
@@ -287,8 +300,7 @@ class CmanSource:
         if nodeid == QUORUM_DISK_ID:
             return False
         try:
-            with self._call("cman_get_fenceinfo"):
-                return bool(self._handle.get_fenceinfo(nodeid).fenced)
+            return bool(self._ask("cman_get_fenceinfo", self._handle.get_fenceinfo, nodeid).fenced)
         except ManagerGoneError:
             raise
         except OSError:
@@ -297,8 +309,9 @@ class CmanSource:
 
 def _majority(nodes: Sequence[NodeRecord], votes: Mapping[int, int]) -> bool:
     """True where members have more than half of the votes: then fencing need not be asked for."""
-    here = sum(votes.get(node.nodeid, 0) for node in nodes if node.member)
-    return not votes or 2 * here > sum(votes.values())
+    if not votes:
+        return True
+    return 2 * sum(votes.get(node.nodeid, 0) for node in nodes if node.member) > sum(votes.values())
 
 
 def connect_cman(

@@ -17,6 +17,7 @@ from typing import Final, TypeVar
 
 from o2cbd.calls import CallBoard
 from o2cbd.core.events import ManagerLost, Notice
+from o2cbd.core.memo import same_if_equal
 from o2cbd.core.model import Absentee, Member, Membership, Quorum
 from o2cbd.membership import libcorosync_table as cs
 from o2cbd.membership.corosync_addresses import (
@@ -92,6 +93,7 @@ class CorosyncSource:
         self._keys = Keys(calls, to.cmap)
         self._first_ring = 0
         self._members: dict[int, Member] = {}
+        self._same = same_if_equal(Membership)
         self._lost = False
         self._closed = False
         # One descriptor for all: readable while one of them is, or while something is in the inbox.
@@ -214,7 +216,7 @@ class CorosyncSource:
             self._members[node_id] = was if was is not None and was == now else now
         provided = self._inbox.has_provider
         judged = Quorum.QUORATE if view.quorate else Quorum.INQUORATE
-        return Membership(
+        membership = Membership(
             cluster=self._keys.text("totem.cluster_name"),
             local_id=local_id,
             quorum=judged if provided else Quorum.UNKNOWN,
@@ -222,6 +224,7 @@ class CorosyncSource:
             members=tuple(self._members.values()),
             absentees=_absentees(blocks, self._members),
         )
+        return self._same(membership)
 
     def _read_blocks(self, local_id: int, members: Sequence[int]) -> Blocks:
         listing = self._read_list()

@@ -95,6 +95,9 @@ class _Handle:
         self._lib = lib
         self._handle = handle
         self._c_callback: Any = None
+        self._filled = b""
+        """The last list as it came, and what it says."""
+        self._records: tuple[NodeRecord, ...] = ()
         self._escaped: list[BaseException] = []
 
     def _call(self, name: str, *args: Any) -> int:
@@ -147,8 +150,10 @@ class _Handle:
         self._call("cman_get_nodes", max_nodes, count, nodes)
         got = max(0, min(count[0], max_nodes))
         filled = bytes(ffi.buffer(nodes, got * NODE_LAYOUT.size)) if got else b""
-        records = tuple(NodeRecord(*row[:6]) for row in NODE_LAYOUT.iter_unpack(filled))
-        return count[0], records
+        if filled != self._filled:
+            self._filled = filled
+            self._records = tuple(NodeRecord(*row[:6]) for row in NODE_LAYOUT.iter_unpack(filled))
+        return count[0], self._records
 
     def get_node(self, nodeid: int) -> NodeRecord:
         """The name is left empty, for libcman looks a name up before the id."""

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
+from o2cbd.core.rules import SECOND_US
 from o2cbd.service.control import SOCKET_NAME
 
 REPLY_TIMEOUT_S = 5.0
@@ -21,7 +22,7 @@ _ABSENT = frozenset({errno.ENOENT, errno.ECONNREFUSED, errno.ENOTDIR})
 
 
 def _timeval(seconds: float) -> bytes:
-    return struct.pack("@ll", *divmod(round(seconds * 1_000_000), 1_000_000))
+    return struct.pack("@ll", *divmod(round(seconds * SECOND_US), SECOND_US))
 
 
 class NoDaemonError(Exception):

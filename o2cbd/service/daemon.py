@@ -16,6 +16,7 @@ from typing import Protocol
 
 from o2cbd.calls import Call, CallBoard
 from o2cbd.clock import Clock, WallClock
+from o2cbd.core.exit_codes import EXIT_CANNOT_CREATE, EXIT_CRASHED
 from o2cbd.core.model import Holder, Status
 from o2cbd.core.reports import Report
 from o2cbd.core.rules import SECOND_US, Rules
@@ -37,11 +38,6 @@ from o2cbd.service.view import (
 )
 from o2cbd.service.wakeup import Wakeup
 from o2cbd.settings import ServiceTiming
-
-EXIT_CRASHED = 70
-"""EX_SOFTWARE: a bug; systemd starts us again."""
-EXIT_CANNOT_CREATE = 73
-"""EX_CANTCREAT: also when another o2cbd has the lock."""
 
 FIRST_LOOK_US = SECOND_US // 10
 LOOK_US = SECOND_US // 4

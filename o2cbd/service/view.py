@@ -13,13 +13,10 @@ from o2cbd.clock import WallClock
 from o2cbd.core.fingerprint import fingerprint
 from o2cbd.core.model import (
     AddNode,
-    CreateCluster,
     Holder,
     LeftOut,
     Node,
     Pending,
-    Quorum,
-    RemoveNode,
     SetAttribute,
     State,
     Status,
@@ -47,22 +44,6 @@ NOT_BEGUN = Status(
     first_pass_done=False,
 )
 """Before there is an agent."""
-
-_STEP_NAMES: dict[type[Step], str] = {
-    CreateCluster: "create-cluster",
-    SetAttribute: "set-attribute",
-    AddNode: "add-node",
-    RemoveNode: "remove-node",
-}
-
-_QUORATE = {Quorum.QUORATE: True, Quorum.INQUORATE: False}
-
-_QUORUM_TEXTS = {
-    Quorum.QUORATE: "quorate",
-    Quorum.INQUORATE: "not quorate",
-    Quorum.UNKNOWN: "quorum unknown",
-    Quorum.NONE: "static membership, no quorum",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +88,7 @@ def status_json(
         "reason": status.reason,
         "cluster": status.cluster,
         "local_id": status.local_id,
-        "quorate": None if status.quorum is None else _QUORATE.get(status.quorum),
+        "quorate": None if status.quorum is None else status.quorum.quorate,
         "quorum": None if status.quorum is None else status.quorum.value,
         "members": [
             {"id": member.id, "name": called(member), "incarnation": member.incarnation}
@@ -155,15 +136,10 @@ def pending_json(pending: Pending, wall: WallClock) -> dict[str, object]:
     }
 
 
-def step_name(step: Step) -> str:
-    """Return the word for this kind of step."""
-    return _STEP_NAMES[type(step)]
-
-
 def step_json(step: Step) -> dict[str, object]:
     """Give out a step: what is done, to whom, and how it reads."""
     given: dict[str, object] = {
-        "step": step_name(step),
+        "step": step.word,
         "node": node_of(step),
         "text": describe(step),
     }
@@ -229,7 +205,7 @@ def one_line(status: Status) -> str:
         parts.append(f"cluster {status.cluster}")
         parts.append(f"{counted(len(status.entries), 'node')} in the table")
     if status.quorum is not None:
-        parts.append(_QUORUM_TEXTS[status.quorum])
+        parts.append(status.quorum.text)
     if status.pending:
         first = status.pending[0]
         waiting = f"{describe(first.step)}: {first.reason}"

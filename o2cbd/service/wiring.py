@@ -14,6 +14,7 @@ from o2cbd.clock import Clock, MonotonicClock
 from o2cbd.configfs.tree import OsNodeTree
 from o2cbd.core.effects import Effect
 from o2cbd.core.events import Event
+from o2cbd.core.exit_codes import EXIT_CANNOT_CREATE, EXIT_NO_PERMISSION
 from o2cbd.core.model import Status
 from o2cbd.core.reports import Report
 from o2cbd.errors import said
@@ -22,7 +23,7 @@ from o2cbd.membership.sources import make_connect
 from o2cbd.service import ocfs2_tools
 from o2cbd.service.agent_thread import AgentThread
 from o2cbd.service.control import SOCKET_NAME
-from o2cbd.service.daemon import EXIT_CANNOT_CREATE, Daemon, Ending
+from o2cbd.service.daemon import Daemon, Ending
 from o2cbd.service.journal import Journal, choose_format
 from o2cbd.service.locked_tree import LockedTree
 from o2cbd.service.locks import AlreadyRunningError, Lock, lock_configfs, lock_runtime_dir
@@ -33,8 +34,6 @@ from o2cbd.service.takeover import Takeover
 from o2cbd.service.wakeup import Wakeup
 from o2cbd.settings import DaemonSettings, Source
 from o2cbd.usage.reader import HostUsage
-
-EXIT_NO_PERMISSION = 77
 
 RUNTIME_DIR_MODE = 0o755
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import enum
 import re
 import tomllib
 from pathlib import Path
 
-import attrs
 import pytest
 
-from o2cbd import settings_file, settings_sections
+from o2cbd import settings_file
+from o2cbd.core.rules import NodeOverride
 from o2cbd.settings import SettingsError
+from o2cbd.settings_file import KEYS, NODE_KEYS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "settings.md").read_text(encoding="utf-8")
 NOT_SET = "not set"
@@ -29,19 +29,32 @@ PAGE_KEYS = {
 }
 
 
-def code_keys() -> dict[tuple[str, str], attrs.Attribute[object]]:
-    """The same keys from the classes that the file is read into."""
-    sections = attrs.resolve_types(settings_sections.File)
-    kinds = {one.name: one.type for one in attrs.fields(sections)}
-    kinds["nodes"] = settings_sections.NodeSection
-    return {
-        (name, key.name): key
-        for name, kind in kinds.items()
-        for key in attrs.fields(attrs.resolve_types(kind))
+CODE_KEYS = {(section, key) for section, keys in KEYS.items() for key in keys}
+CODE_KEYS |= {("nodes", key) for key in NODE_KEYS}
+
+
+def default_of(section: str, key: str) -> object:
+    """What an empty file comes to; None where nothing is set."""
+    read = settings_file.from_data({}, origin="page")
+    if section == "nodes":
+        return getattr(NodeOverride(), key)
+    part, field, _check = KEYS[section][key]
+    if part == "attributes":
+        return read.rules.attributes.get(field)
+    if (section, key) == ("table", "scope"):
+        return read.scope_chosen or None
+    parts = {
+        "settings": read,
+        "rules": read.rules,
+        "table": read.rules.table,
+        "removals": read.rules.removals,
+        "timing": read.rules.timing,
+        "service": read.timing,
+        "paths": read.paths,
+        "hold": read.hold,
+        "log": read.log,
     }
-
-
-CODE_KEYS = code_keys()
+    return getattr(parts[part], field)
 
 
 def document(section: str, key: str, value: str) -> str:
@@ -75,13 +88,13 @@ def test_the_default_is_the_codes(section: str, key: str) -> None:
     """Setting a key to its default changes nothing; "not set" is None."""
     default, _values = PAGE_KEYS[section, key]
     if default == NOT_SET:
-        assert CODE_KEYS[section, key].default is None
+        assert default_of(section, key) is None
     else:
         read = settings_file.from_data(
             tomllib.loads(f"[{section}]\n{key} = {default}\n"), origin="page"
         )
         assert read == settings_file.from_data({}, origin="page")
-        assert CODE_KEYS[section, key].default is not None
+        assert default_of(section, key) is not None
 
 
 BOUNDED = {
@@ -121,22 +134,14 @@ def test_the_choices_are_the_codes(section: str, key: str) -> None:
     assert f"must be {' or '.join(CHOICES[section, key])}, not" in named
 
 
-def is_choice(kind: object) -> bool:
-    """True for an enumeration."""
-    return isinstance(kind, type) and issubclass(kind, enum.Enum)
-
-
 def test_every_choice_in_the_code_is_on_the_page() -> None:
     """So that no enumeration is described as free text."""
-    enums = {
+    chosen = {
         where
-        for where, key in CODE_KEYS.items()
-        if isinstance(key.default, enum.Enum)
-        or "Method" in str(key.type)
-        or "Mode |" in str(key.type)
-        or "Scope |" in str(key.type)
+        for where in CODE_KEYS
+        if ' must be "' in problems(document(*where, '"no-such-choice"'))
     }
-    assert set(CHOICES) == enums
+    assert set(CHOICES) == chosen
 
 
 def test_the_examples_of_the_page_are_good_settings() -> None:

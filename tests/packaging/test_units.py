@@ -11,7 +11,7 @@ import pytest
 from fakecluster.gate.cli import EX_CANTCREAT, EX_NOPERM, EX_UNAVAILABLE, gate_command
 from fakecluster.gate.service import STOP_US
 from o2cbd.cli import LazyGroup
-from o2cbd.commands.common import EXIT_BAD_SETTINGS
+from o2cbd.core.exit_codes import EXIT_BAD_SETTINGS
 from o2cbd.service.notify import Notifier
 
 MANAGERS = {"corosync.service", "cman.service"}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from fakecluster.pocket.examples import absentee, entry, member, membership, node
 from o2cbd.core.model import Absentee, Advice, Entry, Member, Membership
-from o2cbd.core.policy import Desired, Table, desired_table, is_right
+from o2cbd.core.policy import Desired, Drafter, desired_table, is_right, settle
 from o2cbd.core.rules import NodeOverride, Scope, TableRules
 from o2cbd.core.subnet import parse_subnet
 
@@ -548,10 +548,10 @@ def test_one_reading_after_the_other_comes_to_what_each_alone_comes_to(
     history: list[tuple[list[Member | Absentee], int, list[Entry]]], scope: Scope
 ) -> None:
     rules = TableRules(scope=scope)
-    table = Table(rules)
+    drafter = Drafter(rules)
     for listed, local_id, actual in history:
         now = membership(*listed, local_id=local_id)
-        assert table.desired(now, actual) == desired_table(now, rules, actual)
+        assert settle(drafter.draft(now), actual) == desired_table(now, rules, actual)
 
 
 @settings(deadline=None)

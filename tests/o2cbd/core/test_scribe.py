@@ -25,7 +25,7 @@ from o2cbd.core.model import (
 )
 from o2cbd.core.records import Record, Value
 from o2cbd.core.rules import Rules
-from o2cbd.core.scribe import Scribe, in_use, rules_told, step_word
+from o2cbd.core.scribe import Scribe, in_use, rules_told
 from o2cbd.service.view import NOT_BEGUN
 
 PID = 424_242
@@ -361,7 +361,7 @@ def test_failing_steps_without_number_do_not_fill_the_memory() -> None:
     ],
 )
 def test_every_step_has_a_word(step: CreateCluster | RemoveNode | SetAttribute, word: str) -> None:
-    assert step_word(step) == word
+    assert step.word == word
 
 
 def test_the_rules_that_a_trace_tells_are_those_that_decide_removals_and_entries() -> None:

@@ -1,4 +1,4 @@
-"""Wanted nodes held against entries, step by step and all at once."""
+"""Wanted nodes and entries compared, with a memory and without."""
 
 from __future__ import annotations
 
@@ -8,17 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakecluster.pocket.examples import entry, node
-from o2cbd.core.fingerprint import Fingerprint, fingerprint
-from o2cbd.core.matching import Matching
+from o2cbd.core.fingerprint import fingerprint, row_of
+from o2cbd.core.memo import for_each
 from o2cbd.core.model import Entry, Node
+from o2cbd.core.planner import TableDiff, compare, satisfies
 
 NUMBERS = range(1, 6)
-
-
-def matching(nodes: list[Node], entries: list[Entry]) -> Matching:
-    made = Matching()
-    made.update(nodes, entries)
-    return made
 
 
 @dataclass(frozen=True)
@@ -56,50 +51,46 @@ readings = st.lists(
 )
 
 
-def told(one: Matching) -> object:
-    return (
-        dict(one.nodes),
-        dict(one.entries),
-        one.unwell(),
-        sorted(one.unsettled(), key=lambda each: each.name),
-        [one.owners(node(number)) for number in NUMBERS],
-    )
+@given(readings)
+def test_a_memory_changes_no_comparison(history: list[Reading]) -> None:
+    remembering = for_each(satisfies)
+    for reading in history:
+        nodes, entries = reading.nodes, reading.entries
+        assert compare(nodes, entries, remembering) == compare(nodes, entries)
 
 
 @given(readings)
-def test_step_by_step_it_comes_to_the_same(history: list[Reading]) -> None:
-    kept = Matching()
+def test_a_memory_changes_no_fingerprint(history: list[Reading]) -> None:
+    remembering = for_each(row_of)
     for reading in history:
-        kept.update(reading.nodes, reading.entries)
-        assert told(kept) == told(matching(reading.nodes, reading.entries))
+        assert fingerprint(reading.entries, remembering) == fingerprint(reading.entries)
 
 
-@given(readings)
-def test_so_does_the_fingerprint(history: list[Reading]) -> None:
-    kept = Fingerprint()
-    for reading in history:
-        assert kept.of(reading.entries) == fingerprint(reading.entries)
+def names(diff: TableDiff) -> tuple[list[str], list[str]]:
+    return [one.name for one in diff.mismatched], [one.name for one in diff.unsatisfied]
 
 
-def test_what_is_right_is_neither_unwell_nor_unsettled() -> None:
-    found = matching([node(1, local=True), node(2), node(3)], [entry(2), entry(3, port=1)])
-    assert [one.name for one in found.unwell()] == ["n3"]
-    assert {one.name for one in found.unsettled()} == {"n1", "n3"}
+def test_what_is_right_is_no_difference() -> None:
+    found = compare([node(1, local=True), node(2), node(3)], [entry(2), entry(3, port=1)])
+    assert names(found) == (["n3"], ["n1", "n3"])
 
 
 def test_our_own_node_is_always_looked_at() -> None:
-    found = matching([node(1, local=True)], [entry(1)])
-    assert found.unwell() == []
-    assert [one.name for one in found.unsettled()] == ["n1"]
+    found = compare([node(1, local=True)], [entry(1, local=True)])
+    assert names(found) == ([], ["n1"])
 
 
-def test_a_local_entry_that_is_not_ours_is_unwell() -> None:
-    found = matching([node(2)], [entry(2, local=True)])
-    assert [one.name for one in found.unwell()] == ["n2"]
+def test_a_local_entry_that_is_not_ours_is_wrong() -> None:
+    found = compare([node(2)], [entry(2, local=True)])
+    assert names(found) == (["n2"], ["n2"])
+
+
+def test_an_entry_of_nobody_wanted_is_wrong() -> None:
+    assert names(compare([], [entry(2)])) == (["n2"], [])
 
 
 def test_an_owner_has_the_num_or_the_address_under_another_name() -> None:
-    found = matching(
+    found = compare(
         [],
         [
             entry(2),
@@ -113,5 +104,5 @@ def test_an_owner_has_the_num_or_the_address_under_another_name() -> None:
 
 
 def test_whoever_may_have_num_0_owns_it_and_no_half_made_entry() -> None:
-    found = matching([], [entry(3, num=0), entry(4, num=0, port=0)])
+    found = compare([], [entry(3, num=0), entry(4, num=0, port=0)])
     assert found.owners(node(2, num=0)) == {"n3"}
