@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from fakecluster.capabilities import Capability
 from fakecluster.cman.topology import Topology
 from o2cbd.core.model import Why
 
@@ -27,30 +28,6 @@ class Span(enum.Enum):
     """For lasting: some resyncs."""
 
 
-class Capability(enum.Enum):
-    """What not every arm can do. A scenario names what it needs; an arm what it lacks, and why."""
-
-    ANY_ID = "node ids up to 32 bits"
-    QUORUM_DISK = "a quorum disk"
-    TWO_NODE = "two_node"
-    IPV6_ONLY = "a node without an IPv4 address"
-    RENAMED_CLUSTER = "a cluster name that changes"
-    LEAVING_FOR_GOOD = "a node that leaves with `remove`"
-    FENCING_NOTICE = "a manager that is told of a fencing"
-    SEVERAL_ADDRESSES = "several addresses a node"
-    DUPLICATE_ID = "a configuration with one id twice"
-    SILENCE_ABOUT_ABSENTEES = "a manager that knows no address of a node that is away"
-    PINS_BY_HAND = "a pin that no heartbeat holds"
-    CALL_ORDER = "every configfs call in its order, failed ones too"
-    STOPPED_MANAGER = "a manager that hangs"
-    FAILING_READS = "readings of the manager that fail"
-    NOTICE_FAULTS = "notices that are lost, late or doubled"
-    CALL_FAULTS = "configfs calls that fail, and a daemon killed inside one"
-    UNREADABLE_MOUNTS = "a mount table that cannot be read"
-    MANY_NODES = "more than five nodes"
-    FREE_ADDRESSES = "a manager that reports any address of a node, and another one while it runs"
-
-
 ARMS: Final = ("sim", "process", "process-corosync", "process-cman", "vm-corosync", "vm-cman")
 """Every arm that there is, by its word for `--arm`."""
 
@@ -68,6 +45,7 @@ def arm_in_namespaces(arm: str) -> str:
     return found
 
 
+_OUTLIVES: Final = "a real manager would outlive a served host that fences itself"
 _NO_REAL_ONE: Final = "real kernels and managers are not made to fail by hand"
 _COROSYNC: Final[Mapping[Capability, str]] = {
     Capability.RENAMED_CLUSTER: "corosync takes no other cluster name while it runs",
@@ -87,6 +65,7 @@ _PROCESS_COROSYNC: Final[Mapping[Capability, str]] = {
     **_COROSYNC,
     **_COROSYNC_ALONE,
     Capability.SEVERAL_ADDRESSES: "the hosts have one ring, and one `o2cb_address` a node",
+    Capability.STALLED_DISK: _OUTLIVES,
     Capability.MANY_NODES: "each node is a real corosync with real-time priority",
 }
 _PROCESS_CMAN: Final[Mapping[Capability, str]] = {
@@ -96,6 +75,7 @@ _PROCESS_CMAN: Final[Mapping[Capability, str]] = {
     Capability.DUPLICATE_ID: "two hosts cannot join with one id",
     Capability.FAILING_READS: _NO_REAL_ONE,
     Capability.NOTICE_FAULTS: _NO_REAL_ONE,
+    Capability.STALLED_DISK: _OUTLIVES,
     Capability.MANY_NODES: "each node is a real cman with real-time priority",
     Capability.FREE_ADDRESSES: "cman reports the address of its ring, for its life",
 }
@@ -107,6 +87,7 @@ _VM: Final[Mapping[Capability, str]] = {
     Capability.SEVERAL_ADDRESSES: "the guests have one ring, and one `o2cb_address` a node",
     Capability.CALL_FAULTS: _NO_REAL_ONE,
     Capability.UNREADABLE_MOUNTS: _NO_REAL_ONE,
+    Capability.STALLED_DISK: _NO_REAL_ONE,
     Capability.PINS_BY_HAND: "a real kernel pins for its own reasons only",
     Capability.CALL_ORDER: "inotify shows neither failed calls nor all in their order",
     Capability.MANY_NODES: "five emulated guests are what two processors carry",

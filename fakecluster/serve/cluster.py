@@ -22,15 +22,18 @@ from fakecluster.configfs.model import ConfigfsModel
 from fakecluster.heartbeat import DEFAULT_DEAD_THRESHOLD, INTERVAL_US
 from fakecluster.listener import check_path
 from fakecluster.poller import Poller
-from fakecluster.serve.arguments import BadRequestError
 from fakecluster.serve.holds import HOLD_MODE, make_hold, remove_hold
 from fakecluster.serve.kernelfiles import KernelFiles
 from fakecluster.serve.kernels import ServedKernels
 from fakecluster.serve.layout import Places, ServeDirectory
 from fakecluster.serve.mounts import Mounts
-from fakecluster.serve.processes import SOCKET_DIR_VARIABLE
+from fakecluster.serve.processes import SOCKET_DIR_VARIABLE, kill_all
 from fakecluster.streams import rng_for
 from fakecluster.truth import Looker
+
+
+class BadRequestError(ValueError):
+    """The request makes no sense now, or names what is not there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +85,7 @@ class ServedCluster:
             timeline,
             cluster=topology.cluster,
             changed=self._render,
+            fenced=self.power_off,
             dead_threshold=options.dead_threshold,
             interval_us=options.heartbeat_interval_us,
         )
@@ -134,6 +138,15 @@ class ServedCluster:
             self.hosts.power_on(node_id)
         if self._options.manager:
             self.engine.start(node_id)
+
+    def power_off(self, node_id: int) -> tuple[int, ...]:
+        """Cut a host's power; return the pids of its processes that were killed."""
+        pids = self.wire.client_pids(node_id)
+        killed = kill_all(pids, self.places(node_id).directory)
+        if self.engine.state(node_id).running:
+            self.engine.kill(node_id)
+        self.hosts.power_off(node_id)
+        return killed
 
     def has(self, node_id: int) -> bool:
         """True when there is a host with this id."""
@@ -192,15 +205,6 @@ class ServedCluster:
                 self._mounts.add(model, places.configfs)
             self.wire.add(node.id, places.directory)
         return self.describe(node.id)
-
-    def set_host_addresses(self, node_id: int, addresses: Sequence[str]) -> None:
-        """Give the host itself these addresses and no others."""
-        model = self.model(node_id)
-        with model.lock:
-            for gone in set(model.host.addresses) - set(addresses):
-                model.host.remove_address(gone)
-            for address in addresses:
-                model.host.add_address(address)
 
     def hide_mounts(self, node_id: int, *, hidden: bool) -> None:
         """Let a host's mount table be unreadable, or readable again."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 
 from fakecluster.arms.suite import MakeCluster, needs
-from fakecluster.arms.values import Capability, Span
+from fakecluster.arms.values import Span
+from fakecluster.capabilities import Capability
 from fakecluster.cman.topology import NodeConfig, Topology
 from o2cbd.core.model import Why
 
@@ -41,6 +42,24 @@ def test_dead_node_is_pinned_while_the_disk_heartbeat_believes_in_it(make: MakeC
     for host in (1, 2):
         cluster.waits(host, "node3", Why.PINNED)
     cluster.in_sync(1, 2, nodes=(1, 2), within=Span.LATER)
+
+
+@needs(Capability.STALLED_DISK)
+def test_host_whose_disk_stalls_fences_itself(make: MakeCluster) -> None:
+    """pinned: its heartbeat is not written, it resets itself, and only then is it removed."""
+    cluster = make(3)
+    cluster.up()
+    for host in (1, 2, 3):
+        cluster.mount(host)
+
+    cluster.stall_disk(3)
+
+    cluster.eventually(
+        "host 3 has reset itself", lambda: cluster.state(3) is None, within=Span.LATER
+    )
+    cluster.in_sync(1, 2, nodes=(1, 2), within=Span.LATER)
+    cluster.start(3)
+    cluster.in_sync(1, 2, 3, nodes=(1, 2, 3))
 
 
 def test_clean_umount_pins_nobody(make: MakeCluster) -> None:

@@ -8,7 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from fakecluster.serve import ctl
-from fakecluster.serve.verbs import VERBS
+from fakecluster.serve.verbs import QUESTIONS
+from fakecluster.verbs import commands
 
 CASES: dict[tuple[str, ...], dict[str, Any]] = {
     ("state",): {},
@@ -28,6 +29,7 @@ CASES: dict[tuple[str, ...], dict[str, Any]] = {
     ("cman-start", "1"): {"node": "1"},
     ("mount", "1"): {"node": "1"},
     ("umount", "1"): {"node": "1"},
+    ("stall-disk", "1"): {"node": "1"},
     ("pin", "1", "n2"): {"node": "1", "name": "n2"},
     ("unpin", "1", "n2"): {"node": "1", "name": "n2"},
     ("address", "1", "10.0.0.1", "10.0.0.2"): {
@@ -99,8 +101,8 @@ def test_a_command_asks_its_verb(monkeypatch: pytest.MonkeyPatch, words: tuple[s
 
 def test_every_verb_has_a_command_and_a_case_here() -> None:
     assert isinstance(ctl.ctl_command, click.Group)
-    assert sorted(ctl.ctl_command.commands) == sorted(VERBS)
-    assert {words[0] for words in CASES} == set(VERBS)
+    assert sorted(ctl.ctl_command.commands) == sorted([*QUESTIONS, *commands()])
+    assert {words[0] for words in CASES} == {*QUESTIONS, *commands()}
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from fakecluster.cman.topology import QuorumDisk, Topology
 from fakecluster.poller import Poller
 from fakecluster.serve.cluster import ServedCluster, ServeOptions
 from fakecluster.serve.layout import ServeDirectory
-from fakecluster.serve.verbs import Verbs
+from fakecluster.serve.verbs import ServedVerbs
 from o2cbd.hold import sysv
 
 SECOND_US = 1_000_000
@@ -28,7 +28,7 @@ class Console:
         given = {"topology": Topology.of(2), **options_given}
         options = ServeOptions(timings=Timings(), libcman=None, configfs=False, **given)
         self.cluster = ServedCluster(options, self.home, Poller(), self.timeline)
-        self.verbs = Verbs(self.cluster)
+        self.verbs = ServedVerbs(self.cluster)
         self.answers: list[Mapping[str, Any]] = []
         self.run(5)
 
@@ -75,15 +75,15 @@ def test_an_unknown_verb_is_told_the_known_ones(console: Console) -> None:
 @pytest.mark.parametrize(
     ("verb", "fields", "complaint"),
     [
-        ("kill", {}, "node: None is no text"),
+        ("kill", {}, "node: is missing"),
         ("start", {"node": "1"}, ""),
         ("cman-cont", {"node": "1"}, ""),
         ("partition", {"groups": "x"}, "no groups"),
-        ("notice", {"node": "1", "fault": "eat"}, "fault: there are drop"),
+        ("notice", {"node": "1", "fault": "eat"}, "fault: 'eat' is none of drop"),
         ("notice", {"node": "1", "fault": "drop", "count": 0}, "count"),
         ("add-node", {"id": 2, "addresses": []}, "there already"),
         ("add-node", {"id": 3, "addresses": ["x"]}, "no numeric address"),
-        ("add-node", {"addresses": []}, "id: None"),
+        ("add-node", {"addresses": []}, "id: is missing"),
         ("address", {"node": "1", "addresses": ["nowhere"]}, ""),
         ("fail-read", {"node": "1", "errno": "EFOO"}, "no errno"),
         ("crash-daemon-at", {"node": "1", "call": "x:0"}, "names no call"),
@@ -425,9 +425,9 @@ def test_nodes_that_are_down_wait_for_their_start() -> None:
         console.home.remove()
 
 
-def test_the_disk_heartbeat_is_as_quick_and_as_patient_as_asked(tmp_path: Path) -> None:
-    """A threshold of 4 and an interval of 0.1 s: a death is seen 0.4 s later."""
-    console = Console(tmp_path, dead_threshold=4, heartbeat_interval_us=100_000)
+def mounted(directory: Path) -> Console:
+    """Two nodes with tables that have the volume mounted; a death is seen in 0.4 s."""
+    console = Console(directory, dead_threshold=4, heartbeat_interval_us=100_000)
     for num in (1, 2):
         model = console.cluster.model(num)
         model.mkdir("/cluster/o2")
@@ -439,7 +439,27 @@ def test_the_disk_heartbeat_is_as_quick_and_as_patient_as_asked(tmp_path: Path) 
             model.write_value(f"{node}/num", b"%d" % other)
         model.write_value(f"/cluster/o2/node/node{num}/local", b"1")
         console.say("mount", node=str(num))
+    return console
+
+
+def test_a_host_whose_disk_stalls_loses_its_power_and_its_cman(tmp_path: Path) -> None:
+    console = mounted(tmp_path)
+    console.say("stall-disk", node="2")
+    console.timeline.run_until(console.timeline.now_us() + 399_000)
+    assert console.say("state", node="2")["nodes"][0]["powered"] is True
+    console.timeline.run_until(console.timeline.now_us() + 1000)
+    state = console.say("state", node="2")["nodes"][0]
+    assert (state["powered"], state["running"], state["mounted"]) == (False, False, False)
+    assert console.cluster.model(1).heartbeat.live_nums == {1}
+    console.cluster.close()
+    console.home.remove()
+
+
+def test_the_disk_heartbeat_is_as_quick_and_as_patient_as_asked(tmp_path: Path) -> None:
+    """A threshold of 4 and an interval of 0.1 s: a death is seen 0.4 s later."""
+    console = mounted(tmp_path)
     console.say("kill", node="2")
+    assert console.complaint("stall-disk", node="2") == "EINVAL: the volume is not mounted here"
     live = console.cluster.model(1).heartbeat
     assert live.live_nums == {1, 2}
     console.timeline.run_until(console.timeline.now_us() + 399_000)
