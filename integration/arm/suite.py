@@ -106,11 +106,11 @@ def vm_cluster(
     Raises:
         GuestError: a guest did not come up.
     """
-    with contextlib.ExitStack() as stack:
+    cache = cache_directory(os.environ)
+    room = seats(cache, len(spec.topology.ids), _room(), progress)
+    with room, contextlib.ExitStack() as stack:
 
         def begin(stage: Stage) -> Begun:
-            cache, guests = cache_directory(os.environ), len(spec.topology.ids)
-            stack.enter_context(seats(cache, guests, _room(), progress))
             saved, stage = _saved(arm, spec, stage, progress)
             lab = stack.enter_context(
                 Lab.started(
