@@ -13,10 +13,9 @@ from fakecluster import verbs
 from fakecluster.capabilities import UnsupportedVerbError
 from fakecluster.clock import Timeline
 from fakecluster.cman.answers import FenceInfo
-from fakecluster.cman.client import Client, Kind
+from fakecluster.cman.client import Client, SocketKind
 from fakecluster.cman.constants import US, ShutdownFlag
-from fakecluster.cman.engine import Engine, OperationError, Sockets, Watcher
-from fakecluster.cman.engine import Trace as CmanTrace
+from fakecluster.cman.engine import Engine, EngineEvent, OperationError, Sockets, Watcher
 from fakecluster.cman.errors import ManagerStuckError
 from fakecluster.cman.network import Slowness
 from fakecluster.cman.port_holders import PortHolders
@@ -336,7 +335,7 @@ class World(VerbMethods):
         self._as_admin(verb.node, lambda admin: admin.set_votes(US, verb.votes))
 
     def _as_admin(self, node_id: int, order: Callable[[Client], object]) -> None:
-        admin = self.engine.connect(node_id, Kind.ADMIN)
+        admin = self.engine.connect(node_id, SocketKind.ADMIN)
         try:
             order(admin)
         finally:
@@ -539,7 +538,7 @@ class World(VerbMethods):
         def closed() -> None:
             ended(-errno.EHOSTDOWN)
 
-        admin: Client = self.engine.connect(node_id, Kind.ADMIN, closed=closed)
+        admin: Client = self.engine.connect(node_id, SocketKind.ADMIN, closed=closed)
         flags = ShutdownFlag.ANYWAY * verb.forced | ShutdownFlag.REMOVED * verb.removed
         self._shutdowns[node_id] = None
         try:
@@ -685,7 +684,7 @@ class World(VerbMethods):
         self.violations.append(f"node {host}: {text}")
         self.trace.add(host, "check", "violation", text=text)
 
-    def _on_cman(self, event: CmanTrace) -> None:
+    def _on_cman(self, event: EngineEvent) -> None:
         if event.to:
             self.trace.add(
                 event.node_id,

@@ -10,7 +10,7 @@ from typing import Any, Final
 from fakecluster import verbs
 from fakecluster.capabilities import UnsupportedVerbError
 from fakecluster.cman.answers import FenceInfo
-from fakecluster.cman.client import Client, Closed, Kind
+from fakecluster.cman.client import Client, Closed, SocketKind
 from fakecluster.cman.constants import US, ShutdownFlag
 from fakecluster.cman.engine import OperationError
 from fakecluster.cman.errors import ManagerStuckError
@@ -153,7 +153,7 @@ class ServedVerbs:
 
     def _connect_admin(self, node_id: int, *, closed: Closed | None = None) -> Client:
         try:
-            return self._engine.connect(node_id, Kind.ADMIN, closed=closed)
+            return self._engine.connect(node_id, SocketKind.ADMIN, closed=closed)
         except OSError as error:
             detail = f"the cman of node {node_id} takes no connection"
             raise OSError(error.errno, detail) from error
