@@ -69,7 +69,6 @@ class CmanLab:
         """
         self._root = root
         self._directory = directory
-        self._ids = list(topology.ids)
         self._nodes = {node.id: node for node in topology.nodes}
         self._hosts_nodes = dict(self._nodes)
         """As their hosts are, whether they are configured or not."""
@@ -80,23 +79,22 @@ class CmanLab:
         self._disks: dict[int, DiskDaemon] = {}
         directory.mkdir(parents=True, exist_ok=True)
         self._program = self._corosync()
-        self._write()
         with ExitStack() as stack:
-            addresses = [_prefixed(node) for node in topology.nodes]
-            self._hosts = Hosts(addresses, directories=_OWN, own_pids=True)
+            self._hosts = Hosts(topology.nodes, directories=_OWN, own_pids=True)
             stack.callback(self._hosts.close)
-            for node_id in self._ids:
+            self._write()
+            for node_id in self.ids:
                 self._furnish(node_id)
             stack.pop_all()
 
     @property
     def ids(self) -> tuple[int, ...]:
         """The nodes that have a host, whether they are configured or not."""
-        return tuple(self._ids)
+        return self._hosts.ids
 
     def host(self, node_id: int) -> Namespace:
         """Return the host on which a node is."""
-        return self._hosts.hosts[self._ids.index(node_id)]
+        return self._hosts.host(node_id)
 
     def _furnish(self, node_id: int) -> None:
         """Let a host have the programs, the configuration and the directories that cman wants."""
@@ -312,21 +310,18 @@ class CmanLab:
 
     def connect(self, groups: Sequence[Sequence[int]]) -> None:
         """Let only the nodes of a group hear each other."""
-        self._hosts.connect([[self._ids.index(one) for one in group] for group in groups])
+        self._hosts.connect(groups)
 
     def cut(self, speaker: int, listener: int) -> None:
         """Let a listener get nothing more from a speaker, one way.
 
         Without udpu that is the token; what goes to all by multicast is heard still.
         """
-        numbers = [self._ids.index(node_id) for node_id in (speaker, listener)]
-        for address in self._hosts_nodes[listener].addresses:
-            self._hosts.cut(numbers[0], address)
+        self._hosts.cut(speaker, listener)
 
     def heal(self) -> None:
         """Let all nodes hear each other."""
-        self._hosts.mend()
-        self.connect([self._ids])
+        self._hosts.heal()
 
     # --- the configuration
 
@@ -359,23 +354,19 @@ class CmanLab:
     def add(self, node: NodeConfig) -> None:
         """Make one more host; nothing is written."""
         self._hosts_nodes[node.id] = node
-        self._hosts.add(_prefixed(node))
-        self._ids.append(node.id)
+        self._hosts.add(node)
         self._configuration(node.id).mkdir()
         self._furnish(node.id)
 
     def move(self, node: NodeConfig) -> None:
         """Give a host whose cman does not run the addresses of this node."""
-        before = self._hosts_nodes[node.id]
-        lines = [f"addr del {each} dev eth0" for each in _prefixed(before)]
-        lines += [f"addr add {each} dev eth0" for each in _prefixed(node)]
-        self.host(node.id).run("ip", "-batch", "-", stdin="\n".join([*lines, ""]))
+        self._hosts.move(node)
         self._hosts_nodes[node.id] = node
         self._link(node.id, "up")
 
     def _write(self) -> None:
         nodes = tuple(self._nodes[node_id] for node_id in sorted(self._nodes))
-        for node_id in self._ids:
+        for node_id in self.ids:
             self.write_config(node_id, self.version, nodes)
         # Bound into every host as it is, so written in place.
         known = self._hosts_nodes | self._nodes
@@ -389,7 +380,7 @@ class CmanLab:
         Raises:
             CmanLabError: that did not come.
         """
-        wanted = {node_id for node_id in self._ids if self.runs(node_id)}
+        wanted = {node_id for node_id in self.ids if self.runs(node_id)}
         self.until(
             f"the nodes {sorted(wanted)} see each other",
             lambda: all(self.seen_by(node_id).keys() == wanted for node_id in wanted),
@@ -418,10 +409,6 @@ class CmanLab:
 
 def _name(node: NodeConfig) -> str:
     return node.name or f"node{node.id}"
-
-
-def _prefixed(node: NodeConfig) -> list[str]:
-    return [f"{each}/{64 if ':' in each else 16}" for each in node.addresses]
 
 
 def _ended(running: _RunningCman, wait_s: float) -> bool:
