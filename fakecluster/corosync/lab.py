@@ -134,7 +134,7 @@ class CorosyncLab:
         self.ended(node_id)
 
     def stop(self, node_id: int) -> None:
-        """Let a node's corosync stand still; it does so on return."""
+        """SIGSTOP a node's corosync; it stands still on return."""
         process = self.process(node_id)
         process.send_signal(signal.SIGSTOP)
         os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
@@ -144,7 +144,7 @@ class CorosyncLab:
         self.process(node_id).send_signal(signal.SIGCONT)
 
     def leave(self, node_id: int) -> None:
-        """Let a node's corosync leave in good order; nobody is asked."""
+        """Shut a node's corosync down in good order; nobody is asked."""
         self._running[node_id].process.send_signal(signal.SIGTERM)
         self.ended(node_id)
 
@@ -155,16 +155,16 @@ class CorosyncLab:
         gone.observer.close()
 
     def connect(self, groups: Sequence[Sequence[int]]) -> None:
-        """Let only the nodes of a group hear each other."""
+        """Cut all links between groups of nodes."""
         self._groups = tuple(map(frozenset, groups))
         self._hosts.connect(groups)
 
     def cut(self, speaker: int, listener: int) -> None:
-        """Let a listener hear nothing from a speaker, one way; `settle` knows nothing of it."""
+        """Cut the link from a speaker to a listener, one way; `settle` does not count with it."""
         self._hosts.cut(speaker, listener)
 
     def heal(self) -> None:
-        """Let all nodes hear each other."""
+        """Restore all links."""
         self._hosts.heal()
         self._groups = (frozenset(self.ids),)
 

@@ -188,14 +188,14 @@ class Hosts:
         _ip(host, [*lines, "link set eth0 up"])
 
     def move(self, node: NodeConfig) -> None:
-        """Give a host the addresses of this node."""
+        """Replace a host's addresses by this node's."""
         old, self._addresses[node.id] = self._addresses[node.id], node.addresses
         lines = [f"addr del {_prefixed(each)} dev eth0" for each in old]
         lines += [f"addr add {_prefixed(each)} dev eth0" for each in node.addresses]
         _ip(self.host(node.id), lines)
 
     def connect(self, groups: Sequence[Sequence[int]]) -> None:
-        """Let only the hosts of a group hear each other."""
+        """Cut all links between groups of hosts."""
         numbers = {node_id: number for number, node_id in enumerate(self._hosts)}
         self._switch_do(
             f"link set v{numbers[node_id]} master b{group}"
@@ -204,7 +204,7 @@ class Hosts:
         )
 
     def cut(self, speaker_id: int, listener_id: int) -> None:
-        """Let a listener's addresses hear nothing more from a speaker, one way, until `heal`."""
+        """Cut the link from a speaker to a listener, one way, until `heal`."""
         for address in self._addresses[listener_id]:
             # What goes to a station that is not there is lost without a word.
             line = f"neigh replace {address} lladdr {_NOBODY} dev eth0 nud permanent"
@@ -212,7 +212,7 @@ class Hosts:
             self._cuts.append((speaker_id, address))
 
     def heal(self) -> None:
-        """Let all hosts hear each other."""
+        """Restore all links."""
         while self._cuts:
             speaker_id, address = self._cuts.pop()
             # Where the link was down meanwhile, there is nothing to take back.
