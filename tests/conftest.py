@@ -17,6 +17,7 @@ from hypothesis import settings
 
 from fakecluster.cman.standin import BuildError
 from fakecluster.cman.standin.build import find_compiler
+from fakecluster.cman.topology import NodeConfig
 from fakecluster.configfs.model import ConfigfsModel
 from fakecluster.corosync.namespaces import Hosts
 from fakecluster.historic.root import CmanRoot, CmanRootError
@@ -140,7 +141,7 @@ def namespaces(missing: Mapping[str, str]) -> None:
         if program in missing:
             raise LackingMachineError(missing[program])
     try:
-        Hosts([["10.0.0.1/16"]], directories=("/run",)).close()
+        Hosts([NodeConfig(id=1, name="", addresses=("10.0.0.1",))], directories=("/run",)).close()
     except OSError as error:
         raise LackingMachineError(
             f"no hosts can be made of namespaces here, which needs root: {error}"

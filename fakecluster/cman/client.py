@@ -89,12 +89,12 @@ class Client:
     def start_confchg(self) -> None:
         """START_CONFCHG."""
         self._ask()
-        self.end.told_confchg = True
+        self.end.wants_confchg = True
 
     def stop_confchg(self) -> None:
         """STOP_CONFCHG."""
         self._ask()
-        self.end.told_confchg = False
+        self.end.wants_confchg = False
 
     def reply_shutdown(self, yes: bool) -> None:  # noqa: FBT001 - the answer itself
         """SHUTDOWN_REPLY: never answered, never fails; each one counts, a second one too.

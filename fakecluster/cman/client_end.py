@@ -29,7 +29,7 @@ class ClientEnd:
         """Neither disconnected nor dropped by the daemon."""
         self.notified = False
         """It asked for notices; changed by the requests alone, as are the next three."""
-        self.told_confchg = False
+        self.wants_confchg = False
         self.answered = False
         """It answered the shutdown question that is out."""
         self.answered_no = False
@@ -42,7 +42,7 @@ class ClientEnd:
             self._deliver(delivery)
 
     def dropped(self) -> None:
-        """Hear that the daemon ended."""
+        """Close: the daemon ended."""
         if self.open:
             self.open = False
             if self._closed is not None:

@@ -29,7 +29,7 @@ class Receiver(Protocol):
     """A process as the messages of the others reach it."""
 
     def port_changed(self, node_id: int, port: int, *, opened: bool) -> None:
-        """Tell that a port was bound or freed on another node."""
+        """Notify the port's client that it was bound or freed on another node."""
         ...
 
     def ports_asked(self, node_id: int) -> None:
@@ -57,11 +57,11 @@ class Receiver(Protocol):
         ...
 
     def set_votes(self, node_id: int, votes: int) -> None:
-        """Let an operator change a node's votes."""
+        """Change a node's votes, for an operator."""
         ...
 
     def set_expected_votes(self, votes: int) -> None:
-        """Let an operator change what every member expects."""
+        """Change the votes that every member expects, for an operator."""
         ...
 
     def learn_fencing(self, info: FenceInfo) -> None:
@@ -110,11 +110,11 @@ class ClusterContext(Protocol):
         ...
 
     def send(self, sender_id: int, effect: Effect, *, after_us: int, itself: bool) -> None:
-        """Let `effect` happen in every process that a message of the sender's reaches."""
+        """Send a message of this effect to every process that the sender reaches."""
         ...
 
     def send_to(self, sender_id: int, node_id: int, effect: Effect, *, after_us: int) -> None:
-        """Let `effect` happen in one process, if a message of the sender's reaches it."""
+        """Send a message of this effect to one process; lost if the sender does not reach it."""
         ...
 
     def sent(self, node_id: int, to: Iterable[int], after_us: int, what: str = "message") -> None:

@@ -220,7 +220,7 @@ class Engine:
     # -- network
 
     def partition(self, groups: Sequence[Sequence[int]]) -> None:
-        """Let only the nodes within a group hear each other; those not named are a group too.
+        """Cut all links between groups; the nodes that are not named are a group too.
 
         Raises:
             OperationError: an unknown node, or one in two groups.
@@ -236,7 +236,7 @@ class Engine:
         self._links_changed()
 
     def cut(self, from_id: int, to_id: int) -> None:
-        """Let `to_id` hear nothing from `from_id` (one way)."""
+        """Cut the link from one node to another, one way."""
         self._network.cut(self._host(from_id).node_id, self._host(to_id).node_id)
         self.trace(0, "cut", f"{from_id}->{to_id}")
         self._links_changed()
@@ -254,7 +254,7 @@ class Engine:
         self._links_changed()
 
     def slow_network(self, slowness: Slowness | None) -> None:
-        """Let messages and news of rings take longer, in their order; None: no more."""
+        """Delay messages and news of rings, in their order; None: no longer."""
         self._network.slowness = slowness
         text = (
             "fast"
@@ -266,7 +266,7 @@ class Engine:
     # -- configuration
 
     def set_address(self, node_id: int, addresses: Sequence[str], *, now: bool = False) -> None:
-        """Give a node other addresses from its next join on; `now`: while it runs.
+        """Change a node's addresses from its next join on; `now`: while it runs.
 
         Raises:
             TopologyError: they are no addresses.
@@ -321,7 +321,7 @@ class Engine:
         for daemon in self._daemons():
             asker = not asked and not self._host(daemon.node_id).lags
             asked = asked or asker
-            told = partial(daemon.told_version, version, asker=asker)
+            told = partial(daemon.version_announced, version, asker=asker)
             daemon.after(self.timings.hop_us, told, "new version")
 
     def write_config(
@@ -350,7 +350,7 @@ class Engine:
             host.daemon.run(host.daemon.file_mended)
 
     def mend_configs(self) -> None:
-        """Give every node the newest file that any of them has, and announce it."""
+        """Write the newest configuration that any node has to all, and announce it."""
         self._file = max(
             (host.file for host in self._hosts.values()), key=lambda file: file.version
         )
@@ -359,7 +359,7 @@ class Engine:
         self._announce_file()
 
     def mend_config(self, node_id: int) -> None:
-        """Give a lagging node the current file."""
+        """Write the current configuration to a node that lags."""
         host = self._host(node_id)
         host.lags = False
         host.file = self._file
@@ -368,7 +368,7 @@ class Engine:
             host.daemon.run(host.daemon.file_mended)
 
     def rename_cluster(self, name: str) -> None:
-        """Let every daemon report another cluster name from now on.
+        """Change the cluster name that every daemon reports.
 
         Raises:
             TopologyError: it cannot be a cluster's name.
@@ -380,7 +380,7 @@ class Engine:
     # -- quorum disk
 
     def qdisk(self, node_id: int, *, available: bool) -> None:
-        """Let the quorum disk's daemon on this node poll with that result."""
+        """Poll the quorum disk on this node, with that result."""
         daemon = self._answering(node_id)
         if daemon.nodes.disk is None:
             raise OperationError(f"node {node_id} knows no quorum disk")
@@ -406,13 +406,13 @@ class Engine:
         host.notices.plan(fault, count, delay_us)
 
     def fail_read(self, node_id: int, errno: int, *, count: int = 1) -> None:
-        """Let the next `count` readings of the node list fail with that errno."""
+        """Fail the next `count` readings of the node list with that errno."""
         host = self._host(node_id)
         self.trace(node_id, "reads fail", f"{errnos.errorcode.get(errno, errno)} {count}")
         host.read_errnos.extend([errno] * count)
 
     def read_fails(self, node_id: int) -> bool:
-        """Tell whether the next reading of the node list will fail, see `fail_read`."""
+        """Return whether the next reading of the node list will fail, see `fail_read`."""
         return bool(self._host(node_id).read_errnos)
 
     def refuse(self, node_id: int, errno: int | None) -> None:
@@ -458,12 +458,12 @@ class Engine:
         return client
 
     def is_stopped(self, node_id: int) -> bool:
-        """Tell whether the daemon is stopped: a request would block."""
+        """Return whether the daemon is stopped: a request would block."""
         daemon = self._host(node_id).daemon
         return daemon is not None and daemon.frozen
 
     def is_outcast(self, node_id: int) -> bool:
-        """Tell whether the others go on without the node, and it cannot agree to any ring.
+        """Return whether the others go on without the node, and it cannot agree to any ring.
 
         It hears them, and at least one of them does not hear it.
         """
@@ -514,14 +514,14 @@ class Engine:
     def send(
         self, sender_id: int, effect: Callable[[CmanProcess], None], *, after_us: int, itself: bool
     ) -> None:
-        """Let `effect` happen in every process that a message of the sender's reaches."""
+        """Send a message of this effect to every process that the sender reaches."""
         receivers = [each for each in self._daemons() if itself or each.node_id != sender_id]
         self._messages.send(sender_id, receivers, effect, after_us=after_us)
 
     def send_to(
         self, sender_id: int, node_id: int, effect: Callable[[CmanProcess], None], *, after_us: int
     ) -> None:
-        """Let `effect` happen in one process, if a message of the sender's reaches it."""
+        """Send a message of this effect to one process; lost if the sender does not reach it."""
         receiver = self.daemon_of(node_id)
         if receiver is not None:
             self._messages.send(sender_id, [receiver], effect, after_us=after_us)
@@ -561,7 +561,7 @@ class Engine:
         daemon.after(self.timings.hop_us, back, "its own goodbye is back")
 
     def _awaits_ring(self, daemon: CmanProcess) -> bool:
-        """Tell whether another ring must come, since somebody is silent, or is under way."""
+        """Return whether another ring must come, since somebody is silent, or is under way."""
         ring = self._totem.ring_of(daemon.node_id)
         return ring is not None and (ring.silence or ring.seq != daemon.generation)
 
@@ -598,7 +598,7 @@ class Engine:
         """
         self.send(
             sender_id,
-            lambda other: other.told_version(version, asker=other.node_id == sender_id),
+            lambda other: other.version_announced(version, asker=other.node_id == sender_id),
             after_us=self.timings.hop_us,
             itself=True,
         )

@@ -64,7 +64,7 @@ class EngineTable:
         return handle
 
     def readable(self, fd: int | None) -> bool:
-        """Tell whether poll(2) would call this descriptor of the latest connection readable."""
+        """Return whether poll(2) would call this descriptor of the latest connection readable."""
         handle = self._latest
         if handle is None or fd is None:
             return False
@@ -83,7 +83,7 @@ class EngineHandle:
         self._set_aside: deque[tuple[int, int]] = deque()
 
     def take(self, delivery: Delivery) -> None:
-        """Let something arrive on the socket; for the engine alone."""
+        """Put an event on the socket; for the engine alone."""
         if isinstance(delivery, Notice):
             self._on_socket.append((int(delivery.reason), delivery.arg))
             self._on_readable()

@@ -40,7 +40,7 @@ class RingMessages:
     def send(
         self, sender_id: int, receivers: Iterable[CmanProcess], effect: Effect, *, after_us: int
     ) -> None:
-        """Let `effect` happen in each receiver that is in the sender's ring, or is the sender."""
+        """Deliver to each receiver that is in the sender's ring, or is the sender."""
         ring = self._totem.ring_of(sender_id)
         reached: list[CmanProcess] = []
         for receiver in receivers:
@@ -79,7 +79,7 @@ class RingMessages:
         return at_us - now_us
 
     def retry(self) -> None:
-        """See what can be delivered; called after every change of the links."""
+        """Deliver what waited for a link; called after every change of the links."""
         letters, self._waiting = self._waiting, []
         for letter in letters:
             ends = (letter.sender_id, letter.receiver.node_id)

@@ -53,7 +53,7 @@ class Network:
         return 0 if self.slowness is None else self.slowness.draw_us()
 
     def partition(self, groups: Sequence[Sequence[int]]) -> None:
-        """Let only the nodes within a group hear each other; those not named are a group too.
+        """Cut all links between groups; the nodes that are not named are a group too.
 
         Raises:
             ValueError: a node is in two groups.
@@ -67,7 +67,7 @@ class Network:
         self._partitioned = True
 
     def cut(self, from_id: int, to_id: int) -> None:
-        """Let `to_id` hear nothing from `from_id`."""
+        """Cut the link from one node to another, one way."""
         self._cuts.add((from_id, to_id))
 
     def mend(self, from_id: int, to_id: int) -> None:
@@ -81,7 +81,7 @@ class Network:
         self._cuts.clear()
 
     def hears(self, listener_id: int, speaker_id: int) -> bool:
-        """Tell whether what `speaker_id` sends gets to `listener_id`."""
+        """Return whether what `speaker_id` sends gets to `listener_id`."""
         if listener_id == speaker_id:
             return True
         return (
@@ -90,7 +90,7 @@ class Network:
         )
 
     def linked(self, one_id: int, other_id: int) -> bool:
-        """Tell whether both hear each other, which a ring needs."""
+        """Return whether both hear each other, which a ring needs."""
         return self.hears(one_id, other_id) and self.hears(other_id, one_id)
 
     def groups(self, ids: Iterable[int]) -> list[tuple[int, ...]]:
@@ -101,7 +101,7 @@ class Network:
         return [tuple(group) for group in groups.values()]
 
     def goes_round(self, ids: Sequence[int]) -> bool:
-        """Tell whether a token goes round: each of the sorted ids is heard by the next one."""
+        """Return whether a token goes round: each of the sorted ids is heard by the next one."""
         return self.whole or all(
             self.hears(listener_id, ids[place - 1]) for place, listener_id in enumerate(ids)
         )
@@ -138,5 +138,5 @@ class Network:
         return unheard, unlinked, node_id
 
     def _is_failed(self, node_id: int, other_id: int) -> bool:
-        """Tell whether a node hears from another one that does not hear it."""
+        """Return whether a node hears from another one that does not hear it."""
         return self.hears(node_id, other_id) and not self.hears(other_id, node_id)

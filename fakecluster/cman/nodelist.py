@@ -174,7 +174,7 @@ class PeerList:
             self.touch()
 
     def dead(self, node_id: int) -> Peer | None:
-        """Let a member or a leaver be dead; None when it was neither."""
+        """Mark a member or a leaver as dead; None when it was neither."""
         peer = self._peers.get(node_id)
         if peer is None or peer.state is CmanState.DEAD:
             return None
@@ -185,7 +185,7 @@ class PeerList:
         return peer
 
     def set_votes(self, node_id: int, votes: int) -> None:
-        """Give a node that many votes."""
+        """Set a node's votes."""
         peer = self._peers[node_id]
         if peer.state is CmanState.MEMBER:
             self.member_votes += votes - peer.votes
@@ -194,7 +194,7 @@ class PeerList:
         self.touch()
 
     def expect(self, votes: int, *, at_most: bool = False) -> None:
-        """Let every member expect that many votes; `at_most`: only those who expect more."""
+        """Set the votes that every member expects; `at_most`: only of those who expect more."""
         for peer in self.peers():
             if peer.state is CmanState.MEMBER and not (at_most and peer.expected_votes <= votes):
                 self._uncount(peer)
@@ -202,7 +202,7 @@ class PeerList:
                 self._count(peer)
 
     def readdress(self, node_id: int, addresses: tuple[str, ...]) -> None:
-        """Give a member other addresses."""
+        """Change a member's addresses."""
         peer = self._peers.get(node_id)
         if peer is not None and peer.state is CmanState.MEMBER:
             peer.addresses = addresses

@@ -15,7 +15,7 @@ class PortHolders:
         self._clients: dict[tuple[int, int], Client] = {}
 
     def bind(self, node_id: int, port: int) -> None:
-        """Let a client bind a port, and ask for notices.
+        """Bind a port for a new client that asks for notices.
 
         Raises:
             OSError: EADDRINUSE, EINVAL (port 0), or there is no manager.

@@ -152,7 +152,7 @@ class CmanProcess:
         self.trace("ring", f"{transition.seq}: -{list(left)} +{list(joined)}")
         confchg = Confchg(members=transition.members, left=left, joined=joined)
         for client in list(self.clients):
-            if client.told_confchg:
+            if client.wants_confchg:
                 client.deliver(confchg)
         if joined:
             self._await(transition)
@@ -174,7 +174,7 @@ class CmanProcess:
             )
 
     def _count_out(self, node_id: int) -> None:
-        """Let a node be dead; also of those who died together each gives a notice of its own."""
+        """Mark a node as dead; of several that died together each gives a notice of its own."""
         peer = self.nodes.dead(node_id)
         if peer is None:
             return
@@ -220,7 +220,7 @@ class CmanProcess:
         return self._version_of(node_id) > self.config.version
 
     def _agrees(self, node_id: int, seq: int) -> bool:
-        """Tell whether a joiner's configuration lets us count it; a newer one here is read.
+        """Return whether a joiner's configuration lets us count it; a newer one here is read.
 
         Who is refused is so for as long as this ring lasts, but for an older one of 3.0.12.
         """
@@ -228,7 +228,7 @@ class CmanProcess:
         if version > self.config.version:
             if self.context.file_of(self.node_id).version < version:
                 return False
-            self.told_version(version)
+            self.version_announced(version)
         if version < self.config.version and self._is_3_0_12:
             self._older[node_id] = seq
             return False
@@ -293,7 +293,7 @@ class CmanProcess:
         self.quorate = judged.quorate and not self.config_error
 
     def can_reach(self, expected_votes: int, *, lost: int = 0) -> bool:
-        """Tell whether today's members were quorate with that expectation and fewer votes."""
+        """Return whether today's members were quorate with that expectation and fewer votes."""
         tally = self._tally(expected_votes, lost=lost)
         needed = quorum_for(tally, two_node=self.config.two_node, may_decrease=True)
         return tally.total_votes >= needed
@@ -312,7 +312,7 @@ class CmanProcess:
         return self.nodes.member_votes + (disk.votes if disk is not None and disk.available else 0)
 
     def register_disk(self, name: str, votes: int, *, kept: bool) -> None:
-        """Know a quorum disk from now on; it counts once a poll was good.
+        """Register a quorum disk; it counts once a poll was good.
 
         Args:
             name: of the device.
@@ -356,7 +356,7 @@ class CmanProcess:
 
     # -- configuration
 
-    def told_version(self, version: int, *, asker: bool = False) -> None:
+    def version_announced(self, version: int, *, asker: bool = False) -> None:
         """Re-read the file, since somebody said that this version is current.
 
         `asker`: an operator said it on this node.
@@ -422,7 +422,7 @@ class CmanProcess:
     # -- what operators and fence daemons change
 
     def set_votes(self, node_id: int, votes: int) -> None:
-        """Let an operator change a node's votes."""
+        """Change a node's votes, for an operator."""
         if self.nodes.find(node_id) is None:
             return
         self.nodes.set_votes(node_id, votes)
@@ -431,7 +431,7 @@ class CmanProcess:
         self.recalculate()
 
     def set_expected_votes(self, votes: int) -> None:
-        """Let an operator change what every member expects."""
+        """Change the votes that every member expects, for an operator."""
         self.nodes.expect(votes)
         self.announcement = dataclasses.replace(self.announcement, expected_votes=votes)
         self.recalculate(may_decrease=True)
@@ -449,12 +449,12 @@ class CmanProcess:
     # -- ports
 
     def bind_port(self, port: int, owner: ClientEnd) -> None:
-        """Give a client a free port."""
+        """Bind a free port for a client."""
         self.ports[port] = owner
         self._announce_port(port, opened=True)
 
     def free_ports(self, owner: ClientEnd) -> None:
-        """Take a client's ports back."""
+        """Free a client's ports."""
         for port in [port for port, its in self.ports.items() if its is owner]:
             del self.ports[port]
             self._announce_port(port, opened=False)
@@ -468,7 +468,7 @@ class CmanProcess:
         )
 
     def port_changed(self, node_id: int, port: int, *, opened: bool) -> None:
-        """Tell whoever has the same port here that it was bound or freed on another node."""
+        """Notify the port's client here that it was bound or freed on another node."""
         known = self.remote_ports.get(node_id)
         if known is not None:
             (known.add if opened else known.discard)(port)
@@ -551,7 +551,7 @@ class CmanProcess:
         self.nodes.leaving(node_id, reason, goodbye=True)
 
     def kill(self, victim_id: int) -> None:
-        """Have a member killed: for us it is gone at once, and nobody is told."""
+        """Order a member to exit: for us it is gone at once, without a notice."""
         self.context.send_to(
             self.node_id,
             victim_id,

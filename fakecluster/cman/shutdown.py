@@ -262,14 +262,14 @@ class ShutdownVote:
         )
 
     def left(self) -> None:
-        """Tell whoever asked for a shutdown that our goodbye has come round, whatever caused it."""
+        """Report success to the requester: our goodbye has come round, whatever caused it."""
         vote = self._vote or self._leaving_for
         self._vote = self._leaving_for = None
         if vote is not None:
             vote.reply(0)
 
     def stays(self, code: int) -> None:
-        """Tell whoever asked for a shutdown with which errno somebody else refused it."""
+        """Report to the requester the errno with which somebody else refused."""
         vote, self._leaving_for = self._leaving_for, None
         if vote is not None:
             vote.reply(-code)

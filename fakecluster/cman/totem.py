@@ -166,7 +166,7 @@ class Totem:
         return None if process is None or process.ring.joiner else process.ring
 
     def reaches(self, sender_id: int, receiver_id: int) -> bool:
-        """Tell whether a message in the ring of both arrives, be it that others send it again."""
+        """Return whether a message in the ring of both arrives, be it that others send it again."""
         ring = self._processes[sender_id].ring
         return self._network.linked(sender_id, receiver_id) or self._turns(ring)
 
@@ -175,7 +175,7 @@ class Totem:
         self._leavers.add(node_id)
 
     def is_outcast(self, node_id: int) -> bool:
-        """Tell whether a process that goes on agrees to no ring with anybody."""
+        """Return whether a process that goes on agrees to no ring with anybody."""
         process = self._processes.get(node_id)
         return (
             process is not None
@@ -184,7 +184,7 @@ class Totem:
         )
 
     def look(self) -> None:
-        """See who is silent and who is newly heard; called after every change of the links."""
+        """Note who is silent and who is newly heard; called after every change of the links."""
         now_us = self._timeline.now_us()
         cliques = self._cliques()
         self._note_silence(cliques)
@@ -217,7 +217,7 @@ class Totem:
         return found
 
     def _turns(self, ring: Ring) -> bool:
-        """Tell whether the token of a ring goes round."""
+        """Return whether the token of a ring goes round."""
         at_work = all(
             i in self._processes and self._is_in(i, ring) and not self._processes[i].frozen
             for i in ring.boots
@@ -254,7 +254,7 @@ class Totem:
         return {ring: frozenset(ids) for ring, ids in found.items()}
 
     def _fell_silent(self, ring: Ring, part: frozenset[int]) -> bool:
-        """Tell whether this part misses somebody whom one of it still heard before."""
+        """Return whether this part misses somebody whom one of it still heard before."""
         excused = self._excused(ring, part)
         return any(old & part and old - part - excused for old in ring.parts)
 

@@ -41,7 +41,7 @@ class CmanDriver(Protocol):
         ...
 
     def use_library_on(self, node_id: int) -> None:
-        """Let connections that the library makes from now on go to this node."""
+        """Direct the library's next connections to this node."""
         ...
 
     def start(self, node_id: int) -> None:
@@ -61,15 +61,15 @@ class CmanDriver(Protocol):
         ...
 
     def partition(self, groups: Sequence[Sequence[int]]) -> None:
-        """Let only the nodes of a group hear each other."""
+        """Cut all links between groups of nodes."""
         ...
 
     def cut(self, speaker_id: int, listener_id: int) -> None:
-        """Let a listener hear nothing from a speaker."""
+        """Cut the link from a speaker to a listener, one way."""
         ...
 
     def heal(self) -> None:
-        """Let all nodes hear each other."""
+        """Restore all links."""
         ...
 
     def write_config(self, node_id: int, version: int, nodes: Sequence[NodeConfig]) -> None:
@@ -81,11 +81,11 @@ class CmanDriver(Protocol):
         ...
 
     def let_pass(self, span_us: int) -> None:
-        """Let that much of the cluster's time pass; what was sent before is served before."""
+        """Wait that much of the cluster's time; what was sent before is served before."""
         ...
 
     def settle(self, span_us: int) -> None:
-        """Let that much time pass, in which every death is noticed.
+        """Wait that much time, in which every death is noticed.
 
         An engine that can tell returns as soon as nothing is under way any more.
         """
@@ -101,7 +101,7 @@ MakeCman = Callable[[Topology], CmanDriver]
 
 
 def until(driver: CmanDriver, holds: Callable[[], bool], *, within_us: int) -> bool:
-    """Let time pass until a condition holds, at most so long; return whether it held."""
+    """Wait until a condition holds, at most so long; return whether it held."""
     end_us = driver.now_us() + within_us
     while not (held := holds()) and driver.now_us() < end_us:
         driver.let_pass(_LOOK_US)
@@ -116,7 +116,7 @@ class LibraryPlace:
         self._before = os.environ.get(_SOCKET_DIR)
 
     def use(self, directory: Path) -> None:
-        """Let connections that it makes from now on go to the sockets in a directory."""
+        """Direct its next connections to the sockets in a directory."""
         os.environ[_SOCKET_DIR] = str(directory)
 
     def close(self) -> None:

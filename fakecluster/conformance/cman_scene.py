@@ -274,15 +274,15 @@ class Scene:
             raise TimeoutError(f"node {node_id} takes no connection")
 
     def until(self, holds: Callable[[], bool], *, within_us: int) -> bool:
-        """Let time pass until a condition holds, at most so long; return whether it held."""
+        """Wait until a condition holds, at most so long; return whether it held."""
         return until(self.driver, holds, within_us=within_us)
 
     def settle(self) -> None:
-        """Let pass what a death takes to be noticed."""
+        """Wait as long as a death takes to be noticed."""
         self.driver.settle(SETTLE_US)
 
     def moment(self) -> None:
-        """Let one second pass."""
+        """Wait one second."""
         self.driver.let_pass(SECOND_US)
 
     def leave(self, node_id: int, flags: int = 0) -> str:

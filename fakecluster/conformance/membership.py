@@ -58,7 +58,7 @@ class MembershipDriver(Protocol):
         ...
 
     def settle(self) -> None:
-        """Let time pass until the cluster has nothing more to say (half a minute of its time)."""
+        """Wait until the cluster is at rest (half a minute of its time)."""
         ...
 
     def start(self, node_id: int) -> None:
@@ -66,7 +66,7 @@ class MembershipDriver(Protocol):
         ...
 
     def leave(self, node_id: int) -> None:
-        """Let a node leave in good order; nobody is asked."""
+        """Leave in good order on a node; nobody is asked."""
         ...
 
     def die(self, node_id: int) -> None:
@@ -78,11 +78,11 @@ class MembershipDriver(Protocol):
         ...
 
     def partition(self, groups: Sequence[Sequence[int]]) -> None:
-        """Let only the nodes of a group hear each other."""
+        """Cut all links between groups of nodes."""
         ...
 
     def heal(self) -> None:
-        """Let all nodes hear each other."""
+        """Restore all links."""
         ...
 
     def reconfigure(self) -> None:
@@ -90,15 +90,15 @@ class MembershipDriver(Protocol):
         ...
 
     def rename(self, name: str) -> None:
-        """Let every manager say another cluster name from now on."""
+        """Change the cluster name that every manager reports."""
         ...
 
     def fail_read(self, errno_: int) -> None:
-        """Let the local manager refuse its next reading of the node list with that errno."""
+        """Fail the local manager's next reading of the node list with that errno."""
         ...
 
     def fenced(self, node_id: int) -> None:
-        """Tell the managers that a node was fenced."""
+        """Report to the managers that a node was fenced."""
         ...
 
     def ask_shutdown(self, *, forced: bool = False, removed: bool = False) -> list[int]:
@@ -141,7 +141,7 @@ def member_of(membership: Membership, node_id: int) -> Member:
 
 
 def settle_and_take(driver: MembershipDriver, source: MembershipSource) -> tuple[Notice, ...]:
-    """Let things happen, and return what whoever waits is told."""
+    """Settle, and return the notices of a source that was woken."""
     driver.settle()
     assert driver.readable(source)
     notices = source.dispatch()

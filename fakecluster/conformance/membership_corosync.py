@@ -71,7 +71,7 @@ class Corosyncs(Protocol):
         ...
 
     def leave(self, node_id: int) -> None:
-        """Let a node's corosync leave in good order; nobody is asked."""
+        """Shut a node's corosync down in good order; nobody is asked."""
         ...
 
     def ended(self, node_id: int) -> None:
@@ -79,15 +79,15 @@ class Corosyncs(Protocol):
         ...
 
     def connect(self, groups: Sequence[Sequence[int]]) -> None:
-        """Let only the nodes of a group hear each other."""
+        """Cut all links between groups of nodes."""
         ...
 
     def heal(self) -> None:
-        """Let all nodes hear each other."""
+        """Restore all links."""
         ...
 
     def reload(self) -> None:
-        """Have every node that runs read the configuration as it is now."""
+        """Reload the configuration on every node that runs."""
         ...
 
     def settle(self) -> None:
@@ -101,7 +101,7 @@ class CorosyncVerbs(abc.ABC):
     dialect = COROSYNC
 
     def __init__(self, corosyncs: Corosyncs, patience_s: float) -> None:
-        """Have nothing run yet.
+        """Start nothing yet.
 
         Args:
             corosyncs: the cluster.

@@ -134,7 +134,7 @@ class InProcessDriver(EngineDriver):
         return engine_connect(self._engine, LOCAL, on_readable=lambda: self._woken.add(number))()
 
     def readable(self, source: MembershipSource) -> bool:
-        """Tell whether it was woken since this was last asked."""
+        """Return whether it was woken since this was last asked."""
         number = self._sources.index(source)
         woken = number in self._woken
         self._woken.discard(number)

@@ -141,7 +141,7 @@ class GateProcess:
                 return
 
     def stop(self) -> None:
-        """Let it stand still; it does so on return."""
+        """SIGSTOP it; it stands still on return."""
         self.process.send_signal(signal.SIGSTOP)
         os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
@@ -150,7 +150,7 @@ class GateProcess:
         self.process.send_signal(signal.SIGCONT)
 
     def end(self) -> int:
-        """Let it end, and return its exit code."""
+        """SIGTERM it, wait, and return its exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(PATIENCE_S)
 

@@ -25,10 +25,6 @@ PATIENCE_S: Final = 30
 SHUTDOWN_TIMEOUT_MS: Final = 4000
 """How long a question is open: whoever means to answer does so in this time on any machine."""
 
-IPV4_PREFIX: Final = 16
-IPV6_PREFIX: Final = 64
-"""Of the networks of the rings."""
-
 
 class LabError(Exception):
     """The cluster did not do what it was waited for."""
@@ -57,23 +53,21 @@ class CorosyncLab:
         """
         self._table = table
         self._directory = directory
-        self._ids = list(topology.ids)
-        self._addresses = {node.id: node.addresses for node in topology.nodes}
         self.configuration = CorosyncConf.of(topology)
         self.configuration.written = written
         self._running: dict[int, _RunningCorosync] = {}
-        self._groups: tuple[frozenset[int], ...] = (frozenset(self._ids),)
-        self._hosts = Hosts([list(map(_with_prefix, node.addresses)) for node in topology.nodes])
+        self._groups: tuple[frozenset[int], ...] = (frozenset(topology.ids),)
+        self._hosts = Hosts(topology.nodes)
         self.write()
 
     @property
     def ids(self) -> tuple[int, ...]:
         """The nodes that have a host, whether they are configured or not."""
-        return tuple(self._ids)
+        return self._hosts.ids
 
     def host(self, node_id: int) -> Namespace:
         """Return the host on which a node is."""
-        return self._hosts.hosts[self._ids.index(node_id)]
+        return self._hosts.host(node_id)
 
     def process(self, node_id: int) -> subprocess.Popen[bytes]:
         """Return the corosync that runs on a node."""
@@ -91,9 +85,7 @@ class CorosyncLab:
 
     def add(self, node: NodeConfig) -> None:
         """Make one more host, and its block in front of all others; nothing is written."""
-        self._hosts.add(list(map(_with_prefix, node.addresses)))
-        self._ids.append(node.id)
-        self._addresses[node.id] = node.addresses
+        self._hosts.add(node)
         self.configuration.blocks.insert(0, block_of(node))
 
     # --- the verbs
@@ -142,7 +134,7 @@ class CorosyncLab:
         self.ended(node_id)
 
     def stop(self, node_id: int) -> None:
-        """Let a node's corosync stand still; it does so on return."""
+        """SIGSTOP a node's corosync; it stands still on return."""
         process = self.process(node_id)
         process.send_signal(signal.SIGSTOP)
         os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
@@ -152,7 +144,7 @@ class CorosyncLab:
         self.process(node_id).send_signal(signal.SIGCONT)
 
     def leave(self, node_id: int) -> None:
-        """Let a node's corosync leave in good order; nobody is asked."""
+        """Shut a node's corosync down in good order; nobody is asked."""
         self._running[node_id].process.send_signal(signal.SIGTERM)
         self.ended(node_id)
 
@@ -163,20 +155,18 @@ class CorosyncLab:
         gone.observer.close()
 
     def connect(self, groups: Sequence[Sequence[int]]) -> None:
-        """Let only the nodes of a group hear each other."""
+        """Cut all links between groups of nodes."""
         self._groups = tuple(map(frozenset, groups))
-        self._hosts.connect([[self._ids.index(one) for one in group] for group in groups])
+        self._hosts.connect(groups)
 
     def cut(self, speaker: int, listener: int) -> None:
-        """Let a listener hear nothing from a speaker, one way; `settle` knows nothing of it."""
-        numbers = [self._ids.index(node_id) for node_id in (speaker, listener)]
-        for address in self._addresses[listener]:
-            self._hosts.cut(numbers[0], address)
+        """Cut the link from a speaker to a listener, one way; `settle` does not count with it."""
+        self._hosts.cut(speaker, listener)
 
     def heal(self) -> None:
-        """Let all nodes hear each other."""
-        self._hosts.mend()
-        self.connect([self._ids])
+        """Restore all links."""
+        self._hosts.heal()
+        self._groups = (frozenset(self.ids),)
 
     def log(self, node_id: int) -> str:
         """Return what a node's corosyncs have written."""
@@ -223,10 +213,6 @@ class CorosyncLab:
 
     def _observe(self) -> Observer:
         return Observer(self._table, provider=self.configuration.provider)
-
-
-def _with_prefix(address: str) -> str:
-    return f"{address}/{IPV6_PREFIX if ':' in address else IPV4_PREFIX}"
 
 
 def _served(process: subprocess.Popen[bytes], told: socket.socket) -> bool:

@@ -15,12 +15,18 @@ from concurrent.futures import Future
 from contextlib import ExitStack
 from typing import Final, TypeVar
 
+from fakecluster.cman.topology import NodeConfig
+
 _NAMESPACES: Final = ("--net", "--mount", "--uts", "--ipc")
 _CLONE_FS: Final = 0x200
 _NOBODY: Final = "02:00:00:00:00:00"
 """A station that is on no switch."""
 COROSYNC_DIRECTORIES: Final = ("/run", "/dev/shm", "/var/lib/corosync")  # noqa: S108 - mounted over, never used
 """What a corosync 3 writes into."""
+
+_IPV4_PREFIX: Final = 16
+_IPV6_PREFIX: Final = 64
+"""Of the networks of the rings."""
 
 _T = TypeVar("_T")
 
@@ -123,39 +129,50 @@ class Namespace:
 
 
 class Hosts:
-    """So many hosts, all on one switch."""
+    """The hosts of nodes, by their node ids, all on one switch."""
 
     def __init__(
         self,
-        addresses: Sequence[Sequence[str]],
+        nodes: Iterable[NodeConfig],
         *,
         directories: Sequence[str] = COROSYNC_DIRECTORIES,
         own_pids: bool = False,
     ) -> None:
-        """Make them; the k-th has the k-th addresses, each with a prefix, as `10.0.0.1/16`.
+        """Make them, each with its node's addresses.
 
         Args:
-            addresses: of all.
+            nodes: of all.
             directories: those that each host has for itself, and empty.
             own_pids: what runs on a host, and all that comes of it, ends with it.
         """
         self._directories = directories
         self._own_pids = own_pids
         self._switch = Namespace(())
-        self.hosts: list[Namespace] = []
+        self._hosts: dict[int, Namespace] = {}
+        self._addresses: dict[int, tuple[str, ...]] = {}
         self._cuts: list[tuple[int, str]] = []
         with ExitStack() as stack:
             stack.callback(self.close)
-            for each in addresses:
+            for each in nodes:
                 self.add(each)
             stack.pop_all()
 
-    def add(self, addresses: Sequence[str]) -> None:
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """The nodes that have a host, in the order in which it was made."""
+        return tuple(self._hosts)
+
+    def host(self, node_id: int) -> Namespace:
+        """Return the host on which a node is."""
+        return self._hosts[node_id]
+
+    def add(self, node: NodeConfig) -> None:
         """Make one more, which can hear all that the first one hears."""
-        number = len(self.hosts)
+        number = len(self._hosts)
         self._switch_do((f"link add b{number} type bridge", f"link set b{number} up"))
         host = Namespace(self._directories, own_pids=self._own_pids)
-        self.hosts.append(host)
+        self._hosts[node.id] = host
+        self._addresses[node.id] = node.addresses
         self._switch_do(
             (
                 f"link add v{number} type veth peer name eth0 netns {host.pid}",
@@ -166,41 +183,58 @@ class Hosts:
         # Without detection of duplicates, which takes seconds, an IPv6 address can be used at once.
         lines = [
             f"addr add {address} dev eth0{' nodad' if ':' in address else ''}"
-            for address in addresses
+            for address in map(_prefixed, node.addresses)
         ]
-        host.run("ip", "-batch", "-", stdin="\n".join([*lines, "link set eth0 up", ""]))
+        _ip(host, [*lines, "link set eth0 up"])
+
+    def move(self, node: NodeConfig) -> None:
+        """Replace a host's addresses by this node's."""
+        old, self._addresses[node.id] = self._addresses[node.id], node.addresses
+        lines = [f"addr del {_prefixed(each)} dev eth0" for each in old]
+        lines += [f"addr add {_prefixed(each)} dev eth0" for each in node.addresses]
+        _ip(self.host(node.id), lines)
 
     def connect(self, groups: Sequence[Sequence[int]]) -> None:
-        """Let only the hosts of a group, by their numbers from 0, hear each other."""
+        """Cut all links between groups of hosts."""
+        numbers = {node_id: number for number, node_id in enumerate(self._hosts)}
         self._switch_do(
-            f"link set v{number} master b{group}"
-            for group, numbers in enumerate(groups)
-            for number in numbers
+            f"link set v{numbers[node_id]} master b{group}"
+            for group, node_ids in enumerate(groups)
+            for node_id in node_ids
         )
 
-    def cut(self, speaker: int, address: str) -> None:
-        """Let an address hear nothing more from a host, one way, until `mend`."""
-        # What goes to a station that is not there is lost without a word.
-        line = f"neigh replace {address} lladdr {_NOBODY} dev eth0 nud permanent\n"
-        self.hosts[speaker].run("ip", "-batch", "-", stdin=line)
-        self._cuts.append((speaker, address))
+    def cut(self, speaker_id: int, listener_id: int) -> None:
+        """Cut the link from a speaker to a listener, one way, until `heal`."""
+        for address in self._addresses[listener_id]:
+            # What goes to a station that is not there is lost without a word.
+            line = f"neigh replace {address} lladdr {_NOBODY} dev eth0 nud permanent"
+            _ip(self.host(speaker_id), [line])
+            self._cuts.append((speaker_id, address))
 
-    def mend(self) -> None:
-        """Undo every `cut`."""
+    def heal(self) -> None:
+        """Restore all links."""
         while self._cuts:
-            speaker, address = self._cuts.pop()
+            speaker_id, address = self._cuts.pop()
             # Where the link was down meanwhile, there is nothing to take back.
             only = ("to", address, "dev", "eth0", "nud", "permanent")
-            self.hosts[speaker].run("ip", "neigh", "flush", *only)
+            self.host(speaker_id).run("ip", "neigh", "flush", *only)
+        self.connect([self.ids])
 
     def close(self) -> None:
         """End them all."""
-        for host in (*self.hosts, self._switch):
+        for host in (*self._hosts.values(), self._switch):
             host.close()
 
     def _switch_do(self, lines: Iterable[str]) -> None:
-        text = "\n".join([*lines, ""])
-        self._switch.run("ip", "-batch", "-", stdin=text)
+        _ip(self._switch, lines)
+
+
+def _prefixed(address: str) -> str:
+    return f"{address}/{_IPV6_PREFIX if ':' in address else _IPV4_PREFIX}"
+
+
+def _ip(host: Namespace, lines: Iterable[str]) -> None:
+    host.run("ip", "-batch", "-", stdin="\n".join([*lines, ""]))
 
 
 def _check(result: int) -> None:

@@ -253,7 +253,7 @@ class GateContext:
             self._daemon.thaw()
 
     def _lose(self, why: str) -> None:
-        """Let the daemon end with its corosync, and look for the next one."""
+        """End the daemon with its corosync, and reconnect to the next one."""
         link, self._link = self._link, None
         self._pending.clear()
         if link is None:
@@ -337,7 +337,7 @@ class GateContext:
         self._votes_suspect = True
 
     def _recount(self, link: Link) -> None:
-        """Tell of other votes; libquorum says nothing of them while the judgement is the same."""
+        """Notify of changed votes; libquorum reports none while the judgement is the same."""
         daemon, before = self._daemon, self._reading
         if daemon is None or before is None:
             return
@@ -351,7 +351,7 @@ class GateContext:
             daemon.recalculate()
 
     def _begin(self, link: Link, reading: Reading) -> None:
-        """Let a daemon begin, for this life of corosync."""
+        """Start a daemon for this life of corosync."""
         self._file = reading.configuration(uncounted=1 + self._reloads)
         self._boot += 1
         self._daemon = CmanProcess(
@@ -495,12 +495,12 @@ class GateContext:
         return _Other(announcement=reading.announcement(node_id, self._file))
 
     def send(self, sender_id: int, effect: Effect, *, after_us: int, itself: bool) -> None:
-        """Have every daemon do `effect`, by corosync's own means or by way of the gates' group."""
+        """Send to every daemon, by corosync's own means or by way of the gates' group."""
         del sender_id, after_us, itself
         effect(CorosyncReceiver(self._orders, to=0))
 
     def send_to(self, sender_id: int, node_id: int, effect: Effect, *, after_us: int) -> None:
-        """Have one daemon do `effect`."""
+        """Send to one daemon."""
         del sender_id, after_us
         effect(CorosyncReceiver(self._orders, to=node_id))
 
@@ -513,7 +513,7 @@ class GateContext:
         return self._judged
 
     def first_transition(self, node_id: int) -> None:
-        """Let clients in."""
+        """Open the sockets."""
         del node_id
         self._outside.sockets(HERE, Sockets.LISTENING)
         self._show()
@@ -539,7 +539,7 @@ class GateContext:
         return True
 
     def announce_version(self, sender_id: int, version: int) -> None:
-        """Have every corosync read its file, if one that runs with this version already does not.
+        """Reload the file of every corosync, unless one runs with this version already.
 
         Raises:
             RequestRefusedError: ENOENT, the file has an older version; else what corosync said.

@@ -150,7 +150,7 @@ class _Votes(_TrackedHandle):
         super().__init__(library, "votequorum_", "votequorum_callbacks_t", functions)
 
     def track(self) -> None:
-        """Have every change told."""
+        """Track every change."""
         self._call("trackstart", 0, TRACK_CHANGES)
 
     def info(self, node_id: int) -> VoteInfo:

@@ -194,11 +194,11 @@ class Link:
         self._source.reply_shutdown(yes)
 
     def set_votes(self, node_id: int, votes: int) -> None:
-        """Give a node that many votes. OSError: with what votequorum said."""
+        """Set a node's votes. OSError: with what votequorum said."""
         self._votequorum("setvotes", lambda handle: handle.set_votes(node_id, votes))
 
     def set_expected(self, votes: int) -> None:
-        """Let every member expect that many votes. OSError: with what votequorum said."""
+        """Set the votes that every member expects. OSError: with what votequorum said."""
         self._votequorum("setexpected", lambda handle: handle.set_expected(votes))
 
     def _votequorum(self, name: str, act: Callable[[VotesHandle], None]) -> None:

@@ -56,11 +56,11 @@ class Orders:
                 handle.finalize()
 
     def kill_node(self, node_id: int, why: str) -> None:
-        """Have a node's corosync end."""
+        """Kill a node's corosync."""
         self._admin(lambda handle: handle.kill_node(node_id, why))
 
     def reload(self, version: int) -> None:
-        """Have every corosync read its file.
+        """Reload the file of every corosync.
 
         Raises:
             RequestRefusedError: ENOENT, its version is an older one.
@@ -74,21 +74,21 @@ class Orders:
         self._ask(check)
 
     def set_votes(self, node_id: int, votes: int) -> None:
-        """Give a node that many votes."""
+        """Set a node's votes."""
         self._ask(lambda link: link.set_votes(node_id, votes))
 
     def set_expected_votes(self, votes: int) -> None:
-        """Let all expect that many votes."""
+        """Set the votes that every member expects."""
         self._ask(lambda link: link.set_expected(votes))
 
-    def tell(self, message: Message) -> None:
-        """Tell every gate."""
+    def send(self, message: Message) -> None:
+        """Send to every gate."""
         self._ask(lambda link: link.send(encode_message(message)))
 
-    def try_to_tell(self, message: Message) -> None:
-        """Tell every gate; that it does not learn it is logged and no more."""
+    def try_send(self, message: Message) -> None:
+        """Send to every gate; a failure is logged and no more."""
         try:
-            self.tell(message)
+            self.send(message)
         except RequestRefusedError as error:
             self._log(f"the other gates do not learn of {message}: {error}")
 
@@ -121,24 +121,24 @@ class CorosyncReceiver:
     def port_changed(self, node_id: int, port: int, *, opened: bool) -> None:
         """Over the group; whoever frees a port may be gone already."""
         del node_id
-        self._orders.try_to_tell(PortChanged(port=port, opened=opened))
+        self._orders.try_send(PortChanged(port=port, opened=opened))
 
     def ports_asked(self, node_id: int) -> None:
         """Over the group."""
         del node_id
-        self._orders.tell(PortsAsked(to=self._to))
+        self._orders.send(PortsAsked(to=self._to))
 
     def ports_told(self, node_id: int, ports: tuple[int, ...]) -> None:
         """Over the group."""
         del node_id
-        self._orders.try_to_tell(PortsTold(to=self._to, ports=ports))
+        self._orders.try_send(PortsTold(to=self._to, ports=ports))
 
     def has_read(self, node_id: int, version: int) -> None:
         """Nothing: corosync has every node read its file."""
 
     def receive(self, data: PortData) -> None:
         """Over the group."""
-        self._orders.tell(PortMessage(to=self._to, port=data.port, payload=data.payload))
+        self._orders.send(PortMessage(to=self._to, port=data.port, payload=data.payload))
 
     def hear_goodbye(self, node_id: int, reason: LeaveReason) -> None:
         """Nothing: the ring tells it."""
@@ -150,7 +150,7 @@ class CorosyncReceiver:
     def set_votes(self, node_id: int, votes: int) -> None:
         """By votequorum; the group is told behind it, for votequorum hides fewer votes."""
         self._orders.set_votes(node_id, votes)
-        self._orders.try_to_tell(VotesChanged())
+        self._orders.try_send(VotesChanged())
 
     def set_expected_votes(self, votes: int) -> None:
         """By votequorum, which tells all."""
@@ -158,7 +158,7 @@ class CorosyncReceiver:
 
     def learn_fencing(self, info: FenceInfo) -> None:
         """Over the group."""
-        self._orders.tell(Fenced(info=info))
+        self._orders.send(Fenced(info=info))
 
 
 def _refusal(error: OSError) -> RequestRefusedError:

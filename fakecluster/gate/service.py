@@ -119,7 +119,7 @@ class GateService:
     # -- the main thread
 
     def stop(self) -> None:
-        """Let the thread end, if it can."""
+        """Ask the thread to end."""
         self._notifier.stopping()
 
         def stop() -> None:
@@ -166,7 +166,7 @@ class GateService:
         self._woken.set()
 
     def show(self, phase: GatePhase, detail: str) -> None:
-        """Tell systemd."""
+        """Report it to systemd."""
         self._notifier.status(f"{phase.value}: {detail}" if detail else phase.value)
 
     def log(self, text: str) -> None:

@@ -66,7 +66,7 @@ class Shutdowns:
         agreed: Callable[[], None],
         log: Callable[[str], None],
     ) -> None:
-        """Have nothing asked.
+        """Ask nothing yet.
 
         Args:
             orders: to corosync.

@@ -65,11 +65,11 @@ class VotesHandle(Protocol):
         ...
 
     def set_expected(self, votes: int) -> None:
-        """Let every member expect that many; CS_ERR_INVALID_PARAM: they could not be reached."""
+        """Set the votes that every member expects; CS_ERR_INVALID_PARAM: out of reach."""
         ...
 
     def set_votes(self, node_id: int, votes: int) -> None:
-        """Give a node that many."""
+        """Set a node's votes."""
         ...
 
     def finalize(self) -> None:
@@ -112,11 +112,11 @@ class AdminHandle(Protocol):
         ...
 
     def kill_node(self, node_id: int, reason: str) -> None:
-        """Have a node's corosync end."""
+        """Kill a node's corosync."""
         ...
 
     def reload_config(self) -> None:
-        """Have every node read its corosync.conf."""
+        """Reload corosync.conf on every node."""
         ...
 
     def finalize(self) -> None:

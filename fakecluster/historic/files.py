@@ -22,7 +22,7 @@ class PrivateFiles:
         self._own: set[Path] = set()
 
     def show(self, sources: Mapping[str, Path], empty: tuple[str, ...] = ()) -> None:
-        """Let paths be these files and directories, and these directories be empty ones.
+        """Mount files and directories over paths, and empty directories over others.
 
         Args:
             sources: by path: what is to be seen there.
@@ -65,7 +65,7 @@ class PrivateFiles:
         self._own.add(directory)
 
     def _stand_in(self, directory: Path) -> None:
-        """Let a directory be one of ours that has links to everything that is in it."""
+        """Replace a directory by one of ours that has links to everything in it."""
         kept = _KEPT / str(len(self._own))
         kept.mkdir(parents=True)
         # All of it, so that links that lead out of the directory lead somewhere there, too.

@@ -69,7 +69,6 @@ class CmanLab:
         """
         self._root = root
         self._directory = directory
-        self._ids = list(topology.ids)
         self._nodes = {node.id: node for node in topology.nodes}
         self._hosts_nodes = dict(self._nodes)
         """As their hosts are, whether they are configured or not."""
@@ -80,26 +79,25 @@ class CmanLab:
         self._disks: dict[int, DiskDaemon] = {}
         directory.mkdir(parents=True, exist_ok=True)
         self._program = self._corosync()
-        self._write()
         with ExitStack() as stack:
-            addresses = [_prefixed(node) for node in topology.nodes]
-            self._hosts = Hosts(addresses, directories=_OWN, own_pids=True)
+            self._hosts = Hosts(topology.nodes, directories=_OWN, own_pids=True)
             stack.callback(self._hosts.close)
-            for node_id in self._ids:
-                self._furnish(node_id)
+            self._write()
+            for node_id in self.ids:
+                self._provision(node_id)
             stack.pop_all()
 
     @property
     def ids(self) -> tuple[int, ...]:
         """The nodes that have a host, whether they are configured or not."""
-        return tuple(self._ids)
+        return self._hosts.ids
 
     def host(self, node_id: int) -> Namespace:
         """Return the host on which a node is."""
-        return self._hosts.hosts[self._ids.index(node_id)]
+        return self._hosts.host(node_id)
 
-    def _furnish(self, node_id: int) -> None:
-        """Let a host have the programs, the configuration and the directories that cman wants."""
+    def _provision(self, node_id: int) -> None:
+        """Provide a host with the programs, files and directories that cman wants."""
         root, host = self._root, self.host(node_id)
         sources = {
             **dict.fromkeys(root.plugin_directories, root.plugins),
@@ -149,7 +147,7 @@ class CmanLab:
         return RawClient(self.socket_path(node_id, admin=admin), timeout_s=_ANSWER_S)
 
     def admin(self, node_id: int, command: Command, body: bytes) -> None:
-        """Have a node's cman do what only an administrator may ask for.
+        """Send an administrator's request to a node's cman.
 
         Raises:
             OSError: with cman's errno.
@@ -213,7 +211,7 @@ class CmanLab:
             self.poll_disk(node_id, available=True)
 
     def poll_disk(self, node_id: int, *, available: bool) -> None:
-        """Have the quorum disk's daemon on a host, started where there is none, poll so.
+        """Poll the quorum disk on a host with this result; start its daemon if there is none.
 
         Raises:
             ValueError: the topology has no quorum disk.
@@ -275,7 +273,7 @@ class CmanLab:
             disk.close()
 
     def stop(self, node_id: int) -> None:
-        """Let a node's cman stand still; it does so on return."""
+        """SIGSTOP a node's cman; it stands still on return."""
         running = self._running[node_id]
         signal.pidfd_send_signal(running.end, signal.SIGSTOP)
         self.until(f"the cman of node {node_id} stands still", lambda: _state(running.pid) == "T")
@@ -287,18 +285,18 @@ class CmanLab:
         self._stopped.discard(node_id)
 
     def leave(self, node_id: int, *, removed: bool = False) -> None:
-        """Let a node's cman leave in good order; nobody is asked. It has ended on return."""
+        """Leave in good order on a node; nobody is asked, and its cman has ended on return."""
         flag = int(LeaveFlag.REMOVED if removed else LeaveFlag.DOWN)
         with self.client(node_id, admin=True) as client:
             client.send(Command.LEAVE_CLUSTER, encode_ints(flag))
             self.ended(node_id)
 
     def expect(self, node_id: int, votes: int) -> None:
-        """Have a partition expect so many votes. Raises OSError with cman's errno."""
+        """Set a partition's expected votes. Raises OSError with cman's errno."""
         self.admin(node_id, Command.SETEXPECTED_VOTES, encode_ints(votes))
 
     def fenced(self, node_id: int, *, by: int) -> None:
-        """Tell `by`'s cman that a node was fenced just now. Raises OSError with cman's errno."""
+        """Report to `by`'s cman that a node was fenced now. Raises OSError with cman's errno."""
         record = FenceStruct(node_id=node_id, fence_seconds=int(time.time()), agent=b"fence_virt")
         self.admin(by, Command.UPDATE_FENCE_INFO, record.encode())
 
@@ -311,22 +309,19 @@ class CmanLab:
     # --- the network
 
     def connect(self, groups: Sequence[Sequence[int]]) -> None:
-        """Let only the nodes of a group hear each other."""
-        self._hosts.connect([[self._ids.index(one) for one in group] for group in groups])
+        """Cut all links between groups of nodes."""
+        self._hosts.connect(groups)
 
     def cut(self, speaker: int, listener: int) -> None:
-        """Let a listener get nothing more from a speaker, one way.
+        """Cut the link from a speaker to a listener, one way.
 
         Without udpu that is the token; what goes to all by multicast is heard still.
         """
-        numbers = [self._ids.index(node_id) for node_id in (speaker, listener)]
-        for address in self._hosts_nodes[listener].addresses:
-            self._hosts.cut(numbers[0], address)
+        self._hosts.cut(speaker, listener)
 
     def heal(self) -> None:
-        """Let all nodes hear each other."""
-        self._hosts.mend()
-        self.connect([self._ids])
+        """Restore all links."""
+        self._hosts.heal()
 
     # --- the configuration
 
@@ -352,30 +347,26 @@ class CmanLab:
         return self._directory / f"cluster{node_id}"
 
     def announce(self, by: int) -> None:
-        """Have all cmans read the configuration, by way of one. Raises OSError as cman does."""
+        """Reload the configuration of all cmans, by way of one. Raises OSError as cman does."""
         record = VersionStruct(config=self.version)
         self.admin(by, Command.SET_VERSION, record.encode())
 
     def add(self, node: NodeConfig) -> None:
         """Make one more host; nothing is written."""
         self._hosts_nodes[node.id] = node
-        self._hosts.add(_prefixed(node))
-        self._ids.append(node.id)
+        self._hosts.add(node)
         self._configuration(node.id).mkdir()
-        self._furnish(node.id)
+        self._provision(node.id)
 
     def move(self, node: NodeConfig) -> None:
-        """Give a host whose cman does not run the addresses of this node."""
-        before = self._hosts_nodes[node.id]
-        lines = [f"addr del {each} dev eth0" for each in _prefixed(before)]
-        lines += [f"addr add {each} dev eth0" for each in _prefixed(node)]
-        self.host(node.id).run("ip", "-batch", "-", stdin="\n".join([*lines, ""]))
+        """Replace the addresses of a host whose cman does not run by this node's."""
+        self._hosts.move(node)
         self._hosts_nodes[node.id] = node
         self._link(node.id, "up")
 
     def _write(self) -> None:
         nodes = tuple(self._nodes[node_id] for node_id in sorted(self._nodes))
-        for node_id in self._ids:
+        for node_id in self.ids:
             self.write_config(node_id, self.version, nodes)
         # Bound into every host as it is, so written in place.
         known = self._hosts_nodes | self._nodes
@@ -389,7 +380,7 @@ class CmanLab:
         Raises:
             CmanLabError: that did not come.
         """
-        wanted = {node_id for node_id in self._ids if self.runs(node_id)}
+        wanted = {node_id for node_id in self.ids if self.runs(node_id)}
         self.until(
             f"the nodes {sorted(wanted)} see each other",
             lambda: all(self.seen_by(node_id).keys() == wanted for node_id in wanted),
@@ -418,10 +409,6 @@ class CmanLab:
 
 def _name(node: NodeConfig) -> str:
     return node.name or f"node{node.id}"
-
-
-def _prefixed(node: NodeConfig) -> list[str]:
-    return [f"{each}/{64 if ':' in each else 16}" for each in node.addresses]
 
 
 def _ended(running: _RunningCman, wait_s: float) -> bool:

@@ -120,7 +120,7 @@ class EngineHarness(Watcher):
         return self.timeline.now_us()
 
     def run(self, span_us: int = QUIET_US) -> None:
-        """Let that much time pass."""
+        """Wait that much time."""
         self.timeline.run_until(self.timeline.now_us() + span_us)
 
     def up(self) -> EngineHarness:

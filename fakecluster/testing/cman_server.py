@@ -44,7 +44,7 @@ class ServerHarness:
         self.run(2 * _SECOND_US)
 
     def run(self, duration_us: int) -> None:
-        """Let time pass, serving what is ready before and after."""
+        """Wait that long, serving what is ready before and after."""
         self.turn()
         self.timeline.run_until(self.timeline.now_us() + duration_us)
         self.turn()

@@ -137,7 +137,7 @@ class ScriptedCorosync:
                 handle.events.put(lambda cfg: cfg(flags))
 
     def fail(self, call: str, code: int, count: int = 1) -> None:
-        """Let the next calls of this function fail with that cs_error_t."""
+        """Fail the next calls of this function with that cs_error_t."""
         self._failures.setdefault(call, deque()).extend([code] * count)
 
     def die(self) -> None:
@@ -311,14 +311,14 @@ class FakeQuorum(_FakeHandle):
         self._flags = 0
 
     def trackstart(self, flags: int) -> None:
-        """Tell at once, both, provider or not."""
+        """Deliver both at once, provider or not."""
         self._note("trackstart")
         self._flags = flags
         if not self._corosync.says_nothing_at_first:
             self._tell(quorum=True)
 
     def tell(self) -> None:
-        """Tell of a ring: without a provider nobody tells of quorum."""
+        """Report a ring: without a provider nobody reports quorum."""
         if self._flags & TRACK_CHANGES:
             self._tell(quorum=self.quorum_type == QUORUM_SET)
 
@@ -358,7 +358,7 @@ class FakeCmap(_FakeHandle):
         self._tracked[key] = callback
 
     def tell(self, key: str, value: CmapValue) -> None:
-        """Tell whoever tracks the key."""
+        """Notify whoever tracks the key."""
         callback = self._tracked.get(key)
         if callback is not None:
             self.events.put(lambda: callback(key, value))

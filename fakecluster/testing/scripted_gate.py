@@ -30,12 +30,12 @@ class ScriptedGateTable:
         self.trackers: list[ScriptedVotes] = []
 
     def deliver(self, sender_id: int, message: bytes) -> None:
-        """Let a message of the group arrive."""
+        """Deliver a message of the group."""
         for group in self.groups:
             group.put(lambda on_message: on_message(sender_id, message))
 
     def tell_votes(self) -> None:
-        """Tell whoever tracks votequorum of a change."""
+        """Notify whoever tracks votequorum of a change."""
         for tracker in self.trackers:
             tracker.put(lambda on_votes: on_votes())
 
@@ -67,7 +67,7 @@ class _Readable:
         self._fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
 
     def put(self, event: Callable[..., None]) -> None:
-        """Have something to deliver."""
+        """Queue an event."""
         self._events.append(event)
         os.eventfd_write(self._fd, 1)
 

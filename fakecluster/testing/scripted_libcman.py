@@ -84,11 +84,11 @@ class ScriptedCman:
         self._on_socket.append((reason, argument))
 
     def send_during(self, call: str, reason: int, argument: int) -> None:
-        """Let an event come in while this call waits for its reply; once."""
+        """Send an event while this call waits for its reply; once."""
         self._during.setdefault(call, deque()).append((reason, argument))
 
     def fail(self, call: str, errno_: int, count: int = 1) -> None:
-        """Let the next calls of this function fail with that errno."""
+        """Fail the next calls of this function with that errno."""
         self._failures.setdefault(call, deque()).extend([errno_] * count)
 
     def die(self, first: int = errno.EHOSTDOWN) -> None:
@@ -115,7 +115,7 @@ class ScriptedCman:
         return ZERO_FD if self._held_back else SOCKET_FD
 
     def deliver(self, callback: EventCallback, *, all_of_them: bool) -> int:
-        """Give held back events, then those on the socket; at the end tell of a death."""
+        """Deliver events held back, then those on the socket; at the end report a death."""
         delivered = 0
         while self._held_back or self._on_socket:
             queue = self._held_back or self._on_socket

@@ -60,7 +60,7 @@ class Attack:
 
 
 def attacks(seed: int, count: int) -> Iterator[Attack]:
-    """Give `count` hostile connections; about a third has something wrong in a header."""
+    """Yield `count` hostile connections; about a third has something wrong in a header."""
     draw = random.Random(seed)  # noqa: S311 - reproducible nonsense is wanted, not secrets
     for _ in range(count):
         data = b"".join(_message(draw) for _ in range(1 + draw.randrange(6)))

@@ -217,7 +217,7 @@ class RequestReader:
 
 
 def _is_good(header: bytes) -> bool:
-    """Tell whether cman takes these bytes, at least 20, for the header of a request."""
+    """Return whether cman takes these bytes, at least 20, for the header of a request."""
     if len(header) < HEADER_BYTES:
         return False
     found = FrameHeader.decode(header)

@@ -91,7 +91,7 @@ class RawClient:
         return self._waiting.popleft()
 
     def has_news(self) -> bool:
-        """Tell whether there is more to take: a message that was read already, or new bytes."""
+        """Return whether there is more to take: a message that was read already, or new bytes."""
         poller = select.poll()
         poller.register(self.sock, select.POLLIN)
         return bool(self._waiting or poller.poll(0))

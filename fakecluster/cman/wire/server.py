@@ -107,7 +107,7 @@ class WireServer(Watcher):
             node.close()
 
     def descriptor_freed(self) -> None:
-        """Let listeners that ran out of descriptors go on."""
+        """Resume listeners that ran out of descriptors."""
         for node in self._nodes.values():
             node.resume()
 

@@ -89,7 +89,7 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
     "small_buffer": (
         f"{STANDIN_REQUESTS}::test_a_list_that_does_not_fit_gives_einval_and_copies_nothing",
     ),
-    "poll_flags": ("test_wire_server.py::test_a_dying_cman_wakes_whoever_polls",),
+    "poll_flags": ("wire/test_server.py::test_a_dying_cman_wakes_whoever_polls",),
     "dispatch_result": (
         f"{STANDIN_NOTICES}::test_one_delivers_one_and_returns_the_bodys_length",
         f"{STANDIN_NOTICES}::test_all_delivers_all_and_returns_0_with_eagain_left_behind",
@@ -97,14 +97,14 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
     "changing_descriptor": (
         f"{STANDIN_NOTICES}::test_events_before_a_reply_are_queued_under_another_descriptor",
     ),
-    "socket_modes": ("test_wire_server.py::test_sockets_have_their_modes",),
+    "socket_modes": ("wire/test_server.py::test_sockets_have_their_modes",),
     "wire_header": (
-        "test_wire.py::test_a_bodyless_request_is_the_20_captured_bytes",
-        "test_wire.py::test_a_reply_is_header_with_the_reply_bit_and_status",
+        "wire/test_codec.py::test_a_bodyless_request_is_the_20_captured_bytes",
+        "wire/test_codec.py::test_a_reply_is_header_with_the_reply_bit_and_status",
     ),
     "wire_event": (
-        "test_wire.py::test_an_event_is_28_bytes_without_the_reply_bit",
-        "test_wire.py::test_the_version_sent_by_the_daemon_is_not_the_protocols",
+        "wire/test_codec.py::test_an_event_is_28_bytes_without_the_reply_bit",
+        "wire/test_codec.py::test_the_version_sent_by_the_daemon_is_not_the_protocols",
     ),
 }
 """Rows about the library or the sockets, which an engine has not, each with its tests."""
