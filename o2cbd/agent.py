@@ -9,12 +9,12 @@ import errno
 import os
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from o2cbd.clock import Clock
 from o2cbd.configfs.interface import NodeTree, NotConfigfsError
 from o2cbd.core import effects, events
 from o2cbd.core.controller import Controller
+from o2cbd.core.frozen import frozen
 from o2cbd.core.model import Status, Step
 from o2cbd.core.reports import AnswerLost, Report, symbol
 from o2cbd.core.rules import Rules
@@ -33,7 +33,7 @@ Observer = Callable[[events.Event | effects.Effect, Status, int], None]
 the status of that moment and the clock's time; must not block."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Wait:
     """What the agent waits for before its next step."""
 

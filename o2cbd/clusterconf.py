@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from o2cbd.core.frozen import frozen
 from o2cbd.core.model import MAX_NUM, MAX_PORT
 from o2cbd.core.names import address_problem, node_name_problem
 from o2cbd.core.reports import spell
@@ -41,7 +42,7 @@ _REQUIRED: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class FileNode:
     """A `node:` stanza."""
 
@@ -51,7 +52,7 @@ class FileNode:
     port: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class FileCluster:
     """A `cluster:` stanza, with the nodes and heartbeat regions that name it."""
 
@@ -64,7 +65,7 @@ class FileCluster:
     """Of the global heartbeat."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class LineProblem:
     """One thing that is wrong with the file."""
 

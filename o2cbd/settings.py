@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 
+from o2cbd.core.frozen import frozen
 from o2cbd.core.model import CLUSTER_NAME_MAX_CHARS
 from o2cbd.core.reports import Severity
 from o2cbd.core.rules import SECOND_US, SETTINGS_FILE, Rules, Scope
@@ -57,7 +58,7 @@ class ValueProblem(ValueError):  # noqa: N818 - the operator's problem, collecte
     """A value that cannot be used; the text says what would be."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Problem:
     """One thing that is wrong with the settings."""
 
@@ -82,7 +83,7 @@ class SettingsError(Exception):
         return "\n".join(f"{self.origin}: {problem}" for problem in self.problems)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Paths:
     """Where this host's things are; each can be elsewhere, so that nothing needs root."""
 
@@ -92,7 +93,7 @@ class Paths:
     runtime_dir: str = "/run/o2cbd"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class HoldSettings:
     """The semaphore by which configfs is asked to be left alone."""
 
@@ -106,7 +107,7 @@ class HoldSettings:
         return self.name if self.name is not None else f"o2cb.{cluster}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class LogSettings:
     """What is told, and how."""
 
@@ -115,7 +116,7 @@ class LogSettings:
     """Reports less severe than this are not written."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ServiceTiming:
     """When the main thread loses patience; all in microseconds."""
 
@@ -125,7 +126,7 @@ class ServiceTiming:
     """How long a stop waits for the agent; with it the daemon ends within 5 s in any case."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class DaemonSettings:
     """Everything that `o2cbd run` is told."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import click
@@ -20,6 +19,7 @@ from o2cbd.commands.cluster_file import (
 from o2cbd.commands.common import absolute, printable, say
 from o2cbd.commands.offline import WantedTable, wanted_here
 from o2cbd.core.exit_codes import EXIT_DIFFERENT
+from o2cbd.core.frozen import frozen
 from o2cbd.core.model import Tables
 from o2cbd.core.reports import counted
 from o2cbd.core.table_diff import VALUES, Row, pairs, value_of
@@ -28,7 +28,7 @@ from o2cbd.service.view import SCHEMA
 SIDES = ("file", "wanted", "kernel")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Difference:
     """A value that is not the same everywhere."""
 

@@ -7,7 +7,7 @@ import os
 import queue
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 from o2cbd.calls import CallBoard
@@ -25,6 +25,7 @@ from o2cbd.core.exit_codes import (
     EXIT_TRY_AGAIN,
     EXIT_UNAVAILABLE,
 )
+from o2cbd.core.frozen import frozen
 from o2cbd.core.model import (
     Holder,
     LeftOut,
@@ -57,7 +58,7 @@ PATIENCE_S = 10.0
 """libcman has no time-outs; a manager that is stuck for so long has none for us."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class _Reading:
     view: View
     tables: Tables | None
@@ -66,7 +67,7 @@ class _Reading:
     """The pid of somebody who holds the semaphore (0: unknown)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class WantedTable:
     """What should be in the kernel, and what is."""
 
@@ -77,7 +78,7 @@ class WantedTable:
     """Of whatever cluster the kernel has; None: there is no o2cb configfs."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Configured:
     """What manager and settings come to, whatever the kernel has."""
 

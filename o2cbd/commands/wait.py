@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import click
@@ -19,6 +18,7 @@ from o2cbd.commands.common import (
     runtime_dir_option,
 )
 from o2cbd.core.exit_codes import EXIT_TRY_AGAIN, EXIT_UNAVAILABLE, EXIT_USAGE
+from o2cbd.core.frozen import frozen
 from o2cbd.core.rules import SECOND_US
 from o2cbd.service.client import ControlClient, NoDaemonError
 
@@ -29,7 +29,7 @@ ABSENT_LOOK_S = 0.1
 """How often it is looked whether a daemon is there."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Wanted:
     """What is waited for."""
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from o2cbd.calls import CallBoard
 from o2cbd.configfs import shape
 from o2cbd.configfs.files import Files
+from o2cbd.core.frozen import frozen
 
 _UNKNOWN_INODE = -1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class OpenCluster:
     """Our cluster's directories; they belong to `Directories`."""
 

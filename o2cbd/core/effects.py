@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from o2cbd.core.frozen import frozen
 from o2cbd.core.model import Step
 from o2cbd.core.reports import Report
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Connect:
     """Open the manager. Answer: Connected or ConnectFailed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Disconnect:
     """Close the manager's connection. No answer."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Dispatch:
     """Take the manager's notices. Answer: each notice, then Dispatched."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ReadMembership:
     """Answer: MembershipRead, MembershipReadFailed or ManagerLost."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ReadTables:
     """Answer: TablesRead or TablesReadFailed."""
 
@@ -41,26 +40,26 @@ class ReadTables:
     """Nothing kept from earlier readings is used."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class TakeHold:
     """Answer: HoldTaken, HoldRefused or HoldFailed."""
 
     cluster: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ReleaseHold:
     """No answer."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class DoStep:
     """Answer: StepDone or StepFailed."""
 
     step: Step
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ReadUsage:
     """Answer: UsageRead."""
 
@@ -68,21 +67,21 @@ class ReadUsage:
     """None: not known yet, so any cluster that is there counts."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ReplyShutdown:
     """Answer the manager's open question. No answer, or ManagerLost."""
 
     yes: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Tell:
     """Journal this. No answer."""
 
     report: Report
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Exit:
     """The daemon must end with this exit code. No answer."""
 

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from o2cbd.core.frozen import frozen
 from o2cbd.core.model import Membership, Step, Tables, Usage
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class StateChange:
     """The manager recalculated membership or quorum; it never says what changed."""
 
     quorate: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ConfigChange:
     """The manager re-read its configuration."""
 
     version: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ShutdownAsked:
     """The manager asks whether it is safe to shut the cluster down on this node."""
 
@@ -30,7 +29,7 @@ class ShutdownAsked:
     removed: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ManagerLost:
     """The connection to the manager died."""
 
@@ -41,17 +40,17 @@ Notice = StateChange | ConfigChange | ShutdownAsked | ManagerLost
 """What a membership source hands over without being asked."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Woken:
     """The agent was woken: by a descriptor, a deadline or a request. It says nothing else."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Connected:
     """The answer to `Connect`: there is a connection."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ConnectFailed:
     """The answer to `Connect`: there is none."""
 
@@ -60,19 +59,19 @@ class ConnectFailed:
     """For the operator: what was tried."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Dispatched:
     """The answer to `Dispatch`: all notices that were there have been observed before this."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class MembershipRead:
     """The answer to `ReadMembership`."""
 
     membership: Membership
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class MembershipReadFailed:
     """The answer to `ReadMembership`: it failed, the connection lives."""
 
@@ -81,14 +80,14 @@ class MembershipReadFailed:
     """For the operator: what to mend where; empty where the manager says only an errno."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class TablesRead:
     """The answer to `ReadTables`."""
 
     tables: Tables
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class TablesReadFailed:
     """The answer to `ReadTables`: configfs could not be read."""
 
@@ -97,12 +96,12 @@ class TablesReadFailed:
     """For the operator: which path, or that this is no o2cb configfs."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class HoldTaken:
     """The answer to `TakeHold`: configfs is ours until `ReleaseHold`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class HoldRefused:
     """The answer to `TakeHold`: somebody else holds."""
 
@@ -110,7 +109,7 @@ class HoldRefused:
     """0: unknown."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class HoldFailed:
     """The answer to `TakeHold`: the semaphore cannot be used at all."""
 
@@ -119,14 +118,14 @@ class HoldFailed:
     """What more is known of it than its errno says."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class StepDone:
     """The answer to `DoStep`."""
 
     step: Step
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class StepFailed:
     """The answer to `DoStep`: nothing of it is left behind, or what is left is found next time."""
 
@@ -136,21 +135,21 @@ class StepFailed:
     """The path, relative to the cluster, at which it failed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class UsageRead:
     """The answer to `ReadUsage`."""
 
     usage: Usage
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ForgetAsked:
     """The operator vouches that this lost node is down (`o2cbd forget NODE`)."""
 
     node: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class StopAsked:
     """The daemon is to end; configfs stays."""
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from o2cbd.core.frozen import frozen
 from o2cbd.core.model import RemoveNode, SetAttribute, Step
 from o2cbd.core.refusal import Refusal
 from o2cbd.core.rules import Timing
@@ -18,7 +19,7 @@ def pause_us(failures: int, timing: Timing) -> int:
     return min(timing.retry_first_us << min(failures - 1, 32), timing.retry_max_us)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Failure:
     """The last of the failures in a row of one step."""
 

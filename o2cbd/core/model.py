@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import ClassVar
+
+from o2cbd.core.frozen import frozen
 
 MAX_NUM = 254
 """The highest o2cb node number (the kernel's O2NM_MAX_NODES is 255, numbers start at 0)."""
@@ -58,7 +60,7 @@ def quorum_text(quorate: bool | None) -> str:  # noqa: FBT001 - the value itself
     return {True: "quorate", False: "not quorate", None: "quorum unknown"}[quorate]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Advice:
     """What the manager's own configuration says of a node for o2cb: as written, unchecked."""
 
@@ -73,7 +75,7 @@ class Advice:
 NO_ADVICE = Advice()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Member:
     """A node that the cluster manager counts in now."""
 
@@ -94,7 +96,7 @@ class Member:
     """The manager's node list has its id; else nothing that the list says is about it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Absentee:
     """A node that the cluster manager lists and does not count in now."""
 
@@ -113,7 +115,7 @@ class Absentee:
     """The id with which it was a member last, where the list has another id for it since."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Membership:
     """One complete reading of the cluster manager, as of one moment."""
 
@@ -133,7 +135,7 @@ class Membership:
         return (*self.members, *self.absentees)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Node:
     """A row of the desired o2cb table."""
 
@@ -144,7 +146,7 @@ class Node:
     local: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Entry:
     """A node directory as read back from configfs, complete or not."""
 
@@ -189,7 +191,7 @@ class Entry:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Region:
     """A heartbeat region of the cluster."""
 
@@ -198,7 +200,7 @@ class Region:
     """The heartbeat thread; None while it does not run."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Tables:
     """The actual state: everything that one reading of the o2cb configfs gave."""
 
@@ -214,7 +216,7 @@ class Tables:
     """The nums that the disk heartbeat sees (debugfs o2hb/livenodes); None: cannot be read."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class CreateCluster:
     """mkdir of the cluster, checked to be an o2cb configfs and taken away again if it is not."""
 
@@ -223,7 +225,7 @@ class CreateCluster:
     cluster: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class SetAttribute:
     """One write(2) of one value to a cluster's or a node's attribute file."""
 
@@ -236,7 +238,7 @@ class SetAttribute:
     value: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class AddNode:
     """mkdir, then ipv4_port, ipv4_address and num, each in one write.
 
@@ -250,7 +252,7 @@ class AddNode:
     node: Node
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class RemoveNode:
     """rmdir of a node."""
 
@@ -301,7 +303,7 @@ class Why(enum.Enum):
     HELD = "held"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Pending:
     """A step that is wanted and cannot be done yet."""
 
@@ -318,7 +320,7 @@ class Pending:
         return node_of(self.step)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class LeftOut:
     """A node of the manager's that is not in the desired table, and why."""
 
@@ -329,7 +331,7 @@ class LeftOut:
     """A quorum disk: nobody expects it to be in the table."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Remark:
     """Something in the configuration that the operator should know, and that stops nothing."""
 
@@ -338,7 +340,7 @@ class Remark:
     """It surely is a mistake."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Usage:
     """What says whether the cluster's file systems are in use on this host."""
 
@@ -366,7 +368,7 @@ class State(enum.Enum):
     SYNCED = "synced"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Holder:
     """Somebody who holds the semaphore."""
 
@@ -376,7 +378,7 @@ class Holder:
     """When we first saw it held."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Vote:
     """An answer that was given to "is it safe to shut the cluster down now?"."""
 
@@ -388,7 +390,7 @@ class Vote:
     removed: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Status:
     """What the agent knows, published whole after each step; shared between threads as a value."""
 

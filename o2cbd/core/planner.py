@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import compress
 from operator import attrgetter
 from types import MappingProxyType
 
+from o2cbd.core.frozen import frozen
 from o2cbd.core.model import (
     UNSET_ADDRESS,
     AddNode,
@@ -29,7 +30,7 @@ from o2cbd.core.reports import spell
 _name_of = attrgetter("name")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Replacing:
     """What is to follow a removal."""
 
@@ -39,7 +40,7 @@ class Replacing:
     """The entries without whose removal the add could not follow."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Plan:
     """The difference between what should be and what is, as work."""
 
@@ -51,7 +52,7 @@ class Plan:
     """By entry name: the removals among the steps that an add is to follow."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Wanted:
     """Everything that the planner compares the tables with."""
 
@@ -62,7 +63,7 @@ class Wanted:
     refused: Mapping[Step, Refusal] = field(default_factory=lambda: MappingProxyType({}))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class TableDiff:
     """Wanted nodes and the entries that are there, compared by name."""
 

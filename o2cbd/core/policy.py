@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from operator import attrgetter
 
+from o2cbd.core.frozen import frozen
 from o2cbd.core.memo import for_each
 from o2cbd.core.model import (
     MAX_NUM,
@@ -36,7 +37,7 @@ _num_of, _address_of, _name_of = attrgetter("num"), attrgetter("address"), attrg
 _id_and_name = attrgetter("id", "name")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Desired:
     """What the table should be."""
 
@@ -52,7 +53,7 @@ class Desired:
         return any(node.local for node in self.nodes)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class _Candidate:
     id: int
     node: Node
@@ -60,7 +61,7 @@ class _Candidate:
     """A live member whose right entry is there already, or stays whatever the list says."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Draft:
     """What membership and rules alone say of the table."""
 
@@ -278,7 +279,7 @@ def num_of(listed: Member | Absentee, rules: TableRules) -> int | None:
     return num if 0 <= num <= MAX_NUM else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class _Proposals:
     """What would give nodes without a num one; the same on all nodes that have one list."""
 

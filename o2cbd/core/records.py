@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from o2cbd.core.frozen import frozen
 
 SCHEMA = 1
 """Of the format; it grows by fields and kinds, and changes only when one of them means another
@@ -18,7 +20,7 @@ Value = str | int | bool | None | list[int]
 """What a field of a record can be."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Record:
     """One thing that happened."""
 
@@ -46,7 +48,7 @@ class Record:
         return json.dumps(row, sort_keys=True, ensure_ascii=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Header:
     """What a trace is of: its first line."""
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
+from o2cbd.core.frozen import frozen
 from o2cbd.core.model import AddNode, CreateCluster, Pending, RemoveNode, SetAttribute, Step, Why
 from o2cbd.core.reports import symbol
 
@@ -14,7 +14,7 @@ NOT_CONFIGFS_ERRNO = errno.ENODEV
 """What the making of a cluster fails with where a plain directory came of it; mkdir has no such."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Refusal:
     """A step that was tried and is not to be tried again just now."""
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 from collections.abc import Collection, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from o2cbd.core.frozen import frozen
 from o2cbd.core.model import (
     UNSET_ADDRESS,
     Absentee,
@@ -30,7 +31,7 @@ from o2cbd.core.rules import (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Removal:
     """An entry that must go: its node is not wanted, or wanted otherwise."""
 
@@ -48,7 +49,7 @@ class Removal:
         return self.entry.name
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Gate:
     """Why a removal waits."""
 
@@ -57,7 +58,7 @@ class Gate:
     errno: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Permits:
     """What decides over removals, beside the entry itself."""
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import enum
 import errno
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import ClassVar
 
+from o2cbd.core.frozen import frozen
 from o2cbd.core.model import AddNode, CreateCluster, Pending, Quorum, Remark, SetAttribute, Step
 
 
@@ -63,7 +64,7 @@ def describe(step: Step) -> str:
             return f"remove node {spell(step.node)}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Report:
     """One thing that happened, for the person who must act."""
 
@@ -81,7 +82,7 @@ class Report:
         return {item.name: getattr(self, item.name) for item in fields(self)}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ManagerAwaited(Report):
     """The cluster manager cannot be reached; told again only when the errno changes."""
 
@@ -95,7 +96,7 @@ class ManagerAwaited(Report):
         return f"waiting for the cluster manager: {self.detail}; trying again until it is there"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ManagerReached(Report):
     """There is a connection to the cluster manager."""
 
@@ -108,7 +109,7 @@ class ManagerReached(Report):
         return f"connected to the cluster manager{' again' if self.again else ''}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ManagerGone(Report):
     """The connection to the cluster manager died."""
 
@@ -124,7 +125,7 @@ class ManagerGone(Report):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class MembershipUnreadable(Report):
     """One reading of the manager failed."""
 
@@ -142,7 +143,7 @@ class MembershipUnreadable(Report):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Blocked(Report):
     """No step is done at all, for the reason given."""
 
@@ -155,7 +156,7 @@ class Blocked(Report):
         return f"nothing is done: {self.reason}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class WrongCluster(Report):
     """The manager's cluster is not the one that the operator named; the start ends."""
 
@@ -172,7 +173,7 @@ class WrongCluster(Report):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class QuorumChanged(Report):
     """What the manager says of quorum is another thing now."""
 
@@ -187,7 +188,7 @@ class QuorumChanged(Report):
         return f"quorum: this partition is {self.quorum}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class MemberJoined(Report):
     """A node is a member that was none."""
 
@@ -200,7 +201,7 @@ class MemberJoined(Report):
         return f"node {spell(self.name)} (id {self.id}) joined"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class MemberLeft(Report):
     """A member is one no longer."""
 
@@ -214,7 +215,7 @@ class MemberLeft(Report):
         return f"node {spell(self.name)} (id {self.id}) left"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class MemberRejoined(Report):
     """A member left and came back between two readings; its right entry is left alone."""
 
@@ -233,7 +234,7 @@ class MemberRejoined(Report):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class NodeLeftOut(Report):
     """A node of the manager's is not in the table."""
 
@@ -248,7 +249,7 @@ class NodeLeftOut(Report):
         return f"node {spell(self.name)} (id {self.id}) is left out: {self.reason}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Remarked(Report):
     """Something in the configuration that stops nothing and that the operator should know."""
 
@@ -261,7 +262,7 @@ class Remarked(Report):
         return self.remark
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class RemarkedMistake(Remarked):
     """A remark of what surely is a mistake."""
 
@@ -274,7 +275,7 @@ def of_remark(remark: Remark) -> Remarked:
     return (RemarkedMistake if remark.warning else Remarked)(remark=remark.text)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class StepApplied(Report):
     """configfs was changed."""
 
@@ -287,7 +288,7 @@ class StepApplied(Report):
         return f"done: {describe(self.step)}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PendingBegan(Report):
     """A step waits, or waits for another reason than before."""
 
@@ -300,7 +301,7 @@ class PendingBegan(Report):
         return f"pending: {describe(self.pending.step)}: {self.pending.reason}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PendingEnded(Report):
     """A step waits no longer: it was done, or it is not wanted any more."""
 
@@ -315,7 +316,7 @@ class PendingEnded(Report):
         return f"no longer pending: {describe(self.pending.step)}: {end}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ReplacementFailed(Report):
     """An entry was removed to be replaced, and the add failed: the node is in no table."""
 
@@ -332,7 +333,7 @@ class ReplacementFailed(Report):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class HoldSeen(Report):
     """Somebody holds the semaphore while there is something to do."""
 
@@ -347,7 +348,7 @@ class HoldSeen(Report):
         return f"{process(self.pid)} holds the semaphore: {steps} kept back until its release"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class HoldOld(Report):
     """The hold lasts."""
 
@@ -365,7 +366,7 @@ class HoldOld(Report):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class HoldGone(Report):
     """The hold is released."""
 
@@ -377,7 +378,7 @@ class HoldGone(Report):
         return "the hold is released: going on"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class HoldUnusable(Report):
     """The semaphore cannot be used, so nothing is done."""
 
@@ -394,7 +395,7 @@ class HoldUnusable(Report):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Voted(Report):
     """The manager asked whether it may shut down, and was answered."""
 
@@ -414,7 +415,7 @@ class Voted(Report):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class AnswerLost(Report):
     """The answer to the shutdown question could not be sent."""
 
@@ -432,7 +433,7 @@ class AnswerLost(Report):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Synced(Report):
     """The tables are as they should be, after they were not."""
 
@@ -446,7 +447,7 @@ class Synced(Report):
         return f"in sync: {counted(self.nodes, 'node')}, fingerprint {self.fingerprint}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Forgotten(Report):
     """The operator vouched for a lost node being down."""
 
@@ -462,7 +463,7 @@ class Forgotten(Report):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ForgetRefused(Report):
     """The operator asked to forget a node that cannot be forgotten."""
 
@@ -476,7 +477,7 @@ class ForgetRefused(Report):
         return f"node {spell(self.node)} is not forgotten: {self.reason}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Stopping(Report):
     """The daemon ends; configfs stays."""
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 
+from o2cbd.core.frozen import frozen
 from o2cbd.core.model import DEFAULT_PORT
 from o2cbd.core.subnet import Subnet
 
@@ -47,7 +48,7 @@ class MajorityRule(enum.Enum):
     """The manager's word that this partition is quorate is enough."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class NodeOverride:
     """What `[nodes.NAME]` says of one node."""
 
@@ -57,7 +58,7 @@ class NodeOverride:
     num: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class TableRules:
     """How membership becomes the desired table."""
 
@@ -80,7 +81,7 @@ class TableRules:
         return self.ring is not None or self.subnet is not None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class RemovalRules:
     """What a removal needs."""
 
@@ -91,7 +92,7 @@ class RemovalRules:
     """So long members and quorum must have been the same before a removal begins."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Timing:
     """When things are tried again; all in microseconds."""
 
@@ -107,7 +108,7 @@ class Timing:
     """A hold this old is warned of, once."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Rules:
     """Everything that the controller is told once, at its start."""
 

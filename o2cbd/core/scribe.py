@@ -8,9 +8,10 @@ general words.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from o2cbd.core import effects, events, reports
+from o2cbd.core.frozen import frozen
 from o2cbd.core.model import (
     AddNode,
     Membership,
@@ -35,7 +36,7 @@ _FAILING_MAX = 1000
 """So many failing steps are known apart; a table has fewer."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class _View:
     """What of a membership makes it another one."""
 

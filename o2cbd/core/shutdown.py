@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from o2cbd.core.events import ShutdownAsked
+from o2cbd.core.frozen import frozen
 from o2cbd.core.model import Usage, Vote
 from o2cbd.core.reports import process
 
@@ -12,7 +11,7 @@ _NAMED = 3
 """So many regions or mounts are named in a reason; the rest is counted."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Answer:
     """Yes or no, and why."""
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from operator import attrgetter
 from typing import Final, TypeVar, TypeVarTuple
 
 from o2cbd.calls import CallBoard
 from o2cbd.core.events import ConfigChange, ManagerLost, Notice, ShutdownAsked, StateChange
+from o2cbd.core.frozen import frozen
 from o2cbd.core.memo import same_if_equal
 from o2cbd.core.model import Absentee, Member, Membership, Quorum
 from o2cbd.membership import libcman_table as cman
@@ -47,7 +48,7 @@ _NO_CONNECTION: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class _Event:
     """All that the C callback leaves behind."""
 
@@ -55,7 +56,7 @@ class _Event:
     argument: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class _Identity:
     """What cannot change while one cman lives."""
 

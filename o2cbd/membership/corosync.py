@@ -12,11 +12,11 @@ import os
 import select
 from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from o2cbd.calls import CallBoard
 from o2cbd.core.events import ManagerLost, Notice
+from o2cbd.core.frozen import frozen
 from o2cbd.core.memo import same_if_equal
 from o2cbd.core.model import Absentee, Member, Membership, Quorum
 from o2cbd.membership import libcorosync_table as cs
@@ -63,7 +63,7 @@ _NOT_LISTED: Final = ListedNode()
 _Handle = TypeVar("_Handle", bound=CorosyncHandle)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Connections:
     """One of each library's."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from o2cbd.core.events import ConfigChange, Notice, ShutdownAsked, StateChange
+from o2cbd.core.frozen import frozen
 from o2cbd.membership.libcorosync_table import CFG_SHUTDOWN_REGARDLESS, CmapValue
 
 RELOAD_KEY: Final = "config.reload_in_progress"
@@ -15,7 +15,7 @@ VERSION_KEY: Final = "totem.config_version"
 """0, or not there, where nobody counts versions."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class View:
     """What libquorum said last: who is a member, and whether that is quorate, in one."""
 

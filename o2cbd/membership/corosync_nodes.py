@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
+from o2cbd.core.frozen import frozen
 from o2cbd.core.model import NO_ADVICE, Advice
 from o2cbd.membership.corosync_calls import Keys
 from o2cbd.membership.sockaddr import numeric
@@ -24,7 +25,7 @@ _NUMBERS: Final = {"nodeid": 0, "quorum_votes": 1}
 _WANTED = re.compile(r"nodeid|quorum_votes|name|o2cb_address|o2cb_port|o2cb_num|ring[0-9]_addr")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ListedNode:
     """A `node {}` block of corosync.conf."""
 
@@ -38,7 +39,7 @@ class ListedNode:
     advice: Advice = NO_ADVICE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class NodeList:
     """The whole list, in its order."""
 

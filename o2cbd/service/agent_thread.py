@@ -11,11 +11,11 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 from o2cbd.agent import Wait
 from o2cbd.clock import Clock
+from o2cbd.core.frozen import frozen
 from o2cbd.core.model import Status
 from o2cbd.service.locks import AlreadyRunningError
 from o2cbd.service.wakeup import Wakeup
@@ -50,7 +50,7 @@ class Mind(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Activity:
     """What the agent's thread does, as it said last."""
 

@@ -10,13 +10,13 @@ import contextlib
 import selectors
 import signal
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from o2cbd.calls import Call, CallBoard
 from o2cbd.clock import Clock, WallClock
 from o2cbd.core.exit_codes import EXIT_CANNOT_CREATE, EXIT_CRASHED
+from o2cbd.core.frozen import frozen
 from o2cbd.core.model import Holder, Status
 from o2cbd.core.reports import Report
 from o2cbd.core.rules import SECOND_US, Rules
@@ -58,7 +58,7 @@ class HolderReader(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Ending:
     """How the daemon ended."""
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from o2cbd.core.frozen import frozen
 from o2cbd.core.reports import Report, Severity, counted, spell
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Started(Report):
     """The daemon is up, and nothing was touched yet."""
 
@@ -22,7 +21,7 @@ class Started(Report):
         return f"o2cbd {self.version} on {self.configfs}, control socket in {self.runtime_dir}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class AlreadyRunning(Report):
     """Another o2cbd holds a lock; this one ends and has touched nothing."""
 
@@ -35,7 +34,7 @@ class AlreadyRunning(Report):
         return f"{self.detail}: another o2cbd runs here; this one ends and has changed nothing"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class CallStuck(Report):
     """A declared call does not return."""
 
@@ -52,7 +51,7 @@ class CallStuck(Report):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class CallReturned(Report):
     """A call that was stuck returned."""
 
@@ -66,7 +65,7 @@ class CallReturned(Report):
         return f"{self.call} (since {self.since}) returned"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class StopAsked(Report):
     """A signal asked for the end."""
 
@@ -79,7 +78,7 @@ class StopAsked(Report):
         return f"{self.signal}: stopping"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class StoppedWhileStuck(Report):
     """The agent could not be waited for."""
 
@@ -101,7 +100,7 @@ class StoppedWhileStuck(Report):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ReloadUnsupported(Report):
     """SIGHUP came; the settings stay."""
 
@@ -113,7 +112,7 @@ class ReloadUnsupported(Report):
         return "SIGHUP: settings cannot be reloaded in this version, restart o2cbd for new ones"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class AgentCrashed(Report):
     """The agent's thread ended by an exception, which stands above this on stderr."""
 
@@ -125,7 +124,7 @@ class AgentCrashed(Report):
         return "the agent crashed, this is a bug: the tables stay, a restart goes on from them"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ReportsLost(Report):
     """Whoever reads the log was too slow."""
 
@@ -138,7 +137,7 @@ class ReportsLost(Report):
         return f"{self.count} reports are lost: the reader of the log was too slow"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class NoVote(Report):
     """The manager's library knows no shutdown question."""
 
@@ -153,7 +152,7 @@ class NoVote(Report):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class CannotServe(Report):
     """The runtime directory cannot be used; nothing was started."""
 
@@ -166,7 +165,7 @@ class CannotServe(Report):
         return f"cannot start: {self.detail}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class EntryWillChange(Report):
     """An entry that was there at the start says something else of its node than it should."""
 
@@ -189,7 +188,7 @@ class EntryWillChange(Report):
         return text
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class TableServiceOn(Report):
     """ocfs2-tools' service o2cb writes the tables at boot, too."""
 
@@ -214,7 +213,7 @@ class TableServiceOn(Report):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class MountServiceOn(Report):
     """ocfs2-tools' service ocfs2 mounts at boot without waiting for the tables."""
 
@@ -232,7 +231,7 @@ class MountServiceOn(Report):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ClusterFileThere(Report):
     """The file from which ocfs2-tools writes the tables is there."""
 
@@ -254,7 +253,7 @@ class ClusterFileThere(Report):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class GlobalHeartbeat(Report):
     """The file of ocfs2-tools asks for a global heartbeat."""
 

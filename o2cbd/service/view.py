@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from o2cbd import __version__
 from o2cbd.calls import Call
 from o2cbd.clock import WallClock
 from o2cbd.core.fingerprint import fingerprint
+from o2cbd.core.frozen import frozen
 from o2cbd.core.model import (
     AddNode,
     Holder,
@@ -46,7 +47,7 @@ NOT_BEGUN = Status(
 """Before there is an agent."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Overlay:
     """What the main thread knows and the agent cannot say."""
 

@@ -10,6 +10,7 @@ from o2cbd.core.model import (
     CreateCluster,
     Entry,
     Pending,
+    Quorum,
     RemoveNode,
     SetAttribute,
     Step,
@@ -48,3 +49,18 @@ def test_an_entry_is_whole_half_made_or_in_doubt(
 )
 def test_a_step_is_about_a_node_or_about_the_cluster(step: Step, name: str | None) -> None:
     assert Pending(step=step, why=Why.FAILED, reason="").node == name
+
+
+@pytest.mark.parametrize(
+    ("quorum", "quorate", "text"),
+    [
+        (Quorum.QUORATE, True, "quorate"),
+        (Quorum.INQUORATE, False, "not quorate"),
+        (Quorum.UNKNOWN, None, "quorum unknown"),
+        (Quorum.NONE, None, "static membership, no quorum"),
+    ],
+)
+def test_quorum_is_counted_or_not_and_has_words(
+    quorum: Quorum, quorate: bool | None, text: str
+) -> None:
+    assert (quorum.quorate, quorum.text) == (quorate, text)

@@ -1,0 +1,130 @@
+"""Frozen dataclasses that are generated with their first object are dataclasses like any other."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import pickle
+import threading
+from collections.abc import Callable
+from typing import ClassVar
+
+import pytest
+
+from o2cbd.core.frozen import frozen
+
+
+@frozen
+class Point:
+    """With a default, a factory and something of the class."""
+
+    word: ClassVar[str] = "point"
+    x: int
+    y: int = 2
+    tags: tuple[str, ...] = dataclasses.field(default_factory=tuple)
+
+    @property
+    def sum(self) -> int:
+        return self.x + self.y
+
+
+@frozen
+class Point3(Point):
+    z: int = 3
+
+
+@frozen
+class Other:
+    x: int
+    y: int = 2
+    tags: tuple[str, ...] = ()
+
+
+def new_class() -> type[Point]:
+    """One of which there is no object yet."""
+
+    @frozen
+    class New(Point):
+        z: int = 3
+
+    return New
+
+
+def test_it_has_its_fields_defaults_and_methods() -> None:
+    one = Point(x=1)
+    assert (one.x, one.y, one.tags, one.sum, one.word) == (1, 2, (), 3, "point")
+    assert repr(Point3(x=1)) == "Point3(x=1, y=2, tags=(), z=3)"
+
+
+def test_it_is_equal_by_its_values_and_its_class() -> None:
+    assert Point(x=1) == Point(x=1)
+    assert len({Point(x=1), Point(x=1), Point(x=2)}) == 2
+    assert Point(x=1) != Other(x=1)
+    assert Point(x=1) != Point3(x=1)
+
+
+@pytest.mark.parametrize("name", ["x", "y"])
+def test_it_cannot_be_changed(name: str) -> None:
+    one = Point(x=1)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(one, name, 5)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        delattr(one, name)
+
+
+def test_it_has_slots_only() -> None:
+    assert not hasattr(Point3(x=1), "__dict__")
+
+
+@pytest.mark.parametrize("values", [{}, {"x": 1, "w": 2}], ids=["missing", "unknown"])
+def test_a_wrong_field_is_a_mistake(values: dict[str, int]) -> None:
+    with pytest.raises(TypeError):
+        new_class()(**values)
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        lambda kind: [one.name for one in dataclasses.fields(kind)],
+        lambda kind: [one.name for one in dataclasses.fields(kind(x=1))],
+        lambda kind: [*dataclasses.asdict(dataclasses.replace(kind(x=1), z=5))],
+    ],
+    ids=["fields before an object", "fields", "replace"],
+)
+def test_dataclasses_functions_know_it(look: Callable[[type[Point]], list[str]]) -> None:
+    assert look(new_class()) == ["x", "y", "tags", "z"]
+
+
+def pickled(one: Point) -> Point:
+    back: Point = pickle.loads(pickle.dumps(one))  # noqa: S301 - our own
+    return back
+
+
+@pytest.mark.parametrize("again", [copy.copy, pickled])
+def test_it_is_copied_and_pickled(again: Callable[[Point], Point]) -> None:
+    assert again(Point3(x=1, tags=("a",))) == Point3(x=1, tags=("a",))
+
+
+def test_a_plain_dataclass_may_be_made_of_it() -> None:
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Plain(new_class()):  # type: ignore[misc]
+        w: int = 4
+
+    assert dataclasses.asdict(Plain(x=1)) == {"x": 1, "y": 2, "tags": (), "z": 3, "w": 4}
+
+
+def test_threads_may_make_the_first_object_together() -> None:
+    for _ in range(50):
+        kind, made = new_class(), []
+        start = threading.Barrier(4)
+
+        def make(kind: type[Point] = kind, start: threading.Barrier = start) -> None:
+            start.wait()
+            made.append(kind(x=1))  # noqa: B023 - joined below
+
+        threads = [threading.Thread(target=make) for _ in range(4)]
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join()
+        assert made == [kind(x=1)] * 4
