@@ -29,7 +29,6 @@ from fakecluster.cman.wire.codec import (
     ADMIN_BIT,
     AddressesStruct,
     ClusterStruct,
-    Command,
     ConfchgMessage,
     DataMessage,
     EventMessage,
@@ -38,6 +37,7 @@ from fakecluster.cman.wire.codec import (
     Message,
     NodeExtraStruct,
     NodeStruct,
+    Opcode,
     Reply,
     Request,
     ShortPayloadError,
@@ -74,20 +74,20 @@ def answer_request(
         return _ask(request, client, later)
     except ShortPayloadError:
         # Real cman reads what the last request left in its buffer; an error is the kinder answer.
-        return None if command == Command.SHUTDOWN_REPLY else _refusal(command, errno.EINVAL)
+        return None if command == Opcode.SHUTDOWN_REPLY else _refusal(command, errno.EINVAL)
     except RequestRefusedError as refused:
         return _refusal(command, refused.code)
 
 
 def _ask(request: Request, client: Client, later: Callable[[Reply], None]) -> Reply | None:
     command, body = request.command, request.body
-    if command == Command.TRY_SHUTDOWN:
+    if command == Opcode.TRY_SHUTDOWN:
         client.try_shutdown(decode_int(body), _late(command, later))
         return None
-    if command == Command.SHUTDOWN_REPLY:
+    if command == Opcode.SHUTDOWN_REPLY:
         client.reply_shutdown(decode_int(body) != 0)
         return None
-    if command == Command.DATA:
+    if command == Opcode.DATA:
         node_id, port = decode_two_ints(body)
         client.send_data(_unsigned(node_id), port, body[8:])
         return None
@@ -294,37 +294,37 @@ def _unsigned(number: int) -> int:
 
 
 _HANDLERS: dict[int, Handler] = {
-    Command.NOTIFY: _done(Client.start_notification),
-    Command.REMOVENOTIFY: _done(Client.stop_notification),
-    Command.START_CONFCHG: _done(Client.start_confchg),
-    Command.STOP_CONFCHG: _done(Client.stop_confchg),
-    Command.ISQUORATE: _number(Client.is_quorate),
-    Command.ISACTIVE: _number(Client.is_active),
-    Command.GET_JOINCOUNT: _number(Client.get_join_count),
-    Command.GETNODECOUNT: _number(Client.get_node_count),
-    Command.ISLISTENING: _is_listening,
-    Command.GETALLMEMBERS: _all_members,
-    Command.GETNODE: _get_node,
-    Command.GET_VERSION: _value(Client.get_version, _version),
-    Command.GETCLUSTER: _value(Client.get_cluster, _cluster),
-    Command.GETEXTRAINFO: _value(Client.get_extra_info, _extra_info),
-    Command.GETNODE_EXTRA: _of_node(Client.get_node_extra, _node_extra),
-    Command.GET_NODEADDRS: _of_node(Client.get_node_addrs, _addresses),
-    Command.GET_FENCE_INFO: _of_node(Client.get_fence_info, _fence_record),
-    Command.BIND: _with_int(Client.bind),
-    Command.SET_VERSION: _set_version,
-    Command.SET_VOTES: _set_votes,
-    Command.SETEXPECTED_VOTES: _with_int(Client.set_expected_votes),
-    Command.KILLNODE: _with_int(lambda client, node_id: client.kill_node(_unsigned(node_id))),
-    Command.LEAVE_CLUSTER: _with_int(Client.leave_cluster),
-    Command.REG_QUORUMDEV: _with_device(Client.register_quorum_device),
-    Command.UNREG_QUORUMDEV: _done(Client.unregister_quorum_device),
-    Command.POLL_QUORUMDEV: _with_int(
+    Opcode.NOTIFY: _done(Client.start_notification),
+    Opcode.REMOVENOTIFY: _done(Client.stop_notification),
+    Opcode.START_CONFCHG: _done(Client.start_confchg),
+    Opcode.STOP_CONFCHG: _done(Client.stop_confchg),
+    Opcode.ISQUORATE: _number(Client.is_quorate),
+    Opcode.ISACTIVE: _number(Client.is_active),
+    Opcode.GET_JOINCOUNT: _number(Client.get_join_count),
+    Opcode.GETNODECOUNT: _number(Client.get_node_count),
+    Opcode.ISLISTENING: _is_listening,
+    Opcode.GETALLMEMBERS: _all_members,
+    Opcode.GETNODE: _get_node,
+    Opcode.GET_VERSION: _value(Client.get_version, _version),
+    Opcode.GETCLUSTER: _value(Client.get_cluster, _cluster),
+    Opcode.GETEXTRAINFO: _value(Client.get_extra_info, _extra_info),
+    Opcode.GETNODE_EXTRA: _of_node(Client.get_node_extra, _node_extra),
+    Opcode.GET_NODEADDRS: _of_node(Client.get_node_addrs, _addresses),
+    Opcode.GET_FENCE_INFO: _of_node(Client.get_fence_info, _fence_record),
+    Opcode.BIND: _with_int(Client.bind),
+    Opcode.SET_VERSION: _set_version,
+    Opcode.SET_VOTES: _set_votes,
+    Opcode.SETEXPECTED_VOTES: _with_int(Client.set_expected_votes),
+    Opcode.KILLNODE: _with_int(lambda client, node_id: client.kill_node(_unsigned(node_id))),
+    Opcode.LEAVE_CLUSTER: _with_int(Client.leave_cluster),
+    Opcode.REG_QUORUMDEV: _with_device(Client.register_quorum_device),
+    Opcode.UNREG_QUORUMDEV: _done(Client.unregister_quorum_device),
+    Opcode.POLL_QUORUMDEV: _with_int(
         lambda client, available: client.poll_quorum_device(available != 0)
     ),
-    Command.UPDATE_QUORUMDEV: _with_device(Client.update_quorum_device),
-    Command.UPDATE_FENCE_INFO: _fence,
-    Command.SET_DIRTY: _done(Client.set_dirty),
-    Command.SET_DEBUGLOG: _with_int(Client.set_debuglog),
+    Opcode.UPDATE_QUORUMDEV: _with_device(Client.update_quorum_device),
+    Opcode.UPDATE_FENCE_INFO: _fence,
+    Opcode.SET_DIRTY: _done(Client.set_dirty),
+    Opcode.SET_DEBUGLOG: _with_int(Client.set_debuglog),
 }
 """What is not here (BARRIER, DUMP_OBJDB, numbers nobody knows) is refused with EINVAL."""
