@@ -18,10 +18,10 @@ from fakecluster.cman.wire.codec import (
     NODE_BYTES,
     AddressesStruct,
     ClusterStruct,
-    Command,
     ExtraInfoStruct,
     FenceStruct,
     NodeStruct,
+    Opcode,
     Reply,
     encode_ints,
 )
@@ -231,10 +231,10 @@ class CmanQuestion:
         """
         self._client = client
         self._outcome: str | None = None
-        client.send(Command.TRY_SHUTDOWN, encode_ints(int(flags)))
+        client.send(Opcode.TRY_SHUTDOWN, encode_ints(int(flags)))
         # Requests of one connection are taken in their order; this one is answered at once.
-        client.send(Command.ISACTIVE)
-        while self._outcome is None and self._next() != Command.ISACTIVE:
+        client.send(Opcode.ISACTIVE)
+        while self._outcome is None and self._next() != Opcode.ISACTIVE:
             pass
 
     @property
@@ -253,7 +253,7 @@ class CmanQuestion:
             return None
         if not isinstance(message, Reply):
             return None
-        if message.command == Command.TRY_SHUTDOWN:
+        if message.command == Opcode.TRY_SHUTDOWN:
             self._outcome = "allowed" if message.status == 0 else symbol(-message.status)
         return message.command
 
@@ -265,17 +265,17 @@ def _view(client: RawClient) -> dict[str, Any] | None:
         OSError: cman refuses what it never refuses.
         HungUpError: it ends in this moment.
     """
-    nodes = client.ask(Command.GETALLMEMBERS)
+    nodes = client.ask(Opcode.GETALLMEMBERS)
     if nodes.status == -errno.ENOENT:
         return None
     offsets = range(0, max(nodes.status, 0) * NODE_BYTES, NODE_BYTES)
     records = [NodeStruct.decode(nodes.payload, offset) for offset in offsets]
-    cluster = ClusterStruct.decode(_good(client, Command.GETCLUSTER))
-    extra = ExtraInfoStruct.decode(_good(client, Command.GETEXTRAINFO))
+    cluster = ClusterStruct.decode(_good(client, Opcode.GETCLUSTER))
+    extra = ExtraInfoStruct.decode(_good(client, Opcode.GETEXTRAINFO))
     return {
         "cluster": cluster.name.decode(),
         "local_id": next((record.node_id for record in records if record.us), 0),
-        "quorate": client.ask(Command.ISQUORATE).status == 1,
+        "quorate": client.ask(Opcode.ISQUORATE).status == 1,
         "two_node": bool(extra.flags & ExtraFlag.TWO_NODE),
         "listed": [_listed(client, record) for record in records],
     }
@@ -288,10 +288,10 @@ def _listed(client: RawClient, record: NodeStruct) -> dict[str, Any]:
     fenced = False
     if record.node_id:
         asked = encode_ints(record.node_id)
-        fence = FenceStruct.decode(_good(client, Command.GET_FENCE_INFO, asked))
+        fence = FenceStruct.decode(_good(client, Opcode.GET_FENCE_INFO, asked))
         fenced = bool(fence.flags & FENCED)
         if member:
-            found = AddressesStruct.decode(_good(client, Command.GET_NODEADDRS, asked))
+            found = AddressesStruct.decode(_good(client, Opcode.GET_NODEADDRS, asked))
             addresses = tuple(sockaddr_text(each) for each in found.addresses)
     return {
         "id": record.node_id,
@@ -303,7 +303,7 @@ def _listed(client: RawClient, record: NodeStruct) -> dict[str, Any]:
     }
 
 
-def _good(client: RawClient, command: Command, body: bytes = b"") -> bytes:
+def _good(client: RawClient, command: Opcode, body: bytes = b"") -> bytes:
     reply = client.ask(command, body)
     if reply.status < 0:
         raise OSError(-reply.status, command.name)

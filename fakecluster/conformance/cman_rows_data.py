@@ -10,8 +10,8 @@ from fakecluster.cman.wire.codec import (
     ADMIN_BIT,
     HEADER_BYTES,
     ClusterStruct,
-    Command,
     NodeStruct,
+    Opcode,
     Request,
     VersionStruct,
     encode_ints,
@@ -88,7 +88,7 @@ def stale_address(s: Scene) -> str:
 def _disk(s: Scene) -> tuple[SceneClient, SceneClient, SceneClient]:
     s.up()
     here, there, admin = s.listener(1), s.listener(2), s.admin(1)
-    admin.device(Command.REG_QUORUMDEV, 1, b"/dev/qdisk0")
+    admin.device(Opcode.REG_QUORUMDEV, 1, b"/dev/qdisk0")
     return here, there, admin
 
 
@@ -100,7 +100,7 @@ def quorum_disk(s: Scene) -> str:
     here, there, admin = _disk(s)
     last = here.nodes()[-1]
     first = spaced([last.node_id, last.name.decode(), int(last.state == 2), last.incarnation])
-    admin.ints(Command.POLL_QUORUMDEV, 1)
+    admin.ints(Opcode.POLL_QUORUMDEV, 1)
     s.moment()
     member = int(here.nodes()[-1].state == 2)
     return f"{first}; {member}, {here.events()}, {there.events()}"
@@ -121,7 +121,7 @@ def unknown_node(s: Scene) -> str:
     s.up(1)
     c = s.client(1)
     by_id, by_name = c.get_node(9), c.get_node(0, b"nobody")
-    rest = [c.ints(each, 9) for each in (Command.GETNODE_EXTRA, Command.GET_NODEADDRS)]
+    rest = [c.ints(each, 9) for each in (Opcode.GETNODE_EXTRA, Opcode.GET_NODEADDRS)]
     return spaced([word(by_id.status), word(by_name.status), *rest])
 
 
@@ -129,8 +129,8 @@ def unknown_node(s: Scene) -> str:
 def cluster_info(s: Scene) -> str:
     s.up()
     c = s.client(1)
-    cluster = ClusterStruct.decode(c.ask(Command.GETCLUSTER).payload)
-    version = VersionStruct.decode(c.ask(Command.GET_VERSION).payload)
+    cluster = ClusterStruct.decode(c.ask(Opcode.GETCLUSTER).payload)
+    version = VersionStruct.decode(c.ask(Opcode.GET_VERSION).payload)
     newest = max(node.incarnation for node in c.nodes())
     generation = "the ring sequence" if cluster.generation == newest else "another number"
     text = f"{version.major}.{version.minor}.{version.patch}"
@@ -141,8 +141,8 @@ def cluster_info(s: Scene) -> str:
 def wrong_socket(s: Scene) -> str:
     s.up(1)
     c = s.client(1)
-    found = {c.status(each) for each in Command if each & ADMIN_BIT}
-    return spaced([*sorted(found), s.admin(1).status(Command.NOTIFY)])
+    found = {c.status(each) for each in Opcode if each & ADMIN_BIT}
+    return spaced([*sorted(found), s.admin(1).status(Opcode.NOTIFY)])
 
 
 # -- CONFIG_UPDATE
@@ -219,7 +219,7 @@ def _raw(peer: SceneClient, count: int) -> bytes:
 def reply_header(s: Scene) -> str:
     s.up(1)
     c = s.client(1)
-    c.raw.send(Command.ISACTIVE)
+    c.raw.send(Opcode.ISACTIVE)
     magic, _version, length, command, _flags = struct.unpack("=5I", _raw(c, 24)[:HEADER_BYTES])
     return f"{magic:x} {length} {command:x}"
 
@@ -239,18 +239,18 @@ def event_bytes(s: Scene) -> str:
 def request_in_two_parts(s: Scene) -> str:
     s.up(1)
     c = s.client(1)
-    request = Request(command=Command.GET_NODEADDRS, body=encode_ints(1)).encode()
+    request = Request(command=Opcode.GET_NODEADDRS, body=encode_ints(1)).encode()
     found = []
     for part in (request[:20], request[20:]):
         c.raw.sock.sendall(part)
         found.append(word(c.raw.reply().status))
-    return f"{spaced(found)}, {c.status(Command.ISACTIVE)}"
+    return f"{spaced(found)}, {c.status(Opcode.ISACTIVE)}"
 
 
 @WIRE.row("a bad header with a body, and the next request", "EINVAL EINVAL, 1")
 def bad_header(s: Scene) -> str:
     s.up(1)
     c = s.client(1)
-    c.raw.sock.sendall(struct.pack("=5I", 0, 0, 24, Command.ISACTIVE, 0) + bytes(4))
+    c.raw.sock.sendall(struct.pack("=5I", 0, 0, 24, Opcode.ISACTIVE, 0) + bytes(4))
     found = [word(c.raw.reply().status) for _ in range(2)]
-    return f"{spaced(found)}, {c.status(Command.ISACTIVE)}"
+    return f"{spaced(found)}, {c.status(Opcode.ISACTIVE)}"

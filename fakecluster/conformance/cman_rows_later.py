@@ -6,7 +6,7 @@ from typing import Final
 
 from fakecluster.cman.constants import ExtraFlag, Reason
 from fakecluster.cman.topology import NodeConfig, Topology
-from fakecluster.cman.wire.codec import Command, EventMessage, NodeStruct, encode_ints
+from fakecluster.cman.wire.codec import EventMessage, NodeStruct, Opcode, encode_ints
 from fakecluster.conformance.cman_row import NOT_OBSERVED, Rows
 from fakecluster.conformance.cman_scene import Scene, SceneClient, spaced, word
 from o2cbd.core.rules import SECOND_US
@@ -56,11 +56,11 @@ def D2_leave_after_a_crash(s: Scene) -> str:  # noqa: N802 - as the row is calle
 def D4_unreachable_votes(s: Scene) -> str:  # noqa: N802
     s.up()
     admin, seen = s.admin(1), s.client(1)
-    expected = admin.ints(Command.SETEXPECTED_VOTES, 9)
+    expected = admin.ints(Opcode.SETEXPECTED_VOTES, 9)
     before = seen.info().quorum
     s.driver.crash(3)
     s.settle()
-    votes = admin.ints(Command.SET_VOTES, 2, 0)
+    votes = admin.ints(Opcode.SET_VOTES, 2, 0)
     s.moment()
     return f"{expected} {votes}, {before} and {seen.info().quorum}"
 
@@ -93,7 +93,7 @@ def D6_lagging_file(s: Scene) -> str:  # noqa: N802
     s.admin(1).set_version(2)
     s.moment()
     told = state()
-    s.admin(1).ints(Command.SET_VOTES, 1, 2)
+    s.admin(1).ints(Opcode.SET_VOTES, 1, 2)
     s.moment()
     recalculated = lagging.quorate()
     s.write(2, 3)
@@ -166,7 +166,7 @@ def D11_old_fencing(s: Scene) -> str:  # noqa: N802
 @LATER.row("D12: the quorum device, with junk for a name: status, name, votes", "0 /dev/q 2")
 def D12_quorum_device(s: Scene) -> str:  # noqa: N802
     s.up()
-    s.admin(1).device(Command.REG_QUORUMDEV, 2, b"/dev/q")
+    s.admin(1).device(Opcode.REG_QUORUMDEV, 2, b"/dev/q")
     reply = s.client(1).get_node(-1, b"\xff\x01junk")
     if reply.status:
         return word(reply.status)
@@ -182,12 +182,12 @@ def D12_quorum_device(s: Scene) -> str:  # noqa: N802
 def D14_quorum_device_again(s: Scene) -> str:  # noqa: N802
     s.up()
     seen, admin = s.listener(1), s.admin(1)
-    found = [admin.device(Command.REG_QUORUMDEV, 2, b"node2")]
-    admin.device(Command.REG_QUORUMDEV, 2, b"/dev/q")
-    admin.ints(Command.POLL_QUORUMDEV, 1)
+    found = [admin.device(Opcode.REG_QUORUMDEV, 2, b"node2")]
+    admin.device(Opcode.REG_QUORUMDEV, 2, b"/dev/q")
+    admin.ints(Opcode.POLL_QUORUMDEV, 1)
     s.driver.let_pass(SECOND_US // 2)
-    found.append(admin.device(Command.REG_QUORUMDEV, 3, b"/dev/q"))
-    found.append(admin.status(Command.UNREG_QUORUMDEV))
+    found.append(admin.device(Opcode.REG_QUORUMDEV, 3, b"/dev/q"))
+    found.append(admin.status(Opcode.UNREG_QUORUMDEV))
     disk = seen.nodes()[-1]
     set_ = "set" if disk.join_seconds else "not set"
     s.driver.let_pass(7 * SECOND_US)
@@ -197,7 +197,7 @@ def D14_quorum_device_again(s: Scene) -> str:  # noqa: N802
 
 def _bound(s: Scene, node_id: int, port: int) -> SceneClient:
     peer = s.listener(node_id)
-    peer.ints(Command.BIND, port)
+    peer.ints(Opcode.BIND, port)
     return peer
 
 
@@ -266,7 +266,7 @@ def D18_older_joiner(s: Scene) -> str:  # noqa: N802
 def set_votes_notices(s: Scene) -> str:
     s.up()
     asker, other = s.listener(1), s.listener(2)
-    s.admin(1).ints(Command.SET_VOTES, 2, 2)
+    s.admin(1).ints(Opcode.SET_VOTES, 2, 2)
     s.moment()
     return f"{asker.events()}, {other.events()}"
 
@@ -310,7 +310,7 @@ def version_without_a_file(s: Scene) -> str:
 def node_zero(s: Scene) -> str:
     s.up(1)
     c = s.client(1)
-    commands = (Command.GET_NODEADDRS, Command.GET_FENCE_INFO, Command.BIND)
+    commands = (Opcode.GET_NODEADDRS, Opcode.GET_FENCE_INFO, Opcode.BIND)
     return spaced([c.ints(each, 0) for each in commands])
 
 
@@ -320,7 +320,7 @@ def node_zero(s: Scene) -> str:
 def first_is_listening(s: Scene) -> str:
     s.up()
     holder, seen = s.client(2), s.client(1)
-    bound = [holder.ints(Command.BIND, port) for port in (5, 6)]
+    bound = [holder.ints(Opcode.BIND, port) for port in (5, 6)]
     first = seen.listening(2, 5)
     s.moment()
     return f"{spaced([first, seen.listening(2, 5), seen.listening(2, 0)])}; {spaced(bound)}"
@@ -333,7 +333,7 @@ def data_nowhere(s: Scene) -> str:
     s.up()
     sender, there = s.client(1), s.client(2)
     for each in (sender, there):
-        each.ints(Command.BIND, 5)
+        each.ints(Opcode.BIND, 5)
     sender.send_data(2, 5, b"one")
     sender.send_data(1, 5, b"self")
     s.moment()
@@ -349,7 +349,7 @@ def data_nowhere(s: Scene) -> str:
 def members_of_the_ring(s: Scene) -> str:
     s.up()
     seen = s.client(1)
-    s.admin(1).ints(Command.KILLNODE, 3)
+    s.admin(1).ints(Opcode.KILLNODE, 3)
     at_once = seen.info().members
     s.settle()
     return f"{at_once}, {seen.info().members}"
@@ -386,12 +386,12 @@ def unread_notices(s: Scene) -> str:
     found = []
     for count in (278, 500):
         deaf, watcher = s.listener(1), s.client(1)
-        before = int(watcher.status(Command.GET_JOINCOUNT))
+        before = int(watcher.status(Opcode.GET_JOINCOUNT))
         for number in range(count // 2):  # two notices each
-            admin.ask(Command.SET_VOTES, encode_ints(0, 1 + number % 2))
+            admin.ask(Opcode.SET_VOTES, encode_ints(0, 1 + number % 2))
             s.driver.let_pass(1_000)
         s.moment()
-        now = int(watcher.status(Command.GET_JOINCOUNT))
+        now = int(watcher.status(Opcode.GET_JOINCOUNT))
         found.append("kept" if now == before else "thrown out")
         deaf.close()
         s.moment()

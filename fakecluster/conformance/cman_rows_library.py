@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from cffi import FFI
 
-from fakecluster.cman.wire.codec import Command
+from fakecluster.cman.wire.codec import Opcode
 from fakecluster.conformance.cman_row import Rows
 from fakecluster.conformance.cman_scene import Scene, spaced
 
@@ -82,7 +82,7 @@ def dispatch_returns(s: Scene) -> str:
         lib.c.cman_start_notification(handle, callback)
         found = [lib.c.cman_dispatch(handle, _ALL)]
         for flags in (_ALL, _ONE):
-            s.admin(2).ints(Command.SET_VOTES, 0, 2 if flags else 1)
+            s.admin(2).ints(Opcode.SET_VOTES, 0, 2 if flags else 1)
             s.moment()
             found.append(lib.c.cman_dispatch(handle, flags))
     return f"{found[0]}, {found[1]} and {found[2]}"
@@ -97,7 +97,7 @@ def changing_descriptor(s: Scene) -> str:
         callback = lib.ffi.callback("event_fn", lambda *_: None)
         lib.c.cman_start_notification(handle, callback)
         first = lib.c.cman_get_fd(handle)
-        s.admin(2).ints(Command.SET_VOTES, 0, 2)
+        s.admin(2).ints(Opcode.SET_VOTES, 0, 2)
         s.moment()
         lib.c.cman_is_active(handle)
         other = lib.c.cman_get_fd(handle)
@@ -121,7 +121,7 @@ def reading_inside_a_callback(s: Scene) -> str:
 
         callback = lib.ffi.callback("event_fn", told)
         lib.c.cman_start_notification(handle, callback)
-        s.admin(2).ints(Command.SET_VOTES, 0, 2)
+        s.admin(2).ints(Opcode.SET_VOTES, 0, 2)
         s.moment()
         lib.c.cman_dispatch(handle, _ALL)
     return spaced(seen)
@@ -176,7 +176,7 @@ def library_blocks(s: Scene) -> str:
 @LIBRARY.row("D12: cman_get_quorum_device", "0 /dev/q 2", library=True)
 def quorum_device(s: Scene) -> str:
     s.up()
-    s.admin(1).device(Command.REG_QUORUMDEV, 2, b"/dev/q")
+    s.admin(1).device(Opcode.REG_QUORUMDEV, 2, b"/dev/q")
     with _handle(s) as (lib, handle):
         info = lib.ffi.new("qdev *")
         result = lib.result(lib.c.cman_get_quorum_device(handle, info))

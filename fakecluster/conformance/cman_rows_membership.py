@@ -6,7 +6,7 @@ from typing import Final
 
 from fakecluster.cman.client_end import SocketKind
 from fakecluster.cman.constants import Reason
-from fakecluster.cman.wire.codec import Command
+from fakecluster.cman.wire.codec import Opcode
 from fakecluster.cman.wire.server import SOCKET_NAMES
 from fakecluster.conformance.cman_row import Rows
 from fakecluster.conformance.cman_scene import Scene, spaced
@@ -24,7 +24,7 @@ def connect_absent(s: Scene) -> str:
     never = s.connect_error(1)
     s.up()
     s.leave(2)
-    s.admin(1).ints(Command.KILLNODE, 3)
+    s.admin(1).ints(Opcode.KILLNODE, 3)
     s.settle()
     return spaced([never, s.connect_error(2), s.connect_error(3)])
 
@@ -186,11 +186,11 @@ def fast_rejoin(s: Scene) -> str:
 def kill_order(s: Scene) -> str:
     s.up()
     killer, other, victim = s.listener(1), s.listener(2), s.listener(3)
-    s.admin(1).ints(Command.KILLNODE, 3)
+    s.admin(1).ints(Opcode.KILLNODE, 3)
     gone = sum(each.state == 2 for each in killer.nodes())
     at_once = f"{gone}/{other.members()}, {killer.events()}/{other.events()}"
     s.settle()
-    last = f"{victim.status(Command.ISACTIVE)} {s.connect_error(3)}"
+    last = f"{victim.status(Opcode.ISACTIVE)} {s.connect_error(3)}"
     return f"{at_once}; later {killer.events()}/{other.events()}; victim {last}"
 
 
@@ -226,7 +226,7 @@ def leave_reasons(s: Scene) -> str:
     s.settle()
     found.append(killer.leave_reason(3))
     s.up(3)
-    s.admin(1).ints(Command.KILLNODE, 3)
+    s.admin(1).ints(Opcode.KILLNODE, 3)
     s.settle()
     found += [killer.leave_reason(3), other.leave_reason(3)]
     s.up(3)

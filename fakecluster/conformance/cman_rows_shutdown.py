@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from fakecluster.cman.constants import Reason
-from fakecluster.cman.wire.codec import Command
+from fakecluster.cman.wire.codec import Opcode
 from fakecluster.cman.wire.raw_client import HungUpError
 from fakecluster.conformance.cman_row import Rows
 from fakecluster.conformance.cman_scene import Scene, SceneClient, spaced, word
@@ -56,7 +56,7 @@ def shutdown_all_yes(s: Scene) -> str:
     before = admin.replies()
     two.vote(yes=True)
     s.moment()
-    return f"{before}, {admin.replies()}, {one.status(Command.ISACTIVE)}"
+    return f"{before}, {admin.replies()}, {one.status(Opcode.ISACTIVE)}"
 
 
 @SHUTDOWN.row("one says no: before the last answer, after it; what clients hear", "none, EBUSY; T0")
@@ -83,7 +83,7 @@ def shutdown_silence(s: Scene) -> str:
     after = admin.replies()
     silent.vote(yes=True)
     s.moment()
-    active = silent.status(Command.ISACTIVE)
+    active = silent.status(Opcode.ISACTIVE)
     admin.shutdown()
     return f"{before}, {after}; {active}; {silent.kinds()}"
 
@@ -120,7 +120,7 @@ def shutdown_stopped_listening(s: Scene) -> str:
     s.up()
     one, admin = s.listener(1), s.admin(1)
     admin.shutdown()
-    one.status(Command.REMOVENOTIFY)
+    one.status(Opcode.REMOVENOTIFY)
     s.driver.let_pass(_BEFORE_US)
     before = admin.replies()
     s.driver.let_pass(_AFTER_US)
@@ -216,7 +216,7 @@ def shutdown_subscribed_again(s: Scene) -> str:
     one, admin = s.listener(1), s.admin(1)
     admin.shutdown()
     one.heard()
-    one.status(Command.NOTIFY)
+    one.status(Opcode.NOTIFY)
     asked = one.kinds()
     one.vote(yes=True)
     s.moment()
@@ -243,7 +243,7 @@ def reply_unasked(s: Scene) -> str:
     one = s.listener(1)
     one.vote(yes=True)
     s.moment()
-    return one.status(Command.ISACTIVE)
+    return one.status(Opcode.ISACTIVE)
 
 
 # -- dying
@@ -253,18 +253,18 @@ def reply_unasked(s: Scene) -> str:
 def death_under_a_client(s: Scene) -> str:
     s.up(1)
     c = s.client(1)
-    c.status(Command.ISACTIVE)
+    c.status(Opcode.ISACTIVE)
     s.driver.crash(1)
-    return spaced([c.status(each) for each in (Command.GETALLMEMBERS, 0x0E, Command.ISACTIVE)])
+    return spaced([c.status(each) for each in (Opcode.GETALLMEMBERS, 0x0E, Opcode.ISACTIVE)])
 
 
 @DYING.row("SIGKILL with a request unread: what recv(2) says", "ECONNRESET")
 def death_with_unread_request(s: Scene) -> str:
     s.up(1)
     c = s.client(1)
-    c.status(Command.ISACTIVE)
+    c.status(Opcode.ISACTIVE)
     s.driver.stop(1)
-    c.raw.send(Command.ISACTIVE)
+    c.raw.send(Opcode.ISACTIVE)
     s.driver.crash(1)
     try:
         c.raw.sock.recv(1)
@@ -277,9 +277,9 @@ def death_with_unread_request(s: Scene) -> str:
 def no_time_outs(s: Scene) -> str:
     s.up()
     c = s.client(1)
-    c.status(Command.ISACTIVE)
+    c.status(Opcode.ISACTIVE)
     s.driver.stop(1)
-    c.raw.send(Command.ISQUORATE)
+    c.raw.send(Opcode.ISQUORATE)
     s.driver.let_pass(2 * SECOND_US)
     c.raw.sock.setblocking(False)  # noqa: FBT003 - its only argument
     try:

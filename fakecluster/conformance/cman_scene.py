@@ -17,7 +17,6 @@ from fakecluster.cman.timings import Profile
 from fakecluster.cman.topology import NodeConfig, Topology
 from fakecluster.cman.wire.codec import (
     AddressesStruct,
-    Command,
     ConfchgMessage,
     DataMessage,
     EventMessage,
@@ -26,6 +25,7 @@ from fakecluster.cman.wire.codec import (
     Message,
     NodeExtraStruct,
     NodeStruct,
+    Opcode,
     Reply,
     VersionStruct,
     encode_ints,
@@ -76,7 +76,7 @@ class SceneClient:
 
     def heard(self) -> list[Message]:
         """Return everything that came unasked until now; a closed connection ends it."""
-        self.status(Command.ISACTIVE)
+        self.status(Opcode.ISACTIVE)
         self._heard += self.raw.notices
         self.raw.notices = []
         return list(self._heard)
@@ -104,7 +104,7 @@ class SceneClient:
 
     def nodes(self) -> list[NodeStruct]:
         """Return the node list."""
-        reply = self.ask(Command.GETALLMEMBERS)
+        reply = self.ask(Opcode.GETALLMEMBERS)
         return [NodeStruct.decode(reply.payload, 440 * i) for i in range(max(reply.status, 0))]
 
     def node(self, node_id: int) -> NodeStruct:
@@ -117,49 +117,49 @@ class SceneClient:
 
     def quorate(self) -> str:
         """Return whether the partition is quorate, as 0 or 1."""
-        return self.status(Command.ISQUORATE)
+        return self.status(Opcode.ISQUORATE)
 
     def get_node(self, node_id: int, name: bytes = b"") -> Reply:
         """GETNODE."""
-        return self.ask(Command.GETNODE, NodeStruct(node_id=node_id, name=name).encode())
+        return self.ask(Opcode.GETNODE, NodeStruct(node_id=node_id, name=name).encode())
 
     def addresses(self, node_id: int) -> tuple[bytes, ...]:
         """GET_NODEADDRS of a known node."""
         return AddressesStruct.decode(
-            self.ask(Command.GET_NODEADDRS, encode_ints(node_id)).payload
+            self.ask(Opcode.GET_NODEADDRS, encode_ints(node_id)).payload
         ).addresses
 
     def leave_reason(self, node_id: int) -> int:
         """GETNODE_EXTRA's reason."""
-        reply = self.ask(Command.GETNODE_EXTRA, encode_ints(node_id))
+        reply = self.ask(Opcode.GETNODE_EXTRA, encode_ints(node_id))
         return NodeExtraStruct.decode(reply.payload).leave_reason
 
     def info(self) -> ExtraInfoStruct:
         """GETEXTRAINFO."""
-        return ExtraInfoStruct.decode(self.ask(Command.GETEXTRAINFO).payload)
+        return ExtraInfoStruct.decode(self.ask(Opcode.GETEXTRAINFO).payload)
 
     def fenced(self, node_id: int) -> str:
         """GET_FENCE_INFO: flag, seconds, agent."""
-        reply = self.ask(Command.GET_FENCE_INFO, encode_ints(node_id))
+        reply = self.ask(Opcode.GET_FENCE_INFO, encode_ints(node_id))
         info = FenceStruct.decode(reply.payload)
         return spaced([int(bool(info.flags & 2)), info.fence_seconds, info.agent.decode()])
 
     def fence(self, node_id: int, seconds: int) -> str:
         """UPDATE_FENCE_INFO (admin)."""
         info = FenceStruct(node_id=node_id, flags=2, fence_seconds=seconds, agent=b"fence_x")
-        return self.status(Command.UPDATE_FENCE_INFO, info.encode())
+        return self.status(Opcode.UPDATE_FENCE_INFO, info.encode())
 
     def listening(self, node_id: int, port: int) -> str:
         """ISLISTENING."""
-        return self.status(Command.ISLISTENING, encode_listening(port, node_id))
+        return self.status(Opcode.ISLISTENING, encode_listening(port, node_id))
 
     def send_data(self, node_id: int, port: int, text: bytes) -> None:
         """DATA."""
-        self.raw.send(Command.DATA, struct.pack("=iI", node_id, port) + text)
+        self.raw.send(Opcode.DATA, struct.pack("=iI", node_id, port) + text)
 
     def set_version(self, version: int) -> str:
         """SET_VERSION (admin)."""
-        return self.status(Command.SET_VERSION, VersionStruct(config=version).encode())
+        return self.status(Opcode.SET_VERSION, VersionStruct(config=version).encode())
 
     def device(self, command: int, votes: int, name: bytes) -> str:
         """REG_QUORUMDEV or UPDATE_QUORUMDEV (admin)."""
@@ -167,12 +167,12 @@ class SceneClient:
 
     def shutdown(self, flags: int = 0) -> None:
         """TRY_SHUTDOWN (admin), until it is served; `replies` has what becomes of it."""
-        self.raw.send(Command.TRY_SHUTDOWN, encode_ints(flags))
+        self.raw.send(Opcode.TRY_SHUTDOWN, encode_ints(flags))
         self._until_served()
 
     def vote(self, *, yes: bool) -> None:
         """SHUTDOWN_REPLY, until it is served."""
-        self.raw.send(Command.SHUTDOWN_REPLY, encode_ints(int(yes)))
+        self.raw.send(Opcode.SHUTDOWN_REPLY, encode_ints(int(yes)))
         self._until_served()
 
     def replies(self) -> str:
@@ -183,13 +183,13 @@ class SceneClient:
 
     def _until_served(self) -> None:
         """Ask something harmless and wait for its answer; the daemon serves us in order."""
-        self.raw.send(Command.ISACTIVE)
+        self.raw.send(Opcode.ISACTIVE)
         try:
             while True:
                 message = self.raw.next_message()
                 if not isinstance(message, Reply):
                     self._heard.append(message)
-                elif message.command == Command.ISACTIVE:
+                elif message.command == Opcode.ISACTIVE:
                     return
                 else:
                     self._late.append(word(message.status))
@@ -256,9 +256,9 @@ class Scene:
     def listener(self, node_id: int, *, confchg: bool = False) -> SceneClient:
         """Connect, and ask for notices, and for rings."""
         peer = self.client(node_id)
-        peer.ask(Command.NOTIFY)
+        peer.ask(Opcode.NOTIFY)
         if confchg:
-            peer.ask(Command.START_CONFCHG)
+            peer.ask(Opcode.START_CONFCHG)
         return peer
 
     def up(self, *node_ids: int) -> None:
@@ -287,7 +287,7 @@ class Scene:
 
     def leave(self, node_id: int, flags: int = 0) -> str:
         """`cman_leave_cluster` on a node; return its status."""
-        return self.admin(node_id).ints(Command.LEAVE_CLUSTER, flags)
+        return self.admin(node_id).ints(Opcode.LEAVE_CLUSTER, flags)
 
     def nodes(self, *without: int) -> tuple[NodeConfig, ...]:
         """Return the configured nodes, some left out."""

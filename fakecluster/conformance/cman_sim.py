@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from fakecluster.cman.standin import standin_library
 from fakecluster.cman.timings import Profile
 from fakecluster.cman.topology import NodeConfig, Topology
 from fakecluster.conformance.cman_driver import LibraryPlace
@@ -72,8 +71,3 @@ class SimCman:
         self._serving.close()
         self._home.cleanup()
         self._place.close()
-
-
-def make_sim(profile: Profile) -> Callable[[Topology], SimCman]:
-    """Return what makes simulated clusters of a version, with the stand-in library."""
-    return lambda topology: SimCman(topology, profile, library=standin_library())

@@ -109,7 +109,7 @@ class MembershipDriver(Protocol):
 Make = Callable[[Topology], MembershipDriver]
 
 
-def started(make: Make, topology: Topology | None = None) -> MembershipDriver:
+def all_started(make: Make, topology: Topology | None = None) -> MembershipDriver:
     """Return a cluster, of three nodes if nothing else is said, all of whose nodes are members."""
     topology = Topology.of(3) if topology is None else topology
     driver = make(topology)
@@ -123,7 +123,7 @@ def connected(
     make: Make, topology: Topology | None = None
 ) -> tuple[MembershipDriver, MembershipSource]:
     """Return a running cluster, and a source that has taken all that there was to take."""
-    driver = started(make, topology)
+    driver = all_started(make, topology)
     source = driver.connect()
     driver.settle()
     source.dispatch()
@@ -196,7 +196,7 @@ def a_manager_that_does_not_run_refuses(make: Make) -> None:
 
 def a_crashed_manager_refuses(make: Make) -> None:
     """Cman's socket is still there then."""
-    driver = started(make)
+    driver = all_started(make)
     driver.crash(LOCAL)
     driver.settle()
     assert connect_errno(driver) == driver.dialect.crashed
@@ -251,7 +251,7 @@ def any_id_is_a_number_that_counts(make: Make) -> None:
         NodeConfig(id=node_id, name=f"n{node_id}", addresses=(f"10.0.0.{number}",))
         for number, node_id in enumerate(node_ids, start=1)
     ]
-    driver = started(make, Topology(cluster="o2", nodes=tuple(nodes)).checked())
+    driver = all_started(make, Topology(cluster="o2", nodes=tuple(nodes)).checked())
     assert ids(driver.connect().snapshot().members) == list(node_ids)
 
 
@@ -259,13 +259,13 @@ def long_names_are_whole(make: Make) -> None:
     """Up to the 254 bytes that end with a NUL on the way, also where they are no text."""
     name = "\udcff" + "ä" * 126 + "x"
     nodes = (NodeConfig(id=1, name=name, addresses=("10.0.0.1",)),)
-    driver = started(make, Topology(cluster="o2", nodes=nodes).checked())
+    driver = all_started(make, Topology(cluster="o2", nodes=nodes).checked())
     assert [member.name for member in driver.connect().snapshot().members] == [name]
 
 
 def two_hundred_and_fifty_five_nodes_are_read(make: Make) -> None:
     """In one reading."""
-    driver = started(make, Topology.of(255))
+    driver = all_started(make, Topology.of(255))
     assert ids(driver.connect().snapshot().members) == list(range(1, 256))
 
 
@@ -273,7 +273,7 @@ def addresses_come_in_the_managers_order(make: Make) -> None:
     """An IPv4 address that is not the first is found; a node without an address is a member."""
     given = {1: ("fd00::1", "10.0.0.1"), 2: ("fd00::2",), 3: ()}
     nodes = [NodeConfig(id=i, name=f"n{i}", addresses=each) for i, each in given.items()]
-    driver = started(make, Topology(cluster="o2", nodes=tuple(nodes)).checked())
+    driver = all_started(make, Topology(cluster="o2", nodes=tuple(nodes)).checked())
     membership = driver.connect().snapshot()
     assert {member.id: member.addresses for member in membership.members} == given
 
@@ -289,7 +289,7 @@ def an_absentee_has_the_configured_addresses_or_none(make: Make) -> None:
 def the_quorum_disk_is_node_0_without_an_address(make: Make) -> None:
     """A member while it is polled; never taken for the local node."""
     topology = Topology.of(2, qdisk=QuorumDisk(name="/dev/q"))
-    membership = started(make, topology).connect().snapshot()
+    membership = all_started(make, topology).connect().snapshot()
     assert membership.local_id == LOCAL
     assert ids(membership.members) == [0, 1, 2]
     disk = membership.members[0]
@@ -299,7 +299,7 @@ def the_quorum_disk_is_node_0_without_an_address(make: Make) -> None:
 def a_quorum_disk_that_is_not_polled_is_absent(make: Make) -> None:
     """It stays in the list."""
     topology = Topology.of(2, qdisk=QuorumDisk(name="/dev/q", polled=False))
-    membership = started(make, topology).connect().snapshot()
+    membership = all_started(make, topology).connect().snapshot()
     assert membership.absentees == (Absentee(id=0, name="/dev/q"),)
 
 

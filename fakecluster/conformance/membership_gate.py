@@ -11,7 +11,7 @@ from typing import Final
 from fakecluster.cman.client_end import SocketKind
 from fakecluster.cman.constants import FENCED
 from fakecluster.cman.topology import Topology
-from fakecluster.cman.wire.codec import Command, FenceStruct, encode_ints
+from fakecluster.cman.wire.codec import FenceStruct, Opcode, encode_ints
 from fakecluster.cman.wire.raw_client import RawClient
 from fakecluster.conformance.membership import CHECKS, LOCAL, Dialect
 from fakecluster.conformance.membership_corosync import (
@@ -82,14 +82,14 @@ class GateDriver(CorosyncDriver):
         """As a fence daemon tells it, to another daemon's client than ours."""
         with self._gate.connect(SocketKind.ADMIN) as admin:
             record = FenceStruct(node_id=node_id, flags=FENCED, fence_seconds=1, agent=b"x")
-            admin.ask(Command.UPDATE_FENCE_INFO, record.encode())
+            admin.ask(Opcode.UPDATE_FENCE_INFO, record.encode())
 
     def ask_shutdown(self, *, forced: bool = False, removed: bool = False) -> list[int]:
         """As cman_tool asks; its connection stays until the end."""
         outcome: list[int] = []
         requester = self._gate.connect(SocketKind.ADMIN)
         self._requests.append((requester, outcome))
-        requester.send(Command.TRY_SHUTDOWN, encode_ints(int(forced) | int(removed) << 1))
+        requester.send(Opcode.TRY_SHUTDOWN, encode_ints(int(forced) | int(removed) << 1))
         for source in self._sources:
             self._readable_within(source, self._patience_s)
         return outcome

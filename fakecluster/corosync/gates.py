@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from fakecluster.cman.client_end import SocketKind
-from fakecluster.cman.wire.codec import Command
+from fakecluster.cman.wire.codec import Opcode
 from fakecluster.cman.wire.raw_client import HungUpError, RawClient
 from fakecluster.cman.wire.server import SOCKET_NAMES
 from fakecluster.corosync.lab import PATIENCE_S, LabError
@@ -132,7 +132,7 @@ class GateProcess:
             self.serving()
             try:
                 with self.connect() as client:
-                    client.ask(Command.ISACTIVE)
+                    client.ask(Opcode.ISACTIVE)
             except _REFUSED as error:
                 # Of a life of corosync that is over; the next one is told.
                 if not self._listen(PATIENCE_S):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+
+from cattrs import Converter
 
 from fakecluster.cman.answers import FenceInfo
 
@@ -68,27 +68,21 @@ class VotesChanged:
 
 Message = PortChanged | PortsAsked | PortsTold | PortMessage | Fenced | VotesChanged
 
+_KINDS: Final[dict[str, type[Message]]] = {
+    "port": PortChanged,
+    "ports asked": PortsAsked,
+    "ports": PortsTold,
+    "data": PortMessage,
+    "fenced": Fenced,
+    "votes": VotesChanged,
+}
+_NAMES: Final = {message: kind for kind, message in _KINDS.items()}
+
 
 def encode_message(message: Message) -> bytes:
     """Write a message."""
-    match message:
-        case PortChanged(port=port, opened=opened):
-            fields: dict[str, object] = {"kind": "port", "port": port, "opened": opened}
-        case PortsAsked(to=to):
-            fields = {"kind": "ports asked", "to": to}
-        case PortsTold(to=to, ports=ports):
-            fields = {"kind": "ports", "to": to, "ports": ports}
-        case PortMessage(to=to, port=port, payload=payload):
-            text = base64.b64encode(payload).decode()
-            fields = {"kind": "data", "to": to, "port": port, "payload": text}
-        case Fenced(info=info):
-            fields = {"kind": "fenced", "node": info.node_id, "time_s": info.time_s}
-            fields["agent"] = base64.b64encode(
-                info.agent.encode("utf-8", "surrogateescape")
-            ).decode()
-        case VotesChanged():
-            fields = {"kind": "votes"}
-    return json.dumps(fields).encode()
+    kind = type(message)
+    return json.dumps({"kind": _NAMES[kind], **_CONVERTER.unstructure(message)}).encode()
 
 
 def decode_message(raw: bytes) -> Message:
@@ -99,45 +93,44 @@ def decode_message(raw: bytes) -> Message:
     """
     try:
         fields = json.loads(raw)
-        return _message(fields)
-    except (ValueError, KeyError, TypeError, RecursionError, binascii.Error) as error:
+        return _CONVERTER.structure(fields, _KINDS[fields["kind"]])
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise NoMessageError(f"{len(raw)} bytes: {error}") from error
 
 
-def _message(fields: Mapping[str, Any]) -> Message:
-    match fields["kind"]:
-        case "port":
-            opened = fields["opened"]
-            if type(opened) is not bool:
-                raise NoMessageError(f"opened is {opened!r}")
-            return PortChanged(port=_number(fields["port"]), opened=opened)
-        case "ports asked":
-            return PortsAsked(to=_number(fields["to"]))
-        case "ports":
-            ports = tuple(map(_number, fields["ports"]))
-            return PortsTold(to=_number(fields["to"]), ports=ports)
-        case "data":
-            payload = base64.b64decode(fields["payload"], validate=True)
-            return PortMessage(
-                to=_number(fields["to"]), port=_number(fields["port"]), payload=payload
-            )
-        case "fenced":
-            agent = base64.b64decode(fields["agent"], validate=True)
-            return Fenced(
-                info=FenceInfo(
-                    node_id=_number(fields["node"]),
-                    fenced=True,
-                    time_s=_number(fields["time_s"], maximum=2**64 - 1),
-                    agent=agent.decode("utf-8", "surrogateescape"),
-                )
-            )
-        case "votes":
-            return VotesChanged()
-        case kind:
-            raise NoMessageError(f"a message of kind {kind!r}")
+def _converter() -> Converter:
+    made = Converter(detailed_validation=False)
+    made.register_structure_hook(int, lambda value, _: _number(value))
+    made.register_structure_hook(bool, lambda value, _: _flag(value))
+    made.register_structure_hook(bytes, lambda value, _: base64.b64decode(value, validate=True))
+    made.register_unstructure_hook(bytes, lambda value: base64.b64encode(value).decode())
+    made.register_structure_hook(Fenced, _fenced)
+    made.register_unstructure_hook(Fenced, _fenced_fields)
+    return made
+
+
+def _fenced(fields: dict[str, Any], _type: object) -> Fenced:
+    agent = base64.b64decode(fields["agent"], validate=True).decode("utf-8", "surrogateescape")
+    node_id, time_s = _number(fields["node"]), _number(fields["time_s"], maximum=2**64 - 1)
+    return Fenced(info=FenceInfo(node_id=node_id, fenced=True, time_s=time_s, agent=agent))
+
+
+def _fenced_fields(message: Fenced) -> dict[str, object]:
+    info = message.info
+    agent = base64.b64encode(info.agent.encode("utf-8", "surrogateescape")).decode()
+    return {"node": info.node_id, "time_s": info.time_s, "agent": agent}
+
+
+def _flag(value: object) -> bool:
+    if type(value) is not bool:
+        raise NoMessageError(f"{value!r} is neither true nor false")
+    return value
 
 
 def _number(value: object, *, maximum: int = _U32_MAX) -> int:
     if type(value) is not int or not 0 <= value <= maximum:
         raise NoMessageError(f"{value!r} is no number that can be meant")
     return value
+
+
+_CONVERTER: Final = _converter()

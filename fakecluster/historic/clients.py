@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
-from fakecluster.cman.wire.codec import Command, ExtraInfoStruct
+from fakecluster.cman.wire.codec import ExtraInfoStruct, Opcode
 from fakecluster.cman.wire.raw_client import HungUpError, RawClient
 from fakecluster.corosync.namespaces import Namespace
 from fakecluster.historic.root import CmanRoot
@@ -141,7 +141,7 @@ def member_count(connect: Callable[[], RawClient]) -> int:
     """Return how many members a cman counts in its ring; 0: it has gone."""
     try:
         with connect() as client:
-            return ExtraInfoStruct.decode(client.ask(Command.GETEXTRAINFO).payload).members
+            return ExtraInfoStruct.decode(client.ask(Opcode.GETEXTRAINFO).payload).members
     except (OSError, HungUpError):
         return 0
 

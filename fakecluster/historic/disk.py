@@ -6,7 +6,7 @@ import threading
 from typing import Final
 
 from fakecluster.cman.topology import QuorumDisk
-from fakecluster.cman.wire.codec import Command, encode_ints
+from fakecluster.cman.wire.codec import Opcode, encode_ints
 from fakecluster.cman.wire.raw_client import RawClient
 
 _POLL_S: Final = 2.0
@@ -31,7 +31,7 @@ class DiskDaemon:
         self._changed = threading.Event()
         self._closed = False
         name = disk.name.encode() + b"\0"
-        status = client.ask(Command.REG_QUORUMDEV, encode_ints(disk.votes) + name).status
+        status = client.ask(Opcode.REG_QUORUMDEV, encode_ints(disk.votes) + name).status
         if status < 0:
             client.close()
             raise OSError(-status, f"cman does not take the quorum device {disk.name}")
@@ -53,7 +53,7 @@ class DiskDaemon:
         with self._client:
             while not self._closed:
                 try:
-                    self._client.ask(Command.POLL_QUORUMDEV, encode_ints(int(self._available)))
+                    self._client.ask(Opcode.POLL_QUORUMDEV, encode_ints(int(self._available)))
                 except OSError:  # cman has gone, and its devices with it
                     return
                 self._changed.wait(_POLL_S)

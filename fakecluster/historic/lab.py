@@ -20,7 +20,7 @@ from typing import Final
 
 from fakecluster.cman.constants import LeaveFlag
 from fakecluster.cman.topology import NodeConfig, Topology
-from fakecluster.cman.wire.codec import Command, FenceStruct, NodeStruct, VersionStruct, encode_ints
+from fakecluster.cman.wire.codec import FenceStruct, NodeStruct, Opcode, VersionStruct, encode_ints
 from fakecluster.cman.wire.raw_client import RawClient
 from fakecluster.corosync.namespaces import Hosts, Namespace
 from fakecluster.historic.cluster_conf import cluster_conf, hosts_file
@@ -146,7 +146,7 @@ class CmanLab:
         """
         return RawClient(self.socket_path(node_id, admin=admin), timeout_s=_ANSWER_S)
 
-    def admin(self, node_id: int, command: Command, body: bytes) -> None:
+    def admin(self, node_id: int, command: Opcode, body: bytes) -> None:
         """Send an administrator's request to a node's cman.
 
         Raises:
@@ -288,17 +288,17 @@ class CmanLab:
         """Leave in good order on a node; nobody is asked, and its cman has ended on return."""
         flag = int(LeaveFlag.REMOVED if removed else LeaveFlag.DOWN)
         with self.client(node_id, admin=True) as client:
-            client.send(Command.LEAVE_CLUSTER, encode_ints(flag))
+            client.send(Opcode.LEAVE_CLUSTER, encode_ints(flag))
             self.ended(node_id)
 
     def expect(self, node_id: int, votes: int) -> None:
         """Set a partition's expected votes. Raises OSError with cman's errno."""
-        self.admin(node_id, Command.SETEXPECTED_VOTES, encode_ints(votes))
+        self.admin(node_id, Opcode.SETEXPECTED_VOTES, encode_ints(votes))
 
     def fenced(self, node_id: int, *, by: int) -> None:
         """Report to `by`'s cman that a node was fenced now. Raises OSError with cman's errno."""
         record = FenceStruct(node_id=node_id, fence_seconds=int(time.time()), agent=b"fence_virt")
-        self.admin(by, Command.UPDATE_FENCE_INFO, record.encode())
+        self.admin(by, Opcode.UPDATE_FENCE_INFO, record.encode())
 
     def power(self, node_id: int, *, on: bool) -> None:
         """Cut a host's power, or switch it on: what runs ends, and its network with it."""
@@ -349,7 +349,7 @@ class CmanLab:
     def announce(self, by: int) -> None:
         """Reload the configuration of all cmans, by way of one. Raises OSError as cman does."""
         record = VersionStruct(config=self.version)
-        self.admin(by, Command.SET_VERSION, record.encode())
+        self.admin(by, Opcode.SET_VERSION, record.encode())
 
     def add(self, node: NodeConfig) -> None:
         """Make one more host; nothing is written."""

@@ -14,10 +14,10 @@ from fakecluster.cman.wire.codec import (
     BODY_MAX_BYTES,
     HEADER_BYTES,
     BadRequest,
-    Command,
     FenceStruct,
     FrameHeader,
     NodeStruct,
+    Opcode,
     RequestReader,
     VersionStruct,
     encode_ints,
@@ -27,21 +27,21 @@ _T = TypeVar("_T")
 _U32 = 1 << 32
 _EDGES = (0, 1, 2, 19, 20, 21, 24, 0x7F, 0xFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 
-_NAMED = frozenset({Command.DATA, Command.REG_QUORUMDEV, Command.UPDATE_QUORUMDEV})
-_TWO_INTS = frozenset({Command.ISLISTENING, Command.SET_VOTES})
+_NAMED = frozenset({Opcode.DATA, Opcode.REG_QUORUMDEV, Opcode.UPDATE_QUORUMDEV})
+_TWO_INTS = frozenset({Opcode.ISLISTENING, Opcode.SET_VOTES})
 _ONE_INT = frozenset(
     {
-        Command.SETEXPECTED_VOTES,
-        Command.KILLNODE,
-        Command.LEAVE_CLUSTER,
-        Command.POLL_QUORUMDEV,
-        Command.TRY_SHUTDOWN,
-        Command.SHUTDOWN_REPLY,
-        Command.GET_FENCE_INFO,
-        Command.GET_NODEADDRS,
-        Command.SET_DEBUGLOG,
-        Command.GETNODE_EXTRA,
-        Command.BIND,
+        Opcode.SETEXPECTED_VOTES,
+        Opcode.KILLNODE,
+        Opcode.LEAVE_CLUSTER,
+        Opcode.POLL_QUORUMDEV,
+        Opcode.TRY_SHUTDOWN,
+        Opcode.SHUTDOWN_REPLY,
+        Opcode.GET_FENCE_INFO,
+        Opcode.GET_NODEADDRS,
+        Opcode.SET_DEBUGLOG,
+        Opcode.GETNODE_EXTRA,
+        Opcode.BIND,
     }
 )
 
@@ -70,7 +70,7 @@ def attacks(seed: int, count: int) -> Iterator[Attack]:
 
 
 def _message(draw: random.Random) -> bytes:
-    command = int(_pick(draw, tuple(Command)))
+    command = int(_pick(draw, tuple(Opcode)))
     body = _body(draw, command)
     header = FrameHeader(length=HEADER_BYTES + len(body), command=command)
     if draw.random() < 0.12:
@@ -96,15 +96,15 @@ def _body(draw: random.Random, command: int) -> bytes:
 
 def _fitting(draw: random.Random, command: int) -> bytes:
     body = b""
-    if command == Command.GETNODE:
+    if command == Opcode.GETNODE:
         name = _pick(draw, (b"", b"node1", b"x" * 255, b"\xff\xfe/..", _noise(draw, 40)))
         body = NodeStruct(node_id=_signed(draw), name=name, state=_signed(draw)).encode()
-    elif command == Command.SET_VERSION:
+    elif command == Opcode.SET_VERSION:
         body = VersionStruct(major=_number(draw), config=_number(draw)).encode()
-    elif command == Command.UPDATE_FENCE_INFO:
+    elif command == Opcode.UPDATE_FENCE_INFO:
         agent = _noise(draw, draw.randrange(256))
         body = FenceStruct(node_id=_signed(draw), agent=agent).encode()
-    elif command == Command.BARRIER:
+    elif command == Opcode.BARRIER:
         body = _noise(draw, 48)
     elif command in _NAMED:
         tail = _noise(draw, draw.randrange(300))

@@ -22,7 +22,7 @@ import pytest
 from fakecluster.cman.constants import Reason
 from fakecluster.cman.standin import standin_library
 from fakecluster.cman.topology import Topology
-from fakecluster.cman.wire.codec import Command, EventMessage, FenceStruct, encode_ints
+from fakecluster.cman.wire.codec import EventMessage, FenceStruct, Opcode, encode_ints
 from fakecluster.corosync.gates import GateProcess
 from fakecluster.corosync.lab import CorosyncLab
 from integration.libcman_program import SOURCE, compiled, exported
@@ -166,7 +166,7 @@ def test_without_its_corosync_a_gate_is_no_cman(gated: Gated, eye: Eye) -> None:
 def test_orders_reach_cman(gated: Gated) -> None:
     gated.up(1, 2)
     with gated.gates[1].connect() as client:
-        client.ask(Command.NOTIFY)
+        client.ask(Opcode.NOTIFY)
         gated.order(1, "cman_expect(votes=2)")
         event = client.next_message()
         assert isinstance(event, EventMessage)
@@ -174,7 +174,7 @@ def test_orders_reach_cman(gated: Gated) -> None:
         gated.order(1, "cman_fenced(node=2)")
         gated.gates[1].catch_up()
     with gated.gates[1].connect() as client:
-        answer = client.ask(Command.GET_FENCE_INFO, encode_ints(2))
+        answer = client.ask(Opcode.GET_FENCE_INFO, encode_ints(2))
         assert FenceStruct.decode(answer.payload).agent == b"fence_harness"
     gated.order(1, "cman_leave(removed=False)")
     gated.lab.ended(1)

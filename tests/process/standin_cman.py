@@ -24,7 +24,7 @@ sys.path.insert(0, {project!r})
 from fakecluster.cman.wire.codec import (ClusterStruct, ExtraInfoStruct, NodeStruct, VersionStruct,
                                       encode_ints)
 from fakecluster.cman.wire.raw_client import RawClient
-from fakecluster.cman.wire.codec import Command
+from fakecluster.cman.wire.codec import Opcode
 
 # Compiled in: /usr/sbin/corosync /var/run/cman_client ccs_config_validate
 
@@ -52,21 +52,21 @@ def ask(command, *numbers, name="cman_admin"):
     return reply
 
 def records():
-    reply = ask(Command.GETALLMEMBERS, name="cman_client")
+    reply = ask(Opcode.GETALLMEMBERS, name="cman_client")
     return [NodeStruct.decode(reply.payload, 440 * each) for each in range(reply.status)]
 
 def version():
-    found = VersionStruct.decode(ask(Command.GET_VERSION, name="cman_client").payload)
+    found = VersionStruct.decode(ask(Opcode.GET_VERSION, name="cman_client").payload)
     print(f"{{found.major}}.{{found.minor}}.{{found.patch}} config {{found.config}}")
 
 def status():
-    cluster = ClusterStruct.decode(ask(Command.GETCLUSTER, name="cman_client").payload)
-    extra = ExtraInfoStruct.decode(ask(Command.GETEXTRAINFO, name="cman_client").payload)
+    cluster = ClusterStruct.decode(ask(Opcode.GETCLUSTER, name="cman_client").payload)
+    extra = ExtraInfoStruct.decode(ask(Opcode.GETEXTRAINFO, name="cman_client").payload)
     print(f"Cluster Name: {{cluster.name.decode()}}")
     print(f"Cluster Generation: {{cluster.generation}}")
     print(f"Nodes: {{extra.members}}")
     print(f"Expected votes: {{extra.expected_votes}}")
-    print(f"Active subsystems: {{ask(Command.GET_JOINCOUNT, name='cman_client').status}}")
+    print(f"Active subsystems: {{ask(Opcode.GET_JOINCOUNT, name='cman_client').status}}")
 
 def nodes():
     print("Node  Sts   Inc   Joined               Name")
@@ -81,14 +81,14 @@ def main():
     if verb == "join":
         join(words)
     elif verb == "expected":
-        ask(Command.SETEXPECTED_VOTES, int(words[1]))
+        ask(Opcode.SETEXPECTED_VOTES, int(words[1]))
     elif verb == "kill":
         ids = [each.node_id for each in records() if each.name.decode() == words[1]]
-        ask(Command.KILLNODE, *ids)
+        ask(Opcode.KILLNODE, *ids)
     elif verb == "leave":
-        ask(Command.TRY_SHUTDOWN, 0)
+        ask(Opcode.TRY_SHUTDOWN, 0)
     elif verb == "wait":
-        ask(Command.ISQUORATE, name="cman_client")
+        ask(Opcode.ISQUORATE, name="cman_client")
     else:
         {{"version": version, "status": status, "nodes": nodes}}[verb]()
 

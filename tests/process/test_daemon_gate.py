@@ -13,7 +13,7 @@ import pytest
 
 from fakecluster.cman.client_end import SocketKind
 from fakecluster.cman.standin import standin_library
-from fakecluster.cman.wire.codec import Command, encode_ints
+from fakecluster.cman.wire.codec import Opcode, encode_ints
 from fakecluster.corosync.configuration import Block
 from fakecluster.corosync.gates import GateProcess
 from o2cbd.membership.libcorosync_table import CorosyncTable
@@ -146,10 +146,10 @@ def test_shutdown_asked_in_both_directions_is_answered_from_facts(make: Make) ->
     assert "error = 10" in asked.stderr
     assert "/srv/shared" in here.told("vote")["text"]
     with gate.connect(SocketKind.ADMIN) as admin:
-        assert admin.ask(Command.TRY_SHUTDOWN, encode_ints(0)).status == -errno.EBUSY
+        assert admin.ask(Opcode.TRY_SHUTDOWN, encode_ints(0)).status == -errno.EBUSY
         assert "/srv/shared" in here.told("vote")["text"]
         here.mounts.write_text("")
-        assert admin.ask(Command.TRY_SHUTDOWN, encode_ints(0)).status == 0
+        assert admin.ask(Opcode.TRY_SHUTDOWN, encode_ints(0)).status == 0
     made.lab.ended(1)
     here.told("manager-gone")
     made.site.start(1)

@@ -17,7 +17,6 @@ from fakecluster.cman.client_end import SocketKind
 from fakecluster.cman.constants import Reason
 from fakecluster.cman.topology import Topology
 from fakecluster.cman.wire.codec import (
-    Command,
     ConfchgMessage,
     DataMessage,
     EventMessage,
@@ -25,6 +24,7 @@ from fakecluster.cman.wire.codec import (
     FenceStruct,
     Message,
     NodeStruct,
+    Opcode,
     Reply,
     VersionStruct,
     encode_ints,
@@ -86,7 +86,7 @@ class Cluster:
 
     def subscriber(self, node_id: int = 1) -> RawClient:
         client = self.client(node_id)
-        client.ask(Command.NOTIFY)
+        client.ask(Opcode.NOTIFY)
         return client
 
     def admin(self, node_id: int = 1) -> RawClient:
@@ -138,13 +138,13 @@ def cluster(make: Make) -> Cluster:
 
 
 def states(client: RawClient) -> dict[int, int]:
-    reply = client.ask(Command.GETALLMEMBERS)
+    reply = client.ask(Opcode.GETALLMEMBERS)
     records = [NodeStruct.decode(reply.payload, 440 * place) for place in range(reply.status)]
     return {record.node_id: record.state for record in records}
 
 
 def extra(client: RawClient) -> ExtraInfoStruct:
-    return ExtraInfoStruct.decode(client.ask(Command.GETEXTRAINFO).payload)
+    return ExtraInfoStruct.decode(client.ask(Opcode.GETEXTRAINFO).payload)
 
 
 def sockets(cluster: Cluster) -> list[str]:
@@ -162,7 +162,7 @@ def wait_for(client: RawClient, wanted: Message) -> None:
 def is_listening(client: RawClient, port: int, node_id: int) -> int:
     """Ask until the other node's answer is there."""
     question = encode_listening(port, node_id)
-    while (status := client.ask(Command.ISLISTENING, question).status) == -errno.EBUSY:
+    while (status := client.ask(Opcode.ISLISTENING, question).status) == -errno.EBUSY:
         pass
     return status
 
@@ -260,17 +260,17 @@ def test_while_corosync_is_stopped_nobody_is_answered(make: Make) -> None:
     cluster.up(1)
     client = cluster.client()
     cluster.lab.stop(1)
-    client.send(Command.ISQUORATE)
+    client.send(Opcode.ISQUORATE)
     newcomer = cluster.client()
-    newcomer.send(Command.ISACTIVE)
+    newcomer.send(Opcode.ISACTIVE)
     # Whatever it says has to pass by corosync, which says nothing.
     client.sock.settimeout(0.5)
     with pytest.raises(TimeoutError):
         client.reply()
     client.sock.settimeout(PATIENCE_S)
     cluster.lab.go_on(1)
-    assert client.reply() == Reply(command=Command.ISQUORATE, status=1)
-    assert newcomer.reply() == Reply(command=Command.ISACTIVE, status=1)
+    assert client.reply() == Reply(command=Opcode.ISQUORATE, status=1)
+    assert newcomer.reply() == Reply(command=Opcode.ISACTIVE, status=1)
 
 
 def test_it_ends_at_sigterm_while_corosync_is_stopped(make: Make) -> None:
@@ -279,7 +279,7 @@ def test_it_ends_at_sigterm_while_corosync_is_stopped(make: Make) -> None:
     cluster.up(1)
     client = cluster.client()
     cluster.lab.stop(1)
-    client.send(Command.ISQUORATE)
+    client.send(Opcode.ISQUORATE)
     assert gate.end() == 0
     assert sockets(cluster) == []
     cluster.lab.go_on(1)
@@ -305,14 +305,14 @@ def test_corosyncs_question_is_the_clients_to_answer(cluster: Cluster) -> None:
     client, other = cluster.subscriber(), cluster.subscriber()
     asking = spawn(cluster, "corosync-cfgtool", "-H")
     assert (client.next_message(), other.next_message()) == (ASKED, ASKED)
-    client.send(Command.SHUTDOWN_REPLY, YES)
-    other.send(Command.SHUTDOWN_REPLY, NO)
+    client.send(Opcode.SHUTDOWN_REPLY, YES)
+    other.send(Opcode.SHUTDOWN_REPLY, NO)
     assert "error = 10" in asking.communicate(timeout=PATIENCE_S)[1]
     assert states(client) == {1: MEMBER, 2: MEMBER, 3: MEMBER}
     asking = spawn(cluster, "corosync-cfgtool", "-H")
     for each in (client, other):
         assert each.next_message() == ASKED
-        each.send(Command.SHUTDOWN_REPLY, YES)
+        each.send(Opcode.SHUTDOWN_REPLY, YES)
     cluster.lab.ended(1)
     assert hung_up(client) == hung_up(other) == []
     asking.communicate(timeout=PATIENCE_S)
@@ -327,15 +327,15 @@ def test_a_clients_question_is_corosyncs_too(make: Make, libcorosync: CorosyncTa
     cluster.up(1)
     client, admin = cluster.subscriber(), cluster.admin()
     objector = cluster.lab.host(1).call(lambda: Objector(libcorosync))
-    admin.send(Command.TRY_SHUTDOWN, encode_ints(0))
+    admin.send(Opcode.TRY_SHUTDOWN, encode_ints(0))
     assert client.next_message() == ASKED
-    client.send(Command.SHUTDOWN_REPLY, YES)
+    client.send(Opcode.SHUTDOWN_REPLY, YES)
     objector.answer(yes=False)
     assert admin.reply().status == -errno.EBUSY
     assert states(client) == {1: MEMBER}
-    admin.send(Command.TRY_SHUTDOWN, encode_ints(0))
+    admin.send(Opcode.TRY_SHUTDOWN, encode_ints(0))
     assert client.next_message() == ASKED
-    client.send(Command.SHUTDOWN_REPLY, YES)
+    client.send(Opcode.SHUTDOWN_REPLY, YES)
     objector.answer(yes=True)
     assert admin.reply().status == 0
     cluster.lab.ended(1)
@@ -348,17 +348,17 @@ def test_silence_costs_its_time_and_nobody_else(make: Make) -> None:
     cluster.gate(1)
     cluster.up(1)
     silent, other, admin = cluster.subscriber(), cluster.client(), cluster.admin()
-    admin.send(Command.TRY_SHUTDOWN, encode_ints(0))
+    admin.send(Opcode.TRY_SHUTDOWN, encode_ints(0))
     assert silent.next_message() == ASKED
     assert states(other) == {1: MEMBER}
-    assert cluster.admin().ask(Command.TRY_SHUTDOWN, encode_ints(0)).status == -errno.EALREADY
+    assert cluster.admin().ask(Opcode.TRY_SHUTDOWN, encode_ints(0)).status == -errno.EALREADY
     assert admin.reply().status == -errno.EBUSY
-    assert silent.ask(Command.ISACTIVE).status == 1
+    assert silent.ask(Opcode.ISACTIVE).status == 1
 
 
 def test_leave_asks_nobody(cluster: Cluster) -> None:
     client = cluster.subscriber()
-    assert cluster.admin().ask(Command.LEAVE_CLUSTER, encode_ints(0)).status == 0
+    assert cluster.admin().ask(Opcode.LEAVE_CLUSTER, encode_ints(0)).status == 0
     cluster.lab.ended(1)
     assert hung_up(client) == []
     cluster.settle()
@@ -368,8 +368,8 @@ def test_leave_asks_nobody(cluster: Cluster) -> None:
 def test_a_kill_ends_the_others_corosync(cluster: Cluster) -> None:
     victim, killer = cluster.subscriber(2), cluster.subscriber(1)
     admin = cluster.admin(1)
-    assert admin.ask(Command.KILLNODE, encode_ints(9)).status == -errno.EINVAL
-    assert admin.ask(Command.KILLNODE, encode_ints(2)).status == 0
+    assert admin.ask(Opcode.KILLNODE, encode_ints(9)).status == -errno.EINVAL
+    assert admin.ask(Opcode.KILLNODE, encode_ints(2)).status == 0
     assert states(killer)[2] != MEMBER
     cluster.lab.ended(2)
     assert hung_up(victim) == []
@@ -383,13 +383,13 @@ def test_a_kill_ends_the_others_corosync(cluster: Cluster) -> None:
 def test_votes_and_expected_votes_are_votequorums(cluster: Cluster) -> None:
     client, other, admin = cluster.subscriber(1), cluster.subscriber(2), cluster.admin()
     assert (extra(client).expected_votes, extra(client).quorum) == (3, 2)
-    assert admin.ask(Command.SETEXPECTED_VOTES, encode_ints(9)).status == -errno.EINVAL
-    assert admin.ask(Command.SET_VOTES, encode_ints(2, 3)).status == 0
+    assert admin.ask(Opcode.SETEXPECTED_VOTES, encode_ints(9)).status == -errno.EINVAL
+    assert admin.ask(Opcode.SET_VOTES, encode_ints(2, 3)).status == 0
     assert client.next_message() == QUORATE  # of the change here, which has yet to come round
     for each in (client, other):
         assert each.next_message() == QUORATE
         assert (extra(each).total_votes, extra(each).quorum) == (5, 3)
-    assert admin.ask(Command.SET_VOTES, encode_ints(2, 1)).status == 0
+    assert admin.ask(Opcode.SET_VOTES, encode_ints(2, 1)).status == 0
     assert client.next_message() == QUORATE
     for each in (client, other):
         assert each.next_message() == QUORATE
@@ -398,7 +398,7 @@ def test_votes_and_expected_votes_are_votequorums(cluster: Cluster) -> None:
 
 def test_lost_quorum_is_corosyncs_word(cluster: Cluster) -> None:
     client = cluster.subscriber()
-    client.ask(Command.START_CONFCHG)
+    client.ask(Opcode.START_CONFCHG)
     cluster.lab.kill(2)
     cluster.settle()
     cluster.lab.kill(3)
@@ -407,7 +407,7 @@ def test_lost_quorum_is_corosyncs_word(cluster: Cluster) -> None:
     assert [one for one in heard if isinstance(one, EventMessage)] == [QUORATE, INQUORATE]
     rings = [one for one in heard if isinstance(one, ConfchgMessage)]
     assert [(one.members, one.left) for one in rings] == [((1, 3), (2,)), ((1,), (3,))]
-    assert client.ask(Command.ISQUORATE).status == 0
+    assert client.ask(Opcode.ISQUORATE).status == 0
 
 
 def test_a_version_that_is_set_is_a_reload_of_every_node(cluster: Cluster) -> None:
@@ -415,11 +415,11 @@ def test_a_version_that_is_set_is_a_reload_of_every_node(cluster: Cluster) -> No
     cluster.lab.configuration.version = 2
     cluster.lab.write()
     record = VersionStruct(config=2)
-    assert cluster.admin().ask(Command.SET_VERSION, record.encode()).status == 0
+    assert cluster.admin().ask(Opcode.SET_VERSION, record.encode()).status == 0
     update = EventMessage(reason=Reason.CONFIG_UPDATE, arg=2)
     for each in (client, other):
         wait_for(each, update)
-    assert VersionStruct.decode(other.ask(Command.GET_VERSION).payload) == record
+    assert VersionStruct.decode(other.ask(Opcode.GET_VERSION).payload) == record
 
 
 # -- between gates
@@ -428,15 +428,15 @@ def test_a_version_that_is_set_is_a_reload_of_every_node(cluster: Cluster) -> No
 def test_fencing_ports_and_data_pass_between_gates(cluster: Cluster) -> None:
     here, there = cluster.subscriber(1), cluster.subscriber(2)
     record = FenceStruct(node_id=3, flags=2, fence_seconds=7, agent=b"xvm")
-    assert cluster.admin(1).ask(Command.UPDATE_FENCE_INFO, record.encode()).status == 0
-    assert here.ask(Command.BIND, encode_ints(11)).status == 0
-    assert there.ask(Command.BIND, encode_ints(11)).status == 0
+    assert cluster.admin(1).ask(Opcode.UPDATE_FENCE_INFO, record.encode()).status == 0
+    assert here.ask(Opcode.BIND, encode_ints(11)).status == 0
+    assert there.ask(Opcode.BIND, encode_ints(11)).status == 0
     wait_for(here, EventMessage(reason=Reason.PORT_OPENED, arg=2))
-    assert here.ask(Command.ISLISTENING, encode_listening(11, 2)).status == -errno.EBUSY
+    assert here.ask(Opcode.ISLISTENING, encode_listening(11, 2)).status == -errno.EBUSY
     assert is_listening(here, 11, 2) == 1
-    here.send(Command.DATA, encode_ints(2, 11) + b"hello")
+    here.send(Opcode.DATA, encode_ints(2, 11) + b"hello")
     wait_for(there, DataMessage(node_id=1, port=11, payload=b"hello"))
-    assert FenceStruct.decode(there.ask(Command.GET_FENCE_INFO, encode_ints(3)).payload) == record
+    assert FenceStruct.decode(there.ask(Opcode.GET_FENCE_INFO, encode_ints(3)).payload) == record
     there.close()
     wait_for(here, EventMessage(reason=Reason.PORT_CLOSED, arg=2))
 
@@ -461,7 +461,7 @@ def test_hostile_clients_cost_nobody_anything(make: Make) -> None:
                 while hostile.sock.recv(65536):
                     pass
     assert states(watcher) == {1: MEMBER}
-    assert watcher.ask(Command.GET_JOINCOUNT).status == 1
+    assert watcher.ask(Opcode.GET_JOINCOUNT).status == 1
     assert gate.end() == 0
 
 

@@ -14,7 +14,7 @@ from fakecluster.arms.cman_managers import CmanManagers
 from fakecluster.arms.process_arm import ProcessArm
 from fakecluster.arms.values import ClusterSpec
 from fakecluster.cman.topology import NodeConfig, QuorumDisk, Topology
-from fakecluster.cman.wire.codec import Command, NodeStruct
+from fakecluster.cman.wire.codec import NodeStruct, Opcode
 from fakecluster.historic.lab import CmanLab, CmanLabError
 from fakecluster.historic.root import CmanRoot
 from fakecluster.serve.child import ctl
@@ -101,7 +101,7 @@ def test_the_tool_runs_on_a_host(lab: CmanLab) -> None:
 def test_an_administrator_gets_cmans_errno(lab: CmanLab) -> None:
     lab.start(1)
     with pytest.raises(OSError, match="KILLNODE on node 1") as caught:
-        lab.admin(1, Command.KILLNODE, (77).to_bytes(4, "little"))
+        lab.admin(1, Opcode.KILLNODE, (77).to_bytes(4, "little"))
     assert caught.value.errno == errno.EINVAL
 
 
@@ -112,7 +112,7 @@ def test_a_quorum_disk_is_registered_and_polled(root: CmanRoot, place: Path) -> 
 
         def listed() -> list[tuple[bytes, int]]:
             with lab.client(1) as client:
-                reply = client.ask(Command.GETALLMEMBERS)
+                reply = client.ask(Opcode.GETALLMEMBERS)
             records = [NodeStruct.decode(reply.payload, 440 * each) for each in range(reply.status)]
             return [(each.name, each.state) for each in records if each.node_id == 0]
 

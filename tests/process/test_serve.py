@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from fakecluster.cman.wire.codec import (
-    Command,
     EventMessage,
     NodeStruct,
+    Opcode,
     encode_ints,
 )
 from fakecluster.cman.wire.raw_client import HungUpError, RawClient
@@ -269,7 +269,7 @@ def test_the_command_prints_json_and_exits_like_sysexits(start: Start, directory
     assert ctl(directory, "cman-start", "node1").returncode == 64
     assert ctl(directory, "frobnicate").returncode == 64
     with raw(child) as voter:
-        voter.ask(Command.NOTIFY)
+        voter.ask(Opcode.NOTIFY)
         refused = ctl(directory, "shutdown", "1")
     assert (refused.returncode, json.loads(refused.stdout)["errno"]) == (75, "EBUSY")
 
@@ -304,7 +304,7 @@ def test_leave_death_and_return(start: Start) -> None:
     """ENOENT after a leave, ECONNREFUSED after a power cut, the members as they are."""
     child = start("--nodes", "3", "--no-configfs")
     with raw(child) as watcher:
-        watcher.ask(Command.NOTIFY)
+        watcher.ask(Opcode.NOTIFY)
         child.ctl("leave", node=3)
         assert watcher.next_message() == EventMessage(reason=1, arg=1)
         assert sorted(watcher.members()) == [1, 2]
@@ -337,7 +337,7 @@ def test_cman_crash_stop_cont_and_start(start: Start) -> None:
     with raw(child) as client:
         child.ctl("cman-stop", node=1)
         assert child.state(1)["stopped"] is True
-        client.send(Command.ISACTIVE)
+        client.send(Opcode.ISACTIVE)
         newcomer = raw(child)
         child.ctl("state")
         client.sock.settimeout(0)
@@ -346,11 +346,11 @@ def test_cman_crash_stop_cont_and_start(start: Start) -> None:
         client.sock.settimeout(20)
         child.ctl("cman-cont", node=1)
         assert client.reply().status == 1
-        assert newcomer.ask(Command.ISACTIVE).status == 1
+        assert newcomer.ask(Opcode.ISACTIVE).status == 1
         newcomer.close()
         child.ctl("cman-crash", node=1)
         with pytest.raises(HungUpError):
-            client.ask(Command.ISACTIVE)
+            client.ask(Opcode.ISACTIVE)
     with pytest.raises(ConnectionRefusedError):
         raw(child)
     child.ctl("cman-start", node=1)
@@ -375,8 +375,8 @@ def test_address_change_add_and_remove(start: Start) -> None:
         # A node that still leaves when it is taken out of the configuration stays listed.
         child.wait_for("a ring without nine", lambda: child.state(1)["generation"] > ring)
         child.ctl("remove-node", node=9)
-        child.wait_for("forgotten", lambda: client.ask(Command.GETNODECOUNT).status == 2)
-        unknown = client.ask(Command.GETNODE, NodeStruct(node_id=9).encode())
+        child.wait_for("forgotten", lambda: client.ask(Opcode.GETNODECOUNT).status == 2)
+        unknown = client.ask(Opcode.GETNODE, NodeStruct(node_id=9).encode())
         assert unknown.status == -errno.ENOENT
 
 
@@ -384,7 +384,7 @@ def test_notices_and_readings_can_fail(start: Start) -> None:
     """One notice lost, one doubled, one reading refused."""
     child = start("--nodes", "3", "--no-configfs")
     with raw(child) as watcher:
-        watcher.ask(Command.NOTIFY)
+        watcher.ask(Opcode.NOTIFY)
         child.ctl("notice", node=1, fault="drop")
         child.ctl("notice", node=1, fault="dup")
         ring = child.state(1)["generation"]
@@ -395,7 +395,7 @@ def test_notices_and_readings_can_fail(start: Start) -> None:
             EventMessage(reason=1, arg=0)
         ] * 2
         child.ctl("fail-read", node=1, errno="EIO", count=2)
-        statuses = [watcher.ask(Command.GETALLMEMBERS).status for _ in range(3)]
+        statuses = [watcher.ask(Opcode.GETALLMEMBERS).status for _ in range(3)]
         assert statuses == [-errno.EIO, -errno.EIO, 3]
 
 
@@ -403,7 +403,7 @@ def test_the_shutdown_question(start: Start) -> None:
     """Asked, refused by silence, forced, and allowed where nobody listens."""
     child = start("--nodes", "2", "--no-configfs")
     with raw(child) as voter:
-        voter.ask(Command.NOTIFY)
+        voter.ask(Opcode.NOTIFY)
         assert child.ctl("shutdown", node=1) == {
             "schema": 1,
             "ok": True,
@@ -572,7 +572,7 @@ def test_power_off_kills_who_lives_there_and_nobody_else(start: Start) -> None:
     child = start("--nodes", "2", "--no-configfs")
     where = f"{child.node(2)['socket_dir']}/cman_client"
     with raw(child, 2) as foreigner:
-        foreigner.ask(Command.ISACTIVE)
+        foreigner.ask(Opcode.ISACTIVE)
         with subprocess.Popen(
             [sys.executable, "-c", SUBSCRIBER, where],
             env=child.environment(2, os.environ),
@@ -585,18 +585,18 @@ def test_power_off_kills_who_lives_there_and_nobody_else(start: Start) -> None:
             assert answer["killed_pids"] == [inhabitant.pid]
             assert inhabitant.wait(timeout=20) == -signal.SIGKILL
         with pytest.raises(HungUpError):
-            foreigner.ask(Command.ISACTIVE)
+            foreigner.ask(Opcode.ISACTIVE)
 
 
 def test_votes_are_counted_across_real_processes(start: Start) -> None:
     """A yes of the one and a death of the other let the node go."""
     child = start("--nodes", "1", "--no-configfs")
     with raw(child) as first, raw(child, name="cman_admin") as admin:
-        first.ask(Command.NOTIFY)
+        first.ask(Opcode.NOTIFY)
         second = raw(child)
-        second.ask(Command.NOTIFY)
-        admin.send(Command.TRY_SHUTDOWN, encode_ints(0))
+        second.ask(Opcode.NOTIFY)
+        admin.send(Opcode.TRY_SHUTDOWN, encode_ints(0))
         assert [first.next_message(), second.next_message()] == [EventMessage(reason=3, arg=0)] * 2
-        first.send(Command.SHUTDOWN_REPLY, encode_ints(1))
+        first.send(Opcode.SHUTDOWN_REPLY, encode_ints(1))
         second.close()
         assert admin.reply().status == 0

@@ -37,7 +37,7 @@ _CONFCHG = struct.Struct("=3i")
 _DATA = struct.Struct("=iI")
 
 
-class Command(enum.IntEnum):
+class Opcode(enum.IntEnum):
     """Every command number of cman 3.x, the admin bit included."""
 
     NOTIFY = 0x01
@@ -154,7 +154,7 @@ class EventMessage:
 
     def encode(self) -> bytes:
         """Return the message as the daemon sends it."""
-        return _from_daemon(Command.EVENT, _EVENT.pack(self.reason, self.arg))
+        return _from_daemon(Opcode.EVENT, _EVENT.pack(self.reason, self.arg))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,7 +169,7 @@ class ConfchgMessage:
         """Return the message as the daemon sends it."""
         ids = self.members + self.left + self.joined
         counts = _CONFCHG.pack(len(self.members), len(self.left), len(self.joined))
-        return _from_daemon(Command.CONFCHG, counts + struct.pack(f"={len(ids)}I", *ids))
+        return _from_daemon(Opcode.CONFCHG, counts + struct.pack(f"={len(ids)}I", *ids))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,7 +183,7 @@ class DataMessage:
 
     def encode(self) -> bytes:
         """Return the message as the daemon sends it."""
-        return _from_daemon(Command.DATA, _DATA.pack(self.node_id, self.port) + self.payload)
+        return _from_daemon(Opcode.DATA, _DATA.pack(self.node_id, self.port) + self.payload)
 
 
 Message = Reply | EventMessage | ConfchgMessage | DataMessage
@@ -261,10 +261,10 @@ def _message(command: int, payload: bytes) -> Message:
     if command & REPLY_BIT:
         (status,) = _STATUS.unpack_from(payload)
         return Reply(command=command & ~REPLY_BIT, status=status, payload=payload[_STATUS.size :])
-    if command == Command.EVENT and len(payload) == _EVENT.size:
+    if command == Opcode.EVENT and len(payload) == _EVENT.size:
         reason, arg = _EVENT.unpack(payload)
         return EventMessage(reason=reason, arg=arg)
-    if command == Command.CONFCHG and len(payload) >= _CONFCHG.size:
+    if command == Opcode.CONFCHG and len(payload) >= _CONFCHG.size:
         members, left, joined = _CONFCHG.unpack_from(payload)
         ids = struct.unpack_from(f"={members + left + joined}I", payload, _CONFCHG.size)
         return ConfchgMessage(
@@ -272,7 +272,7 @@ def _message(command: int, payload: bytes) -> Message:
             left=ids[members : members + left],
             joined=ids[members + left :],
         )
-    if command == Command.DATA and len(payload) >= _DATA.size:
+    if command == Opcode.DATA and len(payload) >= _DATA.size:
         node_id, port = _DATA.unpack_from(payload)
         return DataMessage(node_id=node_id, port=port, payload=payload[_DATA.size :])
     raise ValueError(f"no message of a daemon: command {command:#x}, {len(payload)} bytes")

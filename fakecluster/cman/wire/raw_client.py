@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
-from fakecluster.cman.wire.codec import Command, Message, MessageReader, NodeStruct, Reply, Request
+from fakecluster.cman.wire.codec import Message, MessageReader, NodeStruct, Opcode, Reply, Request
 
 _CHUNK_BYTES = 65536
 
@@ -98,7 +98,7 @@ class RawClient:
 
     def take_notices(self) -> list[Message]:
         """Return, once, every notice that is there: those of this moment come with a reply."""
-        self.ask(Command.ISACTIVE)
+        self.ask(Opcode.ISACTIVE)
         taken, self.notices = self.notices, []
         return taken
 
@@ -108,7 +108,7 @@ class RawClient:
         Raises:
             OSError: with the daemon's errno.
         """
-        reply = self.ask(Command.GETALLMEMBERS)
+        reply = self.ask(Opcode.GETALLMEMBERS)
         if reply.status < 0:
             raise OSError(-reply.status, "GETALLMEMBERS")
         records = [NodeStruct.decode(reply.payload, 440 * i) for i in range(reply.status)]

@@ -7,6 +7,7 @@ import functools
 import os
 import struct
 from collections.abc import Callable
+from typing import TypeVar
 
 from fakecluster.cman.answers import (
     ClusterInfo,
@@ -28,7 +29,6 @@ from fakecluster.cman.wire.codec import (
     ADMIN_BIT,
     AddressesStruct,
     ClusterStruct,
-    Command,
     ConfchgMessage,
     DataMessage,
     EventMessage,
@@ -37,6 +37,7 @@ from fakecluster.cman.wire.codec import (
     Message,
     NodeExtraStruct,
     NodeStruct,
+    Opcode,
     Reply,
     Request,
     ShortPayloadError,
@@ -49,6 +50,7 @@ from fakecluster.cman.wire.codec import (
 from fakecluster.sockaddrs import sockaddr
 
 _U32 = 0xFFFFFFFF
+_T = TypeVar("_T")
 Answer = tuple[int, bytes]
 """A status and a payload."""
 _GOOD: Answer = (0, b"")
@@ -72,20 +74,20 @@ def answer_request(
         return _ask(request, client, later)
     except ShortPayloadError:
         # Real cman reads what the last request left in its buffer; an error is the kinder answer.
-        return None if command == Command.SHUTDOWN_REPLY else _refusal(command, errno.EINVAL)
+        return None if command == Opcode.SHUTDOWN_REPLY else _refusal(command, errno.EINVAL)
     except RequestRefusedError as refused:
         return _refusal(command, refused.code)
 
 
 def _ask(request: Request, client: Client, later: Callable[[Reply], None]) -> Reply | None:
     command, body = request.command, request.body
-    if command == Command.TRY_SHUTDOWN:
+    if command == Opcode.TRY_SHUTDOWN:
         client.try_shutdown(decode_int(body), _late(command, later))
         return None
-    if command == Command.SHUTDOWN_REPLY:
+    if command == Opcode.SHUTDOWN_REPLY:
         client.reply_shutdown(decode_int(body) != 0)
         return None
-    if command == Command.DATA:
+    if command == Opcode.DATA:
         node_id, port = decode_two_ints(body)
         client.send_data(_unsigned(node_id), port, body[8:])
         return None
@@ -102,6 +104,9 @@ def _refusal(command: int, code: int) -> Reply:
 
 def _late(command: int, later: Callable[[Reply], None]) -> OnStatus:
     return lambda status: later(Reply(command=command, status=status))
+
+
+Handler = Callable[[Client, bytes], Answer]
 
 
 def _all_members(client: Client, _body: bytes) -> Answer:
@@ -141,19 +146,15 @@ def _fence(client: Client, body: bytes) -> Answer:
     return _GOOD
 
 
-def _register_device(client: Client, body: bytes) -> Answer:
-    votes, name = _named_votes(body)
-    client.register_quorum_device(name, votes)
-    return _GOOD
+def _with_device(method: Callable[[Client, str, int], None]) -> Handler:
+    def handler(client: Client, body: bytes) -> Answer:
+        method(client, os.fsdecode(text(body[4:])), decode_int(body))
+        return _GOOD
+
+    return handler
 
 
-def _update_device(client: Client, body: bytes) -> Answer:
-    votes, name = _named_votes(body)
-    client.update_quorum_device(name, votes)
-    return _GOOD
-
-
-def _done(method: Callable[[Client], None]) -> Callable[[Client, bytes], Answer]:
+def _done(method: Callable[[Client], None]) -> Handler:
     def handler(client: Client, _body: bytes) -> Answer:
         method(client)
         return _GOOD
@@ -161,7 +162,7 @@ def _done(method: Callable[[Client], None]) -> Callable[[Client, bytes], Answer]
     return handler
 
 
-def _done_with(method: Callable[[Client, int], None]) -> Callable[[Client, bytes], Answer]:
+def _with_int(method: Callable[[Client, int], None]) -> Handler:
     def handler(client: Client, body: bytes) -> Answer:
         method(client, decode_int(body))
         return _GOOD
@@ -169,8 +170,16 @@ def _done_with(method: Callable[[Client, int], None]) -> Callable[[Client, bytes
     return handler
 
 
-def _number(method: Callable[[Client], int]) -> Callable[[Client, bytes], Answer]:
+def _number(method: Callable[[Client], int]) -> Handler:
     return lambda client, _body: (int(method(client)), b"")
+
+
+def _value(method: Callable[[Client], _T], encode: Callable[[_T], bytes]) -> Handler:
+    return lambda client, _body: (0, encode(method(client)))
+
+
+def _of_node(method: Callable[[Client, int], _T], encode: Callable[[_T], bytes]) -> Handler:
+    return lambda client, body: (0, encode(method(client, _unsigned(decode_int(body)))))
 
 
 # -- values of the daemon and their bytes
@@ -274,11 +283,6 @@ def delivery_message(unasked: Delivery) -> Message:
             return DataMessage(node_id=_signed(sender), port=port, payload=payload)
 
 
-def _named_votes(data: bytes) -> tuple[int, str]:
-    """Read REG_QUORUMDEV's votes and name. Raises ShortPayloadError when it is cut."""
-    return decode_int(data), os.fsdecode(text(data[4:]))
-
-
 def _signed(number: int) -> int:
     """Return the C int with the same 32 bits."""
     return struct.unpack("=i", struct.pack("=I", number & _U32))[0]  # type: ignore[no-any-return]
@@ -289,47 +293,38 @@ def _unsigned(number: int) -> int:
     return number & _U32
 
 
-_HANDLERS: dict[int, Callable[[Client, bytes], Answer]] = {
-    Command.NOTIFY: _done(lambda client: client.start_notification()),
-    Command.REMOVENOTIFY: _done(lambda client: client.stop_notification()),
-    Command.START_CONFCHG: _done(lambda client: client.start_confchg()),
-    Command.STOP_CONFCHG: _done(lambda client: client.stop_confchg()),
-    Command.ISQUORATE: _number(lambda client: client.is_quorate()),
-    Command.ISACTIVE: _number(lambda client: client.is_active()),
-    Command.GET_JOINCOUNT: _number(lambda client: client.get_join_count()),
-    Command.GETNODECOUNT: _number(lambda client: client.get_node_count()),
-    Command.ISLISTENING: _is_listening,
-    Command.GETALLMEMBERS: _all_members,
-    Command.GETNODE: _get_node,
-    Command.GET_VERSION: lambda client, _: (0, _version(client.get_version())),
-    Command.GETCLUSTER: lambda client, _: (0, _cluster(client.get_cluster())),
-    Command.GETEXTRAINFO: lambda client, _: (0, _extra_info(client.get_extra_info())),
-    Command.GETNODE_EXTRA: lambda client, body: (
-        0,
-        _node_extra(client.get_node_extra(_unsigned(decode_int(body)))),
-    ),
-    Command.GET_NODEADDRS: lambda client, body: (
-        0,
-        _addresses(client.get_node_addrs(_unsigned(decode_int(body)))),
-    ),
-    Command.GET_FENCE_INFO: lambda client, body: (
-        0,
-        _fence_record(client.get_fence_info(_unsigned(decode_int(body)))),
-    ),
-    Command.BIND: _done_with(lambda client, port: client.bind(port)),
-    Command.SET_VERSION: _set_version,
-    Command.SET_VOTES: _set_votes,
-    Command.SETEXPECTED_VOTES: _done_with(lambda client, votes: client.set_expected_votes(votes)),
-    Command.KILLNODE: _done_with(lambda client, node_id: client.kill_node(_unsigned(node_id))),
-    Command.LEAVE_CLUSTER: _done_with(lambda client, flags: client.leave_cluster(flags)),
-    Command.REG_QUORUMDEV: _register_device,
-    Command.UNREG_QUORUMDEV: _done(lambda client: client.unregister_quorum_device()),
-    Command.POLL_QUORUMDEV: _done_with(
+_HANDLERS: dict[int, Handler] = {
+    Opcode.NOTIFY: _done(Client.start_notification),
+    Opcode.REMOVENOTIFY: _done(Client.stop_notification),
+    Opcode.START_CONFCHG: _done(Client.start_confchg),
+    Opcode.STOP_CONFCHG: _done(Client.stop_confchg),
+    Opcode.ISQUORATE: _number(Client.is_quorate),
+    Opcode.ISACTIVE: _number(Client.is_active),
+    Opcode.GET_JOINCOUNT: _number(Client.get_join_count),
+    Opcode.GETNODECOUNT: _number(Client.get_node_count),
+    Opcode.ISLISTENING: _is_listening,
+    Opcode.GETALLMEMBERS: _all_members,
+    Opcode.GETNODE: _get_node,
+    Opcode.GET_VERSION: _value(Client.get_version, _version),
+    Opcode.GETCLUSTER: _value(Client.get_cluster, _cluster),
+    Opcode.GETEXTRAINFO: _value(Client.get_extra_info, _extra_info),
+    Opcode.GETNODE_EXTRA: _of_node(Client.get_node_extra, _node_extra),
+    Opcode.GET_NODEADDRS: _of_node(Client.get_node_addrs, _addresses),
+    Opcode.GET_FENCE_INFO: _of_node(Client.get_fence_info, _fence_record),
+    Opcode.BIND: _with_int(Client.bind),
+    Opcode.SET_VERSION: _set_version,
+    Opcode.SET_VOTES: _set_votes,
+    Opcode.SETEXPECTED_VOTES: _with_int(Client.set_expected_votes),
+    Opcode.KILLNODE: _with_int(lambda client, node_id: client.kill_node(_unsigned(node_id))),
+    Opcode.LEAVE_CLUSTER: _with_int(Client.leave_cluster),
+    Opcode.REG_QUORUMDEV: _with_device(Client.register_quorum_device),
+    Opcode.UNREG_QUORUMDEV: _done(Client.unregister_quorum_device),
+    Opcode.POLL_QUORUMDEV: _with_int(
         lambda client, available: client.poll_quorum_device(available != 0)
     ),
-    Command.UPDATE_QUORUMDEV: _update_device,
-    Command.UPDATE_FENCE_INFO: _fence,
-    Command.SET_DIRTY: _done(lambda client: client.set_dirty()),
-    Command.SET_DEBUGLOG: _done_with(lambda client, level: client.set_debuglog(level)),
+    Opcode.UPDATE_QUORUMDEV: _with_device(Client.update_quorum_device),
+    Opcode.UPDATE_FENCE_INFO: _fence,
+    Opcode.SET_DIRTY: _done(Client.set_dirty),
+    Opcode.SET_DEBUGLOG: _with_int(Client.set_debuglog),
 }
 """What is not here (BARRIER, DUMP_OBJDB, numbers nobody knows) is refused with EINVAL."""

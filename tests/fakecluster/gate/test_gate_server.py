@@ -13,9 +13,9 @@ from fakecluster.cman.outside import Sockets
 from fakecluster.cman.wire.codec import (
     REPLY_BIT,
     BadRequest,
-    Command,
     EventMessage,
     MessageReader,
+    Opcode,
     Reply,
     RequestReader,
 )
@@ -99,16 +99,16 @@ def replies_due(attack: Attack) -> list[int]:
         message.command & ~REPLY_BIT
         for piece in attack.pieces
         for message in reader.feed(piece)
-        if isinstance(message, BadRequest) or message.command != Command.SHUTDOWN_REPLY
+        if isinstance(message, BadRequest) or message.command != Opcode.SHUTDOWN_REPLY
     ]
-    return [command for command in due if command != Command.DATA]
+    return [command for command in due if command != Opcode.DATA]
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_well_behaved_client_sees_every_ring(gate: ServedGate, seed: int) -> None:
     """Each attack gets one reply a request, in order, and nothing that is no message."""
     with gate.connect() as watcher:
-        watcher.ask(Command.NOTIFY)
+        watcher.ask(Opcode.NOTIFY)
         heard = 0
         for number, attack in enumerate(attacks(seed, ATTACKS_A_SEED)):
             if number % 5 == 0:
@@ -117,12 +117,12 @@ def test_a_well_behaved_client_sees_every_ring(gate: ServedGate, seed: int) -> N
                 gate.corosync.form([1, 2, 3])
             answers = list(MessageReader().feed(gate.attack(attack, SocketKind.CLIENT)))
             replied = [each.command for each in answers if isinstance(each, Reply)]
-            assert [each for each in replied if each != Command.DATA] == replies_due(attack)
+            assert [each for each in replied if each != Opcode.DATA] == replies_due(attack)
             heard += len(watcher.take_notices())
         # A leave is one notice, a join two.
         assert heard == 3 * ATTACKS_A_SEED // 5
         assert sorted(watcher.members()) == [1, 2, 3]
-        assert watcher.ask(Command.GET_JOINCOUNT).status == 1
+        assert watcher.ask(Opcode.GET_JOINCOUNT).status == 1
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -143,7 +143,7 @@ def test_hostile_admins_may_do_what_admins_may_and_the_gate_lives(
             gate.run(2 * SECOND_US)
         gate.corosync.form([1, 2, 3])
         with gate.connect() as client:
-            assert client.ask(Command.ISACTIVE).status == 1
+            assert client.ask(Opcode.ISACTIVE).status == 1
     assert ended > 0
     assert ("try_shutdown", 2) in gate.table.ordered
 
@@ -151,10 +151,10 @@ def test_hostile_admins_may_do_what_admins_may_and_the_gate_lives(
 def test_who_leaves_notices_unread_is_thrown_out_and_nobody_else(gate: ServedGate) -> None:
     """With what the kernel takes, and 128 more, unread."""
     with gate.connect() as deaf, gate.connect() as watcher:
-        deaf.ask(Command.NOTIFY)
-        watcher.ask(Command.NOTIFY)
+        deaf.ask(Opcode.NOTIFY)
+        watcher.ask(Opcode.NOTIFY)
         notices = 0
-        while watcher.ask(Command.GET_JOINCOUNT).status == 2:
+        while watcher.ask(Opcode.GET_JOINCOUNT).status == 2:
             gate.corosync.quorate = not gate.corosync.quorate
             gate.corosync.tell_again()
             gate.serve()
@@ -178,7 +178,7 @@ def read_all(client: RawClient, heard: list[object]) -> None:
 def test_while_corosync_is_busy_a_request_waits_and_newcomers_too(gate: ServedGate) -> None:
     with gate.connect() as client:
         gate.corosync.fail("corosync_cfg_local_get", CS_ERR_TRY_AGAIN, 25)
-        client.send(Command.ISQUORATE)
+        client.send(Opcode.ISQUORATE)
         gate.turn()
         newcomer = RawClient(gate.directory / SOCKET_NAMES[SocketKind.CLIENT], serve=gate.serve)
         gate.poller.wait(0)
@@ -189,4 +189,4 @@ def test_while_corosync_is_busy_a_request_waits_and_newcomers_too(gate: ServedGa
         gate.run()
         assert client.reply().status == 1
         with newcomer:
-            assert newcomer.ask(Command.ISACTIVE).status == 1
+            assert newcomer.ask(Opcode.ISACTIVE).status == 1

@@ -18,7 +18,6 @@ from fakecluster.cman.wire.codec import (
     VERSION,
     AddressesStruct,
     ClusterStruct,
-    Command,
     ConfchgMessage,
     DataMessage,
     EventMessage,
@@ -28,6 +27,7 @@ from fakecluster.cman.wire.codec import (
     Message,
     NodeExtraStruct,
     NodeStruct,
+    Opcode,
     Reply,
     Request,
     VersionStruct,
@@ -81,7 +81,7 @@ def refused(command: int, code: int) -> Reply:
 
 def test_the_member_list_is_440_bytes_a_node(served: ServerHarness) -> None:
     """All nodes by id, each as the table says; the status is their number."""
-    reply = served.client().ask(Command.GETALLMEMBERS)
+    reply = served.client().ask(Opcode.GETALLMEMBERS)
     records = [NodeStruct.decode(reply.payload, 440 * i) for i in range(3)]
     assert (reply.status, len(reply.payload)) == (3, 1320)
     assert [(each.size, each.node_id, each.name, each.us, each.state) for each in records] == [
@@ -109,7 +109,7 @@ def test_one_node_by_id_or_name(
     served: ServerHarness, question: NodeStruct, expected: bytes
 ) -> None:
     """0 is us; a name is looked up before an id."""
-    reply = served.client().ask(Command.GETNODE, question.encode())
+    reply = served.client().ask(Opcode.GETNODE, question.encode())
     assert (reply.status, NodeStruct.decode(reply.payload).name) == (0, expected)
 
 
@@ -124,8 +124,8 @@ def test_one_node_by_id_or_name(
 )
 def test_an_unknown_node_is_enoent(served: ServerHarness, question: NodeStruct) -> None:
     """By id, by name, and the quorum disk where there is none."""
-    reply = served.client().ask(Command.GETNODE, question.encode())
-    assert reply == refused(Command.GETNODE, errno.ENOENT)
+    reply = served.client().ask(Opcode.GETNODE, question.encode())
+    assert reply == refused(Opcode.GETNODE, errno.ENOENT)
 
 
 def test_a_quorum_disk_is_listed_with_id_0_and_asked_for_with_minus_1(
@@ -135,10 +135,10 @@ def test_a_quorum_disk_is_listed_with_id_0_and_asked_for_with_minus_1(
     served = make(Topology.of(2, qdisk=QuorumDisk(name="/dev/qdisk0")))
     served.start()
     client = served.client()
-    reply = client.ask(Command.GETALLMEMBERS)
+    reply = client.ask(Opcode.GETALLMEMBERS)
     last = NodeStruct.decode(reply.payload, 440 * (reply.status - 1))
     assert (reply.status, last.node_id, last.name) == (3, 0, b"/dev/qdisk0")
-    asked = client.ask(Command.GETNODE, NodeStruct(node_id=-1).encode())
+    asked = client.ask(Opcode.GETNODE, NodeStruct(node_id=-1).encode())
     assert NodeStruct.decode(asked.payload).name == b"/dev/qdisk0"
 
 
@@ -148,19 +148,19 @@ def test_ipv6_addresses_are_28_bytes_with_scope_2(
     """Family 10, port 0."""
     served = make(Topology.of(1, ipv6=True))
     served.start()
-    reply = served.client().ask(Command.GETALLMEMBERS)
+    reply = served.client().ask(Opcode.GETALLMEMBERS)
     assert NodeStruct.decode(reply.payload).address == sockaddr("fd00::1")
 
 
 def test_the_plain_questions(served: ServerHarness) -> None:
     """Each status and payload."""
     client = served.client()
-    assert client.ask(Command.ISQUORATE) == good(Command.ISQUORATE, status=1)
-    assert client.ask(Command.ISACTIVE) == good(Command.ISACTIVE, status=1)
-    assert client.ask(Command.GETNODECOUNT) == good(Command.GETNODECOUNT, status=3)
-    version = client.ask(Command.GET_VERSION)
+    assert client.ask(Opcode.ISQUORATE) == good(Opcode.ISQUORATE, status=1)
+    assert client.ask(Opcode.ISACTIVE) == good(Opcode.ISACTIVE, status=1)
+    assert client.ask(Opcode.GETNODECOUNT) == good(Opcode.GETNODECOUNT, status=3)
+    version = client.ask(Opcode.GET_VERSION)
     assert VersionStruct.decode(version.payload) == VersionStruct(config=1)
-    cluster = ClusterStruct.decode(client.ask(Command.GETCLUSTER).payload)
+    cluster = ClusterStruct.decode(client.ask(Opcode.GETCLUSTER).payload)
     assert (cluster.name, cluster.number) == (b"web", 6865)
     assert cluster.generation == served.engine.state(1).generation
 
@@ -168,15 +168,15 @@ def test_the_plain_questions(served: ServerHarness) -> None:
 def test_join_count_counts_both_sockets(served: ServerHarness) -> None:
     """Open connections of clients and admins."""
     client, admin = served.client(), served.admin()
-    assert client.ask(Command.GET_JOINCOUNT).status == 2
+    assert client.ask(Opcode.GET_JOINCOUNT).status == 2
     admin.close()
     served.turn()
-    assert client.ask(Command.GET_JOINCOUNT).status == 1
+    assert client.ask(Opcode.GET_JOINCOUNT).status == 1
 
 
 def test_extra_info(served: ServerHarness) -> None:
     """Votes, quorum, and as many multicast as interface addresses."""
-    info = ExtraInfoStruct.decode(served.client().ask(Command.GETEXTRAINFO).payload)
+    info = ExtraInfoStruct.decode(served.client().ask(Opcode.GETEXTRAINFO).payload)
     assert (info.node_state, info.node_votes, info.total_votes, info.expected_votes) == (2, 1, 3, 3)
     assert (info.quorum, info.members, info.flags) == (2, 3, 0)
     assert len(info.multicasts) == len(info.interfaces) == 1
@@ -186,42 +186,42 @@ def test_extra_info(served: ServerHarness) -> None:
 def test_node_extra(served: ServerHarness) -> None:
     """0 is us and is echoed as 0; EINVAL for who is unknown."""
     client = served.client()
-    reply = client.ask(Command.GETNODE_EXTRA, encode_ints(0))
+    reply = client.ask(Opcode.GETNODE_EXTRA, encode_ints(0))
     assert NodeExtraStruct.decode(reply.payload) == NodeExtraStruct(
         node_id=0, state=2, votes=1, expected_votes=3, leave_reason=0
     )
-    unknown = client.ask(Command.GETNODE_EXTRA, encode_ints(77))
-    assert unknown == refused(Command.GETNODE_EXTRA, errno.EINVAL)
+    unknown = client.ask(Opcode.GETNODE_EXTRA, encode_ints(77))
+    assert unknown == refused(Opcode.GETNODE_EXTRA, errno.EINVAL)
 
 
 def test_node_addresses(served: ServerHarness) -> None:
     """All of a member, none of a dead one, EINVAL of an unknown one."""
     client = served.client()
-    reply = client.ask(Command.GET_NODEADDRS, encode_ints(2))
+    reply = client.ask(Opcode.GET_NODEADDRS, encode_ints(2))
     assert AddressesStruct.decode(reply.payload).addresses == (sockaddr("10.0.0.2"),)
     served.engine.leave(2)
     served.run(SECOND_US)
-    gone = client.ask(Command.GET_NODEADDRS, encode_ints(2))
+    gone = client.ask(Opcode.GET_NODEADDRS, encode_ints(2))
     assert AddressesStruct.decode(gone.payload).addresses == ()
-    unknown = client.ask(Command.GET_NODEADDRS, encode_ints(-5))
-    assert unknown == refused(Command.GET_NODEADDRS, errno.EINVAL)
+    unknown = client.ask(Opcode.GET_NODEADDRS, encode_ints(-5))
+    assert unknown == refused(Opcode.GET_NODEADDRS, errno.EINVAL)
 
 
 def test_listening_bind_and_data(served: ServerHarness) -> None:
     """A port that is bound is listened on; a message to it arrives as DATA."""
     client, other = served.client(), served.client()
-    assert client.ask(Command.BIND, encode_ints(192)) == good(Command.BIND)
-    assert other.ask(Command.BIND, encode_ints(192)) == refused(Command.BIND, errno.EADDRINUSE)
-    listening = client.ask(Command.ISLISTENING, encode_listening(192, 1))
-    assert listening == good(Command.ISLISTENING, status=1)
-    unknown = client.ask(Command.ISLISTENING, encode_listening(192, 9))
-    assert unknown == refused(Command.ISLISTENING, errno.ENOENT)
-    busy = client.ask(Command.ISLISTENING, encode_listening(192, 2))
-    assert busy == refused(Command.ISLISTENING, errno.EBUSY)
-    served.client(2).send(Command.DATA, struct.pack("=iI", 1, 192) + b"hello")
+    assert client.ask(Opcode.BIND, encode_ints(192)) == good(Opcode.BIND)
+    assert other.ask(Opcode.BIND, encode_ints(192)) == refused(Opcode.BIND, errno.EADDRINUSE)
+    listening = client.ask(Opcode.ISLISTENING, encode_listening(192, 1))
+    assert listening == good(Opcode.ISLISTENING, status=1)
+    unknown = client.ask(Opcode.ISLISTENING, encode_listening(192, 9))
+    assert unknown == refused(Opcode.ISLISTENING, errno.ENOENT)
+    busy = client.ask(Opcode.ISLISTENING, encode_listening(192, 2))
+    assert busy == refused(Opcode.ISLISTENING, errno.EBUSY)
+    served.client(2).send(Opcode.DATA, struct.pack("=iI", 1, 192) + b"hello")
     served.run(SECOND_US)
-    not_yet = client.ask(Command.ISLISTENING, encode_listening(192, 2))
-    assert not_yet == good(Command.ISLISTENING)
+    not_yet = client.ask(Opcode.ISLISTENING, encode_listening(192, 2))
+    assert not_yet == good(Opcode.ISLISTENING)
     arrived = [each for each in client.take_notices() if isinstance(each, DataMessage)]
     assert arrived == [DataMessage(node_id=2, port=192, payload=b"hello")]
 
@@ -230,9 +230,9 @@ def test_fence_info_is_told_and_asked(served: ServerHarness) -> None:
     """The admin's update is everybody's answer."""
     client, admin = served.client(2), served.admin()
     update = FenceStruct(node_id=3, flags=2, fence_seconds=EPOCH_S, agent=b"apc")
-    assert admin.ask(Command.UPDATE_FENCE_INFO, update.encode()).status == 0
+    assert admin.ask(Opcode.UPDATE_FENCE_INFO, update.encode()).status == 0
     served.run(SECOND_US)
-    reply = client.ask(Command.GET_FENCE_INFO, encode_ints(3))
+    reply = client.ask(Opcode.GET_FENCE_INFO, encode_ints(3))
     assert len(reply.payload) == 272
     assert FenceStruct.decode(reply.payload).node_id == 3
 
@@ -240,33 +240,33 @@ def test_fence_info_is_told_and_asked(served: ServerHarness) -> None:
 # -- who may ask what
 
 
-@pytest.mark.parametrize("command", sorted(each for each in Command if each & ADMIN_BIT))
+@pytest.mark.parametrize("command", sorted(each for each in Opcode if each & ADMIN_BIT))
 def test_admin_commands_on_the_client_socket_are_eperm(
-    served: ServerHarness, command: Command
+    served: ServerHarness, command: Opcode
 ) -> None:
     """Whatever is in the body."""
     assert served.client().ask(command) == refused(command, errno.EPERM)
 
 
-@pytest.mark.parametrize("command", [Command.NOTIFY, Command.BIND])
+@pytest.mark.parametrize("command", [Opcode.NOTIFY, Opcode.BIND])
 def test_a_client_command_on_the_admin_socket_is_einval(
-    served: ServerHarness, command: Command
+    served: ServerHarness, command: Opcode
 ) -> None:
     """start_notification on an admin handle."""
-    body = encode_ints(3) if command == Command.BIND else b""
+    body = encode_ints(3) if command == Opcode.BIND else b""
     assert served.admin().ask(command, body) == refused(command, errno.EINVAL)
 
 
-@pytest.mark.parametrize("command", [0, 3, 0x102, 0x103, 0x7777, 0x3FFFFFFF, Command.BARRIER])
+@pytest.mark.parametrize("command", [0, 3, 0x102, 0x103, 0x7777, 0x3FFFFFFF, Opcode.BARRIER])
 def test_an_unknown_command_is_einval(served: ServerHarness, command: int) -> None:
     """And the stream goes on."""
     client = served.client()
     assert client.ask(command, bytes(48)) == refused(command, errno.EINVAL)
-    assert client.ask(Command.ISACTIVE).status == 1
+    assert client.ask(Opcode.ISACTIVE).status == 1
 
 
 @pytest.mark.parametrize(
-    "command", [Command.DUMP_OBJDB, ADMIN_BIT | 0x77, Command.POLL_QUORUMDEV, Command.SET_VOTES]
+    "command", [Opcode.DUMP_OBJDB, ADMIN_BIT | 0x77, Opcode.POLL_QUORUMDEV, Opcode.SET_VOTES]
 )
 def test_an_admin_command_that_cannot_be_is_einval(served: ServerHarness, command: int) -> None:
     """Unknown, or without its body."""
@@ -276,28 +276,28 @@ def test_an_admin_command_that_cannot_be_is_einval(served: ServerHarness, comman
 @pytest.mark.parametrize(
     "command",
     [
-        Command.GETNODE,
-        Command.ISLISTENING,
-        Command.GET_NODEADDRS,
-        Command.GETNODE_EXTRA,
-        Command.GET_FENCE_INFO,
-        Command.BIND,
-        Command.DATA,
+        Opcode.GETNODE,
+        Opcode.ISLISTENING,
+        Opcode.GET_NODEADDRS,
+        Opcode.GETNODE_EXTRA,
+        Opcode.GET_FENCE_INFO,
+        Opcode.BIND,
+        Opcode.DATA,
     ],
 )
-def test_a_body_that_is_cut_is_einval(served: ServerHarness, command: Command) -> None:
+def test_a_body_that_is_cut_is_einval(served: ServerHarness, command: Opcode) -> None:
     """Never what the last request left behind."""
     client = served.client()
     assert client.ask(command, b"\x01") == refused(command, errno.EINVAL)
-    assert client.ask(Command.ISACTIVE).status == 1
+    assert client.ask(Opcode.ISACTIVE).status == 1
 
 
 def test_a_shutdown_reply_has_no_reply_even_when_cut(served: ServerHarness) -> None:
     """The next reply is the next question's."""
     client = served.client()
-    client.send(Command.SHUTDOWN_REPLY, encode_ints(1))
-    client.send(Command.SHUTDOWN_REPLY)
-    assert client.ask(Command.ISACTIVE) == good(Command.ISACTIVE, status=1)
+    client.send(Opcode.SHUTDOWN_REPLY, encode_ints(1))
+    client.send(Opcode.SHUTDOWN_REPLY)
+    assert client.ask(Opcode.ISACTIVE) == good(Opcode.ISACTIVE, status=1)
 
 
 # -- bytes that are wrong
@@ -312,7 +312,7 @@ def test_wrong_magic_or_version_without_a_body_costs_nothing(served: ServerHarne
     ):
         client.sock.sendall(header.encode())
         assert client.reply() == refused(0x91, errno.EINVAL)
-    assert client.ask(Command.ISACTIVE).status == 1
+    assert client.ask(Opcode.ISACTIVE).status == 1
 
 
 @pytest.mark.parametrize(
@@ -331,24 +331,24 @@ def test_a_wrong_header_with_a_body_keeps_the_connection(
     client.sock.sendall(header.encode() + b"body")
     assert client.reply() == refused(0x91, errno.EINVAL)
     assert client.reply() == refused(0, errno.EINVAL)
-    assert client.ask(Command.ISACTIVE).status == 1
-    assert other.ask(Command.ISACTIVE).status == 1
+    assert client.ask(Opcode.ISACTIVE).status == 1
+    assert other.ask(Opcode.ISACTIVE).status == 1
 
 
 def test_a_request_in_two_parts_is_refused_twice(served: ServerHarness) -> None:
     """A real cman waits for no rest."""
     client = served.client()
-    request = Request(command=Command.GET_NODEADDRS, body=encode_ints(2)).encode()
-    for part, command in ((request[:22], Command.GET_NODEADDRS), (request[22:], 0)):
+    request = Request(command=Opcode.GET_NODEADDRS, body=encode_ints(2)).encode()
+    for part, command in ((request[:22], Opcode.GET_NODEADDRS), (request[22:], 0)):
         client.sock.sendall(part)
         assert client.reply() == refused(command, errno.EINVAL)
-    assert client.ask(Command.ISACTIVE).status == 1
+    assert client.ask(Opcode.ISACTIVE).status == 1
 
 
 def test_more_requests_than_one_read_takes(served: ServerHarness) -> None:
     """Where the server's own buffer ends no request is cut."""
     client = served.client()
-    request = Request(command=Command.GETNODE, body=NodeStruct(node_id=2).encode())
+    request = Request(command=Opcode.GETNODE, body=NodeStruct(node_id=2).encode())
     client.sock.sendall(request.encode() * 100)
     assert {client.reply().status for _ in range(100)} == {0}
 
@@ -359,13 +359,13 @@ def test_many_requests_in_one_write_are_answered_in_order(served: ServerHarness)
     client.sock.sendall(
         b"".join(
             Request(command=each).encode()
-            for each in (Command.ISACTIVE, Command.GETNODECOUNT, Command.ISQUORATE)
+            for each in (Opcode.ISACTIVE, Opcode.GETNODECOUNT, Opcode.ISQUORATE)
         )
     )
     assert [client.reply().command for _ in range(3)] == [
-        Command.ISACTIVE,
-        Command.GETNODECOUNT,
-        Command.ISQUORATE,
+        Opcode.ISACTIVE,
+        Opcode.GETNODECOUNT,
+        Opcode.ISQUORATE,
     ]
 
 
@@ -373,9 +373,9 @@ def test_who_never_reads_is_disconnected_and_the_node_forgets_him(served: Server
     """Over 128 queued messages: he alone is thrown out."""
     deaf, watcher = served.client(), served.client()
     served.turn()
-    watcher.ask(Command.NOTIFY)
+    watcher.ask(Opcode.NOTIFY)
     deaf.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
-    request = Request(command=Command.GETALLMEMBERS).encode()
+    request = Request(command=Opcode.GETALLMEMBERS).encode()
     deaf.sock.settimeout(5)
     for _ in range(500):
         try:
@@ -383,7 +383,7 @@ def test_who_never_reads_is_disconnected_and_the_node_forgets_him(served: Server
         except (BrokenPipeError, ConnectionResetError):
             break
         served.turn()
-    assert watcher.ask(Command.GET_JOINCOUNT).status == 1
+    assert watcher.ask(Opcode.GET_JOINCOUNT).status == 1
     served.engine.leave(3)
     served.run(SECOND_US)
     assert EventMessage(reason=1, arg=1) in watcher.take_notices()
@@ -395,7 +395,7 @@ def test_who_never_reads_is_disconnected_and_the_node_forgets_him(served: Server
 def test_a_leave_is_one_notice_to_who_asked(served: ServerHarness) -> None:
     """STATECHANGE names nobody; without NOTIFY there is none."""
     watcher, deaf = served.client(), served.client()
-    assert watcher.ask(Command.NOTIFY) == good(Command.NOTIFY)
+    assert watcher.ask(Opcode.NOTIFY) == good(Opcode.NOTIFY)
     served.engine.leave(3)
     served.run(SECOND_US)
     assert watcher.take_notices() == [EventMessage(reason=1, arg=1)]
@@ -406,8 +406,8 @@ def test_a_leave_is_one_notice_to_who_asked(served: ServerHarness) -> None:
 def test_removenotify_ends_the_notices(served: ServerHarness) -> None:
     """From its reply on."""
     watcher = served.client()
-    watcher.ask(Command.NOTIFY)
-    assert watcher.ask(Command.REMOVENOTIFY) == good(Command.REMOVENOTIFY)
+    watcher.ask(Opcode.NOTIFY)
+    assert watcher.ask(Opcode.REMOVENOTIFY) == good(Opcode.REMOVENOTIFY)
     served.engine.leave(3)
     served.run(SECOND_US)
     assert watcher.take_notices() == []
@@ -416,12 +416,12 @@ def test_removenotify_ends_the_notices(served: ServerHarness) -> None:
 def test_confchg_lists_members_and_who_left(served: ServerHarness) -> None:
     """Ids in the order members, left, joined."""
     watcher = served.client()
-    assert watcher.ask(Command.START_CONFCHG) == good(Command.START_CONFCHG)
+    assert watcher.ask(Opcode.START_CONFCHG) == good(Opcode.START_CONFCHG)
     served.engine.leave(3)
     served.run(SECOND_US)
     changes = [each for each in watcher.take_notices() if isinstance(each, ConfchgMessage)]
     assert changes == [ConfchgMessage(members=(1, 2), left=(3,), joined=())]
-    assert watcher.ask(Command.STOP_CONFCHG) == good(Command.STOP_CONFCHG)
+    assert watcher.ask(Opcode.STOP_CONFCHG) == good(Opcode.STOP_CONFCHG)
     served.engine.start(3)
     served.run(2 * SECOND_US)
     assert watcher.take_notices() == []
@@ -432,7 +432,7 @@ def test_confchg_lists_members_and_who_left(served: ServerHarness) -> None:
 
 def ask_shutdown(served: ServerHarness, flags: int = 0) -> RawClient:
     admin = served.admin()
-    admin.send(Command.TRY_SHUTDOWN, encode_ints(flags))
+    admin.send(Opcode.TRY_SHUTDOWN, encode_ints(flags))
     served.turn()
     return admin
 
@@ -440,12 +440,12 @@ def ask_shutdown(served: ServerHarness, flags: int = 0) -> RawClient:
 def test_shutdown_all_yes(served: ServerHarness) -> None:
     """The requester gets 0 and everybody the end; the sockets are gone."""
     voter = served.client()
-    voter.ask(Command.NOTIFY)
+    voter.ask(Opcode.NOTIFY)
     admin = ask_shutdown(served, 2)
     assert voter.next_message() == EventMessage(reason=3, arg=2)
-    voter.send(Command.SHUTDOWN_REPLY, encode_ints(1))
+    voter.send(Opcode.SHUTDOWN_REPLY, encode_ints(1))
     served.run(SECOND_US)
-    assert admin.reply() == good(Command.TRY_SHUTDOWN)
+    assert admin.reply() == good(Opcode.TRY_SHUTDOWN)
     for each in (admin, voter):
         with pytest.raises(HungUpError):
             each.next_message()
@@ -455,42 +455,42 @@ def test_shutdown_all_yes(served: ServerHarness) -> None:
 def test_shutdown_one_no(served: ServerHarness) -> None:
     """EBUSY, late; nobody is told that it was cancelled."""
     voter = served.client()
-    voter.ask(Command.NOTIFY)
+    voter.ask(Opcode.NOTIFY)
     admin = ask_shutdown(served)
     voter.next_message()
-    voter.send(Command.SHUTDOWN_REPLY, encode_ints(0))
+    voter.send(Opcode.SHUTDOWN_REPLY, encode_ints(0))
     served.run(SECOND_US)
-    assert admin.reply() == refused(Command.TRY_SHUTDOWN, errno.EBUSY)
+    assert admin.reply() == refused(Opcode.TRY_SHUTDOWN, errno.EBUSY)
     assert voter.take_notices() == []
 
 
 def test_shutdown_twice_is_ealready(served: ServerHarness) -> None:
     """While one is pending."""
     voter = served.client()
-    voter.ask(Command.NOTIFY)
+    voter.ask(Opcode.NOTIFY)
     ask_shutdown(served)
-    reply = served.admin().ask(Command.TRY_SHUTDOWN, encode_ints(0))
-    assert reply == refused(Command.TRY_SHUTDOWN, errno.EALREADY)
+    reply = served.admin().ask(Opcode.TRY_SHUTDOWN, encode_ints(0))
+    assert reply == refused(Opcode.TRY_SHUTDOWN, errno.EALREADY)
 
 
 def test_a_voter_of_the_last_moment_is_asked_before_its_notify_is_answered(
     served: ServerHarness,
 ) -> None:
     """The question comes first."""
-    served.client().ask(Command.NOTIFY)
+    served.client().ask(Opcode.NOTIFY)
     ask_shutdown(served)
     late = served.client()
-    late.send(Command.NOTIFY)
+    late.send(Opcode.NOTIFY)
     messages: list[Message] = [late.next_message(), late.next_message()]
-    assert messages == [EventMessage(reason=3, arg=0), good(Command.NOTIFY)]
+    assert messages == [EventMessage(reason=3, arg=0), good(Opcode.NOTIFY)]
 
 
 def test_nobody_listens_gives_two_replies(served: ServerHarness) -> None:
     """0 at once and 0 at the end."""
     admin = ask_shutdown(served)
-    assert admin.reply() == good(Command.TRY_SHUTDOWN)
+    assert admin.reply() == good(Opcode.TRY_SHUTDOWN)
     served.run(SECOND_US)
-    assert admin.reply() == good(Command.TRY_SHUTDOWN)
+    assert admin.reply() == good(Opcode.TRY_SHUTDOWN)
     with pytest.raises(HungUpError):
         admin.next_message()
 
@@ -501,21 +501,21 @@ def test_nobody_listens_gives_two_replies(served: ServerHarness) -> None:
 def test_leave_kill_and_version(served: ServerHarness) -> None:
     """Each is done, and what cannot be is refused."""
     admin, watcher = served.admin(), served.client(2)
-    watcher.ask(Command.NOTIFY)
-    assert admin.ask(Command.KILLNODE, encode_ints(9)) == refused(Command.KILLNODE, errno.EINVAL)
+    watcher.ask(Opcode.NOTIFY)
+    assert admin.ask(Opcode.KILLNODE, encode_ints(9)) == refused(Opcode.KILLNODE, errno.EINVAL)
     wrong = VersionStruct(major=5, config=2).encode()
-    assert admin.ask(Command.SET_VERSION, wrong) == refused(Command.SET_VERSION, errno.EINVAL)
+    assert admin.ask(Opcode.SET_VERSION, wrong) == refused(Opcode.SET_VERSION, errno.EINVAL)
     right = VersionStruct(config=2).encode()
-    assert admin.ask(Command.SET_VERSION, right) == refused(Command.SET_VERSION, errno.ENOENT)
+    assert admin.ask(Opcode.SET_VERSION, right) == refused(Opcode.SET_VERSION, errno.ENOENT)
     served.engine.reconfigure()
     served.run(SECOND_US)
-    assert admin.ask(Command.SET_VERSION, right) == good(Command.SET_VERSION)
+    assert admin.ask(Opcode.SET_VERSION, right) == good(Opcode.SET_VERSION)
     served.run(10 * SECOND_US)
     watcher.take_notices()
-    assert admin.ask(Command.KILLNODE, encode_ints(3)) == good(Command.KILLNODE)
+    assert admin.ask(Opcode.KILLNODE, encode_ints(3)) == good(Opcode.KILLNODE)
     served.run(SECOND_US)
     assert served.connect_error(3) == errno.ENOENT
-    admin.send(Command.LEAVE_CLUSTER, encode_ints(0))
+    admin.send(Opcode.LEAVE_CLUSTER, encode_ints(0))
     served.run(20 * SECOND_US)
     assert sorted(watcher.members()) == [2]
 
@@ -523,29 +523,29 @@ def test_leave_kill_and_version(served: ServerHarness) -> None:
 def test_votes_and_quorum_devices(served: ServerHarness) -> None:
     """Set, registered, polled, taken away."""
     admin, client = served.admin(), served.client()
-    assert admin.ask(Command.SET_VOTES, encode_ints(0, 4)) == good(Command.SET_VOTES)
-    assert admin.ask(Command.SETEXPECTED_VOTES, encode_ints(5)) == good(Command.SETEXPECTED_VOTES)
+    assert admin.ask(Opcode.SET_VOTES, encode_ints(0, 4)) == good(Opcode.SET_VOTES)
+    assert admin.ask(Opcode.SETEXPECTED_VOTES, encode_ints(5)) == good(Opcode.SETEXPECTED_VOTES)
     device, other = encode_ints(2) + b"/dev/q\0", encode_ints(2) + b"/dev/other\0"
-    assert admin.ask(Command.REG_QUORUMDEV, device) == good(Command.REG_QUORUMDEV)
-    assert admin.ask(Command.REG_QUORUMDEV, other) == refused(Command.REG_QUORUMDEV, errno.EBUSY)
-    assert admin.ask(Command.POLL_QUORUMDEV, encode_ints(1)) == good(Command.POLL_QUORUMDEV)
+    assert admin.ask(Opcode.REG_QUORUMDEV, device) == good(Opcode.REG_QUORUMDEV)
+    assert admin.ask(Opcode.REG_QUORUMDEV, other) == refused(Opcode.REG_QUORUMDEV, errno.EBUSY)
+    assert admin.ask(Opcode.POLL_QUORUMDEV, encode_ints(1)) == good(Opcode.POLL_QUORUMDEV)
     served.run(SECOND_US)
     junk = NodeStruct(node_id=-1, name=b"\xff\x01junk").encode()
-    disk = NodeStruct.decode(client.ask(Command.GETNODE, junk).payload)
+    disk = NodeStruct.decode(client.ask(Opcode.GETNODE, junk).payload)
     assert (disk.name, disk.votes, disk.join_seconds >= EPOCH_S) == (b"/dev/q", 2, True)
-    assert admin.ask(Command.UPDATE_QUORUMDEV, device) == good(Command.UPDATE_QUORUMDEV)
-    assert admin.ask(Command.UNREG_QUORUMDEV) == refused(Command.UNREG_QUORUMDEV, errno.EBUSY)
-    assert admin.ask(Command.POLL_QUORUMDEV, encode_ints(0)) == good(Command.POLL_QUORUMDEV)
-    assert admin.ask(Command.UNREG_QUORUMDEV) == good(Command.UNREG_QUORUMDEV)
-    info = ExtraInfoStruct.decode(client.ask(Command.GETEXTRAINFO).payload)
+    assert admin.ask(Opcode.UPDATE_QUORUMDEV, device) == good(Opcode.UPDATE_QUORUMDEV)
+    assert admin.ask(Opcode.UNREG_QUORUMDEV) == refused(Opcode.UNREG_QUORUMDEV, errno.EBUSY)
+    assert admin.ask(Opcode.POLL_QUORUMDEV, encode_ints(0)) == good(Opcode.POLL_QUORUMDEV)
+    assert admin.ask(Opcode.UNREG_QUORUMDEV) == good(Opcode.UNREG_QUORUMDEV)
+    info = ExtraInfoStruct.decode(client.ask(Opcode.GETEXTRAINFO).payload)
     assert info.node_votes == 4
 
 
 def test_dirty_and_debuglog_are_taken(served: ServerHarness) -> None:
     """cman_tool leave and cman_tool debug ask these."""
     admin = served.admin()
-    assert admin.ask(Command.SET_DIRTY) == good(Command.SET_DIRTY)
-    assert admin.ask(Command.SET_DEBUGLOG, encode_ints(1)) == good(Command.SET_DEBUGLOG)
+    assert admin.ask(Opcode.SET_DIRTY) == good(Opcode.SET_DIRTY)
+    assert admin.ask(Opcode.SET_DEBUGLOG, encode_ints(1)) == good(Opcode.SET_DEBUGLOG)
 
 
 # -- sockets
@@ -569,7 +569,7 @@ def test_before_the_start_and_after_a_leave_there_is_nothing(
     served.engine.leave(1)
     served.run(SECOND_US)
     with pytest.raises(HungUpError):
-        client.ask(Command.ISACTIVE)
+        client.ask(Opcode.ISACTIVE)
     assert served.connect_error() == errno.ENOENT
     assert list(served.directory(1).iterdir()) == []
 
@@ -591,9 +591,9 @@ def test_a_stopped_cman_takes_newcomers_and_answers_nobody(served: ServerHarness
     """What was asked is answered after SIGCONT, to the newcomer too."""
     client = served.client()
     served.engine.stop(1)
-    client.send(Command.ISACTIVE)
+    client.send(Opcode.ISACTIVE)
     newcomer = served.client()
-    newcomer.send(Command.GETNODECOUNT)
+    newcomer.send(Opcode.GETNODECOUNT)
     served.run(SECOND_US)
     for each in (client, newcomer):
         each.sock.settimeout(0)
@@ -602,15 +602,15 @@ def test_a_stopped_cman_takes_newcomers_and_answers_nobody(served: ServerHarness
         each.sock.settimeout(5)
     served.engine.cont(1)
     served.turn()
-    assert client.reply() == good(Command.ISACTIVE, status=1)
-    assert newcomer.reply() == good(Command.GETNODECOUNT, status=3)
+    assert client.reply() == good(Opcode.ISACTIVE, status=1)
+    assert newcomer.reply() == good(Opcode.GETNODECOUNT, status=3)
 
 
 def test_a_request_unread_when_cman_died_resets_the_connection(served: ServerHarness) -> None:
     """Golden: ECONNRESET first, then the end."""
     client = served.client()
     served.engine.stop(1)
-    client.send(Command.ISACTIVE)
+    client.send(Opcode.ISACTIVE)
     served.engine.kill(1)
     with pytest.raises(ConnectionResetError):
         client.sock.recv(1)
@@ -634,11 +634,11 @@ def test_a_dying_cman_wakes_whoever_polls(served: ServerHarness, how: str) -> No
 def test_a_client_that_dies_while_asked_counts_as_yes(served: ServerHarness) -> None:
     """The server tells the engine of the disconnect."""
     voter = served.client()
-    voter.ask(Command.NOTIFY)
+    voter.ask(Opcode.NOTIFY)
     admin = ask_shutdown(served)
     voter.close()
     served.run(SECOND_US)
-    assert admin.reply() == good(Command.TRY_SHUTDOWN)
+    assert admin.reply() == good(Opcode.TRY_SHUTDOWN)
 
 
 def test_known_pids_of_clients(served: ServerHarness) -> None:
@@ -690,9 +690,9 @@ def test_a_daemon_that_refuses_hangs_up(served: ServerHarness) -> None:
     served.engine.refuse(1, errno.EACCES)
     refused_one = served.client()
     with pytest.raises(HungUpError):
-        refused_one.ask(Command.ISACTIVE)
+        refused_one.ask(Opcode.ISACTIVE)
     served.engine.refuse(1, None)
-    assert client.ask(Command.GET_JOINCOUNT).status == 1
+    assert client.ask(Opcode.GET_JOINCOUNT).status == 1
     assert served.connect_error() is None
 
 
@@ -704,14 +704,14 @@ def test_a_stopped_cman_that_is_killed_leaves_its_sockets_usable_for_the_next(
     served.engine.kill(1)
     served.engine.start(1)
     served.run(20 * SECOND_US)
-    assert served.client().ask(Command.ISACTIVE).status == 1
+    assert served.client().ask(Opcode.ISACTIVE).status == 1
 
 
 def test_a_reply_that_came_with_another_one_is_news(served: ServerHarness) -> None:
     with served.client(1) as client:
         assert not client.has_news()
-        client.send(Command.ISACTIVE)
-        client.send(Command.ISQUORATE)
+        client.send(Opcode.ISACTIVE)
+        client.send(Opcode.ISQUORATE)
         served.turn()
         client.next_message()
         assert client.has_news()

@@ -17,10 +17,10 @@ from fakecluster.cman.wire.codec import (
     REPLY_BIT,
     VERSION,
     BadRequest,
-    Command,
     FrameHeader,
     Message,
     MessageReader,
+    Opcode,
     Reply,
     Request,
     RequestReader,
@@ -82,7 +82,7 @@ def wrong_fields(header: FrameHeader) -> set[str]:
         "magic": header.magic != MAGIC,
         "version": header.version != VERSION,
         "length": not HEADER_BYTES <= header.length <= length_max,
-        "command": header.command not in set(Command),
+        "command": header.command not in set(Opcode),
         "flags": header.flags != 0,
     }
     return {field for field, is_wrong in wrong.items() if is_wrong}
@@ -101,7 +101,7 @@ def test_attacks_reach_every_command_and_every_field() -> None:
         for message in RequestReader().feed(each)
         if isinstance(message, Request)
     }
-    assert set(Command) - framed == set()
+    assert set(Opcode) - framed == set()
     wrong = [
         wrong_fields(FrameHeader.decode(each)) for each in streams if len(each) >= HEADER_BYTES
     ]
@@ -124,9 +124,9 @@ def replies_due(attack: Attack) -> list[int]:
         message.command & ~REPLY_BIT
         for piece in attack.pieces
         for message in reader.feed(piece)
-        if isinstance(message, BadRequest) or message.command != Command.SHUTDOWN_REPLY
+        if isinstance(message, BadRequest) or message.command != Opcode.SHUTDOWN_REPLY
     ]
-    return [command for command in due if command != Command.DATA]
+    return [command for command in due if command != Opcode.DATA]
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -139,7 +139,7 @@ def test_a_well_behaved_client_sees_every_event(besieged: Besieged, seed: int) -
     besieged.engine.connect(1, deliver=witness.append).start_notification()
     heard: list[Message] = []
     with besieged.client() as watcher:
-        watcher.ask(Command.NOTIFY)
+        watcher.ask(Opcode.NOTIFY)
         for number, attack in enumerate(attacks(seed, ATTACKS_A_SEED)):
             if number % 5 == 0:
                 besieged.engine.leave(3)
@@ -147,11 +147,11 @@ def test_a_well_behaved_client_sees_every_event(besieged: Besieged, seed: int) -
                 besieged.engine.start(3)
             answers = list(MessageReader().feed(besieged.attack(attack, SocketKind.CLIENT)))
             replied = [each.command for each in answers if isinstance(each, Reply)]
-            assert [each for each in replied if each != Command.DATA] == replies_due(attack)
+            assert [each for each in replied if each != Opcode.DATA] == replies_due(attack)
             besieged.run(SECOND_US)
             heard += watcher.take_notices()
         assert sorted(watcher.members()) == [1, 2, 3]
-        assert watcher.ask(Command.GET_JOINCOUNT).status == 2
+        assert watcher.ask(Opcode.GET_JOINCOUNT).status == 2
     assert heard == [delivery_message(each) for each in witness]
     # A leave is one notice, a join two at least.
     assert len(heard) >= 3 * ATTACKS_A_SEED // 5
@@ -170,7 +170,7 @@ def test_hostile_admins_may_do_what_admins_may_and_nothing_more(
         witness: list[Delivery] = []
         besieged.engine.connect(2, deliver=witness.append).start_notification()
         with besieged.client(2) as watcher:
-            watcher.ask(Command.NOTIFY)
+            watcher.ask(Opcode.NOTIFY)
             besieged.attack(attack, SocketKind.ADMIN)
             besieged.run(20 * SECOND_US)
             for node_id in (1, 2, 3):
@@ -181,14 +181,14 @@ def test_hostile_admins_may_do_what_admins_may_and_nothing_more(
         assert heard == [delivery_message(each) for each in witness]
         heard_in_all += len(heard)
         with besieged.client(2) as client:
-            assert client.ask(Command.ISACTIVE).status == 1
+            assert client.ask(Opcode.ISACTIVE).status == 1
     assert heard_in_all >= ATTACKS_A_SEED // 10  # else there was nothing to miss
 
 
 def notices_to_the_end(watcher: RawClient) -> list[Message]:
     """All that came until now, or until its cman ended."""
     with suppress(HungUpError):
-        watcher.ask(Command.ISACTIVE)
+        watcher.ask(Opcode.ISACTIVE)
     return watcher.notices
 
 
@@ -199,5 +199,5 @@ def test_a_flood_of_connections_ends_with_their_ends(besieged: Besieged) -> None
             hostile.sock.sendall(b"NAMC\x03\x00")
     besieged.turn()
     with besieged.client() as client:
-        assert client.ask(Command.GET_JOINCOUNT).status == 1
+        assert client.ask(Opcode.GET_JOINCOUNT).status == 1
         assert client.ask(0x5555).status == -errno.EINVAL
