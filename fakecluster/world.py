@@ -10,7 +10,6 @@ from functools import singledispatchmethod
 from typing import Final
 
 from fakecluster import verbs
-from fakecluster.capabilities import UnsupportedVerbError
 from fakecluster.clock import Timeline
 from fakecluster.cman.answers import FenceInfo
 from fakecluster.cman.client import Client, SocketKind
@@ -251,7 +250,7 @@ class World(VerbMethods):
 
     @singledispatchmethod
     def _do(self, verb: Verb) -> None:
-        raise UnsupportedVerbError("sim", verb.word)
+        raise verb.refused_by("sim")
 
     # --- power
 
@@ -422,7 +421,7 @@ class World(VerbMethods):
         self.disk.stall(verb.node)
 
     def _fences_itself(self, node_id: int) -> None:
-        self.trace.add(node_id, "verb", "fenced-itself")
+        self.trace.add(node_id, "verb", verbs.FENCED_ITSELF)
         self._power_off(node_id)
 
     @_do.register
@@ -576,7 +575,7 @@ class World(VerbMethods):
 
     def _crashed(self, node_id: int) -> None:
         self.probes.hit("daemon-crashed-in-call")
-        self.trace.add(node_id, "verb", "daemon-crashed")
+        self.trace.add(node_id, "verb", verbs.DAEMON_CRASHED)
 
     @_do.register
     def _unmount_configfs(self, verb: verbs.UnmountConfigfs) -> None:
