@@ -10,8 +10,9 @@ from fakecluster.explore.many import CHUNK, SeedResult, Summary, run_seed, run_s
 from fakecluster.probes import PROBES, RARE
 from fakecluster.scenario.run import Outcome, Result
 
-EXPLORED = 300
-PARTS = 6
+EXPLORED = 60
+"""The `explore` environment of tox runs a thousand."""
+PARTS = 2
 """Apart, so that two workers share them."""
 
 
