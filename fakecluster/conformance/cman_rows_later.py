@@ -8,7 +8,8 @@ from fakecluster.cman.constants import ExtraFlag, Reason
 from fakecluster.cman.topology import NodeConfig, Topology
 from fakecluster.cman.wire.codec import EventMessage, NodeStruct, Opcode, encode_ints
 from fakecluster.conformance.cman_row import NOT_OBSERVED, Rows
-from fakecluster.conformance.cman_scene import SECOND_US, Scene, SceneClient, spaced, word
+from fakecluster.conformance.cman_scene import Scene, SceneClient, spaced, word
+from o2cbd.core.rules import SECOND_US
 
 LATER: Final = Rows("Seen later")
 SMALLER: Final = Rows("Seen later, smaller")

@@ -9,7 +9,8 @@ from fakecluster.cman.constants import Reason
 from fakecluster.cman.wire.codec import Opcode
 from fakecluster.cman.wire.server import SOCKET_NAMES
 from fakecluster.conformance.cman_row import Rows
-from fakecluster.conformance.cman_scene import SECOND_US, Scene, spaced
+from fakecluster.conformance.cman_scene import Scene, spaced
+from o2cbd.core.rules import SECOND_US
 
 CONNECTING: Final = Rows("Connecting")
 MEMBERSHIP: Final = Rows("Membership")

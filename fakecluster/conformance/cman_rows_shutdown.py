@@ -8,7 +8,8 @@ from fakecluster.cman.constants import Reason
 from fakecluster.cman.wire.codec import Opcode
 from fakecluster.cman.wire.raw_client import HungUpError
 from fakecluster.conformance.cman_row import Rows
-from fakecluster.conformance.cman_scene import SECOND_US, Scene, SceneClient, spaced, word
+from fakecluster.conformance.cman_scene import Scene, SceneClient, spaced, word
+from o2cbd.core.rules import SECOND_US
 
 SHUTDOWN: Final = Rows("Shutdown")
 DYING: Final = Rows("cman dying under a client")

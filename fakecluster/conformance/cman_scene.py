@@ -34,8 +34,8 @@ from fakecluster.cman.wire.codec import (
 from fakecluster.cman.wire.raw_client import HungUpError, RawClient
 from fakecluster.cman.wire.server import SOCKET_NAMES
 from fakecluster.conformance.cman_driver import CmanDriver, until
+from o2cbd.core.rules import SECOND_US
 
-SECOND_US: Final = 1_000_000
 SETTLE_US: Final = 15 * SECOND_US
 """Longer than a death takes to be noticed with a token time-out of 3 s and 5 s of consensus."""
 _PATIENCE_US: Final = 60 * SECOND_US

@@ -11,8 +11,8 @@ from fakecluster.cman.constants import Reason
 from fakecluster.cman.engine import Engine, EngineEvent, Sockets, Watcher
 from fakecluster.cman.timings import Profile, Timings
 from fakecluster.cman.topology import Topology
+from o2cbd.core.rules import SECOND_US
 
-SECOND_US = 1_000_000
 QUIET_US = 60 * SECOND_US
 """Longer than anything in a default cluster takes to come to rest."""
 
