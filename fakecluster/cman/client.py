@@ -15,13 +15,7 @@ from fakecluster.cman.answers import (
     Version,
 )
 from fakecluster.cman.client_end import ClientEnd, Closed, Deliver, SocketKind
-from fakecluster.cman.constants import (
-    CMAN_VERSION,
-    QDISK_QUERY_ID,
-    CmanState,
-    ExtraFlag,
-    LeaveFlag,
-)
+from fakecluster.cman.constants import CMAN_VERSION, QDISK_QUERY_ID, CmanState, ExtraFlag, LeaveFlag
 from fakecluster.cman.context import Effect
 from fakecluster.cman.errors import ConnectionGoneError, ManagerStuckError, RequestRefusedError
 from fakecluster.cman.nodelist import Disk, Peer

@@ -15,14 +15,7 @@ from fakecluster.conformance.configfs_defaults_rows import DEFAULTS, SHAPES, SOU
 from fakecluster.conformance.configfs_directories_rows import DIRECTORIES
 from fakecluster.conformance.configfs_num_zero_rows import NUM_ZERO
 from fakecluster.conformance.configfs_operator import OsOperator, RowOperator
-from fakecluster.conformance.configfs_row import (
-    CAPABILITIES,
-    OK,
-    ConfigfsRow,
-    Op,
-    RowResult,
-    named,
-)
+from fakecluster.conformance.configfs_row import CAPABILITIES, OK, ConfigfsRow, Op, RowResult, named
 from fakecluster.conformance.configfs_values_rows import VALUES
 
 __all__ = [

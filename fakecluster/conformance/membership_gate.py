@@ -14,11 +14,7 @@ from fakecluster.cman.topology import Topology
 from fakecluster.cman.wire.codec import FenceStruct, Opcode, encode_ints
 from fakecluster.cman.wire.raw_client import RawClient
 from fakecluster.conformance.membership import CHECKS, LOCAL, Dialect
-from fakecluster.conformance.membership_corosync import (
-    NOT_ON_COROSYNC,
-    Connect,
-    CorosyncDriver,
-)
+from fakecluster.conformance.membership_corosync import NOT_ON_COROSYNC, Connect, CorosyncDriver
 from fakecluster.corosync.gates import GateProcess
 from o2cbd.membership.libcorosync_table import CorosyncTable
 

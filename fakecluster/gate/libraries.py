@@ -8,12 +8,7 @@ from typing import Any, Final
 from fakecluster.gate._abi import ffi
 from fakecluster.gate.table import Device, OnMessage, OnVotes, VoteInfo
 from o2cbd.membership import libcorosync
-from o2cbd.membership.libcorosync_table import (
-    CS_OK,
-    TRACK_CHANGES,
-    CorosyncError,
-    CorosyncTable,
-)
+from o2cbd.membership.libcorosync_table import CS_OK, TRACK_CHANGES, CorosyncError, CorosyncTable
 
 LIBVOTEQUORUM: Final = "libvotequorum.so.8"
 LIBCPG: Final = "libcpg.so.4"

@@ -11,7 +11,7 @@ from fakecluster.cman.topology import Topology
 from fakecluster.cman.wire.raw_client import RawClient
 from fakecluster.cman.wire.server import SOCKET_NAMES, WireServer
 from fakecluster.poller import Poller
-from o2cbd.core.rules import SECOND_US as _SECOND_US
+from o2cbd.core.rules import SECOND_US
 
 _ROUNDS = 4
 """A newcomer is accepted in one round of the poller and read in the next."""
@@ -41,7 +41,7 @@ class ServerHarness:
         """Start every node, and wait until they are members."""
         for node_id in self.topology.ids:
             self.engine.start(node_id)
-        self.run(2 * _SECOND_US)
+        self.run(2 * SECOND_US)
 
     def run(self, duration_us: int) -> None:
         """Wait that long, serving what is ready before and after."""

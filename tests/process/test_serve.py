@@ -14,12 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from fakecluster.cman.wire.codec import (
-    EventMessage,
-    NodeStruct,
-    Opcode,
-    encode_ints,
-)
+from fakecluster.cman.wire.codec import EventMessage, NodeStruct, Opcode, encode_ints
 from fakecluster.cman.wire.raw_client import HungUpError, RawClient
 from fakecluster.configfs.mounts import our_mounts
 from fakecluster.serve.ask import NoServerError, ask

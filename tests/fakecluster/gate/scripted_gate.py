@@ -13,11 +13,11 @@ from fakecluster.gate.context import HERE, GateContext, GatePhase
 from fakecluster.testing.scripted_corosync import ScriptedCorosync, block
 from fakecluster.testing.scripted_gate import ScriptedGateTable
 from o2cbd.calls import CallBoard
+from o2cbd.core.rules import SECOND_US
 
 ANSWER_S = 20
 LEAVE_US = 20_000
 """The daemon's end comes so long after the answer, or earlier."""
-SECOND_US = 1_000_000
 
 
 class Visitor:

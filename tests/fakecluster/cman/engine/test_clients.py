@@ -11,7 +11,8 @@ from fakecluster.cman.answers import FenceInfo, PortData, Version
 from fakecluster.cman.constants import US, CmanState, ExtraFlag, Reason
 from fakecluster.cman.errors import RequestRefusedError
 from fakecluster.cman.timings import Profile
-from fakecluster.testing.cman_engine import SECOND_US, EngineHarness
+from fakecluster.testing.cman_engine import EngineHarness
+from o2cbd.core.rules import SECOND_US
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ import pytest
 
 from fakecluster.cman.constants import Reason
 from fakecluster.cman.engine import NoticeFault, OperationError
-from fakecluster.testing.cman_engine import SECOND_US, EngineHarness, Recorder
+from fakecluster.testing.cman_engine import EngineHarness, Recorder
+from o2cbd.core.rules import SECOND_US
 
 
 @pytest.fixture

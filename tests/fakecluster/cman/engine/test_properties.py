@@ -12,7 +12,8 @@ from fakecluster.cman.answers import Delivery
 from fakecluster.cman.engine import OperationError
 from fakecluster.cman.errors import RequestRefusedError
 from fakecluster.cman.timings import Profile
-from fakecluster.testing.cman_engine import SECOND_US, EngineHarness, Recorder
+from fakecluster.testing.cman_engine import EngineHarness, Recorder
+from o2cbd.core.rules import SECOND_US
 
 NODES = (1, 2, 3, 4)
 NODE = st.sampled_from(NODES)

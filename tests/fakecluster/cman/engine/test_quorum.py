@@ -13,7 +13,8 @@ from fakecluster.cman.errors import RequestRefusedError
 from fakecluster.cman.quorum import Tally, quorum_for
 from fakecluster.cman.timings import Profile
 from fakecluster.cman.topology import NodeConfig, QuorumDisk, Topology
-from fakecluster.testing.cman_engine import SECOND_US, EngineHarness, Recorder
+from fakecluster.testing.cman_engine import EngineHarness, Recorder
+from o2cbd.core.rules import SECOND_US
 
 
 def _tally(total: int, expected: int, members: int = 3) -> Tally:

@@ -6,7 +6,8 @@ import pytest
 
 from fakecluster.cman.engine import Sockets
 from fakecluster.cman.timings import Timings
-from fakecluster.testing.cman_engine import SECOND_US, EngineHarness, Recorder
+from fakecluster.testing.cman_engine import EngineHarness, Recorder
+from o2cbd.core.rules import SECOND_US
 
 DETECTION_US = 8_500_000
 REGROUP_US = 5_500_000

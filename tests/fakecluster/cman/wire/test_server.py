@@ -40,8 +40,8 @@ from fakecluster.listener import PathTooLongError
 from fakecluster.poller import Poller
 from fakecluster.sockaddrs import sockaddr, sockaddr_text
 from fakecluster.testing.cman_server import ServerHarness
+from o2cbd.core.rules import SECOND_US
 
-SECOND_US = 1_000_000
 EPOCH_S = 1_700_000_000
 
 

@@ -29,8 +29,8 @@ from fakecluster.cman.wire.raw_client import HungUpError, RawClient
 from fakecluster.cman.wire.requests import delivery_message
 from fakecluster.testing.cman_server import ServerHarness
 from fakecluster.testing.wire_fuzz import Attack, attacks
+from o2cbd.core.rules import SECOND_US
 
-SECOND_US = 1_000_000
 SEEDS = range(6)
 ATTACKS_A_SEED = 60
 

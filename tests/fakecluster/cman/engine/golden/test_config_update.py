@@ -11,7 +11,8 @@ from fakecluster.cman.constants import ExtraFlag, Reason
 from fakecluster.cman.errors import RequestRefusedError
 from fakecluster.cman.timings import Profile
 from fakecluster.cman.topology import NodeConfig
-from fakecluster.testing.cman_engine import SECOND_US, EngineHarness, Recorder
+from fakecluster.testing.cman_engine import EngineHarness, Recorder
+from o2cbd.core.rules import SECOND_US
 
 NEW = NodeConfig(id=7, name="node7", addresses=("10.0.0.7",))
 

@@ -10,7 +10,8 @@ from fakecluster.cman.errors import RequestRefusedError
 from fakecluster.cman.source import engine_connect
 from fakecluster.cman.timings import Profile
 from fakecluster.cman.topology import Topology
-from fakecluster.testing.cman_engine import QUIET_US, SECOND_US, EngineHarness, Recorder
+from fakecluster.testing.cman_engine import QUIET_US, EngineHarness, Recorder
+from o2cbd.core.rules import SECOND_US
 
 DETECTION_US = 8_500_000
 """With a token time-out of 3 s and 5 s of consensus, as measured."""

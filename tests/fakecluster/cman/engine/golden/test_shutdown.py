@@ -10,7 +10,8 @@ from fakecluster.cman.constants import Reason
 from fakecluster.cman.engine import Sockets
 from fakecluster.cman.errors import RequestRefusedError
 from fakecluster.cman.timings import Profile
-from fakecluster.testing.cman_engine import SECOND_US, EngineHarness
+from fakecluster.testing.cman_engine import EngineHarness
+from o2cbd.core.rules import SECOND_US
 
 AT_ONCE_US = 20_000
 TIMEOUT_US = 5_020_000
