@@ -14,10 +14,10 @@ from typing import Protocol
 from fakecluster.configfs.journal import Call
 from fakecluster.configfs.kernel import ClusterState, NodeState
 from fakecluster.configfs.model import ConfigfsModel
-from fakecluster.gap import gap
 from fakecluster.mutual_removals import MutualRemovals
 from fakecluster.quorum_blockers import lost_of, nodes_of, quorum_blockers
 from fakecluster.truth import Listed, ManagerView, Row, num_of, usable_cluster_name
+from o2cbd.core.memo import gap
 from o2cbd.core.model import Entry, Membership, State, Status, Why
 from o2cbd.core.rules import MajorityRule, Rules, TwoNodeRule
 

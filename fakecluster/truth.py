@@ -18,7 +18,7 @@ from fakecluster.cman.constants import CmanState
 from fakecluster.cman.engine import Engine
 from fakecluster.cman.process import CmanProcess
 from fakecluster.configfs.kernel import NodeState
-from fakecluster.gap import gap
+from o2cbd.core.memo import gap
 from o2cbd.core.rules import Rules, Scope, TableRules
 
 _MAX_NUM = 254

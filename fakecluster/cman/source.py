@@ -23,8 +23,8 @@ from fakecluster.cman.constants import (
 )
 from fakecluster.cman.engine import Engine
 from fakecluster.cman.errors import ConnectionGoneError, RequestRefusedError
-from fakecluster.gap import gap
 from o2cbd.core.events import ConfigChange, ManagerLost, Notice, ShutdownAsked, StateChange
+from o2cbd.core.memo import gap
 from o2cbd.core.model import Absentee, Member, Membership, Quorum
 from o2cbd.membership.interface import Connect, ManagerGoneError, MembershipSource
 

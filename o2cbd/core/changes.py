@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from o2cbd.core import reports
+from o2cbd.core.memo import gap
 from o2cbd.core.model import LeftOut, Membership, Pending, Step, Why
 
 _QUIET = frozenset({Why.HELD, Why.UNSETTLED})
@@ -21,12 +22,12 @@ def membership_changes(before: Membership | None, now: Membership) -> list[repor
     told: list[reports.Report] = []
     if before is None or before.quorum is not now.quorum:
         told.append(reports.QuorumChanged(quorum=now.quorum.value))
-    was = {} if before is None else {member.id: member for member in before.members}
+    was_members = () if before is None else before.members
+    start, before_end, now_end = gap(was_members, now.members)
+    was = {member.id: member for member in was_members[start:before_end]}
     same_observer = before is not None and _own(before) == _own(now)
-    for member in now.members:
+    for member in now.members[start:now_end]:
         old = was.pop(member.id, None)
-        if old is member:
-            continue
         if old is None:
             told.append(reports.MemberJoined(id=member.id, name=member.name))
         elif same_observer and old.incarnation != member.incarnation:

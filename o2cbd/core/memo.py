@@ -7,8 +7,9 @@ the manager and of configfs give the very same objects for what reads as before.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from operator import is_
-from typing import Any, TypeVar, TypeVarTuple, overload
+from itertools import compress, count
+from operator import is_, is_not
+from typing import Any, NamedTuple, TypeVar, TypeVarTuple, overload
 
 _A = TypeVar("_A")
 _B = TypeVar("_B")
@@ -43,6 +44,27 @@ def same_if_equal(_kind: type[_R]) -> Callable[[_R], _R]:
     return same
 
 
+class Gap(NamedTuple):
+    """What lies between the common head and the common tail of two sequences.
+
+    `before[start:before_end]` became `now[start:now_end]`; all else is the very same objects.
+    """
+
+    start: int
+    before_end: int
+    now_end: int
+
+
+def gap(before: Sequence[object], now: Sequence[object]) -> Gap:
+    """Find the differing middle of two sequences, by identity: equal values are other ones."""
+    shorter = min(len(before), len(now))
+    start = next(compress(count(), map(is_not, before, now)), shorter)
+    room = shorter - start
+    tail = next(compress(count(), map(is_not, reversed(before), reversed(now))), room)
+    tail = min(tail, room)
+    return Gap(start, len(before) - tail, len(now) - tail)
+
+
 @overload
 def for_each(function: Callable[[_A], _R]) -> Callable[[Sequence[_A]], tuple[_R, ...]]: ...
 @overload
@@ -50,24 +72,28 @@ def for_each(
     function: Callable[[_A, _B], _R],
 ) -> Callable[[Sequence[_A], Sequence[_B]], tuple[_R, ...]]: ...
 def for_each(function: Callable[..., _R]) -> Callable[..., tuple[_R, ...]]:
-    """Return `map` of the function, which keeps the results for items of the call before.
+    """Return `map` of the function, which keeps the results for the rows around a change.
 
-    A table has hundreds of rows of which one changes, so nothing here is done row by row in Python
-    for those that did not.
+    A table has hundreds of rows of which one changes. The sequences are of one length, and are not
+    changed afterwards.
     """
-    held: tuple[Sequence[Any], ...] = ()  # while they are held, no other object has their ids
-    known: dict[tuple[int, ...], _R] = {}
+    before: tuple[Sequence[Any], ...] = ()
+    results: tuple[_R, ...] = ()
 
     def mapped(*sequences: Sequence[Any]) -> tuple[_R, ...]:
-        nonlocal held, known
-        keys = tuple(zip(*(map(id, one) for one in sequences), strict=True))
-        new = set(keys).difference(known)
-        if new:
-            rows = dict(zip(keys, zip(*sequences, strict=True), strict=True))
-            known |= {key: function(*rows[key]) for key in new}
-        results = tuple(map(known.__getitem__, keys))
-        held = tuple(map(tuple, sequences))
-        known = dict(zip(keys, results, strict=True))
+        nonlocal before, results
+        length = len(sequences[0])
+        gaps = [Gap(0, len(results), length)]
+        if before:
+            gaps = [gap(*pair) for pair in zip(before, sequences, strict=True)]
+            gaps = [one for one in gaps if one.start < max(one.before_end, one.now_end)]
+        if gaps:
+            start = min(one.start for one in gaps)
+            end = max(one.now_end for one in gaps)
+            rows = (one[start:end] for one in sequences)
+            rest = results[len(results) - (length - end) :]
+            results = (*results[:start], *map(function, *rows), *rest)
+        before = sequences
         return results
 
     return mapped

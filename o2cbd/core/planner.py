@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import enum
 import errno
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import field
 from itertools import compress
-from operator import attrgetter
 from types import MappingProxyType
+from typing import TypeVar
 
 from o2cbd.core.frozen import frozen
 from o2cbd.core.model import (
@@ -27,7 +28,7 @@ from o2cbd.core.refusal import Refusal, explain
 from o2cbd.core.removals import Permits, Removal, followable, gate, in_order
 from o2cbd.core.reports import spell
 
-_name_of = attrgetter("name")
+_N = TypeVar("_N", Node, Entry)
 
 
 @frozen
@@ -71,7 +72,7 @@ class TableDiff:
     """The wanted ones."""
     entries: Mapping[str, Entry]
     unsatisfied: tuple[Node, ...]
-    """The nodes that no entry is right for, and our own."""
+    """The nodes that no entry is right for."""
     mismatched: tuple[Entry, ...]
     """The entries that are not as a wanted node should be, in the order of the reading."""
 
@@ -91,52 +92,66 @@ class TableDiff:
         )
 
 
-def satisfies(entry: Entry | None, node: Node) -> bool:
-    """True when the entry can stay as it is; whether our own is local is looked at apart.
+class Fit(enum.IntEnum):
+    """How an entry fits the node of its name."""
+
+    WRONG = 0
+    """It cannot stay, or there is none."""
+    NOT_LOCAL = 1
+    """It can stay, and is to be made local."""
+    RIGHT = 2
+
+
+def fit_of(entry: Entry | None, node: Node) -> Fit:
+    """Say how they fit; an entry that nobody wants local and that is so is wrong.
 
     A wanted node's address and port are none that an unset attribute reads as.
     """
     if entry is None:
-        return False
-    return (
+        return Fit.WRONG
+    stays = (
         entry.num == node.num
         and entry.num_written
         and entry.address == node.address
         and entry.port == node.port
         and (node.local or not entry.local)
     )
+    if not stays:
+        return Fit.WRONG
+    return Fit.NOT_LOCAL if node.local and not entry.local else Fit.RIGHT
 
 
-def _all_satisfied(entries: Sequence[Entry | None], nodes: Sequence[Node]) -> tuple[bool, ...]:
-    return tuple(map(satisfies, entries, nodes))
+def _fits_of(entries: Sequence[Entry | None], nodes: Sequence[Node]) -> tuple[Fit, ...]:
+    return tuple(map(fit_of, entries, nodes))
+
+
+def by_name(rows: Iterable[_N]) -> dict[str, _N]:
+    """Return nodes or entries by their names, in their order."""
+    return {row.name: row for row in rows}
 
 
 def compare(
-    nodes: Sequence[Node],
-    entries: Sequence[Entry],
-    satisfied: Callable[
-        [Sequence[Entry | None], Sequence[Node]], tuple[bool, ...]
-    ] = _all_satisfied,
+    nodes: Mapping[str, Node],
+    entries: Mapping[str, Entry],
+    fits_of: Callable[[Sequence[Entry | None], Sequence[Node]], tuple[Fit, ...]] = _fits_of,
 ) -> TableDiff:
-    """Find what is not as it should be; names are unique in each table.
+    """Find what is not as it should be.
 
     Args:
-        nodes: the desired table.
-        entries: the reading.
-        satisfied: `satisfies` of each pair, perhaps with a memory.
+        nodes: the desired table, by name.
+        entries: the reading, by name.
+        fits_of: `fit_of` each pair, perhaps with a memory.
     """
-    there = dict(zip(map(_name_of, entries), entries, strict=True))
-    names = tuple(map(_name_of, nodes))
-    well = satisfied(tuple(map(there.get, names)), nodes)
-    rest = there.keys() - set(compress(names, well))
-    return TableDiff(
-        nodes=dict(zip(names, nodes, strict=True)),
-        entries=there,
-        unsatisfied=tuple(
-            node for node, is_well in zip(nodes, well, strict=True) if node.local or not is_well
-        ),
-        mismatched=tuple(entry for entry in entries if entry.name in rest) if rest else (),
-    )
+    fits = fits_of(tuple(map(entries.get, nodes)), tuple(nodes.values()))
+    unsatisfied: tuple[Node, ...] = ()
+    if fits.count(Fit.RIGHT) < len(fits):
+        rows = zip(nodes.values(), fits, strict=True)
+        unsatisfied = tuple(node for node, fit in rows if fit is not Fit.RIGHT)
+    mismatched: tuple[Entry, ...] = ()
+    if len(entries) + fits.count(Fit.WRONG) > len(fits):
+        well = set(compress(nodes, fits))
+        mismatched = tuple(entry for name, entry in entries.items() if name not in well)
+    return TableDiff(nodes=nodes, entries=entries, unsatisfied=unsatisfied, mismatched=mismatched)
 
 
 def plan(wanted: Wanted, diff: TableDiff | None = None) -> Plan:
@@ -153,7 +168,9 @@ def plan(wanted: Wanted, diff: TableDiff | None = None) -> Plan:
     tables = wanted.permits.tables
     if wanted.cluster not in tables.clusters:
         return _plan_cluster(wanted)
-    return _Round(wanted, diff or compare(wanted.desired.nodes, tables.entries)).plan()
+    if diff is None:
+        diff = compare(by_name(wanted.desired.nodes), by_name(tables.entries))
+    return _Round(wanted, diff).plan()
 
 
 def _plan_cluster(wanted: Wanted) -> Plan:
@@ -233,6 +250,8 @@ class _Round:
         An entry that is only half made has no replacement: nobody knew the node by it, and its
         removal takes nothing away that must come back.
         """
+        if not self._diff.mismatched:
+            return []
         missing = (node for node in self._diff.unsatisfied if node.name not in self._entries)
         unseen = {node.num: node for node in missing}
         found: list[Removal] = []

@@ -33,8 +33,7 @@ NAMED_AT_MOST = 8
 _QUORUM_DISK = "node id 0 is a quorum disk, not a node"
 _NO_OVERRIDE = NodeOverride()
 _Claim = tuple[str, int | str]
-_num_of, _address_of, _name_of = attrgetter("num"), attrgetter("address"), attrgetter("name")
-_id_and_name = attrgetter("id", "name")
+_num_of, _id_and_name = attrgetter("num"), attrgetter("id", "name")
 
 
 @frozen
@@ -83,24 +82,30 @@ class Drafter:
     def __init__(self, rules: TableRules) -> None:
         """Go by these rules: scope, ports, overrides."""
         self._rules = rules
+        self._local_id: int | None = None
+        self._nodes_of = for_each(self._node_of)
+        self._claims_of = for_each(_claims_of)
+        self._unusual_in = for_each(_is_unusual)
 
-        def make(listed: Member | Absentee, local: bool) -> Node | None:  # noqa: FBT001 - a column
-            return node_of(listed, rules, local=local)
-
-        self._nodes_of = for_each(make)
+    def _node_of(self, listed: Member | Absentee) -> Node | None:
+        return node_of(listed, self._rules, local=listed.id == self._local_id)
 
     def draft(self, membership: Membership) -> Draft:
         """Say what this membership comes to."""
         rules = self._rules
+        if membership.local_id != self._local_id:
+            self._local_id = membership.local_id
+            self._nodes_of = for_each(self._node_of)
         listed = _in_scope(membership, rules.scope)
-        local = [one.id == membership.local_id for one in listed]
-        nodes = self._nodes_of(listed, local)
-        kept = [node for node in nodes if node is not None]
+        nodes = self._nodes_of(listed)
+        kept = tuple(filter(None, nodes))
         left_out: list[LeftOut] = []
         if len(kept) < len(listed):
             proposals = _propose(membership, rules)
             without = (one for one, node in zip(listed, nodes, strict=True) if node is None)
             left_out = [_left_out(one, rules, proposals) for one in without]
+        unusual = bool(rules.nodes) or any(self._unusual_in(membership.everybody))
+        claims = zip(*self._claims_of(kept), strict=True)
         return Draft(
             membership=membership,
             rules=rules,
@@ -109,11 +114,25 @@ class Drafter:
             desired=Desired(
                 nodes=tuple(sorted(kept, key=_num_of)),
                 left_out=tuple(sorted(left_out, key=_id_and_name)),
-                remarks=(*_settings_of_nobody(membership, rules), *_nameless(listed, nodes)),
+                remarks=(*_settings_of_nobody(membership, rules), *_nameless(listed, nodes))
+                if unusual
+                else (),
             ),
-            clashing=not _unique(kept)
-            or bool(_edited(membership, rules.scope) or _shared_nums(membership, rules)),
+            clashing=any(len(set(column)) < len(kept) for column in claims)
+            or (
+                unusual
+                and bool(_edited(membership, rules.scope) or _shared_nums(membership, rules))
+            ),
         )
+
+
+def _is_unusual(listed: Member | Absentee) -> bool:
+    """True where the whole list must be looked at: a num of its own, no name, or another id."""
+    if listed.advice.num is not None or not listed.name:
+        return True
+    if isinstance(listed, Member):
+        return not listed.listed
+    return listed.runs_as is not None or listed.ran_as is not None
 
 
 def settle(draft: Draft, actual: Sequence[Entry]) -> Desired:
@@ -150,13 +169,6 @@ def desired_table(
         actual: the entries that are there, see `settle`.
     """
     return settle(Drafter(rules).draft(membership), actual)
-
-
-def _unique(nodes: Sequence[Node]) -> bool:
-    """True when no two nodes claim one thing."""
-    return all(
-        len(set(map(value, nodes))) == len(nodes) for value in (_num_of, _address_of, _name_of)
-    )
 
 
 def node_of(listed: Member | Absentee, rules: TableRules, *, local: bool) -> Node | None:

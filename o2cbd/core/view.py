@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from operator import attrgetter
 
 from o2cbd.core import reports
 from o2cbd.core.changes import left_out_changes
@@ -21,11 +22,13 @@ from o2cbd.core.model import (
     Vote,
 )
 from o2cbd.core.names import cluster_name_problem, proposed_cluster_name
-from o2cbd.core.planner import Plan, Wanted, compare, plan, satisfies
+from o2cbd.core.planner import Plan, Wanted, by_name, compare, fit_of, plan
 from o2cbd.core.policy import Desired, Drafter, called, settle
 from o2cbd.core.refusal import NOT_CONFIGFS_ERRNO, Refusal
 from o2cbd.core.removals import Permits
 from o2cbd.core.rules import Rules
+
+_id_and_incarnation = attrgetter("id", "incarnation")
 
 
 class View:
@@ -49,11 +52,14 @@ class View:
         self._first_pass_done = False
         # Most passes find what the last one found, and most changes are of one row.
         self._own_name_in = last_call(_own_name)
-        self._who_counts_in = last_call(_who_counts)
+        counts_of = for_each(_id_and_incarnation)
+        self._who_counts_in = last_call(lambda now: (now.quorum, counts_of(now.members)))
         self._draft = last_call(Drafter(rules.table).draft)
         self._settle = last_call(settle)
-        satisfied, rows_of = for_each(satisfies), for_each(row_of)
-        self._diff = last_call(lambda nodes, entries: compare(nodes, entries, satisfied))
+        self._nodes_by_name = last_call(by_name)
+        self._entries_by_name = last_call(by_name)
+        fits_of, rows_of = for_each(fit_of), for_each(row_of)
+        self._diff = last_call(lambda nodes, entries: compare(nodes, entries, fits_of))
         self._fingerprint_of = last_call(lambda entries: fingerprint(entries, rows_of))
         self._make_status = last_call(_status)
 
@@ -206,7 +212,9 @@ class View:
                 permits=permits,
                 refused=refused,
             ),
-            self._diff(self._desired.nodes, tables.entries),
+            self._diff(
+                self._nodes_by_name(self._desired.nodes), self._entries_by_name(tables.entries)
+            ),
         )
 
     def _read_membership(self) -> Membership:
@@ -327,12 +335,6 @@ def _own_problem(now: Membership | None, desired: Desired) -> str:
 def _own_name(membership: Membership) -> str | None:
     own = (called(one) for one in membership.members if one.id == membership.local_id)
     return next(own, None)
-
-
-def _who_counts(membership: Membership) -> tuple[object, ...]:
-    """Return what must stand still before a node is removed."""
-    members = tuple((member.id, member.incarnation) for member in membership.members)
-    return membership.quorum, members
 
 
 def _no_configfs(pendings: Iterable[Pending]) -> str:

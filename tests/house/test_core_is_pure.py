@@ -43,6 +43,4 @@ def test_a_module_of_the_core_opens_and_prints_nothing(path: Path) -> None:
         for one in ast.walk(tree)
         if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Load)
     }
-    # A memory goes by identity; what it gives does not depend on where an object is.
-    names -= {"id"} if path.name == "memo.py" else set()
     assert names.isdisjoint({"open", "print", "input", "exec", "eval", "id", "hash"})

@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakecluster.pocket.examples import entry, node
+from o2cbd.core import planner
 from o2cbd.core.fingerprint import fingerprint, row_of
 from o2cbd.core.memo import for_each
 from o2cbd.core.model import Entry, Node
-from o2cbd.core.planner import TableDiff, compare, satisfies
+from o2cbd.core.planner import TableDiff, by_name, fit_of
 
 NUMBERS = range(1, 6)
 
@@ -51,12 +52,16 @@ readings = st.lists(
 )
 
 
+def compare(nodes: list[Node], entries: list[Entry]) -> TableDiff:
+    return planner.compare(by_name(nodes), by_name(entries))
+
+
 @given(readings)
 def test_a_memory_changes_no_comparison(history: list[Reading]) -> None:
-    remembering = for_each(satisfies)
+    remembering = for_each(fit_of)
     for reading in history:
-        nodes, entries = reading.nodes, reading.entries
-        assert compare(nodes, entries, remembering) == compare(nodes, entries)
+        nodes, entries = by_name(reading.nodes), by_name(reading.entries)
+        assert planner.compare(nodes, entries, remembering) == planner.compare(nodes, entries)
 
 
 @given(readings)
@@ -75,9 +80,9 @@ def test_what_is_right_is_no_difference() -> None:
     assert names(found) == (["n3"], ["n1", "n3"])
 
 
-def test_our_own_node_is_always_looked_at() -> None:
-    found = compare([node(1, local=True)], [entry(1, local=True)])
-    assert names(found) == ([], ["n1"])
+def test_our_own_node_needs_to_be_local() -> None:
+    assert names(compare([node(1, local=True)], [entry(1, local=False)])) == ([], ["n1"])
+    assert names(compare([node(1, local=True)], [entry(1, local=True)])) == ([], [])
 
 
 def test_a_local_entry_that_is_not_ours_is_wrong() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fakecluster.gap import Gap, gap
+from o2cbd.core.memo import Gap, gap
 
 
 class Thing:
