@@ -17,6 +17,8 @@ from fakecluster.cman.answers import (
 from fakecluster.cman.client_end import ClientEnd, Closed, Deliver, SocketKind
 from fakecluster.cman.constants import (
     CMAN_VERSION,
+    MAX_PORT,
+    MAX_VOTES,
     QDISK_QUERY_ID,
     CmanState,
     ExtraFlag,
@@ -107,10 +109,9 @@ class Client:
     # -- ports
 
     def bind(self, port: int) -> None:
-        """BIND; a client may have several. EINVAL: port 0. EADDRINUSE: somebody here has it."""
+        """BIND; a client may have several. EINVAL: not 1..255. EADDRINUSE: somebody here has it."""
         daemon = self._as_client()
-        if not port:
-            raise RequestRefusedError(errno.EINVAL)
+        _check_port(port)
         if port in daemon.ports:
             raise RequestRefusedError(errno.EADDRINUSE)
         daemon.bind_port(port, self.end)
@@ -119,8 +120,10 @@ class Client:
         """DATA to another node, or to all others with 0; a reply only on error.
 
         To a node that is no member, or to ourselves, it goes nowhere. ENOTCONN: unknown node.
+        EINVAL: the port is not 1..255.
         """
         daemon = self._as_client()
+        _check_port(port)
         data = PortData(from_node_id=daemon.node_id, port=port, payload=payload)
         hop_us = daemon.timings.hop_us
         if not node_id:
@@ -297,7 +300,8 @@ class Client:
         daemon = self._as_admin()
         peer = self._peer(daemon, node_id, errno.ENOENT)
         lost = peer.votes - votes if peer.state is CmanState.MEMBER else 0
-        if not 0 <= votes <= 255 or not daemon.can_reach(daemon.nodes.highest_expected, lost=lost):
+        _check_votes(votes)
+        if not daemon.can_reach(daemon.nodes.highest_expected, lost=lost):
             raise RequestRefusedError(errno.EINVAL)
         target = peer.node_id
         self._everywhere(lambda each: each.set_votes(target, votes))
@@ -325,9 +329,10 @@ class Client:
     def register_quorum_device(self, name: str, votes: int) -> None:
         """REG_QUORUMDEV (admin). EALREADY: it is a node's name. EBUSY: there is another one.
 
-        Under its own name it has other votes from now on (3.0.12: EBUSY).
+        Under its own name it has other votes from now on (3.0.12: EBUSY). EINVAL: not 0..255 votes.
         """
         daemon = self._as_admin()
+        _check_votes(votes)
         disk = daemon.nodes.disk
         if disk is not None and disk.name == name and daemon.context.profile is Profile.B:
             self._change(daemon, disk, name, votes)
@@ -353,8 +358,9 @@ class Client:
         daemon.poll_disk(available=available)
 
     def update_quorum_device(self, name: str, votes: int) -> None:
-        """UPDATE_QUORUMDEV (admin, profile B). EINVAL: there is none, or profile A."""
+        """UPDATE_QUORUMDEV (admin, profile B). EINVAL: none, not 0..255 votes, or profile A."""
         daemon = self._as_admin()
+        _check_votes(votes)
         disk = self._disk(daemon)
         if daemon.context.profile is Profile.A:
             raise RequestRefusedError(errno.EINVAL)
@@ -428,6 +434,16 @@ class Client:
         if peer is None:
             raise RequestRefusedError(unknown)
         return peer
+
+
+def _check_port(port: int) -> None:
+    if not 1 <= port <= MAX_PORT:
+        raise RequestRefusedError(errno.EINVAL)
+
+
+def _check_votes(votes: int) -> None:
+    if not 0 <= votes <= MAX_VOTES:
+        raise RequestRefusedError(errno.EINVAL)
 
 
 def _extra_flags(daemon: CmanProcess) -> int:

@@ -49,6 +49,7 @@ from fakecluster.cman.wire.codec import (
 from fakecluster.sockaddrs import sockaddr
 
 _U32 = 0xFFFFFFFF
+_INT_MAX = 0x7FFFFFFF
 Answer = tuple[int, bytes]
 """A status and a payload."""
 _GOOD: Answer = (0, b"")
@@ -200,8 +201,8 @@ def _node_extra(extra: NodeExtra) -> bytes:
     return NodeExtraStruct(
         node_id=_signed(extra.node_id),
         state=extra.state,
-        votes=extra.votes,
-        expected_votes=extra.expected_votes,
+        votes=_clamped(extra.votes),
+        expected_votes=_clamped(extra.expected_votes),
         leave_reason=extra.leave_reason,
     ).encode()
 
@@ -226,10 +227,10 @@ def _extra_info(info: ExtraInfo) -> bytes:
     return ExtraInfoStruct(
         node_state=info.node_state,
         flags=info.flags,
-        node_votes=info.node_votes,
-        total_votes=info.total_votes,
-        expected_votes=info.expected_votes,
-        quorum=info.quorum,
+        node_votes=_clamped(info.node_votes),
+        total_votes=_clamped(info.total_votes),
+        expected_votes=_clamped(info.expected_votes),
+        quorum=_clamped(info.quorum),
         members=info.members,
         ports=ports.to_bytes(32, "little"),
         multicasts=tuple(sockaddr(each) for each in info.multicasts),
@@ -277,6 +278,11 @@ def delivery_message(unasked: Delivery) -> Message:
 def _named_votes(data: bytes) -> tuple[int, str]:
     """Read REG_QUORUMDEV's votes and name. Raises ShortPayloadError when it is cut."""
     return decode_int(data), os.fsdecode(text(data[4:]))
+
+
+def _clamped(votes: int) -> int:
+    """Return a count of votes as a C int; a configuration may give more than one can hold."""
+    return min(votes, _INT_MAX)
 
 
 def _signed(number: int) -> int:
