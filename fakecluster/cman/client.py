@@ -11,6 +11,7 @@ from fakecluster.cman.answers import (
     FenceInfo,
     NodeEntry,
     NodeExtra,
+    OnStatus,
     PortData,
     Version,
 )
@@ -28,10 +29,13 @@ from fakecluster.cman.context import Effect
 from fakecluster.cman.errors import ConnectionGoneError, ManagerStuckError, RequestRefusedError
 from fakecluster.cman.nodelist import Disk, Peer
 from fakecluster.cman.process import CmanProcess
-from fakecluster.cman.shutdown import OnStatus
 from fakecluster.cman.timings import Profile
 
 __all__ = ["Client", "Closed", "Deliver", "SocketKind"]
+
+
+def _ignore_status(_status: int) -> None:
+    pass
 
 
 class Client:
@@ -275,9 +279,10 @@ class Client:
             raise RequestRefusedError(errno.EINVAL)
         daemon.kill(node_id)
 
-    def set_version(self, version: Version) -> None:
+    def set_version(self, version: Version, reply: OnStatus = _ignore_status) -> None:
         """SET_VERSION (admin): every node re-reads its configuration.
 
+        The status comes through `reply`, perhaps later; what is refused at once is raised.
         EINVAL: not 6.2.0. EPERM: older than what runs. ENOENT: the file here is older (3.0.12 tells
         the others all the same).
         """
@@ -289,7 +294,7 @@ class Client:
         node_id, context = daemon.node_id, daemon.context
         if context.profile is Profile.B and not context.may_have_version(node_id, version.config):
             raise RequestRefusedError(errno.ENOENT)
-        context.announce_version(node_id, version.config)
+        context.announce_version(node_id, version.config, reply)
 
     def set_votes(self, node_id: int, votes: int) -> None:
         """SET_VOTES (admin; 0 is us). ENOENT: unknown node.

@@ -67,6 +67,7 @@ class CmanProcess:
         self.frozen = False
         self.is_member = False
         self.leaving = False
+        self._leave_is_certain = False
         self.quorate = False
         self.quorum = 0
         self.dirty = False
@@ -523,15 +524,18 @@ class CmanProcess:
 
         Args:
             removed: the others are to expect a vote less.
-            consent: what is asked of whoever else may refuse.
+            consent: what is asked of whoever else may refuse. A leave that asks nobody overtakes
+                one that may still be refused.
         """
-        if self.leaving:
+        unasked = consent is Consent.UNASKED or not self.others_may_refuse
+        if self.leaving and (self._leave_is_certain or not unasked):
             return
-        self.leaving = True
+        self.leaving, self._leave_is_certain = True, unasked
         reason = LeaveReason.REMOVED if removed else LeaveReason.DOWN
         self.trace("leaves", reason.name)
 
         def back() -> None:
+            self._leave_is_certain = True
             self.shutdown_vote.left()
             self.after(self._leave_us(), partial(self._end, clean=True, goodbye=True), "ends")
 
@@ -565,11 +569,15 @@ class CmanProcess:
         self.trace("killed", f"by {killer_id}")
         self._end(clean=True, goodbye=False)
 
+    @property
+    def crashes(self) -> bool:
+        """It dies where the original was seen to crash."""
+        return self.context.crashes
+
     def crash(self, why: str) -> None:
         """Die of a fault of our own."""
-        self.trace("crashed" if self.context.crashes else "would crash", why)
-        if self.context.crashes:
-            self._end(clean=False, goodbye=False)
+        self.trace("crashed", why)
+        self._end(clean=False, goodbye=False)
 
     def die(self) -> None:
         """End at once: kill -9 or power off."""

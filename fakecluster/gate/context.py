@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 from fakecluster.clock import Timeline
 from fakecluster.cman.answers import Notice as CmanNotice
-from fakecluster.cman.answers import PortData
+from fakecluster.cman.answers import OnStatus, PortData
 from fakecluster.cman.client import Client, Closed, Deliver, SocketKind
 from fakecluster.cman.configuration import Configuration
 from fakecluster.cman.constants import LeaveReason, Reason
@@ -95,8 +95,8 @@ class GateHost(Protocol):
         """Wake up for these descriptors, and for no earlier ones."""
         ...
 
-    def call_soon(self, act: Callable[[], None]) -> None:
-        """Run this in the gate's thread; called from any thread."""
+    def aside(self, work: Callable[[], Callable[[], None]]) -> None:
+        """Run this in a thread of its own, then what it returns in the gate's thread."""
         ...
 
     def show(self, phase: GatePhase, detail: str) -> None:
@@ -167,10 +167,15 @@ class GateContext:
         self._joins: dict[int, int] = {}
         """How often each member of the last ring has joined since corosync's start."""
         self._judged = Judgement(quorum=0, quorate=False)
-        self._orders = Orders(table, lambda: self._link, outside.log)
-        self._shutdowns = Shutdowns(
-            self._orders, call_soon=outside.call_soon, agreed=self._agreed, log=outside.log
+        self._orders = Orders(
+            table,
+            lambda: self._link,
+            board=board,
+            pause=pause,
+            aside=outside.aside,
+            log=outside.log,
         )
+        self._shutdowns = Shutdowns(self._orders, agreed=self._agreed, log=outside.log)
         self._ending = False
         """Corosync has agreed to end; what it still says of rings is for nobody."""
 
@@ -264,12 +269,12 @@ class GateContext:
             self._busy = False
             self._outside.stopped(HERE, stopped=False)
         self._ending = False
-        if self._daemon is not None:
-            if self._daemon.frozen:
-                self._daemon.thaw()
+        daemon = self._daemon
+        if daemon is not None:
+            # What waits in one that is frozen is not done any more, its end least of all.
             self._outside.log(f"corosync is gone ({why}); clients are disconnected")
             self._shutdowns.corosync_gone()
-            self._daemon.die()
+            daemon.die()
         self._outside.show(GatePhase.AWAY, why)
         self.timeline.schedule(
             self.connect_corosync, after_us=RETRY_US, label="connects to corosync"
@@ -538,15 +543,16 @@ class GateContext:
         del node_id, version
         return True
 
-    def announce_version(self, sender_id: int, version: int) -> None:
+    def announce_version(self, sender_id: int, version: int, reply: OnStatus) -> None:
         """Reload the file of every corosync, unless one runs with this version already.
 
-        Raises:
-            RequestRefusedError: ENOENT, the file has an older version; else what corosync said.
+        The reply is late: -ENOENT where the file has an older version, or what corosync said.
         """
         del sender_id
-        if version != self._file.version:
-            self._orders.reload(version)
+        if version == self._file.version:
+            reply(0)
+        else:
+            self._orders.reload(version, reply)
 
     # -- what the sockets need
 

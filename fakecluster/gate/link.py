@@ -139,7 +139,7 @@ class Link:
             ManagerGoneError: corosync is gone.
             CorosyncError: it stays busy.
         """
-        self._calls.ask("corosync_cfg_local_get", self._cfg.local_get)
+        self._give_sign_of_life()
         for name, handle in self._told.items():
             self._calls.drain(f"{name}_dispatch", handle)
         notices = self._source.dispatch()
@@ -186,6 +186,19 @@ class Link:
     def shutdown_timeout_ms(self) -> int:
         """Return how long corosync waits for the answers to its shutdown question."""
         return self._keys.number(_TIMEOUT_KEY, _TIMEOUT_MS)
+
+    def gone(self) -> bool:
+        """Ask for a sign of life. A corosync that is too busy for one is there."""
+        try:
+            self._give_sign_of_life()
+        except ManagerGoneError:
+            return True
+        except CorosyncError:
+            return False
+        return False
+
+    def _give_sign_of_life(self) -> None:
+        self._calls.ask("corosync_cfg_local_get", self._cfg.local_get)
 
     # -- asking
 

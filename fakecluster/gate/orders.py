@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import errno
 from collections.abc import Callable
+from functools import partial
+from typing import Final
 
-from fakecluster.cman.answers import FenceInfo, PortData
+from fakecluster.cman.answers import FenceInfo, OnStatus, PortData
 from fakecluster.cman.constants import LeaveReason
 from fakecluster.cman.errors import RequestRefusedError
 from fakecluster.gate.link import Link
@@ -21,14 +23,31 @@ from fakecluster.gate.messages import (
     encode_message,
 )
 from fakecluster.gate.table import CS_ERR_INVALID_PARAM, AdminHandle, GateTable
-from o2cbd.membership.libcorosync_table import CorosyncError
+from o2cbd.calls import CallBoard
+from o2cbd.clock import MonotonicClock
+from o2cbd.membership.corosync_calls import Calls, Pause
+from o2cbd.membership.libcorosync_table import CS_ERR_TRY_AGAIN, CorosyncError
+
+Aside = Callable[[Callable[[], Callable[[], None]]], None]
+"""Runs something in a thread of its own, then what it returns in the gate's thread."""
+
+_PATIENCE: Final = 30
+"""Where nobody waits for the thread, a busy corosync is asked for about so many seconds: as long as
+a ring takes to form."""
 
 
 class Orders:
     """Orders to the corosync of this host; each raises `RequestRefusedError` with what it said."""
 
     def __init__(
-        self, table: GateTable, link: Callable[[], Link | None], log: Callable[[str], None]
+        self,
+        table: GateTable,
+        link: Callable[[], Link | None],
+        *,
+        board: CallBoard,
+        pause: Pause,
+        aside: Aside,
+        log: Callable[[str], None],
     ) -> None:
         """Order nothing yet.
 
@@ -36,42 +55,93 @@ class Orders:
             table: corosync's libraries.
             link: returns the connections of this moment; None: corosync is away, and nothing is
                 ordered.
+            board: where calls of the gate's thread are declared.
+            pause: lets a thread wait before a busy corosync is asked again.
+            aside: see `GateHost.aside`.
             log: takes what nobody else can be told.
         """
         self._table = table
         self._link = link
+        self._calls = Calls(board, pause)
+        # The board has one writer: calls of other threads are declared where nobody looks.
+        self._calls_aside = Calls(CallBoard(MonotonicClock()), pause)
+        self._aside = aside
         self._log = log
 
-    def admin(self, act: Callable[[AdminHandle], None]) -> None:
-        """Do something with a connection of its own, which any thread may have.
+    def try_shutdown(self, flags: int, answered: Callable[[CorosyncError | None], None]) -> None:
+        """Ask corosync to end, in a thread of its own since it waits for all who are asked.
 
-        Raises:
-            CorosyncError: with what corosync said.
+        Args:
+            flags: `SHUTDOWN_REQUEST` and its like.
+            answered: called in the gate's thread, with what corosync refused with.
         """
-        handle = self._table.admin_initialize()
-        try:
-            act(handle)
-        finally:
-            with contextlib.suppress(CorosyncError):  # corosync ended meanwhile
-                handle.finalize()
+        self._start("try_shutdown", lambda handle: handle.try_shutdown(flags), answered)
 
-    def kill_node(self, node_id: int, why: str) -> None:
-        """Kill a node's corosync."""
-        self._admin(lambda handle: handle.kill_node(node_id, why))
+    def reload(self, version: int, reply: OnStatus) -> None:
+        """Reload the file of every corosync, in a thread of its own since every node takes part.
 
-    def reload(self, version: int) -> None:
-        """Reload the file of every corosync.
-
-        Raises:
-            RequestRefusedError: ENOENT, its version is an older one.
+        `reply` is called in the gate's thread: with -ENOENT where the file's version is an older
+        one.
         """
-        self._admin(lambda handle: handle.reload_config())
 
         def check(link: Link) -> None:
             if 0 < link.version() < version:
                 raise RequestRefusedError(errno.ENOENT)
 
-        self._ask(check)
+        def answered(error: CorosyncError | None) -> None:
+            try:
+                if error is not None:
+                    raise _refusal(error)
+                self._ask(check)
+            except RequestRefusedError as refused:
+                reply(-refused.code)
+            else:
+                reply(0)
+
+        self._start("reload_config", lambda handle: handle.reload_config(), answered)
+
+    def _start(
+        self,
+        name: str,
+        act: Callable[[AdminHandle], None],
+        answered: Callable[[CorosyncError | None], None],
+    ) -> None:
+        def work() -> Callable[[], None]:
+            error = None
+            for _ in range(_PATIENCE):
+                try:
+                    self._admin(self._calls_aside, name, act)
+                except CorosyncError as caught:
+                    error = caught
+                    if error.code == CS_ERR_TRY_AGAIN:
+                        continue
+                else:
+                    error = None
+                break
+            return partial(answered, error)
+
+        self._aside(work)
+
+    def _admin(self, calls: Calls, name: str, act: Callable[[AdminHandle], None]) -> None:
+        """Do something with a connection of its own, which any thread may have."""
+        handle = calls.try_to("corosync_cfg_initialize", self._table.admin_initialize)
+        try:
+            calls.try_to(f"corosync_cfg_{name}", lambda: act(handle))
+        finally:
+            with contextlib.suppress(CorosyncError):  # corosync ended meanwhile
+                handle.finalize()
+
+    def corosync_gone(self) -> bool:
+        """Ask corosync itself: a library that lacks descriptors fails as if there were none."""
+        link = self._link()
+        return link is None or link.gone()
+
+    def kill_node(self, node_id: int, why: str) -> None:
+        """Kill a node's corosync."""
+        try:
+            self._admin(self._calls, "kill_node", lambda handle: handle.kill_node(node_id, why))
+        except CorosyncError as error:
+            raise _refusal(error) from error
 
     def set_votes(self, node_id: int, votes: int) -> None:
         """Set a node's votes."""
@@ -91,12 +161,6 @@ class Orders:
             self.send(message)
         except RequestRefusedError as error:
             self._log(f"the other gates do not learn of {message}: {error}")
-
-    def _admin(self, act: Callable[[AdminHandle], None]) -> None:
-        try:
-            self.admin(act)
-        except CorosyncError as error:
-            raise _refusal(error) from error
 
     def _ask(self, act: Callable[[Link], None]) -> None:
         link = self._link()

@@ -125,7 +125,7 @@ class GateService:
         def stop() -> None:
             self._stopping = True
 
-        self.call_soon(stop)
+        self._call_soon(stop)
 
     def abandon(self) -> None:
         """Remove the sockets of a thread that cannot; the process must end now."""
@@ -160,8 +160,11 @@ class GateService:
         for fd in fds:
             self._poller.watch(fd, READ, _nothing)
 
-    def call_soon(self, act: Callable[[], None]) -> None:
-        """Run this in the gate's thread."""
+    def aside(self, work: Callable[[], Callable[[], None]]) -> None:
+        """Run this in a thread of its own, then what it returns in the gate's thread."""
+        threading.Thread(target=lambda: self._call_soon(work()), name="aside", daemon=True).start()
+
+    def _call_soon(self, act: Callable[[], None]) -> None:
         self._jobs.append(act)
         self._woken.set()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections import deque
 from collections.abc import Callable
 
@@ -26,6 +27,10 @@ class ScriptedGateTable:
         """What an admin had done, each with its flags or node id."""
         self.shutdown: Callable[[], None] = lambda: None
         """What answers a request to shut down, in the thread that asks; by default it is agreed."""
+        self.reload: Callable[[], object] = lambda: None
+        """What answers a request to reload, in the thread that asks."""
+        self.reached = threading.Event()
+        """Set when something was ordered."""
         self.groups: list[ScriptedGroup] = []
         self.trackers: list[ScriptedVotes] = []
 
@@ -142,6 +147,7 @@ class ScriptedAdmin:
     def try_shutdown(self, flags: int) -> None:
         """Whatever the script says."""
         self._table.ordered.append(("try_shutdown", flags))
+        self._table.reached.set()
         self._table.shutdown()
 
     def kill_node(self, node_id: int, _reason: str) -> None:
@@ -153,6 +159,7 @@ class ScriptedAdmin:
         """Note it."""
         self._table.membership.note("corosync_cfg_reload_config")
         self._table.ordered.append(("reload_config", 0))
+        self._table.reload()
 
     def finalize(self) -> None:
         """Nothing to close."""

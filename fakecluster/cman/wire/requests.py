@@ -17,13 +17,13 @@ from fakecluster.cman.answers import (
     NodeEntry,
     NodeExtra,
     Notice,
+    OnStatus,
     PortData,
     Version,
 )
 from fakecluster.cman.client import Client
 from fakecluster.cman.constants import FENCED, QDISK_QUERY_ID
 from fakecluster.cman.errors import RequestRefusedError
-from fakecluster.cman.shutdown import OnStatus
 from fakecluster.cman.wire.codec import (
     ADMIN_BIT,
     AddressesStruct,
@@ -83,6 +83,13 @@ def _ask(request: Request, client: Client, later: Callable[[Reply], None]) -> Re
     if command == Command.TRY_SHUTDOWN:
         client.try_shutdown(decode_int(body), _late(command, later))
         return None
+    if command == Command.SET_VERSION:
+        asked = VersionStruct.decode(body)
+        version = Version(
+            major=asked.major, minor=asked.minor, patch=asked.patch, config=asked.config
+        )
+        client.set_version(version, _late(command, later))
+        return None
     if command == Command.SHUTDOWN_REPLY:
         client.reply_shutdown(decode_int(body) != 0)
         return None
@@ -121,14 +128,6 @@ def _get_node(client: Client, body: bytes) -> Answer:
 def _is_listening(client: Client, body: bytes) -> Answer:
     port, node_id = decode_listening(body)
     return int(client.is_listening(port, _unsigned(node_id))), b""
-
-
-def _set_version(client: Client, body: bytes) -> Answer:
-    asked = VersionStruct.decode(body)
-    client.set_version(
-        Version(major=asked.major, minor=asked.minor, patch=asked.patch, config=asked.config)
-    )
-    return _GOOD
 
 
 def _set_votes(client: Client, body: bytes) -> Answer:
@@ -323,7 +322,6 @@ _HANDLERS: dict[int, Callable[[Client, bytes], Answer]] = {
         _fence_record(client.get_fence_info(_unsigned(decode_int(body)))),
     ),
     Command.BIND: _done_with(lambda client, port: client.bind(port)),
-    Command.SET_VERSION: _set_version,
     Command.SET_VOTES: _set_votes,
     Command.SETEXPECTED_VOTES: _done_with(lambda client, votes: client.set_expected_votes(votes)),
     Command.KILLNODE: _done_with(lambda client, node_id: client.kill_node(_unsigned(node_id))),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -26,6 +27,7 @@ from fakecluster.gate.messages import (
 from fakecluster.gate.reading import cluster_number
 from fakecluster.gate.table import (
     CS_ERR_EXIST,
+    CS_ERR_INVALID_PARAM,
     SHUTDOWN_IMMEDIATE,
     SHUTDOWN_REGARDLESS,
     SHUTDOWN_REQUEST,
@@ -38,7 +40,7 @@ from o2cbd.membership.libcorosync_table import (
     CS_ERR_TRY_AGAIN,
     CorosyncError,
 )
-from tests.fakecluster.gate.scripted_gate import SECOND_US, ScriptedGate
+from tests.fakecluster.gate.scripted_gate import ANSWER_S, LEAVE_US, SECOND_US, ScriptedGate
 
 CS_ERR_BUSY = 10
 LONG = 25
@@ -304,18 +306,37 @@ def test_where_nobody_counts_versions_reloads_are_counted(gate: ScriptedGate) ->
 
 
 def test_set_version_has_every_corosync_read_its_file(gate: ScriptedGate) -> None:
-    gate.admin().client.set_version(Version(config=2))
-    assert gate.table.ordered == [("reload_config", 0)]
+    """The reply comes when every node has read it; until then others are answered."""
+    admin, reloads = gate.admin(), threading.Event()
+    gate.table.reload = lambda: reloads.wait(ANSWER_S)
+    admin.client.set_version(Version(config=2), admin.replies.append)
+    assert (admin.replies, admin.members()) == ([], [1, 2, 3])
+    reloads.set()
+    gate.answered()
+    assert (gate.table.ordered, admin.replies) == ([("reload_config", 0)], [0])
 
 
 def test_a_version_that_is_older_equal_or_nowhere(gate: ScriptedGate) -> None:
     gate.corosync.reload(version=5)
     gate.turn()
-    client = gate.admin().client
-    assert refused(lambda: client.set_version(Version(config=4))) == errno.EPERM
-    client.set_version(Version(config=5))
-    assert gate.table.ordered == []
-    assert refused(lambda: client.set_version(Version(config=6))) == errno.ENOENT
+    admin = gate.admin()
+    assert refused(lambda: admin.client.set_version(Version(config=4))) == errno.EPERM
+    admin.client.set_version(Version(config=5), admin.replies.append)
+    assert (gate.table.ordered, admin.replies) == ([], [0])
+    admin.client.set_version(Version(config=6), admin.replies.append)
+    gate.answered()
+    assert admin.replies == [0, -errno.ENOENT]
+
+
+def test_a_reload_that_corosync_does_not_take_is_refused(gate: ScriptedGate) -> None:
+    def refuse() -> None:
+        raise CorosyncError(CS_ERR_INVALID_PARAM, "corosync_cfg_reload_config")
+
+    gate.table.reload = refuse
+    admin = gate.admin()
+    admin.client.set_version(Version(config=2), admin.replies.append)
+    gate.answered()
+    assert admin.replies == [-errno.EINVAL]
 
 
 # -- corosync away, busy, back
@@ -418,6 +439,32 @@ def test_a_busy_corosync_that_goes_is_gone(gate: ScriptedGate) -> None:
     assert (gate.is_stopped, visitor.closed, gate.shown[-1]) == (False, True, Sockets.ABSENT)
 
 
+def test_a_corosync_that_goes_before_the_daemons_end_is_gone(gate: ScriptedGate) -> None:
+    """It has agreed to a leave, is busy with that when the daemon's end is due, and then gone."""
+    visitor, admin = gate.client(), gate.admin()
+    admin.client.leave_cluster(0)
+    gate.take_job()
+    gate.corosync.fail("corosync_cfg_local_get", CS_ERR_TRY_AGAIN, LONG)
+    gate.world.refresh()
+    assert gate.is_stopped
+    gate.timeline.run_until(gate.timeline.now_us() + LEAVE_US)
+    gate.corosync.die()
+    gate.turn()
+    assert (visitor.closed, gate.is_stopped) == (True, False)
+    assert gate.shown == [Sockets.LISTENING, Sockets.ABSENT]
+
+
+def test_a_member_whose_corosync_goes_first_never_shows_its_sockets() -> None:
+    """Its first transition is due while corosync is too busy to be read."""
+    gate = ScriptedGate()
+    gate.world.connect_corosync()
+    gate.corosync.fail("corosync_cfg_local_get", CS_ERR_TRY_AGAIN, LONG)
+    gate.turn()
+    gate.corosync.die()
+    gate.turn()
+    assert Sockets.LISTENING not in gate.shown
+
+
 def test_a_reading_that_finds_corosync_gone_is_its_end(gate: ScriptedGate) -> None:
     visitor = gate.client()
     gate.corosync.form([1, 2])
@@ -498,6 +545,65 @@ def test_corosync_that_is_gone_before_its_answer_has_agreed(gate: ScriptedGate) 
     gate.corosync.come_back()
     gate.run()
     assert gate.serving
+
+
+def test_a_library_without_descriptors_is_no_corosync_that_has_ended(gate: ScriptedGate) -> None:
+    """It fails alike; what the link says of corosync decides."""
+
+    def fail() -> None:
+        raise CorosyncError(CS_ERR_LIBRARY, "corosync_cfg_initialize")
+
+    gate.table.shutdown = fail
+    visitor, admin = gate.client(), gate.admin()
+    admin.client.try_shutdown(0, admin.replies.append)
+    visitor.client.reply_shutdown(yes=True)
+    gate.answered()
+    gate.run(10 * SECOND_US)
+    assert (admin.replies, gate.serving, visitor.closed) == ([-errno.EBUSY], True, False)
+    assert GatePhase.ENDING not in gate.phases
+    gate.corosync.form([1, 2])
+    gate.turn()
+    assert visitor.members() == [1, 2]
+
+
+def test_a_busy_corosync_is_asked_again(gate: ScriptedGate) -> None:
+    """To end, to reload, and to kill."""
+    busy = [CorosyncError(CS_ERR_TRY_AGAIN, "corosync_cfg_try_shutdown")] * LONG
+
+    def answer() -> None:
+        if busy:
+            raise busy.pop()
+
+    gate.corosync.fail("corosync_cfg_kill_node", CS_ERR_TRY_AGAIN, 3)
+    admin = gate.admin()
+    admin.client.kill_node(3)
+    gate.table.shutdown = answer
+    admin.client.try_shutdown(0, admin.replies.append)
+    gate.answered()
+    assert (admin.replies, gate.shown[-1]) == ([0], Sockets.ABSENT)
+
+
+def test_a_leave_overtakes_a_shutdown_that_corosync_may_refuse(gate: ScriptedGate) -> None:
+    """It asks nobody, so it does not wait for another tracker's answer; that one is for nobody."""
+    answered = threading.Event()
+
+    def wait() -> None:
+        if gate.table.ordered[-1] == ("try_shutdown", SHUTDOWN_REQUEST):
+            answered.wait(ANSWER_S)
+            raise CorosyncError(CS_ERR_BUSY, "corosync_cfg_try_shutdown")
+
+    gate.table.shutdown = wait
+    first, second = gate.admin(), gate.admin()
+    first.client.try_shutdown(0, first.replies.append)
+    gate.wait_for_order()
+    second.client.leave_cluster(0)
+    second.client.leave_cluster(0)
+    gate.answered()
+    assert [flags for _, flags in gate.table.ordered] == [SHUTDOWN_REQUEST, SHUTDOWN_IMMEDIATE]
+    assert (first.replies, gate.serving) == ([0], False)
+    answered.set()
+    gate.answered()
+    assert first.replies == [0]
 
 
 def test_corosyncs_question_about_our_own_request_is_a_yes(gate: ScriptedGate) -> None:
@@ -590,14 +696,23 @@ def test_a_gate_that_ends_while_corosync_asks_says_no(gate: ScriptedGate) -> Non
     assert (gate.corosync.answers, visitor.closed) == ([0], True)
 
 
-def test_an_asker_that_dies_does_not_take_the_gate_with_it(gate: ScriptedGate) -> None:
-    """Cman crashes of that, with all that it has."""
+@pytest.mark.parametrize("flags", [0, ShutdownFlag.ANYWAY])
+def test_an_asker_that_dies_takes_its_time_out_with_it(gate: ScriptedGate, flags: int) -> None:
+    """Cman's goes on, ends the next question, and then crashes or leaves."""
     visitor, admin = gate.client(), gate.admin()
-    admin.client.try_shutdown(0, admin.replies.append)
+    admin.client.try_shutdown(flags, admin.replies.append)
     admin.client.disconnect()
+    gate.run(4 * SECOND_US)
+    gate.corosync.ask_shutdown(forced=True)
+    gate.turn()
+    gate.run(2 * SECOND_US)
+    assert gate.corosync.answers == []
+    visitor.client.reply_shutdown(yes=False)
+    assert gate.corosync.answers == [1]
     gate.run(10 * SECOND_US)
     assert gate.serving
-    assert visitor.members() == [1, 2, 3]
+    assert (visitor.members(), gate.table.ordered) == ([1, 2, 3], [])
+    assert not any("crash" in line for line in gate.lines)
 
 
 # -- what admins change
