@@ -339,7 +339,8 @@ class Client:
         daemon = self._as_admin()
         _check_votes(votes)
         disk = daemon.nodes.disk
-        if disk is not None and disk.name == name and daemon.context.profile is Profile.B:
+        changes = daemon.context.profile is Profile.B and disk is not None and not disk.foreign
+        if disk is not None and disk.name == name and changes:
             self._change(daemon, disk, name, votes)
             return
         if disk is not None:
@@ -379,9 +380,11 @@ class Client:
 
     @staticmethod
     def _disk(daemon: CmanProcess) -> Disk:
-        if daemon.nodes.disk is None:
-            raise RequestRefusedError(errno.EINVAL)
-        return daemon.nodes.disk
+        """Return the device. RequestRefusedError: EINVAL, there is none; EBUSY, it is foreign."""
+        disk = daemon.nodes.disk
+        if disk is None or disk.foreign:
+            raise RequestRefusedError(errno.EINVAL if disk is None else errno.EBUSY)
+        return disk
 
     def set_dirty(self) -> None:
         """SET_DIRTY (admin)."""

@@ -94,6 +94,8 @@ class ClusterContext(Protocol):
     number: int
     others_may_refuse: bool
     """A leave to which all clients agreed may still be refused."""
+    counts_disks: bool
+    """A quorum device that a client registers has votes."""
     crashes: bool
     """The process dies where the original was seen to crash."""
 

@@ -79,6 +79,7 @@ class Engine:
     """
 
     others_may_refuse = False
+    counts_disks = True
     crashes = True
 
     def __init__(

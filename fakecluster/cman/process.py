@@ -309,8 +309,10 @@ class CmanProcess:
     @property
     def total_votes(self) -> int:
         """What all members have, and the quorum disk while it answers."""
-        disk = self.nodes.disk
-        return self.nodes.member_votes + (disk.votes if disk is not None and disk.available else 0)
+        disk, votes = self.nodes.disk, self.nodes.member_votes
+        if disk is not None and disk.available and (disk.foreign or self.context.counts_disks):
+            votes += disk.votes
+        return votes
 
     def register_disk(self, name: str, votes: int, *, kept: bool) -> None:
         """Register a quorum disk; it counts once a poll was good.

@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Protocol
 
 from fakecluster.clock import Timeline
@@ -52,6 +53,9 @@ HERE: Final = 0
 
 RETRY_US: Final = 250_000
 """A corosync that is not there is looked for so often, and a busy one asked again."""
+
+LOOK_US: Final = 5_000_000
+"""Clients are told so late of what corosync tells nobody; whoever asks is answered truly."""
 
 TIMINGS: Final = Timings(transition_us=0, hop_us=0, timer_slack_us=20_000)
 """Corosync's own times pass by themselves; nobody is to see a ring half taken in."""
@@ -122,6 +126,7 @@ class GateContext:
     """
 
     others_may_refuse = True
+    counts_disks = False
     crashes = False
     timings = TIMINGS
     profile = Profile.B
@@ -205,6 +210,7 @@ class GateContext:
             )
             return
         self._link = link
+        self._look_again(link)
         self.cluster, self.number = link.cluster, cluster_number(link.cluster)
         self._joins, self._reloads = {}, 0
         self._outside.watch(link.filenos())
@@ -225,7 +231,7 @@ class GateContext:
                 self._take_in(link, self._pending[0])
                 if self._link is link:
                     self._pending.popleft()
-            if self._votes_suspect and self._link is link:
+            if (self._votes_suspect or self._differs(link)) and self._link is link:
                 self._recount(link)
                 self._votes_suspect = False
         except ManagerGoneError as error:
@@ -234,6 +240,21 @@ class GateContext:
             self._wait(said(error))
         else:
             self._go_on()
+
+    def _look_again(self, link: Link) -> None:
+        """Wake up now and then: corosync tells nobody of fewer votes, or of its quorum device."""
+        if self._link is link:
+            self.timeline.schedule(
+                partial(self._look_again, link), after_us=LOOK_US, label="looks at corosync"
+            )
+
+    def _differs(self, link: Link) -> bool:
+        """Return whether votequorum counts differently from what is shown."""
+        return (
+            self._reading is not None
+            and link.votes_here is not None
+            and self._reading.votes.get(link.local_id) != link.votes_here
+        )
 
     def _wait(self, why: str) -> None:
         """Answer nobody until a reading is good: what is known may be of yesterday."""
@@ -391,17 +412,20 @@ class GateContext:
         """Show corosync's quorum device as cman's; one that a client registered counts nowhere."""
         device, disk = reading.device(daemon.node_id), daemon.nodes.disk
         if device is None:
-            if disk is not None and disk.kept:
+            if disk is not None and disk.foreign:
                 daemon.nodes.disk = None
                 daemon.nodes.touch()
         else:
+            known = disk if disk is not None and disk.foreign else Disk("", 0)
+            found = device.votes_now and not known.available
             daemon.nodes.disk = Disk(
                 device.name,
                 device.votes,
                 available=device.votes_now,
                 polled=True,
                 kept=True,
-                jointime_us=self.wall_us() if disk is None else disk.jointime_us,
+                foreign=True,
+                jointime_us=self.wall_us() if found else known.jointime_us,
             )
             daemon.nodes.touch()
 

@@ -67,6 +67,8 @@ class Link:
         self._table = table
         self._calls = Calls(board, pause)
         self._views: deque[View] = deque()
+        self.votes_here: VoteInfo | None = None
+        """What votequorum said of this node in the last `take`."""
         with ExitStack() as opened:
             self._source = connect_corosync(table.membership, board, pause)
             opened.callback(self._source.close)
@@ -198,7 +200,11 @@ class Link:
         return False
 
     def _give_sign_of_life(self) -> None:
-        self._calls.ask("corosync_cfg_local_get", self._cfg.local_get)
+        """Ask corosync for what it may change without a word: its votes here."""
+        if self._votes is None:
+            self._calls.ask("corosync_cfg_local_get", self._cfg.local_get)
+        else:
+            self.votes_here = self._read_votes((self.local_id,)).get(self.local_id)
 
     # -- asking
 

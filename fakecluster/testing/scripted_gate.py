@@ -110,7 +110,8 @@ class ScriptedVotes(_Readable):
             votes=table.votes.get(node_id, 1),
             expected_votes=table.expected,
             highest_expected=table.expected,
-            total_votes=sum(table.votes.get(one, 1) for one in members),
+            total_votes=sum(table.votes.get(one, 1) for one in members)
+            + (table.device.votes if table.device is not None and table.device.votes_now else 0),
             quorum=table.expected // 2 + 1,
             device=table.device,
         )

@@ -13,7 +13,7 @@ from fakecluster.cman.client import SocketKind
 from fakecluster.cman.constants import CmanState, LeaveReason, Reason, ShutdownFlag
 from fakecluster.cman.errors import RequestRefusedError
 from fakecluster.cman.outside import Sockets
-from fakecluster.gate.context import HERE, GatePhase
+from fakecluster.gate.context import HERE, LOOK_US, GatePhase
 from fakecluster.gate.messages import (
     Fenced,
     PortChanged,
@@ -249,17 +249,59 @@ def test_corosyncs_quorum_device_is_listed_as_a_quorum_disk(gate: ScriptedGate) 
     visitor = gate.client()
     for votes_now, state, total in ((False, CmanState.DEAD, 3), (True, CmanState.MEMBER, 5)):
         gate.table.device = Device(name="Qdevice", votes=2, votes_now=votes_now)
-        gate.table.tell_votes()
         gate.turn()
         listed = visitor.client.get_all_members()[-1]
         assert (listed.node_id, listed.name, listed.state) == (0, "Qdevice", state)
         assert visitor.client.get_extra_info().total_votes == total
     assert refused(lambda: gate.admin().client.register_quorum_device("other", 1)) == errno.EBUSY
     gate.table.device = None
-    gate.table.tell_votes()
     gate.turn()
     assert [one.node_id for one in visitor.client.get_all_members()] == [1, 2, 3]
     assert visitor.take() == [QUORATE] * 3
+
+
+def test_what_votequorum_tells_nobody_is_noticed_without_a_question(gate: ScriptedGate) -> None:
+    """Its quorum device, and fewer votes that somebody else has set."""
+    visitor = gate.client()
+    gate.table.device = Device(name="Qdevice", votes=2, votes_now=True)
+    gate.run(LOOK_US)
+    gate.table.votes[2] = 0
+    gate.run(LOOK_US)
+    assert visitor.take() == [QUORATE] * 2
+    assert visitor.client.get_extra_info().total_votes == 4
+    gate.run(4 * LOOK_US)
+    assert visitor.take() == []
+
+
+def test_a_quorum_devices_jointime_is_when_it_was_last_found(gate: ScriptedGate) -> None:
+    times = []
+    for votes_now in (False, True, True, False, True):
+        gate.table.device = Device(name="Qdevice", votes=2, votes_now=votes_now)
+        gate.turn()
+        times.append(gate.client().client.get_all_members()[-1].jointime_us)
+    assert times[0] == 0
+    assert 0 < times[1] == times[2] == times[3] < times[4]
+
+
+@pytest.mark.parametrize("votes_now", [True, False])
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda client: client.poll_quorum_device(available=False),
+        lambda client: client.unregister_quorum_device(),
+        lambda client: client.update_quorum_device("/dev/mine", 9),
+        lambda client: client.register_quorum_device("Qdevice", 9),
+    ],
+)
+def test_corosyncs_quorum_device_is_not_the_clients_to_change(
+    gate: ScriptedGate, act: Callable[[object], None], *, votes_now: bool
+) -> None:
+    gate.table.device = Device(name="Qdevice", votes=2, votes_now=votes_now)
+    gate.turn()
+    admin = gate.admin().client
+    before = admin.get_all_members()
+    assert refused(lambda: act(admin)) == errno.EBUSY
+    assert admin.get_all_members() == before
 
 
 def test_a_device_that_a_client_registers_is_listed_and_counts_nowhere(
@@ -269,9 +311,11 @@ def test_a_device_that_a_client_registers_is_listed_and_counts_nowhere(
     admin = gate.admin().client
     admin.register_quorum_device("/dev/qdisk0", 1)
     admin.poll_quorum_device(available=True)
+    assert admin.get_extra_info().total_votes == 3
     gate.corosync.form([1], quorate=False)
     gate.turn()
     client = gate.client().client
+    assert client.get_extra_info().total_votes == 1
     assert client.get_all_members()[-1].state is CmanState.MEMBER
     assert not client.is_quorate()
 
@@ -411,9 +455,7 @@ def test_a_corosync_that_comes_back_is_served_with_new_incarnations(gate: Script
     assert [one.incarnation for one in gate.client().client.get_all_members()] == [40, 40, 40]
 
 
-@pytest.mark.parametrize(
-    "call", ["cmap_get", "cmap_iter_next", "corosync_cfg_local_get", "votequorum_getinfo"]
-)
+@pytest.mark.parametrize("call", ["cmap_get", "cmap_iter_next", "votequorum_getinfo"])
 def test_while_corosync_is_too_busy_to_be_read_clients_wait(gate: ScriptedGate, call: str) -> None:
     """The ring is not lost: the reading is made again, and told then."""
     visitor = gate.client()
@@ -444,7 +486,7 @@ def test_a_corosync_that_goes_before_the_daemons_end_is_gone(gate: ScriptedGate)
     visitor, admin = gate.client(), gate.admin()
     admin.client.leave_cluster(0)
     gate.take_job()
-    gate.corosync.fail("corosync_cfg_local_get", CS_ERR_TRY_AGAIN, LONG)
+    gate.corosync.fail("votequorum_getinfo", CS_ERR_TRY_AGAIN, LONG)
     gate.world.refresh()
     assert gate.is_stopped
     gate.timeline.run_until(gate.timeline.now_us() + LEAVE_US)
@@ -458,7 +500,7 @@ def test_a_member_whose_corosync_goes_first_never_shows_its_sockets() -> None:
     """Its first transition is due while corosync is too busy to be read."""
     gate = ScriptedGate()
     gate.world.connect_corosync()
-    gate.corosync.fail("corosync_cfg_local_get", CS_ERR_TRY_AGAIN, LONG)
+    gate.corosync.fail("votequorum_getinfo", CS_ERR_TRY_AGAIN, LONG)
     gate.turn()
     gate.corosync.die()
     gate.turn()

@@ -185,7 +185,7 @@ def read_all(client: RawClient, heard: list[object]) -> None:
 
 def test_while_corosync_is_busy_a_request_waits_and_newcomers_too(gate: ServedGate) -> None:
     with gate.connect() as client:
-        gate.corosync.fail("corosync_cfg_local_get", CS_ERR_TRY_AGAIN, 25)
+        gate.corosync.fail("votequorum_getinfo", CS_ERR_TRY_AGAIN, 25)
         client.send(Command.ISQUORATE)
         gate.turn()
         newcomer = RawClient(gate.directory / SOCKET_NAMES[SocketKind.CLIENT], serve=gate.serve)
