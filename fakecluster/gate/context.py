@@ -29,6 +29,7 @@ from fakecluster.cman.totem import Transition
 from fakecluster.gate.link import Link
 from fakecluster.gate.messages import (
     Fenced,
+    Message,
     NoMessageError,
     PortChanged,
     PortMessage,
@@ -72,7 +73,14 @@ class _Heard:
     raw: bytes
 
 
-_News = View | Notice | _Heard
+@dataclass(frozen=True, slots=True)
+class _GateLeft:
+    """The gate of a node has ended, and the node is still there."""
+
+    node_id: int
+
+
+_News = View | Notice | _Heard | _GateLeft
 
 
 class GatePhase(enum.Enum):
@@ -171,6 +179,8 @@ class GateContext:
         self._reading: Reading | None = None
         self._joins: dict[int, int] = {}
         """How often each member of the last ring has joined since corosync's start."""
+        self._ports: dict[int, set[int]] = {}
+        """Bound ports of other nodes, as far as they were told to anybody."""
         self._judged = Judgement(quorum=0, quorate=False)
         self._orders = Orders(
             table,
@@ -178,6 +188,7 @@ class GateContext:
             board=board,
             pause=pause,
             aside=outside.aside,
+            later=self._later,
             log=outside.log,
         )
         self._shutdowns = Shutdowns(self._orders, agreed=self._agreed, log=outside.log)
@@ -199,6 +210,7 @@ class GateContext:
                 self._pause,
                 on_votes=self._suspect_votes,
                 on_message=lambda node_id, raw: self._pending.append(_Heard(node_id, raw)),
+                on_leave=lambda node_id: self._pending.append(_GateLeft(node_id)),
             )
         except OSError as error:
             self._pending.clear()
@@ -212,7 +224,7 @@ class GateContext:
         self._link = link
         self._look_again(link)
         self.cluster, self.number = link.cluster, cluster_number(link.cluster)
-        self._joins, self._reloads = {}, 0
+        self._joins, self._ports, self._reloads = {}, {}, 0
         self._outside.watch(link.filenos())
         self.refresh()
 
@@ -303,6 +315,9 @@ class GateContext:
 
     # -- what corosync tells
 
+    def _later(self, act: Callable[[], None]) -> None:
+        self.timeline.schedule(act, after_us=RETRY_US, label="sends again")
+
     def _take_in(self, link: Link, news: _News) -> None:
         match news:
             case View():
@@ -313,6 +328,8 @@ class GateContext:
                 self._shutdowns.ask_clients(link, self._daemon, forced=forced)
             case _Heard(sender_id=sender_id, raw=raw):
                 self._hear(link, sender_id, raw)
+            case _GateLeft(node_id=node_id):
+                self._forget_ports(node_id)
             case _:
                 pass  # a change of state: its ring is told with it
 
@@ -339,6 +356,8 @@ class GateContext:
             if view.ring != daemon.generation and before[node_id] != now[node_id]
         }
         self._joins = now
+        for node_id in self._ports.keys() - now.keys():
+            del self._ports[node_id]
         left = tuple(sorted((before.keys() - now.keys()) | again))
         joined = tuple(sorted((now.keys() - before.keys()) | again))
         if left or joined:
@@ -485,6 +504,7 @@ class GateContext:
             self._outside.log(f"what node {sender_id} sent to the group is none of ours: {error}")
             return
         ours = sender_id == link.local_id
+        self._note_ports(sender_id, message)
         match message:
             case Fenced(info=info):
                 if daemon.nodes.find(info.node_id) is not None:
@@ -504,6 +524,25 @@ class GateContext:
                 daemon.receive(PortData(from_node_id=sender_id, port=port, payload=payload))
             case _:
                 pass  # of our own, or for another node
+
+    def _note_ports(self, node_id: int, message: Message) -> None:
+        match message:
+            case PortChanged(port=port, opened=opened):
+                known = self._ports.setdefault(node_id, set())
+                (known.add if opened else known.discard)(port)
+            case PortsTold(ports=ports):
+                self._ports[node_id] = set(ports)
+            case _:
+                pass
+
+    def _forget_ports(self, node_id: int) -> None:
+        """Close the ports of a node whose gate has ended: its clients are gone with it."""
+        daemon, ports = self._daemon, self._ports.pop(node_id, set())
+        if daemon is None or node_id == daemon.node_id:
+            return
+        for port in sorted(ports):
+            daemon.port_changed(node_id, port, opened=False)
+        daemon.remote_ports.pop(node_id, None)
 
     # -- what the daemon needs (ClusterContext)
 

@@ -13,7 +13,7 @@ from typing import Final, Protocol, TypeVar
 
 from fakecluster.gate.messages import GROUP
 from fakecluster.gate.reading import Reading
-from fakecluster.gate.table import GateTable, OnMessage, OnVotes, VoteInfo, VotesHandle
+from fakecluster.gate.table import GateTable, OnLeave, OnMessage, OnVotes, VoteInfo, VotesHandle
 from o2cbd.calls import CallBoard
 from o2cbd.core.events import ManagerLost, Notice
 from o2cbd.membership.corosync import connect_corosync
@@ -51,6 +51,7 @@ class Link:
         *,
         on_votes: OnVotes,
         on_message: OnMessage,
+        on_leave: OnLeave,
     ) -> None:
         """Connect to corosync, become a voter, join the gates' group.
 
@@ -60,11 +61,13 @@ class Link:
             pause: lets the thread wait before a busy corosync is asked again.
             on_votes: see `GateTable.votes_initialize`; called inside `take`, as the next one.
             on_message: see `GateTable.group_join`.
+            on_leave: likewise.
 
         Raises:
             OSError: as `connect_corosync`; also whatever a library said.
         """
         self._table = table
+        self._board = board
         self._calls = Calls(board, pause)
         self._views: deque[View] = deque()
         self.votes_here: VoteInfo | None = None
@@ -92,7 +95,7 @@ class Link:
                     opened, "votequorum_initialize", lambda: table.votes_initialize(on_votes)
                 )
             self._group = self._open(
-                opened, "cpg_join", lambda: table.group_join(GROUP, on_message)
+                opened, "cpg_join", lambda: table.group_join(GROUP, on_message, on_leave)
             )
             self._calls.ask("quorum_trackstart", lambda: self._quorum.trackstart(TRACK_CHANGES))
             self.local_id = self._calls.ask("corosync_cfg_local_get", self._cfg.local_get)
@@ -229,3 +232,8 @@ class Link:
     def send(self, message: bytes) -> None:
         """Send to every gate, ourselves included. OSError: with what libcpg said."""
         self._calls.ask("cpg_mcast_joined", lambda: self._group.send(message))
+
+    def send_now(self, message: bytes) -> None:
+        """Send as `send` does, and wait for no busy corosync. OSError: with what libcpg said."""
+        with self._board.declare("cpg_mcast_joined"):
+            self._group.send(message)

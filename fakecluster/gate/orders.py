@@ -47,6 +47,7 @@ class Orders:
         board: CallBoard,
         pause: Pause,
         aside: Aside,
+        later: Callable[[Callable[[], None]], None],
         log: Callable[[str], None],
     ) -> None:
         """Order nothing yet.
@@ -58,6 +59,7 @@ class Orders:
             board: where calls of the gate's thread are declared.
             pause: lets a thread wait before a busy corosync is asked again.
             aside: see `GateHost.aside`.
+            later: does something after a while, in the gate's thread.
             log: takes what nobody else can be told.
         """
         self._table = table
@@ -66,6 +68,9 @@ class Orders:
         # The board has one writer: calls of other threads are declared where nobody looks.
         self._calls_aside = Calls(CallBoard(MonotonicClock()), pause)
         self._aside = aside
+        self._later = later
+        self._outbox: dict[object, Message] = {}
+        """What corosync was too busy for, in order; one for each port and node at most."""
         self._log = log
 
     def try_shutdown(self, flags: int, answered: Callable[[CorosyncError | None], None]) -> None:
@@ -155,12 +160,32 @@ class Orders:
         """Send to every gate."""
         self._ask(lambda link: link.send(encode_message(message)))
 
-    def try_send(self, message: Message) -> None:
-        """Send to every gate; a failure is logged and no more."""
-        try:
-            self.send(message)
-        except RequestRefusedError as error:
-            self._log(f"the other gates do not learn of {message}: {error}")
+    def send_now(self, message: Message) -> None:
+        """Send to every gate. EAGAIN: corosync is busy, which nobody is made to wait for."""
+        self._ask(lambda link: link.send_now(encode_message(message)))
+
+    def post(self, message: Message) -> None:
+        """Send to every gate, as soon as corosync takes it; a failure is logged and no more.
+
+        What waits is replaced by what is newer of the same port, node or kind.
+        """
+        key = _key(message)
+        self._outbox.pop(key, None)
+        self._outbox[key] = message
+        if len(self._outbox) == 1:
+            self._post_all()
+
+    def _post_all(self) -> None:
+        while self._outbox:
+            key, message = next(iter(self._outbox.items()))
+            try:
+                self.send_now(message)
+            except RequestRefusedError as error:
+                if error.code == errno.EAGAIN:
+                    self._later(self._post_all)
+                    return
+                self._log(f"the other gates do not learn of {message}: {error}")
+            del self._outbox[key]
 
     def _ask(self, act: Callable[[Link], None]) -> None:
         link = self._link()
@@ -185,24 +210,24 @@ class CorosyncReceiver:
     def port_changed(self, node_id: int, port: int, *, opened: bool) -> None:
         """Over the group; whoever frees a port may be gone already."""
         del node_id
-        self._orders.try_send(PortChanged(port=port, opened=opened))
+        self._orders.post(PortChanged(port=port, opened=opened))
 
     def ports_asked(self, node_id: int) -> None:
         """Over the group."""
         del node_id
-        self._orders.send(PortsAsked(to=self._to))
+        self._orders.post(PortsAsked(to=self._to))
 
     def ports_told(self, node_id: int, ports: tuple[int, ...]) -> None:
         """Over the group."""
         del node_id
-        self._orders.try_send(PortsTold(to=self._to, ports=ports))
+        self._orders.post(PortsTold(to=self._to, ports=ports))
 
     def has_read(self, node_id: int, version: int) -> None:
         """Nothing: corosync has every node read its file."""
 
     def receive(self, data: PortData) -> None:
-        """Over the group."""
-        self._orders.send(PortMessage(to=self._to, port=data.port, payload=data.payload))
+        """Over the group; a client that sends more than corosync takes stops nobody else."""
+        self._orders.send_now(PortMessage(to=self._to, port=data.port, payload=data.payload))
 
     def hear_goodbye(self, node_id: int, reason: LeaveReason) -> None:
         """Nothing: the ring tells it."""
@@ -214,7 +239,7 @@ class CorosyncReceiver:
     def set_votes(self, node_id: int, votes: int) -> None:
         """By votequorum; the group is told behind it, for votequorum hides fewer votes."""
         self._orders.set_votes(node_id, votes)
-        self._orders.try_send(VotesChanged())
+        self._orders.post(VotesChanged())
 
     def set_expected_votes(self, votes: int) -> None:
         """By votequorum, which tells all."""
@@ -223,6 +248,17 @@ class CorosyncReceiver:
     def learn_fencing(self, info: FenceInfo) -> None:
         """Over the group."""
         self._orders.send(Fenced(info=info))
+
+
+def _key(message: Message) -> object:
+    """Return what a message is about: a newer one about the same replaces it."""
+    match message:
+        case PortChanged(port=port):
+            return PortChanged, port
+        case PortsAsked(to=to) | PortsTold(to=to):
+            return type(message), to
+        case _:
+            return message
 
 
 def _refusal(error: OSError) -> RequestRefusedError:

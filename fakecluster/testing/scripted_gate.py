@@ -7,7 +7,14 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
-from fakecluster.gate.table import CS_ERR_INVALID_PARAM, Device, OnMessage, OnVotes, VoteInfo
+from fakecluster.gate.table import (
+    CS_ERR_INVALID_PARAM,
+    Device,
+    OnLeave,
+    OnMessage,
+    OnVotes,
+    VoteInfo,
+)
 from fakecluster.testing.scripted_corosync import ScriptedCorosync
 from o2cbd.membership.libcorosync_table import CS_ERR_NOT_EXIST, CorosyncError
 
@@ -39,6 +46,11 @@ class ScriptedGateTable:
         for group in self.groups:
             group.put(lambda on_message: on_message(sender_id, message))
 
+    def leave(self, node_id: int) -> None:
+        """End the gate of a node."""
+        for group in self.groups:
+            group.put(lambda _on_message, on_leave=group.on_leave: on_leave(node_id))
+
     def tell_votes(self) -> None:
         """Notify whoever tracks votequorum of a change."""
         for tracker in self.trackers:
@@ -51,9 +63,9 @@ class ScriptedGateTable:
         self.trackers.append(ScriptedVotes(self, on_votes))
         return self.trackers[-1]
 
-    def group_join(self, _name: str, on_message: OnMessage) -> ScriptedGroup:
+    def group_join(self, _name: str, on_message: OnMessage, on_leave: OnLeave) -> ScriptedGroup:
         self.membership.note("cpg_join")
-        self.groups.append(ScriptedGroup(self, on_message))
+        self.groups.append(ScriptedGroup(self, on_message, on_leave))
         return self.groups[-1]
 
     def admin_initialize(self) -> ScriptedAdmin:
@@ -169,8 +181,9 @@ class ScriptedAdmin:
 class ScriptedGroup(_Readable):
     """libcpg's connection."""
 
-    def __init__(self, table: ScriptedGateTable, on_message: OnMessage) -> None:
+    def __init__(self, table: ScriptedGateTable, on_message: OnMessage, on_leave: OnLeave) -> None:
         super().__init__(table, "cpg", on_message)
+        self.on_leave = on_leave
 
     def send(self, message: bytes) -> None:
         """Note it."""

@@ -437,8 +437,14 @@ def test_fencing_ports_and_data_pass_between_gates(cluster: Cluster) -> None:
     here.send(Command.DATA, encode_ints(2, 11) + b"hello")
     wait_for(there, DataMessage(node_id=1, port=11, payload=b"hello"))
     assert FenceStruct.decode(there.ask(Command.GET_FENCE_INFO, encode_ints(3)).payload) == record
+    closed = EventMessage(reason=Reason.PORT_CLOSED, arg=2)
     there.close()
-    wait_for(here, EventMessage(reason=Reason.PORT_CLOSED, arg=2))
+    wait_for(here, closed)
+    assert cluster.subscriber(2).ask(Command.BIND, encode_ints(11)).status == 0
+    wait_for(here, EventMessage(reason=Reason.PORT_OPENED, arg=2))
+    assert cluster.gates[2].end() == 0
+    wait_for(here, closed)
+    assert here.ask(Command.ISLISTENING, encode_listening(11, 2)).status == -errno.EBUSY
 
 
 # -- hostile clients

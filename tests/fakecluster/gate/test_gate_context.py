@@ -880,13 +880,64 @@ def test_our_ports_are_told_when_they_change_and_to_who_asks(gate: ScriptedGate)
     ]
 
 
-def test_a_client_may_go_while_the_group_takes_nothing(gate: ScriptedGate) -> None:
+def test_what_the_group_does_not_take_is_sent_later(gate: ScriptedGate) -> None:
+    """In order, the last of each port and node; nobody waits for it."""
     visitor = gate.client()
     visitor.client.bind(11)
-    gate.corosync.fail("cpg_mcast_joined", CS_ERR_TRY_AGAIN, LONG)
+    gate.table.sent.clear()
+    gate.corosync.fail("cpg_mcast_joined", CS_ERR_TRY_AGAIN, 3)
+    visitor.client.bind(12)
+    for _ in range(2):
+        assert refused(lambda: visitor.client.is_listening(11, 2)) == errno.EBUSY
     visitor.client.disconnect()
+    assert (gate.table.sent, gate.paused_us) == ([], 0)
+    gate.run()
+    assert list(map(decode_message, gate.table.sent)) == [
+        PortsAsked(to=2),
+        PortChanged(port=11, opened=False),
+        PortChanged(port=12, opened=False),
+    ]
+
+
+def test_what_the_group_refuses_is_logged(gate: ScriptedGate) -> None:
+    visitor = gate.client()
+    gate.corosync.fail("cpg_mcast_joined", CS_ERR_LIBRARY)
+    visitor.client.bind(11)
     assert any("do not learn" in line for line in gate.lines)
-    assert gate.serving
+    visitor.client.bind(12)
+    assert list(map(decode_message, gate.table.sent)) == [PortChanged(port=12, opened=True)]
+
+
+def test_data_that_the_group_does_not_take_is_the_senders_to_send_again(
+    gate: ScriptedGate,
+) -> None:
+    visitor = gate.client()
+    gate.corosync.fail("cpg_mcast_joined", CS_ERR_TRY_AGAIN)
+    assert refused(lambda: visitor.client.send_data(0, 7, b"x")) == errno.EAGAIN
+    assert gate.paused_us == 0
+    visitor.client.send_data(0, 7, b"x")
+    assert len(gate.table.sent) == 1
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_the_ports_of_a_gate_that_has_ended_are_closed(gate: ScriptedGate, *, asked: bool) -> None:
+    """Also for who has heard of them without asking; then they are unknown, as at first."""
+    visitor = gate.client()
+    visitor.client.bind(11)
+    told = PortsTold(to=1 if asked else 3, ports=(0, 11, 12))
+    gate.table.deliver(2, encode_message(told))
+    gate.table.deliver(3, encode_message(PortChanged(port=11, opened=True)))
+    gate.turn()
+    visitor.take()
+    gate.table.leave(2)
+    gate.turn()
+    assert visitor.take() == [Notice(reason=Reason.PORT_CLOSED, arg=2)]
+    assert refused(lambda: visitor.client.is_listening(11, 2)) == errno.EBUSY
+    gate.table.leave(2)
+    gate.table.leave(1)
+    gate.turn()
+    assert visitor.take() == []
+    assert visitor.client.is_listening(11, 1)
 
 
 def test_data_goes_to_a_node_or_to_all_and_reaches_who_has_the_port(gate: ScriptedGate) -> None:
