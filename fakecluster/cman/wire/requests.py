@@ -50,6 +50,8 @@ from fakecluster.sockaddrs import sockaddr
 
 _U32 = 0xFFFFFFFF
 _INT_MAX = 0x7FFFFFFF
+_NAME_BYTES = 254
+"""Of a node's name, so that its field ends with a NUL: clients read it as a C string."""
 Answer = tuple[int, bytes]
 """A status and a payload."""
 _GOOD: Answer = (0, b"")
@@ -187,7 +189,7 @@ def _node(entry: NodeEntry) -> bytes:
         leave_reason=entry.leave_reason,
         incarnation=entry.incarnation & _U32,
         state=entry.state,
-        name=os.fsencode(entry.name),
+        name=os.fsencode(entry.name)[:_NAME_BYTES],
         address=sockaddr(entry.address) if entry.address else b"",
         join_seconds=seconds,
         join_microseconds=microseconds,

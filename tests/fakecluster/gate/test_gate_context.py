@@ -43,6 +43,7 @@ from o2cbd.membership.libcorosync_table import (
 from tests.fakecluster.gate.scripted_gate import ANSWER_S, LEAVE_US, SECOND_US, ScriptedGate
 
 CS_ERR_BUSY = 10
+CS_ERR_NAME_NOT_FOUND = 17
 LONG = 25
 """More attempts than a request makes."""
 
@@ -816,6 +817,14 @@ def test_votequorums_word_on_a_ring_is_no_news_of_its_own(gate: ScriptedGate) ->
     gate.table.tell_votes()
     gate.turn()
     assert visitor.take() == [QUORATE]
+
+
+def test_votes_of_a_node_that_was_never_seen_are_enoent() -> None:
+    """votequorum knows no such name."""
+    corosync = ScriptedCorosync([block(1), block(2), block(3)], members=[1, 2])
+    gate = ScriptedGate(corosync).up()
+    corosync.fail("votequorum_setvotes", CS_ERR_NAME_NOT_FOUND)
+    assert refused(lambda: gate.admin().client.set_votes(3, 1)) == errno.ENOENT
 
 
 def test_what_votequorum_refuses_is_einval(gate: ScriptedGate) -> None:

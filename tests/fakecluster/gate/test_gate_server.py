@@ -16,6 +16,7 @@ from fakecluster.cman.wire.codec import (
     Command,
     EventMessage,
     MessageReader,
+    NodeStruct,
     Reply,
     RequestReader,
 )
@@ -23,6 +24,7 @@ from fakecluster.cman.wire.raw_client import HungUpError, RawClient
 from fakecluster.cman.wire.server import MAX_QUEUED, SOCKET_NAMES, WireServer
 from fakecluster.gate.context import HERE
 from fakecluster.poller import Poller
+from fakecluster.testing.scripted_corosync import ScriptedCorosync, block
 from fakecluster.testing.wire_fuzz import READINGS, Attack, attacks
 from o2cbd.membership.libcorosync_table import CS_ERR_TRY_AGAIN
 from tests.fakecluster.gate.scripted_gate import SECOND_US, ScriptedGate
@@ -36,8 +38,8 @@ ROUNDS = 4
 class ServedGate(ScriptedGate):
     """A scripted gate behind its sockets."""
 
-    def __init__(self, directory: Path) -> None:
-        super().__init__()
+    def __init__(self, directory: Path, corosync: ScriptedCorosync | None = None) -> None:
+        super().__init__(corosync)
         self.directory = directory
         self.poller = Poller()
         self.server = WireServer(self.poller, {HERE: directory})
@@ -181,6 +183,16 @@ def read_all(client: RawClient, heard: list[object]) -> None:
     """Read to the end. HungUpError: that is it."""
     while True:
         heard.append(client.next_message())
+
+
+def test_a_name_of_any_length_ends_with_a_nul(tmp_path: Path) -> None:
+    """Clients read it as a C string; corosync.conf takes longer ones."""
+    gate = ServedGate(tmp_path, ScriptedCorosync([block(1, name="x" * 300), block(2)]))
+    gate.up()
+    with gate.connect() as client:
+        reply = client.ask(Command.GETNODE, NodeStruct(node_id=1).encode())
+        assert NodeStruct.decode(reply.payload).name == b"x" * 254
+    gate.close()
 
 
 def test_while_corosync_is_busy_a_request_waits_and_newcomers_too(gate: ServedGate) -> None:
