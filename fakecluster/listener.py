@@ -67,6 +67,7 @@ class Listener:
         self._sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         try:
             self._sock.bind(os.fspath(path))
+            self._inode = path.lstat().st_ino
             path.chmod(mode)
             self._sock.listen(_BACKLOG)
         except OSError:
@@ -95,7 +96,13 @@ class Listener:
         self._poller.forget(self._sock.fileno())
         self._sock.close()
         if not stale:
-            self._path.unlink(missing_ok=True)
+            self.unlink()
+
+    def unlink(self) -> None:
+        """Remove the socket's file, unless another one has taken its place."""
+        with contextlib.suppress(FileNotFoundError):
+            if self._path.lstat().st_ino == self._inode:
+                self._path.unlink()
 
     def _ready(self, _events: int) -> None:
         while self._sock.fileno() >= 0 and not self._frozen:

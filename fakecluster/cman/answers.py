@@ -5,9 +5,13 @@ Addresses are numeric text (IPv4 or IPv6); port 0 and scope id 2 are the encoder
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from fakecluster.cman.constants import CmanState, LeaveReason, Reason
+
+OnStatus = Callable[[int], None]
+"""Called with the status of a reply that comes later: 0 or -errno."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

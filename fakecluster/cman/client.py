@@ -11,19 +11,31 @@ from fakecluster.cman.answers import (
     FenceInfo,
     NodeEntry,
     NodeExtra,
+    OnStatus,
     PortData,
     Version,
 )
 from fakecluster.cman.client_end import ClientEnd, Closed, Deliver, SocketKind
-from fakecluster.cman.constants import CMAN_VERSION, QDISK_QUERY_ID, CmanState, ExtraFlag, LeaveFlag
+from fakecluster.cman.constants import (
+    CMAN_VERSION,
+    MAX_PORT,
+    MAX_VOTES,
+    QDISK_QUERY_ID,
+    CmanState,
+    ExtraFlag,
+    LeaveFlag,
+)
 from fakecluster.cman.context import Effect
 from fakecluster.cman.errors import ConnectionGoneError, ManagerStuckError, RequestRefusedError
 from fakecluster.cman.nodelist import Disk, Peer
 from fakecluster.cman.process import CmanProcess
-from fakecluster.cman.shutdown import OnStatus
 from fakecluster.cman.timings import Profile
 
 __all__ = ["Client", "Closed", "Deliver", "SocketKind"]
+
+
+def _ignore_status(_status: int) -> None:
+    pass
 
 
 class Client:
@@ -101,10 +113,9 @@ class Client:
     # -- ports
 
     def bind(self, port: int) -> None:
-        """BIND; a client may have several. EINVAL: port 0. EADDRINUSE: somebody here has it."""
+        """BIND; a client may have several. EINVAL: not 1..255. EADDRINUSE: somebody here has it."""
         daemon = self._as_client()
-        if not port:
-            raise RequestRefusedError(errno.EINVAL)
+        _check_port(port)
         if port in daemon.ports:
             raise RequestRefusedError(errno.EADDRINUSE)
         daemon.bind_port(port, self.end)
@@ -113,8 +124,10 @@ class Client:
         """DATA to another node, or to all others with 0; a reply only on error.
 
         To a node that is no member, or to ourselves, it goes nowhere. ENOTCONN: unknown node.
+        EINVAL: the port is not 1..255.
         """
         daemon = self._as_client()
+        _check_port(port)
         data = PortData(from_node_id=daemon.node_id, port=port, payload=payload)
         hop_us = daemon.timings.hop_us
         if not node_id:
@@ -266,9 +279,10 @@ class Client:
             raise RequestRefusedError(errno.EINVAL)
         daemon.kill(node_id)
 
-    def set_version(self, version: Version) -> None:
+    def set_version(self, version: Version, reply: OnStatus = _ignore_status) -> None:
         """SET_VERSION (admin): every node re-reads its configuration.
 
+        The status comes through `reply`, perhaps later; what is refused at once is raised.
         EINVAL: not 6.2.0. EPERM: older than what runs. ENOENT: the file here is older (3.0.12 tells
         the others all the same).
         """
@@ -280,7 +294,7 @@ class Client:
         node_id, context = daemon.node_id, daemon.context
         if context.profile is Profile.B and not context.may_have_version(node_id, version.config):
             raise RequestRefusedError(errno.ENOENT)
-        context.announce_version(node_id, version.config)
+        context.announce_version(node_id, version.config, reply)
 
     def set_votes(self, node_id: int, votes: int) -> None:
         """SET_VOTES (admin; 0 is us). ENOENT: unknown node.
@@ -291,7 +305,8 @@ class Client:
         daemon = self._as_admin()
         peer = self._peer(daemon, node_id, errno.ENOENT)
         lost = peer.votes - votes if peer.state is CmanState.MEMBER else 0
-        if not 0 <= votes <= 255 or not daemon.can_reach(daemon.nodes.highest_expected, lost=lost):
+        _check_votes(votes)
+        if not daemon.can_reach(daemon.nodes.highest_expected, lost=lost):
             raise RequestRefusedError(errno.EINVAL)
         target = peer.node_id
         self._everywhere(lambda each: each.set_votes(target, votes))
@@ -319,11 +334,13 @@ class Client:
     def register_quorum_device(self, name: str, votes: int) -> None:
         """REG_QUORUMDEV (admin). EALREADY: it is a node's name. EBUSY: there is another one.
 
-        Under its own name it has other votes from now on (3.0.12: EBUSY).
+        Under its own name it has other votes from now on (3.0.12: EBUSY). EINVAL: not 0..255 votes.
         """
         daemon = self._as_admin()
+        _check_votes(votes)
         disk = daemon.nodes.disk
-        if disk is not None and disk.name == name and daemon.context.profile is Profile.B:
+        changes = daemon.context.profile is Profile.B and disk is not None and not disk.foreign
+        if disk is not None and disk.name == name and changes:
             self._change(daemon, disk, name, votes)
             return
         if disk is not None:
@@ -347,8 +364,9 @@ class Client:
         daemon.poll_disk(available=available)
 
     def update_quorum_device(self, name: str, votes: int) -> None:
-        """UPDATE_QUORUMDEV (admin, profile B). EINVAL: there is none, or profile A."""
+        """UPDATE_QUORUMDEV (admin, profile B). EINVAL: none, not 0..255 votes, or profile A."""
         daemon = self._as_admin()
+        _check_votes(votes)
         disk = self._disk(daemon)
         if daemon.context.profile is Profile.A:
             raise RequestRefusedError(errno.EINVAL)
@@ -362,9 +380,11 @@ class Client:
 
     @staticmethod
     def _disk(daemon: CmanProcess) -> Disk:
-        if daemon.nodes.disk is None:
-            raise RequestRefusedError(errno.EINVAL)
-        return daemon.nodes.disk
+        """Return the device. RequestRefusedError: EINVAL, there is none; EBUSY, it is foreign."""
+        disk = daemon.nodes.disk
+        if disk is None or disk.foreign:
+            raise RequestRefusedError(errno.EINVAL if disk is None else errno.EBUSY)
+        return disk
 
     def set_dirty(self) -> None:
         """SET_DIRTY (admin)."""
@@ -422,6 +442,16 @@ class Client:
         if peer is None:
             raise RequestRefusedError(unknown)
         return peer
+
+
+def _check_port(port: int) -> None:
+    if not 1 <= port <= MAX_PORT:
+        raise RequestRefusedError(errno.EINVAL)
+
+
+def _check_votes(votes: int) -> None:
+    if not 0 <= votes <= MAX_VOTES:
+        raise RequestRefusedError(errno.EINVAL)
 
 
 def _extra_flags(daemon: CmanProcess) -> int:

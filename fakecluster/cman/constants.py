@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 import enum
+from typing import Final
+
+MAX_VOTES: Final = 255
+"""Of a node or a quorum device: a C unsigned char in libcman.h."""
+
+MAX_PORT: Final = 255
+"""The extra info's mask of ports has 256 bits; port 0 is cman's own."""
 
 
 class Reason(enum.IntEnum):

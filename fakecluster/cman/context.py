@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from fakecluster.clock import Timeline
-from fakecluster.cman.answers import FenceInfo, PortData
+from fakecluster.cman.answers import FenceInfo, OnStatus, PortData
 from fakecluster.cman.configuration import Configuration
 from fakecluster.cman.constants import LeaveReason
 from fakecluster.cman.nodelist import Announcement
@@ -94,6 +94,8 @@ class ClusterContext(Protocol):
     number: int
     others_may_refuse: bool
     """A leave to which all clients agreed may still be refused."""
+    counts_disks: bool
+    """A quorum device that a client registers has votes."""
     crashes: bool
     """The process dies where the original was seen to crash."""
 
@@ -164,9 +166,9 @@ class ClusterContext(Protocol):
         """Return False where the configuration file on a node is known to be older."""
         ...
 
-    def announce_version(self, sender_id: int, version: int) -> None:
+    def announce_version(self, sender_id: int, version: int, reply: OnStatus) -> None:
         """An operator said on this node that this version of the configuration is current.
 
-        Whether a file has it is not looked at. RequestRefusedError: it could not be told.
+        Whether a file has it is not looked at. `reply` is called now or later, with 0 or -errno.
         """
         ...

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from fakecluster.clock import Timeline
+from fakecluster.cman.answers import OnStatus
 from fakecluster.cman.client import Client, Closed, Deliver, SocketKind
 from fakecluster.cman.configuration import Configuration
 from fakecluster.cman.constants import LeaveReason
@@ -78,6 +79,7 @@ class Engine:
     """
 
     others_may_refuse = False
+    counts_disks = True
     crashes = True
 
     def __init__(
@@ -591,11 +593,12 @@ class Engine:
         """Return False where the configuration file on a node is older."""
         return self.file_of(node_id).version >= version
 
-    def announce_version(self, sender_id: int, version: int) -> None:
+    def announce_version(self, sender_id: int, version: int, reply: OnStatus) -> None:
         """An operator said on this node that this version of the configuration is current.
 
-        Whether a file has it is not looked at.
+        Whether a file has it is not looked at; `reply` is called with 0 at once.
         """
+        reply(0)
         self.send(
             sender_id,
             lambda other: other.version_announced(version, asker=other.node_id == sender_id),

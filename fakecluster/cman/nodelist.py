@@ -54,6 +54,8 @@ class Disk:
     """Its state is the result of a poll."""
     kept: bool = False
     """Its daemon polls on and on, whatever the last result was."""
+    foreign: bool = False
+    """Another manager's: clients see it, and change nothing of it."""
     polls: int = 0
     """How many results there were."""
     jointime_us: int = 0

@@ -67,6 +67,7 @@ class CmanProcess:
         self.frozen = False
         self.is_member = False
         self.leaving = False
+        self._leave_is_certain = False
         self.quorate = False
         self.quorum = 0
         self.dirty = False
@@ -308,8 +309,10 @@ class CmanProcess:
     @property
     def total_votes(self) -> int:
         """What all members have, and the quorum disk while it answers."""
-        disk = self.nodes.disk
-        return self.nodes.member_votes + (disk.votes if disk is not None and disk.available else 0)
+        disk, votes = self.nodes.disk, self.nodes.member_votes
+        if disk is not None and disk.available and (disk.foreign or self.context.counts_disks):
+            votes += disk.votes
+        return votes
 
     def register_disk(self, name: str, votes: int, *, kept: bool) -> None:
         """Register a quorum disk; it counts once a poll was good.
@@ -523,15 +526,18 @@ class CmanProcess:
 
         Args:
             removed: the others are to expect a vote less.
-            consent: what is asked of whoever else may refuse.
+            consent: what is asked of whoever else may refuse. A leave that asks nobody overtakes
+                one that may still be refused.
         """
-        if self.leaving:
+        unasked = consent is Consent.UNASKED or not self.others_may_refuse
+        if self.leaving and (self._leave_is_certain or not unasked):
             return
-        self.leaving = True
+        self.leaving, self._leave_is_certain = True, unasked
         reason = LeaveReason.REMOVED if removed else LeaveReason.DOWN
         self.trace("leaves", reason.name)
 
         def back() -> None:
+            self._leave_is_certain = True
             self.shutdown_vote.left()
             self.after(self._leave_us(), partial(self._end, clean=True, goodbye=True), "ends")
 
@@ -565,11 +571,15 @@ class CmanProcess:
         self.trace("killed", f"by {killer_id}")
         self._end(clean=True, goodbye=False)
 
+    @property
+    def crashes(self) -> bool:
+        """It dies where the original was seen to crash."""
+        return self.context.crashes
+
     def crash(self, why: str) -> None:
         """Die of a fault of our own."""
-        self.trace("crashed" if self.context.crashes else "would crash", why)
-        if self.context.crashes:
-            self._end(clean=False, goodbye=False)
+        self.trace("crashed", why)
+        self._end(clean=False, goodbye=False)
 
     def die(self) -> None:
         """End at once: kill -9 or power off."""

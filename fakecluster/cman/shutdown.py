@@ -8,15 +8,12 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Protocol
 
-from fakecluster.cman.answers import Notice
+from fakecluster.cman.answers import Notice, OnStatus
 from fakecluster.cman.client_end import ClientEnd
 from fakecluster.cman.constants import Reason, ShutdownFlag
 from fakecluster.cman.context import Consent
 from fakecluster.cman.errors import RequestRefusedError
 from fakecluster.cman.timings import Timings
-
-OnStatus = Callable[[int], None]
-"""Called with the status of a reply that comes later: 0 or -errno."""
 
 
 class Voter(Protocol):
@@ -44,6 +41,11 @@ class Voter(Protocol):
 
     def leave(self, *, removed: bool, consent: Consent) -> None:
         """Leave; when its goodbye has come round it calls `left`, else `stays`."""
+        ...
+
+    @property
+    def crashes(self) -> bool:
+        """It dies where the original was seen to crash."""
         ...
 
     def crash(self, why: str) -> None:
@@ -206,7 +208,8 @@ class ShutdownVote:
         if vote is None:
             return
         if client is vote.requester:
-            # The timer runs on: see _time_out.
+            if not self._voter.crashes:
+                self._stop_timer()  # else it runs on: see _time_out
             self._vote = None
             self._forget_answers()
             self._voter.trace("shutdown's requester gone")

@@ -9,12 +9,12 @@ from fakecluster.cman.constants import (
     CLUSTER_NAME_MAX_BYTES,
     MAX_ADDRESSES,
     MAX_NODES,
+    MAX_VOTES,
     NODE_NAME_MAX_BYTES,
     QUORUM_DISK_NAME_MAX_BYTES,
 )
 
 _MAX_ID = 2**32 - 1
-_MAX_VOTES = 255
 DEFAULT_NUMBER = 6865
 """A cluster number as cman makes them out of a name."""
 
@@ -129,8 +129,8 @@ def _node_problems(node: NodeConfig, where: str) -> list[str]:
         problems.append(f"{where}.id: {node.id} is not 1..{_MAX_ID}")
     if _length(node.name) > NODE_NAME_MAX_BYTES or "\0" in node.name:
         problems.append(f"{where}.name: not 0..{NODE_NAME_MAX_BYTES} bytes without NUL")
-    if not 0 <= node.votes <= _MAX_VOTES:
-        problems.append(f"{where}.votes: {node.votes} is not 0..{_MAX_VOTES}")
+    if not 0 <= node.votes <= MAX_VOTES:
+        problems.append(f"{where}.votes: {node.votes} is not 0..{MAX_VOTES}")
     problems += address_problems(node.addresses, where)
     return problems
 
@@ -180,8 +180,8 @@ def _disk_problems(qdisk: QuorumDisk) -> list[str]:
     problems = []
     if not 1 <= _length(qdisk.name) <= QUORUM_DISK_NAME_MAX_BYTES or "\0" in qdisk.name:
         problems.append(f"qdisk.name: not 1..{QUORUM_DISK_NAME_MAX_BYTES} bytes without NUL")
-    if not 0 <= qdisk.votes <= _MAX_VOTES:
-        problems.append(f"qdisk.votes: {qdisk.votes} is not 0..{_MAX_VOTES}")
+    if not 0 <= qdisk.votes <= MAX_VOTES:
+        problems.append(f"qdisk.votes: {qdisk.votes} is not 0..{MAX_VOTES}")
     return problems
 
 

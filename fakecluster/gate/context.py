@@ -9,11 +9,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Protocol
 
 from fakecluster.clock import Timeline
 from fakecluster.cman.answers import Notice as CmanNotice
-from fakecluster.cman.answers import PortData
+from fakecluster.cman.answers import OnStatus, PortData
 from fakecluster.cman.client import Client, Closed, Deliver, SocketKind
 from fakecluster.cman.configuration import Configuration
 from fakecluster.cman.constants import LeaveReason, Reason
@@ -28,6 +29,7 @@ from fakecluster.cman.totem import Transition
 from fakecluster.gate.link import Link
 from fakecluster.gate.messages import (
     Fenced,
+    Message,
     NoMessageError,
     PortChanged,
     PortMessage,
@@ -53,6 +55,9 @@ HERE: Final = 0
 RETRY_US: Final = 250_000
 """A corosync that is not there is looked for so often, and a busy one asked again."""
 
+LOOK_US: Final = 5_000_000
+"""Clients are told so late of what corosync tells nobody; whoever asks is answered truly."""
+
 TIMINGS: Final = Timings(transition_us=0, hop_us=0, timer_slack_us=20_000)
 """Corosync's own times pass by themselves; nobody is to see a ring half taken in."""
 
@@ -68,7 +73,14 @@ class _Heard:
     raw: bytes
 
 
-_News = View | Notice | _Heard
+@dataclass(frozen=True, slots=True)
+class _GateLeft:
+    """The gate of a node has ended, and the node is still there."""
+
+    node_id: int
+
+
+_News = View | Notice | _Heard | _GateLeft
 
 
 class GatePhase(enum.Enum):
@@ -95,8 +107,8 @@ class GateHost(Protocol):
         """Wake up for these descriptors, and for no earlier ones."""
         ...
 
-    def call_soon(self, act: Callable[[], None]) -> None:
-        """Run this in the gate's thread; called from any thread."""
+    def aside(self, work: Callable[[], Callable[[], None]]) -> None:
+        """Run this in a thread of its own, then what it returns in the gate's thread."""
         ...
 
     def show(self, phase: GatePhase, detail: str) -> None:
@@ -122,6 +134,7 @@ class GateContext:
     """
 
     others_may_refuse = True
+    counts_disks = False
     crashes = False
     timings = TIMINGS
     profile = Profile.B
@@ -166,11 +179,19 @@ class GateContext:
         self._reading: Reading | None = None
         self._joins: dict[int, int] = {}
         """How often each member of the last ring has joined since corosync's start."""
+        self._ports: dict[int, set[int]] = {}
+        """Bound ports of other nodes, as far as they were told to anybody."""
         self._judged = Judgement(quorum=0, quorate=False)
-        self._orders = Orders(table, lambda: self._link, outside.log)
-        self._shutdowns = Shutdowns(
-            self._orders, call_soon=outside.call_soon, agreed=self._agreed, log=outside.log
+        self._orders = Orders(
+            table,
+            lambda: self._link,
+            board=board,
+            pause=pause,
+            aside=outside.aside,
+            later=self._later,
+            log=outside.log,
         )
+        self._shutdowns = Shutdowns(self._orders, agreed=self._agreed, log=outside.log)
         self._ending = False
         """Corosync has agreed to end; what it still says of rings is for nobody."""
 
@@ -189,6 +210,7 @@ class GateContext:
                 self._pause,
                 on_votes=self._suspect_votes,
                 on_message=lambda node_id, raw: self._pending.append(_Heard(node_id, raw)),
+                on_leave=lambda node_id: self._pending.append(_GateLeft(node_id)),
             )
         except OSError as error:
             self._pending.clear()
@@ -200,8 +222,9 @@ class GateContext:
             )
             return
         self._link = link
+        self._look_again(link)
         self.cluster, self.number = link.cluster, cluster_number(link.cluster)
-        self._joins, self._reloads = {}, 0
+        self._joins, self._ports, self._reloads = {}, {}, 0
         self._outside.watch(link.filenos())
         self.refresh()
 
@@ -220,7 +243,7 @@ class GateContext:
                 self._take_in(link, self._pending[0])
                 if self._link is link:
                     self._pending.popleft()
-            if self._votes_suspect and self._link is link:
+            if (self._votes_suspect or self._differs(link)) and self._link is link:
                 self._recount(link)
                 self._votes_suspect = False
         except ManagerGoneError as error:
@@ -229,6 +252,21 @@ class GateContext:
             self._wait(said(error))
         else:
             self._go_on()
+
+    def _look_again(self, link: Link) -> None:
+        """Wake up now and then: corosync tells nobody of fewer votes, or of its quorum device."""
+        if self._link is link:
+            self.timeline.schedule(
+                partial(self._look_again, link), after_us=LOOK_US, label="looks at corosync"
+            )
+
+    def _differs(self, link: Link) -> bool:
+        """Return whether votequorum counts differently from what is shown."""
+        return (
+            self._reading is not None
+            and link.votes_here is not None
+            and self._reading.votes.get(link.local_id) != link.votes_here
+        )
 
     def _wait(self, why: str) -> None:
         """Answer nobody until a reading is good: what is known may be of yesterday."""
@@ -264,18 +302,21 @@ class GateContext:
             self._busy = False
             self._outside.stopped(HERE, stopped=False)
         self._ending = False
-        if self._daemon is not None:
-            if self._daemon.frozen:
-                self._daemon.thaw()
+        daemon = self._daemon
+        if daemon is not None:
+            # What waits in one that is frozen is not done any more, its end least of all.
             self._outside.log(f"corosync is gone ({why}); clients are disconnected")
             self._shutdowns.corosync_gone()
-            self._daemon.die()
+            daemon.die()
         self._outside.show(GatePhase.AWAY, why)
         self.timeline.schedule(
             self.connect_corosync, after_us=RETRY_US, label="connects to corosync"
         )
 
     # -- what corosync tells
+
+    def _later(self, act: Callable[[], None]) -> None:
+        self.timeline.schedule(act, after_us=RETRY_US, label="sends again")
 
     def _take_in(self, link: Link, news: _News) -> None:
         match news:
@@ -287,6 +328,8 @@ class GateContext:
                 self._shutdowns.ask_clients(link, self._daemon, forced=forced)
             case _Heard(sender_id=sender_id, raw=raw):
                 self._hear(link, sender_id, raw)
+            case _GateLeft(node_id=node_id):
+                self._forget_ports(node_id)
             case _:
                 pass  # a change of state: its ring is told with it
 
@@ -313,6 +356,8 @@ class GateContext:
             if view.ring != daemon.generation and before[node_id] != now[node_id]
         }
         self._joins = now
+        for node_id in self._ports.keys() - now.keys():
+            del self._ports[node_id]
         left = tuple(sorted((before.keys() - now.keys()) | again))
         joined = tuple(sorted((now.keys() - before.keys()) | again))
         if left or joined:
@@ -386,17 +431,20 @@ class GateContext:
         """Show corosync's quorum device as cman's; one that a client registered counts nowhere."""
         device, disk = reading.device(daemon.node_id), daemon.nodes.disk
         if device is None:
-            if disk is not None and disk.kept:
+            if disk is not None and disk.foreign:
                 daemon.nodes.disk = None
                 daemon.nodes.touch()
         else:
+            known = disk if disk is not None and disk.foreign else Disk("", 0)
+            found = device.votes_now and not known.available
             daemon.nodes.disk = Disk(
                 device.name,
                 device.votes,
                 available=device.votes_now,
                 polled=True,
                 kept=True,
-                jointime_us=self.wall_us() if disk is None else disk.jointime_us,
+                foreign=True,
+                jointime_us=self.wall_us() if found else known.jointime_us,
             )
             daemon.nodes.touch()
 
@@ -456,6 +504,7 @@ class GateContext:
             self._outside.log(f"what node {sender_id} sent to the group is none of ours: {error}")
             return
         ours = sender_id == link.local_id
+        self._note_ports(sender_id, message)
         match message:
             case Fenced(info=info):
                 if daemon.nodes.find(info.node_id) is not None:
@@ -475,6 +524,25 @@ class GateContext:
                 daemon.receive(PortData(from_node_id=sender_id, port=port, payload=payload))
             case _:
                 pass  # of our own, or for another node
+
+    def _note_ports(self, node_id: int, message: Message) -> None:
+        match message:
+            case PortChanged(port=port, opened=opened):
+                known = self._ports.setdefault(node_id, set())
+                (known.add if opened else known.discard)(port)
+            case PortsTold(ports=ports):
+                self._ports[node_id] = set(ports)
+            case _:
+                pass
+
+    def _forget_ports(self, node_id: int) -> None:
+        """Close the ports of a node whose gate has ended: its clients are gone with it."""
+        daemon, ports = self._daemon, self._ports.pop(node_id, set())
+        if daemon is None or node_id == daemon.node_id:
+            return
+        for port in sorted(ports):
+            daemon.port_changed(node_id, port, opened=False)
+        daemon.remote_ports.pop(node_id, None)
 
     # -- what the daemon needs (ClusterContext)
 
@@ -538,15 +606,16 @@ class GateContext:
         del node_id, version
         return True
 
-    def announce_version(self, sender_id: int, version: int) -> None:
+    def announce_version(self, sender_id: int, version: int, reply: OnStatus) -> None:
         """Reload the file of every corosync, unless one runs with this version already.
 
-        Raises:
-            RequestRefusedError: ENOENT, the file has an older version; else what corosync said.
+        The reply is late: -ENOENT where the file has an older version, or what corosync said.
         """
         del sender_id
-        if version != self._file.version:
-            self._orders.reload(version)
+        if version == self._file.version:
+            reply(0)
+        else:
+            self._orders.reload(version, reply)
 
     # -- what the sockets need
 

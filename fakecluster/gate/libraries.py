@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from fakecluster.gate._abi import ffi
-from fakecluster.gate.table import Device, OnMessage, OnVotes, VoteInfo
+from fakecluster.gate.table import Device, OnLeave, OnMessage, OnVotes, VoteInfo
 from o2cbd.membership import libcorosync
 from o2cbd.membership.libcorosync_table import CS_OK, TRACK_CHANGES, CorosyncError, CorosyncTable
 
@@ -19,6 +19,9 @@ _DEVICE_VOTES: Final = 128 | 256
 
 _AGREED: Final = 2
 """The guarantee of a message: everybody gets all in one order."""
+
+_PROCESS_LEFT: Final = frozenset({2, 5})
+"""CPG_REASON_LEAVE and CPG_REASON_PROCDOWN; whoever left with its node has another reason."""
 
 _VOTES: Final = (
     *("initialize", "finalize", "fd_get", "dispatch", "trackstart"),
@@ -67,8 +70,8 @@ class Libraries:
             raise
         return votes
 
-    def group_join(self, name: str, on_message: OnMessage) -> _Group:
-        group = _Group(self._libcpg, on_message)
+    def group_join(self, name: str, on_message: OnMessage, on_leave: OnLeave) -> _Group:
+        group = _Group(self._libcpg, on_message, on_leave)
         try:
             group.join(name)
         except CorosyncError:
@@ -182,14 +185,18 @@ class _Admin(_LibraryHandle):
 
 
 class _Group(_TrackedHandle):
-    def __init__(self, library: Any, on_message: OnMessage) -> None:
+    def __init__(self, library: Any, on_message: OnMessage, on_leave: OnLeave) -> None:
         def deliver(
             _handle: int, _group: Any, node_id: int, _pid: int, data: Any, size: int
         ) -> None:
             on_message(node_id, bytes(ffi.buffer(data, size)))
 
-        def change(*_: Any) -> None:
-            """Nothing: rings tell who is there."""
+        def change(
+            _handle: int, _group: Any, _members: Any, _count: int, left: Any, gone: int, *_: Any
+        ) -> None:
+            for each in left[0:gone] if gone else ():
+                if each.reason in _PROCESS_LEFT:
+                    on_leave(each.nodeid)
 
         functions: dict[str, Callable[..., None]] = {"cpg_deliver": deliver, "cpg_confchg": change}
         super().__init__(library, "cpg_", "cpg_callbacks_t", functions)

@@ -13,7 +13,7 @@ from typing import Final, Protocol, TypeVar
 
 from fakecluster.gate.messages import GROUP
 from fakecluster.gate.reading import Reading
-from fakecluster.gate.table import GateTable, OnMessage, OnVotes, VoteInfo, VotesHandle
+from fakecluster.gate.table import GateTable, OnLeave, OnMessage, OnVotes, VoteInfo, VotesHandle
 from o2cbd.calls import CallBoard
 from o2cbd.core.events import ManagerLost, Notice
 from o2cbd.membership.corosync import connect_corosync
@@ -51,6 +51,7 @@ class Link:
         *,
         on_votes: OnVotes,
         on_message: OnMessage,
+        on_leave: OnLeave,
     ) -> None:
         """Connect to corosync, become a voter, join the gates' group.
 
@@ -60,13 +61,17 @@ class Link:
             pause: lets the thread wait before a busy corosync is asked again.
             on_votes: see `GateTable.votes_initialize`; called inside `take`, as the next one.
             on_message: see `GateTable.group_join`.
+            on_leave: likewise.
 
         Raises:
             OSError: as `connect_corosync`; also whatever a library said.
         """
         self._table = table
+        self._board = board
         self._calls = Calls(board, pause)
         self._views: deque[View] = deque()
+        self.votes_here: VoteInfo | None = None
+        """What votequorum said of this node in the last `take`."""
         with ExitStack() as opened:
             self._source = connect_corosync(table.membership, board, pause)
             opened.callback(self._source.close)
@@ -90,7 +95,7 @@ class Link:
                     opened, "votequorum_initialize", lambda: table.votes_initialize(on_votes)
                 )
             self._group = self._open(
-                opened, "cpg_join", lambda: table.group_join(GROUP, on_message)
+                opened, "cpg_join", lambda: table.group_join(GROUP, on_message, on_leave)
             )
             self._calls.ask("quorum_trackstart", lambda: self._quorum.trackstart(TRACK_CHANGES))
             self.local_id = self._calls.ask("corosync_cfg_local_get", self._cfg.local_get)
@@ -139,7 +144,7 @@ class Link:
             ManagerGoneError: corosync is gone.
             CorosyncError: it stays busy.
         """
-        self._calls.ask("corosync_cfg_local_get", self._cfg.local_get)
+        self._give_sign_of_life()
         for name, handle in self._told.items():
             self._calls.drain(f"{name}_dispatch", handle)
         notices = self._source.dispatch()
@@ -187,6 +192,23 @@ class Link:
         """Return how long corosync waits for the answers to its shutdown question."""
         return self._keys.number(_TIMEOUT_KEY, _TIMEOUT_MS)
 
+    def gone(self) -> bool:
+        """Ask for a sign of life. A corosync that is too busy for one is there."""
+        try:
+            self._give_sign_of_life()
+        except ManagerGoneError:
+            return True
+        except CorosyncError:
+            return False
+        return False
+
+    def _give_sign_of_life(self) -> None:
+        """Ask corosync for what it may change without a word: its votes here."""
+        if self._votes is None:
+            self._calls.ask("corosync_cfg_local_get", self._cfg.local_get)
+        else:
+            self.votes_here = self._read_votes((self.local_id,)).get(self.local_id)
+
     # -- asking
 
     def reply_shutdown(self, *, yes: bool) -> None:
@@ -210,3 +232,8 @@ class Link:
     def send(self, message: bytes) -> None:
         """Send to every gate, ourselves included. OSError: with what libcpg said."""
         self._calls.ask("cpg_mcast_joined", lambda: self._group.send(message))
+
+    def send_now(self, message: bytes) -> None:
+        """Send as `send` does, and wait for no busy corosync. OSError: with what libcpg said."""
+        with self._board.declare("cpg_mcast_joined"):
+            self._group.send(message)

@@ -6,14 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from fakecluster.cman.configuration import Configuration
+from fakecluster.cman.constants import MAX_VOTES
 from fakecluster.cman.nodelist import Announcement
 from fakecluster.cman.topology import NodeConfig
 from fakecluster.gate.table import Device, VoteInfo
 from o2cbd.core.model import Absentee, Member, Membership
 from o2cbd.membership.sockaddr import numeric
-
-_MAX_VOTES = 255
-"""Cman's; votequorum takes more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +56,7 @@ class Reading:
                 id=one.id,
                 name=one.name or f"Node{one.id}",
                 addresses=addresses_of(one),
-                votes=1 if one.votes is None else min(one.votes, _MAX_VOTES),
+                votes=1 if one.votes is None else min(one.votes, MAX_VOTES),
             )
             for one in [*membership.absentees, *listed]
             if one.id

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -59,23 +58,16 @@ class Shutdowns:
     """At most one request of ours and one question of corosync's."""
 
     def __init__(
-        self,
-        orders: Orders,
-        *,
-        call_soon: Callable[[Callable[[], None]], None],
-        agreed: Callable[[], None],
-        log: Callable[[str], None],
+        self, orders: Orders, *, agreed: Callable[[], None], log: Callable[[str], None]
     ) -> None:
         """Ask nothing yet.
 
         Args:
             orders: to corosync.
-            call_soon: runs something in the gate's thread.
             agreed: told when corosync is certain to end, before the daemon is.
             log: takes what nobody else can be told.
         """
         self._orders = orders
-        self._call_soon = call_soon
         self._agreed = agreed
         self._log = log
         self._request: _Request | None = None
@@ -86,24 +78,15 @@ class Shutdowns:
     def request(
         self, consent: Consent, back: Callable[[], None], refused: Callable[[int], None]
     ) -> None:
-        """Ask corosync to end, in a thread of its own since it waits for all who are asked."""
+        """Ask corosync to end; the answer to an earlier request, if one is out, is for nobody."""
         request = self._request = _Request(back, refused)
-
-        def work() -> None:
-            try:
-                self._orders.admin(lambda handle: handle.try_shutdown(_FLAGS[consent]))
-            except CorosyncError as error:
-                self._call_soon(partial(self._answered, request, error))
-            else:
-                self._call_soon(partial(self._answered, request, None))
-
-        threading.Thread(target=work, name="shutdown", daemon=True).start()
+        self._orders.try_shutdown(_FLAGS[consent], partial(self._answered, request))
 
     def _answered(self, request: _Request, error: CorosyncError | None) -> None:
         if self._request is not request:
-            return  # corosync was gone before its answer
+            return  # corosync was gone before its answer, or another request overtook it
         self._request = None
-        if error is None or error.code in _GONE:
+        if error is None or (error.code in _GONE and self._orders.corosync_gone()):
             self._agreed()
             request.back()
             return

@@ -104,6 +104,10 @@ OnMessage = Callable[[int, bytes], None]
 """Called inside `dispatch` with the sender's node id and its message."""
 
 
+OnLeave = Callable[[int], None]
+"""Called inside `dispatch`: a process of this node has left the group, and the node has not."""
+
+
 class AdminHandle(Protocol):
     """libcfg, for what changes the cluster; it is asked no shutdown question."""
 
@@ -136,7 +140,7 @@ class GateTable(Protocol):
         """Connect to votequorum, and track it; fails where corosync has no such provider."""
         ...
 
-    def group_join(self, name: str, on_message: OnMessage) -> GroupHandle:
+    def group_join(self, name: str, on_message: OnMessage, on_leave: OnLeave) -> GroupHandle:
         """Connect, and join a group."""
         ...
 

@@ -80,7 +80,8 @@ class ServedCluster:
         places = {node.id: directory.places(node.id) for node in topology.nodes}
         for each in places.values():
             check_path(each.daemon_socket)
-        self.wire = WireServer(poller, {i: each.directory for i, each in places.items()})
+        directories = {i: each.directory for i, each in places.items()}
+        self.wire = WireServer(poller, directories, remembers_pids=True)
         self.hosts = ServedKernels(
             timeline,
             cluster=topology.cluster,

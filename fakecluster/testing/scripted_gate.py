@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections import deque
 from collections.abc import Callable
 
-from fakecluster.gate.table import CS_ERR_INVALID_PARAM, Device, OnMessage, OnVotes, VoteInfo
+from fakecluster.gate.table import (
+    CS_ERR_INVALID_PARAM,
+    Device,
+    OnLeave,
+    OnMessage,
+    OnVotes,
+    VoteInfo,
+)
 from fakecluster.testing.scripted_corosync import ScriptedCorosync
 from o2cbd.membership.libcorosync_table import CS_ERR_NOT_EXIST, CorosyncError
 
@@ -26,6 +34,10 @@ class ScriptedGateTable:
         """What an admin had done, each with its flags or node id."""
         self.shutdown: Callable[[], None] = lambda: None
         """What answers a request to shut down, in the thread that asks; by default it is agreed."""
+        self.reload: Callable[[], object] = lambda: None
+        """What answers a request to reload, in the thread that asks."""
+        self.reached = threading.Event()
+        """Set when something was ordered."""
         self.groups: list[ScriptedGroup] = []
         self.trackers: list[ScriptedVotes] = []
 
@@ -33,6 +45,11 @@ class ScriptedGateTable:
         """Deliver a message of the group."""
         for group in self.groups:
             group.put(lambda on_message: on_message(sender_id, message))
+
+    def leave(self, node_id: int) -> None:
+        """End the gate of a node."""
+        for group in self.groups:
+            group.put(lambda _on_message, on_leave=group.on_leave: on_leave(node_id))
 
     def tell_votes(self) -> None:
         """Notify whoever tracks votequorum of a change."""
@@ -46,9 +63,9 @@ class ScriptedGateTable:
         self.trackers.append(ScriptedVotes(self, on_votes))
         return self.trackers[-1]
 
-    def group_join(self, _name: str, on_message: OnMessage) -> ScriptedGroup:
+    def group_join(self, _name: str, on_message: OnMessage, on_leave: OnLeave) -> ScriptedGroup:
         self.membership.note("cpg_join")
-        self.groups.append(ScriptedGroup(self, on_message))
+        self.groups.append(ScriptedGroup(self, on_message, on_leave))
         return self.groups[-1]
 
     def admin_initialize(self) -> ScriptedAdmin:
@@ -105,7 +122,8 @@ class ScriptedVotes(_Readable):
             votes=table.votes.get(node_id, 1),
             expected_votes=table.expected,
             highest_expected=table.expected,
-            total_votes=sum(table.votes.get(one, 1) for one in members),
+            total_votes=sum(table.votes.get(one, 1) for one in members)
+            + (table.device.votes if table.device is not None and table.device.votes_now else 0),
             quorum=table.expected // 2 + 1,
             device=table.device,
         )
@@ -142,6 +160,7 @@ class ScriptedAdmin:
     def try_shutdown(self, flags: int) -> None:
         """Whatever the script says."""
         self._table.ordered.append(("try_shutdown", flags))
+        self._table.reached.set()
         self._table.shutdown()
 
     def kill_node(self, node_id: int, _reason: str) -> None:
@@ -153,6 +172,7 @@ class ScriptedAdmin:
         """Note it."""
         self._table.membership.note("corosync_cfg_reload_config")
         self._table.ordered.append(("reload_config", 0))
+        self._table.reload()
 
     def finalize(self) -> None:
         """Nothing to close."""
@@ -161,8 +181,9 @@ class ScriptedAdmin:
 class ScriptedGroup(_Readable):
     """libcpg's connection."""
 
-    def __init__(self, table: ScriptedGateTable, on_message: OnMessage) -> None:
+    def __init__(self, table: ScriptedGateTable, on_message: OnMessage, on_leave: OnLeave) -> None:
         super().__init__(table, "cpg", on_message)
+        self.on_leave = on_leave
 
     def send(self, message: bytes) -> None:
         """Note it."""

@@ -18,9 +18,11 @@ from fakecluster.cman.wire.codec import (
     FrameHeader,
     NodeStruct,
     Opcode,
+    Request,
     RequestReader,
     VersionStruct,
     encode_ints,
+    encode_listening,
 )
 
 _T = TypeVar("_T")
@@ -62,11 +64,46 @@ class Attack:
 def attacks(seed: int, count: int) -> Iterator[Attack]:
     """Yield `count` hostile connections; about a third has something wrong in a header."""
     draw = random.Random(seed)  # noqa: S311 - reproducible nonsense is wanted, not secrets
+    extreme = random.Random(f"limits {seed}")  # noqa: S311 - as above
     for _ in range(count):
         data = b"".join(_message(draw) for _ in range(1 + draw.randrange(6)))
+        if extreme.random() < 0.15:
+            data += b"".join(request.encode() for request in _at_the_limits(extreme))
         if draw.random() < 0.1:
             data = data[: draw.randrange(len(data))]
         yield Attack(pieces=tuple(_split(draw, data)))
+
+
+READINGS: tuple[Request, ...] = (
+    Request(command=Opcode.GETALLMEMBERS),
+    Request(command=Opcode.GETEXTRAINFO),
+    Request(command=Opcode.GETCLUSTER),
+    Request(command=Opcode.GET_VERSION),
+    Request(command=Opcode.GETNODE, body=NodeStruct(node_id=0).encode()),
+    Request(command=Opcode.GETNODE_EXTRA, body=encode_ints(0)),
+    Request(command=Opcode.GET_NODEADDRS, body=encode_ints(1)),
+    Request(command=Opcode.GET_FENCE_INFO, body=encode_ints(1)),
+    Request(command=Opcode.ISLISTENING, body=encode_listening(11, 0)),
+)
+"""What every client may ask, with a good answer from each member whatever others have done."""
+
+
+def _at_the_limits(draw: random.Random) -> tuple[Request, ...]:
+    """Set something to a value at the edge of its type, then use it."""
+    number = encode_ints(_as_int(_pick(draw, _EDGES)))
+    device = number + b"/dev/q\0"
+    on = encode_ints(1)
+    scenes = (
+        ((Opcode.REG_QUORUMDEV, device), (Opcode.POLL_QUORUMDEV, on)),
+        (
+            (Opcode.REG_QUORUMDEV, on + b"/dev/q\0"),
+            (Opcode.UPDATE_QUORUMDEV, device),
+            (Opcode.POLL_QUORUMDEV, on),
+        ),
+        ((Opcode.SET_VOTES, encode_ints(0) + number),),
+        ((Opcode.BIND, number), (Opcode.DATA, encode_ints(0) + number + b"x")),
+    )
+    return tuple(Request(command=command, body=body) for command, body in _pick(draw, scenes))
 
 
 def _message(draw: random.Random) -> bytes:
@@ -143,7 +180,10 @@ def _signed(draw: random.Random) -> int:
     """A C int: mostly a plausible node id, else an edge or anything."""
     if draw.random() < 0.6:
         return draw.randrange(-1, 5)
-    number = _number(draw)
+    return _as_int(_number(draw))
+
+
+def _as_int(number: int) -> int:
     return number - _U32 if number >= _U32 // 2 else number
 
 

@@ -55,6 +55,7 @@ _NAMES: Final = {
     14: ("CS_ERR_EXIST", errno.EEXIST),
     15: ("CS_ERR_NO_SPACE", errno.ENOSPC),
     CS_ERR_INTERRUPT: ("CS_ERR_INTERRUPT", errno.EINTR),
+    17: ("CS_ERR_NAME_NOT_FOUND", errno.ENOENT),
     18: ("CS_ERR_NO_RESOURCES", errno.ENOBUFS),
     19: ("CS_ERR_NOT_SUPPORTED", errno.ENOTSUP),
     23: ("CS_ERR_QUEUE_FULL", errno.ENOBUFS),

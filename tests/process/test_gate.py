@@ -217,7 +217,7 @@ def test_a_second_gate_is_refused_and_stale_sockets_are_replaced(make: Make) -> 
     second = GateProcess(cluster.lab.host(1), cluster.directory)
     try:
         assert second.process.wait(PATIENCE_S) == EX_CANTCREAT
-        assert "/run/cman_client: a cman or another gate serves here" in second.log
+        assert "a cman or another gate serves here" in second.log
     finally:
         second.close()
     assert states(cluster.client()) == {1: MEMBER}
@@ -422,6 +422,13 @@ def test_a_version_that_is_set_is_a_reload_of_every_node(cluster: Cluster) -> No
     assert VersionStruct.decode(other.ask(Opcode.GET_VERSION).payload) == record
 
 
+def test_votes_of_a_node_that_was_never_seen_are_enoent(make: Make) -> None:
+    cluster = make(3)
+    cluster.gate(1)
+    cluster.up(1, 2)
+    assert cluster.admin().ask(Opcode.SET_VOTES, encode_ints(3, 1)).status == -errno.ENOENT
+
+
 # -- between gates
 
 
@@ -437,8 +444,14 @@ def test_fencing_ports_and_data_pass_between_gates(cluster: Cluster) -> None:
     here.send(Opcode.DATA, encode_ints(2, 11) + b"hello")
     wait_for(there, DataMessage(node_id=1, port=11, payload=b"hello"))
     assert FenceStruct.decode(there.ask(Opcode.GET_FENCE_INFO, encode_ints(3)).payload) == record
+    closed = EventMessage(reason=Reason.PORT_CLOSED, arg=2)
     there.close()
-    wait_for(here, EventMessage(reason=Reason.PORT_CLOSED, arg=2))
+    wait_for(here, closed)
+    assert cluster.subscriber(2).ask(Opcode.BIND, encode_ints(11)).status == 0
+    wait_for(here, EventMessage(reason=Reason.PORT_OPENED, arg=2))
+    assert cluster.gates[2].end() == 0
+    wait_for(here, closed)
+    assert here.ask(Opcode.ISLISTENING, encode_listening(11, 2)).status == -errno.EBUSY
 
 
 # -- hostile clients

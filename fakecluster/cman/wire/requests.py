@@ -18,13 +18,13 @@ from fakecluster.cman.answers import (
     NodeEntry,
     NodeExtra,
     Notice,
+    OnStatus,
     PortData,
     Version,
 )
 from fakecluster.cman.client import Client
 from fakecluster.cman.constants import FENCED, QDISK_QUERY_ID
 from fakecluster.cman.errors import RequestRefusedError
-from fakecluster.cman.shutdown import OnStatus
 from fakecluster.cman.wire.codec import (
     ADMIN_BIT,
     AddressesStruct,
@@ -51,6 +51,9 @@ from fakecluster.sockaddrs import sockaddr
 
 _U32 = 0xFFFFFFFF
 _T = TypeVar("_T")
+_INT_MAX = 0x7FFFFFFF
+_NAME_BYTES = 254
+"""Of a node's name, so that its field ends with a NUL: clients read it as a C string."""
 Answer = tuple[int, bytes]
 """A status and a payload."""
 _GOOD: Answer = (0, b"")
@@ -83,6 +86,13 @@ def _ask(request: Request, client: Client, later: Callable[[Reply], None]) -> Re
     command, body = request.command, request.body
     if command == Opcode.TRY_SHUTDOWN:
         client.try_shutdown(decode_int(body), _late(command, later))
+        return None
+    if command == Opcode.SET_VERSION:
+        asked = VersionStruct.decode(body)
+        version = Version(
+            major=asked.major, minor=asked.minor, patch=asked.patch, config=asked.config
+        )
+        client.set_version(version, _late(command, later))
         return None
     if command == Opcode.SHUTDOWN_REPLY:
         client.reply_shutdown(decode_int(body) != 0)
@@ -125,14 +135,6 @@ def _get_node(client: Client, body: bytes) -> Answer:
 def _is_listening(client: Client, body: bytes) -> Answer:
     port, node_id = decode_listening(body)
     return int(client.is_listening(port, _unsigned(node_id))), b""
-
-
-def _set_version(client: Client, body: bytes) -> Answer:
-    asked = VersionStruct.decode(body)
-    client.set_version(
-        Version(major=asked.major, minor=asked.minor, patch=asked.patch, config=asked.config)
-    )
-    return _GOOD
 
 
 def _set_votes(client: Client, body: bytes) -> Answer:
@@ -196,7 +198,7 @@ def _node(entry: NodeEntry) -> bytes:
         leave_reason=entry.leave_reason,
         incarnation=entry.incarnation & _U32,
         state=entry.state,
-        name=os.fsencode(entry.name),
+        name=os.fsencode(entry.name)[:_NAME_BYTES],
         address=sockaddr(entry.address) if entry.address else b"",
         join_seconds=seconds,
         join_microseconds=microseconds,
@@ -209,8 +211,8 @@ def _node_extra(extra: NodeExtra) -> bytes:
     return NodeExtraStruct(
         node_id=_signed(extra.node_id),
         state=extra.state,
-        votes=extra.votes,
-        expected_votes=extra.expected_votes,
+        votes=_clamped(extra.votes),
+        expected_votes=_clamped(extra.expected_votes),
         leave_reason=extra.leave_reason,
     ).encode()
 
@@ -235,10 +237,10 @@ def _extra_info(info: ExtraInfo) -> bytes:
     return ExtraInfoStruct(
         node_state=info.node_state,
         flags=info.flags,
-        node_votes=info.node_votes,
-        total_votes=info.total_votes,
-        expected_votes=info.expected_votes,
-        quorum=info.quorum,
+        node_votes=_clamped(info.node_votes),
+        total_votes=_clamped(info.total_votes),
+        expected_votes=_clamped(info.expected_votes),
+        quorum=_clamped(info.quorum),
         members=info.members,
         ports=ports.to_bytes(32, "little"),
         multicasts=tuple(sockaddr(each) for each in info.multicasts),
@@ -283,6 +285,16 @@ def delivery_message(unasked: Delivery) -> Message:
             return DataMessage(node_id=_signed(sender), port=port, payload=payload)
 
 
+def _named_votes(data: bytes) -> tuple[int, str]:
+    """Read REG_QUORUMDEV's votes and name. Raises ShortPayloadError when it is cut."""
+    return decode_int(data), os.fsdecode(text(data[4:]))
+
+
+def _clamped(votes: int) -> int:
+    """Return a count of votes as a C int; a configuration may give more than one can hold."""
+    return min(votes, _INT_MAX)
+
+
 def _signed(number: int) -> int:
     """Return the C int with the same 32 bits."""
     return struct.unpack("=i", struct.pack("=I", number & _U32))[0]  # type: ignore[no-any-return]
@@ -312,7 +324,6 @@ _HANDLERS: dict[int, Handler] = {
     Opcode.GET_NODEADDRS: _of_node(Client.get_node_addrs, _addresses),
     Opcode.GET_FENCE_INFO: _of_node(Client.get_fence_info, _fence_record),
     Opcode.BIND: _with_int(Client.bind),
-    Opcode.SET_VERSION: _set_version,
     Opcode.SET_VOTES: _set_votes,
     Opcode.SETEXPECTED_VOTES: _with_int(Client.set_expected_votes),
     Opcode.KILLNODE: _with_int(lambda client, node_id: client.kill_node(_unsigned(node_id))),

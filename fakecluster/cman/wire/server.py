@@ -49,12 +49,15 @@ class WireServer(Watcher):
     Whoever owns the poller pumps the engine's timeline after each wait, before what is ready.
     """
 
-    def __init__(self, poller: Poller, directories: Mapping[int, Path]) -> None:
+    def __init__(
+        self, poller: Poller, directories: Mapping[int, Path], *, remembers_pids: bool = False
+    ) -> None:
         """Check the paths; nothing is bound yet.
 
         Args:
             poller: what waits for us.
             directories: by node id: where its two sockets go; further nodes have none.
+            remembers_pids: for `client_pids`, which grow with each process that connects.
 
         Raises:
             PathTooLongError: a socket's path would be cut.
@@ -63,6 +66,7 @@ class WireServer(Watcher):
             for name in SOCKET_NAMES.values():
                 check_path(directory / name)
         self._poller = poller
+        self.remembers_pids = remembers_pids
         self._engine: Connectable | None = None
         self._nodes = {
             node_id: _NodeSockets(node_id, directory, poller, self)
@@ -97,9 +101,14 @@ class WireServer(Watcher):
         self._nodes[node_id] = _NodeSockets(node_id, directory, self._poller, self)
 
     def client_pids(self, node_id: int) -> frozenset[int]:
-        """Return the processes that have been clients of this node."""
+        """Return the processes that have been clients of this node, if they are remembered."""
         node = self._nodes.get(node_id)
         return frozenset() if node is None else frozenset(node.pids)
+
+    def unlink(self) -> None:
+        """Remove the sockets and no more, from another thread than the one that serves them."""
+        for node in self._nodes.values():
+            node.unlink()
 
     def close(self) -> None:
         """Close everything and remove the sockets, stale ones too."""
@@ -152,6 +161,10 @@ class _NodeSockets:
         for listener in self._listeners:
             listener.resume()
 
+    def unlink(self) -> None:
+        for listener in self._listeners:
+            listener.unlink()
+
     def close(self) -> None:
         self.show(Sockets.ABSENT)
 
@@ -173,7 +186,8 @@ class _NodeSockets:
             max_queued=MAX_QUEUED,
         )
         connected.stream = stream
-        self.pids.add(stream.peer_pid)
+        if self._server.remembers_pids:
+            self.pids.add(stream.peer_pid)
         self._connected[stream] = connected
         try:
             connected.client = self._server.engine.connect(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import threading
 from collections.abc import Callable
 
 from fakecluster.clock import Timeline, VirtualClock
@@ -59,7 +60,7 @@ class ScriptedGate:
         self.phases: list[GatePhase] = []
         self.lines: list[str] = []
         self.paused_us = 0
-        self._taken = 0
+        self._begun = self._taken = 0
         self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self.world = GateContext(
             self.table, self.timeline, self, CallBoard(VirtualClock()), self._pause
@@ -91,14 +92,22 @@ class ScriptedGate:
 
     @property
     def jobs_wait(self) -> bool:
-        """Whether a thread of the world has brought something, or will: one for each leave."""
-        return sum(line.startswith("leaves") for line in self.lines) > self._taken
+        """Whether a thread of the world has brought something, or will."""
+        return self._begun > self._taken
 
     def answered(self) -> None:
+        """Wait for a thread of the world, take what it brings, and let the daemon end."""
+        self.take_job()
+        self.run(LEAVE_US)
+
+    def take_job(self) -> None:
         """Wait for a thread of the world, and take what it brings."""
         self._jobs.get(timeout=ANSWER_S)()
         self._taken += 1
-        self.run(LEAVE_US)
+
+    def wait_for_order(self) -> None:
+        """Wait until a thread of the world has reached corosync."""
+        assert self.table.reached.wait(ANSWER_S)
 
     def client(self) -> Visitor:
         """Connect, and ask for notices."""
@@ -128,8 +137,9 @@ class ScriptedGate:
     def watch(self, fds: tuple[int, ...]) -> None:
         self.watched = fds
 
-    def call_soon(self, act: Callable[[], None]) -> None:
-        self._jobs.put(act)
+    def aside(self, work: Callable[[], Callable[[], None]]) -> None:
+        self._begun += 1
+        threading.Thread(target=lambda: self._jobs.put(work()), daemon=True).start()
 
     def show(self, phase: GatePhase, detail: str) -> None:
         self.phases.append(phase)

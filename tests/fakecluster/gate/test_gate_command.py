@@ -6,14 +6,22 @@ import errno
 import os
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
+from fakecluster.clock import VirtualClock
+from fakecluster.cman.outside import Sockets
+from fakecluster.cman.wire.server import WireServer
 from fakecluster.gate import cli
-from fakecluster.gate.service import TakenError, claim
+from fakecluster.gate.context import HERE
+from fakecluster.gate.service import STUCK_US, StatusLine, TakenError, claim, hold_directory
 from fakecluster.listener import PathTooLongError
+from fakecluster.poller import Poller
+from o2cbd.calls import CallBoard
+from o2cbd.service.notify import Notifier
 
 
 @pytest.fixture
@@ -47,6 +55,59 @@ def test_a_file_in_the_way_is_no_free_place(tmp_path: Path) -> None:
     """It refuses connections as a stale socket does; what binds there finds out."""
     (tmp_path / "cman_admin").touch()
     claim(tmp_path)
+
+
+def test_of_two_gates_the_second_is_refused_while_the_first_runs(tmp_path: Path) -> None:
+    """Also while corosync is away, and there is no socket to be found."""
+    with hold_directory(tmp_path):
+        with pytest.raises(TakenError, match="end it first"), hold_directory(tmp_path):
+            pass
+        with pytest.raises(TakenError), hold_directory(tmp_path):
+            pass
+    with hold_directory(tmp_path):
+        pass
+
+
+def test_a_gate_removes_no_sockets_but_its_own(tmp_path: Path) -> None:
+    """Somebody has put others in their place."""
+    server = WireServer(Poller(), {HERE: tmp_path})
+    server.sockets(HERE, Sockets.LISTENING)
+    (tmp_path / "cman_admin").rename(tmp_path / "kept")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as other:
+        other.bind(os.fspath(tmp_path / "cman_admin"))
+        server.unlink()
+        assert {path.name for path in tmp_path.iterdir()} == {"cman_admin", "kept"}
+        server.close()
+    assert {path.name for path in tmp_path.iterdir()} == {"cman_admin", "kept"}
+
+
+def test_the_status_names_a_call_that_corosync_does_not_answer(tmp_path: Path) -> None:
+    path = tmp_path / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(os.fspath(path))
+        systemd.settimeout(0)
+        clock = VirtualClock()
+        board = CallBoard(clock)
+        notifier = Notifier({"NOTIFY_SOCKET": os.fspath(path)})
+        line = StatusLine(notifier, board, clock)
+        line.show("serving: members 1, quorate")
+        with board.declare("votequorum_getinfo"):
+            for at_us in (STUCK_US - 1, STUCK_US, 12_000_000):
+                clock.advance_to(at_us)
+                line.look()
+        line.look()
+        line.look()
+        notifier.close()
+        shown = []
+        with suppress(BlockingIOError):
+            while True:
+                shown.append(systemd.recv(4096).decode().removeprefix("STATUS="))
+    assert shown == [
+        "serving: members 1, quorate",
+        "corosync has not answered votequorum_getinfo for 3 s",
+        "corosync has not answered votequorum_getinfo for 12 s",
+        "serving: members 1, quorate",
+    ]
 
 
 def run(monkeypatch: pytest.MonkeyPatch, ends: OSError | bool) -> Result:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -12,7 +13,7 @@ from fakecluster.cman.client import SocketKind
 from fakecluster.cman.constants import CmanState, LeaveReason, Reason, ShutdownFlag
 from fakecluster.cman.errors import RequestRefusedError
 from fakecluster.cman.outside import Sockets
-from fakecluster.gate.context import HERE, GatePhase
+from fakecluster.gate.context import HERE, LOOK_US, GatePhase
 from fakecluster.gate.messages import (
     Fenced,
     PortChanged,
@@ -26,6 +27,7 @@ from fakecluster.gate.messages import (
 from fakecluster.gate.reading import cluster_number
 from fakecluster.gate.table import (
     CS_ERR_EXIST,
+    CS_ERR_INVALID_PARAM,
     SHUTDOWN_IMMEDIATE,
     SHUTDOWN_REGARDLESS,
     SHUTDOWN_REQUEST,
@@ -38,9 +40,10 @@ from o2cbd.membership.libcorosync_table import (
     CS_ERR_TRY_AGAIN,
     CorosyncError,
 )
-from tests.fakecluster.gate.scripted_gate import SECOND_US, ScriptedGate
+from tests.fakecluster.gate.scripted_gate import ANSWER_S, LEAVE_US, SECOND_US, ScriptedGate
 
 CS_ERR_BUSY = 10
+CS_ERR_NAME_NOT_FOUND = 17
 LONG = 25
 """More attempts than a request makes."""
 
@@ -247,17 +250,59 @@ def test_corosyncs_quorum_device_is_listed_as_a_quorum_disk(gate: ScriptedGate) 
     visitor = gate.client()
     for votes_now, state, total in ((False, CmanState.DEAD, 3), (True, CmanState.MEMBER, 5)):
         gate.table.device = Device(name="Qdevice", votes=2, votes_now=votes_now)
-        gate.table.tell_votes()
         gate.turn()
         listed = visitor.client.get_all_members()[-1]
         assert (listed.node_id, listed.name, listed.state) == (0, "Qdevice", state)
         assert visitor.client.get_extra_info().total_votes == total
     assert refused(lambda: gate.admin().client.register_quorum_device("other", 1)) == errno.EBUSY
     gate.table.device = None
-    gate.table.tell_votes()
     gate.turn()
     assert [one.node_id for one in visitor.client.get_all_members()] == [1, 2, 3]
     assert visitor.take() == [QUORATE] * 3
+
+
+def test_what_votequorum_tells_nobody_is_noticed_without_a_question(gate: ScriptedGate) -> None:
+    """Its quorum device, and fewer votes that somebody else has set."""
+    visitor = gate.client()
+    gate.table.device = Device(name="Qdevice", votes=2, votes_now=True)
+    gate.run(LOOK_US)
+    gate.table.votes[2] = 0
+    gate.run(LOOK_US)
+    assert visitor.take() == [QUORATE] * 2
+    assert visitor.client.get_extra_info().total_votes == 4
+    gate.run(4 * LOOK_US)
+    assert visitor.take() == []
+
+
+def test_a_quorum_devices_jointime_is_when_it_was_last_found(gate: ScriptedGate) -> None:
+    times = []
+    for votes_now in (False, True, True, False, True):
+        gate.table.device = Device(name="Qdevice", votes=2, votes_now=votes_now)
+        gate.turn()
+        times.append(gate.client().client.get_all_members()[-1].jointime_us)
+    assert times[0] == 0
+    assert 0 < times[1] == times[2] == times[3] < times[4]
+
+
+@pytest.mark.parametrize("votes_now", [True, False])
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda client: client.poll_quorum_device(available=False),
+        lambda client: client.unregister_quorum_device(),
+        lambda client: client.update_quorum_device("/dev/mine", 9),
+        lambda client: client.register_quorum_device("Qdevice", 9),
+    ],
+)
+def test_corosyncs_quorum_device_is_not_the_clients_to_change(
+    gate: ScriptedGate, act: Callable[[object], None], *, votes_now: bool
+) -> None:
+    gate.table.device = Device(name="Qdevice", votes=2, votes_now=votes_now)
+    gate.turn()
+    admin = gate.admin().client
+    before = admin.get_all_members()
+    assert refused(lambda: act(admin)) == errno.EBUSY
+    assert admin.get_all_members() == before
 
 
 def test_a_device_that_a_client_registers_is_listed_and_counts_nowhere(
@@ -267,9 +312,11 @@ def test_a_device_that_a_client_registers_is_listed_and_counts_nowhere(
     admin = gate.admin().client
     admin.register_quorum_device("/dev/qdisk0", 1)
     admin.poll_quorum_device(available=True)
+    assert admin.get_extra_info().total_votes == 3
     gate.corosync.form([1], quorate=False)
     gate.turn()
     client = gate.client().client
+    assert client.get_extra_info().total_votes == 1
     assert client.get_all_members()[-1].state is CmanState.MEMBER
     assert not client.is_quorate()
 
@@ -304,18 +351,37 @@ def test_where_nobody_counts_versions_reloads_are_counted(gate: ScriptedGate) ->
 
 
 def test_set_version_has_every_corosync_read_its_file(gate: ScriptedGate) -> None:
-    gate.admin().client.set_version(Version(config=2))
-    assert gate.table.ordered == [("reload_config", 0)]
+    """The reply comes when every node has read it; until then others are answered."""
+    admin, reloads = gate.admin(), threading.Event()
+    gate.table.reload = lambda: reloads.wait(ANSWER_S)
+    admin.client.set_version(Version(config=2), admin.replies.append)
+    assert (admin.replies, admin.members()) == ([], [1, 2, 3])
+    reloads.set()
+    gate.answered()
+    assert (gate.table.ordered, admin.replies) == ([("reload_config", 0)], [0])
 
 
 def test_a_version_that_is_older_equal_or_nowhere(gate: ScriptedGate) -> None:
     gate.corosync.reload(version=5)
     gate.turn()
-    client = gate.admin().client
-    assert refused(lambda: client.set_version(Version(config=4))) == errno.EPERM
-    client.set_version(Version(config=5))
-    assert gate.table.ordered == []
-    assert refused(lambda: client.set_version(Version(config=6))) == errno.ENOENT
+    admin = gate.admin()
+    assert refused(lambda: admin.client.set_version(Version(config=4))) == errno.EPERM
+    admin.client.set_version(Version(config=5), admin.replies.append)
+    assert (gate.table.ordered, admin.replies) == ([], [0])
+    admin.client.set_version(Version(config=6), admin.replies.append)
+    gate.answered()
+    assert admin.replies == [0, -errno.ENOENT]
+
+
+def test_a_reload_that_corosync_does_not_take_is_refused(gate: ScriptedGate) -> None:
+    def refuse() -> None:
+        raise CorosyncError(CS_ERR_INVALID_PARAM, "corosync_cfg_reload_config")
+
+    gate.table.reload = refuse
+    admin = gate.admin()
+    admin.client.set_version(Version(config=2), admin.replies.append)
+    gate.answered()
+    assert admin.replies == [-errno.EINVAL]
 
 
 # -- corosync away, busy, back
@@ -390,9 +456,7 @@ def test_a_corosync_that_comes_back_is_served_with_new_incarnations(gate: Script
     assert [one.incarnation for one in gate.client().client.get_all_members()] == [40, 40, 40]
 
 
-@pytest.mark.parametrize(
-    "call", ["cmap_get", "cmap_iter_next", "corosync_cfg_local_get", "votequorum_getinfo"]
-)
+@pytest.mark.parametrize("call", ["cmap_get", "cmap_iter_next", "votequorum_getinfo"])
 def test_while_corosync_is_too_busy_to_be_read_clients_wait(gate: ScriptedGate, call: str) -> None:
     """The ring is not lost: the reading is made again, and told then."""
     visitor = gate.client()
@@ -416,6 +480,32 @@ def test_a_busy_corosync_that_goes_is_gone(gate: ScriptedGate) -> None:
     gate.run(100_000)
     gate.turn()
     assert (gate.is_stopped, visitor.closed, gate.shown[-1]) == (False, True, Sockets.ABSENT)
+
+
+def test_a_corosync_that_goes_before_the_daemons_end_is_gone(gate: ScriptedGate) -> None:
+    """It has agreed to a leave, is busy with that when the daemon's end is due, and then gone."""
+    visitor, admin = gate.client(), gate.admin()
+    admin.client.leave_cluster(0)
+    gate.take_job()
+    gate.corosync.fail("votequorum_getinfo", CS_ERR_TRY_AGAIN, LONG)
+    gate.world.refresh()
+    assert gate.is_stopped
+    gate.timeline.run_until(gate.timeline.now_us() + LEAVE_US)
+    gate.corosync.die()
+    gate.turn()
+    assert (visitor.closed, gate.is_stopped) == (True, False)
+    assert gate.shown == [Sockets.LISTENING, Sockets.ABSENT]
+
+
+def test_a_member_whose_corosync_goes_first_never_shows_its_sockets() -> None:
+    """Its first transition is due while corosync is too busy to be read."""
+    gate = ScriptedGate()
+    gate.world.connect_corosync()
+    gate.corosync.fail("votequorum_getinfo", CS_ERR_TRY_AGAIN, LONG)
+    gate.turn()
+    gate.corosync.die()
+    gate.turn()
+    assert Sockets.LISTENING not in gate.shown
 
 
 def test_a_reading_that_finds_corosync_gone_is_its_end(gate: ScriptedGate) -> None:
@@ -498,6 +588,65 @@ def test_corosync_that_is_gone_before_its_answer_has_agreed(gate: ScriptedGate) 
     gate.corosync.come_back()
     gate.run()
     assert gate.serving
+
+
+def test_a_library_without_descriptors_is_no_corosync_that_has_ended(gate: ScriptedGate) -> None:
+    """It fails alike; what the link says of corosync decides."""
+
+    def fail() -> None:
+        raise CorosyncError(CS_ERR_LIBRARY, "corosync_cfg_initialize")
+
+    gate.table.shutdown = fail
+    visitor, admin = gate.client(), gate.admin()
+    admin.client.try_shutdown(0, admin.replies.append)
+    visitor.client.reply_shutdown(yes=True)
+    gate.answered()
+    gate.run(10 * SECOND_US)
+    assert (admin.replies, gate.serving, visitor.closed) == ([-errno.EBUSY], True, False)
+    assert GatePhase.ENDING not in gate.phases
+    gate.corosync.form([1, 2])
+    gate.turn()
+    assert visitor.members() == [1, 2]
+
+
+def test_a_busy_corosync_is_asked_again(gate: ScriptedGate) -> None:
+    """To end, to reload, and to kill."""
+    busy = [CorosyncError(CS_ERR_TRY_AGAIN, "corosync_cfg_try_shutdown")] * LONG
+
+    def answer() -> None:
+        if busy:
+            raise busy.pop()
+
+    gate.corosync.fail("corosync_cfg_kill_node", CS_ERR_TRY_AGAIN, 3)
+    admin = gate.admin()
+    admin.client.kill_node(3)
+    gate.table.shutdown = answer
+    admin.client.try_shutdown(0, admin.replies.append)
+    gate.answered()
+    assert (admin.replies, gate.shown[-1]) == ([0], Sockets.ABSENT)
+
+
+def test_a_leave_overtakes_a_shutdown_that_corosync_may_refuse(gate: ScriptedGate) -> None:
+    """It asks nobody, so it does not wait for another tracker's answer; that one is for nobody."""
+    answered = threading.Event()
+
+    def wait() -> None:
+        if gate.table.ordered[-1] == ("try_shutdown", SHUTDOWN_REQUEST):
+            answered.wait(ANSWER_S)
+            raise CorosyncError(CS_ERR_BUSY, "corosync_cfg_try_shutdown")
+
+    gate.table.shutdown = wait
+    first, second = gate.admin(), gate.admin()
+    first.client.try_shutdown(0, first.replies.append)
+    gate.wait_for_order()
+    second.client.leave_cluster(0)
+    second.client.leave_cluster(0)
+    gate.answered()
+    assert [flags for _, flags in gate.table.ordered] == [SHUTDOWN_REQUEST, SHUTDOWN_IMMEDIATE]
+    assert (first.replies, gate.serving) == ([0], False)
+    answered.set()
+    gate.answered()
+    assert first.replies == [0]
 
 
 def test_corosyncs_question_about_our_own_request_is_a_yes(gate: ScriptedGate) -> None:
@@ -590,14 +739,23 @@ def test_a_gate_that_ends_while_corosync_asks_says_no(gate: ScriptedGate) -> Non
     assert (gate.corosync.answers, visitor.closed) == ([0], True)
 
 
-def test_an_asker_that_dies_does_not_take_the_gate_with_it(gate: ScriptedGate) -> None:
-    """Cman crashes of that, with all that it has."""
+@pytest.mark.parametrize("flags", [0, ShutdownFlag.ANYWAY])
+def test_an_asker_that_dies_takes_its_time_out_with_it(gate: ScriptedGate, flags: int) -> None:
+    """Cman's goes on, ends the next question, and then crashes or leaves."""
     visitor, admin = gate.client(), gate.admin()
-    admin.client.try_shutdown(0, admin.replies.append)
+    admin.client.try_shutdown(flags, admin.replies.append)
     admin.client.disconnect()
+    gate.run(4 * SECOND_US)
+    gate.corosync.ask_shutdown(forced=True)
+    gate.turn()
+    gate.run(2 * SECOND_US)
+    assert gate.corosync.answers == []
+    visitor.client.reply_shutdown(yes=False)
+    assert gate.corosync.answers == [1]
     gate.run(10 * SECOND_US)
     assert gate.serving
-    assert visitor.members() == [1, 2, 3]
+    assert (visitor.members(), gate.table.ordered) == ([1, 2, 3], [])
+    assert not any("crash" in line for line in gate.lines)
 
 
 # -- what admins change
@@ -659,6 +817,14 @@ def test_votequorums_word_on_a_ring_is_no_news_of_its_own(gate: ScriptedGate) ->
     gate.table.tell_votes()
     gate.turn()
     assert visitor.take() == [QUORATE]
+
+
+def test_votes_of_a_node_that_was_never_seen_are_enoent() -> None:
+    """votequorum knows no such name."""
+    corosync = ScriptedCorosync([block(1), block(2), block(3)], members=[1, 2])
+    gate = ScriptedGate(corosync).up()
+    corosync.fail("votequorum_setvotes", CS_ERR_NAME_NOT_FOUND)
+    assert refused(lambda: gate.admin().client.set_votes(3, 1)) == errno.ENOENT
 
 
 def test_what_votequorum_refuses_is_einval(gate: ScriptedGate) -> None:
@@ -723,13 +889,64 @@ def test_our_ports_are_told_when_they_change_and_to_who_asks(gate: ScriptedGate)
     ]
 
 
-def test_a_client_may_go_while_the_group_takes_nothing(gate: ScriptedGate) -> None:
+def test_what_the_group_does_not_take_is_sent_later(gate: ScriptedGate) -> None:
+    """In order, the last of each port and node; nobody waits for it."""
     visitor = gate.client()
     visitor.client.bind(11)
-    gate.corosync.fail("cpg_mcast_joined", CS_ERR_TRY_AGAIN, LONG)
+    gate.table.sent.clear()
+    gate.corosync.fail("cpg_mcast_joined", CS_ERR_TRY_AGAIN, 3)
+    visitor.client.bind(12)
+    for _ in range(2):
+        assert refused(lambda: visitor.client.is_listening(11, 2)) == errno.EBUSY
     visitor.client.disconnect()
+    assert (gate.table.sent, gate.paused_us) == ([], 0)
+    gate.run()
+    assert list(map(decode_message, gate.table.sent)) == [
+        PortsAsked(to=2),
+        PortChanged(port=11, opened=False),
+        PortChanged(port=12, opened=False),
+    ]
+
+
+def test_what_the_group_refuses_is_logged(gate: ScriptedGate) -> None:
+    visitor = gate.client()
+    gate.corosync.fail("cpg_mcast_joined", CS_ERR_LIBRARY)
+    visitor.client.bind(11)
     assert any("do not learn" in line for line in gate.lines)
-    assert gate.serving
+    visitor.client.bind(12)
+    assert list(map(decode_message, gate.table.sent)) == [PortChanged(port=12, opened=True)]
+
+
+def test_data_that_the_group_does_not_take_is_the_senders_to_send_again(
+    gate: ScriptedGate,
+) -> None:
+    visitor = gate.client()
+    gate.corosync.fail("cpg_mcast_joined", CS_ERR_TRY_AGAIN)
+    assert refused(lambda: visitor.client.send_data(0, 7, b"x")) == errno.EAGAIN
+    assert gate.paused_us == 0
+    visitor.client.send_data(0, 7, b"x")
+    assert len(gate.table.sent) == 1
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_the_ports_of_a_gate_that_has_ended_are_closed(gate: ScriptedGate, *, asked: bool) -> None:
+    """Also for who has heard of them without asking; then they are unknown, as at first."""
+    visitor = gate.client()
+    visitor.client.bind(11)
+    told = PortsTold(to=1 if asked else 3, ports=(0, 11, 12))
+    gate.table.deliver(2, encode_message(told))
+    gate.table.deliver(3, encode_message(PortChanged(port=11, opened=True)))
+    gate.turn()
+    visitor.take()
+    gate.table.leave(2)
+    gate.turn()
+    assert visitor.take() == [Notice(reason=Reason.PORT_CLOSED, arg=2)]
+    assert refused(lambda: visitor.client.is_listening(11, 2)) == errno.EBUSY
+    gate.table.leave(2)
+    gate.table.leave(1)
+    gate.turn()
+    assert visitor.take() == []
+    assert visitor.client.is_listening(11, 1)
 
 
 def test_data_goes_to_a_node_or_to_all_and_reaches_who_has_the_port(gate: ScriptedGate) -> None:

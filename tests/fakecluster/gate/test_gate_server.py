@@ -15,6 +15,7 @@ from fakecluster.cman.wire.codec import (
     BadRequest,
     EventMessage,
     MessageReader,
+    NodeStruct,
     Opcode,
     Reply,
     RequestReader,
@@ -23,7 +24,8 @@ from fakecluster.cman.wire.raw_client import HungUpError, RawClient
 from fakecluster.cman.wire.server import MAX_QUEUED, SOCKET_NAMES, WireServer
 from fakecluster.gate.context import HERE
 from fakecluster.poller import Poller
-from fakecluster.testing.wire_fuzz import Attack, attacks
+from fakecluster.testing.scripted_corosync import ScriptedCorosync, block
+from fakecluster.testing.wire_fuzz import READINGS, Attack, attacks
 from o2cbd.membership.libcorosync_table import CS_ERR_TRY_AGAIN
 from tests.fakecluster.gate.scripted_gate import SECOND_US, ScriptedGate
 
@@ -36,8 +38,8 @@ ROUNDS = 4
 class ServedGate(ScriptedGate):
     """A scripted gate behind its sockets."""
 
-    def __init__(self, directory: Path) -> None:
-        super().__init__()
+    def __init__(self, directory: Path, corosync: ScriptedCorosync | None = None) -> None:
+        super().__init__(corosync)
         self.directory = directory
         self.poller = Poller()
         self.server = WireServer(self.poller, {HERE: directory})
@@ -119,6 +121,7 @@ def test_a_well_behaved_client_sees_every_ring(gate: ServedGate, seed: int) -> N
             replied = [each.command for each in answers if isinstance(each, Reply)]
             assert [each for each in replied if each != Opcode.DATA] == replies_due(attack)
             heard += len(watcher.take_notices())
+            read_everything(watcher)
         # A leave is one notice, a join two.
         assert heard == 3 * ATTACKS_A_SEED // 5
         assert sorted(watcher.members()) == [1, 2, 3]
@@ -144,8 +147,15 @@ def test_hostile_admins_may_do_what_admins_may_and_the_gate_lives(
         gate.corosync.form([1, 2, 3])
         with gate.connect() as client:
             assert client.ask(Opcode.ISACTIVE).status == 1
+            read_everything(client)
     assert ended > 0
     assert ("try_shutdown", 2) in gate.table.ordered
+
+
+def read_everything(client: RawClient) -> None:
+    """Ask whatever a client may ask."""
+    for reading in READINGS:
+        assert client.ask(reading.command, reading.body).status >= 0
 
 
 def test_who_leaves_notices_unread_is_thrown_out_and_nobody_else(gate: ServedGate) -> None:
@@ -175,9 +185,19 @@ def read_all(client: RawClient, heard: list[object]) -> None:
         heard.append(client.next_message())
 
 
+def test_a_name_of_any_length_ends_with_a_nul(tmp_path: Path) -> None:
+    """Clients read it as a C string; corosync.conf takes longer ones."""
+    gate = ServedGate(tmp_path, ScriptedCorosync([block(1, name="x" * 300), block(2)]))
+    gate.up()
+    with gate.connect() as client:
+        reply = client.ask(Opcode.GETNODE, NodeStruct(node_id=1).encode())
+        assert NodeStruct.decode(reply.payload).name == b"x" * 254
+    gate.close()
+
+
 def test_while_corosync_is_busy_a_request_waits_and_newcomers_too(gate: ServedGate) -> None:
     with gate.connect() as client:
-        gate.corosync.fail("corosync_cfg_local_get", CS_ERR_TRY_AGAIN, 25)
+        gate.corosync.fail("votequorum_getinfo", CS_ERR_TRY_AGAIN, 25)
         client.send(Opcode.ISQUORATE)
         gate.turn()
         newcomer = RawClient(gate.directory / SOCKET_NAMES[SocketKind.CLIENT], serve=gate.serve)

@@ -1,5 +1,6 @@
 """The wire server in one thread and virtual time: every command through a raw client."""
 
+import dataclasses
 import errno
 import os
 import select
@@ -539,6 +540,46 @@ def test_votes_and_quorum_devices(served: ServerHarness) -> None:
     assert admin.ask(Opcode.UNREG_QUORUMDEV) == good(Opcode.UNREG_QUORUMDEV)
     info = ExtraInfoStruct.decode(client.ask(Opcode.GETEXTRAINFO).payload)
     assert info.node_votes == 4
+
+
+@pytest.mark.parametrize("votes", [-(2**31), -1, 256, 2**31 - 1])
+def test_votes_of_a_device_that_no_byte_holds_are_einval(served: ServerHarness, votes: int) -> None:
+    """Of one that is there already, too; what is known stays as it was."""
+    admin = served.admin()
+    device = encode_ints(votes) + b"/dev/q\0"
+    refusal = refused(Opcode.REG_QUORUMDEV, errno.EINVAL)
+    assert admin.ask(Opcode.REG_QUORUMDEV, device) == refusal
+    good_one = encode_ints(255) + b"/dev/q\0"
+    assert admin.ask(Opcode.REG_QUORUMDEV, good_one) == good(Opcode.REG_QUORUMDEV)
+    assert admin.ask(Opcode.REG_QUORUMDEV, device) == refusal
+    refusal = refused(Opcode.UPDATE_QUORUMDEV, errno.EINVAL)
+    assert admin.ask(Opcode.UPDATE_QUORUMDEV, device) == refusal
+    assert admin.ask(Opcode.POLL_QUORUMDEV, encode_ints(1)) == good(Opcode.POLL_QUORUMDEV)
+    info = ExtraInfoStruct.decode(served.client().ask(Opcode.GETEXTRAINFO).payload)
+    assert info.total_votes == 258
+
+
+def test_votes_that_no_int_holds_are_shown_as_the_most(
+    make: Callable[[Topology], ServerHarness],
+) -> None:
+    """A configuration may expect more."""
+    served = make(dataclasses.replace(Topology.of(2), expected_votes=2**31))
+    served.start()
+    client = served.client()
+    info = ExtraInfoStruct.decode(client.ask(Opcode.GETEXTRAINFO).payload)
+    assert info.expected_votes == 2**31 - 1
+    extra = NodeExtraStruct.decode(client.ask(Opcode.GETNODE_EXTRA, encode_ints(1)).payload)
+    assert extra.expected_votes == 2**31 - 1
+
+
+@pytest.mark.parametrize("port", [-(2**31), -1, 0, 256, 2**31 - 1])
+def test_a_port_beyond_the_mask_of_ports_is_einval(served: ServerHarness, port: int) -> None:
+    """Neither bound nor sent to; the other nodes hear nothing of it."""
+    client = served.client()
+    assert client.ask(Opcode.BIND, encode_ints(port)) == refused(Opcode.BIND, errno.EINVAL)
+    data = encode_ints(2, port) + b"x"
+    assert client.ask(Opcode.DATA, data) == refused(Opcode.DATA, errno.EINVAL)
+    assert client.ask(Opcode.BIND, encode_ints(255)) == good(Opcode.BIND)
 
 
 def test_dirty_and_debuglog_are_taken(served: ServerHarness) -> None:

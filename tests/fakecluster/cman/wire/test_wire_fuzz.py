@@ -28,7 +28,7 @@ from fakecluster.cman.wire.codec import (
 from fakecluster.cman.wire.raw_client import HungUpError, RawClient
 from fakecluster.cman.wire.requests import delivery_message
 from fakecluster.testing.cman_server import ServerHarness
-from fakecluster.testing.wire_fuzz import Attack, attacks
+from fakecluster.testing.wire_fuzz import READINGS, Attack, attacks
 from o2cbd.core.rules import SECOND_US
 
 SEEDS = range(6)
@@ -150,6 +150,7 @@ def test_a_well_behaved_client_sees_every_event(besieged: Besieged, seed: int) -
             assert [each for each in replied if each != Opcode.DATA] == replies_due(attack)
             besieged.run(SECOND_US)
             heard += watcher.take_notices()
+            read_everything(watcher)
         assert sorted(watcher.members()) == [1, 2, 3]
         assert watcher.ask(Opcode.GET_JOINCOUNT).status == 2
     assert heard == [delivery_message(each) for each in witness]
@@ -182,7 +183,16 @@ def test_hostile_admins_may_do_what_admins_may_and_nothing_more(
         heard_in_all += len(heard)
         with besieged.client(2) as client:
             assert client.ask(Opcode.ISACTIVE).status == 1
-    assert heard_in_all >= ATTACKS_A_SEED // 10  # else there was nothing to miss
+        for node_id in (1, 2, 3):
+            with besieged.client(node_id) as client:
+                read_everything(client)
+    assert heard_in_all >= ATTACKS_A_SEED // 20  # else there was nothing to miss
+
+
+def read_everything(client: RawClient) -> None:
+    """Ask whatever a client may ask."""
+    for reading in READINGS:
+        assert client.ask(reading.command, reading.body).status >= 0
 
 
 def notices_to_the_end(watcher: RawClient) -> list[Message]:
