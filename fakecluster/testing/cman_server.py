@@ -28,7 +28,8 @@ class ServerHarness:
         self.topology = topology
         for node_id in topology.ids:
             self.directory(node_id).mkdir()
-        self.wire = WireServer(self.poller, {i: self.directory(i) for i in topology.ids})
+        directories = {i: self.directory(i) for i in topology.ids}
+        self.wire = WireServer(self.poller, directories, remembers_pids=True)
         self.engine = Engine(topology, self.timeline, watcher=self.wire)
         self.wire.attach(self.engine)
         self.clients: list[RawClient] = []

@@ -285,11 +285,6 @@ def delivery_message(unasked: Delivery) -> Message:
             return DataMessage(node_id=_signed(sender), port=port, payload=payload)
 
 
-def _named_votes(data: bytes) -> tuple[int, str]:
-    """Read REG_QUORUMDEV's votes and name. Raises ShortPayloadError when it is cut."""
-    return decode_int(data), os.fsdecode(text(data[4:]))
-
-
 def _clamped(votes: int) -> int:
     """Return a count of votes as a C int; a configuration may give more than one can hold."""
     return min(votes, _INT_MAX)
