@@ -6,7 +6,7 @@ shows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
@@ -187,9 +187,9 @@ def _pin(cast: Cast) -> None:
     cast.do("pin", node=node, name=name)
     gone = cast.later(2_000_000)
     gone.do("kill", node=victim)
-    if cast.draw.chance(2):
+    if cast.draw.chance(4, times=3):
         gone = gone.after(_NOTICED_US)
-    if cast.draw.chance(2):
+    if cast.draw.chance(3):
         gone.later().do("start", node=victim)
     gone.later().maybe("unpin", node=node, name=name)
 
@@ -347,21 +347,32 @@ def _rules(cast: Cast) -> None:
     cast.later(3_000_000).do("daemon-restart", node=node)
 
 
+def _others(cast: Cast, node: int) -> Sequence[int]:
+    """Return the ids of the other nodes; of the node itself where it is alone."""
+    return [one for one in cast.topology.ids if one != node] or [node]
+
+
 def _forget(cast: Cast) -> None:
     victim, name = cast.victim()
     if cast.draw.chance(4, times=3):
         cast.do("kill", node=victim)
     if cast.draw.chance(2):
         cast = cast.after(_NOTICED_US)
-    for node in cast.nodes()[:2]:
+    for node in cast.draw.some(_others(cast, victim))[:2]:
         cast.later().do("forget", node=node, name=name)
+    if cast.draw.chance(2):  # the word was about one death, not about the next
+        back = cast.later().after(_NOTICED_US)
+        back.do("start", node=victim)
+        back.after(2 * _NOTICED_US).do("kill", node=victim)
 
 
 def _fence(cast: Cast) -> None:
     victim = cast.node()
     cast.do("kill", node=victim)
-    cast.later(10_000_000).do("fence", node=victim, by=cast.node())
-    cast.later().maybe("start", node=victim)
+    by = cast.draw.pick(_others(cast, victim))
+    cast.after(_NOTICED_US).later(10_000_000).do("fence", node=victim, by=by)
+    if cast.draw.chance(2):
+        cast.later().do("start", node=victim)
 
 
 def _qdisk(cast: Cast) -> None:

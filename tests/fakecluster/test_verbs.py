@@ -154,6 +154,16 @@ def test_a_stuck_daemon_ends_within_its_grace() -> None:
     assert world.daemon_exit(1) == 0
 
 
+def test_a_daemon_that_does_not_end_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = _started(1)
+    monkeypatch.setattr("o2cbd.agent.Agent.stop", lambda _agent: None)
+    world.daemon_sigterm(1)
+    world.run_for(4 * SECOND_US)
+
+    assert not world.host(1).daemon.runs
+    assert world.violations == ["node 1: it was told to end, and did not within its grace"]
+
+
 def test_a_partition_splits_and_heals() -> None:
     world = _started(5)
     world.partition((1, 2, 3), (4, 5))
