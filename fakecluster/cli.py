@@ -16,6 +16,7 @@ _COMMANDS = {
     "gate": ("fakecluster.gate.cli", "gate_command"),
     "ctl": ("fakecluster.serve.ctl", "ctl_command"),
     "demo": ("fakecluster.demo.cli", "demo_command"),
+    "mutants": ("fakecluster.mutants.command", "mutants_command"),
     "run": ("fakecluster.explore.command", "run_command"),
     "merge": ("fakecluster.merge.cli", "merge_command"),
     "compare": ("fakecluster.compare.cli", "compare_command"),

@@ -100,6 +100,10 @@ class HostTruth:
                 return "a heartbeat region runs"
             if self._mounts.text():
                 return "OCFS2 is mounted"
+        if self._mounts.unreadable_errno not in {None, errno.ENOENT}:
+            return "the mount table cannot be read"
+        if self.semaphore.unusable_errno is not None:
+            return "the semaphore cannot be used"
         if self.holder not in {None, pid}:
             return "somebody holds the semaphore"
         return ""

@@ -16,7 +16,7 @@ from fakecluster.configfs.directories import Presence
 from fakecluster.configfs.kernel import ClusterState
 from fakecluster.host import SimHost
 from fakecluster.truth import ManagerView, Row, num_of, usable_cluster_name
-from o2cbd.core.model import Quorum, SetAttribute, State, Status, Step, Why, node_of
+from o2cbd.core.model import SetAttribute, State, Status, Step, Why, node_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +99,8 @@ def _in_state(status: Status, why: str, *states: State) -> Iterator[str]:
 
 
 def _of_member(host: SimHost, view: ManagerView, status: Status) -> Iterator[str]:
+    if status.state is State.WAITING and host.truth.semaphore.unusable_errno is not None:
+        return  # nothing is changed without it
     if status.state in {State.LOST, State.WAITING, State.STUCK}:
         yield f"it is {status.state.value} without need: {status.reason}"
         return
@@ -150,9 +152,8 @@ def _of_knowledge(host: SimHost, view: ManagerView, status: Status) -> Iterator[
     known = [(each.id, each.name) for each in status.members]
     if members != known:
         yield f"its manager has the members {members}, it knows {known}"
-    quorum = Quorum.QUORATE if view.quorate else Quorum.INQUORATE
-    if status.quorum is not quorum:
-        yield f"its manager is {quorum.value}, and it does not know"
+    if status.quorum is not view.quorum:
+        yield f"its manager is {view.quorum.value}, and it does not know"
     rows, table = host.truth.rows, host.daemon.rules.table
     told = {left.id for left in status.left_out if left.reason}
     there = {(row.name, row.num) for row in rows.values()}

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
-from fakecluster.configfs.journal import Call
+from fakecluster.configfs.journal import Call, Done
 from fakecluster.configfs.kernel import ClusterState, NodeState
 from fakecluster.configfs.model import ConfigfsModel
 from fakecluster.mutual_removals import MutualRemovals
@@ -54,6 +54,7 @@ class Truth(Protocol):
 Finding = Callable[[str], None]
 """Told of each violation, in words."""
 
+_NEVER_TAKEN = frozenset({"EINVAL", "ENOSPC", "EPERM"})
 _NODE_DEPTH = 4  # cluster/C/node/N
 _VALUE_DEPTH = 5  # cluster/C/node/N/num
 
@@ -138,6 +139,23 @@ class SafetyOracle:
         elif len(parts) == 2 and call.name == "rmdir":
             self._judge_cluster_removal(call.path)
 
+    def refused(self, done: Done) -> None:
+        """Judge a changing call of the daemon's that the kernel has refused.
+
+        What a kernel never takes must not be tried: values out of their range, attributes in an
+        order that makes them contradict each other, a second cluster.
+        """
+        cluster = self._model.kernel.cluster
+        under_region = cluster is not None and bool(cluster.regions)
+        excused = under_region or self._model.journal.meddled
+        if done.error in _NEVER_TAKEN and not excused:
+            value = done.data.decode("ascii", "backslashreplace")
+            self._found(f"{done.name} {done.path} {value!r} is refused with {done.error}")
+
+    def overdue(self) -> None:
+        """Note that the daemon was told to end and had to be killed, with nothing in its way."""
+        self._found("it was told to end, and did not within its grace")
+
     def _judge_place(self, call: Call, cluster: str, truth: Truth) -> None:
         view = truth.view
         if view is None or view.own_name is None:
@@ -204,6 +222,8 @@ class SafetyOracle:
         why = quorum_blockers(node, view, self._rules, vouched=vouched)
         if Why.INQUORATE in why:
             self._found(f"rmdir of {node.name} without quorum")
+        if Why.QUORUM_UNKNOWN in why:
+            self._found(f"rmdir of {node.name} where nobody knows of quorum")
         if Why.TWO_NODE in why:
             self._found(f"rmdir of the lost node {node.name} where quorum proves nothing")
         if Why.MINORITY in why:
@@ -224,6 +244,19 @@ class SafetyOracle:
         in_use = self._truth.in_use
         if yes and in_use:
             self._found(f"yes to a shutdown while {in_use}")
+        if not yes and not in_use and self._sees_all():
+            self._found("no to a shutdown although nothing speaks against it")
+
+    def _sees_all(self) -> bool:
+        """Return whether the daemon can know all that speaks against a shutdown."""
+        view, journal = self._truth.view, self._model.journal
+        return view is not None and view.cluster == self.followed and not journal.meddled
+
+    def closing(self) -> None:
+        """Judge that the daemon closes its connection."""
+        if self._open_questions > 0 and self._truth.view is not None:
+            self._found("it leaves with a shutdown question open, which counts as a yes")
+        self.connection_ended()
 
     def connection_ended(self) -> None:
         """Note that open questions went with the connection."""
@@ -240,6 +273,8 @@ class SafetyOracle:
             for each in poison[self._poison_seen :]:
                 self._found(f"the kernel could crash: {each.what}")
             self._poison_seen = len(poison)
+        if self._truth.holder == self._pid:
+            self._found("it rests and keeps the semaphore")
         for text in self._removals.found(self._host_id, self._truth.view):
             self._found(text)
         if status is not None and status.state is State.SYNCED:

@@ -62,11 +62,11 @@ PROBES: Final[Mapping[str, str]] = {
         for state in State
         if state not in {State.STOPPING, State.STUCK}
     },
-    # A hold is told of as such, a moment is not told, and cman always says whether there is quorum.
+    # A hold is told of as such, and a moment is not told.
     **{
         f"pending-{why.value}": f"a step waited: {why.value}"
         for why in Why
-        if why not in {Why.HELD, Why.UNSETTLED, Why.QUORUM_UNKNOWN}
+        if why not in {Why.HELD, Why.UNSETTLED}
     },
     "daemon-crashed-in-call": "a daemon was killed inside a call",
     "call-failed": "a changing call of a daemon's to configfs was refused",

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from fakecluster.configfs.kernel import NodeState
 from fakecluster.truth import Listed, ManagerView, num_of
-from o2cbd.core.model import Why
-from o2cbd.core.rules import MajorityRule, Rules, TwoNodeRule
+from o2cbd.core.model import Quorum, Why
+from o2cbd.core.rules import MajorityRule, QuorumRule, Rules, TwoNodeRule
 
 
 def quorum_blockers(node: NodeState, view: ManagerView, rules: Rules, *, vouched: bool) -> set[Why]:
@@ -20,8 +20,10 @@ def quorum_blockers(node: NodeState, view: ManagerView, rules: Rules, *, vouched
         vouched: it is our own, or an operator said that it is down.
     """
     found: set[Why] = set()
-    if not view.quorate:
+    if view.quorum is Quorum.INQUORATE:
         found.add(Why.INQUORATE)
+    elif view.quorum is Quorum.UNKNOWN and rules.removals.quorum is QuorumRule.REQUIRE:
+        found.add(Why.QUORUM_UNKNOWN)
     if vouched:
         return found
     about = nodes_of(node, view, rules)

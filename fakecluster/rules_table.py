@@ -19,9 +19,10 @@ from o2cbd.core.rules import (
     TableRules,
     TwoNodeRule,
 )
+from o2cbd.core.subnet import Subnet, parse_subnet
 
 RULES_KEYS = (
-    *("cluster", "o2cb_name", "scope", "port", "num_offset"),
+    *("cluster", "o2cb_name", "scope", "port", "num_offset", "ring", "subnet"),
     *("quorum", "two_node", "majority", "settle_us", "attributes", "nodes"),
 )
 _OVERRIDE_KEYS = ("name", "address", "port", "num")
@@ -45,6 +46,8 @@ def read_rules(table: TomlTable | None) -> Rules:
             port=_port(table) or DEFAULT_PORT,
             num_offset=table.number("num_offset", 0) or 0,
             nodes=MappingProxyType(dict(overrides)),
+            ring=_ring(table),
+            subnet=_subnet(table),
         ),
         removals=RemovalRules(
             quorum=QuorumRule(table.word("quorum", "require", [one.value for one in QuorumRule])),
@@ -58,6 +61,22 @@ def read_rules(table: TomlTable | None) -> Rules:
         ),
         attributes=MappingProxyType(attributes),
     )
+
+
+def _ring(table: TomlTable) -> int | None:
+    ring = table.number("ring", None)
+    if ring is not None and ring < 0:
+        table.complain("ring", f"{ring} is less than 0")
+    return ring
+
+
+def _subnet(table: TomlTable) -> Subnet | None:
+    text = table.text("subnet", "")
+    try:
+        return parse_subnet(text) if text else None
+    except ValueError as error:
+        table.complain("subnet", str(error))
+        return None
 
 
 def _override(table: TomlTable) -> tuple[str, NodeOverride]:
@@ -100,6 +119,8 @@ def _plain_fields(rules: Rules) -> dict[str, Any]:
         "scope": rules.table.scope.value,
         "port": rules.table.port,
         "num_offset": rules.table.num_offset,
+        "ring": rules.table.ring,
+        "subnet": "" if rules.table.subnet is None else str(rules.table.subnet),
         "quorum": rules.removals.quorum.value,
         "two_node": rules.removals.two_node.value,
         "majority": rules.removals.majority.value,

@@ -13,7 +13,7 @@ from fakecluster.hold import FakeHold, FakeSemaphores
 from fakecluster.oracles import SafetyOracle
 from fakecluster.parts import parts_of
 from fakecluster.usage import FakeMountTable
-from fakecluster.watched import WatchedSource
+from fakecluster.watched import SourceWithoutQuorum, WatchedSource
 from o2cbd.agent import Agent, Observer
 from o2cbd.core.model import State, Status
 from o2cbd.core.reports import Report
@@ -138,11 +138,11 @@ class SimDaemon:
             self._host.lived("killed")
         self.agent = None
         self.stuck_since_us = None
+        self._host.oracle.connection_ended()
         if self._source is not None:
             self._source.close()
             self._source = None
         self._host.semaphores.process_ended(self.pid)
-        self._host.oracle.connection_ended()
 
     def terminate(self) -> None:
         """SIGTERM: it ends by itself, or after its grace where it stands still."""
@@ -160,6 +160,8 @@ class SimDaemon:
 
     def _abandon(self) -> None:
         if self.agent is not None:
+            if self.stuck_since_us is None:
+                self._host.oracle.overdue()
             self._end(0)
 
     def _end(self, code: int) -> None:
@@ -263,7 +265,10 @@ class SimDaemon:
     def _connect(self) -> MembershipSource:
         if self._parts is None:
             raise RuntimeError("a daemon that does not run connects")
-        source = WatchedSource(self._parts.connect(), self._host.oracle)
+        source: MembershipSource = self._parts.connect()
+        if not self._host.engine.quorum_provider:
+            source = SourceWithoutQuorum(source)
+        source = WatchedSource(source, self._host.oracle)
         self._source = source
         self._host.connected()
         return source

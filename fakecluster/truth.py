@@ -19,6 +19,7 @@ from fakecluster.cman.engine import Engine
 from fakecluster.cman.process import CmanProcess
 from fakecluster.configfs.kernel import NodeState
 from o2cbd.core.memo import gap
+from o2cbd.core.model import Quorum
 from o2cbd.core.rules import Rules, Scope, TableRules
 
 _MAX_NUM = 254
@@ -70,7 +71,7 @@ class ManagerView:
     cluster: str
     """As the manager calls it."""
     local_id: int
-    quorate: bool
+    quorum: Quorum
     two_node: bool
     listed: tuple[Listed, ...]
     """By id, the quorum disk last."""
@@ -82,6 +83,11 @@ class ManagerView:
         """Look ourselves up, once."""
         names = (each.called for each in self.listed if each.member and each.id == self.local_id)
         object.__setattr__(self, "own_name", next(names, None))
+
+    @property
+    def quorate(self) -> bool:
+        """True when the manager says that this partition has quorum."""
+        return self.quorum is Quorum.QUORATE
 
     def owns(self, node: NodeState, row: Row | None) -> bool:
         """Return whether an entry is this host's own, given what should be under its name.
@@ -128,11 +134,14 @@ class Looker:
         if daemon is None or not daemon.is_member:
             return None
         entries = daemon.nodes.entries()
+        quorum = Quorum.UNKNOWN
+        if self._engine.quorum_provider:
+            quorum = Quorum.QUORATE if daemon.quorate else Quorum.INQUORATE
         view = self._view
         if (
             view is None
             or entries is not self._entries
-            or view.quorate is not daemon.quorate
+            or view.quorum is not quorum
             or view.two_node is not daemon.config.two_node
             or view.cluster != self.cluster
             or daemon.fences
@@ -141,7 +150,7 @@ class Looker:
             view = self._view = ManagerView(
                 cluster=self.cluster,
                 local_id=self._node_id,
-                quorate=daemon.quorate,
+                quorum=quorum,
                 two_node=daemon.config.two_node,
                 listed=self._look_at(entries, daemon),
             )

@@ -1,11 +1,33 @@
-"""A membership source whose shutdown questions and answers a judge hears first."""
+"""What stands between a simulated daemon and its membership source: a judge, another manager."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fakecluster.oracles import SafetyOracle
 from o2cbd.core.events import Notice, ShutdownAsked
-from o2cbd.core.model import Membership
+from o2cbd.core.model import Membership, Quorum
 from o2cbd.membership.interface import MembershipSource
+
+
+class SourceWithoutQuorum:
+    """Makes a manager without a quorum provider of one that has one."""
+
+    def __init__(self, source: MembershipSource) -> None:
+        self._source = source
+        self._last: tuple[Membership, Membership] | None = None
+        """What was read, and what was made of it: the same reading stays the same value."""
+        self.fileno = source.fileno
+        self.dispatch = source.dispatch
+        self.reply_shutdown = source.reply_shutdown
+        self.close = source.close
+
+    def snapshot(self) -> Membership:
+        """See `MembershipSource.snapshot`."""
+        read = self._source.snapshot()
+        if self._last is None or self._last[0] is not read:
+            self._last = (read, replace(read, quorum=Quorum.UNKNOWN))
+        return self._last[1]
 
 
 class WatchedSource:
@@ -40,5 +62,5 @@ class WatchedSource:
 
     def close(self) -> None:
         """See `MembershipSource.close`."""
-        self._oracle.connection_ended()
+        self._oracle.closing()
         self._source.close()

@@ -83,6 +83,7 @@ class Witness:
         """See a call that was applied or refused."""
         if done.error and self._stepping():
             self._probes.hit("call-failed")
+            self._oracle.refused(done)
         if self._trace.heard and not is_read(done.name):
             value = done.data.decode("ascii", "backslashreplace")
             self._trace.add(

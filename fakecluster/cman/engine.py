@@ -116,6 +116,7 @@ class Engine:
         self.profile = profile
         self.rng = rng
         self.cluster = topology.cluster
+        self.quorum_provider = topology.quorum_provider
         self.number = topology.number
         self._wall_epoch_us = wall_epoch_us
         self._watcher = Watcher() if watcher is None else watcher

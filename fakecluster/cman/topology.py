@@ -65,6 +65,9 @@ class Topology:
     expected_votes: int | None = None
     """None: the sum of all votes."""
     config_version: int = 1
+    quorum_provider: bool = True
+    """False: the daemons hear of no quorum, as of a corosync without a provider. cman always has
+    one, so this is for simulated hosts alone."""
 
     @staticmethod
     def of(
@@ -104,6 +107,7 @@ class Topology:
             two_node=self.two_node,
             expected_votes=self.expected_votes,
             config_version=self.config_version,
+            quorum_provider=self.quorum_provider,
         )
 
     @property
@@ -159,6 +163,8 @@ def _problems(topology: Topology) -> tuple[str, ...]:
         problems += _disk_problems(topology.qdisk)
     if topology.two_node and len({node.id for node in topology.nodes}) > 2:
         problems.append("two_node: there are more than two nodes")
+    if topology.two_node and not topology.quorum_provider:
+        problems.append("two_node: it is the quorum provider's, and there is none")
     if topology.expected_votes is not None and topology.expected_votes < 1:
         problems.append(f"expected_votes: {topology.expected_votes} is less than 1")
     if topology.config_version < 1:

@@ -175,6 +175,11 @@ class Journal:
         """True while some call is still to fail."""
         return any(fault.left != 0 for fault in self._faults)
 
+    @property
+    def meddled(self) -> bool:
+        """True from the first armed fault until all are taken away: a refusal may be one's."""
+        return bool(self._faults)
+
     def disarm(self) -> None:
         """Take all faults away."""
         self._faults.clear()

@@ -26,7 +26,7 @@ from fakecluster.trace_schema import SHAPES
     help="Cut the first failure down to a smaller scenario file; seeds: yes, a FILE: no.",
 )
 @click.option("--probes", "need_probes", is_flag=True, help="Fail when a probe was never hit.")
-@click.option("--planted", metavar="BUG", help="With this bug planted into the daemon.")
+@click.option("--mutant", "--planted", metavar="NAME", help="With this mutant of the daemon.")
 def run_command(
     *,
     file: str | None,
@@ -40,7 +40,7 @@ def run_command(
     hashed: bool,
     shrink: bool | None,
     need_probes: bool,
-    planted: str | None,
+    mutant: str | None,
 ) -> int:
     """Run a scenario FILE, or what a seed draws, and judge it.
 
@@ -51,7 +51,7 @@ def run_command(
         raise click.UsageError("give either a FILE or --seed and --count")
     if count is not None and (trace or html or save):
         raise click.UsageError("--trace, --html and --save are for one run, not for --count")
-    _plant(planted)
+    _install(mutant)
     wishes = Wishes(
         trace=trace,
         html=html,
@@ -59,11 +59,11 @@ def run_command(
         as_json=as_json,
         hashed=hashed,
         shrink=shrink,
-        planted=planted,
+        mutant=mutant,
         need_probes=need_probes,
         jobs=jobs,
     )
-    # What runs a cluster is imported late: a bug must be planted before, and help must be quick.
+    # What runs a cluster is imported late: a mutant must be installed before, help be quick.
     if count is not None:
         from fakecluster.explore.tell_many import run_many  # noqa: PLC0415
 
@@ -75,14 +75,15 @@ def run_command(
     return tell_one.replay_seed(seed or 0, wishes)
 
 
-def _plant(bug: str | None) -> None:
-    if bug is None:
+def _install(mutant: str | None) -> None:
+    if mutant is None:
         return
-    from fakecluster.planted.plant import UnknownBugError, plant  # noqa: PLC0415 - rarely wanted
+    from fakecluster.mutants.edits import EditError  # noqa: PLC0415 - rarely wanted
+    from fakecluster.mutants.lookup import UnknownMutantError, install_named  # noqa: PLC0415
 
     try:
-        plant(bug)
-    except UnknownBugError as error:
+        install_named(mutant)
+    except (UnknownMutantError, EditError) as error:
         raise click.UsageError(str(error)) from None
 
 

@@ -7,7 +7,7 @@ shows.
 from __future__ import annotations
 
 import errno as errnos
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
@@ -197,9 +197,9 @@ def _pin(cast: Cast) -> None:
     cast.do(verbs.Pin(node=node, name=name))
     gone = cast.later(2_000_000)
     gone.do(verbs.Kill(node=victim))
-    if cast.draw.chance(2):
+    if cast.draw.chance(4, times=3):
         gone = gone.after(_NOTICED_US)
-    if cast.draw.chance(2):
+    if cast.draw.chance(3):
         gone.later().do(verbs.Start(node=victim))
     gone.later().maybe(verbs.Unpin(node=node, name=name))
 
@@ -370,21 +370,32 @@ def _rules(cast: Cast) -> None:
     cast.later(3_000_000).do(verbs.DaemonRestart(node=node))
 
 
+def _others(cast: Cast, node: int) -> Sequence[int]:
+    """Return the ids of the other nodes; of the node itself where it is alone."""
+    return [one for one in cast.topology.ids if one != node] or [node]
+
+
 def _forget(cast: Cast) -> None:
     victim, name = cast.victim()
     if cast.draw.chance(4, times=3):
         cast.do(verbs.Kill(node=victim))
     if cast.draw.chance(2):
         cast = cast.after(_NOTICED_US)
-    for node in cast.nodes()[:2]:
+    for node in cast.draw.some(_others(cast, victim))[:2]:
         cast.later().do(verbs.Forget(node=node, name=name))
+    if cast.draw.chance(2):  # the word was about one death, not about the next
+        back = cast.later().after(_NOTICED_US)
+        back.do(verbs.Start(node=victim))
+        back.after(2 * _NOTICED_US).do(verbs.Kill(node=victim))
 
 
 def _fence(cast: Cast) -> None:
     victim = cast.node()
     cast.do(verbs.Kill(node=victim))
-    cast.later(10_000_000).do(verbs.Fence(node=victim, by=cast.node()))
-    cast.later().maybe(verbs.Start(node=victim))
+    by = cast.draw.pick(_others(cast, victim))
+    cast.after(_NOTICED_US).later(10_000_000).do(verbs.Fence(node=victim, by=by))
+    if cast.draw.chance(2):
+        cast.later().do(verbs.Start(node=victim))
 
 
 def _qdisk(cast: Cast) -> None:

@@ -21,13 +21,17 @@ from o2cbd.core.rules import (
     TableRules,
     TwoNodeRule,
 )
+from o2cbd.core.subnet import parse_subnet
 
 _ATTRIBUTES = (
     {"heartbeat/dead_threshold": "7"},
     {"idle_timeout_ms": "60000"},
     {"idle_timeout_ms": "10000", "keepalive_delay_ms": "1000", "reconnect_delay_ms": "500"},
     {"fence_method": "panic"},
+    {"idle_timeout_ms": "60000", "keepalive_delay_ms": "40000"},
+    {"idle_timeout_ms": "1500", "keepalive_delay_ms": "1000"},
 )
+_SUBNETS = ("10.0.0.0/16", "10.1.0.0/24", "10.1.0.0/30", "10.0.0.0/8")
 _SETTLE_US = ((6, SECOND_US), (1, 0), (1, SECOND_US // 5), (1, 5 * SECOND_US))
 
 
@@ -46,6 +50,19 @@ def draw_rules(draw: Draw, topology: Topology) -> Rules:
     return redraw_rules(draw, topology, base)
 
 
+def draw_address_rule(draw: Draw, rules: Rules) -> Rules:
+    """Return settings that say which of a node's addresses counts."""
+    ring = draw.pick((None, 0, 1))
+    subnet = parse_subnet(draw.pick(_SUBNETS)) if ring is None else None
+    return replace(rules, table=replace(rules.table, ring=ring, subnet=subnet))
+
+
+def draw_quorum_rule(draw: Draw, rules: Rules) -> Rules:
+    """Return settings for a manager that has no quorum provider."""
+    quorum = draw.weighted(((2, QuorumRule.IGNORE), (1, QuorumRule.REQUIRE)))
+    return replace(rules, removals=replace(rules.removals, quorum=quorum))
+
+
 def redraw_rules(draw: Draw, topology: Topology, base: Rules) -> Rules:
     """Return other settings, with the names and numbers of these: they are equal on all nodes."""
     scope = draw.weighted(((3, Scope.MEMBERS), (1, Scope.CONFIGURED)))
@@ -62,6 +79,8 @@ def redraw_rules(draw: Draw, topology: Topology, base: Rules) -> Rules:
             port=draw.weighted(((5, DEFAULT_PORT), (1, 7000))),
             num_offset=base.table.num_offset,
             nodes=MappingProxyType(nodes),
+            ring=base.table.ring,
+            subnet=base.table.subnet,
         ),
         removals=RemovalRules(
             quorum=draw.weighted(((4, QuorumRule.REQUIRE), (1, QuorumRule.IGNORE))),

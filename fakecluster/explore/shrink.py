@@ -131,6 +131,8 @@ def _plainer(scenario: Scenario) -> Iterator[Scenario]:
     yield replace(scenario, timings=quick)
     yield replace(scenario, dead_threshold=5)
     yield replace(scenario, seed=0)
+    if not scenario.topology.quorum_provider:
+        yield replace(scenario, topology=replace(scenario.topology, quorum_provider=True))
     if scenario.topology.qdisk is not None:
         yield replace(scenario, topology=replace(scenario.topology, qdisk=None))
 

@@ -2,29 +2,55 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fakecluster import verbs
 from fakecluster.cman.topology import Topology
 from fakecluster.depth import Depth
 from fakecluster.explore.cast import Cast
 from fakecluster.explore.draw import Draw
 from fakecluster.explore.episodes import KINDS, RARE_KINDS
-from fakecluster.explore.settings import draw_rules
-from fakecluster.explore.topologies import draw_dead_threshold, draw_timings, draw_topology
+from fakecluster.explore.settings import draw_address_rule, draw_quorum_rule, draw_rules
+from fakecluster.explore.topologies import (
+    draw_dead_threshold,
+    draw_timings,
+    draw_topology,
+    on_two_rings,
+)
 from fakecluster.scenario.model import Deed, Scenario
+from fakecluster.scenario.patience import can_be_calm, patience_us
 from o2cbd.core.model import DEFAULT_PORT
 from o2cbd.core.rules import SECOND_US, Rules
 
 _RARE_ONE_IN = 8
 _LEGACY_ONE_IN = 20
+_FOREIGN_ONE_IN = 30
 _FEW_NODES = 8
+_CALM_ONE_IN = 2
+"""So often a story is left alone before its faults end, until all must be right."""
+_CHOOSING_ONE_IN = 10
+"""So often the settings say which address counts."""
+_NO_PROVIDER_ONE_IN = 12
+"""So often a manager knows of no quorum."""
 
 
 def draw_scenario(seed: int) -> Scenario:
     """Return the scenario of a seed: always the same one."""
     topology = draw_topology(seed)
+    addresses, provider = Draw(seed, "addresses"), Draw(seed, "provider")
+    choose = addresses.chance(_CHOOSING_ONE_IN)
+    if choose:
+        topology = on_two_rings(topology)
+    if provider.chance(_NO_PROVIDER_ONE_IN) and not topology.two_node:
+        topology = replace(topology, quorum_provider=False)
     rules = draw_rules(Draw(seed, "rules"), topology)
+    if choose:
+        rules = draw_address_rule(addresses, rules)
+    if not topology.quorum_provider:
+        rules = draw_quorum_rule(provider, rules)
     deeds = [
         *_legacy(Draw(seed, "legacy"), topology, rules),
+        *_foreign(Draw(seed, "foreign"), topology, rules),
         *_beginning(Draw(seed, "beginning"), topology, rules),
         *_middle(seed, topology, rules),
     ]
@@ -33,7 +59,7 @@ def draw_scenario(seed: int) -> Scenario:
     ending = Draw(seed, "ending")
     everybody = ending.chance(4, times=3)
     revived = topology.ids if everybody else ending.some(topology.ids, least=0)
-    return Scenario(
+    scenario = Scenario(
         title=f"seed {seed}",
         seed=seed,
         topology=topology,
@@ -45,6 +71,9 @@ def draw_scenario(seed: int) -> Scenario:
         end_us=deeds[-1].at_us + ending.span_us(20 * SECOND_US),
         revive=tuple(sorted(revived)),
     )
+    if can_be_calm(scenario) and Draw(seed, "calm").chance(_CALM_ONE_IN):
+        return replace(scenario, end_us=deeds[-1].at_us + patience_us(scenario))
+    return scenario
 
 
 def draw_kinds(seed: int) -> tuple[str, ...]:
@@ -82,6 +111,18 @@ def _legacy(draw: Draw, topology: Topology, rules: Rules) -> list[Deed]:
             )
         if draw.chance(3):
             cast.do(verbs.Mount(node=host))
+    return deeds
+
+
+def _foreign(draw: Draw, topology: Topology, rules: Rules) -> list[Deed]:
+    """Let a kernel have another cluster already."""
+    deeds: list[Deed] = []
+    if draw.chance(_FOREIGN_ONE_IN):
+        cast = Cast(draw, topology, rules, 0, deeds)
+        node = cast.node()
+        cast.do(verbs.PlaceCluster(node=node, name="other"))
+        if draw.chance(2):
+            cast.later().do(verbs.DropCluster(node=node, name="other"))
     return deeds
 
 

@@ -26,10 +26,10 @@ def run_many(seeds: Sequence[int], wishes: Wishes) -> int:
     """Run many seeds and tell of them; returns the exit code: the worst seed's."""
     summary = Summary()
     prepare = None
-    if wishes.planted:
-        from fakecluster.planted.plant import plant  # noqa: PLC0415 - rarely wanted
+    if wishes.mutant:
+        from fakecluster.mutants.lookup import install_named  # noqa: PLC0415 - rarely wanted
 
-        prepare = (plant, wishes.planted)
+        prepare = (install_named, wishes.mutant)
     for one in run_seeds(seeds, jobs=wishes.jobs, hashed=wishes.hashed, prepare=prepare):
         summary.add(one)
         if one.result.outcome is not Outcome.GOOD and not wishes.as_json:

@@ -56,6 +56,17 @@ def draw_topology(seed: int) -> Topology:
     return topology.checked()
 
 
+def on_two_rings(topology: Topology) -> Topology:
+    """Return the cluster with a second address for each node that has one."""
+    nodes = tuple(
+        replace(node, addresses=(*node.addresses, f"10.1.0.{place}"))
+        if len(node.addresses) == 1
+        else node
+        for place, node in enumerate(topology.nodes, start=1)
+    )
+    return replace(topology, nodes=nodes)
+
+
 def draw_timings(seed: int) -> Timings:
     """Return the manager's clocks: quick, as shipped, or slow."""
     draw = Draw(seed, "timings")

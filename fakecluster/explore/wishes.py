@@ -23,8 +23,8 @@ class Wishes:
     hashed: bool = False
     shrink: bool | None = None
     """None: as usual, see each command."""
-    planted: str | None = None
-    """The bug that is planted into the daemon."""
+    mutant: str | None = None
+    """The mutant of the daemon that runs."""
     need_probes: bool = False
     """A probe that was never hit is a failure."""
     jobs: int = 0
@@ -32,4 +32,4 @@ class Wishes:
     @property
     def suffix(self) -> str:
         """What a command line that repeats the run needs beside its seed or file."""
-        return f" --planted {self.planted}" if self.planted else ""
+        return f" --mutant {self.mutant}" if self.mutant else ""

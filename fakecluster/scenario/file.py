@@ -200,7 +200,7 @@ def scenario_text(scenario: Scenario) -> str:
 
 def _topology_lines(topology: Topology) -> list[str]:
     usual = Topology(cluster=topology.cluster, nodes=())
-    plain = ("number", "two_node", "expected_votes", "config_version")
+    plain = ("number", "two_node", "expected_votes", "config_version", "quorum_provider")
     fields: dict[str, Any] = {"cluster": topology.cluster}
     for name in plain:
         if getattr(topology, name) != getattr(usual, name):

@@ -12,6 +12,7 @@ from fakecluster.cman.errors import ManagerStuckError
 from fakecluster.cman.outside import OperationError
 from fakecluster.cman.topology import TopologyError
 from fakecluster.scenario.model import Deed, Scenario
+from fakecluster.scenario.patience import can_be_calm, patience_us
 from fakecluster.trace import Sink
 from fakecluster.trace_file import OUTCOMES
 from fakecluster.world import World
@@ -117,7 +118,7 @@ class Runner:
             world.run_for(scenario.end_us - world.now_us())
         if world.violations:
             return Outcome.SAFETY, tuple(world.violations)
-        findings = self._rest()
+        findings = self._calm() or self._rest()
         if world.violations:
             return Outcome.SAFETY, tuple(world.violations)
         return (Outcome.LIVENESS, tuple(findings)) if findings else (Outcome.GOOD, ())
@@ -128,6 +129,17 @@ class Runner:
             self._world.apply(deed.verb)
         except (OperationError, TopologyError, ManagerStuckError, OSError):
             self._refused += 1
+
+    def _calm(self) -> list[str]:
+        """Judge the end of the story, where that has been calm for so long that all must be right.
+
+        Faults go on: what they keep from being right must be waiting, and say so.
+        """
+        deeds = self._scenario.deeds
+        calm_us = self._scenario.end_us - (deeds[-1].at_us if deeds else 0)
+        if calm_us < patience_us(self._scenario) or not can_be_calm(self._scenario):
+            return []
+        return [f"before the faults' end: {text}" for text in self._world.judge().findings()]
 
     def _rest(self) -> list[str]:
         """Start what is to be up, and see whether all comes to rest."""
@@ -140,7 +152,7 @@ class Runner:
             for host in self._world.hosts.values():
                 if host.powered:
                     host.daemon.start()
-            findings = self._world.settle()
+            findings = self._world.settle(patience_us(self._scenario))
             if findings or all(h.daemon.runs or not h.powered for h in self._world.hosts.values()):
                 break
         return findings

@@ -16,7 +16,8 @@ from fakecluster.cman.topology import (
 )
 from fakecluster.toml_table import TomlTable
 
-_TOP = ("cluster", "number", "two_node", "expected_votes", "config_version", "nodes", "qdisk")
+_PLAIN = ("cluster", "number", "two_node", "expected_votes", "config_version")
+_TOP = (*_PLAIN, "quorum_provider", "nodes", "qdisk")
 _NODE = ("id", "name", "addresses", "votes")
 _QDISK = ("name", "votes", "polled")
 
@@ -32,7 +33,10 @@ def read_topology(path: Path) -> Topology:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise TopologyError((f"no TOML: {error}",)) from error
-    return topology_from(data)
+    topology = topology_from(data)
+    if not topology.quorum_provider:
+        raise TopologyError(("quorum_provider: cman always has one; scenarios may go without",))
+    return topology
 
 
 def topology_from(data: dict[str, Any]) -> Topology:
@@ -54,6 +58,7 @@ def topology_from(data: dict[str, Any]) -> Topology:
         two_node=top.flag("two_node", default=False),
         expected_votes=expected,
         config_version=top.number("config_version", 1) or 0,
+        quorum_provider=top.flag("quorum_provider", default=True),
     )
     if top.problems:
         raise TopologyError(tuple(top.problems))
@@ -62,7 +67,7 @@ def topology_from(data: dict[str, Any]) -> Topology:
 
 def topology_text(topology: Topology) -> str:
     """Write a topology as `read_topology` reads it."""
-    lines = [f"{key} = {_toml(getattr(topology, key))}" for key in _TOP[:5]]
+    lines = [f"{key} = {_toml(getattr(topology, key))}" for key in _PLAIN]
     lines = [line for line in lines if not line.endswith(" = null")]
     if topology.qdisk is not None:
         lines += ["[qdisk]", *(f"{key} = {_toml(getattr(topology.qdisk, key))}" for key in _QDISK)]

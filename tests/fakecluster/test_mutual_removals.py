@@ -8,6 +8,7 @@ from fakecluster.configfs.kernel import NodeState
 from fakecluster.configfs.model import ConfigfsModel
 from fakecluster.mutual_removals import MutualRemovals
 from fakecluster.truth import Listed, ManagerView
+from o2cbd.core.model import Quorum
 
 
 class Split:
@@ -33,7 +34,7 @@ class Split:
             for i in (1, 2, 3)
         )
         return ManagerView(
-            cluster="c", local_id=1, quorate=True, two_node=False, listed=tuple(listed)
+            cluster="c", local_id=1, quorum=Quorum.QUORATE, two_node=False, listed=tuple(listed)
         )
 
     def remove(self, host: int, lost: int, *members: int) -> None:

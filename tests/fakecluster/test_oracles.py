@@ -1,11 +1,13 @@
 """The judge of safety: it finds each thing that it is there for, and nothing else."""
 
+import errno
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
+from fakecluster.configfs.journal import Done
 from fakecluster.configfs.model import ConfigfsModel
 from fakecluster.mutual_removals import MutualRemovals
 from fakecluster.oracles import SafetyOracle
@@ -14,6 +16,7 @@ from o2cbd.core.model import Entry, Member, Membership, Quorum, State, Status
 from o2cbd.core.rules import (
     MajorityRule,
     NodeOverride,
+    QuorumRule,
     RemovalRules,
     Rules,
     TableRules,
@@ -29,7 +32,7 @@ ROWS = {
 VIEW = ManagerView(
     cluster="c",
     local_id=1,
-    quorate=True,
+    quorum=Quorum.QUORATE,
     two_node=False,
     listed=(
         *(
@@ -165,7 +168,7 @@ def _replace_member(bench: Bench) -> None:
 def _remove_half_made_inquorate(bench: Bench) -> None:
     bench.want(NODE3)
     bench.model.mkdir("/cluster/c/node/node3")
-    bench.see(quorate=False)
+    bench.see(quorum=Quorum.INQUORATE)
     bench.model.rmdir("/cluster/c/node/node3")
 
 
@@ -175,7 +178,7 @@ def _remove_what_reads_half_made(bench: Bench) -> None:
     bench.add("zero", 0, "0.0.0.0", 7777)
     bench.model.journal.add_hook(bench.oracle.call, reads=False)
     bench.oracle.poison_known()
-    bench.see(quorate=False)
+    bench.see(quorum=Quorum.INQUORATE)
     bench.model.rmdir("/cluster/c/node/zero")
 
 
@@ -227,6 +230,11 @@ def _remove_a_moment_later(bench: Bench) -> None:
     _remove_lost(bench)
 
 
+def _remove_where_quorum_is_ignored(bench: Bench) -> None:
+    bench.begin(Rules(removals=RemovalRules(quorum=QuorumRule.IGNORE)))
+    _remove_where_nobody_knows_of_quorum(bench)
+
+
 def _replace_at_once(bench: Bench) -> None:
     bench.read(Quorum.QUORATE, 1, 2, 7)
     _replace_member(bench)
@@ -235,6 +243,7 @@ def _replace_at_once(bench: Bench) -> None:
 def _step_under_our_own_hold(bench: Bench) -> None:
     bench.truth = replace(bench.truth, holder=PID)
     _remove_lost(bench)
+    bench.truth = replace(bench.truth, holder=None)
 
 
 @pytest.mark.parametrize(
@@ -251,6 +260,7 @@ def _step_under_our_own_hold(bench: Bench) -> None:
         _remove_by_a_trusted_manager,
         _remove_forgotten_by_a_minority,
         _remove_a_moment_later,
+        _remove_where_quorum_is_ignored,
         _replace_at_once,
         _step_under_our_own_hold,
     ],
@@ -268,7 +278,7 @@ def _remove_member(bench: Bench) -> None:
 
 
 def _remove_inquorate(bench: Bench) -> None:
-    bench.lost("node2", quorate=False)
+    bench.lost("node2", quorum=Quorum.INQUORATE)
     bench.model.rmdir("/cluster/c/node/node2")
 
 
@@ -293,6 +303,11 @@ def _remove_once_quorate_again(bench: Bench) -> None:
     bench.read(Quorum.INQUORATE)
     bench.read()
     _remove_lost(bench)
+
+
+def _remove_where_nobody_knows_of_quorum(bench: Bench) -> None:
+    bench.lost("node2", quorum=Quorum.UNKNOWN)
+    bench.model.rmdir("/cluster/c/node/node2")
 
 
 def _forget_a_node_that_returned_since(bench: Bench) -> None:
@@ -360,6 +375,7 @@ def _follow_a_new_name(bench: Bench) -> None:
     [
         (_remove_member, "whose entry is right"),
         (_remove_inquorate, "without quorum"),
+        (_remove_where_nobody_knows_of_quorum, "where nobody knows of quorum"),
         (_remove_of_two, "quorum proves nothing"),
         (_remove_by_a_minority, "by a minority of the nodes"),
         (_remove_at_once, "999999 us after a change of members"),
@@ -431,6 +447,89 @@ def test_yes_while_in_use_is_found(bench: Bench) -> None:
     bench.oracle.answered(yes=True)
 
     assert bench.found == ["yes to a shutdown while OCFS2 is mounted"]
+
+
+def test_a_needless_no_is_found(bench: Bench) -> None:
+    bench.oracle.asked()
+    bench.oracle.answered(yes=False)
+
+    assert bench.found == ["no to a shutdown although nothing speaks against it"]
+
+
+def _in_use(bench: Bench) -> None:
+    bench.truth = replace(bench.truth, in_use="OCFS2 is mounted")
+
+
+def _under_another_name(bench: Bench) -> None:
+    bench.see(cluster="d")
+
+
+def _unreadable(bench: Bench) -> None:
+    bench.model.fault("scandir", errno.EIO)
+
+
+@pytest.mark.parametrize("excuse", [_in_use, _under_another_name, _unreadable])
+def test_a_no_with_a_reason_is_right(bench: Bench, excuse: Callable[[Bench], None]) -> None:
+    excuse(bench)
+    bench.oracle.asked()
+    bench.oracle.answered(yes=False)
+
+    assert bench.found == []
+
+
+def test_leaving_with_a_question_open_is_found(bench: Bench) -> None:
+    bench.oracle.asked()
+    bench.oracle.closing()
+
+    assert bench.found == ["it leaves with a shutdown question open, which counts as a yes"]
+
+
+def test_a_connection_to_no_member_is_closed_without_an_answer(bench: Bench) -> None:
+    bench.oracle.asked()
+    bench.truth = replace(bench.truth, view=None)
+    bench.oracle.closing()
+    bench.oracle.at_rest()
+
+    assert bench.found == []
+
+
+def test_a_semaphore_that_is_kept_at_rest_is_found(bench: Bench) -> None:
+    bench.truth = replace(bench.truth, holder=PID)
+    bench.oracle.at_rest()
+
+    assert bench.found == ["it rests and keeps the semaphore"]
+
+
+REFUSED = Done(name="write:idle_timeout_ms", path="/cluster/c/idle_timeout_ms", data=b"1",
+               error="EINVAL")  # fmt: skip
+
+
+def test_what_a_kernel_never_takes_must_not_be_tried(bench: Bench) -> None:
+    bench.oracle.refused(REFUSED)
+
+    assert bench.found == [f"{REFUSED.name} {REFUSED.path} '1' is refused with EINVAL"]
+
+
+def _fault(bench: Bench) -> Done:
+    bench.model.fault("write", errno.EINVAL)
+    return REFUSED
+
+
+def _region(bench: Bench) -> Done:
+    bench.model.journal.remove_hook(bench.oracle.call)
+    bench.model.mkdir("/cluster/c/heartbeat/R")
+    return REFUSED
+
+
+def _pin(_bench: Bench) -> Done:
+    return Done(name="rmdir", path="/cluster/c/node/node2", error="EBUSY")
+
+
+@pytest.mark.parametrize("why", [_fault, _region, _pin])
+def test_a_refusal_with_a_reason_is_right(bench: Bench, why: Callable[[Bench], Done]) -> None:
+    bench.oracle.refused(why(bench))
+
+    assert bench.found == []
 
 
 def _status(*entries: Entry, state: State = State.PENDING) -> Status:

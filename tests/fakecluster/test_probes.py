@@ -18,9 +18,7 @@ def test_every_probe_says_what_it_stands_for_and_every_rare_one_is_a_probe() -> 
 
 def test_every_state_and_every_reason_that_can_be_has_a_probe() -> None:
     states = {f"state-{state.value}" for state in State} - {"state-stopping"}
-    reasons = {f"pending-{why.value}" for why in Why} - {
-        *("pending-held", "pending-quorum-unknown", "pending-unsettled")
-    }
+    reasons = {f"pending-{why.value}" for why in Why} - {"pending-held", "pending-unsettled"}
 
     assert {name for name in PROBES if name.startswith("state-")} == states
     assert {name for name in PROBES if name.startswith("pending-")} == reasons | {"pending-ended"}

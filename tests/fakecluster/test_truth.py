@@ -83,7 +83,9 @@ def test_it_agrees_with_the_policy(
 ) -> None:
     # cman has no addresses of those who are not members.
     listed = tuple(each if each.member else replace(each, addresses=()) for each in listed)
-    view = ManagerView(cluster="c", local_id=1, quorate=True, two_node=False, listed=listed)
+    view = ManagerView(
+        cluster="c", local_id=1, quorum=Quorum.QUORATE, two_node=False, listed=listed
+    )
     membership = Membership(
         cluster="c",
         local_id=1,
@@ -129,7 +131,7 @@ def _view(*listed: tuple[int, bool], votes: tuple[int, ...] = ()) -> ManagerView
     return ManagerView(
         cluster="c",
         local_id=1,
-        quorate=True,
+        quorum=Quorum.QUORATE,
         two_node=False,
         listed=tuple(
             Listed(id=i, name="", member=m, addresses=(), votes=v)

@@ -8,6 +8,7 @@ from fakecluster.cman.engine import OperationError
 from fakecluster.cman.timings import Timings
 from fakecluster.cman.topology import NodeConfig, QuorumDisk, Topology
 from fakecluster.trace import Line
+from fakecluster.verbs import DaemonSigterm
 from fakecluster.world import World
 from o2cbd.core.model import Quorum, State, Status, Why
 from o2cbd.core.rules import NodeOverride, Rules, Scope, TableRules
@@ -178,6 +179,16 @@ def test_a_stuck_daemon_ends_within_its_grace() -> None:
     world.run_for(2 * SECOND_US)
     assert not world.host(1).daemon.runs
     assert world.daemon_exit(1) == 0
+
+
+def test_a_daemon_that_does_not_end_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = _started(1)
+    monkeypatch.setattr("o2cbd.agent.Agent.stop", lambda _agent: None)
+    world.apply(DaemonSigterm(node=1))
+    world.run_for(4 * SECOND_US)
+
+    assert not world.host(1).daemon.runs
+    assert world.violations == ["node 1: it was told to end, and did not within its grace"]
 
 
 def test_a_partition_splits_and_heals() -> None:

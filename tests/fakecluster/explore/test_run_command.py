@@ -161,7 +161,7 @@ def test_a_file_that_is_no_scenario_is_refused_whole(folder: Path) -> None:
         ("run",),
         ("run", "--seed", "1", __file__),
         ("run", "--count", "2", "--trace", "x"),
-        ("run", "--seed", "1", "--planted", "nothing-like-that"),
+        ("run", "--seed", "1", "--mutant", "nothing-like-that"),
     ],
 )
 def test_wrong_usage(arguments: tuple[str, ...]) -> None:

@@ -143,6 +143,33 @@ def test_what_is_written_is_the_one_text() -> None:
     assert scenario_text(full()) == FULL
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("quorum_provider = false", ""),
+        ("", "[rules]\nring = 1"),
+        ("", '[rules]\nsubnet = "10.1.0.0/24"'),
+    ],
+)
+def test_what_is_rare_is_kept_too(lines: tuple[str, str]) -> None:
+    topology, rules = lines
+    text = SMALL.replace("DEEDS", "").replace("[topology]", f"[topology]\n{topology}\n")
+    written = scenario_text(parse_scenario(f"{text}\n{rules}\n"))
+    assert (topology or rules.partition("\n")[2]) in written
+    assert scenario_text(parse_scenario(written)) == written
+
+
+@pytest.mark.parametrize(
+    ("rules", "problem"),
+    [
+        ("ring = -1", "rules.ring: -1 is less than 0"),
+        ('subnet = "x"', "rules.subnet: 'x' must be an IPv4 subnet like \"10.77.0.0/16\""),
+    ],
+)
+def test_addresses_that_cannot_be_chosen_are_refused(rules: str, problem: str) -> None:
+    assert problems(SMALL.replace("DEEDS", "") + f"[rules]\n{rules}\n") == (problem,)
+
+
 def test_what_is_as_usual_is_not_written() -> None:
     scenario = parse_scenario(deeds())
     assert scenario_text(scenario) == (

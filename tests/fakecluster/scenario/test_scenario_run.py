@@ -14,6 +14,7 @@ from fakecluster.scenario.model import Deed, Scenario
 from fakecluster.scenario.run import Outcome, Runner, run, world_of
 from fakecluster.trace import Line
 from fakecluster.world import World
+from o2cbd.core.rules import QuorumRule, RemovalRules, Rules
 
 SECOND_US = 1_000_000
 
@@ -132,10 +133,49 @@ def test_an_exception_is_a_crash_and_says_where(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_world_that_stays_wrong_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fakecluster.world.World.settle", lambda _world: ["node 1: is wrong"])
+    monkeypatch.setattr(
+        "fakecluster.world.World.settle", lambda _world, _bound: ["node 1: is wrong"]
+    )
     result = run(scenario())
 
     assert (result.outcome, result.findings) == (Outcome.LIVENESS, ("node 1: is wrong",))
+
+
+@pytest.mark.parametrize(
+    ("calm_s", "found"), [(3, ()), (60, ("before the faults' end: node 1: is wrong",))]
+)
+def test_a_story_that_was_calm_for_long_is_judged_before_its_faults_end(
+    calm_s: int, found: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fakecluster.world.World.judge", lambda _world: _Wrong())
+    result = run(scenario(deed(9 * SECOND_US, verbs.Kill(node=3)), end_us=(9 + calm_s) * SECOND_US))
+
+    assert result.findings == found
+
+
+class _Wrong:
+    """A judge to whom everything is wrong, and then all is well."""
+
+    def content(self) -> bool:
+        return True
+
+    def findings(self) -> list[str]:
+        return ["node 1: is wrong"]
+
+
+def test_a_manager_without_a_quorum_provider() -> None:
+    """A lost node stays where nothing proves that it is down, unless the settings say otherwise."""
+    down = replace(
+        scenario(deed(9 * SECOND_US, verbs.Kill(node=3))),
+        topology=replace(Topology.of(3), quorum_provider=False),
+    )
+    for rule, table in ((QuorumRule.REQUIRE, 3), (QuorumRule.IGNORE, 2)):
+        runner = Runner(world_of(down), down)
+        world = runner._world
+        for host in world.hosts.values():
+            host.daemon.next_rules = Rules(removals=RemovalRules(quorum=rule))
+        assert runner.run().outcome is Outcome.GOOD
+        assert len(world.table(1)) == table
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """A topology file: read whole, refused whole."""
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,19 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
         "cluster",
         "two_node",
     ]
+
+
+def test_cman_always_has_a_quorum_provider(tmp_path: Path) -> None:
+    """Simulated hosts alone may go without."""
+    text = 'quorum_provider = false\nnodes = [{ id = 1, addresses = ["10.0.0.1"] }]'
+    (tmp_path / "t.toml").write_text(text)
+    with pytest.raises(TopologyError, match="quorum_provider: cman always has one"):
+        read_topology(tmp_path / "t.toml")
+
+
+def test_two_nodes_that_count_as_one_need_a_quorum_provider() -> None:
+    with pytest.raises(TopologyError, match="two_node: it is the quorum provider's"):
+        replace(Topology.of(2, two_node=True), quorum_provider=False).checked()
 
 
 def test_what_a_topology_cannot_be_is_refused(tmp_path: Path) -> None:

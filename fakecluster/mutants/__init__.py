@@ -1,0 +1,1 @@
+"""Mutants of the daemon: bugs put in on purpose, which judge the judges."""

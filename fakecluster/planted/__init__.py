@@ -1,1 +1,0 @@
-"""Known bugs, planted into the daemon on purpose: what does not catch them proves nothing."""

@@ -1,0 +1,81 @@
+"""Every known bug fits the daemon as it is, and its seed notices it as the page says."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fakecluster.mutants.edits import EditError, Replace, What
+from fakecluster.mutants.install import compiled
+from fakecluster.mutants.known import KNOWN, SEEDS_EACH, Known
+from fakecluster.mutants.page import HEAD
+from fakecluster.mutants.trees import tree_of
+
+ROOT = Path(__file__).parents[3]
+PAGE = ROOT / "docs" / "mutants.md"
+ROW = re.compile(r"^\| `(?P<name>[^`]+)` .* \| (?P<seed>\d+) \| [^|]+ \|$", re.MULTILINE)
+ROWS = {row["name"]: row for row in ROW.finditer(PAGE.read_text(encoding="utf-8"))}
+
+
+def test_every_bug_is_noticed_within_its_bound() -> None:
+    assert list(ROWS) == list(KNOWN)
+    assert len(KNOWN) >= 30
+    assert max(int(row["seed"]) for row in ROWS.values()) < SEEDS_EACH
+
+
+def test_the_page_is_what_is_written() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert page.startswith(HEAD)
+    assert page.removeprefix(HEAD).splitlines() == [row.group() for row in ROWS.values()]
+
+
+@pytest.mark.parametrize("name", sorted(KNOWN))
+def test_its_seed_notices_it_as_the_page_says(name: str) -> None:
+    """If not: `python -m fakecluster.mutants.page --write docs/mutants.md`."""
+    row = ROWS[name]
+    page = [sys.executable, "-m", "fakecluster.mutants.page"]
+    done = subprocess.run(
+        [*page, "--row", name, "--seed", row["seed"]],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.stdout.rstrip("\n"), done.stderr) == (row.group(), "")
+
+
+@pytest.mark.parametrize("name", sorted(KNOWN))
+def test_a_bug_changes_the_source(name: str) -> None:
+    bug = KNOWN[name]
+    changed = bug.trees()
+    assert {module for module, _ in bug.statements} == set(changed)
+    for module, tree in changed.items():
+        compiled(module, tree)
+        assert ast.unparse(tree) != ast.unparse(tree_of(module))
+
+
+def broken(edit: Replace) -> str:
+    bug = Known(name="a-bug", about="", original=False, edits=(edit,))
+    with pytest.raises(EditError) as caught:
+        bug.trees()
+    return str(caught.value)
+
+
+def test_an_edit_of_a_function_that_is_gone_says_what_to_write() -> None:
+    text = broken(Replace("Agent.gone", What.CONDITION, "holder", "True"))
+    assert text.startswith("a-bug: no function is called Agent.gone: name the one that does now")
+    assert text.endswith("(fakecluster/mutants/known.py)")
+
+
+def test_an_edit_that_finds_nothing_says_where_it_looked() -> None:
+    text = broken(Replace("Agent._take_hold", What.CONDITION, "gone", "True"))
+    assert "the condition of Agent._take_hold that reads 'gone' must be one place" in text
+    assert "nothing in o2cbd/agent.py:" in text
+
+
+def test_an_edit_that_finds_several_places_says_which() -> None:
+    text = broken(Replace("gate", What.OPERAND, "removal"))
+    assert text.count("o2cbd/core/removals.py:") > 1
+    assert "with more words where there are several" in text

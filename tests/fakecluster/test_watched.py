@@ -1,0 +1,42 @@
+"""A membership source without a quorum provider: the same readings, but for quorum."""
+
+from __future__ import annotations
+
+import pytest
+
+from fakecluster.clock import Timeline
+from fakecluster.cman.engine import Engine
+from fakecluster.cman.source import engine_connect
+from fakecluster.cman.topology import Topology
+from fakecluster.watched import SourceWithoutQuorum
+from o2cbd.core.model import Quorum
+from o2cbd.membership.interface import MembershipSource
+
+
+@pytest.fixture
+def source() -> MembershipSource:
+    timeline = Timeline()
+    engine = Engine(Topology.of(1), timeline)
+    engine.start(1)
+    timeline.run_until(10_000_000)
+    return engine_connect(engine, 1)()
+
+
+def test_nobody_knows_of_quorum(source: MembershipSource) -> None:
+    assert source.snapshot().quorum is Quorum.QUORATE
+    without = SourceWithoutQuorum(source)
+    assert without.snapshot().quorum is Quorum.UNKNOWN
+    assert without.snapshot().members == source.snapshot().members
+
+
+def test_the_same_reading_stays_the_same_value(source: MembershipSource) -> None:
+    without = SourceWithoutQuorum(source)
+    assert without.snapshot() is without.snapshot()
+
+
+def test_all_else_is_the_sources_own(source: MembershipSource) -> None:
+    without = SourceWithoutQuorum(source)
+    assert without.fileno() == source.fileno()
+    assert without.dispatch() == ()
+    without.close()
+    assert len(source.dispatch()) == 0
