@@ -199,6 +199,8 @@ class SafetyOracle:
             return
         if row is not None and row.fits(node) and (row.local or not node.local):
             self._found(f"rmdir of {name}, whose entry is right")
+        if node.num in self._model.kernel.live_nums:
+            self._found(f"rmdir of {name}, which the disk heartbeat still sees alive")
         self._judge_quorum(node, truth.view, vouched=own or name in self.forgotten)
         about = nodes_of(node, truth.view, self._rules)
         if not own and not any(each.member for each in about):

@@ -2,6 +2,7 @@
 
 import errno
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -305,6 +306,13 @@ def _remove_once_quorate_again(bench: Bench) -> None:
     _remove_lost(bench)
 
 
+def _remove_what_the_disk_sees(bench: Bench) -> None:
+    bench.lost("node2")
+    bench.model.heartbeat.see([2])
+    with suppress(OSError):
+        bench.model.rmdir("/cluster/c/node/node2")
+
+
 def _remove_where_nobody_knows_of_quorum(bench: Bench) -> None:
     bench.lost("node2", quorum=Quorum.UNKNOWN)
     bench.model.rmdir("/cluster/c/node/node2")
@@ -375,6 +383,7 @@ def _follow_a_new_name(bench: Bench) -> None:
     [
         (_remove_member, "whose entry is right"),
         (_remove_inquorate, "without quorum"),
+        (_remove_what_the_disk_sees, "which the disk heartbeat still sees alive"),
         (_remove_where_nobody_knows_of_quorum, "where nobody knows of quorum"),
         (_remove_of_two, "quorum proves nothing"),
         (_remove_by_a_minority, "by a minority of the nodes"),
