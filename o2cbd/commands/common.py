@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import sys
@@ -10,7 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
-from o2cbd.core.exit_codes import EXIT_BAD_SETTINGS, EXIT_NO_PERMISSION
+from o2cbd.core.exit_codes import EXIT_BAD_SETTINGS, EXIT_NO_PERMISSION, EXIT_UNAVAILABLE
 from o2cbd.errors import said
 from o2cbd.settings import (
     DEFAULT_FILE,
@@ -37,6 +38,12 @@ class Failure(click.ClickException):
         """Write the words."""
         for line in self.message.splitlines():
             click.echo(f"o2cbd: {printable(line)}", file=file or sys.stderr)
+
+
+def os_failure(error: OSError, what: str, code: int = EXIT_UNAVAILABLE) -> Failure:
+    """Return the failure of a system call; EACCES ends with a code of its own."""
+    denied = error.errno == errno.EACCES
+    return Failure(EXIT_NO_PERMISSION if denied else code, f"{what}: {said(error)}")
 
 
 class Seconds(click.FloatRange):

@@ -17,6 +17,7 @@ from o2cbd.commands.common import (
     absolute,
     config_option,
     load_settings,
+    os_failure,
     printable,
     runtime_dir_option,
     say,
@@ -27,7 +28,6 @@ from o2cbd.configfs.refusals import check_name
 from o2cbd.configfs.tree import OsNodeTree
 from o2cbd.core.exit_codes import (
     EXIT_CANNOT_CREATE,
-    EXIT_NO_PERMISSION,
     EXIT_TRY_AGAIN,
     EXIT_UNAVAILABLE,
 )
@@ -135,8 +135,7 @@ def _read(tree: OsNodeTree, cluster: str) -> Tables:
     except OSError as error:
         if isinstance(error, NotConfigfsError) and error.errno == errno.ENOENT:
             return Tables(clusters=())
-        code = EXIT_NO_PERMISSION if error.errno == errno.EACCES else EXIT_UNAVAILABLE
-        raise Failure(code, f"configfs cannot be read: {said(error)}") from None
+        raise os_failure(error, "configfs cannot be read") from None
 
 
 # --- who is in the way
@@ -178,8 +177,7 @@ def _held(settings: DaemonSettings, name: str, stack: ExitStack) -> Iterator[str
         stack.callback(hold.close)
         pid = hold.take()
     except OSError as error:
-        code = EXIT_NO_PERMISSION if error.errno == errno.EACCES else EXIT_CANNOT_CREATE
-        raise Failure(code, f"cannot hold it: {said(error)}") from None
+        raise os_failure(error, "cannot hold it", EXIT_CANNOT_CREATE) from None
     if pid is not None:
         yield f"{process(pid)} holds the semaphore: it is another's turn"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import queue
 import threading
@@ -12,16 +11,13 @@ from typing import Any, Final, TypeVar
 
 from o2cbd.calls import CallBoard
 from o2cbd.clock import MonotonicClock, WallClock
-from o2cbd.commands.common import (
-    Failure,
-)
+from o2cbd.commands.common import Failure, os_failure
 from o2cbd.commands.foresight import after
 from o2cbd.configfs.interface import NodeTree, NotConfigfsError
 from o2cbd.configfs.tree import OsNodeTree
 from o2cbd.core.changes import left_out_changes
 from o2cbd.core.exit_codes import (
     EXIT_BAD_SETTINGS,
-    EXIT_NO_PERMISSION,
     EXIT_TRY_AGAIN,
     EXIT_UNAVAILABLE,
 )
@@ -43,7 +39,6 @@ from o2cbd.core.reports import counted, process, spell
 from o2cbd.core.rules import Rules
 from o2cbd.core.view import View
 from o2cbd.core.work import ROUNDS_MAX
-from o2cbd.errors import said
 from o2cbd.hold.semaphore import SysvHold
 from o2cbd.membership.sources import open_unheard
 from o2cbd.service.agent_thread import STACK_BYTES
@@ -224,8 +219,7 @@ def _read_membership(settings: DaemonSettings, calls: CallBoard) -> Membership:
         finally:
             source.close()
     except OSError as error:
-        code = EXIT_NO_PERMISSION if error.errno == errno.EACCES else EXIT_UNAVAILABLE
-        raise Failure(code, f"the cluster manager cannot be read: {said(error)}") from None
+        raise os_failure(error, "the cluster manager cannot be read") from None
 
 
 def _read_tables(tree: NodeTree, cluster: str, own: str | None, rules: Rules) -> Tables:
@@ -237,22 +231,16 @@ def _read_tables(tree: NodeTree, cluster: str, own: str | None, rules: Rules) ->
             fresh=True,
         )
     except OSError as error:
-        raise _unread_configfs(error) from None
+        raise os_failure(error, "configfs cannot be read") from None
     finally:
         tree.close()
-
-
-def _unread_configfs(error: OSError) -> Failure:
-    code = EXIT_NO_PERMISSION if error.errno == errno.EACCES else EXIT_UNAVAILABLE
-    return Failure(code, f"configfs cannot be read: {said(error)}")
 
 
 def _read_holder(settings: DaemonSettings, cluster: str) -> int | None:
     try:
         return SysvHold(settings.hold.name_for(cluster)).holder()
     except OSError as error:
-        code = EXIT_NO_PERMISSION if error.errno == errno.EACCES else EXIT_UNAVAILABLE
-        raise Failure(code, f"the semaphore cannot be read: {said(error)}") from None
+        raise os_failure(error, "the semaphore cannot be read") from None
 
 
 def wanted_here(settings: DaemonSettings) -> WantedTable:
@@ -294,7 +282,7 @@ def _read_whatever_is_there(
     except NotConfigfsError:
         return None
     except OSError as error:
-        raise _unread_configfs(error) from None
+        raise os_failure(error, "configfs cannot be read") from None
     finally:
         tree.close()
     return tables

@@ -88,7 +88,7 @@ class Drafter:
         self._unusual_in = for_each(_is_unusual)
 
     def _node_of(self, listed: Member | Absentee) -> Node | None:
-        return node_of(listed, self._rules, local=listed.id == self._local_id)
+        return wanted_node(listed, self._rules, local=listed.id == self._local_id)
 
     def draft(self, membership: Membership) -> Draft:
         """Say what this membership comes to."""
@@ -171,7 +171,7 @@ def desired_table(
     return settle(Drafter(rules).draft(membership), actual)
 
 
-def node_of(listed: Member | Absentee, rules: TableRules, *, local: bool) -> Node | None:
+def wanted_node(listed: Member | Absentee, rules: TableRules, *, local: bool) -> Node | None:
     """Return what the table is to have of one that the manager lists; None where it cannot."""
     name, num = called(listed), num_of(listed, rules)
     if num is None or _another_id(listed) is not None or node_name_problem(name) is not None:
@@ -196,7 +196,7 @@ def _left_out(listed: Member | Absentee, rules: TableRules, proposals: _Proposal
 
 
 def _problem_of(listed: Member | Absentee, rules: TableRules, proposals: _Proposals) -> str:
-    """Return why `node_of` gives nothing: all of it at once, a restart for each were too many."""
+    """Return why `wanted_node` gives none: all of it at once, a restart for each were too many."""
     name, num = called(listed), num_of(listed, rules)
     moved = _another_id(listed)
     if moved is not None:

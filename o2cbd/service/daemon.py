@@ -11,7 +11,6 @@ import selectors
 import signal
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Protocol
 
 from o2cbd.calls import Call, CallBoard
 from o2cbd.clock import Clock, WallClock
@@ -38,6 +37,7 @@ from o2cbd.service.view import (
 )
 from o2cbd.service.wakeup import Wakeup
 from o2cbd.settings import ServiceTiming
+from o2cbd.usage.reader import HolderReader
 
 FIRST_LOOK_US = SECOND_US // 10
 LOOK_US = SECOND_US // 4
@@ -48,14 +48,6 @@ LATE_US = 5 * SECOND_US
 
 CRASH_PATIENCE_S = 1.0
 """How long the end waits for a crashed thread's traceback."""
-
-
-class HolderReader(Protocol):
-    """What of a hold is asked here."""
-
-    def holder(self) -> int | None:
-        """See `Hold.holder`."""
-        ...
 
 
 @frozen
