@@ -9,7 +9,7 @@ from fakecluster.cman.engine import Engine
 from fakecluster.cman.topology import NodeConfig
 from fakecluster.configfs.model import ConfigfsModel
 from fakecluster.depth import Depth
-from fakecluster.hold import FakeHold, FakeSemaphore, FakeSemaphores
+from fakecluster.hold import FakeSemaphore, FakeSemaphores
 from fakecluster.host_truth import HostTruth
 from fakecluster.mutual_removals import MutualRemovals
 from fakecluster.oracles import SafetyOracle
@@ -161,10 +161,6 @@ class SimHost:
     def kill_daemon(self) -> None:
         """SIGKILL."""
         self.daemon.kill()
-
-    def outside_hold(self, pid: int) -> FakeHold:
-        """Return another process's view of the cluster's semaphore."""
-        return FakeHold(self.semaphore, pid)
 
     @property
     def cluster(self) -> str:

@@ -7,9 +7,8 @@ pin, a holder or a fault keeps back is no fault of the daemon's, as long as it s
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from fakecluster.blockers import add_blockers, local_blockers, removal_blockers
 from fakecluster.cman.engine import Engine
@@ -18,9 +17,6 @@ from fakecluster.configfs.kernel import ClusterState
 from fakecluster.host import SimHost
 from fakecluster.truth import ManagerView, Row, num_of, usable_cluster_name
 from o2cbd.core.model import Quorum, SetAttribute, State, Status, Step, Why, node_of
-
-if TYPE_CHECKING:
-    from fakecluster.ground import WorldGround
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +31,22 @@ class _Difference:
 class Judge:
     """Looks at every host of a world; may be asked again and again."""
 
-    def __init__(self, world: WorldGround) -> None:
-        self._world = world
+    def __init__(
+        self,
+        engine: Engine,
+        hosts: Mapping[int, SimHost],
+        open_shutdowns: Callable[[], Collection[int]],
+    ) -> None:
+        """Tie it.
+
+        Args:
+            engine: the world's manager.
+            hosts: the world's hosts, by node id.
+            open_shutdowns: gives the hosts on which a shutdown could be decided, and was not.
+        """
+        self._engine = engine
+        self._hosts = hosts
+        self._open_shutdowns = open_shutdowns
 
     def content(self) -> bool:
         """True when there is nothing to find fault with."""
@@ -47,10 +57,10 @@ class Judge:
         return list(self._all())
 
     def _all(self) -> Iterator[str]:
-        for node_id in self._world.open_shutdowns:
+        for node_id in self._open_shutdowns():
             yield f"node {node_id}: a shutdown was asked and never decided"
-        for host in self._world.hosts.values():
-            for text in _of_host(host, self._world.engine):
+        for host in self._hosts.values():
+            for text in _of_host(host, self._engine):
                 yield f"node {host.id}: {text}"
 
 

@@ -1,402 +1,735 @@
-"""What a world can be told to do: hosts, network, configuration, volumes, daemons, questions."""
+"""Every verb of a cluster under test, once: its arguments, what it does, and what it needs.
+
+The scenario files, `fakecluster ctl`, the control socket, the traces and the manual's table are
+made from this module by `fakecluster.verb_codec`; `fakecluster.verb_methods` has a typed method for
+each verb. Whatever runs a cluster (the simulated world, the server, an arm) is handlers by verb.
+"""
 
 from __future__ import annotations
 
-import errno
-import os
-from collections.abc import Sequence
-from dataclasses import replace
+import dataclasses
+import enum
+import errno as errnos
+import re
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar, Final, get_args, get_origin, get_type_hints
 
-from fakecluster.cman.answers import FenceInfo
-from fakecluster.cman.client import Client, Kind
-from fakecluster.cman.constants import US, ShutdownFlag
-from fakecluster.cman.engine import OperationError
-from fakecluster.cman.errors import ManagerStuckError
-from fakecluster.cman.network import Slowness
+from fakecluster.capabilities import Capability
+from fakecluster.cman.notices import NoticeFault
 from fakecluster.cman.topology import NodeConfig
-from fakecluster.ground import WorldGround
-from fakecluster.streams import rng_for
-from o2cbd.core.model import State
 from o2cbd.core.rules import Rules
 
+ANY_CALL: Final = "any"
+"""Instead of a call's name: every call of the daemon's to configfs, readings too."""
+ANY_CHANGE: Final = "change"
+"""Instead of a call's name: every call of the daemon's that changes something."""
 
-class WorldVerbs(WorldGround):
-    """The verbs of `fakecluster ctl` and those that only a simulation can have.
 
-    They take effect now; time passes only in `run_for`, `run_until` and `settle`. Hosts go by their
-    node ids. What makes no sense now raises OperationError, or OSError where a kernel refuses.
+class Kind(enum.Enum):
+    """What an argument is, in the words of a complaint about it."""
+
+    NODE = "the id of a node"
+    NODES = "ids of nodes"
+    TEXT = "text"
+    COUNT = "a whole number from 1"
+    NUMBER = "a whole number from 0"
+    PERCENT = "a whole number from 0 to 100"
+    FLAG = "true or false"
+    ERRNO = "the symbol of an errno"
+    FAULT = f"one of {', '.join(fault.value for fault in NoticeFault)}"
+    ADDRESSES = "a list of numeric addresses"
+    GROUPS = 'nodes and groups, like "1,2/3"'
+    RULES = "settings, as in [rules]"
+    NAME = "the name of a node"
+    ADDRESS = "a numeric address"
+    CALL = "the name of a call to configfs"
+    CRASH_CALL = "the name of a call to configfs, or `change` or `any`"
+
+
+REQUIRED: Final = object()
+"""Instead of a default: the argument must be given."""
+_OWN_NAME: Final = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spelled:
+    """How an argument is spelled where it is not by its own name, and by its own default."""
+
+    request: str | None = _OWN_NAME
+    """Its name for `ctl` and on the control socket; None: it cannot be given there."""
+    trace: str | None = _OWN_NAME
+    """Its name in a trace; None: it is not noted."""
+    in_file: bool = True
+    negated: bool = False
+    """A request has the opposite."""
+    scale: int = 1
+    """A request counts in units of so many."""
+    without: object = REQUIRED
+    """What a request without it means, where that is not the default of a file; a function makes
+    it of the arguments before it."""
+    optional_word: bool = False
+    """A word of the command line although it may be missing."""
+    first: bool = False
+    """A word of the command line before the node."""
+    as_option: bool = False
+    """An option of the command line although it is required."""
+    most: int | None = None
+    """The largest number that the command line takes."""
+    metavar: str | None = None
+    help: str | None = None
+    """What the command line's help says of it."""
+    note: str = ""
+    """What the manual's table says of it."""
+    capability: Capability | None = None
+    """Needed where it is given."""
+
+
+NodeId = Annotated[int, Kind.NODE, Spelled(metavar="NODE", trace=None)]
+Count = Annotated[int, Kind.COUNT]
+Number = Annotated[int, Kind.NUMBER]
+Flag = Annotated[bool, Kind.FLAG]
+Text = Annotated[str, Kind.TEXT]
+Name = Annotated[str, Kind.NAME, Spelled(metavar="NAME")]
+NotedName = Annotated[str, Kind.NAME, Spelled(metavar="NAME", trace="node")]
+Address = Annotated[str, Kind.ADDRESS]
+Errno = Annotated[int, Kind.ERRNO]
+Groups = Annotated[tuple[tuple[int, ...], ...], Kind.GROUPS, Spelled(metavar="1,2/3")]
+Lagging = Annotated[
+    tuple[int, ...],
+    Kind.NODES,
+    Spelled(in_file=False, trace=None, help="Node ids whose configuration stays as it was."),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Argument:
+    """One argument of a verb."""
+
+    name: str
+    kind: Kind
+    default: object
+    """`REQUIRED`: it must be given."""
+    spelled: Spelled
+
+    @property
+    def required(self) -> bool:
+        """True when a file must give it."""
+        return self.default is REQUIRED
+
+    @property
+    def request(self) -> str:
+        """Its name in a request."""
+        return self.spelled.request or self.name
+
+    @property
+    def without(self) -> object:
+        """What a request without it means; `REQUIRED`: it must be given."""
+        if self.spelled.without is not REQUIRED:
+            return self.spelled.without
+        return self.default
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A word of `fakecluster ctl`, and which verb it is."""
+
+    word: str
+    verb: type[Verb]
+    doc: str
+    fixed: Mapping[str, object] = field(default_factory=dict)
+    """Arguments that the word itself gives."""
+
+
+# No slots: a class with them is made twice, and the first one would stand in the table.
+@dataclass(frozen=True, kw_only=True)
+class Verb:
+    """Something that is done to a cluster. The docstring of a verb is its help for a user."""
+
+    word: ClassVar[str] = ""
+    """What it is called everywhere."""
+    capability: ClassVar[Capability | None] = None
+    """What an arm without a handler for it lacks; None: only a simulated world has to have one."""
+    is_request: ClassVar[bool] = False
+    """`fakecluster ctl` has it."""
+
+    def __init_subclass__(
+        cls, *, abstract: bool = False, request: bool = False, word: str = ""
+    ) -> None:
+        """Enter a verb into the table."""
+        if not abstract:
+            cls.word = word or re.sub(r"(?<!^)(?=[A-Z])", "-", cls.__name__).lower()
+            cls.is_request = request
+            _VERBS[cls.word] = cls
+
+    @property
+    def subject(self) -> int:
+        """The id of the node that it is done to; 0: the whole cluster."""
+        found: int = getattr(self, "node", getattr(self, "id", 0))
+        return found
+
+    @classmethod
+    def about(cls) -> str:
+        """Return what it does, in one line."""
+        return (cls.__doc__ or "").partition("\n")[0].removesuffix(".")
+
+    @classmethod
+    def commands(cls) -> tuple[Command, ...]:
+        """Return the words of `fakecluster ctl` that mean it."""
+        if not cls.is_request:
+            return ()
+        return (Command(word=cls.word, verb=cls, doc=cls.__doc__ or ""),)
+
+    def needs(self) -> tuple[Capability, ...]:
+        """Return what an arm that does it must be able to do."""
+        given = (
+            one.spelled.capability
+            for one in arguments_of(type(self))
+            if getattr(self, one.name) != one.default
+        )
+        return tuple(each for each in (self.capability, *given) if each is not None)
+
+
+_VERBS: Final[dict[str, type[Verb]]] = {}
+VERBS: Final[Mapping[str, type[Verb]]] = types.MappingProxyType(_VERBS)
+"""Every verb by its word, in the order of the manual."""
+
+
+_ARGUMENTS: Final[dict[type[Verb], tuple[Argument, ...]]] = {}
+
+
+def arguments_of(verb: type[Verb]) -> tuple[Argument, ...]:
+    """Return the arguments of a verb, in their order."""
+    if verb not in _ARGUMENTS:
+        hints = get_type_hints(verb, include_extras=True)
+        _ARGUMENTS[verb] = tuple(
+            _argument(one, hints[one.name]) for one in dataclasses.fields(verb)
+        )
+    return _ARGUMENTS[verb]
+
+
+def _argument(one: dataclasses.Field[Any], hint: Any) -> Argument:
+    if get_origin(hint) is not Annotated:  # `X | None`
+        (hint,) = (each for each in get_args(hint) if each is not type(None))
+    kinds = [each for each in hint.__metadata__ if isinstance(each, Kind)]
+    # The last one wins: an argument's own over its type's.
+    spelled = [each for each in hint.__metadata__ if isinstance(each, Spelled)]
+    return Argument(
+        name=one.name,
+        kind=kinds[0],
+        default=REQUIRED if one.default is dataclasses.MISSING else one.default,
+        spelled=spelled[-1] if spelled else Spelled(),
+    )
+
+
+def commands() -> dict[str, Command]:
+    """Return every word of `fakecluster ctl` that is a verb."""
+    return {each.word: each for verb in VERBS.values() for each in verb.commands()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostVerb(Verb, abstract=True):
+    """Something that is done to one host."""
+
+    node: NodeId
+
+
+# --- power --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Boot(HostVerb):
+    """Power a host on, and start nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Start(HostVerb, request=True):
+    """Boot a host that has no power, and start its cman."""
+
+    daemon: Annotated[Flag, Spelled(request=None, trace=None, note="start its daemon too")] = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kill(HostVerb, request=True):
+    """Cut a host's power: its sockets go stale, its daemons die, its kernel forgets.
+
+    Those processes die that have been clients of its cman and live there, as their
+    CMAN_SOCKET_DIR says. The kernel's tables are empty at the next `start`.
     """
 
-    # --- power ----------------------------------------------------------------------------------
 
-    def boot(self, node_id: int) -> None:
-        """Power a host's kernel on, with empty tables; neither cman nor daemon runs yet."""
-        host = self.host(node_id)
-        if not host.powered:
-            self._verb(node_id, "boot")
-            host.power_on()
+@dataclass(frozen=True, kw_only=True)
+class Leave(HostVerb, request=True):
+    """Let a node leave at once; nobody is asked."""
 
-    def start(self, node_id: int, *, daemon: bool = True) -> None:
-        """Power a host on where it is off, and start its cman and its daemon where they are not.
+    removed: Annotated[
+        Flag,
+        Spelled(
+            request="remove",
+            help="Leave for good: quorum is counted without it.",
+            capability=Capability.LEAVING_FOR_GOOD,
+        ),
+    ] = False
 
-        Args:
-            node_id: which.
-            daemon: False: start no daemon.
-        """
-        host = self.host(node_id)
-        self._verb(node_id, "start")
-        host.power_on()
-        if not self.engine.state(node_id).running:
-            self.engine.start(node_id)
-        if daemon:
-            host.daemon.start()
 
-    def kill(self, node_id: int) -> None:
-        """Power a host off: its kernel's tables are empty when it starts again."""
-        host = self.host(node_id)
-        if not host.powered:
-            raise OperationError(f"node {node_id} has no power")
-        self._verb(node_id, "kill")
-        self.disk.die(node_id)
-        # The manager ends with the power, and its daemon with it: nobody sees the other go.
-        host.power_off()
-        if self.engine.state(node_id).running:
-            self.engine.kill(node_id)
+# --- the cluster manager ------------------------------------------------------------------------
 
-    def leave(self, node_id: int, *, removed: bool = False) -> None:
-        """Let a node leave the cluster cleanly, without asking anybody; the host stays up."""
-        self._verb(node_id, "leave", removed=removed)
-        self.engine.leave(node_id, removed=removed)
 
-    # --- the cluster manager --------------------------------------------------------------------
+@dataclass(frozen=True, kw_only=True)
+class CmanStart(HostVerb, request=True):
+    """Start a node's cman; its kernel stays as it is."""
 
-    def cman_start(self, node_id: int) -> None:
-        """Start the cman of a host that is on."""
-        if not self.host(node_id).powered:
-            raise OperationError(f"node {node_id} has no power: start it")
-        self._verb(node_id, "cman-start")
-        self.engine.start(node_id)
 
-    def cman_crash(self, node_id: int) -> None:
-        """SIGKILL of the cman alone."""
-        self._verb(node_id, "cman-crash")
-        self.engine.crash(node_id)
+@dataclass(frozen=True, kw_only=True)
+class CmanCrash(HostVerb, request=True):
+    """Kill -9 of a node's cman alone."""
 
-    def cman_stop(self, node_id: int) -> None:
-        """SIGSTOP: its daemon stands still as soon as it asks, the other nodes see a death."""
-        self._verb(node_id, "cman-stop")
-        self.engine.stop(node_id)
 
-    def cman_cont(self, node_id: int) -> None:
-        """SIGCONT."""
-        self._verb(node_id, "cman-cont")
-        self.engine.cont(node_id)
+@dataclass(frozen=True, kw_only=True)
+class CmanStop(HostVerb, request=True):
+    """SIGSTOP of a node's cman: it takes requests and never answers."""
 
-    def fence(self, node_id: int, *, by: int) -> None:
-        """Tell `by`'s manager that a node was fenced (as fenced does after it did so)."""
-        self._verb(node_id, "fence", by=by)
-        admin = self.engine.connect(by, Kind.ADMIN)
-        seconds = self.now_us() // 1_000_000
-        admin.update_fence_info(FenceInfo(node_id=node_id, time_s=seconds, agent="fence_virt"))
-        admin.disconnect()
+    capability = Capability.STOPPED_MANAGER
 
-    def qdisk(self, node_id: int, *, available: bool) -> None:
-        """Let the quorum disk's daemon on a node poll with that result."""
-        self._verb(node_id, "qdisk", available=available)
-        self.engine.qdisk(node_id, available=available)
 
-    def expected(self, node_id: int, votes: int) -> None:
-        """`cman_tool expected -e VOTES` on a node; quorum may go down in its partition.
+@dataclass(frozen=True, kw_only=True)
+class CmanCont(HostVerb, request=True):
+    """SIGCONT of a node's cman."""
 
-        Raises:
-            OSError: EINVAL: its members do not have so many votes; there is no manager.
-            ManagerStuckError: the manager is stopped; whoever asks it waits.
-        """
-        self._verb(node_id, "expected", votes=votes)
-        admin = self.engine.connect(node_id, Kind.ADMIN)
-        try:
-            admin.set_expected_votes(votes)
-        finally:
-            admin.disconnect()
+    capability = Capability.STOPPED_MANAGER
 
-    def votes(self, node_id: int, votes: int) -> None:
-        """`cman_tool votes -v VOTES` on a node: it has so many from now on.
 
-        Raises:
-            OSError: EINVAL: its members would not be quorate; there is no manager.
-            ManagerStuckError: the manager is stopped; whoever asks it waits.
-        """
-        self._verb(node_id, "votes", votes=votes)
-        admin = self.engine.connect(node_id, Kind.ADMIN)
-        try:
-            admin.set_votes(US, votes)
-        finally:
-            admin.disconnect()
+@dataclass(frozen=True, kw_only=True)
+class Fence(HostVerb, request=True):
+    """Tell cman that a node was fenced, as fenced does after it did so."""
 
-    def bind_port(self, node_id: int, port: int) -> None:
-        """Let a client of a node's manager bind a port.
+    by: Annotated[NodeId, Spelled(as_option=True, metavar="NODE", help="Whose cman is told.")]
+    capability = Capability.FENCING_NOTICE
 
-        Raises:
-            OSError: EADDRINUSE, EINVAL (port 0), or there is no manager.
-        """
-        self._verb(node_id, "bind-port", port=port)
-        self.port_holders.bind(node_id, port)
 
-    def close_port(self, node_id: int, port: int) -> None:
-        """End what `bind_port` began."""
-        self._verb(node_id, "close-port", port=port)
-        self.port_holders.close(node_id, port)
+@dataclass(frozen=True, kw_only=True)
+class Qdisk(HostVerb, request=True):
+    """Let the quorum disk's daemon on a node poll."""
 
-    # --- the network ----------------------------------------------------------------------------
+    available: Annotated[
+        Flag,
+        Spelled(
+            request="lost",
+            negated=True,
+            without=True,
+            help="The poll fails.",
+            note="its result",
+        ),
+    ]
+    capability = Capability.QUORUM_DISK
 
-    def partition(self, *groups: Sequence[int]) -> None:
-        """Let only the nodes within a group hear each other; those not named are a group too."""
-        text = "/".join(",".join(str(node_id) for node_id in group) for group in groups)
-        self._verb(0, "partition", groups=text)
-        self.engine.partition(groups)
 
-    def isolate(self, node_id: int) -> None:
-        """Let a node hear nobody and be heard by nobody."""
-        self.partition((node_id,))
+@dataclass(frozen=True, kw_only=True)
+class Expected(HostVerb, request=True):
+    """Let the cman of a node and its partition expect so many votes, as cman_tool does."""
 
-    def cut(self, speaker_id: int, listener_id: int) -> None:
-        """Let a listener hear nothing from a speaker, one way."""
-        self._verb(0, "cut", speaker=speaker_id, listener=listener_id)
-        self.engine.cut(speaker_id, listener_id)
+    votes: Count
 
-    def ring(self) -> None:
-        """Let each node hear only its two neighbours, by id."""
-        ids = sorted(self.hosts)
-        self._verb(0, "ring")
-        for place, node_id in enumerate(ids):
-            near = {ids[place - 1], ids[(place + 1) % len(ids)], node_id}
-            for other in ids:
-                if other not in near:
-                    self.engine.cut(other, node_id)
 
-    def mend(self, speaker_id: int, listener_id: int) -> None:
-        """Undo one `cut`."""
-        self._verb(0, "mend", speaker=speaker_id, listener=listener_id)
-        self.engine.mend(speaker_id, listener_id)
+@dataclass(frozen=True, kw_only=True)
+class Votes(HostVerb, request=True):
+    """Give a node so many votes, as cman_tool does."""
 
-    def heal(self) -> None:
-        """Undo all partitions and cuts."""
-        self._verb(0, "heal")
-        self.engine.heal()
+    votes: Annotated[Number, Spelled(most=255)]
 
-    def slow_network(self, *, delay_us: int = 0, jitter_us: int = 0, loss_percent: int = 0) -> None:
-        """Let everything between nodes take longer, nothing at all: as fast as it was.
 
-        Args:
-            delay_us: always so much more.
-            jitter_us: and at most so much more on top, drawn.
-            loss_percent: how many of a hundred messages are lost and sent again.
-        """
-        self._verb(0, "slow-network", delay_us=delay_us, jitter_us=jitter_us, loss=loss_percent)
-        slow = Slowness(
-            delay_us=delay_us,
-            jitter_us=jitter_us,
-            loss_percent=loss_percent,
-            rng=rng_for(self.seed, "network"),
+@dataclass(frozen=True, kw_only=True)
+class BindPort(HostVerb, request=True):
+    """Let a client of a node's cman bind a port, and ask for notices."""
+
+    port: Annotated[Number, Spelled(most=255)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClosePort(HostVerb, request=True):
+    """End the client that bind-port made."""
+
+    port: Annotated[Number, Spelled(most=255)]
+
+
+# --- the network --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Partition(Verb, request=True):
+    """Cut the network between groups of node ids; the disk heartbeat goes on."""
+
+    groups: Groups
+
+
+@dataclass(frozen=True, kw_only=True)
+class Isolate(HostVerb):
+    """Cut a node off from all others."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cut(Verb, request=True):
+    """Let LISTENER hear nothing from SPEAKER, one way."""
+
+    speaker: Annotated[NodeId, Spelled()]
+    listener: Annotated[NodeId, Spelled()]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mend(Verb, request=True):
+    """Undo one `cut`."""
+
+    speaker: Annotated[NodeId, Spelled()]
+    listener: Annotated[NodeId, Spelled()]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ring(Verb):
+    """Let each node hear its two neighbours by id alone."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heal(Verb, request=True):
+    """Undo all partitions and cuts."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlowNetwork(Verb):
+    """Delay everything between nodes; with nothing given it is as fast as it was."""
+
+    delay_us: Number = 0
+    jitter_us: Annotated[Number, Spelled(note="on top, drawn")] = 0
+    loss_percent: Annotated[int, Kind.PERCENT, Spelled(trace="loss", note="sent again")] = 0
+
+
+# --- the shared volume and the kernel -----------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mount(HostVerb, request=True):
+    """Mount the shared volume: a region with a pid, a heartbeat that pins live nodes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Umount(HostVerb, request=True):
+    """Unmount the shared volume; the others see it at once."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pin(HostVerb, request=True):
+    """Make rmdir of the entry NAME in NODE's kernel fail with EBUSY."""
+
+    name: NotedName
+    capability = Capability.PINS_BY_HAND
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unpin(HostVerb, request=True):
+    """Undo `pin`."""
+
+    name: NotedName
+    capability = Capability.PINS_BY_HAND
+
+
+# --- configuration ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangeAddress(HostVerb, request=True, word="address"):
+    """Give a node other addresses."""
+
+    addresses: Annotated[tuple[str, ...], Kind.ADDRESSES, Spelled(metavar="ADDRESS...")]
+    now: Annotated[
+        Flag,
+        Spelled(
+            request="at_rejoin",
+            negated=True,
+            help="cman takes it when the node joins again.",
+            note="else at its next join",
+        ),
+    ] = True
+    host: Annotated[Flag, Spelled(request=None, trace=None, note="the host has them too")] = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class GiveAddress(HostVerb, request=True):
+    """Let a host have an address; its cman is not told."""
+
+    address: Address
+
+
+@dataclass(frozen=True, kw_only=True)
+class TakeAddress(HostVerb, request=True):
+    """Let a host lose an address; its cman is not told."""
+
+    address: Address
+
+
+@dataclass(frozen=True, kw_only=True)
+class TakePort(HostVerb):
+    """Let another program listen on a port of a host."""
+
+    port: Count
+
+
+@dataclass(frozen=True, kw_only=True)
+class FreePort(HostVerb):
+    """Undo `take-port`."""
+
+    port: Count
+
+
+def _node_and_id(given: Mapping[str, object]) -> str:
+    return f"node{given.get('id')}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddNode(Verb, request=True):
+    """Add a host and a node to the configuration; `start` it afterwards."""
+
+    id: Annotated[Count, Spelled(metavar="ID", trace=None)]
+    name: Annotated[Text, Spelled(without=_node_and_id, help="[default: node and its id]")]
+    addresses: Annotated[
+        tuple[str, ...],
+        Kind.ADDRESSES,
+        Spelled(metavar="[ADDRESS...]", optional_word=True, trace=None),
+    ] = ()
+    votes: Annotated[Number, Spelled(trace=None)] = 1
+    lagging: Lagging = ()
+
+    @property
+    def config(self) -> NodeConfig:
+        """The node as the configuration has it."""
+        return NodeConfig(
+            id=self.id,
+            name=self.name,
+            addresses=self.addresses,
+            votes=self.votes,
         )
-        self.engine.slow_network(slow if delay_us or jitter_us or loss_percent else None)
 
-    # --- the shared volume and the kernel -------------------------------------------------------
 
-    def mount(self, node_id: int) -> None:
-        """Mount the shared volume: a region with a thread, a slot on the disk, a mount.
+@dataclass(frozen=True, kw_only=True)
+class RemoveNode(HostVerb, request=True):
+    """Take a node out of the configuration; its host stays."""
 
-        Raises:
-            OSError: EBUSY: it is mounted; EINVAL: the kernel has no cluster or no local node.
-        """
-        host = self.host(node_id)
-        if host.mounted:
-            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
-        num = host.mount()
-        self._verb(node_id, "mount")
-        self.disk.mount(node_id, num=num, dead_threshold=host.model.kernel.dead_threshold)
-        self._slots.pop(node_id, None)
-        if host.status is not None and host.status.state is State.SYNCED:
-            self._judge_slots(node_id, num)
+    lagging: Lagging = ()
 
-    def _judge_slots(self, node_id: int, num: int) -> None:
-        """Two that write one slot of the disk destroy it; their daemons let both mount."""
-        for other, taken in self._slots.items():
-            if taken == num and self.disk.mounted(other):
-                self._violation(node_id, f"mounted as number {num}, as host {other} is")
-        self._slots[node_id] = num
 
-    def umount(self, node_id: int) -> None:
-        """Unmount it cleanly."""
-        self._verb(node_id, "umount")
-        self.disk.umount(node_id)
-        self.host(node_id).umount()
+@dataclass(frozen=True, kw_only=True)
+class RenameNode(HostVerb, request=True):
+    """Give a node another name in the configuration, effective at once."""
 
-    def pin(self, node_id: int, name: str) -> None:
-        """Let the kernel of a host refuse to let go of a node."""
-        self._verb(node_id, "pin", node=name)
-        self.host(node_id).model.heartbeat.pin(name)
+    name: Text
 
-    def unpin(self, node_id: int, name: str) -> None:
-        """End what `pin` began."""
-        self._verb(node_id, "unpin", node=name)
-        self.host(node_id).model.heartbeat.unpin(name)
 
-    # --- configuration --------------------------------------------------------------------------
+@dataclass(frozen=True, kw_only=True)
+class ConfigOlder(HostVerb, request=True):
+    """Announce the next version of the configuration, which this node's file has not."""
 
-    def address(
-        self, node_id: int, *addresses: str, now: bool = True, host_too: bool = True
-    ) -> None:
-        """Give a node other addresses.
 
-        Args:
-            node_id: whose.
-            addresses: all of them, the first interface's first.
-            now: the manager tells everybody now; else at the node's next join.
-            host_too: the host itself has these and no others from now on.
-        """
-        self._verb(node_id, "address", addresses=",".join(addresses), now=now)
-        self.engine.set_address(node_id, addresses, now=now)
-        if host_too:
-            host = self.host(node_id).model.host
-            for gone in set(host.addresses) - set(addresses):
-                host.remove_address(gone)
-            for address in addresses:
-                host.add_address(address)
+@dataclass(frozen=True, kw_only=True)
+class ConfigNewer(HostVerb, request=True):
+    """Write the next version of the configuration to one node alone; nobody is told."""
 
-    def give_address(self, node_id: int, address: str) -> None:
-        """Let the host have an address; the manager is not told."""
-        self._verb(node_id, "give-address", address=address)
-        self.host(node_id).model.host.add_address(address)
 
-    def take_address(self, node_id: int, address: str) -> None:
-        """Let the host lose an address; the manager is not told."""
-        self._verb(node_id, "take-address", address=address)
-        self.host(node_id).model.host.remove_address(address)
+@dataclass(frozen=True, kw_only=True)
+class ConfigMend(Verb, request=True):
+    """Give every node the newest configuration, and announce it."""
 
-    def take_port(self, node_id: int, port: int) -> None:
-        """Let some other program listen on a port of the host."""
-        self._verb(node_id, "take-port", port=port)
-        self.host(node_id).model.host.take_port(port)
 
-    def free_port(self, node_id: int, port: int) -> None:
-        """End what `take_port` began."""
-        self._verb(node_id, "free-port", port=port)
-        self.host(node_id).model.host.free_port(port)
+@dataclass(frozen=True, kw_only=True)
+class RenameCluster(Verb, request=True):
+    """Let every cman report another cluster name from now on."""
 
-    def add_node(self, node: NodeConfig, *, lagging: Sequence[int] = ()) -> None:
-        """Put a node into the manager's configuration; its host is there, powered off."""
-        self._verb(node.id, "add-node", name=node.name)
-        self.engine.add_node(node, lagging=lagging)
-        self.removals.reconfigured()
-        if node.id not in self.hosts:
-            self._add_host(node)
+    name: Text
+    capability = Capability.RENAMED_CLUSTER
 
-    def remove_node(self, node_id: int, *, lagging: Sequence[int] = ()) -> None:
-        """Take a node out of the manager's configuration; its host stays as it is."""
-        self._verb(node_id, "remove-node")
-        self.engine.remove_node(node_id, lagging=lagging)
-        self.removals.reconfigured()
 
-    def rename_node(self, node_id: int, name: str) -> None:
-        """Give a node another name in the manager's configuration, effective at once."""
-        self._verb(node_id, "rename-node", name=name)
-        nodes = self.engine.configured
-        changed = [replace(node, name=name) if node.id == node_id else node for node in nodes]
-        self.engine.reconfigure(changed)
-        self.host(node_id).name = name
+# --- the daemon ---------------------------------------------------------------------------------
 
-    def config_older(self, node_id: int) -> None:
-        """Announce the next version of the configuration, which this node's file has not."""
-        self._verb(node_id, "config-older")
-        self.engine.reconfigure(lagging=[node_id])
 
-    def config_newer(self, node_id: int) -> None:
-        """Write the next version of the configuration to one node alone; nobody is told."""
-        self._verb(node_id, "config-newer")
-        self.engine.write_config(node_id)
+@dataclass(frozen=True, kw_only=True)
+class DaemonStart(HostVerb):
+    """Start a host's daemon."""
 
-    def config_mend(self) -> None:
-        """Give every node the newest configuration, and announce it."""
-        self._verb(0, "config-mend")
-        self.engine.mend_configs()
 
-    def rename_cluster(self, name: str) -> None:
-        """Let every manager report another cluster name from now on."""
-        self._verb(0, "rename-cluster", name=name)
-        self.engine.rename_cluster(name)
+@dataclass(frozen=True, kw_only=True)
+class DaemonKill(HostVerb):
+    """SIGKILL a host's daemon."""
 
-    # --- the daemon -----------------------------------------------------------------------------
 
-    def daemon_start(self, node_id: int) -> None:
-        """Start the daemon of a host that is on; nothing happens while it runs."""
-        host = self.host(node_id)
-        if not host.powered:
-            raise OperationError(f"node {node_id} has no power: start it")
-        self._verb(node_id, "daemon-start")
-        host.daemon.start()
+@dataclass(frozen=True, kw_only=True)
+class DaemonSigterm(HostVerb):
+    """SIGTERM a host's daemon; it ends in its own time."""
 
-    def daemon_kill(self, node_id: int) -> None:
-        """SIGKILL the daemon."""
-        self._verb(node_id, "daemon-kill")
-        self.host(node_id).daemon.kill()
 
-    def daemon_sigterm(self, node_id: int) -> None:
-        """SIGTERM the daemon; it ends in its own time, see `daemon_exit`."""
-        self._verb(node_id, "daemon-sigterm")
-        self.host(node_id).daemon.terminate()
+@dataclass(frozen=True, kw_only=True)
+class DaemonRestart(HostVerb):
+    """SIGKILL a host's daemon and start another."""
 
-    def daemon_restart(self, node_id: int) -> None:
-        """SIGKILL the daemon and start another."""
-        self.daemon_kill(node_id)
-        self.daemon_start(node_id)
 
-    def daemon_exit(self, node_id: int) -> int | None:
-        """Return the exit code of the last daemon that ended by itself; None: it did not."""
-        return self.host(node_id).daemon.exit_code
+@dataclass(frozen=True, kw_only=True)
+class SetRules(HostVerb):
+    """Give a host's daemon other settings from its next start on."""
 
-    def set_rules(self, node_id: int, rules: Rules) -> None:
-        """Give a host's daemon other settings, from its next start on."""
-        self._verb(node_id, "set-rules")
-        self.host(node_id).daemon.next_rules = rules
+    rules: Annotated[Rules, Kind.RULES, Spelled(trace=None)]
 
-    def forget(self, node_id: int, name: str) -> None:
-        """`o2cbd forget NAME` on a host."""
-        self._verb(node_id, "forget", node=name)
-        host = self.host(node_id)
-        host.oracle.forget(name)
-        host.daemon.forget(name)
 
-    # --- the shutdown question ------------------------------------------------------------------
+@dataclass(frozen=True, kw_only=True)
+class Forget(HostVerb):
+    """Run `o2cbd forget NAME` on a host."""
 
-    def shutdown(self, node_id: int, *, forced: bool = False, removed: bool = False) -> None:
-        """Ask for a shutdown as an administrator does; see `shutdown_result`.
+    name: NotedName
 
-        Raises:
-            OSError: there is no manager, it is in its start, or a question is open already.
-            ManagerStuckError: the manager is stopped; whoever asks it waits.
-        """
-        self._verb(node_id, "shutdown", forced=forced, removed=removed)
-        before = dict(self._shutdowns)
 
-        def ended(status: int) -> None:
-            if node_id in self._shutdowns and self._shutdowns[node_id] is None:
-                self._shutdowns[node_id] = -status
+@dataclass(frozen=True, kw_only=True)
+class Shutdown(HostVerb, request=True):
+    """Ask cman to shut the cluster down on a node, as `cman_tool leave` does."""
 
-        def closed() -> None:
-            ended(-errno.EHOSTDOWN)
+    forced: Annotated[Flag, Spelled(request="force", help="Leave whatever the answers are.")] = (
+        False
+    )
+    removed: Annotated[
+        Flag,
+        Spelled(request="remove", help="Leave for good.", capability=Capability.LEAVING_FOR_GOOD),
+    ] = False
 
-        admin: Client = self.engine.connect(node_id, Kind.ADMIN, closed=closed)
-        flags = ShutdownFlag.ANYWAY * forced | ShutdownFlag.REMOVED * removed
-        self._shutdowns[node_id] = None
-        try:
-            admin.try_shutdown(flags, ended)
-        except (OSError, ManagerStuckError):
-            # It was not asked: what an earlier question came to still stands.
-            admin.disconnect()
-            self._shutdowns = before
-            raise
 
-    def shutdown_result(self, node_id: int) -> int | None:
-        """Return the errno of the host's last shutdown request, 0 for granted, None: not yet."""
-        return self._shutdowns.get(node_id)
+# --- faults -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notice(HostVerb, request=True):
+    """Lose, double, delay or bundle the next notices of a node."""
+
+    fault: Annotated[NoticeFault, Kind.FAULT, Spelled(first=True)]
+    count: Count = 1
+    delay_us: Annotated[Number, Spelled(request="delay_ms", scale=1000)] = 1_000_000
+    capability = Capability.NOTICE_FAULTS
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailRead(HostVerb, request=True):
+    """Let the next readings of a node's member list fail."""
+
+    errno: Annotated[Errno, Spelled(without=errnos.EIO)]
+    count: Count = 1
+    capability = Capability.FAILING_READS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault(HostVerb, request=True):
+    """Let the next such calls on a node's configfs fail: mkdir, rmdir, open, write:num ..."""
+
+    call: Annotated[str, Kind.CALL]
+    errno: Errno
+    count: Annotated[Count, Spelled(without=1, note="else until `mend-calls`")] | None = None
+    path: Annotated[Text, Spelled(request=None, note="there or below")] | None = None
+    capability = Capability.CALL_FAULTS
+
+
+@dataclass(frozen=True, kw_only=True)
+class MendCalls(HostVerb, request=True):
+    """End all that `fault` began on a node."""
+
+    capability = Capability.CALL_FAULTS
+
+
+@dataclass(frozen=True, kw_only=True)
+class CrashDaemonAt(HostVerb, request=True):
+    """SIGKILL whoever makes the K-th such call on a node's configfs, inside it."""
+
+    call: Annotated[str, Kind.CRASH_CALL, Spelled(metavar="CALL[:K]")]
+    nth: Annotated[Count, Spelled(request=None, note="K")] = 1
+    capability = Capability.CALL_FAULTS
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnmountConfigfs(HostVerb):
+    """Let there be no configfs on a host."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MountConfigfs(HostVerb):
+    """Undo `unmount-configfs`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MountsUnreadable(HostVerb):
+    """Make a host's mount table unreadable."""
+
+    errno: Annotated[Errno, Spelled(request=None, note="else it can be read again")] | None = None
+    capability = Capability.UNREADABLE_MOUNTS
+
+    @classmethod
+    def commands(cls) -> tuple[Command, ...]:
+        """Return the two words of `fakecluster ctl` that mean it."""
+        return (
+            Command(
+                word="hide-mounts",
+                verb=cls,
+                doc="Make a node's mount table unreadable.",
+                fixed={"errno": errnos.EIO},
+            ),
+            Command(word="show-mounts", verb=cls, doc="Undo `hide-mounts`.", fixed={"errno": None}),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlaceCluster(HostVerb):
+    """Make a cluster in a host's kernel by hand."""
+
+    name: Annotated[Text, Spelled(note="else ours")] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlaceNode(HostVerb):
+    """Make a node in our cluster of a host's kernel by hand."""
+
+    name: Text
+    num: Annotated[Number, Spelled(note="else half made")] | None = None
+    address: Text | None = None
+    port: Count | None = None
+    local: Annotated[Flag, Spelled(trace=None)] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class DropNode(HostVerb):
+    """Take a node out of a host's kernel by hand."""
+
+    name: Name
+
+
+@dataclass(frozen=True, kw_only=True)
+class DropCluster(HostVerb):
+    """Take an empty cluster out of a host's kernel by hand."""
+
+    name: Text
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hold(HostVerb):
+    """Let another process of a host take the semaphore."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Release(HostVerb):
+    """Let it give the semaphore back."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class KillHolder(HostVerb):
+    """Kill the process that took the semaphore."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemoveSemaphore(HostVerb, request=True):
+    """Remove a node's semaphore set; whoever holds it does not notice."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SemaphoreUnusable(HostVerb):
+    """Let every use of a host's semaphore fail."""
+
+    errno: Annotated[Errno, Spelled(note="else it can be used again")] | None = None

@@ -6,13 +6,13 @@ import errno
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import singledispatchmethod
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
-from fakecluster.arms.managers import UnsupportedVerbError
-from fakecluster.arms.values import Capability
+from fakecluster import verbs
+from fakecluster.capabilities import Capability, UnsupportedVerbError
 from fakecluster.cman.constants import FENCED, ExtraFlag, NodeState, ShutdownFlag
-from fakecluster.cman.notices import NoticeFault
 from fakecluster.cman.records import (
     NODE_BYTES,
     AddressesRecord,
@@ -24,10 +24,11 @@ from fakecluster.cman.records import (
     sockaddr_text,
 )
 from fakecluster.cman.rigs.rawclient import HungUpError, RawClient
-from fakecluster.cman.topology import NodeConfig, Topology
+from fakecluster.cman.topology import Topology
 from fakecluster.cman.wire import Command, Reply
 from fakecluster.historic.lab import CmanLab
 from fakecluster.historic.root import CmanRoot
+from fakecluster.verbs import Verb
 from o2cbd.core.reports import symbol
 
 _GONE: Final = "EHOSTDOWN"
@@ -56,6 +57,7 @@ class CmanManagers:
         self._nodes = {node.id: node for node in topology.nodes}
         self._opened = ExitStack()
         self._lab: CmanLab | None = None
+        self._questions: dict[int, CmanQuestion] = {}
 
     @property
     def lab(self) -> CmanLab:
@@ -108,116 +110,112 @@ class CmanManagers:
     def booted(self, host: int) -> None:
         """See `Managers.booted`."""
         self.lab.power(host, on=True)
-        self.start(host)
+        self.lab.start(host)
 
     def powered_off(self, host: int) -> None:
         """See `Managers.powered_off`."""
         self.lab.power(host, on=False)
 
-    def start(self, host: int) -> None:
-        """See `Managers.start`; it is a member on return."""
-        self.lab.start(host)
+    def apply(self, verb: Verb) -> None:
+        """See `Managers.apply`."""
+        self._do(verb)
 
-    def crash(self, host: int) -> None:
-        """See `Managers.crash`."""
-        self.lab.kill(host)
+    @singledispatchmethod
+    def _do(self, verb: Verb) -> None:
+        raise UnsupportedVerbError(self.arm, verb.capability or verb.word)
 
-    def stop(self, host: int) -> None:
-        """See `Managers.stop`."""
-        self.lab.stop(host)
+    @_do.register
+    def _start(self, verb: verbs.CmanStart) -> None:
+        self.lab.start(verb.node)  # it is a member on return
 
-    def cont(self, host: int) -> None:
-        """See `Managers.cont`."""
-        self.lab.go_on(host)
+    @_do.register
+    def _crash(self, verb: verbs.CmanCrash) -> None:
+        self.lab.kill(verb.node)
 
-    def leave(self, host: int, *, removed: bool) -> None:
-        """See `Managers.leave`."""
-        self.lab.leave(host, removed=removed)
+    @_do.register
+    def _stop(self, verb: verbs.CmanStop) -> None:
+        self.lab.stop(verb.node)
 
-    def fence(self, host: int, *, by: int) -> None:
-        """See `Managers.fence`."""
-        self.lab.fenced(host, by=by)
+    @_do.register
+    def _cont(self, verb: verbs.CmanCont) -> None:
+        self.lab.go_on(verb.node)
 
-    def qdisk(self, host: int, *, available: bool) -> None:
-        """See `Managers.qdisk`; its daemon is played over cman's admin socket."""
-        self.lab.poll_disk(host, available=available)
+    @_do.register
+    def _leave(self, verb: verbs.Leave) -> None:
+        self.lab.leave(verb.node, removed=verb.removed)
 
-    def expected(self, host: int, votes: int) -> None:
-        """See `Managers.expected`."""
-        self.lab.expect(host, votes)
+    @_do.register
+    def _fence(self, verb: verbs.Fence) -> None:
+        self.lab.fenced(verb.node, by=verb.by)
 
-    def shutdown(self, host: int, *, force: bool, remove: bool) -> CmanQuestion:
-        """See `Managers.shutdown`."""
-        flags = ShutdownFlag.ANYWAY if force else ShutdownFlag(0)
-        flags |= ShutdownFlag.REMOVED if remove else ShutdownFlag(0)
-        client = self._opened.enter_context(self.lab.client(host, admin=True))
-        return CmanQuestion(client, flags)
+    @_do.register
+    def _qdisk(self, verb: verbs.Qdisk) -> None:
+        # Its daemon is played over cman's admin socket.
+        self.lab.poll_disk(verb.node, available=verb.available)
+
+    @_do.register
+    def _expected(self, verb: verbs.Expected) -> None:
+        self.lab.expect(verb.node, verb.votes)
+
+    @_do.register
+    def _shutdown(self, verb: verbs.Shutdown) -> None:
+        flags = ShutdownFlag.ANYWAY if verb.forced else ShutdownFlag(0)
+        flags |= ShutdownFlag.REMOVED if verb.removed else ShutdownFlag(0)
+        client = self._opened.enter_context(self.lab.client(verb.node, admin=True))
+        self._questions[verb.node] = CmanQuestion(client, flags)
+
+    def question(self, host: int) -> CmanQuestion:
+        """See `Managers.question`."""
+        return self._questions[host]
 
     # --- the network
 
-    def partition(self, groups: Sequence[Sequence[int]]) -> None:
-        """See `Managers.partition`."""
-        named = {node for group in groups for node in group}
+    @_do.register
+    def _partition(self, verb: verbs.Partition) -> None:
+        named = {node for group in verb.groups for node in group}
         others = [node for node in self.lab.ids if node not in named]
-        self.lab.connect([*groups, others])
+        self.lab.connect([*verb.groups, others])
 
-    def cut(self, speaker: int, listener: int) -> None:
-        """See `Managers.cut`."""
-        self.lab.cut(speaker, listener)
+    @_do.register
+    def _cut(self, verb: verbs.Cut) -> None:
+        self.lab.cut(verb.speaker, verb.listener)
 
-    def heal(self) -> None:
-        """See `Managers.heal`."""
+    @_do.register
+    def _heal(self, _verb: verbs.Heal) -> None:
         self.lab.heal()
 
     # --- the configuration
 
-    def address(self, node: int, addresses: Sequence[str]) -> None:
-        """See `Managers.address`: cman's is its ring's, so only while it does not run."""
-        if self.running(node):
-            self._lacks(Capability.FREE_ADDRESSES)
-        self._nodes[node] = replace(self._nodes[node], addresses=tuple(addresses))
-        self.lab.move(self._nodes[node])
+    @_do.register
+    def _address(self, verb: verbs.ChangeAddress) -> None:
+        if self.running(verb.node):  # it reports its ring's, for its life
+            raise UnsupportedVerbError(self.arm, Capability.FREE_ADDRESSES)
+        self._nodes[verb.node] = replace(self._nodes[verb.node], addresses=verb.addresses)
+        self.lab.move(self._nodes[verb.node])
         self._announce()
 
-    def add_node(self, node: NodeConfig) -> None:
-        """See `Managers.add_node`."""
-        self._nodes[node.id] = node
-        self.lab.add(node)
-        self.lab.power(node.id, on=False)
+    @_do.register
+    def _add_node(self, verb: verbs.AddNode) -> None:
+        self._nodes[verb.id] = verb.config
+        self.lab.add(verb.config)
+        self.lab.power(verb.id, on=False)
         self._announce()
 
-    def remove_node(self, node: int) -> None:
-        """See `Managers.remove_node`."""
-        del self._nodes[node]
+    @_do.register
+    def _remove_node(self, verb: verbs.RemoveNode) -> None:
+        del self._nodes[verb.node]
         self._announce()
 
-    def rename_node(self, node: int, name: str) -> None:
-        """See `Managers.rename_node`."""
-        self._nodes[node] = replace(self._nodes[node], name=name)
+    @_do.register
+    def _rename_node(self, verb: verbs.RenameNode) -> None:
+        self._nodes[verb.node] = replace(self._nodes[verb.node], name=verb.name)
         self._announce()
-
-    def rename_cluster(self, name: str) -> None:  # noqa: ARG002 - refused whatever is given
-        """See `Managers.rename_cluster`."""
-        self._lacks(Capability.RENAMED_CLUSTER)
 
     def _announce(self) -> None:
         self.lab.configure(list(self._nodes.values()))
         able = [host for host in self.lab.ids if self.running(host) and not self.stopped(host)]
         if able:
             self.lab.announce(able[0])
-
-    # --- faults
-
-    def notice(self, host: int, fault: NoticeFault, *, count: int) -> None:  # noqa: ARG002 - refused whatever is given
-        """See `Managers.notice`."""
-        self._lacks(Capability.NOTICE_FAULTS)
-
-    def fail_read(self, host: int, errno: int, *, count: int) -> None:  # noqa: ARG002 - refused whatever is given
-        """See `Managers.fail_read`."""
-        self._lacks(Capability.FAILING_READS)
-
-    def _lacks(self, capability: Capability) -> NoReturn:
-        raise UnsupportedVerbError(self.arm, capability)
 
 
 class CmanQuestion:

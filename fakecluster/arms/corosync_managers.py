@@ -9,18 +9,19 @@ import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import singledispatchmethod
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
 import fakecluster
-from fakecluster.arms.managers import UnsupportedVerbError
-from fakecluster.arms.values import Capability
-from fakecluster.cman.notices import NoticeFault
+from fakecluster import verbs
+from fakecluster.capabilities import Capability, UnsupportedVerbError
 from fakecluster.cman.topology import NodeConfig, Topology
 from fakecluster.corosync.cmap import CorosyncMap, UnreadableError
 from fakecluster.corosync.configuration import Block
 from fakecluster.corosync.lab import PATIENCE_S, CorosyncLab
 from fakecluster.corosync.view import view_of
+from fakecluster.verbs import Verb
 from o2cbd.membership.libcorosync_table import CorosyncTable
 
 _RING_NETWORK: Final = "10.0.255."
@@ -50,7 +51,8 @@ class CorosyncManagers:
         self._directory = directory
         self._opened = ExitStack()
         self._stopped: set[int] = set()
-        self._questions: list[subprocess.Popen[bytes]] = []
+        self._asking: list[subprocess.Popen[bytes]] = []
+        self._questions: dict[int, CorosyncQuestion] = {}
         self._maps: dict[int, tuple[subprocess.Popen[bytes], CorosyncMap]] = {}
         self._lab: CorosyncLab | None = None
 
@@ -84,9 +86,9 @@ class CorosyncManagers:
 
     def close(self) -> None:
         """See `Managers.close`."""
-        for question in self._questions:
-            question.kill()
-            question.communicate()
+        for process in self._asking:
+            process.kill()
+            process.communicate()
         for host in list(self._maps):
             self._forget_map(host)
         self._opened.close()
@@ -130,107 +132,114 @@ class CorosyncManagers:
 
     def booted(self, host: int) -> None:
         """See `Managers.booted`."""
-        self.start(host)
+        self.lab.start(host)
 
     def powered_off(self, host: int) -> None:
         """See `Managers.powered_off`."""
         if self.running(host):
-            self.crash(host)
+            self._end(host)
 
-    def start(self, host: int) -> None:
-        """See `Managers.start`; it serves on return, and finds its ring later."""
-        self.lab.start(host)
+    def apply(self, verb: Verb) -> None:
+        """See `Managers.apply`."""
+        self._do(verb)
 
-    def crash(self, host: int) -> None:
-        """See `Managers.crash`."""
+    @singledispatchmethod
+    def _do(self, verb: Verb) -> None:
+        raise UnsupportedVerbError(self.arm, verb.capability or verb.word)
+
+    @_do.register
+    def _start(self, verb: verbs.CmanStart) -> None:
+        # It serves on return, and finds its ring later.
+        self.lab.start(verb.node)
+
+    @_do.register
+    def _crash(self, verb: verbs.CmanCrash) -> None:
+        self._end(verb.node)
+
+    def _end(self, host: int) -> None:
         self._stopped.discard(host)
         self.lab.kill(host)
 
-    def stop(self, host: int) -> None:
-        """See `Managers.stop`."""
-        self.lab.stop(host)
-        self._stopped.add(host)
+    @_do.register
+    def _stop(self, verb: verbs.CmanStop) -> None:
+        self.lab.stop(verb.node)
+        self._stopped.add(verb.node)
 
-    def cont(self, host: int) -> None:
-        """See `Managers.cont`."""
-        self._stopped.discard(host)
-        self.lab.go_on(host)
+    @_do.register
+    def _cont(self, verb: verbs.CmanCont) -> None:
+        self._stopped.discard(verb.node)
+        self.lab.go_on(verb.node)
 
-    def leave(self, host: int, *, removed: bool) -> None:
-        """See `Managers.leave`: SIGTERM, at which corosync asks nobody."""
-        if removed:
+    @_do.register
+    def _leave(self, verb: verbs.Leave) -> None:
+        if verb.removed:
             self._lacks(Capability.LEAVING_FOR_GOOD)
-        self.lab.leave(host)
+        self.lab.leave(verb.node)  # SIGTERM, at which corosync asks nobody
 
-    def fence(self, host: int, *, by: int) -> None:  # noqa: ARG002 - refused whatever is given
-        """See `Managers.fence`; corosync knows of no fencing."""
-        self._lacks(Capability.FENCING_NOTICE)
+    @_do.register
+    def _expected(self, verb: verbs.Expected) -> None:
+        # votequorum refuses what members cannot reach, as cman does.
+        self.lab.host(verb.node).run("corosync-quorumtool", "-e", str(verb.votes))
 
-    def qdisk(self, host: int, *, available: bool) -> None:  # noqa: ARG002 - refused whatever is given
-        """See `Managers.qdisk`."""
-        self._lacks(Capability.QUORUM_DISK)
-
-    def expected(self, host: int, votes: int) -> None:
-        """See `Managers.expected`; votequorum refuses what members cannot reach, as cman does."""
-        self.lab.host(host).run("corosync-quorumtool", "-e", str(votes))
-
-    def shutdown(self, host: int, *, force: bool, remove: bool) -> CorosyncQuestion:
-        """See `Managers.shutdown`."""
-        if remove:
+    @_do.register
+    def _shutdown(self, verb: verbs.Shutdown) -> None:
+        if verb.removed:
             self._lacks(Capability.LEAVING_FOR_GOOD)
-        words = ["-m", "fakecluster.corosync.question", *(["--force"] if force else [])]
+        words = ["-m", "fakecluster.corosync.question", *(["--force"] if verb.forced else [])]
         process = subprocess.Popen(
-            self.lab.host(host).command("env", f"PYTHONPATH={_ROOT}", sys.executable, *words),
+            self.lab.host(verb.node).command("env", f"PYTHONPATH={_ROOT}", sys.executable, *words),
             stdout=subprocess.PIPE,
         )
-        self._questions.append(process)
-        return CorosyncQuestion(process)
+        self._asking.append(process)
+        self._questions[verb.node] = CorosyncQuestion(process)
+
+    def question(self, host: int) -> CorosyncQuestion:
+        """See `Managers.question`."""
+        return self._questions[host]
 
     # --- the network
 
-    def partition(self, groups: Sequence[Sequence[int]]) -> None:
-        """See `Managers.partition`."""
-        named = {node for group in groups for node in group}
+    @_do.register
+    def _partition(self, verb: verbs.Partition) -> None:
+        named = {node for group in verb.groups for node in group}
         others = [node for node in self.lab.ids if node not in named]
-        self.lab.connect([*groups, others])
+        self.lab.connect([*verb.groups, others])
 
-    def cut(self, speaker: int, listener: int) -> None:
-        """See `Managers.cut`."""
-        self.lab.cut(speaker, listener)
+    @_do.register
+    def _cut(self, verb: verbs.Cut) -> None:
+        self.lab.cut(verb.speaker, verb.listener)
 
-    def heal(self) -> None:
-        """See `Managers.heal`."""
+    @_do.register
+    def _heal(self, _verb: verbs.Heal) -> None:
         self.lab.heal()
 
     # --- the configuration
 
-    def address(self, node: int, addresses: Sequence[str]) -> None:
-        """See `Managers.address`: `o2cb_address` in corosync.conf, and a reload; rings stay."""
-        self._set_address(node, addresses)
+    @_do.register
+    def _address(self, verb: verbs.ChangeAddress) -> None:
+        # `o2cb_address` in corosync.conf, and a reload; rings stay.
+        self._set_address(verb.node, verb.addresses)
         self._reload()
 
-    def add_node(self, node: NodeConfig) -> None:
-        """See `Managers.add_node`; in front, so that every position shifts."""
+    @_do.register
+    def _add_node(self, verb: verbs.AddNode) -> None:
+        # In front, so that every position shifts.
         taken = {ring for block in self.lab.configuration.blocks for ring in block.rings}
-        ring = _ring_address(node, taken, len(self.lab.ids) + 1)
-        self.lab.add(replace(node, addresses=(ring,)))
-        self._set_address(node.id, node.addresses)
+        ring = _ring_address(verb.config, taken, len(self.lab.ids) + 1)
+        self.lab.add(replace(verb.config, addresses=(ring,)))
+        self._set_address(verb.id, verb.addresses)
         self._reload()
 
-    def remove_node(self, node: int) -> None:
-        """See `Managers.remove_node`."""
+    @_do.register
+    def _remove_node(self, verb: verbs.RemoveNode) -> None:
         blocks = self.lab.configuration.blocks
-        blocks[:] = [block for block in blocks if block.id != node]
+        blocks[:] = [block for block in blocks if block.id != verb.node]
         self._reload()
 
-    def rename_node(self, node: int, name: str) -> None:
-        """See `Managers.rename_node`."""
-        self._replace(node, lambda block: replace(block, name=name))
+    @_do.register
+    def _rename_node(self, verb: verbs.RenameNode) -> None:
+        self._replace(verb.node, lambda block: replace(block, name=verb.name))
         self._reload()
-
-    def rename_cluster(self, name: str) -> None:  # noqa: ARG002 - refused whatever is given
-        """See `Managers.rename_cluster`."""
-        self._lacks(Capability.RENAMED_CLUSTER)
 
     def _set_address(self, node: int, addresses: Sequence[str]) -> None:
         """Have a node's block say which address is o2cb's, where it is not its ring's."""
@@ -255,16 +264,6 @@ class CorosyncManagers:
             self.lab.reload(able[0])
         else:
             self.lab.write()
-
-    # --- faults
-
-    def notice(self, host: int, fault: NoticeFault, *, count: int) -> None:  # noqa: ARG002 - refused whatever is given
-        """See `Managers.notice`."""
-        self._lacks(Capability.NOTICE_FAULTS)
-
-    def fail_read(self, host: int, errno: int, *, count: int) -> None:  # noqa: ARG002 - refused whatever is given
-        """See `Managers.fail_read`."""
-        self._lacks(Capability.FAILING_READS)
 
     def _lacks(self, capability: Capability) -> NoReturn:
         raise UnsupportedVerbError(self.arm, capability)

@@ -10,27 +10,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from fakecluster.arms.cluster import Question
-from fakecluster.arms.values import Capability
-from fakecluster.cman.notices import NoticeFault
-from fakecluster.cman.topology import NodeConfig
+from fakecluster import verbs
+from fakecluster.capabilities import UnsupportedVerbError
 from fakecluster.serve.ask import Asked
 from fakecluster.serve.child import ctl
-from o2cbd.core.reports import symbol
-
-
-class UnsupportedVerbError(AssertionError):
-    """A scenario asks for what its arm cannot do, and does not say that it needs it."""
-
-    def __init__(self, arm: str, capability: Capability) -> None:
-        super().__init__(f"{arm} cannot do it: {capability.value}")
+from fakecluster.verb_codec import request_of
+from fakecluster.verb_methods import Question
+from fakecluster.verbs import Verb
 
 
 class Managers(Protocol):
-    """What an arm of real processes asks of its managers; hosts go by their node ids.
-
-    A verb that these managers do not know raises `UnsupportedVerbError`.
-    """
+    """What an arm of real processes asks of its managers; hosts go by their node ids."""
 
     arm: str
     serve_options: Sequence[str]
@@ -66,7 +56,11 @@ class Managers(Protocol):
         """Return what it holds for true, as `fakecluster ctl view`; None: it is in no cluster."""
         ...
 
-    # --- the managers
+    def question(self, host: int) -> Question:
+        """Return the last shutdown that was asked for on a host."""
+        ...
+
+    # --- verbs
 
     def booted(self, host: int) -> None:
         """Start the manager of a host that has just been powered on, or had none."""
@@ -76,86 +70,14 @@ class Managers(Protocol):
         """End what runs on a host."""
         ...
 
-    def start(self, host: int) -> None:
-        """See `Cluster.cman_start`."""
-        ...
+    def apply(self, verb: Verb) -> None:
+        """Do a verb of the managers, their network or their configuration.
 
-    def crash(self, host: int) -> None:
-        """See `Cluster.cman_crash`."""
-        ...
+        The hosts' kernels know of another address and of a node that is added already.
 
-    def stop(self, host: int) -> None:
-        """See `Cluster.cman_stop`."""
-        ...
-
-    def cont(self, host: int) -> None:
-        """See `Cluster.cman_cont`."""
-        ...
-
-    def leave(self, host: int, *, removed: bool) -> None:
-        """See `Cluster.leave`."""
-        ...
-
-    def fence(self, host: int, *, by: int) -> None:
-        """See `Cluster.fence`."""
-        ...
-
-    def qdisk(self, host: int, *, available: bool) -> None:
-        """See `Cluster.qdisk`."""
-        ...
-
-    def expected(self, host: int, votes: int) -> None:
-        """See `Cluster.expected`."""
-        ...
-
-    def shutdown(self, host: int, *, force: bool, remove: bool) -> Question:
-        """See `Cluster.shutdown`."""
-        ...
-
-    # --- the network
-
-    def partition(self, groups: Sequence[Sequence[int]]) -> None:
-        """See `Cluster.partition`."""
-        ...
-
-    def cut(self, speaker: int, listener: int) -> None:
-        """See `Cluster.cut`."""
-        ...
-
-    def heal(self) -> None:
-        """See `Cluster.heal`."""
-        ...
-
-    # --- the configuration; the hosts' kernels know of it already
-
-    def address(self, node: int, addresses: Sequence[str]) -> None:
-        """See `Cluster.address`."""
-        ...
-
-    def add_node(self, node: NodeConfig) -> None:
-        """See `Cluster.add_node`."""
-        ...
-
-    def remove_node(self, node: int) -> None:
-        """See `Cluster.remove_node`."""
-        ...
-
-    def rename_node(self, node: int, name: str) -> None:
-        """See `Cluster.rename_node`."""
-        ...
-
-    def rename_cluster(self, name: str) -> None:
-        """See `Cluster.rename_cluster`."""
-        ...
-
-    # --- faults
-
-    def notice(self, host: int, fault: NoticeFault, *, count: int) -> None:
-        """See `Cluster.notice`."""
-        ...
-
-    def fail_read(self, host: int, errno: int, *, count: int) -> None:
-        """See `Cluster.fail_read`."""
+        Raises:
+            UnsupportedVerbError: these managers have no handler for it.
+        """
         ...
 
 
@@ -174,7 +96,7 @@ class SimulatedManagers:
             directory: the server's.
         """
         self._directory = directory
-        self._questions: list[Asked] = []
+        self._questions: list[tuple[int, Asked]] = []
 
     def inside(self, host: int, command: Sequence[str]) -> list[str]:  # noqa: ARG002 - all share this one
         """See `Managers.inside`: hosts share everything of this one."""
@@ -185,14 +107,14 @@ class SimulatedManagers:
 
     def close(self) -> None:
         """See `Managers.close`: no decision is waited for any more."""
-        for question in self._questions:
+        for _, question in self._questions:
             question.close()
 
-    def _do(self, verb: str, host: int, **arguments: Any) -> Mapping[str, Any]:
-        return ctl(self._directory, verb, node=host, **arguments)
+    def _ask(self, word: str, host: int) -> Mapping[str, Any]:
+        return ctl(self._directory, word, node=host)
 
     def _state(self, host: int) -> Mapping[str, Any]:
-        state: Mapping[str, Any] = self._do("state", host)["nodes"][0]
+        state: Mapping[str, Any] = self._ask("state", host)["nodes"][0]
         return state
 
     # --- looking
@@ -207,10 +129,14 @@ class SimulatedManagers:
 
     def view(self, host: int) -> Mapping[str, Any] | None:
         """See `Managers.view`."""
-        view: Mapping[str, Any] | None = self._do("view", host)["view"]
+        view: Mapping[str, Any] | None = self._ask("view", host)["view"]
         return view
 
-    # --- the managers
+    def question(self, host: int) -> Question:
+        """See `Managers.question`."""
+        return _ServedQuestion([asked for node, asked in self._questions if node == host][-1])
+
+    # --- verbs
 
     def booted(self, host: int) -> None:
         """See `Managers.booted`: it has started with its host."""
@@ -218,91 +144,20 @@ class SimulatedManagers:
     def powered_off(self, host: int) -> None:
         """See `Managers.powered_off`: it has ended with its host."""
 
-    def start(self, host: int) -> None:
-        """See `Managers.start`."""
-        self._do("cman-start", host)
-
-    def crash(self, host: int) -> None:
-        """See `Managers.crash`."""
-        self._do("cman-crash", host)
-
-    def stop(self, host: int) -> None:
-        """See `Managers.stop`."""
-        self._do("cman-stop", host)
-
-    def cont(self, host: int) -> None:
-        """See `Managers.cont`."""
-        self._do("cman-cont", host)
-
-    def leave(self, host: int, *, removed: bool) -> None:
-        """See `Managers.leave`."""
-        self._do("leave", host, remove=removed)
-
-    def fence(self, host: int, *, by: int) -> None:
-        """See `Managers.fence`."""
-        self._do("fence", host, by=str(by))
-
-    def qdisk(self, host: int, *, available: bool) -> None:
-        """See `Managers.qdisk`."""
-        self._do("qdisk", host, lost=not available)
-
-    def expected(self, host: int, votes: int) -> None:
-        """See `Managers.expected`."""
-        self._do("expected", host, votes=votes)
-
-    def shutdown(self, host: int, *, force: bool, remove: bool) -> Question:
-        """See `Managers.shutdown`."""
-        arguments = {"node": str(host), "force": force, "remove": remove}
-        asked = Asked(self._directory, "shutdown", arguments)
-        self._questions.append(asked)
+    def apply(self, verb: Verb) -> None:
+        """See `Managers.apply`: as `fakecluster ctl` does."""
+        if isinstance(verb, verbs.ChangeAddress | verbs.AddNode):
+            return  # they know it with the hosts
+        if not verb.commands():
+            raise UnsupportedVerbError(self.arm, verb.capability or verb.word)
+        word, fields = request_of(verb)
+        if not isinstance(verb, verbs.Shutdown):
+            ctl(self._directory, word, **fields)
+            return
+        self._questions.append((verb.node, Asked(self._directory, word, fields)))
         # Whoever is answered twice after it knows that the server has dealt with it by then.
         for _ in range(2):
-            self._state(host)
-        return _ServedQuestion(asked)
-
-    # --- the network
-
-    def partition(self, groups: Sequence[Sequence[int]]) -> None:
-        """See `Managers.partition`."""
-        ctl(self._directory, "partition", groups=groups_text(groups))
-
-    def cut(self, speaker: int, listener: int) -> None:
-        """See `Managers.cut`."""
-        ctl(self._directory, "cut", speaker=str(speaker), listener=str(listener))
-
-    def heal(self) -> None:
-        """See `Managers.heal`."""
-        ctl(self._directory, "heal")
-
-    # --- the configuration
-
-    def address(self, node: int, addresses: Sequence[str]) -> None:
-        """See `Managers.address`: they know it with the hosts."""
-
-    def add_node(self, node: NodeConfig) -> None:
-        """See `Managers.add_node`: they know it with the hosts."""
-
-    def remove_node(self, node: int) -> None:
-        """See `Managers.remove_node`."""
-        self._do("remove-node", node)
-
-    def rename_node(self, node: int, name: str) -> None:
-        """See `Managers.rename_node`."""
-        self._do("rename-node", node, name=name)
-
-    def rename_cluster(self, name: str) -> None:
-        """See `Managers.rename_cluster`."""
-        ctl(self._directory, "rename-cluster", name=name)
-
-    # --- faults
-
-    def notice(self, host: int, fault: NoticeFault, *, count: int) -> None:
-        """See `Managers.notice`."""
-        self._do("notice", host, fault=fault.value, count=count)
-
-    def fail_read(self, host: int, errno: int, *, count: int) -> None:
-        """See `Managers.fail_read`."""
-        self._do("fail-read", host, errno=symbol(errno), count=count)
+            self._state(verb.node)
 
 
 class _ServedQuestion:
@@ -321,8 +176,3 @@ class _ServedQuestion:
                 raise AssertionError(f"shutdown: {answer['error']}")
             self._outcome = "allowed" if answer["allowed"] else answer["errno"]
         return self._outcome
-
-
-def groups_text(groups: Sequence[Sequence[int]]) -> str:
-    """Write the groups of a partition as `fakecluster ctl` takes them: `1,2/3` is two groups."""
-    return "/".join(",".join(map(str, group)) for group in groups)

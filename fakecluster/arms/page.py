@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fakecluster.arms.broken import broken_story
-from fakecluster.arms.values import ARMS, MISSING, Capability
+from fakecluster.arms.values import ARMS, MISSING
+from fakecluster.capabilities import Capability
 
 SUITE = Path("tests/scenarios")
 BROKEN = f"{SUITE}/test_quorum.py::test_inquorate_removals_wait"

@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
+import contextlib
 import select
+import signal
+import subprocess
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
+from functools import singledispatchmethod
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
-from fakecluster.arms.managers import Managers, SimulatedManagers, groups_text
+from fakecluster import verbs
+from fakecluster.arms.managers import Managers, SimulatedManagers
 from fakecluster.arms.outside import Outside
-from fakecluster.arms.process import DEADLINE_S, LOOK_EVERY_S, ProcessCluster, served_in
-from fakecluster.arms.process_daemons import ProcessDaemons, now_s
+from fakecluster.arms.process import DEADLINE_S, LOOK_EVERY_S, ProcessCluster, release, served_in
 from fakecluster.arms.rules import settings_text
 from fakecluster.arms.sections import with_sections
+from fakecluster.arms.status_looks import StatusLooks
 from fakecluster.arms.untouched import UntouchedOracle
-from fakecluster.arms.values import MISSING, ClusterSpec, Span
-from fakecluster.cman.notices import NoticeFault
-from fakecluster.cman.topology import NodeConfig
+from fakecluster.arms.values import MISSING, Call, ClusterSpec, Row, Span
+from fakecluster.merge.account import Account
 from fakecluster.merge.merging import merge
 from fakecluster.report.words import event_text
 from fakecluster.serve.topology_file import topology_text
 from fakecluster.trace_file import TraceFile
-from o2cbd.core.reports import symbol
+from fakecluster.verb_codec import request_of
+from fakecluster.verb_methods import Question
+from fakecluster.verbs import Verb
+from o2cbd.clock import MonotonicClock
+from o2cbd.core.model import UNSET_ADDRESS
+from o2cbd.service.client import ControlClient, NoDaemonError
 
 _SPANS_S: Final[Mapping[Span, float]] = {
     Span.SOON: 3 * DEADLINE_S,
@@ -54,7 +64,7 @@ _SELDOM_S: Final = 3600
 _EVENTS_KEPT: Final = 30
 
 
-class ProcessArm(ProcessDaemons):
+class ProcessArm(StatusLooks):
     """Served hosts, their managers and daemons; a context manager that leaves nothing behind."""
 
     def __init__(
@@ -84,7 +94,10 @@ class ProcessArm(ProcessDaemons):
             options=options,
             inside=self.managers.inside,
         )
-        self.begin()
+        self.holders: dict[int, subprocess.Popen[bytes]] = {}
+        """Who holds the semaphore, by host."""
+        self.account = Account(MonotonicClock())
+        """What the scenario did."""
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -94,7 +107,7 @@ class ProcessArm(ProcessDaemons):
             for host in self.spec.hosts:
                 self._write_settings(host, settings_text(self.spec, host), resync_s)
                 if host not in self.spec.down:
-                    self.account.verb(host, "start")
+                    self.account.verb(verbs.Start(node=host))
             self.managers.open(self.spec.down)
             self._opened = stack.pop_all()
         return self
@@ -120,245 +133,289 @@ class ProcessArm(ProcessDaemons):
 
     def wait(self, condition: Callable[[], bool], within: Span) -> bool:
         """See `Cluster.wait`; looks now and then."""
-        deadline_s = now_s() + _SPANS_S[within]
+        deadline_s = _now_s() + _SPANS_S[within]
         while not condition():
-            if now_s() > deadline_s:
+            if _now_s() > deadline_s:
                 return False
             _until_next_look()
         return True
 
     def watch(self, condition: Callable[[], bool], during: Span) -> bool:
         """See `Cluster.watch`; looks now and then."""
-        deadline_s = now_s() + _SPANS_S[during]
+        deadline_s = _now_s() + _SPANS_S[during]
         while condition():
-            if now_s() > deadline_s:
+            if _now_s() > deadline_s:
                 return True
             _until_next_look()
         return False
 
-    # --- hosts and their managers ---------------------------------------------------------------
+    # --- verbs ----------------------------------------------------------------------------------
 
-    def start(self, host: int, *, daemon: bool = True) -> None:
-        """See `Cluster.start`."""
-        self.account.verb(host, "start")
-        if not self.managers.running(host):
-            self.processes.ctl("start", node=host)
-            self._manager_starts(host)
-            self.managers.booted(host)
-        if daemon and not self.runs(host):
-            self.run_daemon(host)
+    def apply(self, verb: Verb) -> None:
+        """See `VerbMethods.apply`; it is noted for the trace.
 
-    def kill(self, host: int) -> None:
-        """See `Cluster.kill`."""
-        self.untouched_oracle.boots(host)
-        self.do("kill", host)
+        Raises:
+            UnsupportedVerbError: the arm's managers cannot do it.
+        """
+        self.untouched_oracle.hears(verb)
+        if not isinstance(verb, verbs.PlaceCluster | verbs.PlaceNode):
+            self.account.verb(verb)
+        self._do(verb)
+
+    @singledispatchmethod
+    def _do(self, verb: Verb) -> None:
+        self.managers.apply(verb)
+
+    @_do.register
+    def _on_served_host(
+        self,
+        verb: verbs.Mount
+        | verbs.Umount
+        | verbs.Pin
+        | verbs.Unpin
+        | verbs.GiveAddress
+        | verbs.TakeAddress
+        | verbs.RemoveSemaphore
+        | verbs.Fault
+        | verbs.MendCalls
+        | verbs.CrashDaemonAt
+        | verbs.MountsUnreadable,
+    ) -> None:
+        self._serve(verb)
+
+    def _serve(self, verb: Verb) -> Mapping[str, Any]:
+        """Do a verb as `fakecluster ctl` does, and return the answer."""
+        word, fields = request_of(verb)
+        return self.processes.ctl(word, **fields)
+
+    # --- hosts and their managers
+
+    @_do.register
+    def _start(self, verb: verbs.Start) -> None:
+        if not self.managers.running(verb.node):
+            self._serve(verbs.Start(node=verb.node))
+            self._manager_starts(verb.node)
+            self.managers.booted(verb.node)
+        if verb.daemon and not self.runs(verb.node):
+            self._run_daemon(verb.node)
+
+    @_do.register
+    def _kill(self, verb: verbs.Kill) -> None:
+        self._serve(verb)
         # Those that had no connection to the manager lived there too.
-        for process in (self.holders.pop(host, None), self.process_of(host)):
+        for process in (self.holders.pop(verb.node, None), self.process_of(verb.node)):
             if process is not None:
                 process.kill()
                 process.wait(DEADLINE_S)
-        self.managers.powered_off(host)
+        self.managers.powered_off(verb.node)
+
+    @_do.register
+    def _cman_start(self, verb: verbs.CmanStart) -> None:
+        self._manager_starts(verb.node)
+        self.managers.apply(verb)
 
     def _manager_starts(self, host: int) -> None:
         if self.managers.counts_anew:
             self.untouched_oracle.counts_anew(host)
 
-    def leave(self, host: int, *, removed: bool = False) -> None:
-        """See `Cluster.leave`."""
-        self.account.verb(host, "leave", removed=removed)
-        self.managers.leave(host, removed=removed)
+    # --- the kernels, through the mount, as an administrator would
 
-    def cman_start(self, host: int) -> None:
-        """See `Cluster.cman_start`."""
-        self.account.verb(host, "cman-start")
-        self._manager_starts(host)
-        self.managers.start(host)
-
-    def cman_crash(self, host: int) -> None:
-        """See `Cluster.cman_crash`."""
-        self.account.verb(host, "cman-crash")
-        self.managers.crash(host)
-
-    def cman_stop(self, host: int) -> None:
-        """See `Cluster.cman_stop`."""
-        self.account.verb(host, "cman-stop")
-        self.managers.stop(host)
-
-    def cman_cont(self, host: int) -> None:
-        """See `Cluster.cman_cont`."""
-        self.account.verb(host, "cman-cont")
-        self.managers.cont(host)
-
-    def fence(self, host: int, *, by: int) -> None:
-        """See `Cluster.fence`."""
-        self.account.verb(host, "fence", by=by)
-        self.managers.fence(host, by=by)
-
-    def qdisk(self, host: int, *, available: bool) -> None:
-        """See `Cluster.qdisk`."""
-        self.account.verb(host, "qdisk", available=available)
-        self.managers.qdisk(host, available=available)
-
-    def expected(self, host: int, votes: int) -> None:
-        """See `Cluster.expected`."""
-        self.account.verb(host, "expected", votes=votes)
-        self.managers.expected(host, votes)
-
-    # --- the network ----------------------------------------------------------------------------
-
-    def partition(self, *groups: Sequence[int]) -> None:
-        """See `Cluster.partition`."""
-        self.account.verb(0, "partition", groups=groups_text(groups))
-        self.managers.partition(groups)
-
-    def cut(self, speaker: int, listener: int) -> None:
-        """See `Cluster.cut`."""
-        self.account.verb(0, "cut", speaker=speaker, listener=listener)
-        self.managers.cut(speaker, listener)
-
-    def heal(self) -> None:
-        """See `Cluster.heal`."""
-        self.account.verb(0, "heal")
-        self.managers.heal()
-
-    # --- the kernels ----------------------------------------------------------------------------
-
-    def mount(self, host: int) -> None:
-        """See `Cluster.mount`."""
-        self.do("mount", host)
-
-    def umount(self, host: int) -> None:
-        """See `Cluster.umount`."""
-        self.do("umount", host)
-
-    def pin(self, host: int, node: str) -> None:
-        """See `Cluster.pin`."""
-        self.account.verb(host, "pin", node=node)
-        self.processes.ctl("pin", node=host, name=node)
-
-    def unpin(self, host: int, node: str) -> None:
-        """See `Cluster.unpin`."""
-        self.account.verb(host, "unpin", node=node)
-        self.processes.ctl("unpin", node=host, name=node)
-
-    def give_address(self, host: int, address: str) -> None:
-        """See `Cluster.give_address`."""
-        self.do("give-address", host, address=address)
-
-    def take_address(self, host: int, address: str) -> None:
-        """See `Cluster.take_address`."""
-        self.do("take-address", host, address=address)
-
-    def place_cluster(self, host: int, name: str | None = None) -> None:
-        """See `Cluster.place_cluster`; through the mount, as an administrator would."""
-        self.account.verb(host, "place-cluster", name=self.by_hand(host, name).name)
-        self.by_hand(host, name).mkdir()
-
-    def place_node(
-        self,
-        host: int,
-        name: str,
-        *,
-        num: int | None = None,
-        address: str | None = None,
-        port: int | None = None,
-        local: bool = False,
-    ) -> None:
-        """See `Cluster.place_node`; through the mount, as an administrator would."""
-        self.untouched_oracle.handled(host, name)
-        if not self.clusters(host):
-            self.place_cluster(host)
-        self.account.verb(host, "place-node", name=name, num=num, address=address, port=port)
-        directory = self.by_hand(host) / "node" / name
+    @_do.register
+    def _place_cluster(self, verb: verbs.PlaceCluster) -> None:
+        directory = self.by_hand(verb.node, verb.name)
+        self.account.verb(replace(verb, name=directory.name))
         directory.mkdir()
-        values = {"ipv4_port": port, "ipv4_address": address, "num": num}
-        for attribute, value in {**values, "local": 1 if local else None}.items():
+
+    @_do.register
+    def _place_node(self, verb: verbs.PlaceNode) -> None:
+        if not self.clusters(verb.node):
+            self.place_cluster(verb.node)
+        self.account.verb(verb)
+        directory = self.by_hand(verb.node) / "node" / verb.name
+        directory.mkdir()
+        values = {
+            "ipv4_port": verb.port,
+            "ipv4_address": verb.address,
+            "num": verb.num,
+            "local": 1 if verb.local else None,
+        }
+        for attribute, value in values.items():
             if value is not None:
                 (directory / attribute).write_text(str(value))
 
-    def drop_cluster(self, host: int, name: str) -> None:
-        """See `Cluster.drop_cluster`."""
-        self.account.verb(host, "drop-cluster", name=name)
-        self.by_hand(host, name).rmdir()
+    @_do.register
+    def _drop_cluster(self, verb: verbs.DropCluster) -> None:
+        self.by_hand(verb.node, verb.name).rmdir()
 
-    def drop_node(self, host: int, name: str) -> None:
-        """See `Cluster.drop_node`."""
-        self.untouched_oracle.handled(host, name)
-        self.account.verb(host, "drop-node", name=name)
-        (self.by_hand(host) / "node" / name).rmdir()
+    @_do.register
+    def _drop_node(self, verb: verbs.DropNode) -> None:
+        (self.by_hand(verb.node) / "node" / verb.name).rmdir()
 
-    # --- the configuration ----------------------------------------------------------------------
+    # --- the configuration
 
-    def address(self, node: int, *addresses: str) -> None:
-        """See `Cluster.address`."""
-        self.account.verb(node, "address", addresses=",".join(addresses))
-        self.processes.ctl("address", node=node, addresses=list(addresses))
-        self.managers.address(node, addresses)
+    @_do.register
+    def _change_address(self, verb: verbs.ChangeAddress) -> None:
+        self._serve(verb)
+        self.managers.apply(verb)
 
-    def add_node(self, node: NodeConfig) -> None:
-        """See `Cluster.add_node`."""
-        self.account.verb(node.id, "add-node", name=node.name)
-        answer = self.processes.ctl(
-            "add-node",
-            id=node.id,
-            name=node.name,
-            addresses=list(node.addresses),
-            votes=node.votes,
-        )
+    @_do.register
+    def _add_node(self, verb: verbs.AddNode) -> None:
+        answer = self._serve(verb)
         self.processes.served.announced["nodes"].append(answer["node"])
-        self.processes.ctl("kill", node=node.id)
-        self._write_settings(node.id, "", _RESYNC_S)
-        self.managers.add_node(node)
+        self.processes.ctl("kill", node=verb.id)
+        self._write_settings(verb.id, "", _RESYNC_S)
+        self.managers.apply(verb)
 
-    def remove_node(self, node: int) -> None:
-        """See `Cluster.remove_node`."""
-        self.account.verb(node, "remove-node")
-        self.managers.remove_node(node)
+    # --- the semaphore
 
-    def rename_node(self, node: int, name: str) -> None:
-        """See `Cluster.rename_node`."""
-        self.account.verb(node, "rename-node", name=name)
-        self.managers.rename_node(node, name)
+    @_do.register
+    def _hold(self, verb: verbs.Hold) -> None:
+        # `o2cbd hold`, whose command says when it runs.
+        holder = self.processes.o2cbd_beside(verb.node, "hold", "--", "sh", "-c", "echo; exec cat")
+        self.holders[verb.node] = holder
+        if holder.stdout is None or holder.stdout.readline() != b"\n":
+            raise AssertionError(f"the semaphore of host {verb.node} could not be taken")
 
-    def rename_cluster(self, name: str) -> None:
-        """See `Cluster.rename_cluster`."""
-        self.account.verb(0, "rename-cluster", name=name)
-        self.managers.rename_cluster(name)
+    @_do.register
+    def _release(self, verb: verbs.Release) -> None:
+        release(self.holders.pop(verb.node))
 
-    # --- faults ---------------------------------------------------------------------------------
+    @_do.register
+    def _kill_holder(self, verb: verbs.KillHolder) -> None:
+        holder = self.holders.pop(verb.node)
+        holder.kill()
+        holder.wait(DEADLINE_S)
 
-    def notice(self, host: int, fault: NoticeFault, *, count: int = 1) -> None:
-        """See `Cluster.notice`."""
-        self.account.verb(host, "notice", fault=fault.value, count=count)
-        self.managers.notice(host, fault, count=count)
+    # --- the daemon
 
-    def fail_read(self, host: int, errno: int, *, count: int = 1) -> None:
-        """See `Cluster.fail_read`."""
-        self.account.verb(host, "fail-read", errno=symbol(errno), count=count)
-        self.managers.fail_read(host, errno, count=count)
+    @_do.register
+    def _daemon_start(self, verb: verbs.DaemonStart) -> None:
+        self._run_daemon(verb.node)
 
-    def fault(self, host: int, call: str, errno: int, *, count: int = 1) -> None:
-        """See `Cluster.fault`."""
-        self.do("fault", host, call=call, errno=symbol(errno), count=count)
+    def _run_daemon(self, host: int) -> None:
+        self.processes.run(host, *self.spec.options.get(host, ()))
 
-    def mend_calls(self, host: int) -> None:
-        """See `Cluster.mend_calls`."""
-        self.do("mend-calls", host)
+    @_do.register
+    def _daemon_kill(self, verb: verbs.DaemonKill) -> None:
+        self.processes.daemons[verb.node].stop(signal.SIGKILL)
 
-    def crash_daemon_at(self, host: int, call: str, nth: int = 1) -> None:
-        """See `Cluster.crash_daemon_at`."""
-        self.account.verb(host, "crash-daemon-at", call=call, nth=nth)
-        self.processes.ctl("crash-daemon-at", node=host, call=f"{call}:{nth}")
+    @_do.register
+    def _daemon_sigterm(self, verb: verbs.DaemonSigterm) -> None:
+        self.processes.daemons[verb.node].send(signal.SIGTERM)
 
-    def hide_mounts(self, host: int) -> None:
-        """See `Cluster.hide_mounts`."""
-        self.account.verb(host, "mounts-unreadable", errno="EIO")
-        self.processes.ctl("hide-mounts", node=host)
+    @_do.register
+    def _forget(self, verb: verbs.Forget) -> None:
+        done = self.processes.o2cbd(verb.node, "forget", verb.name)
+        if done.returncode:
+            raise AssertionError(f"o2cbd forget {verb.name}: {done.stderr}")
 
-    def show_mounts(self, host: int) -> None:
-        """See `Cluster.show_mounts`."""
-        self.account.verb(host, "mounts-unreadable", errno="")
-        self.processes.ctl("show-mounts", node=host)
+    @contextlib.contextmanager
+    def unseen(self, host: int) -> Iterator[None]:
+        """See `Cluster.unseen`: the daemon's process is stopped meanwhile."""
+        self.processes.daemons[host].send(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.processes.daemons[host].send(signal.SIGCONT)
+
+    # --- what the arm itself needs --------------------------------------------------------------
+
+    def process_of(self, host: int) -> subprocess.Popen[bytes] | None:
+        """Return a host's last daemon."""
+        daemon = self.processes.daemons.get(host)
+        return None if daemon is None else daemon.process
+
+    def runs(self, host: int) -> bool:
+        """Return whether a host's daemon runs."""
+        process = self.process_of(host)
+        return process is not None and process.poll() is None
+
+    def by_hand(self, host: int, cluster: str | None = None) -> Path:
+        """Return where an administrator finds a cluster; None: ours."""
+        name = self.spec.topology.cluster if cluster is None else cluster
+        return Path(self.processes.served.node(host)["configfs"], "cluster", name)
+
+    def view(self, host: int) -> Mapping[str, Any] | None:
+        """Return what a host's manager holds for true; None: there is none."""
+        return self.managers.view(host)
+
+    def judged(self, host: int) -> Mapping[str, Any]:
+        """Return what the judge asks of a host: its state, and its manager's."""
+        manager = {
+            "running": self.managers.running(host),
+            "stopped": self.managers.stopped(host),
+        }
+        return {**self.host_state(host), **manager}
+
+    def dump(self, host: int) -> list[str]:
+        """Return the lines of a daemon's flight recorder; none where no daemon answers."""
+        if not self.runs(host):
+            return []
+        try:
+            with ControlClient(self.processes.served.node(host)["runtime_dir"]) as client:
+                lines: list[str] = client.ask({"request": "dump"})["lines"]
+        except NoDaemonError:
+            return []
+        return lines
+
+    def question(self, host: int) -> Question:
+        """See `VerbMethods.question`."""
+        return self.managers.question(host)
+
+    # --- looking --------------------------------------------------------------------------------
+
+    def daemon_exit(self, host: int) -> int | None:
+        """See `Cluster.daemon_exit`."""
+        process = self.process_of(host)
+        return None if process is None else process.poll()
+
+    def host_state(self, host: int) -> Mapping[str, Any]:
+        """Return what the server knows of a host; no call on its mount, so no fault sees it."""
+        found: Mapping[str, Any] = self.processes.ctl("state", node=host)["nodes"][0]
+        return found
+
+    def _entries(self, host: int) -> list[Mapping[str, Any]]:
+        seen = self.host_state(host)
+        ours = seen["cluster"] == self.spec.topology.cluster
+        entries: list[Mapping[str, Any]] = seen["table"] if ours else []
+        return entries
+
+    def table(self, host: int) -> dict[str, Row]:
+        """See `Cluster.table`."""
+        return {
+            each["name"]: Row(
+                num=each["num"] or 0,
+                address=each["address"] or UNSET_ADDRESS,
+                port=each["port"] or 0,
+                local=each["local"],
+            )
+            for each in self._entries(host)
+        }
+
+    def inodes(self, host: int) -> dict[str, int]:
+        """See `Cluster.inodes`."""
+        return {each["name"]: each["inode"] for each in self._entries(host)}
+
+    def clusters(self, host: int) -> tuple[str, ...]:
+        """See `Cluster.clusters`."""
+        name = self.host_state(host)["cluster"]
+        return () if name is None else (name,)
+
+    def attribute(self, host: int, name: str) -> str:
+        """See `Cluster.attribute`."""
+        return (self.by_hand(host) / name).read_text().strip()
+
+    def calls(self, host: int) -> tuple[Call, ...]:
+        """See `Cluster.calls`."""
+        return tuple(
+            Call(name=done["name"], path=done["path"], value=done["data"], errno=done["error"])
+            for done in self.processes.ctl("journal", node=host)["calls"]
+        )
+
+    def status(self, host: int) -> Mapping[str, Any]:
+        """See `StatusLooks.status`."""
+        status = self.processes.status(host) if self.runs(host) else None
+        return {} if status is None else status
 
     # --- judging --------------------------------------------------------------------------------
 
@@ -397,3 +454,8 @@ class ProcessArm(ProcessDaemons):
 def _until_next_look() -> None:
     # Nothing announces what is looked at; a look is a few short questions.
     select.select([], [], [], LOOK_EVERY_S)
+
+
+def _now_s() -> float:
+    """Return the time in seconds; only differences mean anything."""
+    return MonotonicClock().now_us() / 1_000_000

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import errno
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import signal
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from fakecluster.arms.rules import rules_of
-from fakecluster.arms.sim_looks import SimLooks
 from fakecluster.arms.untouched import UntouchedOracle
-from fakecluster.arms.values import MISSING, ClusterSpec, Span
-from fakecluster.cman.notices import NoticeFault
+from fakecluster.arms.values import MISSING, Call, ClusterSpec, Row, Span, Vote, Waiting
+from fakecluster.arms.words import ClusterWords
 from fakecluster.cman.timings import Timings
-from fakecluster.cman.topology import NodeConfig
+from fakecluster.configfs.kernel import ClusterState
 from fakecluster.depth import Depth
 from fakecluster.report.words import event_text
 from fakecluster.trace import Line
+from fakecluster.verb_methods import Question
+from fakecluster.verbs import Verb
 from fakecluster.world import World
+from o2cbd.core.model import UNSET_ADDRESS, Quorum, State, Status
 from o2cbd.core.reports import symbol
+from o2cbd.service.view import step_name
 
 _SECOND_US = 1_000_000
 _SPANS_US: Final[Mapping[Span, int]] = {
@@ -33,9 +36,15 @@ _SPANS_US: Final[Mapping[Span, int]] = {
 _TIMINGS: Final = Timings(token_ms=1000, consensus_ms=1200)
 _FORMING_US: Final = 2 * _SECOND_US
 _EVENTS_KEPT: Final = 30
+_QUORATE: Final = {
+    Quorum.QUORATE: True,
+    Quorum.INQUORATE: False,
+    Quorum.UNKNOWN: None,
+    None: None,
+}
 
 
-class SimCluster(SimLooks):
+class SimCluster(ClusterWords):
     """One world, driven by the suite's words."""
 
     arm = "sim"
@@ -86,173 +95,16 @@ class SimCluster(SimLooks):
         """See `Cluster.watch`; exact: asked after every event."""
         return not self.world.run_until(lambda: not condition(), within_us=_SPANS_US[during])
 
-    # --- hosts and their managers ---------------------------------------------------------------
+    # --- verbs ----------------------------------------------------------------------------------
 
-    def start(self, host: int, *, daemon: bool = True) -> None:
-        """See `Cluster.start`."""
-        self.world.start(host, daemon=daemon)
+    def apply(self, verb: Verb) -> None:
+        """See `VerbMethods.apply`: the world has a handler for each verb."""
+        self.untouched_oracle.hears(verb)
+        self.world.apply(verb)
 
-    def kill(self, host: int) -> None:
-        """See `Cluster.kill`."""
-        self.untouched_oracle.boots(host)
-        self.world.kill(host)
-
-    def leave(self, host: int, *, removed: bool = False) -> None:
-        """See `Cluster.leave`."""
-        self.world.leave(host, removed=removed)
-
-    def cman_start(self, host: int) -> None:
-        """See `Cluster.cman_start`."""
-        self.world.cman_start(host)
-
-    def cman_crash(self, host: int) -> None:
-        """See `Cluster.cman_crash`."""
-        self.world.cman_crash(host)
-
-    def cman_stop(self, host: int) -> None:
-        """See `Cluster.cman_stop`."""
-        self.world.cman_stop(host)
-
-    def cman_cont(self, host: int) -> None:
-        """See `Cluster.cman_cont`."""
-        self.world.cman_cont(host)
-
-    def fence(self, host: int, *, by: int) -> None:
-        """See `Cluster.fence`."""
-        self.world.fence(host, by=by)
-
-    def qdisk(self, host: int, *, available: bool) -> None:
-        """See `Cluster.qdisk`."""
-        self.world.qdisk(host, available=available)
-
-    def expected(self, host: int, votes: int) -> None:
-        """See `Cluster.expected`."""
-        self.world.expected(host, votes)
-
-    # --- the network ----------------------------------------------------------------------------
-
-    def partition(self, *groups: Sequence[int]) -> None:
-        """See `Cluster.partition`."""
-        self.world.partition(*groups)
-
-    def cut(self, speaker: int, listener: int) -> None:
-        """See `Cluster.cut`."""
-        self.world.cut(speaker, listener)
-
-    def heal(self) -> None:
-        """See `Cluster.heal`."""
-        self.world.heal()
-
-    # --- the kernels ----------------------------------------------------------------------------
-
-    def mount(self, host: int) -> None:
-        """See `Cluster.mount`."""
-        self.world.mount(host)
-
-    def umount(self, host: int) -> None:
-        """See `Cluster.umount`."""
-        self.world.umount(host)
-
-    def pin(self, host: int, node: str) -> None:
-        """See `Cluster.pin`."""
-        self.world.pin(host, node)
-
-    def unpin(self, host: int, node: str) -> None:
-        """See `Cluster.unpin`."""
-        self.world.unpin(host, node)
-
-    def give_address(self, host: int, address: str) -> None:
-        """See `Cluster.give_address`."""
-        self.world.give_address(host, address)
-
-    def take_address(self, host: int, address: str) -> None:
-        """See `Cluster.take_address`."""
-        self.world.take_address(host, address)
-
-    def place_cluster(self, host: int, name: str | None = None) -> None:
-        """See `Cluster.place_cluster`."""
-        self.world.place_cluster(host, name)
-
-    def place_node(
-        self,
-        host: int,
-        name: str,
-        *,
-        num: int | None = None,
-        address: str | None = None,
-        port: int | None = None,
-        local: bool = False,
-    ) -> None:
-        """See `Cluster.place_node`."""
-        self.untouched_oracle.handled(host, name)
-        self.world.place_node(host, name, num=num, address=address, port=port, local=local)
-
-    def drop_cluster(self, host: int, name: str) -> None:
-        """See `Cluster.drop_cluster`."""
-        self.world.drop_cluster(host, name)
-
-    def drop_node(self, host: int, name: str) -> None:
-        """See `Cluster.drop_node`."""
-        self.untouched_oracle.handled(host, name)
-        self.world.drop_node(host, name)
-
-    # --- the configuration ----------------------------------------------------------------------
-
-    def address(self, node: int, *addresses: str) -> None:
-        """See `Cluster.address`."""
-        self.world.address(node, *addresses)
-
-    def add_node(self, node: NodeConfig) -> None:
-        """See `Cluster.add_node`."""
-        self.world.add_node(node)
-
-    def remove_node(self, node: int) -> None:
-        """See `Cluster.remove_node`."""
-        self.world.remove_node(node)
-
-    def rename_node(self, node: int, name: str) -> None:
-        """See `Cluster.rename_node`."""
-        self.world.rename_node(node, name)
-
-    def rename_cluster(self, name: str) -> None:
-        """See `Cluster.rename_cluster`."""
-        self.world.rename_cluster(name)
-
-    # --- the semaphore --------------------------------------------------------------------------
-
-    def hold(self, host: int) -> None:
-        """See `Cluster.hold`."""
-        self.world.hold(host)
-
-    def release(self, host: int) -> None:
-        """See `Cluster.release`."""
-        self.world.release(host)
-
-    def kill_holder(self, host: int) -> None:
-        """See `Cluster.kill_holder`."""
-        self.world.kill_holder(host)
-
-    def remove_semaphore(self, host: int) -> None:
-        """See `Cluster.remove_semaphore`."""
-        self.world.remove_semaphore(host)
-
-    # --- the daemon -----------------------------------------------------------------------------
-
-    def daemon_start(self, host: int) -> None:
-        """See `Cluster.daemon_start`."""
-        self.world.daemon_start(host)
-
-    def daemon_kill(self, host: int) -> None:
-        """See `Cluster.daemon_kill`."""
-        self.world.daemon_kill(host)
-
-    def daemon_term(self, host: int) -> None:
-        """See `Cluster.daemon_term`."""
-        self.world.daemon_sigterm(host)
-
-    def forget(self, host: int, node: str) -> None:
-        """See `Cluster.forget`."""
-        self.world.forget(host, node)
+    def question(self, host: int) -> Question:
+        """See `VerbMethods.question`."""
+        return self.world.question(host)
 
     @contextlib.contextmanager
     def unseen(self, host: int) -> Iterator[None]:
@@ -261,42 +113,116 @@ class SimCluster(SimLooks):
         yield
         self.check(f"host {host} has seen nothing yet", self.world.now_us() == before_us)
 
-    # --- faults ---------------------------------------------------------------------------------
+    # --- looking --------------------------------------------------------------------------------
 
-    def notice(self, host: int, fault: NoticeFault, *, count: int = 1) -> None:
-        """See `Cluster.notice`."""
-        self.world.notice(host, fault, count=count)
+    def daemon_exit(self, host: int) -> int | None:
+        """See `Cluster.daemon_exit`."""
+        daemon = self.world.host(host).daemon
+        if daemon.runs or not daemon.starts:
+            return None
+        return -signal.SIGKILL if daemon.exit_code is None else daemon.exit_code
 
-    def fail_read(self, host: int, errno: int, *, count: int = 1) -> None:
-        """See `Cluster.fail_read`."""
-        self.world.fail_read(host, errno, count=count)
+    def _ours(self, host: int) -> ClusterState | None:
+        cluster = self.world.host(host).model.kernel.cluster
+        return cluster if cluster and cluster.name == self.spec.topology.cluster else None
 
-    def fault(self, host: int, call: str, errno: int, *, count: int = 1) -> None:
-        """See `Cluster.fault`."""
-        self.world.fault(host, call, errno, count=count)
+    def table(self, host: int) -> dict[str, Row]:
+        """See `Cluster.table`."""
+        cluster = self._ours(host)
+        return {
+            name: Row(
+                num=node.num or 0,
+                address=node.address or UNSET_ADDRESS,
+                port=node.port or 0,
+                local=node.local,
+            )
+            for name, node in ({} if cluster is None else cluster.nodes).items()
+        }
 
-    def mend_calls(self, host: int) -> None:
-        """See `Cluster.mend_calls`."""
-        self.world.mend_calls(host)
+    def inodes(self, host: int) -> dict[str, int]:
+        """See `Cluster.inodes`."""
+        model = self.world.host(host).model
+        where = f"/cluster/{self.spec.topology.cluster}/node"
+        items = {name: model.find(f"{where}/{name}") for name in self.table(host)}
+        return {name: item.inode for name, item in items.items() if item is not None}
 
-    def crash_daemon_at(self, host: int, call: str, nth: int = 1) -> None:
-        """See `Cluster.crash_daemon_at`."""
-        self.world.crash_daemon_at(host, call, nth)
+    def clusters(self, host: int) -> tuple[str, ...]:
+        """See `Cluster.clusters`."""
+        cluster = self.world.host(host).model.kernel.cluster
+        return () if cluster is None else (cluster.name,)
 
-    def hide_mounts(self, host: int) -> None:
-        """See `Cluster.hide_mounts`."""
-        self.world.mounts_unreadable(host, errno.EIO)
+    def attribute(self, host: int, name: str) -> str:
+        """See `Cluster.attribute`."""
+        path = f"/cluster/{self.spec.topology.cluster}/{name}"
+        return self.world.host(host).model.read_value(path).decode().strip()
 
-    def show_mounts(self, host: int) -> None:
-        """See `Cluster.show_mounts`."""
-        self.world.mounts_unreadable(host, None)
+    def calls(self, host: int) -> tuple[Call, ...]:
+        """See `Cluster.calls`."""
+        return tuple(
+            Call(name=done.name, path=done.path, value=done.data.decode(), errno=done.error)
+            for done in self.world.host(host).model.journal
+        )
 
-    # --- the shutdown question ------------------------------------------------------------------
+    def _status(self, host: int) -> Status | None:
+        return self.world.host(host).status
 
-    def shutdown(self, host: int, *, force: bool = False, remove: bool = False) -> SimQuestion:
-        """See `Cluster.shutdown`."""
-        self.world.shutdown(host, forced=force, removed=remove)
-        return SimQuestion(self.world, host)
+    def state(self, host: int) -> State | None:
+        """See `Cluster.state`."""
+        status = self._status(host)
+        if status is None:
+            return None
+        if self.held(host) and status.state in {State.PENDING, State.SYNCED}:
+            return State.HELD  # as the daemon's main thread sees and shows it
+        return status.state
+
+    def reason(self, host: int) -> str:
+        """See `Cluster.reason`."""
+        status = self._status(host)
+        return "" if status is None else status.reason
+
+    def quorate(self, host: int) -> bool | None:
+        """See `Cluster.quorate`."""
+        status = self._status(host)
+        return None if status is None else _QUORATE[status.quorum]
+
+    def incarnations(self, host: int) -> dict[int, int]:
+        """See `Cluster.incarnations`."""
+        status = self._status(host)
+        return {one.id: one.incarnation for one in (() if status is None else status.members)}
+
+    def pending(self, host: int) -> tuple[Waiting, ...]:
+        """See `Cluster.pending`."""
+        status = self._status(host)
+        return tuple(
+            Waiting(
+                step=step_name(one.step),
+                node=one.node,
+                why=one.why,
+                errno=symbol(one.errno),
+                reason=one.reason,
+            )
+            for one in (() if status is None else status.pending)
+        )
+
+    def left_out(self, host: int) -> dict[int, str]:
+        """See `Cluster.left_out`."""
+        status = self._status(host)
+        return {one.id: one.reason for one in (() if status is None else status.left_out)}
+
+    def held(self, host: int) -> bool:
+        """See `Cluster.held`."""
+        return self._status(host) is not None and self.world.host(host).held_by_others
+
+    def vote(self, host: int) -> Vote | None:
+        """See `Cluster.vote`."""
+        status = self._status(host)
+        vote = None if status is None else status.vote
+        return None if vote is None else Vote(yes=vote.yes, reason=vote.reason, forced=vote.forced)
+
+    def fingerprint(self, host: int) -> str:
+        """See `Cluster.fingerprint`."""
+        status = self._status(host)
+        return "" if status is None else status.fingerprint
 
     # --- judging --------------------------------------------------------------------------------
 
@@ -312,17 +238,3 @@ class SimCluster(SimLooks):
     def last_events(self) -> tuple[str, ...]:
         """See `Cluster.last_events`."""
         return tuple(event_text(line) for line in self._events)
-
-
-class SimQuestion:
-    """A shutdown that was asked in a world."""
-
-    def __init__(self, world: World, host: int) -> None:
-        self._world = world
-        self._host = host
-
-    @property
-    def outcome(self) -> str | None:
-        """See `Question.outcome`."""
-        result = self._world.shutdown_result(self._host)
-        return "allowed" if result == 0 else symbol(result) or None

@@ -6,8 +6,9 @@ from typing import Any, Protocol
 
 import pytest
 
-from fakecluster.arms.values import Capability, ClusterSpec
+from fakecluster.arms.values import ClusterSpec
 from fakecluster.arms.words import ClusterWords
+from fakecluster.capabilities import Capability
 from fakecluster.cman.topology import Topology
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from fakecluster.arms.cluster import Cluster
 from fakecluster.arms.values import Row
+from fakecluster.verbs import DropNode, Kill, PlaceNode, Verb
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,10 +48,6 @@ class UntouchedOracle:
                 self.findings.append(f"host {host}: the right entry {name} was made anew")
         self._seen[host] = now
 
-    def boots(self, host: int) -> None:
-        """Note that a host has lost its tables."""
-        self._seen.pop(host, None)
-
     def counts_anew(self, host: int) -> None:
         """Note that a host's manager starts, where one counts incarnations for its own life only.
 
@@ -58,6 +55,13 @@ class UntouchedOracle:
         """
         self._seen.pop(host, None)
 
-    def handled(self, host: int, name: str) -> None:
-        """Note that somebody has changed an entry by hand."""
-        self._seen.get(host, {}).pop(name, None)
+    def boots(self, host: int) -> None:
+        """Note that a host has lost its tables."""
+        self._seen.pop(host, None)
+
+    def hears(self, verb: Verb) -> None:
+        """Note a verb that takes a host's tables, or changes an entry by hand."""
+        if isinstance(verb, Kill):
+            self.boots(verb.node)
+        elif isinstance(verb, PlaceNode | DropNode):
+            self._seen.get(verb.node, {}).pop(verb.name, None)

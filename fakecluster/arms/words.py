@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
-from fakecluster.arms.cluster import Cluster, Question
+from fakecluster.arms.cluster import Cluster
 from fakecluster.arms.untouched import UntouchedOracle
 from fakecluster.arms.values import Span, Waiting
+from fakecluster.verb_methods import Question
 from o2cbd.core.model import State, Why
 from o2cbd.core.records import ranges
 

@@ -33,6 +33,10 @@ class FakeHost:
         """Take an address away; a listener on it stays, as in a real kernel."""
         self._addresses.discard(address)
 
+    def set_addresses(self, addresses: Iterable[str]) -> None:
+        """Give the host these addresses and no others."""
+        self._addresses = set(addresses)
+
     def take_port(self, port: int, address: str = "0.0.0.0") -> None:
         """Let some other program listen; the address 0.0.0.0 stands for all."""
         self._taken.add((address, port))

@@ -25,7 +25,7 @@ class Act:
 
     title: str
     """For the reader: what happens and what to look for."""
-    do: Callable[[World], None]
+    do: Callable[[World], object]
     expect: Callable[[World], bool]
     within_us: int
     """Virtual time until `expect` must hold."""

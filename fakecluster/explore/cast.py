@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from fakecluster.cman.topology import Topology
 from fakecluster.explore.draw import Draw
-from fakecluster.scenario.model import Arg, Deed
+from fakecluster.scenario.model import Deed
+from fakecluster.verbs import Verb
 from o2cbd.core.rules import Rules
 
 LONGEST_US = 30_000_000
@@ -57,11 +58,11 @@ class Cast:
         """Return the same cast so much later."""
         return Cast(self.draw, self.topology, self.rules, self._at_us + span_us, self._deeds)
 
-    def do(self, verb: str, **args: Arg) -> None:
+    def do(self, verb: Verb) -> None:
         """Note a deed."""
-        self._deeds.append(Deed(at_us=self._at_us, verb=verb, args=args))
+        self._deeds.append(Deed(at_us=self._at_us, verb=verb))
 
-    def maybe(self, verb: str, **args: Arg) -> None:
+    def maybe(self, verb: Verb) -> None:
         """Note a deed, or leave it undone until the end, one time in five."""
         if not self.draw.chance(5):
-            self.do(verb, **args)
+            self.do(verb)

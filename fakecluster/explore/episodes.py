@@ -6,10 +6,14 @@ shows.
 
 from __future__ import annotations
 
+import errno as errnos
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
+from fakecluster import verbs
+from fakecluster.cman.notices import NoticeFault
 from fakecluster.explore.cast import Cast
 from fakecluster.explore.settings import redraw_rules
 from fakecluster.explore.topologies import ODD_NAMES
@@ -18,82 +22,87 @@ Episode = Callable[[Cast], None]
 
 _CALLS = ("mkdir", "rmdir", "write:num", "write:ipv4_port", "write:ipv4_address", "write:local")
 _READS = ("scandir", "open", "read", "read:num", "read:local")
-_ERRNOS = ("EBUSY", "EEXIST", "EIO", "EINTR", "ENOSPC", "EINVAL", "EACCES", "ENOENT", "ENOMEM")
-_READ_ERRNOS = ("EIO", "EINTR", "EACCES", "ENOENT", "ENOMEM", "ENODEV")
+_ERRNOS = (
+    *(errnos.EBUSY, errnos.EEXIST, errnos.EIO, errnos.EINTR, errnos.ENOSPC),
+    *(errnos.EINVAL, errnos.EACCES, errnos.ENOENT, errnos.ENOMEM),
+)
+_READ_ERRNOS = (
+    *(errnos.EIO, errnos.EINTR, errnos.EACCES),
+    *(errnos.ENOENT, errnos.ENOMEM, errnos.ENODEV),
+)
 _NOTICED_US = 5_000_000
 """After so long a death is noticed and a removal tried, mostly."""
-_MANAGER_ERRNOS = ("EIO", "EINVAL", "ENOMEM", "ENOENT", "EAGAIN")
+_MANAGER_ERRNOS = (errnos.EIO, errnos.EINVAL, errnos.ENOMEM, errnos.ENOENT, errnos.EAGAIN)
 
 
 def _power(cast: Cast) -> None:
     node = cast.node()
-    cast.do("kill", node=node)
-    cast.later().maybe("start", node=node)
+    cast.do(verbs.Kill(node=node))
+    cast.later().maybe(verbs.Start(node=node))
 
 
 def _two_deaths(cast: Cast) -> None:
     for node in cast.nodes()[:2]:
-        cast.do("kill", node=node)
-        cast.later().maybe("start", node=node)
+        cast.do(verbs.Kill(node=node))
+        cast.later().maybe(verbs.Start(node=node))
 
 
 def _leave(cast: Cast) -> None:
     node = cast.node()
-    cast.do("leave", node=node, removed=cast.draw.chance(3))
-    cast.later().maybe("cman-start", node=node)
+    cast.do(verbs.Leave(node=node, removed=cast.draw.chance(3)))
+    cast.later().maybe(verbs.CmanStart(node=node))
 
 
 def _cman_crash(cast: Cast) -> None:
     node = cast.node()
-    cast.do("cman-crash", node=node)
-    cast.later().maybe("cman-start", node=node)
+    cast.do(verbs.CmanCrash(node=node))
+    cast.later().maybe(verbs.CmanStart(node=node))
 
 
 def _cman_stop(cast: Cast) -> None:
     node = cast.node()
-    cast.do("cman-stop", node=node)
+    cast.do(verbs.CmanStop(node=node))
     if cast.draw.chance(4):
-        cast.later().do("daemon-sigterm", node=node)
-        cast.later().maybe("daemon-start", node=node)
-    cast.later().maybe("cman-cont", node=node)
+        cast.later().do(verbs.DaemonSigterm(node=node))
+        cast.later().maybe(verbs.DaemonStart(node=node))
+    cast.later().maybe(verbs.CmanCont(node=node))
 
 
 def _daemon(cast: Cast) -> None:
     node = cast.node()
     if cast.draw.chance(2):
-        cast.do("daemon-restart", node=node)
+        cast.do(verbs.DaemonRestart(node=node))
         return
-    cast.do(cast.draw.pick(("daemon-kill", "daemon-sigterm")), node=node)
-    cast.later().maybe("daemon-start", node=node)
+    cast.do(cast.draw.pick((verbs.DaemonKill, verbs.DaemonSigterm))(node=node))
+    cast.later().maybe(verbs.DaemonStart(node=node))
 
 
 def _crash(cast: Cast) -> None:
     """The daemon dies inside a call, which some change of the cluster makes come soon."""
     node = cast.node()
     call = cast.draw.pick((*_CALLS, *_READS, "any", "change", "change", "change"))
-    cast.do("crash-daemon-at", node=node, call=call, nth=1 + cast.draw.span_us(40))
+    cast.do(verbs.CrashDaemonAt(node=node, call=call, nth=1 + cast.draw.span_us(40)))
     _power(cast.later(5_000_000))
     for _ in range(cast.draw.between(1, 3)):
-        cast.later().maybe("daemon-start", node=node)
+        cast.later().maybe(verbs.DaemonStart(node=node))
 
 
 def _partition(cast: Cast) -> None:
     groups: list[list[int]] = [[] for _ in range(cast.draw.between(2, 3))]
     for node in cast.topology.ids:
         cast.draw.pick(groups).append(node)
-    text = "/".join(",".join(map(str, group)) for group in groups if group)
-    cast.do("partition", groups=text)
-    cast.later().maybe("heal")
+    cast.do(verbs.Partition(groups=tuple(tuple(group) for group in groups if group)))
+    cast.later().maybe(verbs.Heal())
 
 
 def _scatter(cast: Cast) -> None:
     """All are alone, or in pairs, and find each other again; once or a few times."""
     for _ in range(cast.draw.between(1, 3)):
         ids, size = cast.topology.ids, cast.draw.between(1, 2)
-        groups = [ids[at : at + size] for at in range(0, len(ids), size)]
-        cast.do("partition", groups="/".join(",".join(map(str, group)) for group in groups))
+        groups = tuple(ids[at : at + size] for at in range(0, len(ids), size))
+        cast.do(verbs.Partition(groups=groups))
         cast = cast.after(_NOTICED_US).later(10_000_000)
-        cast.do("heal")
+        cast.do(verbs.Heal())
         cast = cast.later(2_000_000)
 
 
@@ -103,7 +112,7 @@ def _expected(cast: Cast) -> None:
     cast = cast.after(_NOTICED_US).later(10_000_000)
     for node in cast.nodes()[:2]:
         votes = cast.draw.between(1, 3) if cast.draw.chance(4, times=3) else cast.draw.between(4, 9)
-        cast.do("expected", node=node, votes=votes)
+        cast.do(verbs.Expected(node=node, votes=votes))
         cast = cast.later(5_000_000)
 
 
@@ -113,7 +122,7 @@ def _votes(cast: Cast) -> None:
         cast.draw.pick((_power, _partition, _isolate))(cast)
         cast = cast.after(_NOTICED_US).later(10_000_000)
     for node in cast.nodes()[:2]:
-        cast.do("votes", node=node, votes=cast.draw.between(0, 4))
+        cast.do(verbs.Votes(node=node, votes=cast.draw.between(0, 4)))
         cast = cast.later(5_000_000)
 
 
@@ -121,35 +130,35 @@ def _cman_port(cast: Cast) -> None:
     """Clients of two managers bind one port, which those two are told of."""
     port = cast.draw.between(1, 3)
     for node in cast.nodes()[:2]:
-        cast.do("bind-port", node=node, port=port)
-        cast.later().maybe("close-port", node=node, port=port)
+        cast.do(verbs.BindPort(node=node, port=port))
+        cast.later().maybe(verbs.ClosePort(node=node, port=port))
 
 
 def _config_file(cast: Cast) -> None:
     """One file is older or newer than the others, and its node or a link comes and goes."""
     node = cast.node()
-    cast.do(cast.draw.pick(("config-older", "config-newer")), node=node)
+    cast.do(cast.draw.pick((verbs.ConfigOlder, verbs.ConfigNewer))(node=node))
     for _ in range(cast.draw.between(1, 2)):
         cast = cast.later(10_000_000)
         if cast.draw.chance(3, times=2):
-            cast.do(cast.draw.pick(("leave", "cman-crash")), node=node)
+            cast.do(cast.draw.pick((verbs.Leave, verbs.CmanCrash))(node=node))
             cast = cast.later(10_000_000)
-            cast.do("cman-start", node=node)
+            cast.do(verbs.CmanStart(node=node))
         elif cast.draw.chance(2):
             _isolate(cast)
         else:
             _votes(cast)
-    cast.later().maybe("config-mend")
+    cast.later().maybe(verbs.ConfigMend())
 
 
 def _isolate(cast: Cast) -> None:
-    cast.do("isolate", node=cast.node())
-    cast.later().maybe("heal")
+    cast.do(verbs.Isolate(node=cast.node()))
+    cast.later().maybe(verbs.Heal())
 
 
 def _ring(cast: Cast) -> None:
-    cast.do("ring")
-    cast.later().maybe("heal")
+    cast.do(verbs.Ring())
+    cast.later().maybe(verbs.Heal())
 
 
 def _one_way(cast: Cast) -> None:
@@ -157,51 +166,53 @@ def _one_way(cast: Cast) -> None:
     for _ in range(cast.draw.between(1, 4)):
         speaker, listener = cast.node(), cast.node()
         if speaker != listener:
-            cast.later(5_000_000).do("cut", speaker=speaker, listener=listener)
-            cast.later().maybe("mend", speaker=speaker, listener=listener)
+            cast.later(5_000_000).do(verbs.Cut(speaker=speaker, listener=listener))
+            cast.later().maybe(verbs.Mend(speaker=speaker, listener=listener))
 
 
 def _slow(cast: Cast) -> None:
     cast.do(
-        "slow-network",
-        delay_us=cast.draw.span_us(400_000),
-        jitter_us=cast.draw.span_us(400_000),
-        loss_percent=cast.draw.below(40),
+        verbs.SlowNetwork(
+            delay_us=cast.draw.span_us(400_000),
+            jitter_us=cast.draw.span_us(400_000),
+            loss_percent=cast.draw.below(40),
+        )
     )
     _power(cast.later(5_000_000))
-    cast.later().maybe("slow-network")
+    cast.later().maybe(verbs.SlowNetwork())
 
 
 def _mount(cast: Cast) -> None:
     for node in cast.nodes():
-        cast.later(2_000_000).do("mount", node=node)
+        cast.later(2_000_000).do(verbs.Mount(node=node))
         if cast.draw.chance(4):  # what its own entry must not follow while it is in use
-            cast.later(5_000_000).do("address", node=node, addresses=(cast.address(),))
+            cast.later(5_000_000).do(verbs.ChangeAddress(node=node, addresses=(cast.address(),)))
         if cast.draw.chance(8):
-            cast.later().do("daemon-sigterm", node=node)
-        cast.later().maybe("umount", node=node)
+            cast.later().do(verbs.DaemonSigterm(node=node))
+        cast.later().maybe(verbs.Umount(node=node))
 
 
 def _pin(cast: Cast) -> None:
     node, (victim, name) = cast.node(), cast.victim()
-    cast.do("pin", node=node, name=name)
+    cast.do(verbs.Pin(node=node, name=name))
     gone = cast.later(2_000_000)
-    gone.do("kill", node=victim)
+    gone.do(verbs.Kill(node=victim))
     if cast.draw.chance(2):
         gone = gone.after(_NOTICED_US)
     if cast.draw.chance(2):
-        gone.later().do("start", node=victim)
-    gone.later().maybe("unpin", node=node, name=name)
+        gone.later().do(verbs.Start(node=victim))
+    gone.later().maybe(verbs.Unpin(node=node, name=name))
 
 
 def _address(cast: Cast) -> None:
     node = cast.node()
     cast.do(
-        "address",
-        node=node,
-        addresses=(cast.address(),),
-        now=cast.draw.chance(2),
-        host=cast.draw.chance(4, times=3),
+        verbs.ChangeAddress(
+            node=node,
+            addresses=(cast.address(),),
+            now=cast.draw.chance(2),
+            host=cast.draw.chance(4, times=3),
+        )
     )
 
 
@@ -210,47 +221,47 @@ def _swap(cast: Cast) -> None:
     first, second = cast.draw.pick(cast.topology.nodes), cast.draw.pick(cast.topology.nodes)
     if not first.addresses or not second.addresses:
         return
-    cast.do("address", node=first.id, addresses=second.addresses)
-    cast.later(3_000_000).do("address", node=second.id, addresses=first.addresses)
+    cast.do(verbs.ChangeAddress(node=first.id, addresses=second.addresses))
+    cast.later(3_000_000).do(verbs.ChangeAddress(node=second.id, addresses=first.addresses))
 
 
 def _interface(cast: Cast) -> None:
     node = cast.draw.pick(cast.topology.nodes)
     if node.addresses:
-        cast.do("take-address", node=node.id, address=node.addresses[0])
-        cast.do("daemon-restart", node=node.id)
-        cast.later().maybe("give-address", node=node.id, address=node.addresses[0])
+        cast.do(verbs.TakeAddress(node=node.id, address=node.addresses[0]))
+        cast.do(verbs.DaemonRestart(node=node.id))
+        cast.later().maybe(verbs.GiveAddress(node=node.id, address=node.addresses[0]))
 
 
 def _port(cast: Cast) -> None:
     node, port = cast.node(), cast.draw.pick((7777, 7777, 7000))
-    cast.do("take-port", node=node, port=port)
+    cast.do(verbs.TakePort(node=node, port=port))
     _power(cast.later(2_000_000))
-    cast.later().maybe("free-port", node=node, port=port)
+    cast.later().maybe(verbs.FreePort(node=node, port=port))
 
 
 def _configuration(cast: Cast) -> None:
     new = cast.draw.between(9, 12) if cast.draw.chance(5, times=4) else 260
     name = f"new{new}" if cast.draw.chance(4, times=3) else cast.name()
-    cast.do("add-node", id=new, name=name, addresses=(cast.address(),))
-    cast.later(5_000_000).maybe("start", node=new)
+    cast.do(verbs.AddNode(id=new, name=name, addresses=(cast.address(),)))
+    cast.later(5_000_000).maybe(verbs.Start(node=new))
     if cast.draw.chance(2):
-        cast.later().do("remove-node", node=cast.draw.pick((new, cast.node())))
+        cast.later().do(verbs.RemoveNode(node=cast.draw.pick((new, cast.node()))))
 
 
 def _rename(cast: Cast) -> None:
     name = cast.draw.pick((*ODD_NAMES, "other", "another", cast.name(), cast.name()))
-    cast.do("rename-node", node=cast.node(), name=name)
+    cast.do(verbs.RenameNode(node=cast.node(), name=name))
 
 
 def _rename_cluster(cast: Cast) -> None:
     """All managers are stopped, renamed and started: their name is fixed while they run."""
     for name in (cast.draw.pick(("o3", "not alnum", "x" * 15)), cast.topology.cluster):
         for node in cast.topology.ids:
-            cast.do("cman-crash", node=node)
-        cast.do("rename-cluster", name=name)
+            cast.do(verbs.CmanCrash(node=node))
+        cast.do(verbs.RenameCluster(name=name))
         for node in cast.topology.ids:
-            cast.do("cman-start", node=node)
+            cast.do(verbs.CmanStart(node=node))
         if cast.draw.chance(2):
             return
         cast = cast.later()
@@ -258,18 +269,19 @@ def _rename_cluster(cast: Cast) -> None:
 
 def _notice(cast: Cast) -> None:
     cast.do(
-        "notice",
-        node=cast.node(),
-        fault=cast.draw.pick(("drop", "dup", "delay", "coalesce")),
-        count=cast.draw.between(1, 4),
-        delay_us=cast.draw.span_us(3_000_000),
+        verbs.Notice(
+            node=cast.node(),
+            fault=cast.draw.pick(tuple(NoticeFault)),
+            count=cast.draw.between(1, 4),
+            delay_us=cast.draw.span_us(3_000_000),
+        )
     )
     _power(cast.later(1_000_000))
 
 
 def _fail_read(cast: Cast) -> None:
     node, errno = cast.node(), cast.draw.pick(_MANAGER_ERRNOS)
-    cast.do("fail-read", node=node, errno=errno, count=cast.draw.between(1, 3))
+    cast.do(verbs.FailRead(node=node, errno=errno, count=cast.draw.between(1, 3)))
     _power(cast.later(1_000_000))
 
 
@@ -279,106 +291,117 @@ def _fault(cast: Cast) -> None:
         call, errno = cast.draw.pick(_READS), cast.draw.pick(_READ_ERRNOS)
     else:
         call, errno = cast.draw.pick(_CALLS), cast.draw.pick(_ERRNOS)
-    if cast.draw.chance(3) and errno != "EINTR":  # a call that is interrupted for ever never ends
-        cast.do("fault", node=node, call=call, errno=errno)
-        cast.later().maybe("mend-calls", node=node)
+    if (
+        cast.draw.chance(3) and errno != errnos.EINTR
+    ):  # a call that is interrupted for ever never ends
+        cast.do(verbs.Fault(node=node, call=call, errno=errno))
+        cast.later().maybe(verbs.MendCalls(node=node))
     else:
         count = cast.draw.between(1, 5)
-        cast.do("fault", node=node, call=call, errno=errno, count=count)
+        cast.do(verbs.Fault(node=node, call=call, errno=errno, count=count))
     _power(cast.later(2_000_000))
 
 
 def _no_configfs(cast: Cast) -> None:
     node = cast.node()
-    cast.do("unmount-configfs", node=node)
-    cast.later().maybe("mount-configfs", node=node)
+    cast.do(verbs.UnmountConfigfs(node=node))
+    cast.later().maybe(verbs.MountConfigfs(node=node))
 
 
 def _mount_table(cast: Cast) -> None:
     node = cast.node()
-    cast.do("mounts-unreadable", node=node, errno=cast.draw.pick(("EACCES", "ENOENT", "EIO")))
-    cast.later().do("shutdown", node=node)
-    cast.later().maybe("mounts-unreadable", node=node)
+    cast.do(
+        verbs.MountsUnreadable(
+            node=node, errno=cast.draw.pick((errnos.EACCES, errnos.ENOENT, errnos.EIO))
+        )
+    )
+    cast.later().do(verbs.Shutdown(node=node))
+    cast.later().maybe(verbs.MountsUnreadable(node=node))
 
 
 def _stranger(cast: Cast) -> None:
     """Somebody else's cluster, or a node of ours that somebody else made."""
     node = cast.node()
     if cast.draw.chance(4):
-        cast.do("place-cluster", node=node, name="other")
-        cast.later().maybe("drop-cluster", node=node, name="other")
+        cast.do(verbs.PlaceCluster(node=node, name="other"))
+        cast.later().maybe(verbs.DropCluster(node=node, name="other"))
         return
     name = cast.draw.pick((cast.name(), "stale"))
-    kept: dict[str, int | str] = {"port": 7777} if cast.draw.chance(4, times=3) else {}
-    if kept and cast.draw.chance(3, times=2):
-        kept["address"] = cast.address()
+    made = verbs.PlaceNode(node=node, name=name)
+    if cast.draw.chance(4, times=3):
+        made = replace(made, port=7777)
         if cast.draw.chance(3, times=2):
-            kept["num"] = cast.draw.pick((cast.node() % 255, cast.draw.between(20, 254)))
-    cast.do("place-node", node=node, name=name, **kept)
+            made = replace(made, address=cast.address())
+            if cast.draw.chance(3, times=2):
+                num = cast.draw.pick((cast.node() % 255, cast.draw.between(20, 254)))
+                made = replace(made, num=num)
+    cast.do(made)
     if cast.draw.chance(3):
-        cast.later().do("drop-node", node=node, name=name)
+        cast.later().do(verbs.DropNode(node=node, name=name))
 
 
 def _dropped(cast: Cast) -> None:
-    cast.do("drop-node", node=cast.node(), name=cast.name())
+    cast.do(verbs.DropNode(node=cast.node(), name=cast.name()))
 
 
 def _hold(cast: Cast) -> None:
     node = cast.node()
-    cast.do("hold", node=node)
+    cast.do(verbs.Hold(node=node))
     _power(cast.later(2_000_000))
-    verb = cast.draw.pick(("release", "kill-holder", "remove-semaphore"))
+    verb = cast.draw.pick((verbs.Release, verbs.KillHolder, verbs.RemoveSemaphore))(node=node)
     if cast.draw.chance(4):  # so long that it is warned of
-        cast.after(75_000_000).do(verb, node=node)
+        cast.after(75_000_000).do(verb)
     else:
-        cast.later().maybe(verb, node=node)
+        cast.later().maybe(verb)
 
 
 def _semaphore(cast: Cast) -> None:
     node = cast.node()
-    cast.do("semaphore-unusable", node=node, errno=cast.draw.pick(("EACCES", "ENOSPC")))
+    cast.do(
+        verbs.SemaphoreUnusable(node=node, errno=cast.draw.pick((errnos.EACCES, errnos.ENOSPC)))
+    )
     _power(cast.later(2_000_000))
-    cast.later().maybe("semaphore-unusable", node=node)
+    cast.later().maybe(verbs.SemaphoreUnusable(node=node))
 
 
 def _rules(cast: Cast) -> None:
     node = cast.node()
-    cast.do("set-rules", node=node, rules=redraw_rules(cast.draw, cast.topology, cast.rules))
-    cast.later(3_000_000).do("daemon-restart", node=node)
+    cast.do(verbs.SetRules(node=node, rules=redraw_rules(cast.draw, cast.topology, cast.rules)))
+    cast.later(3_000_000).do(verbs.DaemonRestart(node=node))
 
 
 def _forget(cast: Cast) -> None:
     victim, name = cast.victim()
     if cast.draw.chance(4, times=3):
-        cast.do("kill", node=victim)
+        cast.do(verbs.Kill(node=victim))
     if cast.draw.chance(2):
         cast = cast.after(_NOTICED_US)
     for node in cast.nodes()[:2]:
-        cast.later().do("forget", node=node, name=name)
+        cast.later().do(verbs.Forget(node=node, name=name))
 
 
 def _fence(cast: Cast) -> None:
     victim = cast.node()
-    cast.do("kill", node=victim)
-    cast.later(10_000_000).do("fence", node=victim, by=cast.node())
-    cast.later().maybe("start", node=victim)
+    cast.do(verbs.Kill(node=victim))
+    cast.later(10_000_000).do(verbs.Fence(node=victim, by=cast.node()))
+    cast.later().maybe(verbs.Start(node=victim))
 
 
 def _qdisk(cast: Cast) -> None:
     node = cast.node()
-    cast.do("qdisk", node=node, available=cast.draw.chance(2))
-    cast.later().do("qdisk", node=node, available=True)
+    cast.do(verbs.Qdisk(node=node, available=cast.draw.chance(2)))
+    cast.later().do(verbs.Qdisk(node=node, available=True))
 
 
 def _shutdown(cast: Cast) -> None:
     node = cast.node()
     if cast.draw.chance(3):
-        cast.do(cast.draw.pick(("mount", "hold")), node=node)
+        cast.do(cast.draw.pick((verbs.Mount, verbs.Hold))(node=node))
         cast = cast.later(2_000_000)
-    cast.do("shutdown", node=node, forced=cast.draw.chance(4), removed=cast.draw.chance(4))
+    cast.do(verbs.Shutdown(node=node, forced=cast.draw.chance(4), removed=cast.draw.chance(4)))
     if cast.draw.chance(3):
-        cast.later(6_000_000).do("shutdown", node=node)
-    cast.later().maybe("start", node=node)
+        cast.later(6_000_000).do(verbs.Shutdown(node=node))
+    cast.later().maybe(verbs.Start(node=node))
 
 
 KINDS: Final[Mapping[str, Episode]] = MappingProxyType(

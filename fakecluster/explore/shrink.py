@@ -15,7 +15,7 @@ from fakecluster.cman.topology import NodeConfig, TopologyError
 from fakecluster.scenario.file import parse_scenario, scenario_text
 from fakecluster.scenario.model import SECOND_US, Deed, Scenario, ScenarioError
 from fakecluster.scenario.run import Outcome, run
-from fakecluster.scenario.verbs import VERBS, Kind, groups_of
+from fakecluster.verbs import Kind, arguments_of
 from o2cbd.core.rules import Rules
 
 RUNS_MAX = 600
@@ -104,11 +104,11 @@ def _fewer_nodes(scenario: Scenario) -> Iterator[Scenario]:
 
 
 def _touches(deed: Deed, node: NodeConfig) -> bool:
-    for name, kind in VERBS[deed.verb].takes.items():
-        value = deed.args.get(name)
-        if (kind is Kind.NODE and value == node.id) or (kind is Kind.NAME and value == node.name):
+    for one in arguments_of(type(deed.verb)):
+        value = getattr(deed.verb, one.name)
+        if (one.kind, value) in {(Kind.NODE, node.id), (Kind.NAME, node.name)}:
             return True
-        if kind is Kind.GROUPS and node.id in chain(*groups_of(str(value))):
+        if one.kind is Kind.GROUPS and node.id in chain(*value):
             return True
     return False
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fakecluster import verbs
 from fakecluster.cman.topology import Topology
 from fakecluster.depth import Depth
 from fakecluster.explore.cast import Cast
@@ -66,15 +67,21 @@ def _legacy(draw: Draw, topology: Topology, rules: Rules) -> list[Deed]:
         return deeds
     cast = Cast(draw, topology, rules, 0, deeds)
     for host in topology.ids:
-        cast.do("boot", node=host)
+        cast.do(verbs.Boot(node=host))
         for num, (node, name) in enumerate(zip(topology.nodes, topology.called, strict=True)):
-            values: dict[str, int | str] = {"num": num, "address": f"10.0.0.{num + 1}"}
-            if node.addresses and ":" not in node.addresses[0]:
-                values["address"] = node.addresses[0]
-            own = node.id == host
-            cast.do("place-node", node=host, name=name, port=DEFAULT_PORT, local=own, **values)
+            fits = node.addresses and ":" not in node.addresses[0]
+            cast.do(
+                verbs.PlaceNode(
+                    node=host,
+                    name=name,
+                    num=num,
+                    address=node.addresses[0] if fits else f"10.0.0.{num + 1}",
+                    port=DEFAULT_PORT,
+                    local=node.id == host,
+                )
+            )
         if draw.chance(3):
-            cast.do("mount", node=host)
+            cast.do(verbs.Mount(node=host))
     return deeds
 
 
@@ -86,11 +93,11 @@ def _beginning(draw: Draw, topology: Topology, rules: Rules) -> list[Deed]:
     for node_id in draw.some(topology.ids, least=max(1, len(topology.ids) - 1)):
         cast = Cast(draw, topology, rules, at_us, deeds)
         if draw.chance(6):
-            cast.do("boot", node=node_id)
-            cast.do("daemon-start", node=node_id)
-            cast.later(5 * SECOND_US).do("cman-start", node=node_id)
+            cast.do(verbs.Boot(node=node_id))
+            cast.do(verbs.DaemonStart(node=node_id))
+            cast.later(5 * SECOND_US).do(verbs.CmanStart(node=node_id))
         else:
-            cast.do("start", node=node_id)
+            cast.do(verbs.Start(node=node_id))
         at_us += draw.span_us(gap_us) if gap_us else 0
     return deeds
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 
 from fakecluster.trace import Line, Trace
 from fakecluster.trace_file import TraceFile
+from fakecluster.verb_codec import trace_detail
+from fakecluster.verbs import Verb
 from o2cbd.clock import Clock, WallClock
 from o2cbd.core.records import Header, Value
 
@@ -49,16 +51,10 @@ class Account:
     def _note(self, line: Line) -> None:
         self._lines.append(replace(line, seq=len(self._lines) + 1))
 
-    def verb(self, host: int, what: str, **detail: Value) -> None:
-        """Note what is about to be done.
-
-        Args:
-            host: to which node id; 0: to the cluster.
-            what: the verb.
-            detail: its arguments; those that are None are left out.
-        """
-        given = {name: value for name, value in detail.items() if value is not None}
-        self._trace.add(host, "verb", what, **given)
+    def verb(self, verb: Verb) -> None:
+        """Note what is about to be done; arguments that are None are left out."""
+        given = {name: value for name, value in trace_detail(verb).items() if value is not None}
+        self._trace.add(verb.subject, "verb", verb.word, **given)
 
     def note(self, host: int, kind: str, what: str, **detail: Value) -> None:
         """Note anything else that the harness knows and no daemon tells."""

@@ -6,7 +6,7 @@ The schema is docs/scenarios.md's.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,22 @@ from typing import Any
 from fakecluster.cman.timings import Timings
 from fakecluster.cman.topology import Topology, TopologyError
 from fakecluster.depth import Depth
-from fakecluster.scenario.deeds_table import read_deed
+from fakecluster.rules_table import RULES_KEYS, read_rules, rules_fields
 from fakecluster.scenario.model import Deed, Scenario, ScenarioError
-from fakecluster.scenario.rules_table import RULES_KEYS, read_rules, rules_fields
 from fakecluster.scenario.spelling import inline, spelled
-from fakecluster.scenario.verbs import VERBS, Kind, groups_of
 from fakecluster.serve.topology_file import topology_from
 from fakecluster.toml_table import TomlTable
+from fakecluster.verb_codec import read_verb, verb_row
+from fakecluster.verbs import (
+    AddNode,
+    ChangeAddress,
+    GiveAddress,
+    Kind,
+    PlaceNode,
+    RenameNode,
+    TakeAddress,
+    arguments_of,
+)
 
 SCHEMA = 1
 TIMINGS = ("token_ms", "consensus_ms", "shutdown_timeout_ms")
@@ -108,9 +117,12 @@ def _deeds(top: TomlTable, topology: Topology) -> tuple[Deed, ...]:
         return ()
     found: list[Deed] = []
     for index, row in enumerate(story.rows("deeds")):
-        deed = read_deed(row, f"story.deeds[{index}].", top.problems)
-        if deed is None:
+        where, before = f"story.deeds[{index}].", len(top.problems)
+        at_us = TomlTable(row, where, row, top.problems).count("at_us", 0)
+        verb = read_verb(row, where, top.problems, beside=("at_us",))
+        if verb is None or len(top.problems) > before:
             continue
+        deed = Deed(at_us=at_us, verb=verb, given=frozenset(row))
         if found and deed.at_us < found[-1].at_us:
             top.complain(f"story.deeds[{index}].at_us", "is before the deed above it")
         found.append(deed)
@@ -130,32 +142,30 @@ class _There:
         self.ids: set[object] = set(topology.ids)
         self._names: set[object] = set(topology.called)
         self._addresses = {one for node in topology.nodes for one in node.addresses}
-        for deed in deeds:
-            args: Mapping[str, Any] = deed.args
-            if deed.verb == "add-node":
-                self.ids.add(args["id"])
-            if deed.verb in {"add-node", "rename-node", "place-node"}:
-                self._names.add(args["name"])
-            if deed.verb in {"add-node", "address"}:
-                self._addresses.update(args.get("addresses", ()))
-            if deed.verb == "give-address":
-                self._addresses.add(args["address"])
+        for verb in (deed.verb for deed in deeds):
+            if isinstance(verb, AddNode):
+                self.ids.add(verb.id)
+            if isinstance(verb, AddNode | RenameNode | PlaceNode):
+                self._names.add(verb.name)
+            if isinstance(verb, AddNode | ChangeAddress):
+                self._addresses.update(verb.addresses)
+            if isinstance(verb, GiveAddress):
+                self._addresses.add(verb.address)
 
     def problems(self, deed: Deed) -> Iterator[tuple[str, str]]:
         """Yield the arguments that name what is never there, and what is wrong."""
-        for name, kind in VERBS[deed.verb].takes.items():
-            value: Any = deed.args.get(name)
-            if value is None:
-                continue
-            if kind in {Kind.NODE, Kind.GROUPS}:
-                ids = (value,) if kind is Kind.NODE else chain(*groups_of(value))
+        verb = deed.verb
+        for one in arguments_of(type(verb)):
+            value = getattr(verb, one.name)
+            if one.kind in {Kind.NODE, Kind.GROUPS}:
+                ids = (value,) if one.kind is Kind.NODE else chain(*value)
                 for node_id in ids:
                     if node_id not in self.ids:
-                        yield name, f"there is no node {node_id}"
-            if kind is Kind.NAME and value not in self._names:
-                yield name, f"no node is ever named {value!r}"
-            if deed.verb == "take-address" and name == "address" and value not in self._addresses:
-                yield name, f"no host ever has {value}"
+                        yield one.name, f"there is no node {node_id}"
+            if one.kind is Kind.NAME and value not in self._names:
+                yield one.name, f"no node is ever named {value!r}"
+        if isinstance(verb, TakeAddress) and verb.address not in self._addresses:
+            yield "address", f"no host ever has {verb.address}"
 
 
 # --- writing ------------------------------------------------------------------------------------
@@ -183,20 +193,9 @@ def scenario_text(scenario: Scenario) -> str:
     rules = rules_fields(scenario.rules)
     if rules:
         lines += ["", "[rules]", *_lines(rules)]
-    deeds = (
-        {"at_us": deed.at_us, "do": deed.verb, **_spelled_args(deed)} for deed in scenario.deeds
-    )
+    deeds = ({"at_us": deed.at_us, **verb_row(deed.verb, deed.given)} for deed in scenario.deeds)
     lines += ["", "[story]", *_array("deeds", [inline(deed) for deed in deeds])]
     return "\n".join(lines) + "\n"
-
-
-def _spelled_args(deed: Deed) -> dict[str, Any]:
-    args: dict[str, Any] = {
-        name: deed.args[name] for name in VERBS[deed.verb].takes if name in deed.args
-    }
-    if "rules" in args:
-        args["rules"] = rules_fields(args["rules"])
-    return args
 
 
 def _topology_lines(topology: Topology) -> list[str]:

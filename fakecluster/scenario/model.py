@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 from fakecluster.cman.timings import Timings
 from fakecluster.cman.topology import Topology
 from fakecluster.depth import Depth
+from fakecluster.verbs import Verb
 from o2cbd.core.rules import Rules
 
 SECOND_US = 1_000_000
-
-Arg = int | str | bool | tuple[str, ...] | tuple[int, ...] | Rules
-"""What an argument of a verb can be."""
 
 
 class ScenarioError(ValueError):
@@ -31,15 +27,9 @@ class Deed:
 
     at_us: int
     """Virtual time; deeds of one moment are done in their order."""
-    verb: str
-    """A key of `fakecluster.scenario.verbs.VERBS`."""
-    args: Mapping[str, Arg] = field(default_factory=lambda: MappingProxyType({}))
-
-    @property
-    def node(self) -> int | None:
-        """The node it is done to; None: the whole cluster."""
-        value = self.args.get("node", self.args.get("id"))
-        return value if isinstance(value, int) else None
+    verb: Verb
+    given: frozenset[str] = field(default=frozenset(), compare=False)
+    """The arguments that its file gives, written again though they may be as usual."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from fakecluster.scenario.verbs import VERBS
+from fakecluster.verbs import VERBS, Argument, arguments_of
 
 BEGIN = "<!-- verbs: made by `python -m fakecluster.scenario.page docs/exploration.md` -->\n"
 END = "<!-- end of the verbs -->\n"
@@ -16,10 +16,15 @@ def verb_table() -> str:
     """Return the table of all verbs."""
     rows = []
     for name, verb in VERBS.items():
-        needs = [f"`{field}`: {kind.value}" for field, kind in verb.needs.items()]
-        may = [f"[`{field}`: {kind.value}]" for field, kind in verb.may.items()]
-        rows.append(f"| `{name}` | {', '.join([*needs, *may])} | {verb.about} |\n")
+        arguments = [_shown(one) for one in arguments_of(verb) if one.spelled.in_file]
+        rows.append(f"| `{name}` | {', '.join(arguments)} | {verb.about()} |\n")
     return "| do | with [optional] | what it does |\n|---|---|---|\n" + "".join(rows)
+
+
+def _shown(one: Argument) -> str:
+    note = f"; {one.spelled.note}" if one.spelled.note else ""
+    text = f"`{one.name}`: {one.kind.value}{note}"
+    return text if one.required else f"[{text}]"
 
 
 def with_table(page: str) -> str:

@@ -12,7 +12,6 @@ from fakecluster.cman.errors import ManagerStuckError
 from fakecluster.cman.outside import OperationError
 from fakecluster.cman.topology import TopologyError
 from fakecluster.scenario.model import Deed, Scenario
-from fakecluster.scenario.verbs import VERBS
 from fakecluster.trace import Sink
 from fakecluster.trace_file import OUTCOMES
 from fakecluster.world import World
@@ -126,7 +125,7 @@ class Runner:
     def _do(self, deed: Deed) -> None:
         self._done += 1
         try:
-            VERBS[deed.verb].does(self._world, deed.args)
+            self._world.apply(deed.verb)
         except (OperationError, TopologyError, ManagerStuckError, OSError):
             self._refused += 1
 

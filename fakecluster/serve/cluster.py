@@ -22,7 +22,6 @@ from fakecluster.configfs.model import ConfigfsModel
 from fakecluster.heartbeat import DEFAULT_DEAD_THRESHOLD, INTERVAL_US
 from fakecluster.listener import check_path
 from fakecluster.poller import Poller
-from fakecluster.serve.arguments import BadRequestError
 from fakecluster.serve.holds import HOLD_MODE, make_hold, remove_hold
 from fakecluster.serve.kernelfiles import KernelFiles
 from fakecluster.serve.kernels import ServedKernels
@@ -31,6 +30,10 @@ from fakecluster.serve.mounts import Mounts
 from fakecluster.serve.processes import SOCKET_DIR_VARIABLE
 from fakecluster.streams import rng_for
 from fakecluster.truth import Looker
+
+
+class BadRequestError(ValueError):
+    """The request makes no sense now, or names what is not there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,15 +195,6 @@ class ServedCluster:
                 self._mounts.add(model, places.configfs)
             self.wire.add(node.id, places.directory)
         return self.describe(node.id)
-
-    def set_host_addresses(self, node_id: int, addresses: Sequence[str]) -> None:
-        """Give the host itself these addresses and no others."""
-        model = self.model(node_id)
-        with model.lock:
-            for gone in set(model.host.addresses) - set(addresses):
-                model.host.remove_address(gone)
-            for address in addresses:
-                model.host.add_address(address)
 
     def hide_mounts(self, node_id: int, *, hidden: bool) -> None:
         """Let a host's mount table be unreadable, or readable again."""

@@ -13,7 +13,7 @@ from fakecluster.pump import Pump, stop_requests
 from fakecluster.serve.cluster import ServedCluster, ServeOptions
 from fakecluster.serve.control import SOCKET_NAME, ControlServer
 from fakecluster.serve.layout import ServeDirectory
-from fakecluster.serve.verbs import Verbs
+from fakecluster.serve.verbs import ServedVerbs
 from o2cbd.clock import MonotonicClock
 
 
@@ -38,7 +38,7 @@ def serve(options: ServeOptions, directory: Path, announce: Callable[[str], None
         cleanup.callback(home.remove)
         cluster = ServedCluster(options, home, poller, pump.timeline)
         cleanup.callback(cluster.close)
-        control = ControlServer(home.path / SOCKET_NAME, poller, Verbs(cluster).handle)
+        control = ControlServer(home.path / SOCKET_NAME, poller, ServedVerbs(cluster).handle)
         cleanup.callback(control.close)
         while not stopped() and not cluster.formed:
             pump.turn()

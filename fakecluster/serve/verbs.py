@@ -1,145 +1,81 @@
-"""The verbs of `fakecluster ctl`, as the server does them. Each gives one answer."""
+"""The verbs and questions of `fakecluster ctl`, as the server answers them."""
 
 from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Mapping
-from functools import partial
-from typing import Any
+from functools import partial, singledispatchmethod
+from typing import Any, Final
 
-from fakecluster.cman.constants import ShutdownFlag
-from fakecluster.cman.engine import NoticeFault, OperationError
+from fakecluster import verbs
+from fakecluster.capabilities import UnsupportedVerbError
+from fakecluster.cman.answers import FenceInfo
+from fakecluster.cman.client import Client, Closed, Kind
+from fakecluster.cman.constants import US, ShutdownFlag
+from fakecluster.cman.engine import OperationError
 from fakecluster.cman.errors import ManagerStuckError
-from fakecluster.cman.topology import TopologyError
+from fakecluster.cman.port_holders import PortHolders
+from fakecluster.cman.topology import TopologyError, nodes_problems
 from fakecluster.configfs.journal import KillCaller
-from fakecluster.serve.admin import connect_admin
-from fakecluster.serve.arguments import Arguments, BadRequestError, groups_of, nth_call
-from fakecluster.serve.cluster import ServedCluster
-from fakecluster.serve.configuration import ConfigurationVerbs
+from fakecluster.serve.cluster import BadRequestError, ServedCluster
 from fakecluster.serve.control import Reply, failure
 from fakecluster.serve.processes import kill_all, kill_one
+from fakecluster.verb_codec import RequestError, read_request
 
-_GOOD: Mapping[str, Any] = {"ok": True}
-Verb = Callable[[Arguments], Mapping[str, Any]]
-
-VERBS = (
-    "state",
-    "view",
-    "journal",
-    "kill",
-    "start",
-    "leave",
-    "partition",
-    "cut",
-    "mend",
-    "heal",
-    "cman-crash",
-    "cman-stop",
-    "cman-cont",
-    "cman-start",
-    "mount",
-    "umount",
-    "pin",
-    "unpin",
-    "address",
-    "give-address",
-    "take-address",
-    "add-node",
-    "remove-node",
-    "rename-node",
-    "rename-cluster",
-    "fence",
-    "qdisk",
-    "expected",
-    "votes",
-    "bind-port",
-    "close-port",
-    "config-older",
-    "config-newer",
-    "config-mend",
-    "notice",
-    "fail-read",
-    "fault",
-    "mend-calls",
-    "hide-mounts",
-    "show-mounts",
-    "remove-semaphore",
-    "crash-daemon-at",
-    "shutdown",
-)
-"""Every verb, in the order of the manual."""
+_GOOD: Final[Mapping[str, Any]] = {"ok": True}
+QUESTIONS: Final = ("state", "view", "journal")
+"""What can be asked; `state` of all nodes, too."""
+_COMMANDS: Final = verbs.commands()
 
 
-class Verbs:
-    """Does what control requests say, to one cluster."""
+class ServedVerbs:
+    """Does what control requests say, to one cluster; a handler for each verb."""
 
     def __init__(self, cluster: ServedCluster) -> None:
         self._cluster = cluster
         self._engine = cluster.engine
         self._hosts = cluster.hosts
-        self._verbs: dict[str, Verb] = {
-            "state": self._state,
-            "view": self._view,
-            "journal": self._journal,
-            "kill": self._kill,
-            "start": self._start,
-            "leave": self._leave,
-            "partition": self._partition,
-            "cut": self._link(self._engine.cut),
-            "mend": self._link(self._engine.mend),
-            "heal": self._heal,
-            "cman-crash": self._cman(self._engine.crash),
-            "cman-stop": self._cman(self._engine.stop),
-            "cman-cont": self._cman(self._engine.cont),
-            "cman-start": self._cman_start,
-            "mount": self._mount,
-            "umount": self._umount,
-            "pin": self._pin,
-            "unpin": self._unpin,
-            **ConfigurationVerbs(cluster).verbs,
-            "notice": self._notice,
-            "fail-read": self._fail_read,
-            "fault": self._fault,
-            "mend-calls": self._mend_calls,
-            "hide-mounts": partial(self._mounts, hidden=True),
-            "show-mounts": partial(self._mounts, hidden=False),
-            "remove-semaphore": self._remove_semaphore,
-            "crash-daemon-at": self._crash_daemon_at,
-        }
+        self._ports = PortHolders(cluster.engine)
 
     def handle(self, request: Mapping[str, Any], reply: Reply) -> None:
         """Do one request; the reply comes at once, or for `shutdown` when cman has decided."""
-        arguments = Arguments(request)
         try:
-            verb = arguments.text("verb")
-            if verb == "shutdown":
-                self._shutdown(arguments, reply)
-                return
-            answer = self._verbs.get(verb, self._unknown)(arguments)
-        except (BadRequestError, OperationError, TopologyError, ManagerStuckError) as error:
+            answer = self._answer(request, reply)
+        except (
+            BadRequestError, RequestError, OperationError, TopologyError, ManagerStuckError
+        ) as error:  # fmt: skip
             answer = failure(str(error))
         except OSError as error:
             symbol = errno.errorcode.get(error.errno or 0, str(error.errno))
             answer = failure(f"{symbol}: {error.strerror}", errno=symbol)
-        reply(answer)
+        if answer is not None:
+            reply(answer)
 
-    def _unknown(self, arguments: Arguments) -> Mapping[str, Any]:
-        verb = arguments.text("verb")
-        raise BadRequestError(f"no such verb: {verb}; there are {', '.join(VERBS)}")
+    def _answer(self, request: Mapping[str, Any], reply: Reply) -> Mapping[str, Any] | None:
+        word = request.get("verb")
+        if word in QUESTIONS:
+            return {**_GOOD, **self._told(str(word), request.get("node"))}
+        command = _COMMANDS.get(word) if isinstance(word, str) else None
+        if command is None:
+            known = ", ".join((*QUESTIONS, *_COMMANDS))
+            raise BadRequestError(f"no such verb: {word}; there are {known}")
+        verb = read_request(command, request, self._cluster.node_id)
+        if isinstance(verb, verbs.Shutdown):
+            self._shutdown(verb, reply)
+            return None
+        return {**_GOOD, **(self.apply(verb) or {})}
 
-    # -- looking
-
-    def _state(self, arguments: Arguments) -> Mapping[str, Any]:
-        only = [self._node(arguments)] if arguments.has("node") else None
-        return {**_GOOD, **self._cluster.state(only)}
-
-    def _view(self, arguments: Arguments) -> Mapping[str, Any]:
-        return {**_GOOD, "view": self._cluster.view(self._node(arguments))}
-
-    def _journal(self, arguments: Arguments) -> Mapping[str, Any]:
-        journal = self._cluster.model(self._node(arguments)).journal
+    def _told(self, question: str, node: object) -> Mapping[str, Any]:
+        if question == "state" and node is None:
+            return self._cluster.state(None)
+        if not isinstance(node, str):
+            raise BadRequestError(f"node: {node!r} is no text")
+        node_id = self._cluster.node_id(node)
+        if question == "state":
+            return self._cluster.state([node_id])
+        if question == "view":
+            return {"view": self._cluster.view(node_id)}
         return {
-            **_GOOD,
             "calls": [
                 {
                     "name": done.name,
@@ -147,156 +83,237 @@ class Verbs:
                     "data": done.data.decode("ascii", "backslashreplace"),
                     "error": done.error,
                 }
-                for done in journal
+                for done in self._cluster.model(node_id).journal
             ],
         }
 
-    # -- hosts
+    @singledispatchmethod
+    def apply(self, verb: verbs.Verb) -> Mapping[str, Any] | None:
+        """Do a verb; return what its answer says beside that it is done."""
+        raise UnsupportedVerbError("fakecluster serve", verb.word)
 
-    def _kill(self, arguments: Arguments) -> Mapping[str, Any]:
-        node_id = self._node(arguments)
-        pids = self._cluster.wire.client_pids(node_id)
-        killed = kill_all(pids, self._cluster.places(node_id).directory)
-        if self._engine.state(node_id).running:
-            self._engine.kill(node_id)
-        self._hosts.power_off(node_id)
-        return {**_GOOD, "killed_pids": list(killed)}
+    # --- hosts
 
-    def _start(self, arguments: Arguments) -> Mapping[str, Any]:
-        self._cluster.boot(self._node(arguments))
-        return _GOOD
+    @apply.register
+    def _kill(self, verb: verbs.Kill) -> Mapping[str, Any]:
+        pids = self._cluster.wire.client_pids(verb.node)
+        killed = kill_all(pids, self._cluster.places(verb.node).directory)
+        if self._engine.state(verb.node).running:
+            self._engine.kill(verb.node)
+        self._hosts.power_off(verb.node)
+        return {"killed_pids": list(killed)}
 
-    def _cman_start(self, arguments: Arguments) -> Mapping[str, Any]:
-        node_id = self._node(arguments)
-        if not self._hosts.powered(node_id):
-            raise BadRequestError(f"node {node_id} has no power: start it")
-        self._cluster.start_manager(node_id)
-        return _GOOD
+    @apply.register
+    def _start(self, verb: verbs.Start) -> None:
+        self._cluster.boot(verb.node)
 
-    def _leave(self, arguments: Arguments) -> Mapping[str, Any]:
-        self._engine.leave(self._node(arguments), removed=arguments.flag("remove"))
-        return _GOOD
+    @apply.register
+    def _leave(self, verb: verbs.Leave) -> None:
+        self._engine.leave(verb.node, removed=verb.removed)
 
-    def _cman(self, operation: Callable[[int], None]) -> Verb:
-        def verb(arguments: Arguments) -> Mapping[str, Any]:
-            operation(self._node(arguments))
-            return _GOOD
+    # --- the cluster manager
 
-        return verb
+    @apply.register
+    def _cman_start(self, verb: verbs.CmanStart) -> None:
+        if not self._hosts.powered(verb.node):
+            raise BadRequestError(f"node {verb.node} has no power: start it")
+        self._cluster.start_manager(verb.node)
 
-    # -- network
+    @apply.register
+    def _cman_crash(self, verb: verbs.CmanCrash) -> None:
+        self._engine.crash(verb.node)
 
-    def _partition(self, arguments: Arguments) -> Mapping[str, Any]:
-        self._engine.partition(groups_of(arguments.text("groups")))
-        return _GOOD
+    @apply.register
+    def _cman_stop(self, verb: verbs.CmanStop) -> None:
+        self._engine.stop(verb.node)
 
-    def _link(self, operation: Callable[[int, int], None]) -> Verb:
-        def verb(arguments: Arguments) -> Mapping[str, Any]:
-            ids = (self._cluster.node_id(arguments.text(key)) for key in ("speaker", "listener"))
-            operation(*ids)
-            return _GOOD
+    @apply.register
+    def _cman_cont(self, verb: verbs.CmanCont) -> None:
+        self._engine.cont(verb.node)
 
-        return verb
+    @apply.register
+    def _fence(self, verb: verbs.Fence) -> None:
+        seconds = self._engine.wall_us() // 1_000_000
+        fenced = FenceInfo(node_id=verb.node, time_s=seconds, agent="fence_virt")
+        self._as_admin(verb.by, lambda admin: admin.update_fence_info(fenced))
 
-    def _heal(self, _: Arguments) -> Mapping[str, Any]:
-        self._engine.heal()
-        return _GOOD
+    @apply.register
+    def _qdisk(self, verb: verbs.Qdisk) -> None:
+        self._engine.qdisk(verb.node, available=verb.available)
 
-    # -- what uses the kernel
+    @apply.register
+    def _expected(self, verb: verbs.Expected) -> None:
+        self._as_admin(verb.node, lambda admin: admin.set_expected_votes(verb.votes))
 
-    def _mount(self, arguments: Arguments) -> Mapping[str, Any]:
-        self._hosts.mount(self._node(arguments))
-        return _GOOD
+    @apply.register
+    def _votes(self, verb: verbs.Votes) -> None:
+        self._as_admin(verb.node, lambda admin: admin.set_votes(US, verb.votes))
 
-    def _umount(self, arguments: Arguments) -> Mapping[str, Any]:
-        self._hosts.umount(self._node(arguments))
-        return _GOOD
-
-    def _pin(self, arguments: Arguments) -> Mapping[str, Any]:
-        node_id = self._node(arguments)
-        name = self._cluster.entry_name(node_id, arguments.text("name"))
-        self._cluster.model(node_id).heartbeat.pin(name)
-        return _GOOD
-
-    def _unpin(self, arguments: Arguments) -> Mapping[str, Any]:
-        node_id = self._node(arguments)
-        name = self._cluster.entry_name(node_id, arguments.text("name"))
-        self._cluster.model(node_id).heartbeat.unpin(name)
-        return _GOOD
-
-    # -- faults
-
-    def _notice(self, arguments: Arguments) -> Mapping[str, Any]:
+    def _as_admin(self, node_id: int, order: Callable[[Client], object]) -> None:
+        admin = self._connect_admin(node_id)
         try:
-            fault = NoticeFault(arguments.text("fault"))
-        except ValueError:
-            known = ", ".join(each.value for each in NoticeFault)
-            raise BadRequestError(f"fault: there are {known}") from None
-        self._engine.fault_notices(
-            self._node(arguments),
-            fault,
-            count=arguments.number("count", 1, least=1),
-            delay_us=arguments.number("delay_ms", 1000) * 1000,
-        )
-        return _GOOD
+            order(admin)
+        finally:
+            admin.disconnect()
 
-    def _fail_read(self, arguments: Arguments) -> Mapping[str, Any]:
-        self._engine.fail_read(
-            self._node(arguments),
-            arguments.error("errno", "EIO"),
-            count=arguments.number("count", 1, least=1),
-        )
-        return _GOOD
+    def _connect_admin(self, node_id: int, *, closed: Closed | None = None) -> Client:
+        try:
+            return self._engine.connect(node_id, Kind.ADMIN, closed=closed)
+        except OSError as error:
+            detail = f"the cman of node {node_id} takes no connection"
+            raise OSError(error.errno, detail) from error
 
-    def _fault(self, arguments: Arguments) -> Mapping[str, Any]:
-        self._cluster.model(self._node(arguments)).fault(
-            arguments.call("call"),
-            arguments.error("errno"),
-            arguments.number("count", 1, least=1),
-        )
-        return _GOOD
+    @apply.register
+    def _bind_port(self, verb: verbs.BindPort) -> None:
+        self._ports.bind(verb.node, verb.port)
 
-    def _mend_calls(self, arguments: Arguments) -> Mapping[str, Any]:
-        self._cluster.model(self._node(arguments)).journal.disarm()
-        return _GOOD
+    @apply.register
+    def _close_port(self, verb: verbs.ClosePort) -> None:
+        self._ports.close(verb.node, verb.port)
 
-    def _mounts(self, arguments: Arguments, *, hidden: bool) -> Mapping[str, Any]:
-        self._cluster.hide_mounts(self._node(arguments), hidden=hidden)
-        return _GOOD
+    # --- the network
 
-    def _remove_semaphore(self, arguments: Arguments) -> Mapping[str, Any]:
-        self._cluster.forget_hold(self._node(arguments))
-        return _GOOD
+    @apply.register
+    def _partition(self, verb: verbs.Partition) -> None:
+        self._engine.partition(verb.groups)
 
-    def _crash_daemon_at(self, arguments: Arguments) -> Mapping[str, Any]:
-        call, nth = nth_call(arguments.text("call"))
-        journal = self._cluster.model(self._node(arguments)).journal
-        journal.add_hook(KillCaller(call, nth, kill_one))
-        return _GOOD
+    @apply.register
+    def _cut(self, verb: verbs.Cut) -> None:
+        self._engine.cut(verb.speaker, verb.listener)
 
-    # -- the shutdown question
+    @apply.register
+    def _mend(self, verb: verbs.Mend) -> None:
+        self._engine.mend(verb.speaker, verb.listener)
 
-    def _shutdown(self, arguments: Arguments, reply: Reply) -> None:
-        node_id = self._node(arguments)
-        flags = ShutdownFlag(0)
-        if arguments.flag("force"):
-            flags |= ShutdownFlag.ANYWAY
-        if arguments.flag("remove"):
-            flags |= ShutdownFlag.REMOVED
-        if self._engine.is_stopped(node_id):
-            raise BadRequestError(f"the cman of node {node_id} is stopped and answers nobody")
+    @apply.register
+    def _heal(self, _verb: verbs.Heal) -> None:
+        self._engine.heal()
+
+    # --- what uses the kernel
+
+    @apply.register
+    def _mount(self, verb: verbs.Mount) -> None:
+        self._hosts.mount(verb.node)
+
+    @apply.register
+    def _umount(self, verb: verbs.Umount) -> None:
+        self._hosts.umount(verb.node)
+
+    @apply.register
+    def _pin(self, verb: verbs.Pin) -> None:
+        name = self._cluster.entry_name(verb.node, verb.name)
+        self._cluster.model(verb.node).heartbeat.pin(name)
+
+    @apply.register
+    def _unpin(self, verb: verbs.Unpin) -> None:
+        name = self._cluster.entry_name(verb.node, verb.name)
+        self._cluster.model(verb.node).heartbeat.unpin(name)
+
+    # --- configuration
+
+    @apply.register
+    def _change_address(self, verb: verbs.ChangeAddress) -> None:
+        self._engine.set_address(verb.node, verb.addresses, now=verb.now)
+        model = self._cluster.model(verb.node)
+        with model.lock:
+            model.host.set_addresses(verb.addresses)
+
+    @apply.register
+    def _give_address(self, verb: verbs.GiveAddress) -> None:
+        model = self._cluster.model(verb.node)
+        with model.lock:
+            model.host.add_address(verb.address)
+
+    @apply.register
+    def _take_address(self, verb: verbs.TakeAddress) -> None:
+        model = self._cluster.model(verb.node)
+        with model.lock:
+            if verb.address not in model.host.addresses:
+                has = ", ".join(model.host.addresses) or "none"
+                raise BadRequestError(
+                    f"node {verb.node} has no address {verb.address}, it has {has}"
+                )
+            model.host.remove_address(verb.address)
+
+    @apply.register
+    def _add_node(self, verb: verbs.AddNode) -> Mapping[str, Any]:
+        problems = nodes_problems((verb.config,))
+        if problems:
+            raise TopologyError(tuple(problems))
+        if verb.id in self._engine.ids and self._cluster.has(verb.id):
+            raise BadRequestError(f"node {verb.id} is there already")
+        described = self._cluster.add_host(verb.config)
+        self._engine.add_node(verb.config, lagging=verb.lagging)
+        return {"node": described}
+
+    @apply.register
+    def _remove_node(self, verb: verbs.RemoveNode) -> None:
+        self._engine.remove_node(verb.node, lagging=verb.lagging)
+
+    @apply.register
+    def _rename_node(self, verb: verbs.RenameNode) -> None:
+        self._cluster.rename_node(verb.node, verb.name)
+
+    @apply.register
+    def _rename_cluster(self, verb: verbs.RenameCluster) -> None:
+        self._engine.rename_cluster(verb.name)
+
+    @apply.register
+    def _config_older(self, verb: verbs.ConfigOlder) -> None:
+        self._engine.reconfigure(lagging=[verb.node])
+
+    @apply.register
+    def _config_newer(self, verb: verbs.ConfigNewer) -> None:
+        self._engine.write_config(verb.node)
+
+    @apply.register
+    def _config_mend(self, _verb: verbs.ConfigMend) -> None:
+        self._engine.mend_configs()
+
+    # --- faults
+
+    @apply.register
+    def _notice(self, verb: verbs.Notice) -> None:
+        self._engine.fault_notices(verb.node, verb.fault, count=verb.count, delay_us=verb.delay_us)
+
+    @apply.register
+    def _fail_read(self, verb: verbs.FailRead) -> None:
+        self._engine.fail_read(verb.node, verb.errno, count=verb.count)
+
+    @apply.register
+    def _fault(self, verb: verbs.Fault) -> None:
+        self._cluster.model(verb.node).fault(verb.call, verb.errno, verb.count)
+
+    @apply.register
+    def _mend_calls(self, verb: verbs.MendCalls) -> None:
+        self._cluster.model(verb.node).journal.disarm()
+
+    @apply.register
+    def _mounts_unreadable(self, verb: verbs.MountsUnreadable) -> None:
+        self._cluster.hide_mounts(verb.node, hidden=verb.errno is not None)
+
+    @apply.register
+    def _remove_semaphore(self, verb: verbs.RemoveSemaphore) -> None:
+        self._cluster.forget_hold(verb.node)
+
+    @apply.register
+    def _crash_daemon_at(self, verb: verbs.CrashDaemonAt) -> None:
+        journal = self._cluster.model(verb.node).journal
+        journal.add_hook(KillCaller(verb.call, verb.nth, kill_one))
+
+    # --- the shutdown question
+
+    def _shutdown(self, verb: verbs.Shutdown, reply: Reply) -> None:
+        flags = ShutdownFlag.ANYWAY * verb.forced | ShutdownFlag.REMOVED * verb.removed
+        if self._engine.is_stopped(verb.node):
+            raise BadRequestError(f"the cman of node {verb.node} is stopped and answers nobody")
         question = _Question(reply)
-        client = connect_admin(
-            self._engine, node_id, closed=partial(question.decided, -errno.EHOSTDOWN)
-        )
+        client = self._connect_admin(verb.node, closed=partial(question.decided, -errno.EHOSTDOWN))
         question.disconnect = client.disconnect
         try:
             client.try_shutdown(int(flags), question.decided)
         except OSError as error:
             question.decided(-(error.errno or errno.EIO))
-
-    def _node(self, arguments: Arguments) -> int:
-        return self._cluster.node_id(arguments.text("node"))
 
 
 class _Question:

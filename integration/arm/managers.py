@@ -9,19 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
-from fakecluster.arms.values import VM_CMAN, VM_COROSYNC, Capability
+from fakecluster.arms.values import VM_CMAN, VM_COROSYNC
+from fakecluster.capabilities import Capability, UnsupportedVerbError
 from integration import deb
 
 COROSYNC: Final = "corosync.service"
 GATE: Final = "cman-gate.service"
 _PYTHON: Final = ("python3", "-m")
-
-
-class UnsupportedError(AssertionError):
-    """A scenario asks for what its arm cannot do, and does not say that it needs it."""
-
-    def __init__(self, arm: str, capability: Capability) -> None:
-        super().__init__(f"{arm} cannot do it: {capability.value}")
 
 
 class Hands(Protocol):
@@ -89,13 +83,13 @@ class CorosyncManager:
     def question(self, *, force: bool, remove: bool) -> list[str]:
         """See `Manager.question`."""
         if remove:
-            raise UnsupportedError(self.arm, Capability.LEAVING_FOR_GOOD)
+            raise UnsupportedVerbError(self.arm, Capability.LEAVING_FOR_GOOD)
         return [*_PYTHON, "fakecluster.corosync.question", *(["--force"] if force else [])]
 
     def leave(self, hands: Hands, host: int, *, removed: bool) -> None:
         """See `Manager.leave`: SIGTERM, at which corosync asks nobody."""
         if removed:
-            raise UnsupportedError(self.arm, Capability.LEAVING_FOR_GOOD)
+            raise UnsupportedVerbError(self.arm, Capability.LEAVING_FOR_GOOD)
         hands.tell(host, "systemctl", "kill", "--kill-whom=main", "--signal=TERM", COROSYNC)
 
     def expect(self, hands: Hands, host: int, votes: int) -> None:
@@ -104,7 +98,7 @@ class CorosyncManager:
 
     def fence(self, hands: Hands, host: int, node: int) -> None:
         """See `Manager.fence`; corosync is not told."""
-        raise UnsupportedError(self.arm, Capability.FENCING_NOTICE)
+        raise UnsupportedVerbError(self.arm, Capability.FENCING_NOTICE)
 
     def disagreement(self, seen: Mapping[str, Any]) -> str | None:
         """See `Manager.disagreement`: there is one answer only."""

@@ -9,18 +9,21 @@ import signal
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import singledispatchmethod
 from typing import Final
 
+from fakecluster import verbs
 from fakecluster.arms.outside import Outside
 from fakecluster.arms.rules import settings_text
 from fakecluster.arms.sections import Sections, with_sections
 from fakecluster.arms.untouched import UntouchedOracle
 from fakecluster.arms.values import ClusterSpec, Span
+from fakecluster.capabilities import UnsupportedVerbError
 from fakecluster.cman.topology import NodeConfig
 from fakecluster.merge.account import Account
+from fakecluster.verbs import Verb
 from integration.arm.beginning import Begin, Stage
 from integration.arm.guest_furnish import INTERFACE
-from integration.arm.lacks import VmLacks
 from integration.arm.looks import VmLooks
 from integration.arm.managers import Manager
 from integration.arm.units import UNIT, unit_files
@@ -45,12 +48,10 @@ _SELDOM_S: Final = 3600
 COMMAND_TIMEOUT_S: Final = 120
 _SCENARIO_TIMEOUT_S: Final = 1800
 """What a scenario starts in the background ends with it at the latest."""
-_VERB_OF: Final = {signal.SIGKILL: "daemon-kill", signal.SIGTERM: "daemon-sigterm"}
-"""What a signal to a daemon is called in a trace; others are the arm's own business."""
 _HOLDER_PID: Final = "/run/holder.pid"
 
 
-class VmCluster(VmLacks, VmLooks):
+class VmCluster(VmLooks):
     """One cluster of guests; whoever has started them ends them."""
 
     def __init__(self, spec: ClusterSpec, manager: Manager, begin: Begin) -> None:
@@ -69,6 +70,7 @@ class VmCluster(VmLacks, VmLooks):
         self._lab: Lab | None = None
         self._seen = None
         self._holders: dict[int, Call] = {}
+        self._questions: dict[int, VmQuestion] = {}
         self._boots = {}
         self.untouched_oracle = UntouchedOracle(self)
         self._nodes = {node.id: node for node in spec.topology.nodes}
@@ -122,7 +124,7 @@ class VmCluster(VmLacks, VmLooks):
         """Make a cluster of guests that have just come up: managers of one mind, no daemons."""
         on = self._powered()
         for host in on:
-            self.account.verb(host, "start")
+            self.account.verb(verbs.Start(node=host))
         self.lab.each(self._settle, on)
         self.lab.each(self._start_manager, on)
         for host in on:
@@ -175,16 +177,26 @@ class VmCluster(VmLacks, VmLooks):
 
     # --- hosts and their managers ---------------------------------------------------------------
 
-    def start(self, host: int, *, daemon: bool = True) -> None:
-        """See `Cluster.start`."""
+    def apply(self, verb: Verb) -> None:
+        """See `VerbMethods.apply`; each handler notes its verb for the trace."""
+        self.untouched_oracle.hears(verb)
+        self._do(verb)
+
+    @singledispatchmethod
+    def _do(self, verb: Verb) -> None:
+        raise UnsupportedVerbError(self.arm, verb.capability or verb.word)
+
+    @_do.register
+    def _start(self, verb: verbs.Start) -> None:
+        host = verb.node
         if not self.manager(host)["running"]:
-            self.account.verb(host, "start")
+            self.account.verb(verb)
             if not self.lab.alive(host):
                 self.lab.boot(host)
                 self._settle(host)
             self._start_manager(host)
             self._manager_answers(host)
-        if daemon and not self.runs(host):
+        if verb.daemon and not self.runs(host):
             self.daemon_start(host)
 
     def _settle(self, host: int) -> None:
@@ -235,25 +247,24 @@ class VmCluster(VmLacks, VmLooks):
         own = None if address == machine.address else address
         return RingNode(machine=machine, name=node.name, votes=node.votes, o2cb_address=own)
 
-    def kill(self, host: int) -> None:
-        """See `Cluster.kill`."""
-        self.untouched_oracle.boots(host)
-        self.last_words(host)
-        self.account.verb(host, "kill")
-        self._holders.pop(host, None)
-        self.lab.kill(host)
+    @_do.register
+    def _kill(self, verb: verbs.Kill) -> None:
+        self.last_words(verb.node)
+        self.account.verb(verb)
+        self._holders.pop(verb.node, None)
+        self.lab.kill(verb.node)
 
-    def leave(self, host: int, *, removed: bool = False) -> None:
-        """See `Cluster.leave`."""
-        self.account.verb(host, "leave", removed=removed)
-        self._manager.leave(self, host, removed=removed)
-        self._manager_ended(host)
+    @_do.register
+    def _leave(self, verb: verbs.Leave) -> None:
+        self.account.verb(verb)
+        self._manager.leave(self, verb.node, removed=verb.removed)
+        self._manager_ended(verb.node)
 
-    def cman_start(self, host: int) -> None:
-        """See `Cluster.cman_start`."""
-        self.account.verb(host, "cman-start")
-        self._start_manager(host)
-        self._manager_answers(host)
+    @_do.register
+    def _cman_start(self, verb: verbs.CmanStart) -> None:
+        self.account.verb(verb)
+        self._start_manager(verb.node)
+        self._manager_answers(verb.node)
 
     def _start_manager(self, host: int) -> None:
         self.untouched_oracle.counts_anew(host)  # corosync's join_count
@@ -268,21 +279,21 @@ class VmCluster(VmLacks, VmLooks):
             within=Span.LATER,
         )
 
-    def cman_crash(self, host: int) -> None:
-        """See `Cluster.cman_crash`."""
-        self.account.verb(host, "cman-crash")
-        self._signal_manager(host, "KILL", *reversed(self._manager.units))
-        self._manager_ended(host)
+    @_do.register
+    def _cman_crash(self, verb: verbs.CmanCrash) -> None:
+        self.account.verb(verb)
+        self._signal_manager(verb.node, "KILL", *reversed(self._manager.units))
+        self._manager_ended(verb.node)
 
-    def cman_stop(self, host: int) -> None:
-        """See `Cluster.cman_stop`."""
-        self.account.verb(host, "cman-stop")
-        self._signal_manager(host, "STOP", *reversed(self._manager.units))
+    @_do.register
+    def _cman_stop(self, verb: verbs.CmanStop) -> None:
+        self.account.verb(verb)
+        self._signal_manager(verb.node, "STOP", *reversed(self._manager.units))
 
-    def cman_cont(self, host: int) -> None:
-        """See `Cluster.cman_cont`."""
-        self.account.verb(host, "cman-cont")
-        self._signal_manager(host, "CONT", *self._manager.units)
+    @_do.register
+    def _cman_cont(self, verb: verbs.CmanCont) -> None:
+        self.account.verb(verb)
+        self._signal_manager(verb.node, "CONT", *self._manager.units)
 
     def _manager_ended(self, host: int) -> None:
         """Wait until whoever starts a manager starts another one."""
@@ -294,41 +305,40 @@ class VmCluster(VmLacks, VmLooks):
         for unit in units:
             self.tell(host, "systemctl", "kill", "--kill-whom=main", f"--signal={name}", unit)
 
-    def expected(self, host: int, votes: int) -> None:
-        """See `Cluster.expected`."""
-        self.account.verb(host, "expected", votes=votes)
-        self._manager.expect(self, host, votes)
+    @_do.register
+    def _expected(self, verb: verbs.Expected) -> None:
+        self.account.verb(verb)
+        self._manager.expect(self, verb.node, verb.votes)
 
-    def fence(self, host: int, *, by: int) -> None:
-        """See `Cluster.fence`."""
-        self.account.verb(host, "fence", by=by)
-        self._manager.fence(self, by, host)
+    @_do.register
+    def _fence(self, verb: verbs.Fence) -> None:
+        self.account.verb(verb)
+        self._manager.fence(self, verb.by, verb.node)
 
     # --- the network ----------------------------------------------------------------------------
 
-    def partition(self, *groups: Sequence[int]) -> None:
-        """See `Cluster.partition`."""
-        text = "/".join(",".join(map(str, group)) for group in groups)
-        self.account.verb(0, "partition", groups=text)
-        self.lab.network.partition(*groups)
+    @_do.register
+    def _partition(self, verb: verbs.Partition) -> None:
+        self.account.verb(verb)
+        self.lab.network.partition(*verb.groups)
 
-    def cut(self, speaker: int, listener: int) -> None:
-        """See `Cluster.cut`."""
-        self.account.verb(0, "cut", speaker=speaker, listener=listener)
-        self.lab.network.cut(speaker, listener)
+    @_do.register
+    def _cut(self, verb: verbs.Cut) -> None:
+        self.account.verb(verb)
+        self.lab.network.cut(verb.speaker, verb.listener)
 
-    def heal(self) -> None:
-        """See `Cluster.heal`."""
-        self.account.verb(0, "heal")
+    @_do.register
+    def _heal(self, verb: verbs.Heal) -> None:
+        self.account.verb(verb)
         self.lab.network.heal()
 
     # --- the kernels ----------------------------------------------------------------------------
 
-    def mount(self, host: int) -> None:
-        """See `Cluster.mount`; the volume is made at the first one."""
-        self.make_volume(host)
-        self.account.verb(host, "mount")
-        self.eye(host, "mount_volume")
+    @_do.register
+    def _mount(self, verb: verbs.Mount) -> None:
+        self.make_volume(verb.node)  # at the first one
+        self.account.verb(verb)
+        self.eye(verb.node, "mount_volume")
 
     def make_volume(self, host: int) -> None:
         """Make the file system on the shared disk, once."""
@@ -336,112 +346,100 @@ class VmCluster(VmLacks, VmLooks):
             self.eye(host, "make_volume", cluster=self.spec.topology.cluster)
             self._formatted = True
 
-    def umount(self, host: int) -> None:
-        """See `Cluster.umount`."""
-        self.account.verb(host, "umount")
-        self.eye(host, "umount_volume")
+    @_do.register
+    def _umount(self, verb: verbs.Umount) -> None:
+        self.account.verb(verb)
+        self.eye(verb.node, "umount_volume")
 
-    def give_address(self, host: int, address: str) -> None:
-        """See `Cluster.give_address`."""
-        self.account.verb(host, "give-address", address=address)
-        self._add_address(host, address)
+    @_do.register
+    def _give_address(self, verb: verbs.GiveAddress) -> None:
+        self.account.verb(verb)
+        self._add_address(verb.node, verb.address)
 
     def _add_address(self, host: int, address: str) -> None:
         self.tell(host, "ip", "address", "replace", f"{address}/24", "dev", INTERFACE)
 
-    def take_address(self, host: int, address: str) -> None:
-        """See `Cluster.take_address`."""
-        self.account.verb(host, "take-address", address=address)
-        self._drop_address(host, address)
+    @_do.register
+    def _take_address(self, verb: verbs.TakeAddress) -> None:
+        self.account.verb(verb)
+        self._drop_address(verb.node, verb.address)
 
     def _drop_address(self, host: int, address: str) -> None:
         self.tell(host, "ip", "address", "delete", f"{address}/24", "dev", INTERFACE)
 
-    def place_cluster(self, host: int, name: str | None = None) -> None:
-        """See `Cluster.place_cluster`."""
-        chosen = name or self.spec.topology.cluster
-        self.account.verb(host, "place-cluster", name=chosen)
-        self._make_cluster(host, chosen)
+    @_do.register
+    def _place_cluster(self, verb: verbs.PlaceCluster) -> None:
+        chosen = verb.name or self.spec.topology.cluster
+        self.account.verb(replace(verb, name=chosen))
+        self._make_cluster(verb.node, chosen)
 
     def _make_cluster(self, host: int, name: str) -> None:
         self.eye(host, "place_cluster", name=name, dead_threshold=_DEAD_THRESHOLD)
 
-    def place_node(
-        self,
-        host: int,
-        name: str,
-        *,
-        num: int | None = None,
-        address: str | None = None,
-        port: int | None = None,
-        local: bool = False,
-    ) -> None:
-        """See `Cluster.place_node`."""
-        self.untouched_oracle.handled(host, name)
-        self.account.verb(host, "place-node", name=name, num=num, address=address, port=port)
-        given = {"ipv4_port": port, "ipv4_address": address, "num": num}
+    @_do.register
+    def _place_node(self, verb: verbs.PlaceNode) -> None:
+        self.account.verb(verb)
+        given = {"ipv4_port": verb.port, "ipv4_address": verb.address, "num": verb.num}
         values = {key: value for key, value in given.items() if value is not None}
-        values |= {"local": 1} if local else {}
+        values |= {"local": 1} if verb.local else {}
         cluster = self.spec.topology.cluster
-        self._make_cluster(host, cluster)
-        self.eye(host, "place_node", cluster=cluster, name=name, values=values)
+        self._make_cluster(verb.node, cluster)
+        self.eye(verb.node, "place_node", cluster=cluster, name=verb.name, values=values)
 
-    def drop_cluster(self, host: int, name: str) -> None:
-        """See `Cluster.drop_cluster`."""
-        self.account.verb(host, "drop-cluster", name=name)
-        self.eye(host, "drop_cluster", name=name)
+    @_do.register
+    def _drop_cluster(self, verb: verbs.DropCluster) -> None:
+        self.account.verb(verb)
+        self.eye(verb.node, "drop_cluster", name=verb.name)
 
-    def drop_node(self, host: int, name: str) -> None:
-        """See `Cluster.drop_node`."""
-        self.untouched_oracle.handled(host, name)
-        self.account.verb(host, "drop-node", name=name)
-        self.eye(host, "drop_node", cluster=self.spec.topology.cluster, name=name)
+    @_do.register
+    def _drop_node(self, verb: verbs.DropNode) -> None:
+        self.account.verb(verb)
+        self.eye(verb.node, "drop_node", cluster=self.spec.topology.cluster, name=verb.name)
 
     # --- the semaphore --------------------------------------------------------------------------
 
-    def hold(self, host: int) -> None:
-        """See `Cluster.hold`: `o2cbd hold`, whose command says when it runs."""
-        self.account.verb(host, "hold")
+    @_do.register
+    def _hold(self, verb: verbs.Hold) -> None:
+        # `o2cbd hold`, whose command says when it runs.
+        self.account.verb(verb)
         said = f"echo $$ > {_HOLDER_PID}; echo held; exec sleep {_SCENARIO_TIMEOUT_S}"
-        holder = self.lab.guests[host].spawn(
+        holder = self.lab.guests[verb.node].spawn(
             # No daemon may run that knows the name.
             ["o2cbd", "hold", "--cluster", self.spec.topology.cluster, "--", "sh", "-c", said],
             timeout_s=_SCENARIO_TIMEOUT_S,
         )
-        self._holders[host] = holder
+        self._holders[verb.node] = holder
         holder.wait_line("held")
 
-    def release(self, host: int) -> None:
-        """See `Cluster.release`."""
-        self.account.verb(host, "release")
-        self._end_holder(host, signal.SIGTERM)
+    @_do.register
+    def _release(self, verb: verbs.Release) -> None:
+        self.account.verb(verb)
+        self._end_holder(verb.node, signal.SIGTERM)
 
-    def kill_holder(self, host: int) -> None:
-        """See `Cluster.kill_holder`."""
-        self.account.verb(host, "kill-holder")
-        self._end_holder(host, signal.SIGKILL)
+    @_do.register
+    def _kill_holder(self, verb: verbs.KillHolder) -> None:
+        self.account.verb(verb)
+        self._end_holder(verb.node, signal.SIGKILL)
 
     def _end_holder(self, host: int, number: signal.Signals) -> None:
         pid = self.tell(host, "cat", _HOLDER_PID).strip()
         self.tell(host, "kill", f"-{number.name.removeprefix('SIG')}", pid)
         self._holders.pop(host).result()
 
-    def remove_semaphore(self, host: int) -> None:
-        """See `Cluster.remove_semaphore`."""
-        self.account.verb(host, "remove-semaphore")
+    @_do.register
+    def _remove_semaphore(self, verb: verbs.RemoveSemaphore) -> None:
+        self.account.verb(verb)
         name = f"o2cb.{self.spec.topology.cluster}"
-        self.tell(host, "ipcrm", "--semaphore-key", hex(key_of(name) % 2**32))
+        self.tell(verb.node, "ipcrm", "--semaphore-key", hex(key_of(name) % 2**32))
 
     # --- the daemon -----------------------------------------------------------------------------
 
-    def daemon_start(self, host: int) -> None:
-        """See `Cluster.daemon_start`."""
-        self.account.verb(host, "daemon-start")
-        self.tell(host, "systemctl", "start", "--no-block", UNIT)
+    @_do.register
+    def _daemon_start(self, verb: verbs.DaemonStart) -> None:
+        self.account.verb(verb)
+        self.tell(verb.node, "systemctl", "start", "--no-block", UNIT)
 
     def _signal(self, host: int, number: signal.Signals) -> None:
-        if number in _VERB_OF:
-            self.account.verb(host, _VERB_OF[number])
         # To the main process alone: `systemctl stop` would send SIGCONT with it.
         self.tell(host, "kill", f"-{number.name.removeprefix('SIG')}", self._daemon_pid(host))
 
@@ -451,23 +449,25 @@ class VmCluster(VmLacks, VmLooks):
             raise GuestError(f"no daemon runs on host {host}")
         return pid
 
-    def daemon_kill(self, host: int) -> None:
-        """See `Cluster.daemon_kill`; it is dead on return."""
-        pid = self._daemon_pid(host)
-        self._signal(host, signal.SIGKILL)
+    @_do.register
+    def _daemon_kill(self, verb: verbs.DaemonKill) -> None:
+        pid = self._daemon_pid(verb.node)
+        self.account.verb(verb)
+        self._signal(verb.node, signal.SIGKILL)
         self.eventually(
-            f"systemd knows that the daemon of host {host} is dead",
-            lambda: self.eye(host, "unit")["MainPID"] != pid,
+            f"systemd knows that the daemon of host {verb.node} is dead",
+            lambda: self.eye(verb.node, "unit")["MainPID"] != pid,
         )
 
-    def daemon_term(self, host: int) -> None:
-        """See `Cluster.daemon_term`."""
-        self._signal(host, signal.SIGTERM)
+    @_do.register
+    def _daemon_sigterm(self, verb: verbs.DaemonSigterm) -> None:
+        self.account.verb(verb)
+        self._signal(verb.node, signal.SIGTERM)
 
-    def forget(self, host: int, node: str) -> None:
-        """See `Cluster.forget`."""
-        self.account.verb(host, "forget", name=node)
-        self.tell(host, "o2cbd", "forget", node)
+    @_do.register
+    def _forget(self, verb: verbs.Forget) -> None:
+        self.account.verb(verb)
+        self.tell(verb.node, "o2cbd", "forget", verb.name)
 
     @contextlib.contextmanager
     def unseen(self, host: int) -> Iterator[None]:
@@ -480,44 +480,49 @@ class VmCluster(VmLacks, VmLooks):
 
     # --- the shutdown question ------------------------------------------------------------------
 
-    def shutdown(self, host: int, *, force: bool = False, remove: bool = False) -> VmQuestion:
-        """See `Cluster.shutdown`."""
-        words = self._manager.question(force=force, remove=remove)
-        self.account.verb(host, "shutdown", force=force, remove=remove)
-        asked = self.lab.guests[host].spawn(words, timeout_s=COMMAND_TIMEOUT_S)
+    @_do.register
+    def _shutdown(self, verb: verbs.Shutdown) -> None:
+        words = self._manager.question(force=verb.forced, remove=verb.removed)
+        self.account.verb(verb)
+        asked = self.lab.guests[verb.node].spawn(words, timeout_s=COMMAND_TIMEOUT_S)
         asked.wait_line("asked")
-        return VmQuestion(asked)
+        self._questions[verb.node] = VmQuestion(asked)
+
+    def question(self, host: int) -> VmQuestion:
+        """See `VerbMethods.question`."""
+        return self._questions[host]
 
     # --- the configuration ----------------------------------------------------------------------
 
-    def address(self, node: int, *addresses: str) -> None:
-        """See `Cluster.address`: `o2cb_address` in every corosync.conf, and a reload."""
-        self.account.verb(node, "address", addresses=",".join(addresses))
-        before = self._nodes[node]
-        self._nodes[node] = replace(before, addresses=addresses)
-        if self.lab.alive(node):
-            for old in set(before.addresses) - set(addresses):
-                self._drop_address(node, old)
-            for new in addresses:
-                self._add_address(node, new)
+    @_do.register
+    def _address(self, verb: verbs.ChangeAddress) -> None:
+        # `o2cb_address` in every corosync.conf, and a reload.
+        self.account.verb(verb)
+        before = self._nodes[verb.node]
+        self._nodes[verb.node] = replace(before, addresses=verb.addresses)
+        if self.lab.alive(verb.node):
+            for old in set(before.addresses) - set(verb.addresses):
+                self._drop_address(verb.node, old)
+            for new in verb.addresses:
+                self._add_address(verb.node, new)
         self._reload()
 
-    def add_node(self, node: NodeConfig) -> None:
-        """See `Cluster.add_node`."""
-        self.account.verb(node.id, "add-node", name=node.name)
-        self._nodes = {node.id: node, **self._nodes}  # in front: every position shifts
+    @_do.register
+    def _add_node(self, verb: verbs.AddNode) -> None:
+        self.account.verb(verb)
+        self._nodes = {verb.id: verb.config, **self._nodes}  # in front: every position shifts
         self._reload()
 
-    def remove_node(self, node: int) -> None:
-        """See `Cluster.remove_node`."""
-        self.account.verb(node, "remove-node")
-        del self._nodes[node]
+    @_do.register
+    def _remove_node(self, verb: verbs.RemoveNode) -> None:
+        self.account.verb(verb)
+        del self._nodes[verb.node]
         self._reload()
 
-    def rename_node(self, node: int, name: str) -> None:
-        """See `Cluster.rename_node`."""
-        self.account.verb(node, "rename-node", name=name)
-        self._nodes[node] = replace(self._nodes[node], name=name)
+    @_do.register
+    def _rename_node(self, verb: verbs.RenameNode) -> None:
+        self.account.verb(verb)
+        self._nodes[verb.node] = replace(self._nodes[verb.node], name=verb.name)
         self._reload()
 
     def _reload(self) -> None:

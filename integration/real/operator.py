@@ -100,7 +100,7 @@ class Operator:
         """`systemctl poweroff`, and wait for its end."""
         self.cluster.last_words(host)
         self.cluster.untouched_oracle.boots(host)
-        self.cluster.account.verb(host, "poweroff")
+        self.cluster.account.note(host, "verb", "poweroff")
         self.cluster.lab.guests[host].spawn(["systemctl", "poweroff"], timeout_s=_OFF_TIMEOUT_S)
         self.cluster.lab.wait_end(host, _OFF_TIMEOUT_S)
 

@@ -9,7 +9,7 @@ from fakecluster.cman.engine import NoticeFault
 from fakecluster.cman.topology import NodeConfig, QuorumDisk, Topology
 from fakecluster.demo.story import DEAD_THRESHOLD, NODES, TIMINGS, acts, in_sync
 from fakecluster.depth import Depth
-from fakecluster.faults import ANY_CHANGE
+from fakecluster.verbs import ANY_CHANGE
 from fakecluster.world import World
 
 SECOND_US = 1_000_000
@@ -66,7 +66,7 @@ def _troubled(depth: Depth) -> list[str]:
     world.cman_start(3)
     world.umount(2)
     assert world.settle() == []
-    world.daemon_sigterm(2)
+    world.daemon_term(2)
     world.run_for(SECOND_US)
     assert world.violations == []
     return lines

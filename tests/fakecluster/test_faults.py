@@ -7,8 +7,8 @@ import pytest
 from fakecluster.cman.engine import NoticeFault, OperationError
 from fakecluster.cman.timings import Timings
 from fakecluster.cman.topology import Topology
-from fakecluster.faults import ANY_CALL, ANY_CHANGE
 from fakecluster.trace import Line
+from fakecluster.verbs import ANY_CALL, ANY_CHANGE
 from fakecluster.world import World
 from o2cbd.core.model import State, Status, Why
 
@@ -143,11 +143,11 @@ def test_a_call_that_fails_for_good_is_waited_for_until_it_is_mended() -> None:
 @pytest.mark.parametrize("call", ["mkdir", "write:num", "write:local", "scandir", ANY_CHANGE])
 def test_a_daemon_dies_inside_its_call_and_nothing_of_the_call_is_done(call: str) -> None:
     world = _world(1)
-    has_struck = world.crash_daemon_at(1, call)
+    world.crash_daemon_at(1, call)
     world.start(1)
     world.run_for(5 * SECOND_US)
 
-    assert has_struck()
+    assert world.probes.hits["daemon-crashed-in-call"] == 1
     assert world.host(1).status is None
     cluster = world.host(1).model.kernel.cluster
     made = {} if cluster is None else cluster.nodes
@@ -163,21 +163,21 @@ def test_the_nth_call_is_counted_and_only_the_daemons() -> None:
     for node_id in (1, 2, 3):
         world.start(node_id, daemon=False)
     world.run_for(10 * SECOND_US)
-    has_struck = world.crash_daemon_at(1, "mkdir", 3)
+    world.crash_daemon_at(1, "mkdir", 3)
     world.place_cluster(1)
     world.daemon_start(1)
     world.run_for(SECOND_US)
 
-    assert has_struck()
+    assert world.probes.hits["daemon-crashed-in-call"] == 1
     assert world.table(1) == ("node1", "node2")
 
 
 def test_a_daemon_can_die_in_any_reading() -> None:
     world = _started(1)
-    has_struck = world.crash_daemon_at(1, ANY_CALL)
+    world.crash_daemon_at(1, ANY_CALL)
     world.run_for(31 * SECOND_US)
 
-    assert has_struck()
+    assert world.probes.hits["daemon-crashed-in-call"] == 1
     assert not world.host(1).daemon.runs
 
 
@@ -269,12 +269,13 @@ def test_a_hold_keeps_steps_back_until_it_ends(how: str) -> None:
 
 def test_nobody_takes_what_is_held() -> None:
     world = _started(1)
-    world.hold(1, 901)
+    world.hold(1)
+    holder = world.host(1).holder
 
     with pytest.raises(OperationError, match="held already"):
-        world.hold(1, 902)
-    world.release(1, 902)
-    assert world.host(1).holder == 901
+        world.hold(1)
+    assert holder is not None
+    assert world.host(1).holder == holder
 
 
 def test_an_unusable_semaphore_keeps_steps_back() -> None:

@@ -7,7 +7,6 @@ import pytest
 
 from fakecluster.cman.timings import Timings
 from fakecluster.cman.topology import Topology
-from fakecluster.liveness import Judge
 from fakecluster.world import World
 from o2cbd.core.model import State
 from o2cbd.core.rules import Rules
@@ -31,7 +30,7 @@ def _freeze(world: World, node_id: int) -> None:
 
 
 def _findings(world: World) -> list[str]:
-    return Judge(world).findings()
+    return world.judge().findings()
 
 
 def _remove_entry(world: World) -> None:

@@ -75,7 +75,7 @@ def test_each_daemon_begins_its_life_anew() -> None:
     world.daemon_kill(1)
     world.daemon_start(1)
     world.run_for(5 * SECOND_US)
-    world.daemon_sigterm(1)
+    world.daemon_term(1)
     world.run_for(SECOND_US)
 
     lives = [line.what for line in lines if line.kind == "daemon"]

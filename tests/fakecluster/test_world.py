@@ -100,7 +100,7 @@ def test_a_mounted_host_refuses_a_shutdown_and_leaves_after_umount() -> None:
 def test_a_forced_shutdown_happens_against_the_answer() -> None:
     world = _started()
     world.mount(1)
-    world.shutdown(1, forced=True)
+    world.shutdown(1, force=True)
 
     assert world.run_until(lambda: world.shutdown_result(1) == 0, within_us=SOON_US)
     vote = world.hosts[1].status.vote if world.hosts[1].status else None

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from fakecluster.arms.values import ARMS, MISSING, Capability, ClusterSpec
+from fakecluster.arms.values import ARMS, MISSING, ClusterSpec
+from fakecluster.capabilities import Capability, UnsupportedVerbError
 from fakecluster.cman.topology import Topology
+from fakecluster.verbs import VERBS
 from integration import deb
 from integration.arm import guest_eye
 from integration.arm.beginning import Begun, Stage
@@ -19,7 +21,6 @@ from integration.arm.managers import (
     CmanManager,
     CorosyncManager,
     Manager,
-    UnsupportedError,
 )
 from integration.arm.units import DROP_IN, unit_files
 from integration.arm.vm import VmCluster
@@ -84,6 +85,15 @@ def test_every_arm_on_guests_has_its_manager_and_what_that_lacks() -> None:
     }
 
 
+def test_a_verb_without_a_handler_is_a_missing_capability() -> None:
+    handled = set(vars(VmCluster)["_do"].dispatcher.registry)
+    without = {verb.capability for verb in set(VERBS.values()) - handled} - {None}
+    needed = {verb.capability for verb in VERBS.values()} - {None}
+    assert without == needed & set(MISSING["vm-cman"])
+    # What corosync alone lacks its manager refuses.
+    assert needed & set(MISSING["vm-corosync"]) - without == {Capability.FENCING_NOTICE}
+
+
 def test_packages_are_those_that_are_built() -> None:
     assert CmanManager.packages == (deb.DAEMON, deb.GATE, deb.LIBRARY)
     assert set(CorosyncManager.packages) < set(deb.NAMES)
@@ -138,11 +148,11 @@ def test_cman_is_ordered_about_by_its_library_alone() -> None:
 
 def test_what_corosync_cannot_do_is_said_with_the_arm() -> None:
     hands, manager = NotingHands(), CorosyncManager()
-    with pytest.raises(UnsupportedError, match=r"vm-corosync .*remove"):
+    with pytest.raises(UnsupportedVerbError, match=r"vm-corosync .*remove"):
         manager.leave(hands, 1, removed=True)
-    with pytest.raises(UnsupportedError, match="remove"):
+    with pytest.raises(UnsupportedVerbError, match="remove"):
         manager.question(force=False, remove=True)
-    with pytest.raises(UnsupportedError, match="fencing"):
+    with pytest.raises(UnsupportedVerbError, match="fencing"):
         manager.fence(hands, 1, 2)
     assert hands.done == []
     for capability in (Capability.LEAVING_FOR_GOOD, Capability.FENCING_NOTICE):

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from fakecluster.arms.corosync_managers import CorosyncManagers
-from fakecluster.arms.managers import UnsupportedVerbError
 from fakecluster.arms.process_arm import ProcessArm
-from fakecluster.arms.values import MISSING, Capability, ClusterSpec
+from fakecluster.arms.values import MISSING, ClusterSpec
+from fakecluster.capabilities import Capability, UnsupportedVerbError
 from fakecluster.cman.notices import NoticeFault
 from fakecluster.cman.topology import NodeConfig, Topology
 from fakecluster.serve.child import ServeFailedError

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from fakecluster.arms.suite import MakeCluster, needs
-from fakecluster.arms.values import Capability, Row, Span
+from fakecluster.arms.values import Row, Span
+from fakecluster.capabilities import Capability
 from fakecluster.cman.topology import NodeConfig, QuorumDisk, Topology
 from o2cbd.core.model import State, Why
 

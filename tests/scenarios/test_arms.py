@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import pytest
 
 from fakecluster.arms.page import SUITE, cell, scenarios
-from fakecluster.arms.values import ARMS, MISSING, Capability, arm_in_namespaces
+from fakecluster.arms.values import ARMS, MISSING, arm_in_namespaces
+from fakecluster.capabilities import Capability
 
 _CMAN = MISSING["process-cman"]
 _NETNS = MISSING["process-corosync"]

@@ -7,7 +7,8 @@ import signal
 import pytest
 
 from fakecluster.arms.suite import MakeCluster, needs
-from fakecluster.arms.values import Capability, Span
+from fakecluster.arms.values import Span
+from fakecluster.capabilities import Capability
 from o2cbd.core.model import State, Why
 
 VALUES = ("write:ipv4_port", "write:ipv4_address", "write:num")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 
 from fakecluster.arms.suite import MakeCluster, needs
-from fakecluster.arms.values import Capability, Span
+from fakecluster.arms.values import Span
+from fakecluster.capabilities import Capability
 from o2cbd.core.model import State, Why
 
 

@@ -7,7 +7,8 @@ import errno
 import pytest
 
 from fakecluster.arms.suite import MakeCluster, needs
-from fakecluster.arms.values import Capability, Span
+from fakecluster.arms.values import Span
+from fakecluster.capabilities import Capability
 from fakecluster.cman.notices import NoticeFault
 from fakecluster.cman.topology import NodeConfig
 from o2cbd.core.model import State

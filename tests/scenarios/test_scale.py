@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from fakecluster.arms.suite import MakeCluster, needs
-from fakecluster.arms.values import Capability, Span
+from fakecluster.arms.values import Span
+from fakecluster.capabilities import Capability
 from o2cbd.core.model import State
 
 MANY = 255

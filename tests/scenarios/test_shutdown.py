@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from fakecluster.arms.suite import MakeCluster, needs
-from fakecluster.arms.values import Capability
 from fakecluster.arms.words import ClusterWords
+from fakecluster.capabilities import Capability
 from o2cbd.core.model import State
 
 

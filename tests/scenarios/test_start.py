@@ -7,7 +7,8 @@ import itertools
 import pytest
 
 from fakecluster.arms.suite import MakeCluster, needs
-from fakecluster.arms.values import Capability, Row, Span
+from fakecluster.arms.values import Row, Span
+from fakecluster.capabilities import Capability
 from o2cbd.core.model import State, Why
 
 

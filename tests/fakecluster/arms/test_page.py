@@ -6,7 +6,8 @@ import pytest
 
 from fakecluster.arms.broken import broken_story
 from fakecluster.arms.page import SUITE, cell, page, scenarios
-from fakecluster.arms.values import MISSING, Capability
+from fakecluster.arms.values import MISSING
+from fakecluster.capabilities import Capability
 
 ROOT = Path(__file__).parents[3]
 

@@ -12,6 +12,8 @@ from fakecluster.cli import cli
 from fakecluster.explore.swarm import draw_scenario
 from fakecluster.scenario.file import read_scenario, scenario_text
 from fakecluster.trace_file import check_trace
+from fakecluster.verbs import Partition, Verb
+from fakecluster.world import World
 
 BAD = """\
 schema = 1
@@ -42,10 +44,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def failing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A scenario file that fails: partitions break something here."""
 
-    def partition(world: object, *_groups: object) -> None:
-        world._violation(1, "a partition")  # type: ignore[attr-defined]
+    apply = World.apply
 
-    monkeypatch.setattr("fakecluster.world.World.partition", partition)
+    def apply_wrongly(world: World, verb: Verb) -> None:
+        apply(world, verb)
+        if isinstance(verb, Partition):
+            world._violation(1, "a partition")
+
+    monkeypatch.setattr(World, "apply", apply_wrongly)
     path = folder / "bad.toml"
     path.write_text(BAD, encoding="utf-8")
     return path
@@ -118,7 +124,7 @@ def test_a_failing_file_is_cut_down_when_asked(failing: Path) -> None:
     result = fakecluster("run", str(failing), "--shrink")
     small = failing.with_suffix(".small.toml")
     assert result.output.splitlines()[-1] == f"  cut down:  fakecluster run {small}"
-    assert [deed.verb for deed in read_scenario(small).deeds] == ["partition"]
+    assert [deed.verb.word for deed in read_scenario(small).deeds] == ["partition"]
     assert fakecluster("run", str(small)).return_value == 129
 
 
@@ -127,7 +133,7 @@ def test_a_failing_seed_is_cut_down_beside(failing: Path) -> None:
     seed = next(
         seed
         for seed in range(100)
-        if any(deed.verb == "partition" for deed in draw_scenario(seed).deeds)
+        if any(isinstance(deed.verb, Partition) for deed in draw_scenario(seed).deeds)
     )
     arguments = ("--seed", str(seed), "--count", "1", "--jobs", "1")
     result = fakecluster("run", *arguments)
@@ -135,7 +141,7 @@ def test_a_failing_seed_is_cut_down_beside(failing: Path) -> None:
     assert f"  again:     fakecluster run --seed {seed}" in result.output.splitlines()
     assert "  cut down:  fakecluster run " in result.output
     small = failing.with_name(f"seed-{seed}.toml")
-    assert [deed.verb for deed in read_scenario(small).deeds] == ["partition"]
+    assert [deed.verb.word for deed in read_scenario(small).deeds] == ["partition"]
     row = json.loads(fakecluster("run", *arguments, "--json").output)
     assert [each["outcome"] for each in row["failed"]] == ["safety"]
     assert row["code"] == 129

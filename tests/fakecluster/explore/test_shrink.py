@@ -6,12 +6,24 @@ from fakecluster.cman.topology import Topology
 from fakecluster.explore.shrink import RUNS_MAX, shrunk
 from fakecluster.explore.swarm import draw_scenario
 from fakecluster.scenario.file import parse_scenario, scenario_text
-from fakecluster.scenario.model import Arg, Deed, Scenario
+from fakecluster.scenario.model import Deed, Scenario
 from fakecluster.scenario.run import Outcome
+from fakecluster.verbs import (
+    AddNode,
+    Cut,
+    Fence,
+    Heal,
+    Kill,
+    Partition,
+    Pin,
+    PlaceNode,
+    Start,
+    Verb,
+)
 
 
 def kills(scenario: Scenario) -> int:
-    return sum(one.verb == "kill" for one in scenario.deeds)
+    return sum(isinstance(one.verb, Kill) for one in scenario.deeds)
 
 
 def many_deeds() -> Scenario:
@@ -24,8 +36,8 @@ def many_deeds() -> Scenario:
     )
 
 
-def deed(at_us: int, verb: str, **args: Arg) -> Deed:
-    return Deed(at_us=at_us, verb=verb, args=args)
+def deed(at_us: int, verb: Verb) -> Deed:
+    return Deed(at_us=at_us, verb=verb)
 
 
 def test_only_what_the_failure_needs_is_left() -> None:
@@ -36,7 +48,7 @@ def test_only_what_the_failure_needs_is_left() -> None:
 
     small = shrunk(scenario, Outcome.SAFETY, judge)
 
-    assert [one.verb for one in small.deeds] == ["kill"]
+    assert [one.verb.word for one in small.deeds] == ["kill"]
     assert len(small.topology.nodes) == 1
     assert (small.deeds[0].at_us, small.end_us) == (0, 0)
     assert small.revive == ()
@@ -47,7 +59,7 @@ def test_only_what_the_failure_needs_is_left() -> None:
 def test_another_outcome_is_no_cut() -> None:
     """Without its second kill it fails otherwise: both stay."""
     topology = Topology.of(2)
-    pair = (deed(1_500_000, "kill", node=1), deed(2_600_000, "kill", node=2))
+    pair = (deed(1_500_000, Kill(node=1)), deed(2_600_000, Kill(node=2)))
     scenario = Scenario(topology=topology, deeds=pair, end_us=9_000_000, revive=(1, 2))
 
     def judge(candidate: Scenario) -> Outcome:
@@ -55,13 +67,13 @@ def test_another_outcome_is_no_cut() -> None:
 
     small = shrunk(scenario, Outcome.LIVENESS, judge)
 
-    assert [one.verb for one in small.deeds] == ["kill", "kill"]
+    assert [one.verb.word for one in small.deeds] == ["kill", "kill"]
     assert small.end_us == 0
 
 
 def test_times_that_matter_stay_and_get_round() -> None:
     scenario = Scenario(
-        topology=Topology.of(1), deeds=(deed(7_345_678, "heal"),), end_us=20_000_000
+        topology=Topology.of(1), deeds=(deed(7_345_678, Heal()),), end_us=20_000_000
     )
 
     def judge(candidate: Scenario) -> Outcome:
@@ -77,10 +89,10 @@ def test_a_node_goes_with_all_that_is_done_to_it() -> None:
     scenario = Scenario(
         topology=Topology.of(3),
         deeds=(
-            deed(0, "start", node=1),
-            deed(0, "cut", speaker=2, listener=3),
-            deed(0, "partition", groups="1/3"),
-            deed(0, "fence", node=1, by=2),
+            deed(0, Start(node=1)),
+            deed(0, Cut(speaker=2, listener=3)),
+            deed(0, Partition(groups=((1,), (3,)))),
+            deed(0, Fence(node=1, by=2)),
         ),
         end_us=0,
     )
@@ -92,21 +104,21 @@ def test_a_node_goes_with_all_that_is_done_to_it() -> None:
 
     assert shrunk(scenario, Outcome.CRASH, judge).deeds == scenario.deeds
     without_three = next(one for one in seen if one.topology.ids == (1, 2))
-    assert [one.verb for one in without_three.deeds] == ["start", "fence"]
+    assert [one.verb.word for one in without_three.deeds] == ["start", "fence"]
 
 
 def test_what_is_left_can_be_read_again() -> None:
     """What makes a node stays while something is done to it, however little that is."""
     deeds = (
-        deed(0, "add-node", id=9, name="new"),
-        deed(0, "place-node", node=1, name="stale"),
-        deed(0, "pin", node=1, name="stale"),
-        deed(0, "kill", node=9),
+        deed(0, AddNode(id=9, name="new")),
+        deed(0, PlaceNode(node=1, name="stale")),
+        deed(0, Pin(node=1, name="stale")),
+        deed(0, Kill(node=9)),
     )
     scenario = Scenario(topology=Topology.of(2), deeds=deeds, end_us=0)
 
     def judge(candidate: Scenario) -> Outcome:
-        verbs = {one.verb for one in candidate.deeds}
+        verbs = {one.verb.word for one in candidate.deeds}
         return Outcome.SAFETY if {"pin", "kill"} <= verbs else Outcome.GOOD
 
     small = shrunk(scenario, Outcome.SAFETY, judge)

@@ -9,6 +9,7 @@ import pytest
 from fakecluster.merge.account import Account, Past
 from fakecluster.merge.merging import MergeError, merge
 from fakecluster.trace_file import check_trace, parse_trace
+from fakecluster.verbs import Kill, Partition, Start
 
 
 class Still:
@@ -135,9 +136,9 @@ def test_remarks_name_their_node(make_lines: Any) -> None:
 def test_an_account_is_kept_in_the_words_of_a_trace() -> None:
     clock = Still()
     account = Account(clock)
-    account.verb(3, "kill")
+    account.verb(Kill(node=3))
     clock.us = 2_000_000
-    account.verb(0, "partition", groups="1/2", note=None)
+    account.verb(Partition(groups=((1,), (2,))))
     account.note(1, "check", "violation", text="a step while held")
     trace = account.trace(arm="vm-corosync", cluster="o2", nodes={1: "a", 3: "c"})
 
@@ -154,14 +155,14 @@ def test_an_account_is_kept_in_the_words_of_a_trace() -> None:
 def test_an_account_goes_on_with_the_past_of_another() -> None:
     first = Still()
     before = Account(first)
-    before.verb(3, "start")
+    before.verb(Start(node=3))
     first.us = 7_000_000
     past = before.past()
     later = Still()
     later.us = 90_000_000
     account = Account(later, past, went_on_us=later.us)
     later.us = 91_000_000
-    account.verb(3, "kill")
+    account.verb(Kill(node=3))
     trace = account.trace(arm="vm-corosync", cluster="o2", nodes={3: "c"})
 
     assert check_trace(trace.as_text().splitlines()) == []

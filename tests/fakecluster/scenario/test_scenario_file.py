@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
 
+from fakecluster.cman.notices import NoticeFault
 from fakecluster.cman.timings import Timings
 from fakecluster.cman.topology import NodeConfig, QuorumDisk, Topology
 from fakecluster.depth import Depth
 from fakecluster.explore.swarm import draw_scenario
 from fakecluster.scenario.file import parse_scenario, read_scenario, scenario_text
 from fakecluster.scenario.model import Deed, Scenario, ScenarioError
-from fakecluster.scenario.verbs import VERBS, Kind
+from fakecluster.verbs import VERBS, Fault, Kind, Notice, SetRules, Start, arguments_of
 from o2cbd.core.rules import (
     NodeOverride,
     QuorumRule,
@@ -115,14 +117,10 @@ def full() -> Scenario:
             attributes={"fence_method": "panic", "heartbeat/dead_threshold": "7"},
         ),
         deeds=(
-            Deed(at_us=0, verb="start", args={"node": 1}),
-            Deed(
-                at_us=5000,
-                verb="notice",
-                args={"node": 1, "fault": "delay", "count": 2, "delay_us": 9},
-            ),
-            Deed(at_us=5000, verb="set-rules", args={"node": 1, "rules": configured}),
-            Deed(at_us=6_000_000, verb="fault", args={"node": 1, "call": "mkdir", "errno": "EIO"}),
+            Deed(at_us=0, verb=Start(node=1)),
+            Deed(at_us=5000, verb=Notice(node=1, fault=NoticeFault.DELAY, count=2, delay_us=9)),
+            Deed(at_us=5000, verb=SetRules(node=1, rules=configured)),
+            Deed(at_us=6_000_000, verb=Fault(node=1, call="mkdir", errno=errno.EIO)),
         ),
     )
 
@@ -293,7 +291,7 @@ def test_an_address_may_come_to_be_by_a_deed(maker: str) -> None:
 def test_a_node_that_a_deed_adds_is_one() -> None:
     added = 'at_us = 0, do = "add-node", id = 9, name = "new"'
     scenario = parse_scenario(deeds(added, 'at_us = 1, do = "start", node = 9'))
-    assert [deed.node for deed in scenario.deeds] == [9, 9]
+    assert [deed.verb.subject for deed in scenario.deeds] == [9, 9]
 
 
 def test_the_end_is_not_before_the_last_deed() -> None:
@@ -328,13 +326,23 @@ EXAMPLES = {
 
 @pytest.mark.parametrize("name", sorted(VERBS))
 def test_every_verb_reads_and_needs_what_it_says(name: str) -> None:
-    verb = VERBS[name]
-    fields = [f"{field} = {EXAMPLES[kind]}" for field, kind in verb.takes.items()]
-    row = ", ".join(["at_us = 0", f'do = "{name}"', *fields])
-    read = parse_scenario(deeds(row)).deeds[0]
-    assert (read.verb, set(read.args)) == (name, set(verb.takes))
-    bare = f'at_us = 0, do = "{name}"'
-    if verb.needs:
-        assert len(problems(deeds(bare))) == len(verb.needs)
+    arguments = [one for one in arguments_of(VERBS[name]) if one.spelled.in_file]
+    fields = [f"{one.name} = {EXAMPLES[one.kind]}" for one in arguments]
+    row = ", ".join([f'do = "{name}"', *fields])
+    scenario = parse_scenario(deeds(f"at_us = 0, {row}"))
+    assert scenario.deeds[0].verb.word == name
+    assert f"{{ at_us = 0, {row} }}" in scenario_text(scenario)
+    bare = deeds(f'at_us = 0, do = "{name}"')
+    required = [one for one in arguments if one.required]
+    if required:
+        assert len(problems(bare)) == len(required)
     else:
-        assert parse_scenario(deeds(bare)).deeds[0].args == {}
+        assert parse_scenario(bare).deeds[0].verb == VERBS[name]()
+
+
+def test_what_a_file_gives_is_written_again_though_it_is_as_usual() -> None:
+    given = deeds('at_us = 0, do = "shutdown", node = 1, removed = false')
+    plain = deeds('at_us = 0, do = "shutdown", node = 1')
+    assert parse_scenario(given) == parse_scenario(plain)
+    assert "removed = false" in scenario_text(parse_scenario(given))
+    assert "removed" not in scenario_text(parse_scenario(plain))

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import replace
 
 import pytest
 
+from fakecluster import verbs
+from fakecluster.cman.engine import Engine
 from fakecluster.cman.topology import Topology
-from fakecluster.scenario.model import Arg, Deed, Scenario
+from fakecluster.scenario.model import Deed, Scenario
 from fakecluster.scenario.run import Outcome, Runner, run, world_of
-from fakecluster.scenario.verbs import VERBS, Verb
 from fakecluster.trace import Line
+from fakecluster.world import World
 
 SECOND_US = 1_000_000
 
 
-def deed(at_us: int, verb: str, **args: Arg) -> Deed:
-    return Deed(at_us=at_us, verb=verb, args=args)
+def deed(at_us: int, verb: verbs.Verb) -> Deed:
+    return Deed(at_us=at_us, verb=verb)
 
 
 def scenario(*more: Deed, nodes: int = 3, end_us: int = 20 * SECOND_US) -> Scenario:
     topology = Topology.of(nodes)
-    starts = (deed(0, "start", node=node_id) for node_id in topology.ids)
+    starts = (deed(0, verbs.Start(node=node_id)) for node_id in topology.ids)
     return Scenario(topology=topology, deeds=(*starts, *more), end_us=end_us)
 
 
@@ -34,23 +37,23 @@ def test_a_cluster_that_only_starts_is_good() -> None:
 
 
 def test_the_same_scenario_gives_the_same_again() -> None:
-    one = scenario(deed(9 * SECOND_US, "kill", node=2))
+    one = scenario(deed(9 * SECOND_US, verbs.Kill(node=2)))
     assert run(one) == run(one)
 
 
 def test_deeds_are_done_at_their_times() -> None:
     heard: list[Line] = []
-    run(scenario(deed(9_000_001, "kill", node=2)), listen=lambda _world: [heard.append])
+    run(scenario(deed(9_000_001, verbs.Kill(node=2))), listen=lambda _world: [heard.append])
 
     killed = [line.t_us for line in heard if (line.kind, line.what) == ("verb", "kill")]
     assert killed == [9_000_001]
 
 
 def test_what_makes_no_sense_is_counted_and_let_pass() -> None:
-    again = deed(1, "cman-start", node=1)
-    nobody = deed(2, "start", node=9)
-    ill = deed(3, "address", node=1, addresses=("no address",))
-    unmounted = deed(0, "mount", node=1)  # the kernel has no cluster yet
+    again = deed(1, verbs.CmanStart(node=1))
+    nobody = deed(2, verbs.Start(node=9))
+    ill = deed(3, verbs.ChangeAddress(node=1, addresses=("no address",)))
+    unmounted = deed(0, verbs.Mount(node=1))  # the kernel has no cluster yet
 
     result = run(scenario(unmounted, again, nobody, ill))
 
@@ -59,10 +62,10 @@ def test_what_makes_no_sense_is_counted_and_let_pass() -> None:
 
 def test_faults_end_before_the_world_is_judged() -> None:
     stopped = scenario(
-        deed(9 * SECOND_US, "partition", groups="1/2,3"),
-        deed(9 * SECOND_US, "cman-stop", node=2),
-        deed(9 * SECOND_US, "fault", node=3, call="mkdir", errno="EIO"),
-        deed(10 * SECOND_US, "hold", node=3),
+        deed(9 * SECOND_US, verbs.Partition(groups=((1,), (2, 3)))),
+        deed(9 * SECOND_US, verbs.CmanStop(node=2)),
+        deed(9 * SECOND_US, verbs.Fault(node=3, call="mkdir", errno=errno.EIO)),
+        deed(10 * SECOND_US, verbs.Hold(node=3)),
     )
     runner = Runner(world_of(stopped), stopped)
     world = runner._world
@@ -72,7 +75,9 @@ def test_faults_end_before_the_world_is_judged() -> None:
 
 
 def test_the_dead_are_revived_only_where_that_is_asked_for() -> None:
-    dead = scenario(deed(9 * SECOND_US, "kill", node=2), deed(9 * SECOND_US, "daemon-kill", node=3))
+    dead = scenario(
+        deed(9 * SECOND_US, verbs.Kill(node=2)), deed(9 * SECOND_US, verbs.DaemonKill(node=3))
+    )
     runner = Runner(world_of(dead), dead)
     assert runner.run().outcome is Outcome.GOOD
     assert runner._world.table(1) == ("node1", "node3")
@@ -86,9 +91,9 @@ def test_the_dead_are_revived_only_where_that_is_asked_for() -> None:
 
 def test_a_crash_that_is_still_armed_may_come_after_the_end() -> None:
     late = scenario(
-        deed(9 * SECOND_US, "daemon-kill", node=1),
-        deed(9 * SECOND_US, "kill", node=3),
-        deed(10 * SECOND_US, "crash-daemon-at", node=1, call="rmdir"),
+        deed(9 * SECOND_US, verbs.DaemonKill(node=1)),
+        deed(9 * SECOND_US, verbs.Kill(node=3)),
+        deed(10 * SECOND_US, verbs.CrashDaemonAt(node=1, call="rmdir")),
         end_us=10 * SECOND_US,
     )
     runner = Runner(world_of(late), late)
@@ -100,33 +105,30 @@ def test_a_crash_that_is_still_armed_may_come_after_the_end() -> None:
     )
 
 
-@pytest.fixture
-def planted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give `heal` other meanings, to see how failures are told."""
+def test_a_violation_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    apply = World.apply
 
-    def does(world: object, _args: object) -> None:
-        world._violation(2, "seen")  # type: ignore[attr-defined]
+    def apply_wrongly(world: World, verb: verbs.Verb) -> None:
+        apply(world, verb)
+        if isinstance(verb, verbs.Heal):
+            world._violation(2, "seen")
 
-    monkeypatch.setattr(
-        "fakecluster.scenario.run.VERBS", {**VERBS, "heal": Verb(about="", does=does)}
-    )
-
-
-@pytest.mark.usefixtures("planted")
-def test_a_violation_ends_the_run() -> None:
-    result = run(scenario(deed(1, "heal"), deed(2, "heal")))
+    monkeypatch.setattr(World, "apply", apply_wrongly)
+    result = run(scenario(deed(1, verbs.Heal()), deed(2, verbs.Heal())))
 
     assert (result.outcome, result.findings) == (Outcome.SAFETY, ("node 2: seen",))
     assert result.deeds == 4
 
 
-def test_an_exception_is_a_crash_and_says_where() -> None:
-    bad = scenario(deed(1, "notice", node=1, fault="no such fault"))
-    result = run(bad)
+def test_an_exception_is_a_crash_and_says_where(monkeypatch: pytest.MonkeyPatch) -> None:
+    def heal(_engine: Engine) -> None:
+        raise KeyError("a link")
+
+    monkeypatch.setattr(Engine, "heal", heal)
+    result = run(scenario(deed(1, verbs.Heal())))
 
     assert result.outcome is Outcome.CRASH
-    assert result.findings[0].startswith("ValueError: 'no such fault' is not a valid NoticeFault")
-    assert "enum.py" in result.findings[0]
+    assert result.findings[0] == "KeyError: 'a link' in scenario/test_scenario_run.py, heal"
 
 
 def test_a_world_that_stays_wrong_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

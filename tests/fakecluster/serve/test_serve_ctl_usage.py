@@ -6,10 +6,11 @@ import pytest
 from click.testing import CliRunner
 
 from fakecluster.cli import cli
-from fakecluster.serve.verbs import VERBS
+from fakecluster.serve.verbs import QUESTIONS
+from fakecluster.verbs import commands
 
 
-@pytest.mark.parametrize("verb", sorted(VERBS))
+@pytest.mark.parametrize("verb", sorted([*QUESTIONS, *commands()]))
 def test_the_help_of_a_verb_needs_no_directory(verb: str) -> None:
     shown = CliRunner().invoke(cli, ["ctl", verb, "--help"])
     assert (shown.exit_code, shown.output[:6]) == (0, "Usage:")

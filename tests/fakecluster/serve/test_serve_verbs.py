@@ -13,7 +13,7 @@ from fakecluster.cman.topology import QuorumDisk, Topology
 from fakecluster.poller import Poller
 from fakecluster.serve.cluster import ServedCluster, ServeOptions
 from fakecluster.serve.layout import ServeDirectory
-from fakecluster.serve.verbs import Verbs
+from fakecluster.serve.verbs import ServedVerbs
 from o2cbd.hold import sysv
 
 SECOND_US = 1_000_000
@@ -28,7 +28,7 @@ class Console:
         given = {"topology": Topology.of(2), **options_given}
         options = ServeOptions(timings=Timings(), libcman=None, configfs=False, **given)
         self.cluster = ServedCluster(options, self.home, Poller(), self.timeline)
-        self.verbs = Verbs(self.cluster)
+        self.verbs = ServedVerbs(self.cluster)
         self.answers: list[Mapping[str, Any]] = []
         self.run(5)
 
@@ -75,15 +75,15 @@ def test_an_unknown_verb_is_told_the_known_ones(console: Console) -> None:
 @pytest.mark.parametrize(
     ("verb", "fields", "complaint"),
     [
-        ("kill", {}, "node: None is no text"),
+        ("kill", {}, "node: is missing"),
         ("start", {"node": "1"}, ""),
         ("cman-cont", {"node": "1"}, ""),
         ("partition", {"groups": "x"}, "no groups"),
-        ("notice", {"node": "1", "fault": "eat"}, "fault: there are drop"),
+        ("notice", {"node": "1", "fault": "eat"}, "fault: 'eat' is none of drop"),
         ("notice", {"node": "1", "fault": "drop", "count": 0}, "count"),
         ("add-node", {"id": 2, "addresses": []}, "there already"),
         ("add-node", {"id": 3, "addresses": ["x"]}, "no numeric address"),
-        ("add-node", {"addresses": []}, "id: None"),
+        ("add-node", {"addresses": []}, "id: is missing"),
         ("address", {"node": "1", "addresses": ["nowhere"]}, ""),
         ("fail-read", {"node": "1", "errno": "EFOO"}, "no errno"),
         ("crash-daemon-at", {"node": "1", "call": "x:0"}, "names no call"),

@@ -144,7 +144,7 @@ def test_a_stuck_daemon_ends_within_its_grace() -> None:
     world = _started(1)
     world.cman_stop(1)
     world.run_for(40 * SECOND_US)
-    world.daemon_sigterm(1)
+    world.daemon_term(1)
 
     assert _status(world, 1).state is State.STOPPING
     world.run_for(2 * SECOND_US)
@@ -276,7 +276,7 @@ def test_another_address_replaces_the_entry_everywhere() -> None:
 
 def test_an_address_can_wait_for_the_next_join() -> None:
     world = _started(3)
-    world.address(2, "10.7.0.2", now=False, host_too=False)
+    world.address(2, "10.7.0.2", now=False, host=False)
     world.run_for(40 * SECOND_US)
     assert _address(world, "node2") == "10.0.0.2"
 
@@ -351,12 +351,12 @@ def test_the_daemon_is_killed_restarted_and_asked_to_end() -> None:
     assert world.daemon_exit(1) is None
     world.daemon_restart(1)
     assert world.settle() == []
-    world.daemon_sigterm(1)
+    world.daemon_term(1)
     world.run_for(SECOND_US)
 
     assert world.host(1).status is None
     assert world.daemon_exit(1) == 0
-    world.daemon_sigterm(1)
+    world.daemon_term(1)
     world.forget(1, "node1")
     assert world.table(1) == ("node1",)
 
@@ -504,7 +504,7 @@ def test_a_shutdown_is_answered_and_an_earlier_result_is_forgotten() -> None:
     world.shutdown(1)
     assert world.run_until(lambda: world.shutdown_result(1) == errno.EBUSY, within_us=SECOND_US)
     world.umount(1)
-    world.shutdown(1, removed=True)
+    world.shutdown(1, remove=True)
     assert world.shutdown_result(1) is None
     assert world.open_shutdowns == (1,)
     assert world.run_until(lambda: world.shutdown_result(1) == 0, within_us=SECOND_US)

@@ -1,0 +1,40 @@
+"""What an arm has no handler for is what it lacks, and the other way round."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from fakecluster.arms.cman_managers import CmanManagers
+from fakecluster.arms.corosync_managers import CorosyncManagers
+from fakecluster.arms.process_arm import ProcessArm
+from fakecluster.arms.values import MISSING
+from fakecluster.capabilities import UnsupportedVerbError
+from fakecluster.verbs import VERBS, Notice, Verb, commands
+from fakecluster.world import World
+
+
+def handled(kind: type) -> set[type[Verb]]:
+    """The verbs that a class has handlers for."""
+    return set(vars(kind)["_do"].dispatcher.registry) - {object}
+
+
+ARMS: Mapping[str, set[type[Verb]]] = {
+    "sim": handled(World),
+    "process": handled(ProcessArm) | {each.verb for each in commands().values()},
+    "process-corosync": handled(ProcessArm) | handled(CorosyncManagers),
+    "process-cman": handled(ProcessArm) | handled(CmanManagers),
+}
+
+
+@pytest.mark.parametrize("arm", ARMS)
+def test_a_verb_without_a_handler_is_a_missing_capability(arm: str) -> None:
+    needed = {verb.capability for verb in VERBS.values()} - {None}
+    without = {verb.capability for verb in set(VERBS.values()) - ARMS[arm]} - {None}
+    assert without == needed & set(MISSING[arm])
+
+
+def test_a_refusal_names_the_arm_and_the_capability() -> None:
+    error = UnsupportedVerbError("process-cman", Notice.capability or "")
+    assert str(error) == "process-cman cannot do it: notices that are lost, late or doubled"
