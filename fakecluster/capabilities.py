@@ -25,6 +25,7 @@ class Capability(enum.Enum):
     NOTICE_FAULTS = "notices that are lost, late or doubled"
     CALL_FAULTS = "configfs calls that fail, and a daemon killed inside one"
     UNREADABLE_MOUNTS = "a mount table that cannot be read"
+    STALLED_DISK = "a host whose writes to the shared disk stall"
     MANY_NODES = "more than five nodes"
     FREE_ADDRESSES = "a manager that reports any address of a node, and another one while it runs"
 

@@ -7,7 +7,9 @@ believe in until their own dead threshold has passed; a clean umount says goodby
 
 from __future__ import annotations
 
+import errno
 import functools
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -36,6 +38,7 @@ def death_seen_after_us(dead_threshold: int, interval_us: int = INTERVAL_US) -> 
 class _Mounted:
     num: int
     dead_threshold: int
+    stalled: bool = False
     live: set[int] = field(default_factory=set)
 
 
@@ -43,18 +46,25 @@ class SharedDisk:
     """One shared volume and the heartbeat on it. Hosts are numbered by their caller."""
 
     def __init__(
-        self, timeline: Timeline, changed: LiveChanged, *, interval_us: int = INTERVAL_US
+        self,
+        timeline: Timeline,
+        changed: LiveChanged,
+        fenced: Callable[[int], object],
+        *,
+        interval_us: int = INTERVAL_US,
     ) -> None:
         """Make a volume that nobody has mounted.
 
         Args:
             timeline: whose time it is.
             changed: told of every change of what a host sees.
+            fenced: called with a host that fences itself; it ends that host with `die`.
             interval_us: how often slots are written and read; the kernel's two seconds, unless
                 somebody who waits in real time wants it shorter.
         """
         self._timeline = timeline
         self._changed = changed
+        self._fenced = fenced
         self._interval_us = interval_us
         self._hosts: dict[int, _Mounted] = {}
         self._deaths: dict[int, int] = {}
@@ -81,16 +91,23 @@ class SharedDisk:
             return
         mine = _Mounted(num=num, dead_threshold=dead_threshold)
         self._hosts[host] = mine
-        mine.live.update(each.num for each in self._hosts.values())
+        mine.live.update(each.num for each in self._hosts.values() if not each.stalled)
         for other, theirs in sorted(self._hosts.items()):
             theirs.live.add(num)
             self._tell(other)
 
     def umount(self, host: int) -> None:
-        """Stop cleanly: the others see it at once. Nothing happens when it does not heartbeat."""
-        gone = self._hosts.pop(host, None)
+        """Stop cleanly: the others see it at once. Nothing happens when it does not heartbeat.
+
+        Raises:
+            OSError: EIO: its disk is stalled.
+        """
+        gone = self._hosts.get(host)
         if gone is None:
             return
+        if gone.stalled:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        del self._hosts[host]
         self._changed(host, frozenset())
         if not self._written(gone.num):
             for other in sorted(self._hosts):
@@ -102,10 +119,39 @@ class SharedDisk:
         The host's own kernel is gone with it, so the host hears nothing either.
         """
         gone = self._hosts.pop(host, None)
-        if gone is None:
+        if gone is not None and not gone.stalled:  # else its last write was earlier
+            self._fades(gone)
+
+    def stall(self, host: int) -> None:
+        """Let no write of `host` reach the disk: it fences itself after its own threshold.
+
+        Raises:
+            OSError: EINVAL: it does not heartbeat.
+        """
+        mine = self._hosts.get(host)
+        if mine is None:
+            raise OSError(errno.EINVAL, "the volume is not mounted here")
+        if mine.stalled:
             return
+        mine.stalled = True
+        # First in line: a host has ended before anybody gives it up.
+        self._timeline.schedule(
+            functools.partial(self._fence, host, mine),
+            after_us=death_seen_after_us(mine.dead_threshold, self._interval_us),
+            label=f"host {host} fences itself",
+        )
+        self._fades(mine)
+
+    def _fence(self, host: int, mine: _Mounted) -> None:
+        if self._hosts.get(host) is mine:
+            self._fenced(host)
+
+    def _fades(self, gone: _Mounted) -> None:
+        """Let every other host give a slot up that is written no more."""
         deaths = self._deaths[gone.num] = self._deaths.get(gone.num, 0) + 1
         for other, theirs in sorted(self._hosts.items()):
+            if theirs is gone:
+                continue
             self._timeline.schedule(
                 functools.partial(self._judge, other, gone.num, deaths),
                 after_us=death_seen_after_us(theirs.dead_threshold, self._interval_us),
@@ -118,7 +164,7 @@ class SharedDisk:
             self._drop(observer, num)
 
     def _written(self, num: int) -> bool:
-        return any(each.num == num for each in self._hosts.values())
+        return any(each.num == num and not each.stalled for each in self._hosts.values())
 
     def _drop(self, observer: int, num: int) -> None:
         mine = self._hosts.get(observer)

@@ -146,6 +146,10 @@ class VerbMethods(Protocol):
         """Unmount it."""
         self.apply(verbs.Umount(node=host))
 
+    def stall_disk(self, host: int) -> None:
+        """Stall a host's writes to the shared disk: it fences itself after its dead threshold."""
+        self.apply(verbs.StallDisk(node=host))
+
     def pin(self, host: int, node: str) -> None:
         """Make a kernel refuse to let go of a node."""
         self.apply(verbs.Pin(node=host, name=node))

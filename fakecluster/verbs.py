@@ -417,6 +417,13 @@ class Umount(HostVerb, request=True):
 
 
 @dataclass(frozen=True, kw_only=True)
+class StallDisk(HostVerb, request=True):
+    """Stall a host's heartbeat on the shared volume: it fences itself after its dead threshold."""
+
+    capability = Capability.STALLED_DISK
+
+
+@dataclass(frozen=True, kw_only=True)
 class Pin(HostVerb, request=True):
     """Make rmdir of the entry NAME in NODE's kernel fail with EBUSY."""
 

@@ -109,7 +109,7 @@ class World(VerbMethods):
             trace=self._on_cman,
         )
         self.port_holders = PortHolders(self.engine)
-        self.disk = SharedDisk(self.timeline, self._on_live_changed)
+        self.disk = SharedDisk(self.timeline, self._on_live_changed, self._fences_itself)
         self.hosts: dict[int, SimHost] = {}
         """By node id, in the order in which they came to be."""
         for node in topology.nodes:
@@ -275,13 +275,16 @@ class World(VerbMethods):
 
     @_do.register
     def _kill(self, verb: verbs.Kill) -> None:
-        host = self._powered(verb.node)
+        self._powered(verb.node)
         self._note(verb)
-        self.disk.die(verb.node)
+        self._power_off(verb.node)
+
+    def _power_off(self, node_id: int) -> None:
+        self.disk.die(node_id)
         # The manager ends with the power, and its daemon with it: nobody sees the other go.
-        host.power_off()
-        if self.engine.state(verb.node).running:
-            self.engine.kill(verb.node)
+        self.hosts[node_id].power_off()
+        if self.engine.state(node_id).running:
+            self.engine.kill(node_id)
 
     def _powered(self, node_id: int, hint: str = "") -> SimHost:
         host = self.host(node_id)
@@ -414,6 +417,14 @@ class World(VerbMethods):
     def _umount(self, verb: verbs.Umount) -> None:
         self.disk.umount(verb.node)
         self.host(verb.node).umount()
+
+    @_do.register
+    def _stall_disk(self, verb: verbs.StallDisk) -> None:
+        self.disk.stall(verb.node)
+
+    def _fences_itself(self, node_id: int) -> None:
+        self.trace.add(node_id, "verb", "fenced-itself")
+        self._power_off(node_id)
 
     @_do.register
     def _pin(self, verb: verbs.Pin) -> None:

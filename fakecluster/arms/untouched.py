@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from fakecluster.arms.cluster import Cluster
 from fakecluster.arms.values import Row
-from fakecluster.verbs import DropNode, Kill, PlaceNode, Verb
+from fakecluster.verbs import DropNode, Kill, PlaceNode, StallDisk, Start, Verb
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +27,8 @@ class UntouchedOracle:
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         self._seen: dict[int, dict[str, _Seen]] = {}
+        self._doomed: set[int] = set()
+        """Hosts that will fence themselves, and lose their tables until they start again."""
         self.findings: list[str] = []
         """What was made anew without need."""
 
@@ -58,10 +60,13 @@ class UntouchedOracle:
     def boots(self, host: int) -> None:
         """Note that a host has lost its tables."""
         self._seen.pop(host, None)
+        self._doomed.discard(host)
 
     def hears(self, verb: Verb) -> None:
         """Note a verb that takes a host's tables, or changes an entry by hand."""
-        if isinstance(verb, Kill):
+        if isinstance(verb, StallDisk):
+            self._doomed.add(verb.node)
+        elif isinstance(verb, Kill) or (isinstance(verb, Start) and verb.node in self._doomed):
             self.boots(verb.node)
         elif isinstance(verb, PlaceNode | DropNode):
             self._seen.get(verb.node, {}).pop(verb.name, None)

@@ -45,6 +45,7 @@ def arm_in_namespaces(arm: str) -> str:
     return found
 
 
+_OUTLIVES: Final = "a real manager would outlive a served host that fences itself"
 _NO_REAL_ONE: Final = "real kernels and managers are not made to fail by hand"
 _COROSYNC: Final[Mapping[Capability, str]] = {
     Capability.RENAMED_CLUSTER: "corosync takes no other cluster name while it runs",
@@ -64,6 +65,7 @@ _PROCESS_COROSYNC: Final[Mapping[Capability, str]] = {
     **_COROSYNC,
     **_COROSYNC_ALONE,
     Capability.SEVERAL_ADDRESSES: "the hosts have one ring, and one `o2cb_address` a node",
+    Capability.STALLED_DISK: _OUTLIVES,
     Capability.MANY_NODES: "each node is a real corosync with real-time priority",
 }
 _PROCESS_CMAN: Final[Mapping[Capability, str]] = {
@@ -73,6 +75,7 @@ _PROCESS_CMAN: Final[Mapping[Capability, str]] = {
     Capability.DUPLICATE_ID: "two hosts cannot join with one id",
     Capability.FAILING_READS: _NO_REAL_ONE,
     Capability.NOTICE_FAULTS: _NO_REAL_ONE,
+    Capability.STALLED_DISK: _OUTLIVES,
     Capability.MANY_NODES: "each node is a real cman with real-time priority",
     Capability.FREE_ADDRESSES: "cman reports the address of its ring, for its life",
 }
@@ -84,6 +87,7 @@ _VM: Final[Mapping[Capability, str]] = {
     Capability.SEVERAL_ADDRESSES: "the guests have one ring, and one `o2cb_address` a node",
     Capability.CALL_FAULTS: _NO_REAL_ONE,
     Capability.UNREADABLE_MOUNTS: _NO_REAL_ONE,
+    Capability.STALLED_DISK: _NO_REAL_ONE,
     Capability.PINS_BY_HAND: "a real kernel pins for its own reasons only",
     Capability.CALL_ORDER: "inotify shows neither failed calls nor all in their order",
     Capability.MANY_NODES: "five emulated guests are what two processors carry",

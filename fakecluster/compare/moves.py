@@ -17,8 +17,9 @@ from o2cbd.core.records import Header, Value
 
 Key = tuple[object, ...]
 
-_NOT_OF_THE_STORY: Final = frozenset({"set-rules", "boot", "daemon-crashed"})
-"""Verbs of one arm's making: settings stand in files elsewhere, and a crash is a consequence."""
+_NOT_OF_THE_STORY: Final = frozenset({"set-rules", "boot", "daemon-crashed", "fenced-itself"})
+"""Verbs of one arm's making: settings stand in files elsewhere; a crash or a fencing is a
+consequence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

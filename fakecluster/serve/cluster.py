@@ -27,7 +27,7 @@ from fakecluster.serve.kernelfiles import KernelFiles
 from fakecluster.serve.kernels import ServedKernels
 from fakecluster.serve.layout import Places, ServeDirectory
 from fakecluster.serve.mounts import Mounts
-from fakecluster.serve.processes import SOCKET_DIR_VARIABLE
+from fakecluster.serve.processes import SOCKET_DIR_VARIABLE, kill_all
 from fakecluster.streams import rng_for
 from fakecluster.truth import Looker
 
@@ -85,6 +85,7 @@ class ServedCluster:
             timeline,
             cluster=topology.cluster,
             changed=self._render,
+            fenced=self.power_off,
             dead_threshold=options.dead_threshold,
             interval_us=options.heartbeat_interval_us,
         )
@@ -137,6 +138,15 @@ class ServedCluster:
             self.hosts.power_on(node_id)
         if self._options.manager:
             self.engine.start(node_id)
+
+    def power_off(self, node_id: int) -> tuple[int, ...]:
+        """Cut a host's power; return the pids of its processes that were killed."""
+        pids = self.wire.client_pids(node_id)
+        killed = kill_all(pids, self.places(node_id).directory)
+        if self.engine.state(node_id).running:
+            self.engine.kill(node_id)
+        self.hosts.power_off(node_id)
+        return killed
 
     def has(self, node_id: int) -> bool:
         """True when there is a host with this id."""

@@ -27,6 +27,7 @@ class ServedKernels:
         *,
         cluster: str,
         changed: Callable[[int], None] | None = None,
+        fenced: Callable[[int], object] | None = None,
         dead_threshold: int = DEFAULT_DEAD_THRESHOLD,
         interval_us: int = INTERVAL_US,
     ) -> None:
@@ -36,13 +37,16 @@ class ServedKernels:
             timeline: the cluster's heap.
             cluster: names the shared volume.
             changed: called with a host whose mounts, live map or peers are different now.
+            fenced: called with a host that fences itself; None: it only loses its power.
             dead_threshold: every kernel's when it boots, in intervals of the disk heartbeat.
             interval_us: how often the disk heartbeat writes and reads.
         """
         self.region = hashlib.sha256(cluster.encode()).hexdigest()[:32].upper()
         """The volume's heartbeat region: its UUID."""
         self._changed = changed
-        self._disk = SharedDisk(timeline, self._live_changed, interval_us=interval_us)
+        self._disk = SharedDisk(
+            timeline, self._live_changed, fenced or self.power_off, interval_us=interval_us
+        )
         self._dead_threshold = dead_threshold
         self._models: dict[int, ConfigfsModel] = {}
         self._off: set[int] = set()
@@ -89,12 +93,20 @@ class ServedKernels:
         """Unmount it; the others see that at once.
 
         Raises:
-            OSError: EINVAL: it is not mounted.
+            OSError: EINVAL: it is not mounted; EIO: its disk is stalled.
         """
         if not self.mounted(host):
             raise OSError(errno.EINVAL, "the volume is not mounted here")
-        self._models[host].heartbeat.stop(self.region)
         self._disk.umount(host)
+        self._models[host].heartbeat.stop(self.region)
+
+    def stall_disk(self, host: int) -> None:
+        """Let no write of a host reach the shared disk: it fences itself after its threshold.
+
+        Raises:
+            OSError: EINVAL: the volume is not mounted there.
+        """
+        self._disk.stall(host)
 
     def power_off(self, host: int) -> None:
         """Let a host die: the others believe in it until their dead threshold has passed."""

@@ -19,7 +19,7 @@ from fakecluster.cman.topology import TopologyError, nodes_problems
 from fakecluster.configfs.journal import KillCaller
 from fakecluster.serve.cluster import BadRequestError, ServedCluster
 from fakecluster.serve.control import Reply, failure
-from fakecluster.serve.processes import kill_all, kill_one
+from fakecluster.serve.processes import kill_one
 from fakecluster.verb_codec import RequestError, read_request
 
 _GOOD: Final[Mapping[str, Any]] = {"ok": True}
@@ -96,12 +96,7 @@ class ServedVerbs:
 
     @apply.register
     def _kill(self, verb: verbs.Kill) -> Mapping[str, Any]:
-        pids = self._cluster.wire.client_pids(verb.node)
-        killed = kill_all(pids, self._cluster.places(verb.node).directory)
-        if self._engine.state(verb.node).running:
-            self._engine.kill(verb.node)
-        self._hosts.power_off(verb.node)
-        return {"killed_pids": list(killed)}
+        return {"killed_pids": list(self._cluster.power_off(verb.node))}
 
     @apply.register
     def _start(self, verb: verbs.Start) -> None:
@@ -198,6 +193,10 @@ class ServedVerbs:
     @apply.register
     def _umount(self, verb: verbs.Umount) -> None:
         self._hosts.umount(verb.node)
+
+    @apply.register
+    def _stall_disk(self, verb: verbs.StallDisk) -> None:
+        self._hosts.stall_disk(verb.node)
 
     @apply.register
     def _pin(self, verb: verbs.Pin) -> None:

@@ -14,7 +14,12 @@ class Shared:
     def __init__(self) -> None:
         self.timeline = Timeline()
         self.live: dict[int, frozenset[int]] = {}
-        self.disk = SharedDisk(self.timeline, self.live.__setitem__)
+        self.fenced: list[tuple[int, int]] = []
+        self.disk = SharedDisk(self.timeline, self.live.__setitem__, self._fence)
+
+    def _fence(self, host: int) -> None:
+        self.fenced.append((host, self.timeline.now_us()))
+        self.disk.die(host)
 
     def mount(self, *hosts: int, dead_threshold: int = 5) -> None:
         """Mount on hosts; host i has num i + 10."""
@@ -60,6 +65,38 @@ def test_a_dead_host_is_believed_in_until_the_dead_threshold(shared: Shared) -> 
     assert (shared.live[1], shared.live[3]) == (frozenset({11, 13}), frozenset({11, 12, 13}))
     shared.timeline.run_until(22 * SECOND_US)
     assert shared.live[3] == frozenset({11, 13})
+
+
+def test_a_host_whose_writes_stall_fences_itself_before_it_is_given_up(shared: Shared) -> None:
+    """At its own threshold; the others count from its last write, whenever it ends."""
+    shared.mount(1, 2)
+    shared.timeline.run_until(SECOND_US)
+    shared.disk.stall(2)
+    with pytest.raises(OSError, match="Input/output"):
+        shared.disk.umount(2)
+    shared.timeline.run_until(11 * SECOND_US - 1)
+    assert (shared.fenced, shared.live[1]) == ([], frozenset({11, 12}))
+    shared.timeline.run_until(11 * SECOND_US)
+    assert (shared.fenced, shared.live[1]) == ([(2, 11 * SECOND_US)], frozenset({11}))
+
+
+def test_who_dies_stalled_was_written_last_when_the_stall_began(shared: Shared) -> None:
+    shared.mount(1, 2)
+    shared.disk.stall(2)
+    shared.timeline.run_until(5 * SECOND_US)
+    shared.disk.die(2)
+    shared.timeline.run_until(10 * SECOND_US)
+    assert (shared.fenced, shared.live[1]) == ([], frozenset({11}))
+
+
+def test_a_newcomer_never_sees_a_stalled_host(shared: Shared) -> None:
+    shared.mount(1, 2)
+    shared.disk.stall(2)
+    shared.disk.stall(2)  # nothing more happens
+    shared.mount(3)
+    assert shared.live[3] == frozenset({11, 13})
+    with pytest.raises(OSError, match="not mounted"):
+        shared.disk.stall(4)
 
 
 def test_a_host_that_comes_back_in_time_was_never_dead(shared: Shared) -> None:

@@ -76,6 +76,32 @@ def test_a_node_that_left_keeps_its_host_and_its_tables() -> None:
     assert world.table(1) == ALL
 
 
+def test_a_host_whose_disk_stalls_resets_itself_and_comes_back() -> None:
+    heard: list[Line] = []
+    world = _started(3)
+    world.trace.listen(heard.append)
+    for node_id in world.hosts:
+        world.mount(node_id)
+    begin_us = world.now_us()
+    world.stall_disk(3)
+    with pytest.raises(OSError, match="Input/output"):
+        world.umount(3)
+    assert world.run_until(lambda: not world.host(3).powered, within_us=60 * SECOND_US)
+
+    assert world.now_us() - begin_us == 10 * SECOND_US  # five intervals of the disk heartbeat
+    assert not world.engine.state(3).running
+    assert [one.what for one in heard if one.kind == "verb"][-3:] == [
+        "stall-disk",
+        "umount",
+        "fenced-itself",
+    ]
+    assert world.settle() == []
+    assert world.table(1) == ("node1", "node2")
+    world.start(3)
+    assert world.settle() == []
+    assert world.table(1) == ALL
+
+
 def test_no_such_node() -> None:
     with pytest.raises(OperationError, match="no node 9"):
         _started(1).start(9)

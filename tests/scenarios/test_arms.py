@@ -39,6 +39,7 @@ _ON_GUESTS: Mapping[str, str] = {
     "pins: back again while the removal is pinned": _PINS,
     "pins: add waits for a pending removal": _PINS,
     "pins: pinned entry is not replaced halfway": _PINS,
+    "pins: host whose disk stalls fences itself": _CANNOT[Capability.STALLED_DISK],
     "pins: add that fails is tried again": _BY_HAND,
     "pins: value that is refused leaves no half made node": _BY_HAND,
     "scale: 255 nodes joining": _CANNOT[Capability.MANY_NODES],
@@ -75,6 +76,7 @@ SKIPS: Mapping[str, Mapping[str, str]] = {
         "membership: failed read between a death and the next notice": _NETNS[
             Capability.FAILING_READS
         ],
+        "pins: host whose disk stalls fences itself": _NETNS[Capability.STALLED_DISK],
         "quorum: two node death and fencing": _NETNS[Capability.FENCING_NOTICE],
         "quorum: quorum disk keeps the last host quorate and proves nothing": _NETNS[
             Capability.QUORUM_DISK
@@ -109,6 +111,7 @@ SKIPS: Mapping[str, Mapping[str, str]] = {
         ],
         "pins: pinned entry is not replaced halfway": _CMAN[Capability.FREE_ADDRESSES],
         "pins: our own node is never removed under a region": _CMAN[Capability.FREE_ADDRESSES],
+        "pins: host whose disk stalls fences itself": _CMAN[Capability.STALLED_DISK],
         "scale: 255 nodes joining": _CMAN[Capability.MANY_NODES],
         "scale: sixteen hosts boot together": _CMAN[Capability.MANY_NODES],
         "start: cluster name that changes is never a second cluster": _CMAN[

@@ -44,6 +44,24 @@ def test_dead_node_is_pinned_while_the_disk_heartbeat_believes_in_it(make: MakeC
     cluster.in_sync(1, 2, nodes=(1, 2), within=Span.LATER)
 
 
+@needs(Capability.STALLED_DISK)
+def test_host_whose_disk_stalls_fences_itself(make: MakeCluster) -> None:
+    """pinned: its heartbeat is not written, it resets itself, and only then is it removed."""
+    cluster = make(3)
+    cluster.up()
+    for host in (1, 2, 3):
+        cluster.mount(host)
+
+    cluster.stall_disk(3)
+
+    cluster.eventually(
+        "host 3 has reset itself", lambda: cluster.state(3) is None, within=Span.LATER
+    )
+    cluster.in_sync(1, 2, nodes=(1, 2), within=Span.LATER)
+    cluster.start(3)
+    cluster.in_sync(1, 2, 3, nodes=(1, 2, 3))
+
+
 def test_clean_umount_pins_nobody(make: MakeCluster) -> None:
     """pinned: who unmounts and leaves is removed at once, although the others are mounted."""
     cluster = make(3)

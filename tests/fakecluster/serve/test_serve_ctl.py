@@ -29,6 +29,7 @@ CASES: dict[tuple[str, ...], dict[str, Any]] = {
     ("cman-start", "1"): {"node": "1"},
     ("mount", "1"): {"node": "1"},
     ("umount", "1"): {"node": "1"},
+    ("stall-disk", "1"): {"node": "1"},
     ("pin", "1", "n2"): {"node": "1", "name": "n2"},
     ("unpin", "1", "n2"): {"node": "1", "name": "n2"},
     ("address", "1", "10.0.0.1", "10.0.0.2"): {

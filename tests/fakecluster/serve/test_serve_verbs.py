@@ -425,9 +425,9 @@ def test_nodes_that_are_down_wait_for_their_start() -> None:
         console.home.remove()
 
 
-def test_the_disk_heartbeat_is_as_quick_and_as_patient_as_asked(tmp_path: Path) -> None:
-    """A threshold of 4 and an interval of 0.1 s: a death is seen 0.4 s later."""
-    console = Console(tmp_path, dead_threshold=4, heartbeat_interval_us=100_000)
+def mounted(directory: Path) -> Console:
+    """Two nodes with tables that have the volume mounted; a death is seen in 0.4 s."""
+    console = Console(directory, dead_threshold=4, heartbeat_interval_us=100_000)
     for num in (1, 2):
         model = console.cluster.model(num)
         model.mkdir("/cluster/o2")
@@ -439,7 +439,27 @@ def test_the_disk_heartbeat_is_as_quick_and_as_patient_as_asked(tmp_path: Path) 
             model.write_value(f"{node}/num", b"%d" % other)
         model.write_value(f"/cluster/o2/node/node{num}/local", b"1")
         console.say("mount", node=str(num))
+    return console
+
+
+def test_a_host_whose_disk_stalls_loses_its_power_and_its_cman(tmp_path: Path) -> None:
+    console = mounted(tmp_path)
+    console.say("stall-disk", node="2")
+    console.timeline.run_until(console.timeline.now_us() + 399_000)
+    assert console.say("state", node="2")["nodes"][0]["powered"] is True
+    console.timeline.run_until(console.timeline.now_us() + 1000)
+    state = console.say("state", node="2")["nodes"][0]
+    assert (state["powered"], state["running"], state["mounted"]) == (False, False, False)
+    assert console.cluster.model(1).heartbeat.live_nums == {1}
+    console.cluster.close()
+    console.home.remove()
+
+
+def test_the_disk_heartbeat_is_as_quick_and_as_patient_as_asked(tmp_path: Path) -> None:
+    """A threshold of 4 and an interval of 0.1 s: a death is seen 0.4 s later."""
+    console = mounted(tmp_path)
     console.say("kill", node="2")
+    assert console.complaint("stall-disk", node="2") == "EINVAL: the volume is not mounted here"
     live = console.cluster.model(1).heartbeat
     assert live.live_nums == {1, 2}
     console.timeline.run_until(console.timeline.now_us() + 399_000)
