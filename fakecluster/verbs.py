@@ -21,6 +21,11 @@ from fakecluster.cman.notices import NoticeFault
 from fakecluster.cman.topology import NodeConfig
 from o2cbd.core.rules import Rules
 
+DAEMON_CRASHED: Final = "daemon-crashed"
+"""What a trace says where `crash-daemon-at` strikes."""
+FENCED_ITSELF: Final = "fenced-itself"
+"""What a trace says where a host ends whose disk is stalled."""
+
 ANY_CALL: Final = "any"
 """Instead of a call's name: every call of the daemon's to configfs, readings too."""
 ANY_CHANGE: Final = "change"

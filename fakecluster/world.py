@@ -423,7 +423,7 @@ class World(VerbMethods):
         self.disk.stall(verb.node)
 
     def _fences_itself(self, node_id: int) -> None:
-        self.trace.add(node_id, "verb", "fenced-itself")
+        self.trace.add(node_id, "verb", verbs.FENCED_ITSELF)
         self._power_off(node_id)
 
     @_do.register
@@ -577,7 +577,7 @@ class World(VerbMethods):
 
     def _crashed(self, node_id: int) -> None:
         self.probes.hit("daemon-crashed-in-call")
-        self.trace.add(node_id, "verb", "daemon-crashed")
+        self.trace.add(node_id, "verb", verbs.DAEMON_CRASHED)
 
     @_do.register
     def _unmount_configfs(self, verb: verbs.UnmountConfigfs) -> None:

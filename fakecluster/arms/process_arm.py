@@ -262,7 +262,7 @@ class ProcessArm(StatusLooks):
     def _add_node(self, verb: verbs.AddNode) -> None:
         answer = self._serve(verb)
         self.processes.served.announced["nodes"].append(answer["node"])
-        self.processes.ctl("kill", node=verb.id)
+        self._serve(verbs.Kill(node=verb.id))
         self._write_settings(verb.id, "", _RESYNC_S)
         self.managers.apply(verb)
 

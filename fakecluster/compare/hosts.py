@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from fakecluster import verbs
 from fakecluster.trace import Line
 
 
@@ -35,6 +36,8 @@ class _Host:
     connected: bool = False
     lost: bool = False
     held: bool = False
+    doomed: bool = False
+    """Its disk is stalled: when its daemon is killed next, it has fenced itself."""
     members: str = ""
     quorate: bool | None = None
     table: set[str] = field(default_factory=set)
@@ -58,6 +61,11 @@ class _Host:
         if self.held:
             return "held"
         return "pending" if self.pending else "synced"
+
+    def lose_power(self) -> None:
+        self.end()
+        self.table.clear()
+        self.doomed = False
 
     def end(self) -> None:
         self.alive = self.lost = self.held = False
@@ -90,18 +98,21 @@ def standings(
     return found
 
 
-def _follow(host: _Host, line: Line) -> None:  # noqa: C901 - one arm a kind
+def _follow(host: _Host, line: Line) -> None:  # noqa: C901, PLR0912 - one arm a kind
     get = line.detail.get
     match line.kind, line.what:
-        case "verb", "kill":
-            host.end()
-            host.table.clear()
-        case "verb", "place-node":
+        case "verb", verbs.Kill.word:
+            host.lose_power()
+        case "verb", verbs.StallDisk.word:
+            host.doomed = True
+        case "verb", verbs.PlaceNode.word:
             host.table.add(str(get("name")))
-        case "verb", "drop-node":
+        case "verb", verbs.DropNode.word:
             host.table.discard(str(get("name")))
         case "daemon", "start":
             host.alive = True
+        case "daemon", "killed" if host.doomed:
+            host.lose_power()
         case "daemon", "killed" | "exit":
             host.end()
         case "cman", "view":

@@ -11,13 +11,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from fakecluster import verbs
 from fakecluster.report.words import words
 from fakecluster.trace import Line
 from o2cbd.core.records import Header, Value
 
 Key = tuple[object, ...]
 
-_NOT_OF_THE_STORY: Final = frozenset({"set-rules", "boot", "daemon-crashed", "fenced-itself"})
+_NOT_OF_THE_STORY: Final = frozenset(
+    {verbs.SetRules.word, verbs.Boot.word, verbs.DAEMON_CRASHED, verbs.FENCED_ITSELF}
+)
 """Verbs of one arm's making: settings stand in files elsewhere; a crash or a fencing is a
 consequence."""
 

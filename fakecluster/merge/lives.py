@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from fakecluster import verbs
 from fakecluster.merge.journal import SYSTEMD
 from fakecluster.trace import Line
 
-_DEADLY = frozenset({"kill", "daemon-kill"})
+_DEADLY = frozenset({verbs.Kill.word, verbs.DaemonKill.word})
 """Verbs that end a daemon at once."""
 _NOT_ITS_OWN = frozenset({"verb", "check", "end", "message"})
 """Kinds that are not told by a host's daemon."""

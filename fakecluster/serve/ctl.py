@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import json
 from pathlib import Path
 from typing import Any
@@ -102,7 +103,7 @@ def _verb_command(command: Command) -> click.Command:
     return click.Command(
         command.word,
         callback=functools.partial(_do, command.word),
-        help=command.doc,
+        help=inspect.cleandoc(command.doc),
         params=[
             _parameter(one) for one in sorted(arguments, key=lambda one: not one.spelled.first)
         ],

@@ -153,6 +153,23 @@ def test_a_view_that_says_nothing_new_is_no_move(make_run: Any, real: Any, besid
     assert beside(make_run().death().view(1, "1"), real().death()).agree
 
 
+def test_a_host_that_fenced_itself_has_lost_its_tables(
+    make_run: Any, real: Any, beside: Any
+) -> None:
+    """Only a simulation says so; a real daemon that starts again was killed before."""
+    a, b = make_run().begin().verb(2, "stall-disk"), real().begin().verb(2, "stall-disk")
+    a.add(2, "verb", "fenced-itself")
+    for run in (a, b):
+        run.add(2, "daemon", "killed").verb(1, "heal")
+    compared = beside(a, b)
+
+    assert compared.agree
+    assert [(end[-1][2].state, end[-1][2].table) for end in compared.ends] == [
+        ("no daemon", ()),
+        ("no daemon", ()),
+    ]
+
+
 def test_how_every_host_stands_is_followed(make_run: Any, real: Any, beside: Any) -> None:
     a, b = make_run().death(), real().death()
     a.pending(1, "begin")
