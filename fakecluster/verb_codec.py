@@ -103,9 +103,9 @@ def _file_value(table: TomlTable, one: Argument) -> Any:
 
 
 def _file_text(table: TomlTable, key: str, kind: Kind) -> Any:
-    text = table.text(key, "")
+    text = _text(table, key)
     try:
-        return _READ[kind](text)
+        return None if text is None else _READ[kind](text)
     except ValueError:
         table.complain(key, f"{text!r} is not {kind.value}")
         return None
@@ -182,7 +182,8 @@ def _request_value(table: TomlTable, one: Argument, node_of: NodeOf) -> Any:
     key = one.request
     match one.kind:
         case Kind.NODE:
-            return _node(table, table.text(key, ""), node_of)
+            text = _some_text(table, key)
+            return None if text is None else _node(table, text, node_of)
         case Kind.NODES:
             return tuple(_node(table, str(each), node_of) for each in table.numbers(key))
         case Kind.CRASH_CALL:
@@ -194,6 +195,14 @@ def _request_value(table: TomlTable, one: Argument, node_of: NodeOf) -> Any:
     return value * one.spelled.scale if one.spelled.scale != 1 else value
 
 
+def _some_text(table: TomlTable, key: str) -> str | None:
+    text = _text(table, key)
+    if not text and text is not None:
+        table.complain(key, "'' is no text")
+        return None
+    return text
+
+
 def _node(table: TomlTable, text: str, node_of: NodeOf) -> int:
     try:
         return node_of(text)
@@ -203,13 +212,10 @@ def _node(table: TomlTable, text: str, node_of: NodeOf) -> int:
 
 
 def _request_text(table: TomlTable, key: str, kind: Kind) -> Any:
-    text = table.text(key, "?")
-    read = errno_of if kind is Kind.ERRNO else _READ[kind]
-    if not text:
-        table.complain(key, "'' is no text")
-        return None
+    text = _some_text(table, key)
+    read = {Kind.ERRNO: errno_of, Kind.GROUPS: groups_of}.get(kind) or _READ[kind]
     try:
-        return read(text)
+        return None if text is None else read(text)
     except ValueError as error:
         table.problems.append(f"{key}: {error}" if kind is Kind.ADDRESS else str(error))
         return None
@@ -288,6 +294,13 @@ def _value(  # noqa: PLR0911 - one arm a kind
             return text(table, key, kind)
 
 
+def _text(table: TomlTable, key: str) -> str | None:
+    """Return a text; None, and a note among the problems, where it is something else."""
+    before = len(table.problems)
+    text = table.text(key, "")
+    return text if len(table.problems) == before else None
+
+
 def _plain(kind: Kind, value: Any) -> Any:
     """Return a value as TOML and JSON hold it."""
     match kind:
@@ -328,6 +341,11 @@ def groups_of(text: str) -> tuple[tuple[int, ...], ...]:
         raise ValueError(f"{text!r} are no groups of node ids like 1,2/3") from None
 
 
+def _groups_of_nodes(text: str) -> tuple[tuple[int, ...], ...]:
+    """Return groups as a file has them: a node in every place."""
+    return tuple(tuple(map(int, group.split(","))) for group in text.split("/"))
+
+
 def groups_text(groups: Collection[Collection[int]]) -> str:
     """Return the text of groups: the reverse of `groups_of`."""
     return "/".join(",".join(map(str, group)) for group in groups)
@@ -350,7 +368,7 @@ _READ: Final[Mapping[Kind, Callable[[str], Any]]] = MappingProxyType(
         Kind.TEXT: str,
         Kind.NAME: str,
         Kind.ERRNO: _number_of,
-        Kind.GROUPS: groups_of,
+        Kind.GROUPS: _groups_of_nodes,
         Kind.ADDRESS: _address,
         Kind.CALL: checked,
         Kind.CRASH_CALL: _crash_call,

@@ -33,6 +33,7 @@ from fakecluster.verbs import (
     Fault,
     Fence,
     HostVerb,
+    Kind,
     Leave,
     MountsUnreadable,
     Notice,
@@ -101,7 +102,6 @@ def test_all_problems_of_a_row_are_told_and_nothing_is_made() -> None:
         "deeds[0].node: is missing (the id of a node)",
         "deeds[0].call: 'mkdri' is not the name of a call to configfs",
         "deeds[0].errno: 5 is no text",
-        "deeds[0].errno: '' is not the symbol of an errno",
     ]
 
 
@@ -144,6 +144,19 @@ def test_all_problems_of_a_request_are_told_at_once() -> None:
     assert parts[0] == "no such node: typo"
     assert parts[1] == "no call is named 'mkdri'"
     assert parts[-2:] == ["'EFOO' is no errno", "count: 0 is less than 1"]
+
+
+def test_what_is_no_text_is_told_once() -> None:
+    told = complaint("fence", node=3, by="")
+    assert told == "node: 3 is no text; by: '' is no text"
+    assert complaint("partition", groups=7) == "groups: 7 is no text"
+
+
+@pytest.mark.parametrize("text", ["", "1,2/", "/1", "1;2"])
+def test_a_file_has_no_empty_group(text: str) -> None:
+    found: list[str] = []
+    assert read_verb({"do": "partition", "groups": text}, "", found) is None
+    assert found == [f"groups: {text!r} is not {Kind.GROUPS.value}"]
 
 
 @pytest.mark.parametrize("call", ["", "mkdir:0"])

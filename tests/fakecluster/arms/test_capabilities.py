@@ -10,8 +10,8 @@ from fakecluster.arms.cman_managers import CmanManagers
 from fakecluster.arms.corosync_managers import CorosyncManagers
 from fakecluster.arms.process_arm import ProcessArm
 from fakecluster.arms.values import MISSING
-from fakecluster.capabilities import UnsupportedVerbError
-from fakecluster.verbs import VERBS, Notice, Verb, commands
+from fakecluster.capabilities import Capability, UnsupportedVerbError
+from fakecluster.verbs import VERBS, Verb, commands
 from fakecluster.world import World
 
 
@@ -36,5 +36,5 @@ def test_a_verb_without_a_handler_is_a_missing_capability(arm: str) -> None:
 
 
 def test_a_refusal_names_the_arm_and_the_capability() -> None:
-    error = UnsupportedVerbError("process-cman", Notice.capability or "")
+    error = UnsupportedVerbError("process-cman", Capability.NOTICE_FAULTS)
     assert str(error) == "process-cman cannot do it: notices that are lost, late or doubled"

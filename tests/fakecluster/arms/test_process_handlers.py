@@ -17,21 +17,19 @@ from fakecluster.capabilities import UnsupportedVerbError
 from fakecluster.cman.notices import NoticeFault
 from fakecluster.cman.topology import NodeConfig
 
-NOTHING: dict[str, Any] = {"running": False, "cluster": None, "table": []}
-
 
 class Noting:
-    """Takes requests and notes them."""
+    """Takes requests and notes them; a server with nothing on its hosts."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.state: dict[str, Any] = {"running": False, "cluster": None, "table": []}
+        self.node: dict[str, Any] = {}
 
     def ctl(self, word: str, **fields: Any) -> dict[str, Any]:
-        """Answer as a server with nothing on its hosts."""
-        if word not in {"state", "journal"}:
+        if word != "state":
             self.asked.append((word, fields))
-        node = {"id": 4, "env": {}, "command": ["o2cbd", "--config", "/dev/null"]}
-        return {"ok": True, "nodes": [NOTHING], "node": node}
+        return {"ok": True, "nodes": [self.state], "node": self.node}
 
 
 @pytest.fixture
@@ -88,22 +86,23 @@ def test_a_verb_is_noted_and_asked_of_the_server(
 def test_a_new_host_has_no_power_and_its_settings(
     arm: ProcessArm, noting: Noting, tmp_path: Path
 ) -> None:
-    (tmp_path / "o2cbd.toml").touch()
-    answer = {"id": 4, "env": {}, "command": ["o2cbd", "--config", str(tmp_path / "o2cbd.toml")]}
-    noting.ctl = lambda word, **fields: noting.asked.append((word, fields)) or {"node": answer}  # type: ignore[method-assign,func-returns-value]
-    arm.processes.served.ctl = noting.ctl  # type: ignore[method-assign]
+    settings = tmp_path / "o2cbd.toml"
+    settings.touch()
+    noting.node = {"id": 4, "env": {}, "command": ["o2cbd", "--config", str(settings)]}
     arm.add_node(NodeConfig(id=4, name="node4", addresses=("10.0.0.4",)))
     assert [word for word, _ in noting.asked] == ["add-node", "kill"]
-    assert "resync_s" in (tmp_path / "o2cbd.toml").read_text()
+    assert "resync_s" in settings.read_text()
     assert told(arm) == [(4, "add-node", {"name": "node4"})]
 
 
-def test_entries_are_made_by_hand_in_the_mount(arm: ProcessArm, tmp_path: Path) -> None:
+def test_entries_are_made_by_hand_in_the_mount(
+    arm: ProcessArm, noting: Noting, tmp_path: Path
+) -> None:
     (tmp_path / "cluster").mkdir()
     arm.processes.served.announced = {"nodes": [{"id": 1, "configfs": str(tmp_path)}]}
     arm.place_cluster(1)
     (tmp_path / "cluster" / "o2" / "node").mkdir()
-    arm.processes.served.ctl = lambda _word, **_: {"nodes": [{"cluster": "o2", "table": []}]}  # type: ignore[method-assign]
+    noting.state = {**noting.state, "cluster": "o2"}
     arm.place_node(1, "stale", num=9, port=7777, local=True)
     made = tmp_path / "cluster" / "o2" / "node" / "stale"
     assert {each.name: each.read_text() for each in made.iterdir()} == {
