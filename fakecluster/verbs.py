@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Final, get_args, get_origin, get_type_hints
 
-from fakecluster.capabilities import Capability
+from fakecluster.capabilities import Capability, UnsupportedVerbError
 from fakecluster.cman.notices import NoticeFault
 from fakecluster.cman.topology import NodeConfig
 from o2cbd.core.rules import Rules
@@ -185,6 +185,10 @@ class Verb:
         if not cls.is_request:
             return ()
         return (Command(word=cls.word, verb=cls, doc=cls.__doc__ or ""),)
+
+    def refused_by(self, arm: str) -> UnsupportedVerbError:
+        """Return what whoever has no handler for it raises."""
+        return UnsupportedVerbError(arm, self.capability or self.word)
 
     def needs(self) -> tuple[Capability, ...]:
         """Return what an arm that does it must be able to do."""

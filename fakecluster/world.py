@@ -10,7 +10,6 @@ from functools import singledispatchmethod
 from typing import Final
 
 from fakecluster import verbs
-from fakecluster.capabilities import UnsupportedVerbError
 from fakecluster.clock import Timeline
 from fakecluster.cman.answers import FenceInfo
 from fakecluster.cman.client import Client, Kind
@@ -252,7 +251,7 @@ class World(VerbMethods):
 
     @singledispatchmethod
     def _do(self, verb: Verb) -> None:
-        raise UnsupportedVerbError("sim", verb.word)
+        raise verb.refused_by("sim")
 
     # --- power
 

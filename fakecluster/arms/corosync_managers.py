@@ -145,7 +145,7 @@ class CorosyncManagers:
 
     @singledispatchmethod
     def _do(self, verb: Verb) -> None:
-        raise UnsupportedVerbError(self.arm, verb.capability or verb.word)
+        raise verb.refused_by(self.arm)
 
     @_do.register
     def _start(self, verb: verbs.CmanStart) -> None:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from fakecluster import verbs
-from fakecluster.capabilities import UnsupportedVerbError
 from fakecluster.serve.ask import Asked
 from fakecluster.serve.child import ctl
 from fakecluster.verb_codec import request_of
@@ -149,7 +148,7 @@ class SimulatedManagers:
         if isinstance(verb, verbs.ChangeAddress | verbs.AddNode):
             return  # they know it with the hosts
         if not verb.commands():
-            raise UnsupportedVerbError(self.arm, verb.capability or verb.word)
+            raise verb.refused_by(self.arm)
         word, fields = request_of(verb)
         if not isinstance(verb, verbs.Shutdown):
             ctl(self._directory, word, **fields)

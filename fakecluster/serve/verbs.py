@@ -8,7 +8,6 @@ from functools import partial, singledispatchmethod
 from typing import Any, Final
 
 from fakecluster import verbs
-from fakecluster.capabilities import UnsupportedVerbError
 from fakecluster.cman.answers import FenceInfo
 from fakecluster.cman.client import Client, Closed, Kind
 from fakecluster.cman.constants import US, ShutdownFlag
@@ -90,7 +89,7 @@ class ServedVerbs:
     @singledispatchmethod
     def apply(self, verb: verbs.Verb) -> Mapping[str, Any] | None:
         """Do a verb; return what its answer says beside that it is done."""
-        raise UnsupportedVerbError("fakecluster serve", verb.word)
+        raise verb.refused_by("fakecluster serve")
 
     # --- hosts
 
