@@ -14,7 +14,16 @@ import re
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Final, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    ClassVar,
+    Final,
+    dataclass_transform,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from fakecluster.capabilities import Capability, UnsupportedVerbError
 from fakecluster.cman.notices import NoticeFault
@@ -147,7 +156,7 @@ class Command:
     """Arguments that the word itself gives."""
 
 
-# No slots: a class with them is made twice, and the first one would stand in the table.
+@dataclass_transform(kw_only_default=True, frozen_default=True)
 @dataclass(frozen=True, kw_only=True)
 class Verb:
     """Something that is done to a cluster. The docstring of a verb is its help for a user."""
@@ -162,7 +171,8 @@ class Verb:
     def __init_subclass__(
         cls, *, abstract: bool = False, request: bool = False, word: str = ""
     ) -> None:
-        """Enter a verb into the table."""
+        """Make a frozen dataclass of a verb, and enter it into the table."""
+        dataclass(frozen=True, kw_only=True)(cls)  # in its place: no slots
         if not abstract:
             cls.word = word or re.sub(r"(?<!^)(?=[A-Z])", "-", cls.__name__).lower()
             cls.is_request = request
@@ -237,7 +247,6 @@ def commands() -> dict[str, Command]:
     return {each.word: each for verb in VERBS.values() for each in verb.commands()}
 
 
-@dataclass(frozen=True, kw_only=True)
 class HostVerb(Verb, abstract=True):
     """Something that is done to one host."""
 
@@ -247,19 +256,16 @@ class HostVerb(Verb, abstract=True):
 # --- power --------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, kw_only=True)
 class Boot(HostVerb):
     """Power a host on, and start nothing."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class Start(HostVerb, request=True):
     """Boot a host that has no power, and start its cman."""
 
     daemon: Annotated[Flag, Spelled(request=None, trace=None, note="start its daemon too")] = True
 
 
-@dataclass(frozen=True, kw_only=True)
 class Kill(HostVerb, request=True):
     """Cut a host's power: its sockets go stale, its daemons die, its kernel forgets.
 
@@ -268,7 +274,6 @@ class Kill(HostVerb, request=True):
     """
 
 
-@dataclass(frozen=True, kw_only=True)
 class Leave(HostVerb, request=True):
     """Let a node leave at once; nobody is asked."""
 
@@ -285,31 +290,26 @@ class Leave(HostVerb, request=True):
 # --- the cluster manager ------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, kw_only=True)
 class CmanStart(HostVerb, request=True):
     """Start a node's cman; its kernel stays as it is."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class CmanCrash(HostVerb, request=True):
     """Kill -9 of a node's cman alone."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class CmanStop(HostVerb, request=True):
     """SIGSTOP of a node's cman: it takes requests and never answers."""
 
     capability = Capability.STOPPED_MANAGER
 
 
-@dataclass(frozen=True, kw_only=True)
 class CmanCont(HostVerb, request=True):
     """SIGCONT of a node's cman."""
 
     capability = Capability.STOPPED_MANAGER
 
 
-@dataclass(frozen=True, kw_only=True)
 class Fence(HostVerb, request=True):
     """Tell cman that a node was fenced, as fenced does after it did so."""
 
@@ -317,7 +317,6 @@ class Fence(HostVerb, request=True):
     capability = Capability.FENCING_NOTICE
 
 
-@dataclass(frozen=True, kw_only=True)
 class Qdisk(HostVerb, request=True):
     """Let the quorum disk's daemon on a node poll."""
 
@@ -334,28 +333,24 @@ class Qdisk(HostVerb, request=True):
     capability = Capability.QUORUM_DISK
 
 
-@dataclass(frozen=True, kw_only=True)
 class Expected(HostVerb, request=True):
     """Let the cman of a node and its partition expect so many votes, as cman_tool does."""
 
     votes: Count
 
 
-@dataclass(frozen=True, kw_only=True)
 class Votes(HostVerb, request=True):
     """Give a node so many votes, as cman_tool does."""
 
     votes: Annotated[Number, Spelled(most=255)]
 
 
-@dataclass(frozen=True, kw_only=True)
 class BindPort(HostVerb, request=True):
     """Let a client of a node's cman bind a port, and ask for notices."""
 
     port: Annotated[Number, Spelled(most=255)]
 
 
-@dataclass(frozen=True, kw_only=True)
 class ClosePort(HostVerb, request=True):
     """End the client that bind-port made."""
 
@@ -365,19 +360,16 @@ class ClosePort(HostVerb, request=True):
 # --- the network --------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, kw_only=True)
 class Partition(Verb, request=True):
     """Cut the network between groups of node ids; the disk heartbeat goes on."""
 
     groups: Groups
 
 
-@dataclass(frozen=True, kw_only=True)
 class Isolate(HostVerb):
     """Cut a node off from all others."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class Cut(Verb, request=True):
     """Let LISTENER hear nothing from SPEAKER, one way."""
 
@@ -385,7 +377,6 @@ class Cut(Verb, request=True):
     listener: Annotated[NodeId, Spelled()]
 
 
-@dataclass(frozen=True, kw_only=True)
 class Mend(Verb, request=True):
     """Undo one `cut`."""
 
@@ -393,17 +384,14 @@ class Mend(Verb, request=True):
     listener: Annotated[NodeId, Spelled()]
 
 
-@dataclass(frozen=True, kw_only=True)
 class Ring(Verb):
     """Let each node hear its two neighbours by id alone."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class Heal(Verb, request=True):
     """Undo all partitions and cuts."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class SlowNetwork(Verb):
     """Delay everything between nodes; with nothing given it is as fast as it was."""
 
@@ -415,24 +403,20 @@ class SlowNetwork(Verb):
 # --- the shared volume and the kernel -----------------------------------------------------------
 
 
-@dataclass(frozen=True, kw_only=True)
 class Mount(HostVerb, request=True):
     """Mount the shared volume: a region with a pid, a heartbeat that pins live nodes."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class Umount(HostVerb, request=True):
     """Unmount the shared volume; the others see it at once."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class StallDisk(HostVerb, request=True):
     """Stall a host's heartbeat on the shared volume: it fences itself after its dead threshold."""
 
     capability = Capability.STALLED_DISK
 
 
-@dataclass(frozen=True, kw_only=True)
 class Pin(HostVerb, request=True):
     """Make rmdir of the entry NAME in NODE's kernel fail with EBUSY."""
 
@@ -440,7 +424,6 @@ class Pin(HostVerb, request=True):
     capability = Capability.PINS_BY_HAND
 
 
-@dataclass(frozen=True, kw_only=True)
 class Unpin(HostVerb, request=True):
     """Undo `pin`."""
 
@@ -451,7 +434,6 @@ class Unpin(HostVerb, request=True):
 # --- configuration ------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, kw_only=True)
 class ChangeAddress(HostVerb, request=True, word="address"):
     """Give a node other addresses."""
 
@@ -468,28 +450,24 @@ class ChangeAddress(HostVerb, request=True, word="address"):
     host: Annotated[Flag, Spelled(request=None, trace=None, note="the host has them too")] = True
 
 
-@dataclass(frozen=True, kw_only=True)
 class GiveAddress(HostVerb, request=True):
     """Let a host have an address; its cman is not told."""
 
     address: Address
 
 
-@dataclass(frozen=True, kw_only=True)
 class TakeAddress(HostVerb, request=True):
     """Let a host lose an address; its cman is not told."""
 
     address: Address
 
 
-@dataclass(frozen=True, kw_only=True)
 class TakePort(HostVerb):
     """Let another program listen on a port of a host."""
 
     port: Count
 
 
-@dataclass(frozen=True, kw_only=True)
 class FreePort(HostVerb):
     """Undo `take-port`."""
 
@@ -500,7 +478,6 @@ def _node_and_id(given: Mapping[str, object]) -> str:
     return f"node{given.get('id')}"
 
 
-@dataclass(frozen=True, kw_only=True)
 class AddNode(Verb, request=True):
     """Add a host and a node to the configuration; `start` it afterwards."""
 
@@ -525,36 +502,30 @@ class AddNode(Verb, request=True):
         )
 
 
-@dataclass(frozen=True, kw_only=True)
 class RemoveNode(HostVerb, request=True):
     """Take a node out of the configuration; its host stays."""
 
     lagging: Lagging = ()
 
 
-@dataclass(frozen=True, kw_only=True)
 class RenameNode(HostVerb, request=True):
     """Give a node another name in the configuration, effective at once."""
 
     name: Text
 
 
-@dataclass(frozen=True, kw_only=True)
 class ConfigOlder(HostVerb, request=True):
     """Announce the next version of the configuration, which this node's file has not."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class ConfigNewer(HostVerb, request=True):
     """Write the next version of the configuration to one node alone; nobody is told."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class ConfigMend(Verb, request=True):
     """Give every node the newest configuration, and announce it."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class RenameCluster(Verb, request=True):
     """Let every cman report another cluster name from now on."""
 
@@ -565,41 +536,34 @@ class RenameCluster(Verb, request=True):
 # --- the daemon ---------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, kw_only=True)
 class DaemonStart(HostVerb):
     """Start a host's daemon."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class DaemonKill(HostVerb):
     """SIGKILL a host's daemon."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class DaemonSigterm(HostVerb):
     """SIGTERM a host's daemon; it ends in its own time."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class DaemonRestart(HostVerb):
     """SIGKILL a host's daemon and start another."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class SetRules(HostVerb):
     """Give a host's daemon other settings from its next start on."""
 
     rules: Annotated[Rules, Kind.RULES, Spelled(trace=None)]
 
 
-@dataclass(frozen=True, kw_only=True)
 class Forget(HostVerb):
     """Run `o2cbd forget NAME` on a host."""
 
     name: NotedName
 
 
-@dataclass(frozen=True, kw_only=True)
 class Shutdown(HostVerb, request=True):
     """Ask cman to shut the cluster down on a node, as `cman_tool leave` does."""
 
@@ -615,7 +579,6 @@ class Shutdown(HostVerb, request=True):
 # --- faults -------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, kw_only=True)
 class Notice(HostVerb, request=True):
     """Lose, double, delay or bundle the next notices of a node."""
 
@@ -625,7 +588,6 @@ class Notice(HostVerb, request=True):
     capability = Capability.NOTICE_FAULTS
 
 
-@dataclass(frozen=True, kw_only=True)
 class FailRead(HostVerb, request=True):
     """Let the next readings of a node's member list fail."""
 
@@ -634,7 +596,6 @@ class FailRead(HostVerb, request=True):
     capability = Capability.FAILING_READS
 
 
-@dataclass(frozen=True, kw_only=True)
 class Fault(HostVerb, request=True):
     """Let the next such calls on a node's configfs fail: mkdir, rmdir, open, write:num ..."""
 
@@ -645,14 +606,12 @@ class Fault(HostVerb, request=True):
     capability = Capability.CALL_FAULTS
 
 
-@dataclass(frozen=True, kw_only=True)
 class MendCalls(HostVerb, request=True):
     """End all that `fault` began on a node."""
 
     capability = Capability.CALL_FAULTS
 
 
-@dataclass(frozen=True, kw_only=True)
 class CrashDaemonAt(HostVerb, request=True):
     """SIGKILL whoever makes the K-th such call on a node's configfs, inside it."""
 
@@ -661,17 +620,14 @@ class CrashDaemonAt(HostVerb, request=True):
     capability = Capability.CALL_FAULTS
 
 
-@dataclass(frozen=True, kw_only=True)
 class UnmountConfigfs(HostVerb):
     """Let there be no configfs on a host."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class MountConfigfs(HostVerb):
     """Undo `unmount-configfs`."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class MountsUnreadable(HostVerb):
     """Make a host's mount table unreadable."""
 
@@ -692,14 +648,12 @@ class MountsUnreadable(HostVerb):
         )
 
 
-@dataclass(frozen=True, kw_only=True)
 class PlaceCluster(HostVerb):
     """Make a cluster in a host's kernel by hand."""
 
     name: Annotated[Text, Spelled(note="else ours")] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class PlaceNode(HostVerb):
     """Make a node in our cluster of a host's kernel by hand."""
 
@@ -710,41 +664,34 @@ class PlaceNode(HostVerb):
     local: Annotated[Flag, Spelled(trace=None)] = False
 
 
-@dataclass(frozen=True, kw_only=True)
 class DropNode(HostVerb):
     """Take a node out of a host's kernel by hand."""
 
     name: Name
 
 
-@dataclass(frozen=True, kw_only=True)
 class DropCluster(HostVerb):
     """Take an empty cluster out of a host's kernel by hand."""
 
     name: Text
 
 
-@dataclass(frozen=True, kw_only=True)
 class Hold(HostVerb):
     """Let another process of a host take the semaphore."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class Release(HostVerb):
     """Let it give the semaphore back."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class KillHolder(HostVerb):
     """Kill the process that took the semaphore."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class RemoveSemaphore(HostVerb, request=True):
     """Remove a node's semaphore set; whoever holds it does not notice."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class SemaphoreUnusable(HostVerb):
     """Let every use of a host's semaphore fail."""
 

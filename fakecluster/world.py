@@ -11,19 +11,17 @@ from typing import Final
 
 from fakecluster import verbs
 from fakecluster.clock import Timeline
-from fakecluster.cman.answers import FenceInfo
-from fakecluster.cman.client import Client, Kind
-from fakecluster.cman.constants import US, ShutdownFlag
+from fakecluster.cman.constants import ShutdownFlag
 from fakecluster.cman.engine import Engine, OperationError, Sockets, Watcher
 from fakecluster.cman.engine import Trace as CmanTrace
 from fakecluster.cman.errors import ManagerStuckError
 from fakecluster.cman.network import Slowness
-from fakecluster.cman.port_holders import PortHolders
 from fakecluster.cman.timings import Timings
 from fakecluster.cman.topology import NodeConfig, Topology
 from fakecluster.configfs.directories import Presence
 from fakecluster.configfs.journal import READS, Call
 from fakecluster.depth import Depth
+from fakecluster.engine_verbs import EngineVerbs
 from fakecluster.heartbeat import SharedDisk
 from fakecluster.hold import FakeHold
 from fakecluster.host import SimHost
@@ -107,7 +105,7 @@ class World(VerbMethods):
             watcher=_Wakers(self),
             trace=self._on_cman,
         )
-        self.port_holders = PortHolders(self.engine)
+        self._managers = EngineVerbs(self.engine, "sim", self.now_us)
         self.disk = SharedDisk(self.timeline, self._on_live_changed, self._fences_itself)
         self.hosts: dict[int, SimHost] = {}
         """By node id, in the order in which they came to be."""
@@ -251,7 +249,7 @@ class World(VerbMethods):
 
     @singledispatchmethod
     def _do(self, verb: Verb) -> None:
-        raise verb.refused_by("sim")
+        self._managers.apply(verb)
 
     # --- power
 
@@ -291,10 +289,6 @@ class World(VerbMethods):
             raise OperationError(f"node {node_id} has no power{hint}")
         return host
 
-    @_do.register
-    def _leave(self, verb: verbs.Leave) -> None:
-        self.engine.leave(verb.node, removed=verb.removed)
-
     # --- the cluster manager
 
     @_do.register
@@ -303,69 +297,11 @@ class World(VerbMethods):
         self._note(verb)
         self.engine.start(verb.node)
 
-    @_do.register
-    def _cman_crash(self, verb: verbs.CmanCrash) -> None:
-        self.engine.crash(verb.node)
-
-    @_do.register
-    def _cman_stop(self, verb: verbs.CmanStop) -> None:
-        # Its daemon stands still as soon as it asks, the other nodes see a death.
-        self.engine.stop(verb.node)
-
-    @_do.register
-    def _cman_cont(self, verb: verbs.CmanCont) -> None:
-        self.engine.cont(verb.node)
-
-    @_do.register
-    def _fence(self, verb: verbs.Fence) -> None:
-        seconds = self.now_us() // 1_000_000
-        fenced = FenceInfo(node_id=verb.node, time_s=seconds, agent="fence_virt")
-        self._as_admin(verb.by, lambda admin: admin.update_fence_info(fenced))
-
-    @_do.register
-    def _qdisk(self, verb: verbs.Qdisk) -> None:
-        self.engine.qdisk(verb.node, available=verb.available)
-
-    @_do.register
-    def _expected(self, verb: verbs.Expected) -> None:
-        self._as_admin(verb.node, lambda admin: admin.set_expected_votes(verb.votes))
-
-    @_do.register
-    def _votes(self, verb: verbs.Votes) -> None:
-        self._as_admin(verb.node, lambda admin: admin.set_votes(US, verb.votes))
-
-    def _as_admin(self, node_id: int, order: Callable[[Client], object]) -> None:
-        admin = self.engine.connect(node_id, Kind.ADMIN)
-        try:
-            order(admin)
-        finally:
-            admin.disconnect()
-
-    @_do.register
-    def _bind_port(self, verb: verbs.BindPort) -> None:
-        self.port_holders.bind(verb.node, verb.port)
-
-    @_do.register
-    def _close_port(self, verb: verbs.ClosePort) -> None:
-        self.port_holders.close(verb.node, verb.port)
-
     # --- the network
-
-    @_do.register
-    def _partition(self, verb: verbs.Partition) -> None:
-        self.engine.partition(verb.groups)
 
     @_do.register
     def _isolate(self, verb: verbs.Isolate) -> None:
         self.partition((verb.node,))
-
-    @_do.register
-    def _cut(self, verb: verbs.Cut) -> None:
-        self.engine.cut(verb.speaker, verb.listener)
-
-    @_do.register
-    def _mend(self, verb: verbs.Mend) -> None:
-        self.engine.mend(verb.speaker, verb.listener)
 
     @_do.register
     def _ring(self, _verb: verbs.Ring) -> None:
@@ -375,10 +311,6 @@ class World(VerbMethods):
             for other in ids:
                 if other not in near:
                     self.engine.cut(other, node_id)
-
-    @_do.register
-    def _heal(self, _verb: verbs.Heal) -> None:
-        self.engine.heal()
 
     @_do.register
     def _slow_network(self, verb: verbs.SlowNetwork) -> None:
@@ -466,7 +398,7 @@ class World(VerbMethods):
 
     @_do.register
     def _remove_node(self, verb: verbs.RemoveNode) -> None:
-        self.engine.remove_node(verb.node, lagging=verb.lagging)
+        self._managers.apply(verb)
         self.removals.reconfigured()
 
     @_do.register
@@ -476,22 +408,6 @@ class World(VerbMethods):
             [replace(node, name=verb.name) if node.id == verb.node else node for node in nodes]
         )
         self.host(verb.node).name = verb.name
-
-    @_do.register
-    def _config_older(self, verb: verbs.ConfigOlder) -> None:
-        self.engine.reconfigure(lagging=[verb.node])
-
-    @_do.register
-    def _config_newer(self, verb: verbs.ConfigNewer) -> None:
-        self.engine.write_config(verb.node)
-
-    @_do.register
-    def _config_mend(self, _verb: verbs.ConfigMend) -> None:
-        self.engine.mend_configs()
-
-    @_do.register
-    def _rename_cluster(self, verb: verbs.RenameCluster) -> None:
-        self.engine.rename_cluster(verb.name)
 
     # --- the daemon
 
@@ -538,7 +454,7 @@ class World(VerbMethods):
         def closed() -> None:
             ended(-errno.EHOSTDOWN)
 
-        admin: Client = self.engine.connect(node_id, Kind.ADMIN, closed=closed)
+        admin = self._managers.connect_admin(node_id, closed=closed)
         flags = ShutdownFlag.ANYWAY * verb.forced | ShutdownFlag.REMOVED * verb.removed
         self._shutdowns[node_id] = None
         try:
@@ -550,14 +466,6 @@ class World(VerbMethods):
             raise
 
     # --- faults
-
-    @_do.register
-    def _notice(self, verb: verbs.Notice) -> None:
-        self.engine.fault_notices(verb.node, verb.fault, count=verb.count, delay_us=verb.delay_us)
-
-    @_do.register
-    def _fail_read(self, verb: verbs.FailRead) -> None:
-        self.engine.fail_read(verb.node, verb.errno, count=verb.count)
 
     @_do.register
     def _fault(self, verb: verbs.Fault) -> None:

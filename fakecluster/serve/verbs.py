@@ -8,14 +8,12 @@ from functools import partial, singledispatchmethod
 from typing import Any, Final
 
 from fakecluster import verbs
-from fakecluster.cman.answers import FenceInfo
-from fakecluster.cman.client import Client, Closed, Kind
-from fakecluster.cman.constants import US, ShutdownFlag
+from fakecluster.cman.constants import ShutdownFlag
 from fakecluster.cman.engine import OperationError
 from fakecluster.cman.errors import ManagerStuckError
-from fakecluster.cman.port_holders import PortHolders
 from fakecluster.cman.topology import TopologyError, nodes_problems
 from fakecluster.configfs.journal import KillCaller
+from fakecluster.engine_verbs import EngineVerbs
 from fakecluster.serve.cluster import BadRequestError, ServedCluster
 from fakecluster.serve.control import Reply, failure
 from fakecluster.serve.processes import kill_one
@@ -34,7 +32,7 @@ class ServedVerbs:
         self._cluster = cluster
         self._engine = cluster.engine
         self._hosts = cluster.hosts
-        self._ports = PortHolders(cluster.engine)
+        self._managers = EngineVerbs(cluster.engine, "fakecluster serve", cluster.engine.wall_us)
 
     def handle(self, request: Mapping[str, Any], reply: Reply) -> None:
         """Do one request; the reply comes at once, or for `shutdown` when cman has decided."""
@@ -89,7 +87,8 @@ class ServedVerbs:
     @singledispatchmethod
     def apply(self, verb: verbs.Verb) -> Mapping[str, Any] | None:
         """Do a verb; return what its answer says beside that it is done."""
-        raise verb.refused_by("fakecluster serve")
+        self._managers.apply(verb)
+        return None
 
     # --- hosts
 
@@ -101,10 +100,6 @@ class ServedVerbs:
     def _start(self, verb: verbs.Start) -> None:
         self._cluster.boot(verb.node)
 
-    @apply.register
-    def _leave(self, verb: verbs.Leave) -> None:
-        self._engine.leave(verb.node, removed=verb.removed)
-
     # --- the cluster manager
 
     @apply.register
@@ -112,76 +107,6 @@ class ServedVerbs:
         if not self._hosts.powered(verb.node):
             raise BadRequestError(f"node {verb.node} has no power: start it")
         self._cluster.start_manager(verb.node)
-
-    @apply.register
-    def _cman_crash(self, verb: verbs.CmanCrash) -> None:
-        self._engine.crash(verb.node)
-
-    @apply.register
-    def _cman_stop(self, verb: verbs.CmanStop) -> None:
-        self._engine.stop(verb.node)
-
-    @apply.register
-    def _cman_cont(self, verb: verbs.CmanCont) -> None:
-        self._engine.cont(verb.node)
-
-    @apply.register
-    def _fence(self, verb: verbs.Fence) -> None:
-        seconds = self._engine.wall_us() // 1_000_000
-        fenced = FenceInfo(node_id=verb.node, time_s=seconds, agent="fence_virt")
-        self._as_admin(verb.by, lambda admin: admin.update_fence_info(fenced))
-
-    @apply.register
-    def _qdisk(self, verb: verbs.Qdisk) -> None:
-        self._engine.qdisk(verb.node, available=verb.available)
-
-    @apply.register
-    def _expected(self, verb: verbs.Expected) -> None:
-        self._as_admin(verb.node, lambda admin: admin.set_expected_votes(verb.votes))
-
-    @apply.register
-    def _votes(self, verb: verbs.Votes) -> None:
-        self._as_admin(verb.node, lambda admin: admin.set_votes(US, verb.votes))
-
-    def _as_admin(self, node_id: int, order: Callable[[Client], object]) -> None:
-        admin = self._connect_admin(node_id)
-        try:
-            order(admin)
-        finally:
-            admin.disconnect()
-
-    def _connect_admin(self, node_id: int, *, closed: Closed | None = None) -> Client:
-        try:
-            return self._engine.connect(node_id, Kind.ADMIN, closed=closed)
-        except OSError as error:
-            detail = f"the cman of node {node_id} takes no connection"
-            raise OSError(error.errno, detail) from error
-
-    @apply.register
-    def _bind_port(self, verb: verbs.BindPort) -> None:
-        self._ports.bind(verb.node, verb.port)
-
-    @apply.register
-    def _close_port(self, verb: verbs.ClosePort) -> None:
-        self._ports.close(verb.node, verb.port)
-
-    # --- the network
-
-    @apply.register
-    def _partition(self, verb: verbs.Partition) -> None:
-        self._engine.partition(verb.groups)
-
-    @apply.register
-    def _cut(self, verb: verbs.Cut) -> None:
-        self._engine.cut(verb.speaker, verb.listener)
-
-    @apply.register
-    def _mend(self, verb: verbs.Mend) -> None:
-        self._engine.mend(verb.speaker, verb.listener)
-
-    @apply.register
-    def _heal(self, _verb: verbs.Heal) -> None:
-        self._engine.heal()
 
     # --- what uses the kernel
 
@@ -245,38 +170,10 @@ class ServedVerbs:
         return {"node": described}
 
     @apply.register
-    def _remove_node(self, verb: verbs.RemoveNode) -> None:
-        self._engine.remove_node(verb.node, lagging=verb.lagging)
-
-    @apply.register
     def _rename_node(self, verb: verbs.RenameNode) -> None:
         self._cluster.rename_node(verb.node, verb.name)
 
-    @apply.register
-    def _rename_cluster(self, verb: verbs.RenameCluster) -> None:
-        self._engine.rename_cluster(verb.name)
-
-    @apply.register
-    def _config_older(self, verb: verbs.ConfigOlder) -> None:
-        self._engine.reconfigure(lagging=[verb.node])
-
-    @apply.register
-    def _config_newer(self, verb: verbs.ConfigNewer) -> None:
-        self._engine.write_config(verb.node)
-
-    @apply.register
-    def _config_mend(self, _verb: verbs.ConfigMend) -> None:
-        self._engine.mend_configs()
-
     # --- faults
-
-    @apply.register
-    def _notice(self, verb: verbs.Notice) -> None:
-        self._engine.fault_notices(verb.node, verb.fault, count=verb.count, delay_us=verb.delay_us)
-
-    @apply.register
-    def _fail_read(self, verb: verbs.FailRead) -> None:
-        self._engine.fail_read(verb.node, verb.errno, count=verb.count)
 
     @apply.register
     def _fault(self, verb: verbs.Fault) -> None:
@@ -306,7 +203,9 @@ class ServedVerbs:
         if self._engine.is_stopped(verb.node):
             raise BadRequestError(f"the cman of node {verb.node} is stopped and answers nobody")
         question = _Question(reply)
-        client = self._connect_admin(verb.node, closed=partial(question.decided, -errno.EHOSTDOWN))
+        client = self._managers.connect_admin(
+            verb.node, closed=partial(question.decided, -errno.EHOSTDOWN)
+        )
         question.disconnect = client.disconnect
         try:
             client.try_shutdown(int(flags), question.decided)

@@ -11,17 +11,18 @@ from fakecluster.arms.corosync_managers import CorosyncManagers
 from fakecluster.arms.process_arm import ProcessArm
 from fakecluster.arms.values import MISSING
 from fakecluster.capabilities import Capability, UnsupportedVerbError
+from fakecluster.engine_verbs import EngineVerbs
 from fakecluster.verbs import VERBS, Verb, commands
 from fakecluster.world import World
 
 
-def handled(kind: type) -> set[type[Verb]]:
+def handled(kind: type, name: str = "_do") -> set[type[Verb]]:
     """The verbs that a class has handlers for."""
-    return set(vars(kind)["_do"].dispatcher.registry) - {object}
+    return set(vars(kind)[name].dispatcher.registry) - {object}
 
 
 ARMS: Mapping[str, set[type[Verb]]] = {
-    "sim": handled(World),
+    "sim": handled(World) | handled(EngineVerbs, "apply"),
     "process": handled(ProcessArm) | {each.verb for each in commands().values()},
     "process-corosync": handled(ProcessArm) | handled(CorosyncManagers),
     "process-cman": handled(ProcessArm) | handled(CmanManagers),
