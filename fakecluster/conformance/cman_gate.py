@@ -32,8 +32,8 @@ _PATIENCE_US: Final = 120_000_000
 class GateCman:
     """A `CmanDriver` whose cmans are two processes each: a corosync, and its gate.
 
-    Both die of a crash and both are stopped, as the one process of a cman is. There is one
-    configuration file, for all nodes.
+    Both are stopped, as the one process of a cman is. A crash is the corosync's, which its gate
+    outlives.
     """
 
     profile = Profile.B
@@ -88,10 +88,13 @@ class GateCman:
             self._gates[node_id] = GateProcess(host, directory, sockets=sockets)
 
     def crash(self, node_id: int) -> None:
-        """The gate first, so that its sockets stay as a dead cman's do."""
-        self._stopped.discard(node_id)
-        self._gates.pop(node_id).close()
+        """Its gate has noticed it when this returns."""
         self.lab.kill(node_id)
+        gate = self._gates[node_id]
+        if node_id in self._stopped:
+            self._stopped.discard(node_id)
+            gate.go_on()
+        gate.away()
 
     def stop(self, node_id: int) -> None:
         self._stopped.add(node_id)
@@ -117,12 +120,10 @@ class GateCman:
         self.lab.heal()
 
     def write_config(self, node_id: int, version: int, nodes: Sequence[NodeConfig]) -> None:
-        """The file is every node's."""
-        del node_id
         configuration = self.lab.configuration
         configuration.version = version
         configuration.blocks = [block_of(node) for node in nodes]
-        self.lab.write()
+        self.lab.write(node_id)
 
     def now_us(self) -> int:
         return self._clock.now_us()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from fakecluster.cman.timings import Profile
 from fakecluster.conformance.cman_row import CmanRow
-from fakecluster.conformance.cman_rows import CANNOT, DIFFERENCES, ENGINES, ROWS, difference
+from fakecluster.conformance.cman_rows import DIFFERENCES, ENGINES, ROWS, difference
 
 _HEAD = """\
 # Engines compared
@@ -62,7 +62,7 @@ def _cell(row: CmanRow, engine: str) -> str:
     listed = difference(row, engine)
     if listed is not None:
         return str(DIFFERENCES.index(listed) + 1)
-    if row.act is None or row.name in CANNOT.get(engine, {}):
+    if row.act is None:
         return "—"
     return "=" if row.seen[ENGINES[engine]] else "?"
 
@@ -77,9 +77,6 @@ def _reasons() -> Iterator[str]:
     for row in ROWS:
         if row.act is None:
             yield f"- `{row.name}`: {row.why_not}."
-    for engine, reasons in CANNOT.items():
-        for name, why_not in reasons.items():
-            yield f"- `{name}`, {engine}: {why_not}."
 
 
 def main() -> None:

@@ -90,10 +90,18 @@ class CorosyncLab:
 
     # --- the verbs
 
-    def write(self) -> None:
-        """Write the configuration, for whoever starts or reloads after this."""
+    def write(self, *node_ids: int) -> None:
+        """Write the configuration, for whoever starts or reloads after this.
+
+        Args:
+            node_ids: whose file, where they are not to have the same one; none: everybody's.
+        """
         text = self.configuration.text().encode("utf-8", "surrogateescape")
-        (self._directory / "corosync.conf").write_bytes(text)
+        for node_id in node_ids or self.ids:
+            self._file(node_id).write_bytes(text)
+
+    def _file(self, node_id: int) -> Path:
+        return self._directory / f"corosync{node_id}.conf"
 
     def reload(self, by: int | None = None) -> None:
         """Write the configuration and have every node read it.
@@ -113,7 +121,7 @@ class CorosyncLab:
             told.bind(os.fspath(ready))
             with (self._directory / f"corosync{node_id}.log").open("ab") as log:
                 process = subprocess.Popen(
-                    host.command("corosync", "-f", "-c", f"{self._directory}/corosync.conf"),
+                    host.command("corosync", "-f", "-c", os.fspath(self._file(node_id))),
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,

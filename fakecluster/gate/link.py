@@ -6,6 +6,7 @@ come over a connection of our own, each with its sequence, which that source has
 
 from __future__ import annotations
 
+import dataclasses
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
@@ -175,13 +176,17 @@ class Link:
             return found
         for node_id in members:
             try:
-                found[node_id] = self._calls.ask(
+                info = self._calls.ask(
                     "votequorum_getinfo",
                     lambda: votes.info(node_id),  # noqa: B023 - called at once
                 )
             except CorosyncError as error:
                 if error.code != CS_ERR_NOT_EXIST:
                     raise
+            else:
+                # A quorum device is its own node's business, and nobody else's clients hear of it.
+                ours = node_id == self.local_id
+                found[node_id] = info if ours else dataclasses.replace(info, device=None)
         return found
 
     def version(self) -> int:

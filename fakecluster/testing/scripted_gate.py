@@ -28,6 +28,8 @@ class ScriptedGateTable:
         """Of nodes that have not 1."""
         self.expected = len(corosync.blocks)
         self.device: Device | None = None
+        self.devices: dict[int, Device] = {}
+        """Of nodes that have another one than `device`."""
         self.sent: list[bytes] = []
         """What was sent to the group; nothing of it comes back by itself: see `deliver`."""
         self.ordered: list[tuple[str, int]] = []
@@ -125,7 +127,7 @@ class ScriptedVotes(_Readable):
             total_votes=sum(table.votes.get(one, 1) for one in members)
             + (table.device.votes if table.device is not None and table.device.votes_now else 0),
             quorum=table.expected // 2 + 1,
-            device=table.device,
+            device=table.devices.get(node_id, table.device),
         )
 
     def set_expected(self, votes: int) -> None:

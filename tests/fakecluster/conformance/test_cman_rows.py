@@ -15,14 +15,12 @@ from fakecluster.conformance import cman_rows
 from fakecluster.conformance.cman_page import engines_page
 from fakecluster.conformance.cman_row import CmanRow
 from fakecluster.conformance.cman_rows import (
-    CANNOT,
     DIFFERENCES,
     ENGINES,
     GATE,
     ROWS,
     EngineDifference,
     complaint,
-    difference,
 )
 from fakecluster.conformance.cman_sim import SimCman
 
@@ -67,13 +65,6 @@ def test_names_are_unique_and_what_is_not_acted_has_a_reason() -> None:
 
 def test_differences_are_of_rows_and_engines_that_there_are() -> None:
     assert [one for one in DIFFERENCES if one.row not in BY_NAME or one.engine not in ENGINES] == []
-
-
-def test_what_cannot_be_brought_about_on_an_engine_is_a_row_that_is_not_compared() -> None:
-    assert CANNOT.keys() <= ENGINES.keys()
-    listed = [(engine, name) for engine, names in CANNOT.items() for name in names]
-    assert [name for _, name in listed if name not in BY_NAME or BY_NAME[name].act is None] == []
-    assert [each for each in listed if difference(BY_NAME[each[1]], each[0]) is not None] == []
 
 
 def _row(*seen: str) -> CmanRow:

@@ -274,6 +274,15 @@ def test_what_votequorum_tells_nobody_is_noticed_without_a_question(gate: Script
     assert visitor.take() == []
 
 
+def test_another_nodes_quorum_device_is_not_noticed(gate: ScriptedGate) -> None:
+    """As with cman, where the clients of its own node hear of it."""
+    visitor = gate.client()
+    gate.table.devices[2] = Device(name="Qdevice", votes=0, votes_now=True)
+    gate.table.tell_votes()
+    gate.turn()
+    assert (visitor.take(), len(visitor.client.get_all_members())) == ([], 3)
+
+
 def test_a_quorum_devices_jointime_is_when_it_was_last_found(gate: ScriptedGate) -> None:
     times = []
     for votes_now in (False, True, True, False, True):
