@@ -14,7 +14,7 @@ from fakecluster.arms.rules import rules_of
 from fakecluster.arms.values import Span
 from fakecluster.configfs.kernel import NodeState
 from fakecluster.truth import Expectation, Listed, ManagerView, Row
-from o2cbd.core.model import UNSET_ADDRESS, State
+from o2cbd.core.model import UNSET_ADDRESS, Quorum, State
 
 _RESTING = frozenset({State.LOST, State.STUCK, State.WAITING, State.STOPPING})
 """In these nothing is to be done, so nothing is expected of the table."""
@@ -125,7 +125,13 @@ def _differences(rows: Mapping[str, Row], actual: Mapping[str, NodeState]) -> se
 def _view_of(view: Mapping[str, Any]) -> ManagerView:
     """Make a view of what `fakecluster ctl view` answers."""
     listed = (Listed(**{**each, "addresses": tuple(each["addresses"])}) for each in view["listed"])
-    return ManagerView(**{**view, "listed": tuple(listed)})
+    return ManagerView(
+        cluster=view["cluster"],
+        local_id=view["local_id"],
+        quorum=Quorum.QUORATE if view["quorate"] else Quorum.INQUORATE,
+        two_node=view["two_node"],
+        listed=tuple(listed),
+    )
 
 
 def _node_of(entry: Mapping[str, Any]) -> NodeState:
