@@ -127,8 +127,8 @@ class ClusterSpec:
     """TOML for one host's alone, after the common one."""
     options: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     """More words for one host's `o2cbd run`."""
-    dead_threshold: int = 5
-    """Of the disk heartbeat."""
+    dead_threshold: int = 11
+    """Of the disk heartbeat: managers must see a death long before it does, also on a busy host."""
     seldom_resync: bool = False
     """No resync comes round while a scenario runs: only notices tell of changes."""
 
