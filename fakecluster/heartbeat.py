@@ -31,7 +31,16 @@ def death_seen_after_us(dead_threshold: int, interval_us: int = INTERVAL_US) -> 
     Seen on 6.1 from kill to drop: threshold 5, 10 s; 11, 21.5 s; 31, 64 s, which is
     (threshold - 1) intervals and 1 to 4 s; one interval is taken for that rest.
     """
-    return (dead_threshold - 1) * interval_us + interval_us
+    return fences_after_us(dead_threshold, interval_us) + interval_us
+
+
+def fences_after_us(dead_threshold: int, interval_us: int = INTERVAL_US) -> int:
+    """How long a host goes on without a write of its own, in microseconds: o2hb's write time-out.
+
+    It is one interval less than the threshold, so that a host has ended before others use what it
+    has locked.
+    """
+    return (dead_threshold - 1) * interval_us
 
 
 @dataclass(slots=True, kw_only=True)
@@ -123,7 +132,7 @@ class SharedDisk:
             self._fades(gone)
 
     def stall(self, host: int) -> None:
-        """Let no write of `host` reach the disk: it fences itself after its own threshold.
+        """Let no write of `host` reach the disk: it fences itself when its time-out has passed.
 
         Raises:
             OSError: EINVAL: it does not heartbeat.
@@ -134,10 +143,9 @@ class SharedDisk:
         if mine.stalled:
             return
         mine.stalled = True
-        # First in line: a host has ended before anybody gives it up.
         self._timeline.schedule(
             functools.partial(self._fence, host, mine),
-            after_us=death_seen_after_us(mine.dead_threshold, self._interval_us),
+            after_us=fences_after_us(mine.dead_threshold, self._interval_us),
             label=f"host {host} fences itself",
         )
         self._fades(mine)

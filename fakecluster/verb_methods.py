@@ -147,7 +147,7 @@ class VerbMethods(Protocol):
         self.apply(verbs.Umount(node=host))
 
     def stall_disk(self, host: int) -> None:
-        """Stall a host's writes to the shared disk: it fences itself after its dead threshold."""
+        """Stall a host's writes to the shared disk: it fences itself before others give it up."""
         self.apply(verbs.StallDisk(node=host))
 
     def pin(self, host: int, node: str) -> None:

@@ -412,7 +412,7 @@ class Umount(HostVerb, request=True):
 
 
 class StallDisk(HostVerb, request=True):
-    """Stall a host's heartbeat on the shared volume: it fences itself after its dead threshold."""
+    """Stall a host's heartbeat on the shared volume: it fences itself before others give it up."""
 
     capability = Capability.STALLED_DISK
 

@@ -174,7 +174,7 @@ class CorosyncManagers:
     def _leave(self, verb: verbs.Leave) -> None:
         if verb.removed:
             self._lacks(Capability.LEAVING_FOR_GOOD)
-        self.lab.leave(verb.node)  # SIGTERM, at which corosync asks nobody
+        self.lab.leave(verb.node)  # corosync leaves on SIGTERM without a shutdown question
 
     @_do.register
     def _expected(self, verb: verbs.Expected) -> None:

@@ -113,7 +113,7 @@ class Client:
     # -- ports
 
     def bind(self, port: int) -> None:
-        """BIND; a client may have several. EINVAL: not 1..255. EADDRINUSE: somebody here has it."""
+        """BIND: take one more port. EINVAL: not 1-255; EADDRINUSE: a client of this node has it."""
         daemon = self._as_client()
         _check_port(port)
         if port in daemon.ports:
@@ -218,7 +218,7 @@ class Client:
         )
 
     def get_extra_flags(self) -> int:
-        """GETEXTRAINFO, for whoever wants nothing of it but the flags."""
+        """Return the flags of GETEXTRAINFO alone."""
         return _extra_flags(self._ask())
 
     def get_join_count(self) -> int:
@@ -267,7 +267,7 @@ class Client:
         self._as_admin().shutdown_vote.ask(flags, self.end, reply)
 
     def leave_cluster(self, flags: int) -> None:
-        """LEAVE_CLUSTER (admin): leaves at once, nobody is asked."""
+        """LEAVE_CLUSTER (admin): leave at once, without a shutdown question."""
         removed = flags & ~LeaveFlag.FORCE == LeaveFlag.REMOVED
         self._as_admin().leave(removed=removed)
 
@@ -391,7 +391,7 @@ class Client:
         self._as_admin().dirty = True
 
     def set_debuglog(self, level: int) -> None:
-        """SET_DEBUGLOG (admin): the level is noted in the trace, there is no other log."""
+        """SET_DEBUGLOG (admin): record the level in the trace, the only log here."""
         self._as_admin().trace("debug level", str(level))
 
     # -- what the daemon is asked through

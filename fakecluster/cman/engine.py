@@ -542,7 +542,7 @@ class Engine:
         back: Callable[[], None],
         refused: Callable[[int], None],
     ) -> None:
-        """Say goodbye to the ring; nobody else can refuse.
+        """Leave the ring; no other node can refuse.
 
         While somebody in the ring is silent no message comes round: the next ring is waited for.
         """
@@ -564,7 +564,7 @@ class Engine:
         daemon.after(self.timings.hop_us, back, "its own goodbye is back")
 
     def _awaits_ring(self, daemon: CmanProcess) -> bool:
-        """Return whether another ring must come, since somebody is silent, or is under way."""
+        """Return whether a new ring is due (a member is silent) or already forming."""
         ring = self._totem.ring_of(daemon.node_id)
         return ring is not None and (ring.silence or ring.seq != daemon.generation)
 

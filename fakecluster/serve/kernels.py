@@ -101,7 +101,7 @@ class ServedKernels:
         self._models[host].heartbeat.stop(self.region)
 
     def stall_disk(self, host: int) -> None:
-        """Let no write of a host reach the shared disk: it fences itself after its threshold.
+        """Let no write of a host reach the shared disk: it fences itself before others give it up.
 
         Raises:
             OSError: EINVAL: the volume is not mounted there.

@@ -87,7 +87,7 @@ class CorosyncManager:
         return [*_PYTHON, "fakecluster.corosync.question", *(["--force"] if force else [])]
 
     def leave(self, hands: Hands, host: int, *, removed: bool) -> None:
-        """See `Manager.leave`: SIGTERM, at which corosync asks nobody."""
+        """See `Manager.leave`: corosync leaves on SIGTERM without a shutdown question."""
         if removed:
             raise UnsupportedVerbError(self.arm, Capability.LEAVING_FOR_GOOD)
         hands.tell(host, "systemctl", "kill", "--kill-whom=main", "--signal=TERM", COROSYNC)

@@ -445,11 +445,13 @@ def mounted(directory: Path) -> Console:
 def test_a_host_whose_disk_stalls_loses_its_power_and_its_cman(tmp_path: Path) -> None:
     console = mounted(tmp_path)
     console.say("stall-disk", node="2")
-    console.timeline.run_until(console.timeline.now_us() + 399_000)
+    console.timeline.run_until(console.timeline.now_us() + 299_000)
     assert console.say("state", node="2")["nodes"][0]["powered"] is True
     console.timeline.run_until(console.timeline.now_us() + 1000)
     state = console.say("state", node="2")["nodes"][0]
     assert (state["powered"], state["running"], state["mounted"]) == (False, False, False)
+    assert console.cluster.model(1).heartbeat.live_nums == {1, 2}
+    console.timeline.run_until(console.timeline.now_us() + 100_000)
     assert console.cluster.model(1).heartbeat.live_nums == {1}
     console.cluster.close()
     console.home.remove()
