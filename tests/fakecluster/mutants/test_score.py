@@ -162,7 +162,9 @@ def test_wrong_usage_is_said(arguments: tuple[str, ...], text: str) -> None:
 
 
 def test_an_interrupt_shows_what_is_known() -> None:
-    command = [sys.executable, "-m", "fakecluster", "mutants", "--seeds-each", "2"]
+    # A shell's background job hands SIGINT on as ignored.
+    interruptible = ["env", "--default-signal=INT", sys.executable]
+    command = [*interruptible, "-m", "fakecluster", "mutants", "--seeds-each", "2"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         first = process.stdout.readline()
