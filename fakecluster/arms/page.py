@@ -25,7 +25,7 @@ _HEAD = """\
 
 <!-- Made by `python -m fakecluster.arms.page --write docs/scenarios.md`; a test holds it true. -->
 
-`tests/scenarios/` says what must be so when things happen to a cluster, never how that is done.
+`tests/scenarios/` states what must be so when things happen to a cluster, not how that is done.
 It is written once, against the driver of `fakecluster/arms/cluster.py`, and runs on every arm:
 
 ```console
@@ -37,43 +37,40 @@ $ pytest tests/scenarios --arm vm-corosync --timeout 1200
 $ pytest tests/scenarios --arm vm-cman --timeout 1200
 ```
 
-- On `sim` the agent is real. Managers, kernels and time are simulated in one thread, and every
-  oracle judges. With `--depth adapters` the cman source, the node tree and the usage reader are
-  real too; libcman's functions and the calls of `os` are the fakes then.
-- On `process` whole `o2cbd` processes run, with their `libcman.so.3`, its wire protocol, and a FUSE
-  mount for each configfs. What can be seen from outside is judged: no kernel near a crash, tables
-  equal to policy or told as pending, right entries never made anew.
-- On `process-corosync` a real corosync runs on each host, too, in network namespaces of this
-  machine; kernels are those of `process`. `--arm vm-corosync --where netns` is the same.
-- On `process-cman` it is a historic cman, where somebody has one (`integration.md`).
-- On `vm-corosync` nothing is fake: guests in QEMU with Debian's kernel and corosync 3, the daemon
-  installed by apt from the project's own package and run by its unit, OCFS2 on a shared disk. A
-  *kill* cuts a machine's power, a *partition* is one of the network. Judged as on `process`, and by
-  what the kernels' consoles complain of. What it cannot do stands in its column.
-- On `vm-cman` the same guests have cman's gate before their corosync, and the daemon follows it by
-  `source = "cman"` and the installed `libcman.so.3`: an administrator's leave, a shutdown for good
-  and a fencing are there, too. Judged as on `vm-corosync`, and the gate must say what corosync
-  does.
+- `sim`: the agent, the cman source, the node tree and the usage reader are real; libcman's
+  functions, the calls of `os`, managers, kernels and time are simulated, in one thread. Every
+  oracle judges.
+- `process`: whole `o2cbd` processes with their `libcman.so.3`, its wire protocol, and a FUSE mount
+  for each configfs. Judged is what shows from outside: no kernel near a crash, tables equal to
+  policy or reported pending, right entries never made anew.
+- `process-corosync`: as `process`, with a real corosync on each host, in network namespaces of this
+  machine. `--arm vm-corosync --where netns` is the same.
+- `process-cman`: the same with a historic cman, if you have one ([integration.md](integration.md)).
+- `vm-corosync`: nothing is simulated: guests in QEMU with Debian's kernel and corosync 3, the
+  daemon installed from its package and run by its unit, OCFS2 on a shared disk. A *kill* cuts a
+  machine's power, a *partition* the network. Judged as `process`, and by the kernels' consoles.
+- `vm-cman`: the same guests with cman's gate before their corosync, and `source = "cman"`. Judged
+  as `vm-corosync`, and the gate must agree with its corosync.
 
-A scenario counts time as a cluster does: something comes to be *soon* or *later*, or lasts for
-*a moment* or *a while*. Each arm has its own clock for that, and waits no longer than it must.
+A scenario counts time as a cluster does: something happens *soon* or *later*, or lasts for *a
+moment* or *a while*. Each arm has its own clock for that, and waits no longer than it must.
+At its end the cluster converges and is judged, whatever the scenario itself checked.
 `--trace-dir DIR` writes each scenario's trace on any arm; `fakecluster replay FILE --html PAGE`
-draws it, and `fakecluster compare A B` lays the traces of two arms side by side.
-At its end the cluster comes to rest and is judged, whatever the scenario itself looked at.
+draws it, and `fakecluster compare A B` compares the traces of two arms.
 """
 
 _BROKEN = """\
 ## How a failure reads
 
 This is `{test}` on `sim`,
-with a daemon that does not ask for quorum before it removes a node:
+with a daemon that removes nodes without quorum:
 
 ```text
 {story}
 ```
 
-Nothing is drawn, so the text is the same on every machine. On `process` the last events are the
-verbs, with the time since the start, and the ends of the daemons' logs.
+The text is the same on every machine. On `process` the last events are the verbs, with the time
+since the start, and the ends of the daemons' logs.
 """
 
 
@@ -121,28 +118,32 @@ def _scenario(stem: str, node: ast.FunctionDef) -> Scenario:
     return Scenario(file=stem.removeprefix("test_"), name=name, rows=rows, about=about, needs=needs)
 
 
-def cell(scenario: Scenario, arm: str) -> str:
-    """Say whether an arm runs a scenario, or why not."""
-    reasons = [MISSING[arm][need] for need in scenario.needs if need in MISSING[arm]]
-    return "; ".join(reasons) or "runs"
+def not_on(scenario: Scenario) -> str:
+    """Return the arms that cannot run a scenario, each with its reason; a dash: all can."""
+    arms_by_reason: dict[str, list[str]] = {}
+    for arm in ARMS:
+        if reason := "; ".join(
+            MISSING[arm][need] for need in scenario.needs if need in MISSING[arm]
+        ):
+            arms_by_reason.setdefault(reason, []).append(f"`{arm}`")
+    return "<br>".join(f"{', '.join(arms)}: {why}" for why, arms in arms_by_reason.items()) or "—"
 
 
 def page(suite: Path = SUITE) -> str:
     """Return the whole page."""
     parts = [_HEAD]
     found = list(scenarios(suite))
-    parts.append(f"## Scenarios and arms\n\n{len(found)} scenarios; some run for several cases.\n")
+    about = f"{len(found)} scenarios; some run for several cases. A dash: all arms run it."
+    parts.append(f"## The suite\n\n{about}\n")
     for file in dict.fromkeys(each.file for each in found):
-        arms = " | ".join(f"`{arm}`" for arm in ARMS)
         rows = [
             f"### {file}\n",
-            f"| scenario | rows | what it shows | {arms} |",
-            f"|---|---|---|{'---|' * len(ARMS)}",
+            "| scenario | rows | what it shows | not on |",
+            "|---|---|---|---|",
         ]
         for each in (each for each in found if each.file == file):
-            cells = " | ".join(cell(each, arm) for arm in ARMS)
             named = ", ".join(f"`{row}`" for row in each.rows.split(", "))
-            rows.append(f"| {each.name} | {named} | {each.about} | {cells} |")
+            rows.append(f"| {each.name} | {named} | {each.about} | {not_on(each)} |")
         parts.append("\n".join(rows) + "\n")
     parts.append(_BROKEN.format(test=BROKEN, story=broken_story(BROKEN)))
     return "\n".join(parts)

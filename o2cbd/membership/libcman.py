@@ -81,7 +81,6 @@ class _Table:
         self._lib = lib
 
     def init(self) -> LibcmanHandle:
-        """See `LibcmanTable`."""
         handle = self._lib.cman_init(ffi.NULL)
         if handle == ffi.NULL:
             raise CmanError(ffi.errno, "cman_init")

@@ -125,21 +125,17 @@ class _Table:
 
     @property
     def can_vote(self) -> bool:
-        """See `CorosyncTable`."""
         return _has(self._libcfg, "corosync_cfg_trackstart")
 
     def quorum_initialize(
         self, on_quorum: QuorumCallback, on_nodelist: NodelistCallback
     ) -> QuorumHandle:
-        """See `CorosyncTable`."""
         return _Quorum(self._libquorum, on_quorum, on_nodelist)
 
     def cmap_initialize(self) -> CmapHandle:
-        """See `CorosyncTable`."""
         return _Cmap(self._libcmap)
 
     def cfg_initialize(self, on_shutdown: ShutdownCallback) -> CfgHandle:
-        """See `CorosyncTable`."""
         return _Cfg(self._libcfg, on_shutdown)
 
 

@@ -25,28 +25,28 @@ STACK_BYTES = 8 * 1024 * 1024
 
 
 class Mind(Protocol):
-    """What of `o2cbd.agent.Agent` the thread drives."""
+    """The part of `o2cbd.agent.Agent` that the thread drives."""
 
     @property
     def status(self) -> Status:
-        """See `Agent.status`."""
+        """The status after the last step."""
         ...
 
     @property
     def exit_code(self) -> int | None:
-        """See `Agent.exit_code`."""
+        """The code to exit with; None while the agent runs."""
         ...
 
     def forget(self, node: str) -> None:
-        """See `Agent.forget`."""
+        """Accept the operator's word that a lost node is down."""
         ...
 
     def stop(self) -> None:
-        """See `Agent.stop`."""
+        """Begin to end; an open question is answered first."""
         ...
 
     def step(self) -> Wait:
-        """See `Agent.step`."""
+        """Do everything that is due now, and return what to wait for."""
         ...
 
 

@@ -71,17 +71,21 @@ class LockedTree:
     def read(
         self, cluster: str, *, own: str | None, attributes: Sequence[str], fresh: bool
     ) -> Tables:
-        """See `NodeTree.read`; may raise AlreadyRunningError, which is no OSError."""
+        """Read the tables, and take the lock first where it is not held or `fresh` is asked for.
+
+        Raises:
+            AlreadyRunningError: another daemon has the lock; not an OSError.
+        """
         if fresh or self._lock is None:
             self.lock()
         return self._tree.read(cluster, own=own, attributes=attributes, fresh=fresh)
 
     def do(self, step: Step) -> None:
-        """See `NodeTree.do`."""
+        """Apply one step to the tree."""
         self._tree.do(step)
 
     def close(self) -> None:
-        """See `NodeTree.close`; the lock is given back last."""
+        """Close the tree, then release the lock."""
         self._tree.close()
         self._release()
 

@@ -185,6 +185,7 @@ def test_a_failed_step_says_where() -> None:
     assert "EIO at cluster/alpha" in told.pending.reason
 
 
+@pytest.mark.row("semaphore-unusable")
 def test_a_hold_that_cannot_even_be_named_is_an_unusable_one() -> None:
     """The name may have no key that could be shared."""
     bench = Bench(membership(1))
@@ -200,6 +201,7 @@ def test_a_hold_that_cannot_even_be_named_is_an_unusable_one() -> None:
     assert agent.exit_code == 0
 
 
+@pytest.mark.row("semaphore-unusable")
 def test_what_opens_a_closed_semaphore_reaches_the_operator() -> None:
     """In the log, in the reason, and with the step that waits."""
     bench = Bench(membership(1))

@@ -81,6 +81,7 @@ def test_more_nodes_than_it_counts_are_read() -> None:
     assert clusterconf.parse(WHOLE.replace("count = 2", "count = 1").encode()) == (CLUSTER,)
 
 
+@pytest.mark.row("static-bad-file")
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -24,6 +24,7 @@ class Interrupted:
         return (*args, *kwargs.items())
 
 
+@pytest.mark.row("errno")
 @pytest.mark.parametrize("times", [0, 1, EINTR_TRIES_MAX - 1])
 def test_the_call_is_made_until_it_is_not_interrupted(times: int) -> None:
     call = Interrupted(times)

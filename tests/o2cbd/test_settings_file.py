@@ -103,6 +103,7 @@ def test_default_scope_is_the_sources() -> None:
     assert scopes == [Scope.MEMBERS, Scope.CONFIGURED]
 
 
+@pytest.mark.row("semaphore-names")
 def test_every_key_reaches_its_place() -> None:
     """A file that names every key gives exactly these settings."""
     expected = DaemonSettings(

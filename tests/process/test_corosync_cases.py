@@ -99,6 +99,7 @@ def check_live(host: Host) -> subprocess.CompletedProcess[str]:
 # -- K1: our own node
 
 
+@pytest.mark.row("nameless")
 def test_nodes_without_names_are_in_sync_on_both_hosts(make: Make) -> None:
     made = make(plain(2), file="f1a-no-node-names.conf")
     all_up(made)
@@ -109,6 +110,7 @@ def test_nodes_without_names_are_in_sync_on_both_hosts(make: Make) -> None:
         assert host.ask("wait", "--in-sync", "--quorate", "--timeout", "9").returncode == 0
 
 
+@pytest.mark.row("own-node")
 @pytest.mark.parametrize(
     ("file", "first_id"), [("f1b-ids-from-1000.conf", 1000), ("f1c-no-node-ids.conf", AUTO + 1)]
 )
@@ -133,6 +135,7 @@ def test_who_has_no_number_is_not_in_sync_and_makes_no_cluster(
         assert own(host.status()) == [f"n{node_id - first_id + 1}"]
 
 
+@pytest.mark.row("another-id")
 def test_ids_that_a_reload_gives_to_nodes_that_run_without_change_nothing(make: Make) -> None:
     made = make(plain(2, first_id=AUTO + 1), file="f1c-no-node-ids.conf")
     all_up(made, f"{MEMBERSHIP}[table]\nnum_offset = {-AUTO}\n{AT_ONCE}")
@@ -153,6 +156,7 @@ def test_ids_that_a_reload_gives_to_nodes_that_run_without_change_nothing(make: 
         assert host.inodes("n1", "n2", cluster="alpha") == before[node_id]
 
 
+@pytest.mark.row("another-id")
 @pytest.mark.parametrize("transport", ["udpu", "knet"])
 def test_an_id_that_a_reload_gives_to_a_node_that_runs_as_another_touches_nobody(
     make: Make, transport: str
@@ -201,6 +205,7 @@ def test_an_edited_id_that_is_taken_back_leaves_all_in_sync(make: Make) -> None:
     assert made.hosts[2].inodes("n1", "n2", "n3", cluster="alpha") == before
 
 
+@pytest.mark.row("another-id")
 def test_a_host_that_a_reload_takes_out_of_the_list_keeps_its_own_entry(make: Make) -> None:
     made = make(plain(3), file="f1g-before.conf")
     all_up(made, MEMBERSHIP + AT_ONCE)
@@ -245,6 +250,7 @@ HOSTS = {"localhost": "127.0.0.1"} | {
 }
 
 
+@pytest.mark.row("address-families")
 @pytest.mark.parametrize("settings", [MEMBERSHIP, RING_1, SUBNET])
 def test_ipv4_behind_an_ipv6_ring_is_read_as_it_is_written(make: Make, settings: str) -> None:
     made = make(two_rings("fd00:1::", "10.1.0."), file="f2a-ipv6-ring0-ipv4-ring1.conf")
@@ -253,6 +259,7 @@ def test_ipv4_behind_an_ipv6_ring_is_read_as_it_is_written(make: Make, settings:
         assert rows(host.status()) == {"n1": "1 10.1.0.1", "n2": "2 10.1.0.2"}
 
 
+@pytest.mark.row("address-families")
 @pytest.mark.parametrize("named", [False, True])
 def test_ipv6_behind_an_ipv4_ring_never_reaches_the_kernel(make: Make, named: bool) -> None:
     text = written("f2b-ipv4-ring0-ipv6-ring1.conf")
@@ -274,6 +281,7 @@ def test_ipv6_behind_an_ipv4_ring_never_reaches_the_kernel(make: Make, named: bo
         assert rows(host.status()) == {"n1": "1 10.0.0.1", "n2": "2 10.0.0.2"}
 
 
+@pytest.mark.row("address-families")
 def test_names_on_rings_of_two_families_are_not_believed(make: Make) -> None:
     text = written("f2a-ipv6-ring0-ipv4-ring1.conf")
     text = text.replace("fd00:1::", "six").replace("10.1.0.", "more")
@@ -302,6 +310,7 @@ def test_names_on_rings_of_one_family_are_those_that_corosync_has(make: Make) ->
 # -- K3: quorum that proves nothing
 
 
+@pytest.mark.row("minority")
 def test_lowered_expected_votes_let_nobody_be_removed(make: Make) -> None:
     made = make(plain(3), file="f3a-three-nodes.conf")
     all_up(made, MEMBERSHIP + MEMBERS + AT_ONCE)
@@ -334,6 +343,7 @@ def test_lost_nodes_stay_in_the_table_by_default(make: Make) -> None:
 # -- K4 and K6: names, and all reasons at once
 
 
+@pytest.mark.row("all-reasons", "check-live")
 @pytest.mark.parametrize(
     ("file", "first_id", "lines"),
     [
@@ -422,6 +432,7 @@ def test_a_cluster_under_the_name_of_before_goes_by_the_command_of_the_reason(ma
 # -- K7: settings of nobody
 
 
+@pytest.mark.row("all-reasons")
 def test_settings_of_nobody_are_warned_of_everywhere(make: Make) -> None:
     made = make(plain(2), file="f4-full-names.conf")
     made.start(1)

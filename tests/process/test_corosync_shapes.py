@@ -16,6 +16,7 @@ pytestmark = pytest.mark.process
 NAMES = {"localhost": "127.0.0.1", "alpha1": "10.0.0.1", "alpha2": "10.0.0.2"}
 
 
+@pytest.mark.row("num")
 @pytest.mark.parametrize("shape", shapes(ROOT / DATA), ids=lambda shape: shape.file)
 @pytest.mark.usefixtures("fuse")
 def test_shape(shape: ConfShape, libcorosync: CorosyncTable) -> None:

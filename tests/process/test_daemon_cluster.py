@@ -27,6 +27,7 @@ addresses = ["10.0.0.2"]
 """
 
 
+@pytest.mark.row("start-adopt", "fingerprint")
 def test_start_fills_every_table(cluster: ProcessCluster) -> None:
     """start-adopt, order: each node's mount shows all members, itself local, equal tables."""
     tables = [cluster.table(node_id) for node_id in (1, 2, 3)]
@@ -41,6 +42,7 @@ def test_start_fills_every_table(cluster: ProcessCluster) -> None:
     assert len(prints) == 1
 
 
+@pytest.mark.row("scope-members")
 def test_join(make_cluster: Any) -> None:
     """A node that joins is added on all others."""
     cluster = make_cluster()
@@ -56,6 +58,7 @@ def test_join(make_cluster: Any) -> None:
         cluster.wait_nodes(node_id, [1, 2, 3])
 
 
+@pytest.mark.row("scope-members")
 def test_leave(cluster: ProcessCluster) -> None:
     """A node that leaves is removed by the others; its own tables stay."""
     cluster.ctl("leave", node=3)
@@ -66,6 +69,7 @@ def test_leave(cluster: ProcessCluster) -> None:
     assert sorted(cluster.table(3)) == ["node1", "node2", "node3"]
 
 
+@pytest.mark.row("scope-members")
 def test_death(cluster: ProcessCluster) -> None:
     """A node whose power is cut is removed by the others."""
     cluster.ctl("kill", node=3)
@@ -75,6 +79,7 @@ def test_death(cluster: ProcessCluster) -> None:
         cluster.wait_nodes(node_id, [1, 2])
 
 
+@pytest.mark.row("incarnation")
 def test_rejoin_before_detection_leaves_the_entry_alone(cluster: ProcessCluster) -> None:
     """incarnation: a node that died and came back unseen keeps its right entry."""
     before = cluster.inodes(1)
@@ -95,6 +100,7 @@ def test_rejoin_before_detection_leaves_the_entry_alone(cluster: ProcessCluster)
     assert cluster.inodes(1) == before
 
 
+@pytest.mark.row("start-adopt")
 def test_restart_adopts_and_mends_only_what_differs(cluster: ProcessCluster) -> None:
     """start-adopt: what changed while the daemon was away is caught up; the rest is not touched."""
     before = cluster.inodes(1)
@@ -109,6 +115,7 @@ def test_restart_adopts_and_mends_only_what_differs(cluster: ProcessCluster) -> 
     assert cluster.inodes(1) == {name: before[name] for name in ("node1", "node2")}
 
 
+@pytest.mark.row("pinned")
 def test_pinned_removal_waits_for_the_unpin(cluster: ProcessCluster) -> None:
     """pinned: EBUSY makes the removal pending, others go on, and the unpin ends it."""
     cluster.ctl("pin", node=1, name="node3")
@@ -123,6 +130,7 @@ def test_pinned_removal_waits_for_the_unpin(cluster: ProcessCluster) -> None:
     cluster.wait_nodes(1, [1, 2])
 
 
+@pytest.mark.row("back-again")
 def test_back_again_drops_a_pending_removal(cluster: ProcessCluster) -> None:
     """back-again: the node returns, and its old entry is right again."""
     before = cluster.inodes(1)
@@ -136,6 +144,7 @@ def test_back_again_drops_a_pending_removal(cluster: ProcessCluster) -> None:
     assert cluster.inodes(1) == before
 
 
+@pytest.mark.row("hold")
 def test_hold_keeps_configfs_alone_until_its_command_ends(cluster: ProcessCluster) -> None:
     """hold: no step while `o2cbd hold` runs; what differs then is applied on release."""
     holder = cluster.o2cbd_beside(1, "hold", "--", "cat")
@@ -156,6 +165,7 @@ def _held(cluster: ProcessCluster) -> dict[str, Any] | None:
     return status if any(item["why"] == "held" for item in status["pending"]) else None
 
 
+@pytest.mark.row("semaphore-command")
 def test_hold_of_a_killed_holder_ends(cluster: ProcessCluster) -> None:
     """The kernel gives a dead holder's semaphore back."""
     holder = cluster.o2cbd_beside(1, "hold", "--", "cat")
@@ -177,6 +187,7 @@ def test_second_hold_gives_up_at_its_timeout(cluster: ProcessCluster) -> None:
     assert release(holder) == 0
 
 
+@pytest.mark.row("replace")
 def test_changed_address_replaces_the_entry(cluster: ProcessCluster) -> None:
     """replace: a member's new address is in the others' tables, in a new entry."""
     before = cluster.inodes(1)
@@ -193,6 +204,7 @@ def test_changed_address_replaces_the_entry(cluster: ProcessCluster) -> None:
     assert cluster.inodes(1)["node1"] == before["node1"]
 
 
+@pytest.mark.row("resync")
 def test_address_changed_under_a_member_is_found_by_the_resync(make_cluster: Any) -> None:
     """replace: a difference that nobody announced is found, and the entry made anew."""
     cluster = make_cluster()
@@ -213,6 +225,7 @@ def test_address_changed_under_a_member_is_found_by_the_resync(make_cluster: Any
     ]
 
 
+@pytest.mark.row("manager-lost")
 def test_crashed_manager_leaves_the_tables_and_is_waited_for(cluster: ProcessCluster) -> None:
     """manager-lost: state lost, tables stay, and its return is noticed."""
     before = cluster.inodes(1)
@@ -226,6 +239,7 @@ def test_crashed_manager_leaves_the_tables_and_is_waited_for(cluster: ProcessClu
     assert cluster.inodes(1) == before
 
 
+@pytest.mark.row("manager-stuck")
 def test_stuck_manager_is_named_and_its_return_noticed(make_cluster: Any) -> None:
     """manager-stuck: the call is declared, status answers, and afterwards all goes on."""
     cluster = make_cluster()
@@ -244,6 +258,7 @@ def test_stuck_manager_is_named_and_its_return_noticed(make_cluster: Any) -> Non
     cluster.wait_nodes(1, [1, 2, 3])
 
 
+@pytest.mark.row("sigterm")
 def test_sigterm_ends_a_daemon_whose_manager_is_stuck(make_cluster: Any) -> None:
     """sigterm: after its grace and with 0, whatever the library does."""
     cluster = make_cluster()
@@ -259,6 +274,7 @@ def test_sigterm_ends_a_daemon_whose_manager_is_stuck(make_cluster: Any) -> None
     assert cluster.status(1) is None
 
 
+@pytest.mark.row("kill-9")
 @pytest.mark.parametrize(
     "call", ["mkdir:1", "mkdir:2", "mkdir:3", "write:ipv4_port:2", "write:ipv4_address:2",
              "write:num:1", "write:num:2", "write:local:1"],
@@ -279,6 +295,7 @@ def test_killed_daemon_converges_after_its_restart(make_cluster: Any, call: str)
     assert {name: after[name] for name in complete} == complete
 
 
+@pytest.mark.row("vote-once")
 def test_shutdown_is_granted_while_nothing_is_in_use(cluster: ProcessCluster) -> None:
     """vote-facts: an idle node says yes, and configfs stays."""
     answer = cluster.ctl("shutdown", node=1)
@@ -289,6 +306,7 @@ def test_shutdown_is_granted_while_nothing_is_in_use(cluster: ProcessCluster) ->
     assert sorted(cluster.table(1)) == ["node1", "node2", "node3"]
 
 
+@pytest.mark.row("vote-facts")
 def test_shutdown_is_refused_while_mounted_and_granted_after(cluster: ProcessCluster) -> None:
     """vote-facts: a mounted volume says no, with the reason; after umount it is yes."""
     cluster.ctl("mount", node=1)
@@ -304,6 +322,7 @@ def test_shutdown_is_refused_while_mounted_and_granted_after(cluster: ProcessClu
     assert cluster.ctl("shutdown", node=1)["allowed"] is True
 
 
+@pytest.mark.row("vote-forced")
 def test_forced_shutdown_is_answered_and_its_answer_known_to_be_ignored(
     cluster: ProcessCluster,
 ) -> None:
@@ -317,6 +336,7 @@ def test_forced_shutdown_is_answered_and_its_answer_known_to_be_ignored(
     assert "asked whether the cluster may shut down: no, heartbeat runs in" in log
 
 
+@pytest.mark.row("sigterm")
 def test_sigterm_while_in_use_warns_that_nobody_vetoes(cluster: ProcessCluster) -> None:
     """sigterm: the tables stay, and the log tells what is lost with the daemon."""
     cluster.ctl("mount", node=1)
@@ -326,6 +346,7 @@ def test_sigterm_while_in_use_warns_that_nobody_vetoes(cluster: ProcessCluster) 
     assert sorted(cluster.table(1)) == ["node1", "node2", "node3"]
 
 
+@pytest.mark.row("inquorate")
 def test_inquorate_node_keeps_the_lost_ones(cluster: ProcessCluster) -> None:
     """inquorate: the minority removes nobody; the majority does; healing ends both."""
     before = cluster.inodes(3)
@@ -342,6 +363,7 @@ def test_inquorate_node_keeps_the_lost_ones(cluster: ProcessCluster) -> None:
     assert cluster.inodes(3) == before
 
 
+@pytest.mark.row("two-node")
 def test_forget_lets_a_node_of_two_go(make_cluster: Any) -> None:
     """two-node: the removal waits until the operator vouches for the node being down."""
     cluster = make_cluster(topology=TWO_NODES)
@@ -359,6 +381,7 @@ def test_forget_lets_a_node_of_two_go(make_cluster: Any) -> None:
     cluster.wait_nodes(1, [1])
 
 
+@pytest.mark.row("second-instance")
 def test_second_daemon_on_a_configfs_is_refused(cluster: ProcessCluster) -> None:
     """second-instance: 73, who has it, and the first goes on."""
     first = cluster.daemons[1]
@@ -371,6 +394,7 @@ def test_second_daemon_on_a_configfs_is_refused(cluster: ProcessCluster) -> None
     assert cluster.wait_nodes(1, [1, 2, 3])
 
 
+@pytest.mark.row("second-instance")
 def test_second_daemon_in_a_runtime_directory_is_refused(cluster: ProcessCluster) -> None:
     """second-instance: 73, and the first one's control socket lives."""
     first = cluster.daemons[1]
@@ -391,6 +415,7 @@ def test_killed_daemon_blocks_no_successor(cluster: ProcessCluster) -> None:
     cluster.wait_nodes(1, [1, 2, 3])
 
 
+@pytest.mark.row("cluster-name")
 def test_wrong_cluster_name_ends_the_start(make_cluster: Any) -> None:
     """cluster-name: 78, and nothing is touched."""
     cluster = make_cluster()

@@ -41,6 +41,7 @@ def ask_shutdown(cluster: Site) -> str:
     return subprocess.run(tool, stderr=subprocess.PIPE, text=True, check=True).stderr
 
 
+@pytest.mark.row("scope-configured")
 def test_the_sample_settings_fill_the_table_before_anybody_else_is_up(
     cluster: Site, here: Host
 ) -> None:

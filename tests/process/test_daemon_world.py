@@ -32,6 +32,7 @@ def told_until(systemd: socket.socket, last: str) -> list[str]:
     return messages
 
 
+@pytest.mark.row("ready")
 def test_ready_comes_with_the_first_complete_table(
     make_cluster: Any, systemd: socket.socket
 ) -> None:
@@ -47,6 +48,7 @@ def test_ready_comes_with_the_first_complete_table(
     assert told_until(systemd, "STOPPING=1")
 
 
+@pytest.mark.row("start-wait", "ready")
 def test_not_ready_while_the_manager_is_awaited(make_cluster: Any, systemd: socket.socket) -> None:
     """start-wait: it says what it waits for, and READY follows once cman is there."""
     cluster = make_cluster()
@@ -138,6 +140,7 @@ def test_sighup_ends_nobody(make_cluster: Any) -> None:
     cluster.wait_nodes(1, [1, 2])
 
 
+@pytest.mark.row("start-wait")
 def test_library_that_is_missing_is_named(make_cluster: Any) -> None:
     """start-wait: without libcman the daemon lives, says what it looked for, and ends well."""
     cluster = make_cluster()
@@ -150,6 +153,7 @@ def test_library_that_is_missing_is_named(make_cluster: Any) -> None:
     assert daemon.stop() == 0
 
 
+@pytest.mark.row("not-configfs")
 def test_directory_that_is_no_configfs_is_named(make_cluster: Any) -> None:
     """not-configfs: nothing is left behind, and the operator is told what to do."""
     cluster = make_cluster()
@@ -161,6 +165,7 @@ def test_directory_that_is_no_configfs_is_named(make_cluster: Any) -> None:
     assert list((plain / "cluster").iterdir()) == []
 
 
+@pytest.mark.row("sigterm")
 def test_early_sigterm_ends_with_0_and_touches_nothing(make_cluster: Any) -> None:
     """sigterm: one that comes while the daemon still loads its parts waits until it can end."""
     cluster = make_cluster()
@@ -171,6 +176,7 @@ def test_early_sigterm_ends_with_0_and_touches_nothing(make_cluster: Any) -> Non
     assert not cluster.cluster_directory(1).exists()
 
 
+@pytest.mark.row("sigterm")
 def test_sigterm_ends_a_daemon_that_inherited_it_blocked(make_cluster: Any) -> None:
     """sigterm: never ignored, whatever the process was started with."""
     cluster = make_cluster()
@@ -197,6 +203,7 @@ def test_daemon_without_standard_descriptors_keeps_the_tables_true(make_cluster:
     assert daemon.stop() == 0
 
 
+@pytest.mark.row("sigterm")
 def test_sigterm_during_the_first_fill_ends_it_there(make_cluster: Any) -> None:
     """sigterm: no node is added after it, and none is left half made.
 

@@ -216,6 +216,7 @@ EXPECTED = {
 }
 
 
+@pytest.mark.row("export")
 @pytest.mark.parametrize("cluster", [TABLE, GLOBAL])
 def test_an_exported_file_registers_to_the_same_table(cluster: FileCluster, host: Host) -> None:
     """And o2cbd, which finds it in the kernel then, has nothing to do."""
@@ -238,6 +239,7 @@ def test_an_exported_file_registers_to_the_same_table(cluster: FileCluster, host
     assert host.table() == EXPECTED
 
 
+@pytest.mark.row("static-members")
 @pytest.mark.parametrize(
     ("host_name", "local"),
     [

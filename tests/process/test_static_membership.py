@@ -125,6 +125,7 @@ def host(tmp_path: Path, fuse: None) -> Iterator[Host]:
         made.close()
 
 
+@pytest.mark.row("static-members")
 def test_the_table_follows_the_file(host: Host) -> None:
     """Whoever is written into it comes, whoever is taken out of it goes; no quorum is asked for."""
     host.write(OURS, B)
@@ -145,6 +146,7 @@ def test_the_table_follows_the_file(host: Host) -> None:
     assert host.run("diff").returncode == 0
 
 
+@pytest.mark.row("static-bad-file")
 def test_a_file_that_is_no_good_changes_nothing_and_says_which_line(host: Host) -> None:
     host.write(OURS, B)
     host.start()
@@ -187,6 +189,7 @@ def make(host: Host, cluster: str, *nodes: FileNode) -> None:
         host.model.write_value(f"{where}/num", str(node.num).encode())
 
 
+@pytest.mark.row("takeover")
 def test_what_is_taken_over_is_warned_of(host: Host) -> None:
     """The numbers of the kernel's entries are not those of the file."""
     make(host, "o2", FileNode(name="b", num=7, address=B.address, port=7777))
@@ -200,6 +203,7 @@ def test_what_is_taken_over_is_warned_of(host: Host) -> None:
     assert host.table() == {OURS.name: 0, "b": 1}
 
 
+@pytest.mark.row("flush")
 def test_a_flushed_cluster_makes_room_for_the_daemons(host: Host) -> None:
     """After a rename: the daemon waits, and its reason names the command."""
     make(host, "stock", OURS, B)

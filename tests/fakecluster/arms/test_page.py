@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from fakecluster.arms.broken import broken_story
-from fakecluster.arms.page import SUITE, cell, page, scenarios
-from fakecluster.arms.values import MISSING
+from fakecluster.arms.page import SUITE, not_on, page, scenarios
+from fakecluster.arms.values import ARMS, MISSING
 from fakecluster.capabilities import Capability
 
 ROOT = Path(__file__).parents[3]
@@ -47,16 +47,19 @@ def test_needs_are_read_and_tests_of_the_suite_itself_are_not(tmp_path: Path) ->
     assert (found.name, found.rows, found.about) == ("b", "row", "about.")
 
 
-def test_a_missing_capability_stands_in_its_cell(
+def test_a_missing_capability_is_shown_with_its_arms(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "test_a.py").write_text(
         '@needs(Capability.ANY_ID)\ndef test_b(make):\n    """row: about."""\n'
     )
     (found,) = scenarios(tmp_path)
-    assert cell(found, "sim") == "runs"
-    monkeypatch.setitem(MISSING, "sim", {Capability.ANY_ID: "no ids here"})  # type: ignore[arg-type]
-    assert cell(found, "sim") == "no ids here"
+    for arm in ARMS:
+        monkeypatch.setitem(MISSING, arm, {})  # type: ignore[arg-type]
+    assert not_on(found) == "—"
+    for arm, why in (("sim", "no ids"), ("process", "few ids"), ("vm-cman", "no ids")):
+        monkeypatch.setitem(MISSING, arm, {Capability.ANY_ID: why})  # type: ignore[arg-type]
+    assert not_on(found) == "`sim`, `vm-cman`: no ids<br>`process`: few ids"
 
 
 def test_a_broken_daemon_is_told_from_what_was_expected_to_the_line_that_runs_it_again() -> None:

@@ -23,6 +23,7 @@ def check_live(
     return shown.exit_code, shown.stdout.splitlines(), shown.stderr.splitlines()
 
 
+@pytest.mark.row("check-live")
 def test_check_config_live_shows_the_table_that_would_be_wanted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -43,6 +44,7 @@ def test_check_config_live_shows_the_table_that_would_be_wanted(
     assert "corosync_cfg_trackstart" not in corosync.calls
 
 
+@pytest.mark.row("check-live")
 def test_check_config_live_tells_all_that_is_wrong_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

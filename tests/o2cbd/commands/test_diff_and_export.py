@@ -77,6 +77,7 @@ def changed(cluster: FileCluster, **values: Any) -> FileCluster:
     return FileCluster(name=cluster.name, nodes=(OURS, peer))
 
 
+@pytest.mark.row("diff")
 def test_equal_tables_are_0(host: Host) -> None:
     host.has_entries(TABLE)
     result = host.run("diff", str(host.file))
@@ -88,6 +89,7 @@ def test_equal_tables_are_0(host: Host) -> None:
     assert host.diff()["differences"] == []
 
 
+@pytest.mark.row("diff")
 def test_every_value_that_differs_is_in_the_table(host: Host) -> None:
     host.has_file(changed(TABLE, num=0, port=17777))
     host.has_entries(changed(TABLE, num=0, name="peer"))
@@ -209,6 +211,7 @@ def test_the_wanted_table_is_written(host: Host) -> None:
     assert (result.exit_code, result.stderr) == (0, "")
 
 
+@pytest.mark.row("export")
 def test_a_file_is_replaced_at_once_and_readable_for_all(host: Host, tmp_path: Path) -> None:
     output = tmp_path / "new.conf"
     output.write_text("old")
@@ -224,6 +227,7 @@ def test_a_place_that_cannot_be_written_is_73(host: Host, tmp_path: Path) -> Non
     assert result.stderr == f"o2cbd: {tmp_path}/none/f: No such file or directory (ENOENT)\n"
 
 
+@pytest.mark.row("export")
 def test_a_global_heartbeat_stays(host: Host) -> None:
     """Of the file that the settings name."""
     whole = FileCluster(name="o2", nodes=TABLE.nodes, heartbeat_mode="global", regions=("0A",))

@@ -103,6 +103,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
     made.hold.close()
 
 
+@pytest.mark.row("flush")
 @pytest.mark.parametrize("words", [(), ("--cluster", "stock")])
 def test_an_unused_cluster_goes_and_our_node_last(
     host: Host, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
@@ -152,6 +153,7 @@ def test_what_is_no_name_is_wrong_usage(host: Host, name: str) -> None:
 # --- in use
 
 
+@pytest.mark.row("flush")
 def test_a_region_and_what_it_sees_keep_it(host: Host) -> None:
     host.model.heartbeat.start("0A", pid=4711)
     host.model.heartbeat.see([1, 2])
@@ -202,6 +204,7 @@ print(SysvHold(sys.argv[1]).holder())
 """
 
 
+@pytest.mark.row("flush")
 def test_a_hold_keeps_it_and_all_reasons_come_at_once(host: Host) -> None:
     host.mounts.write_text(MOUNTED)
     command = [sys.executable, "-c", HOLDER, str(host.directory)]
@@ -278,6 +281,7 @@ def test_a_removal_that_fails_stops_it_and_says_what_is_gone(
 # --- beside a daemon
 
 
+@pytest.mark.row("flush")
 @pytest.mark.parametrize(
     ("cluster", "does"),
     [("stock", "keeps it"), (None, "does not know its cluster's name yet")],

@@ -43,6 +43,7 @@ def test_name_comes_from_the_running_daemons_cluster(o2cbd: Any, daemon: Any, he
     assert held == [("o2cb.prod", 0, 3.0, ("true", "--timeout", "x", "--", "-h"))]
 
 
+@pytest.mark.row("semaphore-names")
 def test_name_of_the_settings_needs_no_cluster(o2cbd: Any, held: Any, tmp_path: Path) -> None:
     """`[hold]` name and mode are taken as they are."""
     (tmp_path / "o2cbd.toml").write_text('[hold]\nname = "mine"\nmode = "0600"')
@@ -134,6 +135,7 @@ def test_failed_hold_has_its_code(
     assert words in shown.output
 
 
+@pytest.mark.row("semaphore-command")
 def test_who_is_not_root_is_told_who_makes_the_set(
     o2cbd: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,6 +154,7 @@ def test_who_is_not_root_is_told_who_makes_the_set(
     assert sysv.find(key) is None
 
 
+@pytest.mark.row("semaphore-command")
 def test_hold_becomes_its_command(tmp_path: Path) -> None:
     """The real thing: its own exit code; while it runs another attempt is refused with 75."""
     config = tmp_path / "c.toml"

@@ -22,6 +22,7 @@ def test_what_the_kernel_may_take_is_not_ours_to_refuse(name: str) -> None:
     check_name(name)
 
 
+@pytest.mark.row("never")
 @pytest.mark.parametrize(
     "address",
     [
@@ -52,6 +53,7 @@ def test_other_addresses_are_the_kernels_to_judge(address: str) -> None:
     refuse(AddNode(cluster="c", node=Node(name="n", num=1, address=address, port=7777)))
 
 
+@pytest.mark.row("never")
 @pytest.mark.parametrize("value", ["0", "00", "0x0", "0\n", "", "2", "garbage"])
 def test_only_one_is_ever_written_to_local(value: str) -> None:
     with pytest.raises(OSError, match="only local=1") as caught:

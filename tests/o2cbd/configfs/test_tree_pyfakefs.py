@@ -121,6 +121,7 @@ def test_conforms_on_misnaming_kernels(check: Callable[[ModelDriver], None], mak
     check(make(KERNEL_B_MISNAMED))
 
 
+@pytest.mark.row("order")
 def test_the_models_journal_is_the_adapters_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is answered by pyfakefs itself, and nothing is asked twice."""
     place = Place(OBSERVED_6_1, monkeypatch)

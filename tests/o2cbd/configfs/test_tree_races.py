@@ -94,6 +94,7 @@ def test_a_file_in_the_place_of_the_directory_is_no_configfs(tmp_path: Path) -> 
     assert (caught.value.errno, caught.value.filename) == (errno.ENODEV, f"{tmp_path}/cluster")
 
 
+@pytest.mark.row("not-configfs")
 @pytest.mark.parametrize("missing", [*ATTRIBUTES, "node", "heartbeat"])
 def test_each_part_of_the_shape_is_needed(place: Place, missing: str) -> None:
     part = place.cluster / missing

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 
+import pytest
+
 from o2cbd.core import reports
 from o2cbd.core.connection import Connection
 from o2cbd.core.rules import Timing
@@ -15,6 +17,7 @@ def test_the_first_attempt_is_due_at_once_and_nothing_is_lost_yet() -> None:
     assert not connection.lost
 
 
+@pytest.mark.row("start-wait")
 def test_attempts_wait_longer_and_longer_and_are_told_once() -> None:
     connection = Connection(Timing())
     awaited = reports.ManagerAwaited(errno=errno.ENOENT, detail="no socket")

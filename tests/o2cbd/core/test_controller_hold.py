@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 
+import pytest
+
 from fakecluster.pocket.examples import membership
 from fakecluster.pocket.kernel import Refuse
 from fakecluster.pocket.situations import (
@@ -21,6 +23,7 @@ from o2cbd.core.model import (
 )
 
 
+@pytest.mark.row("hold")
 def test_while_somebody_holds_there_is_no_step_and_what_waits_is_shown() -> None:
     bench = filled(1)
     bench.hold.held_by = 7
@@ -31,6 +34,7 @@ def test_while_somebody_holds_there_is_no_step_and_what_waits_is_shown() -> None
     assert bench.pending[add(2)].why is Why.HELD
 
 
+@pytest.mark.row("hold")
 def test_on_release_only_the_difference_that_is_left_is_applied() -> None:
     bench = filled(1, 2)
     bench.hold.held_by = 7
@@ -44,6 +48,7 @@ def test_on_release_only_the_difference_that_is_left_is_applied() -> None:
     assert len(bench.heard(reports.HoldSeen)) == len(bench.heard(reports.HoldGone)) == 1
 
 
+@pytest.mark.row("semaphore-look")
 def test_a_hold_is_looked_at_every_250_ms_and_warned_of_after_60_s() -> None:
     bench = filled(1)
     bench.hold.held_by = 7
@@ -59,6 +64,7 @@ def test_a_hold_is_looked_at_every_250_ms_and_warned_of_after_60_s() -> None:
     assert told.waiting == ("add node n2 (2, 10.0.0.2:7777)",)
 
 
+@pytest.mark.row("semaphore-look")
 def test_a_failure_from_before_the_hold_does_not_spin_under_it() -> None:
     """Its time to be tried again passes while the hold lasts."""
     bench = filled(1)
@@ -81,6 +87,7 @@ def test_a_hold_ends_for_us_when_nothing_waits_for_it() -> None:
     assert (bench.status.state, bench.status.hold) == (State.SYNCED, None)
 
 
+@pytest.mark.row("semaphore-unusable")
 def test_without_a_usable_semaphore_nothing_is_changed() -> None:
     bench = filled(1)
     bench.hold.error = PermissionError(errno.EACCES, "no")
@@ -96,6 +103,7 @@ def test_without_a_usable_semaphore_nothing_is_changed() -> None:
     assert bench.kernel.journal == [add(2)]
 
 
+@pytest.mark.row("semaphore-mutex")
 def test_the_hold_is_ours_around_steps_and_never_over_a_wait() -> None:
     bench = filled(1)
     held = []
@@ -106,6 +114,7 @@ def test_the_hold_is_ours_around_steps_and_never_over_a_wait() -> None:
     assert not bench.hold.ours
 
 
+@pytest.mark.row("semaphore-mutex")
 def test_the_hold_is_given_back_when_the_tables_cannot_be_read_after_a_step() -> None:
     bench = filled(1)
 

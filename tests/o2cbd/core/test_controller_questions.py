@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 
+import pytest
+
 from fakecluster.pocket.bench import Bench
 from fakecluster.pocket.examples import CLUSTER, entry, membership
 from fakecluster.pocket.situations import (
@@ -28,6 +30,7 @@ from o2cbd.core.model import (
 )
 
 
+@pytest.mark.row("vote-once")
 def test_a_question_is_answered_at_once_and_once() -> None:
     bench = filled(1)
     bench.manager.notices.append(ASKED)
@@ -40,6 +43,7 @@ def test_a_question_is_answered_at_once_and_once() -> None:
     assert bench.status.vote.yes
 
 
+@pytest.mark.row("vote-no-teardown", "vote-again")
 def test_in_use_is_a_no_and_nothing_is_torn_down() -> None:
     bench = filled(1, 2)
     bench.usage.usage = Usage(regions=(REGION,))
@@ -53,6 +57,7 @@ def test_in_use_is_a_no_and_nothing_is_torn_down() -> None:
     assert (bench.manager.replies, bench.kernel.journal) == ([False, True], [])
 
 
+@pytest.mark.row("vote-forced")
 def test_a_forced_question_is_answered_the_same_way_and_the_log_says_it_is_not_heeded() -> None:
     bench = filled(1)
     bench.usage.usage = Usage(mounts=("/mnt",))
@@ -64,6 +69,7 @@ def test_a_forced_question_is_answered_the_same_way_and_the_log_says_it_is_not_h
     assert (bench.status.vote.forced, bench.status.vote.removed) == (True, True)
 
 
+@pytest.mark.row("vote-once")
 def test_of_two_questions_in_one_dispatch_one_is_open_and_gets_one_answer() -> None:
     """The first timed out while we were away; two answers would both count for the second."""
     bench = filled(1)
@@ -74,6 +80,7 @@ def test_of_two_questions_in_one_dispatch_one_is_open_and_gets_one_answer() -> N
     assert bench.status.vote.forced
 
 
+@pytest.mark.row("vote-once")
 def test_a_question_in_the_middle_of_a_pass_is_answered_between_two_steps() -> None:
     bench = filled(1)
     bench.manager.membership = membership(1, 2, 3)
@@ -90,6 +97,7 @@ def test_a_question_in_the_middle_of_a_pass_is_answered_between_two_steps() -> N
     assert bench.status.state is State.SYNCED
 
 
+@pytest.mark.row("vote-again")
 def test_a_question_dies_with_its_connection_and_is_answered_anew_after_it() -> None:
     bench = filled(1)
     bench.manager.notices += [ASKED]
@@ -138,6 +146,7 @@ def test_an_end_before_the_cluster_is_known_is_no_end_in_use() -> None:
     assert [told.in_use for told in bench.heard(reports.Stopping)] == [""]
 
 
+@pytest.mark.row("manager-lost")
 def test_a_manager_that_dies_between_two_steps_is_lost_and_the_hold_given_back() -> None:
     bench = filled(1)
     bench.manager.membership = membership(1, 2, 3)

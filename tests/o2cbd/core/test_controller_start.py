@@ -30,6 +30,7 @@ from o2cbd.core.rules import Rules
 # --- start and the world around ------------------------------------------------------------------
 
 
+@pytest.mark.row("order")
 def test_the_first_fill_makes_the_cluster_then_us_then_the_others() -> None:
     bench = Bench(membership(1, 2, 3))
     bench.settle()
@@ -41,6 +42,7 @@ def test_the_first_fill_makes_the_cluster_then_us_then_the_others() -> None:
     assert not bench.hold.ours
 
 
+@pytest.mark.row("start-wait")
 def test_start_wait_goes_on_with_back_off_and_says_once_what_it_waits_for() -> None:
     bench = Bench()
     bench.manager.connect_error = FileNotFoundError(errno.ENOENT, "no socket")
@@ -55,6 +57,7 @@ def test_start_wait_goes_on_with_back_off_and_says_once_what_it_waits_for() -> N
     assert bench.status.state is State.SYNCED
 
 
+@pytest.mark.row("start-adopt")
 def test_start_adopt_touches_no_right_entry() -> None:
     """Mounted file systems stand on them."""
     bench = Bench(membership(1, 2, 3))
@@ -65,6 +68,7 @@ def test_start_adopt_touches_no_right_entry() -> None:
     assert bench.kernel.journal == [add(3)]
 
 
+@pytest.mark.row("kill-9")
 def test_kill_9_is_healed_by_the_next_start_wherever_it_came() -> None:
     """The table is as any prefix of the writes left it; right entries keep their directory."""
     for port, address in ((None, None), (7777, None), (7777, "10.0.0.2")):
@@ -79,6 +83,7 @@ def test_kill_9_is_healed_by_the_next_start_wherever_it_came() -> None:
         assert bench.kernel.nodes["n2"].num == 2
 
 
+@pytest.mark.row("not-a-member")
 def test_not_a_member_does_nothing_and_waits() -> None:
     bench = filled(1, 2)
     for now in (membership(2), membership()):
@@ -93,6 +98,7 @@ def test_not_a_member_does_nothing_and_waits() -> None:
     assert bench.status.state is State.SYNCED
 
 
+@pytest.mark.row("not-configfs")
 def test_not_configfs_blocks_with_what_to_do_and_is_looked_at_again() -> None:
     bench = Bench(membership(1))
     bench.kernel.read_error = OSError(errno.EIO, "broken", "node/n2")
@@ -110,6 +116,7 @@ def test_not_configfs_blocks_with_what_to_do_and_is_looked_at_again() -> None:
     assert bench.status.state is State.SYNCED
 
 
+@pytest.mark.row("not-configfs")
 def test_a_directory_in_the_place_of_configfs_blocks_with_what_to_do() -> None:
     """The tree has taken the directory away again."""
     bench = Bench(membership(1))
@@ -124,6 +131,7 @@ def test_a_directory_in_the_place_of_configfs_blocks_with_what_to_do() -> None:
     assert bench.status.state is State.SYNCED
 
 
+@pytest.mark.row("foreign-cluster")
 def test_a_foreign_cluster_is_not_touched_and_ours_waits_for_its_end() -> None:
     bench = Bench(membership(1))
     bench.kernel.make_cluster("beta")
@@ -139,6 +147,7 @@ def test_a_foreign_cluster_is_not_touched_and_ours_waits_for_its_end() -> None:
     assert bench.status.state is State.SYNCED
 
 
+@pytest.mark.row("cluster-name")
 def test_a_cluster_name_that_is_not_the_confirmed_one_ends_the_start_with_78() -> None:
     bench = Bench(membership(1), Rules(cluster="beta"))
     wait = bench.settle()
@@ -148,6 +157,7 @@ def test_a_cluster_name_that_is_not_the_confirmed_one_ends_the_start_with_78() -
     assert bench.heard(reports.WrongCluster) == [reports.WrongCluster(wanted="beta", found=CLUSTER)]
 
 
+@pytest.mark.row("cluster-name")
 def test_a_cluster_name_that_changes_later_is_no_step_and_no_end() -> None:
     bench = filled(1, rules=Rules(cluster=CLUSTER))
     bench.manager.membership = membership(1, 2, cluster="beta")
@@ -160,6 +170,7 @@ def test_a_cluster_name_that_changes_later_is_no_step_and_no_end() -> None:
     assert bench.kernel.journal == [add(2)]
 
 
+@pytest.mark.row("cluster-name")
 @pytest.mark.parametrize("name", ["", "a" * 17, "my-cluster"])
 def test_a_cluster_name_that_ocfs2_cannot_have_is_no_step_with_the_reason(name: str) -> None:
     bench = Bench(membership(1, cluster=name))
@@ -168,6 +179,7 @@ def test_a_cluster_name_that_ocfs2_cannot_have_is_no_step_with_the_reason(name: 
     assert bench.status.reason
 
 
+@pytest.mark.row("manager-lost")
 def test_manager_lost_keeps_configfs_and_connects_again() -> None:
     bench = filled(1, 2)
     bench.manager.die()
@@ -216,6 +228,7 @@ def test_a_manager_that_dies_while_it_is_read_is_lost() -> None:
     assert bench.status.state is State.LOST
 
 
+@pytest.mark.row("read-fails")
 def test_a_failed_read_keeps_the_last_good_view_and_is_retried() -> None:
     """Of the nodes that leave meanwhile none is missed."""
     bench = filled(1, 2, 3)
@@ -232,6 +245,7 @@ def test_a_failed_read_keeps_the_last_good_view_and_is_retried() -> None:
 # --- stopping ------------------------------------------------------------------------------------
 
 
+@pytest.mark.row("sigterm")
 def test_sigterm_leaves_the_tables_and_ends_with_0() -> None:
     bench = filled(1, 2)
     bench.agent.stop()
@@ -244,6 +258,7 @@ def test_sigterm_leaves_the_tables_and_ends_with_0() -> None:
     assert bench.kernel.closed
 
 
+@pytest.mark.row("sigterm")
 def test_sigterm_in_use_says_that_nobody_vetoes_a_shutdown_any_more() -> None:
     bench = filled(1)
     bench.usage.usage = Usage(mounts=("/mnt",))
@@ -252,6 +267,7 @@ def test_sigterm_in_use_says_that_nobody_vetoes_a_shutdown_any_more() -> None:
     assert bench.heard(reports.Stopping) == [reports.Stopping(in_use="OCFS2 is mounted at /mnt")]
 
 
+@pytest.mark.row("sigterm")
 def test_sigterm_answers_an_open_question_first() -> None:
     bench = filled(1)
     bench.manager.notices.append(ASKED)
@@ -270,6 +286,7 @@ def test_sigterm_ends_while_there_is_no_manager() -> None:
     assert bench.agent.exit_code == 0
 
 
+@pytest.mark.row("sigterm")
 def test_sigterm_ends_although_the_manager_dies_at_the_same_moment() -> None:
     """Nobody would come back to end it otherwise."""
     bench = filled(1)

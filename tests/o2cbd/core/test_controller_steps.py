@@ -46,6 +46,7 @@ def test_in_sync_is_never_said_in_the_middle_and_told_anew_after_each_change() -
     assert bench.heard(reports.Synced) == [told]
 
 
+@pytest.mark.row("one-pass")
 def test_notices_that_arrive_together_cost_one_pass() -> None:
     bench = filled(1)
     readings = len(bench.kernel.readings)
@@ -54,6 +55,7 @@ def test_notices_that_arrive_together_cost_one_pass() -> None:
     assert len(bench.kernel.readings) == readings + 1
 
 
+@pytest.mark.row("resync")
 def test_a_full_resync_every_30_s_finds_what_nobody_announced_and_reads_all_anew() -> None:
     bench = filled(1, 2)
     bench.kernel.take_away("n2")
@@ -64,6 +66,7 @@ def test_a_full_resync_every_30_s_finds_what_nobody_announced_and_reads_all_anew
     assert bench.kernel.readings[-2:] == [True, False]
 
 
+@pytest.mark.row("resync")
 def test_notices_do_not_put_the_resync_off() -> None:
     bench = filled(1)
     for _ in range(31):
@@ -72,6 +75,7 @@ def test_notices_do_not_put_the_resync_off() -> None:
     assert bench.kernel.readings[2:].count(True) == 1
 
 
+@pytest.mark.row("resync")
 def test_at_rest_nothing_wakes_but_the_resync() -> None:
     bench = filled(1, 2)
     wait = bench.settle()
@@ -82,6 +86,7 @@ def test_at_rest_nothing_wakes_but_the_resync() -> None:
     assert bench.hold.looks == 1, "the semaphore is taken around steps only"
 
 
+@pytest.mark.row("add-fails")
 def test_add_fails_is_pending_with_errno_and_retried_less_and_less() -> None:
     bench = filled(1)
     bench.kernel.refusals = [Refuse(step=add(2), errno=errno.EIO, detail="node/n2")]
@@ -100,6 +105,7 @@ def test_add_fails_is_pending_with_errno_and_retried_less_and_less() -> None:
     assert [one.done for one in bench.heard(reports.PendingEnded)] == [True]
 
 
+@pytest.mark.row("add-fails")
 def test_add_fails_is_retried_on_the_next_event() -> None:
     bench = filled(1)
     bench.kernel.refusals = [Refuse(step=add(2), errno=errno.EIO)]
@@ -124,6 +130,7 @@ def test_pauses_begin_anew_for_a_node_that_left_and_joined() -> None:
     assert bench.settle().deadline_us == bench.clock.now_us() + SECOND_US // 4
 
 
+@pytest.mark.row("add-fails")
 def test_add_fails_is_retried_when_what_blocks_it_goes() -> None:
     """In the same pass: the add was refused, and then a removal succeeded."""
     bench = filled(1, 2)
@@ -139,6 +146,7 @@ def test_add_fails_is_retried_when_what_blocks_it_goes() -> None:
     assert bench.status.state is State.SYNCED
 
 
+@pytest.mark.row("add-waits")
 def test_add_waits_for_the_removal_that_frees_its_address() -> None:
     bench = filled(1, 2)
     bench.kernel.pinned.add("n2")
@@ -152,6 +160,7 @@ def test_add_waits_for_the_removal_that_frees_its_address() -> None:
     assert bench.kernel.journal == [remove(2), add3]
 
 
+@pytest.mark.row("local-retry")
 def test_local_retry_goes_on_while_the_address_is_not_there_and_peers_are_added() -> None:
     bench = Bench(membership(1, 2))
     bench.kernel.set_addresses([])
@@ -166,6 +175,7 @@ def test_local_retry_goes_on_while_the_address_is_not_there_and_peers_are_added(
     assert len(bench.heard(reports.PendingBegan)) == 1
 
 
+@pytest.mark.row("local-wrong")
 def test_local_wrong_is_replaced_once_the_region_is_gone() -> None:
     bench = Bench(membership(1, 2))
     bench.kernel.make_cluster(CLUSTER)
@@ -181,6 +191,7 @@ def test_local_wrong_is_replaced_once_the_region_is_gone() -> None:
     assert bench.kernel.crimes == []
 
 
+@pytest.mark.row("replace")
 def test_replace_is_a_removal_and_an_add() -> None:
     bench = filled(1, 2)
     bench.manager.membership = membership(1, member(2, addresses=("10.0.9.2",)))
@@ -188,6 +199,7 @@ def test_replace_is_a_removal_and_an_add() -> None:
     assert bench.kernel.journal == [remove(2), add(2, address="10.0.9.2")]
 
 
+@pytest.mark.row("replace")
 def test_an_add_that_fails_after_its_removal_is_retried_at_once_and_is_an_error() -> None:
     bench = filled(1, 2)
     new = add(2, address="10.0.9.2")
@@ -223,6 +235,7 @@ def test_half_of_a_swap_that_is_pinned_waits_and_is_done_after_the_pin() -> None
     assert bench.status.state is State.SYNCED
 
 
+@pytest.mark.row("pinned")
 def test_a_pinned_node_that_the_heartbeat_shows_is_not_even_tried() -> None:
     bench = filled(1, 2)
     bench.kernel.live_nums = frozenset({1, 2})
@@ -238,6 +251,7 @@ def test_a_pinned_node_that_the_heartbeat_shows_is_not_even_tried() -> None:
     assert bench.kernel.journal == [remove(2)]
 
 
+@pytest.mark.row("pinned")
 def test_pinned_is_retried_without_noise_and_done_within_a_second_of_the_pins_end() -> None:
     bench = filled(1, 2, 3)
     bench.kernel.pinned.add("n2")
@@ -251,6 +265,7 @@ def test_pinned_is_retried_without_noise_and_done_within_a_second_of_the_pins_en
     assert bench.kernel.journal[-1] == remove(2)
 
 
+@pytest.mark.row("back-again")
 def test_back_again_drops_the_pending_removal() -> None:
     bench = filled(1, 2)
     bench.kernel.pinned.add("n2")
@@ -263,6 +278,7 @@ def test_back_again_drops_the_pending_removal() -> None:
     assert [one.done for one in bench.heard(reports.PendingEnded)] == [False]
 
 
+@pytest.mark.row("inquorate")
 def test_inquorate_removals_wait_and_adds_go_on() -> None:
     bench = filled(1, 2)
     bench.manager.membership = membership(1, 3, quorum=Quorum.INQUORATE)
@@ -274,6 +290,7 @@ def test_inquorate_removals_wait_and_adds_go_on() -> None:
     assert bench.kernel.journal == [add(3), remove(2)]
 
 
+@pytest.mark.row("unsettled")
 def test_member_that_is_away_for_a_moment_keeps_its_entry() -> None:
     """Real rings merge one member at a time: a quorate view lacks a healthy node for some ms."""
     bench = filled(1, 2, 3, rules=Rules())
@@ -288,6 +305,7 @@ def test_member_that_is_away_for_a_moment_keeps_its_entry() -> None:
     assert bench.heard(reports.PendingBegan) == bench.heard(reports.PendingEnded) == []
 
 
+@pytest.mark.row("unsettled")
 def test_lost_node_goes_when_the_membership_has_stood_still_and_adds_are_at_once() -> None:
     bench = filled(1, 2, 3, rules=Rules())
     bench.manager.membership = membership(1, 3, 4, absentee(2))
@@ -299,6 +317,7 @@ def test_lost_node_goes_when_the_membership_has_stood_still_and_adds_are_at_once
     assert bench.kernel.journal == [add(4), remove(2)]
 
 
+@pytest.mark.row("two-node")
 def test_two_node_waits_until_the_operator_says_that_it_is_down() -> None:
     bench = filled(1, 2)
     bench.manager.membership = membership(1, absentee(2), two_node=True)
@@ -310,6 +329,7 @@ def test_two_node_waits_until_the_operator_says_that_it_is_down() -> None:
     assert bench.heard(reports.Forgotten) == [reports.Forgotten(node="n2")]
 
 
+@pytest.mark.row("two-node")
 def test_two_node_ends_with_the_managers_fencing_or_by_a_setting() -> None:
     bench = filled(1, 2)
     bench.manager.membership = membership(1, absentee(2, fenced=True), two_node=True)
@@ -322,6 +342,7 @@ def test_two_node_ends_with_the_managers_fencing_or_by_a_setting() -> None:
     assert bench.kernel.journal == [remove(2)]
 
 
+@pytest.mark.row("two-node")
 def test_a_word_about_this_time_does_not_count_the_next_time() -> None:
     bench = filled(1, 2)
     bench.kernel.pinned.add("n2")
@@ -371,6 +392,7 @@ def test_a_node_is_forgotten_between_two_steps_too() -> None:
     assert bench.kernel.journal == [add(3), remove(2), add(4)]
 
 
+@pytest.mark.row("quorum-unknown")
 def test_quorum_unknown_waits_and_says_so_unless_it_is_ignored() -> None:
     now = membership(1, quorum=Quorum.UNKNOWN)
     bench = filled(1, 2)
@@ -384,6 +406,7 @@ def test_quorum_unknown_waits_and_says_so_unless_it_is_ignored() -> None:
     assert bench.kernel.journal == [remove(2)]
 
 
+@pytest.mark.row("errno")
 def test_every_errno_is_kept_and_shown() -> None:
     bench = filled(1)
     bench.kernel.refusals = [Refuse(step=add(2), errno=errno.ENOMEM, detail="node/n2")]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 
+import pytest
+
 from fakecluster.pocket.bench import Bench
 from fakecluster.pocket.examples import CLUSTER, absentee, member, membership
 from fakecluster.pocket.situations import (
@@ -28,6 +30,7 @@ from o2cbd.core.rules import Rules, Scope, TableRules
 # --- who is in the table -------------------------------------------------------------------------
 
 
+@pytest.mark.row("scope-configured")
 def test_scope_configured_keeps_lost_nodes_in_the_table() -> None:
     rules = Rules(table=TableRules(scope=Scope.CONFIGURED))
     bench = Bench(membership(1, absentee(2, addresses=("10.0.0.2",))), rules)
@@ -35,6 +38,7 @@ def test_scope_configured_keeps_lost_nodes_in_the_table() -> None:
     assert list(bench.kernel.nodes) == ["n1", "n2"]
 
 
+@pytest.mark.row("left-out")
 def test_who_is_left_out_is_told_once_and_shown() -> None:
     bench = Bench(membership(1, 300))
     bench.settle()
@@ -44,6 +48,7 @@ def test_who_is_left_out_is_told_once_and_shown() -> None:
     assert bench.status.state is State.SYNCED
 
 
+@pytest.mark.row("incarnation")
 def test_a_new_incarnation_is_noticed_and_the_right_entry_left_alone() -> None:
     bench = filled(1, 2)
     bench.manager.membership = membership(1, member(2, incarnation=9))
@@ -54,6 +59,7 @@ def test_a_new_incarnation_is_noticed_and_the_right_entry_left_alone() -> None:
     ]
 
 
+@pytest.mark.row("incarnation")
 def test_a_new_incarnation_under_a_hold_is_noticed_too() -> None:
     bench = filled(1, 2)
     bench.hold.held_by = 7
@@ -65,6 +71,7 @@ def test_a_new_incarnation_under_a_hold_is_noticed_too() -> None:
     assert len(bench.heard(reports.MemberRejoined)) == 1
 
 
+@pytest.mark.row("stale-entry")
 def test_a_stale_entry_is_removed_like_a_departed_node() -> None:
     bench = Bench(membership(1, quorum=Quorum.INQUORATE))
     bench.kernel.make_cluster(CLUSTER)

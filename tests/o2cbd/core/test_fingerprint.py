@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 
+import pytest
+
 from fakecluster.pocket.examples import entry
 from o2cbd.core.fingerprint import fingerprint
 
 
+@pytest.mark.row("fingerprint")
 def test_it_is_the_head_of_the_sha256_of_the_rows_by_num() -> None:
     """Others can compute it from the kernel's table with a shell."""
     text = "2 10.0.0.2 7777\n10 10.0.0.10 7778\n"

@@ -188,6 +188,7 @@ def test_our_own_node_comes_first_and_then_peers_by_num() -> None:
     )
 
 
+@pytest.mark.row("order")
 def test_removes_come_before_adds_and_an_entry_of_nobody_wanted_goes() -> None:
     stale = entry(9, name="stale")
     found = compare([node(1), node(2)], tables(1, stale))
@@ -195,6 +196,7 @@ def test_removes_come_before_adds_and_an_entry_of_nobody_wanted_goes() -> None:
     assert found.replacing == {}
 
 
+@pytest.mark.row("order")
 def test_our_own_removal_is_the_last_one() -> None:
     """It closes the listener."""
     found = compare([node(1)], tables(entry(1, port=1), entry(2), entry(3)), now=membership(1))
@@ -291,6 +293,7 @@ def test_a_replacement_waits_where_removals_wait() -> None:
     assert (found.steps, whys(found)) == ((), {remove("n2"): Why.INQUORATE})
 
 
+@pytest.mark.row("replace")
 def test_a_replacement_is_not_begun_while_its_need_is_pinned() -> None:
     """n2 is to have n9's address, and n9 cannot go: n2 keeps its old entry."""
     actual = tables(1, entry(2, address="10.0.0.8"), entry(9, address="10.0.0.2"))
@@ -324,6 +327,7 @@ def test_an_old_entry_stays_while_the_add_of_the_new_one_is_not_to_be_tried(
 # --- half-made entries ---------------------------------------------------------------------------
 
 
+@pytest.mark.row("half-made")
 @pytest.mark.parametrize(
     ("found", "missing"),
     [
@@ -355,6 +359,7 @@ def test_a_half_made_entry_with_a_wrong_value_is_made_new_even_without_quorum(
     assert found.replacing == {}
 
 
+@pytest.mark.row("half-made")
 def test_a_half_made_entry_that_cannot_be_completed_is_made_new() -> None:
     step = put("n2", "num", "2")
     actual = tables(1, half_made(2, port=7777))
@@ -392,6 +397,7 @@ def test_num_0_waits_for_who_has_it_and_its_entry_stays() -> None:
     assert whys(found) == {put("n2", "num", "0"): Why.WAITS_FOR_REMOVAL}
 
 
+@pytest.mark.row("half-made")
 def test_ebusy_proves_that_num_0_was_written_and_then_it_is_a_removal_like_any() -> None:
     step = put("n2", "num", "2")
     actual = tables(1, entry(2, num=0))

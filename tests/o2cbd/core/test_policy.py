@@ -24,11 +24,13 @@ def left_out(now: Membership, rules: TableRules = MEMBERS) -> dict[int, str]:
     return {left.id: left.reason for left in desired_table(now, rules).left_out}
 
 
+@pytest.mark.row("scope-members")
 def test_the_members_are_in_the_table_by_num_with_ours_local() -> None:
     desired = desired_table(membership(3, 1, absentee(2)), MEMBERS)
     assert desired == Desired(nodes=(node(1), node(3)), left_out=())
 
 
+@pytest.mark.row("scope-configured")
 def test_configured_holds_every_listed_node_that_has_an_address() -> None:
     """So the tables stay equal on all nodes, and lost nodes stay visible to the heartbeat."""
     now = membership(1, absentee(2, addresses=("10.0.0.2",)), absentee(3))
@@ -40,12 +42,14 @@ def test_configured_holds_every_listed_node_that_has_an_address() -> None:
     }
 
 
+@pytest.mark.row("scope-configured")
 def test_configured_takes_the_address_of_an_override() -> None:
     rules = replace(CONFIGURED, nodes={"n2": NodeOverride(address="10.9.9.2", port=7000)})
     desired = desired_table(membership(1, absentee(2)), rules)
     assert desired.nodes == (node(1), node(2, address="10.9.9.2", port=7000))
 
 
+@pytest.mark.row("port")
 def test_the_port_is_the_rules_or_the_nodes_own() -> None:
     rules = TableRules(port=7001, nodes={"n2": NodeOverride(port=7002)})
     ports = {one.name: one.port for one in desired_table(membership(1, 2), rules).nodes}
@@ -56,6 +60,7 @@ def advised(number: int, **advice: str) -> Member:
     return member(number, advice=Advice(**advice))
 
 
+@pytest.mark.row("address")
 def test_the_managers_advice_comes_before_the_rules_and_after_the_nodes_own() -> None:
     now = membership(1, advised(2, port="7003"), advised(3, address="10.9.0.3"), absentee(4))
     rules = TableRules(port=7001, ring=1, nodes={"n1": NodeOverride(address="10.9.0.1")})
@@ -69,6 +74,7 @@ def test_the_managers_advice_comes_before_the_rules_and_after_the_nodes_own() ->
     assert desired_table(membership(1, advised(2, port="7003")), MEMBERS).nodes[1].port == 7003
 
 
+@pytest.mark.row("port")
 @pytest.mark.parametrize(
     "port", ["", "0", "65535", "-1", "7777x", " 7777", "\u0667\u0667", "1" * 5000]
 )
@@ -89,6 +95,7 @@ def test_a_bad_address_in_the_managers_configuration_leaves_its_node_out() -> No
     }
 
 
+@pytest.mark.row("address-by-subnet-or-ring")
 @pytest.mark.parametrize(
     ("rules", "address"),
     [
@@ -105,6 +112,7 @@ def test_ring_or_subnet_choose_the_address(rules: TableRules, address: str) -> N
     assert [one.address for one in desired_table(now, rules).nodes] == [address]
 
 
+@pytest.mark.row("address-by-subnet-or-ring")
 @pytest.mark.parametrize(
     ("rules", "addresses", "told"),
     [
@@ -143,16 +151,19 @@ def test_every_address_is_wanted_where_one_is_chosen(rules: TableRules, every: b
     assert rules.want_every_address is every
 
 
+@pytest.mark.row("address")
 def test_the_first_ipv4_address_counts() -> None:
     now = membership(1, member(2, addresses=("fe80::2", "10.1.0.2", "10.2.0.2")))
     assert desired_table(now, MEMBERS).nodes[1].address == "10.1.0.2"
 
 
+@pytest.mark.row("address")
 def test_an_override_chooses_the_address() -> None:
     rules = TableRules(nodes={"n2": NodeOverride(address="10.2.0.2")})
     assert desired_table(membership(1, 2), rules).nodes[1].address == "10.2.0.2"
 
 
+@pytest.mark.row("left-out")
 @pytest.mark.parametrize(
     ("listed", "told"),
     [
@@ -185,6 +196,7 @@ def test_who_cannot_be_in_the_table_is_left_out_with_a_reason_and_all_others_go_
     assert told in desired.left_out[0].reason
 
 
+@pytest.mark.row("nameless")
 def test_node_without_a_name_is_called_by_its_id() -> None:
     desired = desired_table(membership(1, member(2, name="")), MEMBERS)
     assert desired.nodes == (node(1), node(2, name="node2"))
@@ -193,6 +205,7 @@ def test_node_without_a_name_is_called_by_its_id() -> None:
     ]
 
 
+@pytest.mark.row("num")
 @pytest.mark.parametrize(
     ("rules", "nums"),
     [
@@ -217,6 +230,7 @@ def test_num_is_the_nodes_own_or_the_id_with_the_offset(
     assert {one.name: one.num for one in desired_table(now, rules).nodes} == nums
 
 
+@pytest.mark.row("num")
 def test_o2cb_num_of_the_manager_comes_before_the_offset_and_after_the_nodes_own() -> None:
     now = membership(
         replace(member(1), advice=Advice(num="0")),
@@ -255,6 +269,7 @@ def test_offset_that_would_take_anothers_num_is_not_proposed() -> None:
     assert "write [nodes.n1001] num = 3 in" in left_out(now)[1001]
 
 
+@pytest.mark.row("another-id")
 def test_node_that_runs_under_another_id_than_the_list_says_is_left_as_it_is() -> None:
     """The list was edited under it: nothing that the list says is about the running node."""
     now = membership(
@@ -272,6 +287,7 @@ def test_node_that_runs_under_another_id_than_the_list_says_is_left_as_it_is() -
     assert desired_table(now, CONFIGURED, [entry(1)]).nodes == (node(1),)
 
 
+@pytest.mark.row("another-id")
 def test_node_that_left_under_another_id_than_the_list_says_keeps_its_entry() -> None:
     """Its cluster manager may run all the same, cut off by the very edit."""
     now = membership(1, 3, absentee(20, name="n2", addresses=("10.0.0.2",), ran_as=2))
@@ -311,6 +327,7 @@ def test_block_without_an_id_is_no_quorum_disk() -> None:
     ]
 
 
+@pytest.mark.row("all-reasons")
 def test_settings_of_nobody_are_warned_of_with_the_managers_spelling() -> None:
     now = membership(member(1, name="alpha.example.com"), member(2, name="beta.example.com"))
     rules = TableRules(nodes={"alpha": NodeOverride(port=1), "gamma": NodeOverride(port=2)})
@@ -327,6 +344,7 @@ def test_254_is_the_highest_num() -> None:
     assert [one.num for one in desired_table(membership(1, 254), MEMBERS).nodes] == [1, 254]
 
 
+@pytest.mark.row("duplicates")
 @pytest.mark.parametrize(
     ("listed", "told"),
     [
@@ -362,6 +380,7 @@ def test_of_a_num_that_is_listed_twice_one_is_taken() -> None:
     )
 
 
+@pytest.mark.row("duplicates")
 @pytest.mark.parametrize("rival", [member(3), absentee(3)], ids=["member", "away"])
 def test_num_that_two_nodes_claim_goes_to_neither(rival: Member | Absentee) -> None:
     """Each host would take it for its own, and both would write one slot of the disk."""
@@ -429,6 +448,7 @@ def test_num_0_that_may_be_a_live_members_stays_with_it() -> None:
     assert [one.num for one in desired_table(now, rules).nodes] == [1]
 
 
+@pytest.mark.row("duplicates")
 def test_a_right_entry_of_a_live_member_is_never_removed_for_a_duplicate() -> None:
     """The newcomer is left out although its id is lower: removing would cut a live link."""
     now = membership(1, member(2, addresses=("10.0.0.3",)), 3)
@@ -496,6 +516,7 @@ entries = st.builds(
 )
 
 
+@pytest.mark.row("duplicates")
 @settings(deadline=None)
 @given(
     st.lists(members, max_size=6),

@@ -6,6 +6,7 @@ import errno
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -236,6 +237,7 @@ def minority_waits(now: Membership, its_rules: Rules) -> bool:
 # --- properties of the tables --------------------------------------------------------------------
 
 
+@pytest.mark.row("level-triggered", "num")
 @settings(max_examples=200, deadline=None)
 @given(memberships(), rules, writes)
 def test_any_tables_become_as_desired_at_once_where_nothing_gates(
@@ -250,6 +252,7 @@ def test_any_tables_become_as_desired_at_once_where_nothing_gates(
     assert (bench.status.state is State.SYNCED) == is_as_desired(bench)
 
 
+@pytest.mark.row("replace")
 @settings(max_examples=200, deadline=None)
 @given(memberships(), writes, st.sets(st.sampled_from(NAMES)), st.booleans(), st.booleans())
 def test_with_pins_a_replacement_that_begins_is_followed_and_all_else_is_done(
@@ -296,6 +299,7 @@ def test_with_pins_a_replacement_that_begins_is_followed_and_all_else_is_done(
     assert bench.kernel.crimes == []
 
 
+@pytest.mark.row("never")
 @settings(max_examples=60, deadline=None)
 @given(memberships(), writes, st.booleans(), st.integers(1, 5) | st.none(), st.data())
 def test_what_is_known_to_hold_0_0_0_0_is_never_removed(
@@ -526,6 +530,7 @@ def heal(bench: Bench) -> None:
     changes(now)(bench)
 
 
+@pytest.mark.row("level-triggered")
 @settings(max_examples=150, deadline=None)
 @given(memberships(), rules, writes, st.lists(actions, max_size=25))
 def test_whatever_happens_it_never_spins_answers_once_and_is_right_in_the_end(

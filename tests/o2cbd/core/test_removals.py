@@ -107,6 +107,7 @@ def voters(here: dict[int, int | None], away: dict[int, int | None]) -> Membersh
     return membership(*members, *(absentee(number, votes=votes) for number, votes in away.items()))
 
 
+@pytest.mark.row("minority")
 @pytest.mark.parametrize(
     ("now", "waits"),
     [
@@ -202,6 +203,7 @@ def test_with_two_nodes_our_own_entry_is_not_a_lost_node() -> None:
     assert gate(removal(entry(9, name="n1"), local=True), permits(TWO_NODE)) is None
 
 
+@pytest.mark.row("never")
 def test_the_local_node_stays_under_a_region_whatever_the_settings() -> None:
     rules = RemovalRules(quorum=QuorumRule.IGNORE, two_node=TwoNodeRule.ALLOW)
     found = gate(removal(entry(1), local=True), permits(rules=rules, regions=(REGION,)))

@@ -20,6 +20,7 @@ def test_nothing_in_use_is_a_yes() -> None:
     assert (answer.yes, answer.reason) == (True, IDLE)
 
 
+@pytest.mark.row("vote-facts")
 @pytest.mark.parametrize(
     ("usage", "reason"),
     [

@@ -135,6 +135,7 @@ def test_after_the_start_another_name_stops_nothing() -> None:
     assert view.take(membership(1, cluster="beta"), NOW_US) is None
 
 
+@pytest.mark.row("not-a-member")
 def test_who_is_no_member_of_the_cluster_does_nothing() -> None:
     view = View(Rules())
     view.take(membership(2, 3), NOW_US)
@@ -191,6 +192,7 @@ def excluded(now: Membership) -> Status:
     return status(view)
 
 
+@pytest.mark.row("own-node")
 def test_own_node_that_is_excluded_is_never_in_sync() -> None:
     """A mount that is let through without it fails, or worse."""
     found = excluded(membership(member(300), 2, local_id=300))
@@ -205,6 +207,7 @@ def test_own_node_that_runs_under_another_id_than_the_list_says_is_never_in_sync
     assert found.reason.startswith("this node (id 2) is excluded: it runs as id 2, which the node")
 
 
+@pytest.mark.row("own-node")
 def test_cluster_is_not_made_for_nobody() -> None:
     view = View(Rules())
     view.take(membership(member(300), 2, local_id=300), NOW_US)
@@ -232,6 +235,7 @@ def test_name_that_does_not_fit_gives_the_line_that_does(name: str, proposed: st
     assert line in view.no_step()
 
 
+@pytest.mark.row("all-reasons")
 def test_all_reasons_are_given_at_once() -> None:
     """The name of the cluster does not hide what is wrong with the nodes."""
     view = View(Rules())

@@ -129,6 +129,7 @@ def test_a_daemon_of_another_user_makes_no_set_that_it_could_not_use(
     assert run_as(AS_NOBODY, TAKE, driver, "600") == "None"
 
 
+@pytest.mark.row("semaphore-foreign")
 @pytest.mark.parametrize("mode", ["0", "600"])
 def test_the_units_capabilities_are_enough_for_a_foreign_set(
     driver: Driver, run_as: As, mode: str
@@ -139,6 +140,7 @@ def test_the_units_capabilities_are_enough_for_a_foreign_set(
     assert run_as(unit, TAKE, driver, "0") == "None"
 
 
+@pytest.mark.row("semaphore-unusable")
 @pytest.mark.parametrize("mode", ["0", "600"])
 def test_root_without_the_right_is_told_how_to_remove_a_foreign_set(
     driver: Driver, run_as: As, mode: str

@@ -38,6 +38,7 @@ except HeldError as error:
 """
 
 
+@pytest.mark.row("semaphore-removed")
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 def test_conforms(check: Callable[[HoldDriver], None], driver: Driver) -> None:
     check(driver)
@@ -57,6 +58,7 @@ def _name_with_crc(high_bit: bool) -> str:
     )
 
 
+@pytest.mark.row("semaphore-key")
 def test_key_is_the_crc32_as_a_signed_number() -> None:
     low, high = _name_with_crc(high_bit=False), _name_with_crc(high_bit=True)
     assert sysv.key_of(low) == zlib.crc32(low.encode())
@@ -70,6 +72,7 @@ def test_name_of_the_private_key_is_refused() -> None:
     assert caught.value.errno == errno.EINVAL
 
 
+@pytest.mark.row("semaphore-mutex")
 def test_interoperates_with_a_c_mutex_of_libo2cbs_kind(driver: Driver) -> None:
     """A partner that does libo2cb's two operations by hand keeps us out, and we keep it out."""
     libc, ffi = sysv._LIBC, _sysv_abi.ffi
@@ -87,6 +90,7 @@ def test_interoperates_with_a_c_mutex_of_libo2cbs_kind(driver: Driver) -> None:
     assert driver.other_tries() is True
 
 
+@pytest.mark.row("semaphore-key")
 def test_set_is_made_with_two_semaphores_and_the_mode(driver: Driver) -> None:
     driver.hold().take()
     libc = sysv._LIBC
@@ -114,6 +118,7 @@ def test_a_set_of_another_shape_is_a_clear_error(driver: Driver) -> None:
         assert f"0x{zlib.crc32(driver.name.encode()):08x}" in str(caught.value)
 
 
+@pytest.mark.row("semaphore-removed")
 def test_a_set_that_is_removed_again_and_again_ends_with_an_error(
     driver: Driver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -190,6 +195,7 @@ def test_wait_goes_on_after_a_signal(driver: Driver, monkeypatch: pytest.MonkeyP
     assert driver.hold().wait(None, MonotonicClock()) is None
 
 
+@pytest.mark.row("semaphore-removed")
 def test_wait_outlives_the_removal_of_the_set(driver: Driver, run_python: Run) -> None:
     """Who waits gets EIDRM when the set goes, and takes the next one."""
     assert driver.other_tries() is True
@@ -209,6 +215,7 @@ def _wait_until_waiting(driver: Driver) -> None:
         assert clock.now_us() < deadline_us, "nobody began to wait"
 
 
+@pytest.mark.row("semaphore-command")
 def test_the_hold_ends_exactly_with_the_command(driver: Driver, run_python: Run) -> None:
     """Exec keeps it, under the same pid; the command's end gives it back."""
     process = run_python(_EXEC, driver.name, "-", "sh", "-c", "echo $$; read line")
@@ -221,6 +228,7 @@ def test_the_hold_ends_exactly_with_the_command(driver: Driver, run_python: Run)
     assert driver.hold().take() is None
 
 
+@pytest.mark.row("semaphore-command")
 def test_the_hold_of_a_killed_command_is_given_back(driver: Driver, run_python: Run) -> None:
     process = run_python(_EXEC, driver.name, "-", "sh", "-c", "echo up; read line")
     assert process.stdout is not None

@@ -58,6 +58,7 @@ def test_every_shape_has_its_table() -> None:
     assert {file.stem for file in SHAPES.iterdir()} == set(TABLES) == set(LINES)
 
 
+@pytest.mark.row("static-members")
 @pytest.mark.parametrize("name", TABLES)
 def test_as_the_membership_it_is_the_table(name: str) -> None:
     """With no line of settings but the source."""

@@ -229,6 +229,7 @@ def test_quorum_is_read_after_the_nodes() -> None:
     assert cman.calls.index("cman_get_nodes") < cman.calls.index("cman_is_quorate")
 
 
+@pytest.mark.row("address")
 def test_the_stale_address_of_a_non_member_is_never_used() -> None:
     cman = ScriptedCman([node(1), node(2, address="192.0.2.1", member=False)])
     assert connect(cman).snapshot().absentees == (Absentee(id=2, name="n2", addresses=(), votes=1),)

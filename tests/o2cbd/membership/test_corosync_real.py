@@ -213,6 +213,7 @@ def test_each_ring_has_its_address(make: Make) -> None:
     ]
 
 
+@pytest.mark.row("address-by-subnet-or-ring")
 def test_a_ring_that_is_left_out_leaves_its_place_empty(make: Make) -> None:
     """Corosync gives the links without their numbers."""
     cluster = make(2, rings=2)

@@ -677,6 +677,7 @@ HOSTS = {
 }
 
 
+@pytest.mark.row("address", "address-by-subnet-or-ring", "address-families")
 @pytest.mark.parametrize(
     ("rings", "peer", "expected"),
     [

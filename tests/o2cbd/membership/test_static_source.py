@@ -78,6 +78,7 @@ def failure(source: StaticSource) -> ReadFailedError:
     return caught.value
 
 
+@pytest.mark.row("static-members")
 def test_a_reading_is_the_file(path: Path, opened: Open) -> None:
     """Number 0 and the order of the stanzas are the operator's own."""
     path.write_text(text_of(7, 0, 1))
@@ -131,6 +132,7 @@ def test_host_that_is_renamed_is_another_node_of_the_same_file(path: Path) -> No
 # --- whose host this is: as `o2cb register-cluster` of ocfs2-tools 1.8.7 was seen to decide it
 
 
+@pytest.mark.row("static-members")
 @pytest.mark.parametrize(
     ("host", "own"),
     [
@@ -156,6 +158,7 @@ def test_of_two_that_could_be_us_the_one_that_says_more_is() -> None:
     assert found.name == "a.example"
 
 
+@pytest.mark.row("static-bad-file")
 def test_a_host_that_is_not_in_the_file_hears_what_to_write(path: Path, opened: Open) -> None:
     path.write_text(text_of(1, 2))
     error = failure(opened(host="alpha.example"))
@@ -176,6 +179,7 @@ def test_a_file_that_is_not_there_is_named(path: Path, opened: Open) -> None:
     assert error.strerror == f"{path}: No such file or directory (ENOENT)"
 
 
+@pytest.mark.row("static-bad-file")
 @pytest.mark.parametrize(
     ("data", "said"),
     [
@@ -222,6 +226,7 @@ def test_another_name_than_the_confirmed_one_is_the_cores_to_judge(
 # --- changes
 
 
+@pytest.mark.row("static-watched")
 def test_every_way_to_change_it_is_told(path: Path, opened: Open) -> None:
     """Each of them once, and the reading after it has it."""
     path.write_text(text_of(1, 2))
@@ -267,6 +272,7 @@ def test_a_file_that_was_just_made_is_waited_for(path: Path, opened: Open) -> No
     assert told(source)
 
 
+@pytest.mark.row("static-watched")
 def test_a_directory_that_comes_later_is_noticed(path: Path, opened: Open) -> None:
     path.parent.rmdir()
     source = opened()
@@ -293,6 +299,7 @@ def test_a_directory_that_is_put_in_the_place_of_another_is_noticed(
     assert ids(source) == [1, 3]
 
 
+@pytest.mark.row("static-watched")
 def test_a_link_that_turns_is_noticed_and_its_target_watched(path: Path, opened: Open) -> None:
     one, two = (path.parent.with_name(name) for name in ("one", "two"))
     for number, directory in enumerate((one, two), start=2):
@@ -383,6 +390,7 @@ CHECKS: tuple[Callable[[Make], None], ...] = (
 """The others are of managers that die, count votes, or ask."""
 
 
+@pytest.mark.row("static-watched")
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 def test_static_source(check: Callable[[Make], None], path: Path) -> None:
     drivers: list[StaticDriver] = []

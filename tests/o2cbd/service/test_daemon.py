@@ -98,6 +98,7 @@ def test_state_is_stopping_while_the_agent_stops(house: Any) -> None:
     assert status["state"] == "stopping"
 
 
+@pytest.mark.row("manager-stuck")
 def test_stuck_call_is_shown_while_it_lasts(house: Any) -> None:
     """State, reason and call name what does not return; afterwards all is as before."""
     house.timing = FAST

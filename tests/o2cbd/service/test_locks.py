@@ -58,6 +58,7 @@ def other(place: Path) -> Iterator[Callable[[str], subprocess.Popen[str]]]:
         process.communicate(timeout=30)
 
 
+@pytest.mark.row("second-instance")
 @pytest.mark.parametrize(("locker", "what"), LOCKERS)
 def test_the_second_hears_who_was_first(
     locker: Callable[[Path], Lock], what: str, place: Path, other: Callable[[str], subprocess.Popen]

@@ -58,6 +58,7 @@ def test_what_is_there_and_switched_off_is_told_nothing(root: Path) -> None:
     assert look(root, followed=False) == ()
 
 
+@pytest.mark.row("ocfs2-tools")
 def test_o2cb_that_is_on_is_named_with_its_file_its_cluster_and_what_it_does(root: Path) -> None:
     switch_on(root, "o2cb")
     write(root / "etc/default/o2cb", "O2CB_ENABLED=true\nO2CB_BOOTCLUSTER=prod\n")
@@ -88,6 +89,7 @@ def test_enabled_without_a_service_that_starts_is_off(root: Path) -> None:
     assert look(root, followed=False) == ()
 
 
+@pytest.mark.row("ocfs2-tools")
 def test_ocfs2_that_is_on_is_named_with_what_it_does(root: Path) -> None:
     switch_on(root, "ocfs2")
     assert told(root) == [
@@ -181,6 +183,7 @@ def test_a_file_that_is_followed_is_no_news_but_its_heartbeat(root: Path) -> Non
     assert look(root, followed=True) == ()
 
 
+@pytest.mark.row("ocfs2-tools")
 def test_what_cannot_be_read_is_never_a_failure(root: Path) -> None:
     """A directory in the place of a file, and bytes that are no text."""
     switch_on(root, "o2cb")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from o2cbd.core import events
 from o2cbd.core.model import Entry, Member, Membership, Quorum, Tables
 from o2cbd.core.reports import Report
@@ -36,6 +38,7 @@ def test_right_entries_are_no_news() -> None:
     assert told(ENTRY_A, ENTRY_B) == []
 
 
+@pytest.mark.row("takeover")
 def test_every_value_is_told_and_once() -> None:
     """As ocfs2-tools numbered them: from 0."""
     found = replace(ENTRY_A, num=0), replace(ENTRY_B, name="b.lan", address="10.9.0.2", port=17777)

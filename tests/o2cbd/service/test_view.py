@@ -73,6 +73,7 @@ def test_agents_own_hold_is_believed_first() -> None:
     assert seen.hold == own
 
 
+@pytest.mark.row("fingerprint")
 def test_status_has_every_promised_key() -> None:
     """The schema that other programs rely on, key by key."""
     status = replace(
@@ -191,6 +192,7 @@ def test_plan_gives_steps_in_order_and_what_waits() -> None:
     assert given["pending"] == []
 
 
+@pytest.mark.row("ready")
 def test_one_line_says_what_systemctl_should_show() -> None:
     """State, reason, cluster, table, quorum and what waits, as far as known."""
     entry = Entry(name="a", inode=1, num=1, address="10.0.0.1", port=7777, local=True)

@@ -75,6 +75,7 @@ def test_runtime_directory_too_deep_for_a_socket_is_73(tmp_path: Path, capfd: Ca
     lock_runtime_dir(deep).release()
 
 
+@pytest.mark.row("ocfs2-tools")
 def test_other_services_that_manage_the_tables_are_told_of_at_the_start(
     tmp_path: Path, capfd: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -90,6 +91,7 @@ def test_other_services_that_manage_the_tables_are_told_of_at_the_start(
     assert refused.startswith("<3>cannot start: ")
 
 
+@pytest.mark.row("ocfs2-tools")
 def test_other_services_stand_in_the_status(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

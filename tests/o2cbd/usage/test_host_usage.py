@@ -106,6 +106,7 @@ def driver(tmp_path: Path) -> HostDriver:
     return HostDriver(tmp_path)
 
 
+@pytest.mark.row("vote-facts")
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 def test_conforms(check: Callable[[UsageDriver], None], driver: HostDriver) -> None:
     check(driver)
