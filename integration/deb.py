@@ -61,6 +61,7 @@ _OPTIONS = "noautodbgsym"
 """Nobody debugs the library from its package."""
 
 _REVISION = re.compile(r"[0-9A-Za-z.+~]*")
+_REBUILD: Final = re.compile(r"\+b[0-9]+$")
 _TOP_VERSION = re.compile(r"\A(o2cbd \(\S+)\)")
 _BUILD_TIMEOUT_S = 900
 _SHOWN_LINES = 25
@@ -78,7 +79,7 @@ def build(
     Args:
         output: made where it is not there. What was built there before, from other inputs, stays.
         say: progress.
-        revision: appended to the version, `+b1`, for tests of upgrades.
+        revision: appended to the version, `+1`, for tests of upgrades.
         others: the archives of another Debian release: it is built in a root made of that one.
 
     Raises:
@@ -125,9 +126,10 @@ def checked_revision(text: str) -> str:
     """The same text.
 
     Raises:
-        ValueError: no Debian version can end with it.
+        ValueError: no Debian version can end with it, or it is that of a binary rebuild, which
+            leaves out what the packages require of each other (`${source:Version}`).
     """
-    if not _REVISION.fullmatch(text):
+    if not _REVISION.fullmatch(text) or _REBUILD.search(text):
         raise ValueError(f"{text!r} cannot be part of a Debian version")
     return text
 

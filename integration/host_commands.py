@@ -24,7 +24,7 @@ def _deb_arguments(parser: argparse.ArgumentParser) -> None:
         type=deb.checked_revision,
         default="",
         metavar="TEXT",
-        help="appended to the version, as +b1",
+        help="appended to the version, as +1",
     )
 
 

@@ -22,8 +22,8 @@ def restarted(operator: Operator) -> None:
 
 def upgraded(operator: Operator) -> None:
     before = operator.installed_version(1)
-    operator.upgrade(1, built_packages("+b1"))
-    assert operator.installed_version(1) == f"{before}+b1"
+    operator.upgrade(1, built_packages("+1"))
+    assert operator.installed_version(1) == f"{before}+1"
 
 
 @pytest.mark.parametrize("goes", [killed, restarted, upgraded])

@@ -30,7 +30,7 @@ def test_the_digest_changes_with_a_revision_a_name_and_a_text(tmp_path: Path) ->
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("x")
     first = deb.inputs_digest("", tmp_path)
-    assert deb.inputs_digest("+b1", tmp_path) != first
+    assert deb.inputs_digest("+1", tmp_path) != first
     (tmp_path / "README.md").write_text("y")
     second = deb.inputs_digest("", tmp_path)
     (tmp_path / "README.md").write_text("x")
@@ -43,10 +43,10 @@ def test_the_digest_changes_with_a_revision_a_name_and_a_text(tmp_path: Path) ->
 def test_a_revision_ends_the_top_version_alone() -> None:
     changelog = "o2cbd (0.2-1) unstable; x\n\n  * a\n\no2cbd (0.1-1) unstable; x\n"
     assert deb.revised(changelog, "") == changelog
-    assert deb.revised(changelog, "+b1") == changelog.replace("(0.2-1)", "(0.2-1+b1)")
+    assert deb.revised(changelog, "+1") == changelog.replace("(0.2-1)", "(0.2-1+1)")
 
 
-@pytest.mark.parametrize("revision", ["-1", "a b", "/x", "é"])
+@pytest.mark.parametrize("revision", ["-1", "a b", "/x", "é", "+b1"])
 def test_a_revision_that_is_none_is_refused(revision: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="Debian version"):
         deb.build(tmp_path, print, revision=revision)

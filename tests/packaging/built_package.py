@@ -140,9 +140,10 @@ def test_two_builds_are_the_same_to_the_byte(debs: Mapping[str, Path], work: Pat
 
 
 def test_a_revision_is_a_later_version(work: Path, deb: Path) -> None:
-    later = build(work / "first", print, revision="+b1")[DAEMON]
-    versions = [said("dpkg-deb", "-f", one, "Version").strip() for one in (deb, later)]
-    assert versions[1] == f"{versions[0]}+b1"
+    later = build(work / "first", print, revision="+1")
+    versions = [said("dpkg-deb", "-f", one, "Version").strip() for one in (deb, later[DAEMON])]
+    assert versions[1] == f"{versions[0]}+1"
+    assert f"o2cbd (= {versions[1]})" in said("dpkg-deb", "-f", later[GATE], "Depends")
     said("dpkg", "--compare-versions", versions[0], "lt", versions[1])
 
 
