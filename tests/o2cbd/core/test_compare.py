@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fakecluster.pocket.examples import entry, node
+from fakecluster.testing.examples import entry, node
 from o2cbd.core import planner
 from o2cbd.core.fingerprint import fingerprint, row_of
 from o2cbd.core.memo import for_each

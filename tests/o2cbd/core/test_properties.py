@@ -11,9 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fakecluster.configfs.direct import DirectTree
-from fakecluster.pocket.bench import Bench
-from fakecluster.pocket.examples import CLUSTER, absentee, member, membership
-from fakecluster.pocket.kernel import PocketKernel, Refuse
+from fakecluster.testing.examples import CLUSTER, absentee, member, membership
+from fakecluster.testing.single_host import Refuse, ScriptedKernel, SingleHost
 from o2cbd.core.controller import Controller
 from o2cbd.core.events import ConfigChange, ShutdownAsked, StateChange
 from o2cbd.core.model import (
@@ -33,9 +32,16 @@ from o2cbd.core.model import (
 )
 from o2cbd.core.phase import Phase
 from o2cbd.core.policy import desired_table, is_right
-from o2cbd.core.rules import MajorityRule, QuorumRule, RemovalRules, Rules, TableRules, TwoNodeRule
+from o2cbd.core.rules import (
+    SECOND_US,
+    MajorityRule,
+    QuorumRule,
+    RemovalRules,
+    Rules,
+    TableRules,
+    TwoNodeRule,
+)
 
-SECOND_US = 1_000_000
 TRUSTING = Rules(removals=RemovalRules(majority=MajorityRule.TRUST_MANAGER, settle_us=0))
 """Nothing but the kernel and quorum keep a removal back."""
 REGION = Region(name="R1", pid=9)
@@ -68,7 +74,7 @@ writes = st.lists(
 )
 
 
-def scribble(kernel: PocketKernel, done: list[Written]) -> None:
+def scribble(kernel: ScriptedKernel, done: list[Written]) -> None:
     """Let somebody write into the tables before the daemon comes."""
     kernel.make_cluster(CLUSTER)
     for one in done:
@@ -86,7 +92,7 @@ def scribble(kernel: PocketKernel, done: list[Written]) -> None:
             except OSError:
                 break
     kernel.journal.clear()
-    kernel.crimes.clear()
+    kernel.violations.clear()
 
 
 # --- any membership ------------------------------------------------------------------------------
@@ -133,12 +139,12 @@ rules = st.builds(
 # --- the judge -----------------------------------------------------------------------------------
 
 
-class JudgedKernel(PocketKernel):
+class JudgedKernel(ScriptedKernel):
     """Judges each step before it is done."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.judge: Callable[[Step, PocketKernel], None] | None = None
+        self.judge: Callable[[Step, ScriptedKernel], None] | None = None
 
     def do(self, step: Step) -> None:
         if self.judge is not None:
@@ -146,12 +152,12 @@ class JudgedKernel(PocketKernel):
         super().do(step)
 
 
-def desired_of(bench: Bench, kernel: PocketKernel) -> dict[str, Node]:
-    found = desired_table(bench.manager.membership, bench.rules.table, entries_of(kernel))
+def desired_of(host: SingleHost, kernel: ScriptedKernel) -> dict[str, Node]:
+    found = desired_table(host.manager.membership, host.rules.table, entries_of(kernel))
     return {one.name: one for one in found.nodes}
 
 
-def entries_of(kernel: PocketKernel) -> tuple[Entry, ...]:
+def entries_of(kernel: ScriptedKernel) -> tuple[Entry, ...]:
     """Read past the daemon's own readings, whatever they meet, and know which num was written."""
     found = DirectTree(kernel.model).read(CLUSTER, own=None, attributes=(), fresh=True).entries
     return tuple(
@@ -162,11 +168,11 @@ def entries_of(kernel: PocketKernel) -> tuple[Entry, ...]:
     )
 
 
-def judge_step(bench: Bench, step: Step, kernel: PocketKernel) -> None:
+def judge_step(host: SingleHost, step: Step, kernel: ScriptedKernel) -> None:
     """Fail on what must never be done."""
-    assert bench.hold.ours, f"{step} without the semaphore"
-    assert bench.hold.held_by is None, f"{step} while another holds"
-    now = bench.manager.membership
+    assert host.hold.ours, f"{step} without the semaphore"
+    assert host.hold.held_by is None, f"{step} while another holds"
+    now = host.manager.membership
     match step:
         case AddNode(node=wanted):
             assert wanted.address != "0.0.0.0"
@@ -180,18 +186,19 @@ def judge_step(bench: Bench, step: Step, kernel: PocketKernel) -> None:
             assert name in kernel.nodes
         case RemoveNode(node=name):
             (entry,) = (one for one in entries_of(kernel) if one.name == name)
-            wanted_now = desired_of(bench, kernel).get(name)
-            right = wanted_now is not None and is_right(entry, wanted_now)
-            assert not right or (entry.local and not wanted_now.local), f"{entry} is right"
+            wanted_now = desired_of(host, kernel).get(name)
+            if wanted_now is not None and is_right(entry, wanted_now):
+                assert entry.local, f"{entry} is right"
+                assert not wanted_now.local, f"{entry} is right"
             assert not (entry.local and kernel.regions)
             if not entry.half_made:
                 proved = now.quorum in {Quorum.QUORATE, Quorum.NONE}
-                taken = bench.rules.removals.quorum is QuorumRule.IGNORE
+                taken = host.rules.removals.quorum is QuorumRule.IGNORE
                 assert proved or (taken and now.quorum is Quorum.UNKNOWN), f"{entry} and no quorum"
-            offset = bench.rules.table.num_offset
+            offset = host.rules.table.num_offset
             lost = all(entry.num != one.id + offset and name != one.name for one in now.members)
-            kept = now.two_node and bench.rules.removals.two_node is TwoNodeRule.WAIT
-            if lost and (kept or minority_waits(now, bench.rules)):
+            kept = now.two_node and host.rules.removals.two_node is TwoNodeRule.WAIT
+            if lost and (kept or minority_waits(now, host.rules)):
                 forgotten = name in FORGOTTEN
                 assert entry.half_made or entry.local or forgotten, f"{entry} may be alive"
         case _:
@@ -202,20 +209,20 @@ FORGOTTEN: set[str] = set()
 """Whom the operator vouched for in the history at hand."""
 
 
-def bench_on(now: Membership, its_rules: Rules, done: list[Written]) -> Bench:
+def host_on(now: Membership, its_rules: Rules, done: list[Written]) -> SingleHost:
     FORGOTTEN.clear()
-    bench = Bench(now, its_rules)
+    host = SingleHost(now, its_rules)
     kernel = JudgedKernel()
     scribble(kernel, done)
-    kernel.judge = lambda step, at: judge_step(bench, step, at)
-    bench.kernel = kernel
-    bench.start()
-    return bench
+    kernel.judge = lambda step, at: judge_step(host, step, at)
+    host.kernel = kernel
+    host.start()
+    return host
 
 
-def is_as_desired(bench: Bench) -> bool:
-    wanted = desired_of(bench, bench.kernel)
-    entries = entries_of(bench.kernel)
+def is_as_desired(host: SingleHost) -> bool:
+    wanted = desired_of(host, host.kernel)
+    entries = entries_of(host.kernel)
     return {one.name for one in entries} == set(wanted) and all(
         is_right(one, wanted[one.name]) and one.local == wanted[one.name].local for one in entries
     )
@@ -243,13 +250,13 @@ def minority_waits(now: Membership, its_rules: Rules) -> bool:
 def test_any_tables_become_as_desired_at_once_where_nothing_gates(
     now: Membership, its_rules: Rules, done: list[Written]
 ) -> None:
-    bench = bench_on(now, its_rules, done)
-    bench.step()
-    bench.run_for(its_rules.removals.settle_us)
-    assert bench.kernel.crimes == []
+    host = host_on(now, its_rules, done)
+    host.step()
+    host.run_for(its_rules.removals.settle_us)
+    assert host.kernel.violations == []
     if not gated(now, its_rules):
-        assert is_as_desired(bench), bench.status
-    assert (bench.status.state is State.SYNCED) == is_as_desired(bench)
+        assert is_as_desired(host), host.status
+    assert (host.status.state is State.SYNCED) == is_as_desired(host)
 
 
 @pytest.mark.row("replace")
@@ -260,8 +267,8 @@ def test_with_pins_a_replacement_that_begins_is_followed_and_all_else_is_done(
 ) -> None:
     """Where debugfs shows the pins. Where nothing does, only a failed rmdir may leave one over."""
     quorate = replace(now, quorum=Quorum.QUORATE, two_node=False)
-    bench = bench_on(quorate, TRUSTING, done)
-    kernel = bench.kernel
+    host = host_on(quorate, TRUSTING, done)
+    kernel = host.kernel
     kernel.pinned = {name for name in pinned if name in kernel.nodes}
     if region:
         kernel.regions = (REGION,)
@@ -271,32 +278,32 @@ def test_with_pins_a_replacement_that_begins_is_followed_and_all_else_is_done(
     if shown:
         kernel.live_nums = frozenset(nums[name] for name in kernel.pinned)
     before = {one.name: one for one in entries_of(kernel) if one.complete}
-    bench.step()
-    wanted = desired_of(bench, kernel)
+    host.step()
+    wanted = desired_of(host, kernel)
     there = set(kernel.nodes)
     replaced = {
         step.node
         for step in kernel.journal
         if isinstance(step, RemoveNode) and step.node in wanted and step.node in before
     }
-    failed = {one.node for one in bench.status.pending if one.why is Why.PINNED}
+    failed = {one.node for one in host.status.pending if one.why is Why.PINNED}
     if shown or not failed:
         assert replaced <= there
-    waiting = {one.node for one in bench.status.pending}
+    waiting = {one.node for one in host.status.pending}
     assert set(wanted) - there <= waiting
     for entry in entries_of(kernel):
         right = entry.name in wanted and is_right(entry, wanted[entry.name])
         assert right or entry.name in waiting, f"{entry} is wrong and nobody waits"
-    for one in bench.status.pending:
+    for one in host.status.pending:
         if one.why is Why.PINNED:
             assert one.node in kernel.pinned or shown
         if one.why is Why.REGION:
             assert region
     kernel.pinned.clear()
     kernel.live_nums, kernel.regions = None, ()
-    bench.run_for(30 * SECOND_US)
-    assert is_as_desired(bench)
-    assert bench.kernel.crimes == []
+    host.run_for(30 * SECOND_US)
+    assert is_as_desired(host)
+    assert host.kernel.violations == []
 
 
 @pytest.mark.row("never")
@@ -312,142 +319,142 @@ def test_what_is_known_to_hold_0_0_0_0_is_never_removed(
     done.append(Written(name, "ipv4_address", "0.0.0.0"))
     if num is not None:
         done.append(Written(name, "num", str(num)))
-    bench = bench_on(now, TRUSTING, [*done, *(one for one in others if one.name != name)])
-    bench.step()
-    bench.run_for(SECOND_US)
-    assert bench.kernel.crimes == []
-    assert bench.kernel.nodes[name].address == "0.0.0.0"
-    assert name in {one.node for one in bench.status.pending}
+    host = host_on(now, TRUSTING, [*done, *(one for one in others if one.name != name)])
+    host.step()
+    host.run_for(SECOND_US)
+    assert host.kernel.violations == []
+    assert host.kernel.nodes[name].address == "0.0.0.0"
+    assert name in {one.node for one in host.status.pending}
 
 
 # --- histories -----------------------------------------------------------------------------------
 
-Action = Callable[[Bench], None]
+Action = Callable[[SingleHost], None]
 
 
 def changes(now: Membership) -> Action:
-    def act(bench: Bench) -> None:
-        bench.manager.membership = now
-        bench.manager.notices.append(StateChange(quorate=now.quorum is Quorum.QUORATE))
+    def act(host: SingleHost) -> None:
+        host.manager.membership = now
+        host.manager.notices.append(StateChange(quorate=now.quorum is Quorum.QUORATE))
 
     return act
 
 
 def passes(duration_us: int) -> Action:
-    def act(bench: Bench) -> None:
-        live(bench, duration_us)
+    def act(host: SingleHost) -> None:
+        live(host, duration_us)
 
     return act
 
 
-def asks(bench: Bench) -> None:
-    if bench.manager.open and not bench.manager.gone:
-        bench.manager.notices.append(ShutdownAsked(forced=False, removed=False))
+def asks(host: SingleHost) -> None:
+    if host.manager.open and not host.manager.gone:
+        host.manager.notices.append(ShutdownAsked(forced=False, removed=False))
 
 
-def configures(bench: Bench) -> None:
-    bench.manager.notices.append(ConfigChange(version=2))
+def configures(host: SingleHost) -> None:
+    host.manager.notices.append(ConfigChange(version=2))
 
 
-def dies(bench: Bench) -> None:
-    bench.manager.die()
+def dies(host: SingleHost) -> None:
+    host.manager.die()
 
 
-def dies_unnoticed(bench: Bench) -> None:
-    bench.manager.gone = True
-    configures(bench)
+def dies_unnoticed(host: SingleHost) -> None:
+    host.manager.gone = True
+    configures(host)
 
 
-def returns(bench: Bench) -> None:
-    bench.manager.connect_error = None
+def returns(host: SingleHost) -> None:
+    host.manager.connect_error = None
 
 
-def fails_to_read(bench: Bench) -> None:
-    bench.manager.read_errors.append(OSError(errno.EINVAL, "no"))
+def fails_to_read(host: SingleHost) -> None:
+    host.manager.read_errors.append(OSError(errno.EINVAL, "no"))
 
 
 def holds(pid: int | None) -> Action:
-    def act(bench: Bench) -> None:
-        bench.hold.held_by = pid
+    def act(host: SingleHost) -> None:
+        host.hold.held_by = pid
 
     return act
 
 
-def breaks_hold(bench: Bench) -> None:
-    bench.hold.error = OSError(errno.ENOSPC, "full")
+def breaks_hold(host: SingleHost) -> None:
+    host.hold.error = OSError(errno.ENOSPC, "full")
 
 
-def mends_hold(bench: Bench) -> None:
-    bench.hold.error = None
+def mends_hold(host: SingleHost) -> None:
+    host.hold.error = None
 
 
-def breaks_tables(bench: Bench) -> None:
-    bench.kernel.read_error = OSError(errno.EIO, "broken", "node")
+def breaks_tables(host: SingleHost) -> None:
+    host.kernel.read_error = OSError(errno.EIO, "broken", "node")
 
 
-def mends_tables(bench: Bench) -> None:
-    bench.kernel.read_error = None
+def mends_tables(host: SingleHost) -> None:
+    host.kernel.read_error = None
 
 
 def refuses(kind: type, number: int, count: int | None) -> Action:
-    def act(bench: Bench) -> None:
-        bench.kernel.refusals.append(Refuse(step=kind, errno=number, count=count))
+    def act(host: SingleHost) -> None:
+        host.kernel.refusals.append(Refuse(step=kind, errno=number, count=count))
 
     return act
 
 
-def relents(bench: Bench) -> None:
-    bench.kernel.refusals.clear()
+def relents(host: SingleHost) -> None:
+    host.kernel.refusals.clear()
 
 
 def pins(name: str) -> Action:
-    def act(bench: Bench) -> None:
-        bench.kernel.pinned ^= {name}
+    def act(host: SingleHost) -> None:
+        host.kernel.pinned ^= {name}
 
     return act
 
 
-def mounts(bench: Bench) -> None:
-    if bench.kernel.cluster is not None:
-        bench.kernel.regions = () if bench.kernel.regions else (REGION,)
-    bench.usage.usage = Usage(regions=bench.kernel.regions)
+def mounts(host: SingleHost) -> None:
+    if host.kernel.cluster is not None:
+        host.kernel.regions = () if host.kernel.regions else (REGION,)
+    host.usage.usage = Usage(regions=host.kernel.regions)
 
 
 def forgets(name: str) -> Action:
-    def act(bench: Bench) -> None:
+    def act(host: SingleHost) -> None:
         FORGOTTEN.add(name)
-        bench.agent.forget(name)
+        host.agent.forget(name)
 
     return act
 
 
-def loses_its_address(bench: Bench) -> None:
-    bench.kernel.set_addresses(())
+def loses_its_address(host: SingleHost) -> None:
+    host.kernel.set_addresses(())
 
 
-def gets_its_address(bench: Bench) -> None:
-    bench.kernel.set_addresses(None)
+def gets_its_address(host: SingleHost) -> None:
+    host.kernel.set_addresses(None)
 
 
-def loses_its_tables(bench: Bench) -> None:
-    if not bench.kernel.regions:
-        bench.kernel.lose_tables()
+def loses_its_tables(host: SingleHost) -> None:
+    if not host.kernel.regions:
+        host.kernel.lose_tables()
 
 
-def killed(bench: Bench) -> None:
-    bench.hold.ours = False
-    bench.manager.open = 0
-    bench.manager.notices.clear()
-    bench.start()
+def killed(host: SingleHost) -> None:
+    host.hold.ours = False
+    host.manager.open = 0
+    host.manager.notices.clear()
+    host.start()
 
 
 def others_write(done: list[Written]) -> Action:
-    def act(bench: Bench) -> None:
-        judge, bench.kernel.judge = bench.kernel.judge, None  # type: ignore[attr-defined]
-        after, bench.kernel.refusals = bench.kernel.refusals, []
-        if not bench.kernel.regions:
-            scribble(bench.kernel, done)
-        bench.kernel.judge, bench.kernel.refusals = judge, after  # type: ignore[attr-defined]
+    def act(host: SingleHost) -> None:
+        judge, host.kernel.judge = host.kernel.judge, None  # type: ignore[attr-defined]
+        after, host.kernel.refusals = host.kernel.refusals, []
+        if not host.kernel.regions:
+            scribble(host.kernel, done)
+        host.kernel.judge, host.kernel.refusals = judge, after  # type: ignore[attr-defined]
 
     return act
 
@@ -489,45 +496,45 @@ actions: st.SearchStrategy[Action] = st.one_of(
 )
 
 
-def check_at_rest(bench: Bench) -> None:
+def check_at_rest(host: SingleHost) -> None:
     """Judge a moment after a full step: it always rests, and always for some time."""
-    controller: Controller = bench.agent._controller
+    controller: Controller = host.agent._controller
     assert controller.phase in {Phase.AWAY, Phase.IDLE, Phase.ENDED}
     deadline_us = controller.deadline_us
-    assert deadline_us is None or deadline_us > bench.clock.now_us(), "it would spin"
-    assert not bench.hold.ours
-    assert bench.kernel.crimes == []
-    assert bench.manager.open == (0 if controller.phase is not Phase.IDLE else 1)
-    if bench.status.state is State.SYNCED:
-        assert bench.status.pending == ()
+    assert deadline_us is None or deadline_us > host.clock.now_us(), "it would spin"
+    assert not host.hold.ours
+    assert host.kernel.violations == []
+    assert host.manager.open == (0 if controller.phase is not Phase.IDLE else 1)
+    if host.status.state is State.SYNCED:
+        assert host.status.pending == ()
 
 
-def live(bench: Bench, duration_us: int) -> None:
+def live(host: SingleHost, duration_us: int) -> None:
     """Let time pass; count how often it wakes."""
-    end_us = bench.clock.now_us() + duration_us
+    end_us = host.clock.now_us() + duration_us
     wakes = 0
     while True:
-        wait = bench.step()
-        check_at_rest(bench)
+        wait = host.step()
+        check_at_rest(host)
         if wait.deadline_us is None or wait.deadline_us > end_us:
             break
-        bench.clock.moment_us = wait.deadline_us
+        host.clock.advance_to(wait.deadline_us)
         wakes += 1
-    bench.clock.moment_us = end_us
+    host.clock.advance_to(end_us)
     # A hold and a first retry are looked at every 250 ms; nothing is looked at more often.
     assert wakes <= 2 + duration_us / 100_000
 
 
-def heal(bench: Bench) -> None:
+def heal(host: SingleHost) -> None:
     """End all faults."""
     for mend in (returns, mends_hold, mends_tables, relents, gets_its_address, holds(None)):
-        mend(bench)
-    bench.manager.read_errors.clear()
-    bench.kernel.pinned.clear()
-    bench.kernel.regions = ()
-    now = bench.manager.membership
+        mend(host)
+    host.manager.read_errors.clear()
+    host.kernel.pinned.clear()
+    host.kernel.regions = ()
+    now = host.manager.membership
     now = replace(now, quorum=Quorum.QUORATE, two_node=False, absentees=())
-    changes(now)(bench)
+    changes(now)(host)
 
 
 @pytest.mark.row("level-triggered")
@@ -536,23 +543,23 @@ def heal(bench: Bench) -> None:
 def test_whatever_happens_it_never_spins_answers_once_and_is_right_in_the_end(
     now: Membership, its_rules: Rules, done: list[Written], history: list[Action]
 ) -> None:
-    bench = bench_on(now, its_rules, done)
-    live(bench, 1)
+    host = host_on(now, its_rules, done)
+    live(host, 1)
     for action in history:
-        asked, alive = len(bench.manager.replies), not bench.manager.gone
-        action(bench)
-        questions = [one for one in bench.manager.notices if isinstance(one, ShutdownAsked)]
-        bench.step()
-        check_at_rest(bench)
+        asked, alive = len(host.manager.replies), not host.manager.gone
+        action(host)
+        questions = [one for one in host.manager.notices if isinstance(one, ShutdownAsked)]
+        host.step()
+        check_at_rest(host)
         if questions and alive:
-            assert len(bench.manager.replies) == asked + 1
-            assert bench.manager.replies[-1] == (bench.usage.usage == Usage())
+            assert len(host.manager.replies) == asked + 1
+            assert host.manager.replies[-1] == (host.usage.usage == Usage())
         else:
-            assert len(bench.manager.replies) == asked
-    heal(bench)
-    live(bench, 120 * SECOND_US)
-    assert bench.status.state is State.SYNCED, (bench.status.reason, bench.status.pending)
-    assert is_as_desired(bench)
+            assert len(host.manager.replies) == asked
+    heal(host)
+    live(host, 120 * SECOND_US)
+    assert host.status.state is State.SYNCED, (host.status.reason, host.status.pending)
+    assert is_as_desired(host)
 
 
 @settings(max_examples=50, deadline=None)
@@ -560,15 +567,15 @@ def test_whatever_happens_it_never_spins_answers_once_and_is_right_in_the_end(
 def test_whatever_happens_a_stop_ends_it_at_once_and_changes_nothing(
     now: Membership, done: list[Written], history: list[Action], dying: bool
 ) -> None:
-    bench = bench_on(now, TRUSTING, done)
+    host = host_on(now, TRUSTING, done)
     for action in history:
-        action(bench)
-        bench.step()
+        action(host)
+        host.step()
     if dying:
-        dies(bench)
-    changed = len(bench.kernel.journal)
-    bench.agent.stop()
-    bench.step()
-    assert bench.agent.exit_code == 0
-    assert len(bench.kernel.journal) == changed
-    assert (bench.manager.open, bench.hold.ours, bench.kernel.closed) == (0, False, True)
+        dies(host)
+    changed = len(host.kernel.journal)
+    host.agent.stop()
+    host.step()
+    assert host.agent.exit_code == 0
+    assert len(host.kernel.journal) == changed
+    assert (host.manager.open, host.hold.ours, host.kernel.closed) == (0, False, True)
