@@ -14,9 +14,8 @@ from fakecluster.poller import Poller
 from fakecluster.serve.cluster import ServedCluster, ServeOptions
 from fakecluster.serve.layout import ServeDirectory
 from fakecluster.serve.verbs import ServedVerbs
+from o2cbd.core.rules import SECOND_US
 from o2cbd.hold import sysv
-
-SECOND_US = 1_000_000
 
 
 class Console:
@@ -160,6 +159,7 @@ def test_leave_with_remove(console: Console) -> None:
 
 def test_a_stopped_cman_cannot_be_asked_to_shut_down(console: Console) -> None:
     console.say("cman-stop", node="1")
+    assert console.say("state", node="1")["nodes"][0]["stopped"] is True
     assert "answers nobody" in console.complaint("shutdown", node="1")
 
 
@@ -187,6 +187,7 @@ def test_a_kill_of_a_host_whose_cman_has_left(console: Console) -> None:
     console.say("leave", node="2")
     console.run(5)
     assert console.say("kill", node="2") == {"ok": True, "killed_pids": []}
+    assert "no power" in console.complaint("cman-start", node="2")
     assert console.say("start", node="2")["ok"] is True
 
 
