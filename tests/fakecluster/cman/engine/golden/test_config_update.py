@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import errno
 
-import pytest
-
 from fakecluster.cman.answers import Notice, Version
 from fakecluster.cman.constants import ExtraFlag, Reason
-from fakecluster.cman.errors import RequestRefusedError
 from fakecluster.cman.timings import Profile
 from fakecluster.cman.topology import NodeConfig
 from fakecluster.testing.cman_engine import EngineHarness, Recorder
@@ -19,19 +16,6 @@ NEW = NodeConfig(id=7, name="node7", addresses=("10.0.0.7",))
 
 def _told(recorder: Recorder) -> list[tuple[Reason, int]]:
     return [(d.reason, d.arg) for _, d in recorder.told if isinstance(d, Notice)]
-
-
-def test_row_config_update(profile: Profile) -> None:
-    """The new version on all nodes, recalculated first; 3.0.12 does not where it is asked."""
-    rig = EngineHarness(3, profile=profile).up()
-    seen = [rig.listen(i) for i in (1, 2, 3)]
-    rig.engine.reconfigure()
-    rig.run()
-    update = (Reason.CONFIG_UPDATE, 2)
-    pair = [(Reason.STATE_CHANGE, 1), update]
-    asker = [update] if profile is Profile.A else pair
-    assert [_told(each) for each in seen] == [asker, pair, pair]
-    assert seen[0].client.get_version().config == 2
 
 
 def test_set_version_is_heard_by_the_ring() -> None:
@@ -45,34 +29,6 @@ def test_set_version_is_heard_by_the_ring() -> None:
     rig.run()
     new, old = (Reason.CONFIG_UPDATE, 2), (Reason.CONFIG_UPDATE, 1)
     assert [_told(each)[:2] for each in seen] == [[new], [old, old], []]
-
-
-def test_row_config_same_version(profile: Profile) -> None:
-    """Nobody is told."""
-    rig = EngineHarness(2, profile=profile).up()
-    seen = rig.listen(1)
-    rig.admin(1).client.set_version(Version(config=1))
-    rig.run()
-    assert seen.told == []
-
-
-def test_row_config_version_refused(profile: Profile) -> None:
-    """Older: EPERM. Without a file: ENOENT, and 3.0.12 tells of the old one instead."""
-    rig = EngineHarness(2, profile=profile).up()
-    rig.engine.reconfigure()
-    rig.run()
-    seen, admin = rig.listen(2), rig.admin(1).client
-    with pytest.raises(RequestRefusedError, match="EPERM"):
-        admin.set_version(Version(config=1))
-    if profile is Profile.B:
-        with pytest.raises(RequestRefusedError, match="ENOENT"):
-            admin.set_version(Version(config=3))
-        rig.run()
-        assert seen.told == []
-    else:
-        admin.set_version(Version(config=3))
-        rig.run(SECOND_US)
-        assert _told(seen) == [(Reason.CONFIG_UPDATE, 2)]
 
 
 def test_row_config_error(profile: Profile) -> None:

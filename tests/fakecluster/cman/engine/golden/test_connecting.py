@@ -13,17 +13,6 @@ from fakecluster.cman.timings import Profile, Timings
 from fakecluster.testing.cman_engine import QUIET_US, EngineHarness
 
 
-def test_row_connect_absent(profile: Profile) -> None:
-    """Never started, left cleanly, and killed by order: no socket."""
-    rig = EngineHarness(3, profile=profile)
-    assert rig.connect_errno(1) == errno.ENOENT
-    rig.up()
-    rig.engine.leave(2)
-    rig.engine.kill_node(1, 3)
-    rig.run()
-    assert (rig.connect_errno(2), rig.connect_errno(3)) == (errno.ENOENT, errno.ENOENT)
-
-
 def test_row_connect_after_crash(profile: Profile) -> None:
     """Kill -9 and power off leave stale sockets, until the next start."""
     rig = EngineHarness(3, profile=profile).up()
@@ -74,15 +63,6 @@ def test_a_client_of_the_dying_is_dropped() -> None:
     rig.engine.connect(1, closed=lambda: closed.append(True))
     rig.run(0)
     assert closed == [True]
-
-
-def test_row_connect_first_instant(profile: Profile) -> None:
-    """As long as there is no socket it is ENOENT; the first connection can read at once."""
-    rig = EngineHarness(2, profile=profile)
-    rig.engine.start(1)
-    while rig.connect_errno(1) == errno.ENOENT:
-        assert rig.timeline.run_next()
-    assert rig.listen(1).members() == (1,)
 
 
 def test_early_sockets_know_no_members_yet() -> None:

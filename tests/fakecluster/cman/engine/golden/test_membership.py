@@ -135,27 +135,6 @@ def test_death_notices_with_draws() -> None:
     assert counts == {1, 3}
 
 
-def test_row_two_deaths_together(profile: Profile) -> None:
-    """Two notices, one after the other: quorum is lost with the second."""
-    rig = EngineHarness(3, profile=profile).up()
-    seen = rig.listen(1)
-    rig.engine.kill(2)
-    rig.engine.kill(3)
-    rig.run()
-    assert seen.notices() == [1, 0]
-    assert not seen.client.is_quorate()
-
-
-def test_row_isolated_view(profile: Profile) -> None:
-    """One notice a lost node: the first is still quorate, and nobody is forgotten before."""
-    rig = EngineHarness(3, profile=profile).up()
-    isolated, rest = rig.listen(3), rig.listen(1)
-    rig.engine.partition([[1, 2], [3]])
-    rig.run()
-    assert (isolated.notices(), isolated.members()) == ([1, 0], (3,))
-    assert (rest.notices(), rest.members()) == ([1], (1, 2))
-
-
 def test_row_merge_notices(profile: Profile) -> None:
     """Two notices a node, nobody killed, a new incarnation and jointime of those who came back."""
     rig = EngineHarness(3, profile=profile).up()
@@ -227,22 +206,6 @@ def test_row_rejoin_seen_away() -> None:
         lasted += [back - gone for gone, back in away]
     assert any(6_000 <= each <= 80_000 for each in lasted)
     assert any(each < 2_000 for each in lasted)
-
-
-def test_row_paused_node_returns(profile: Profile) -> None:
-    """A paused node dies for the others; when it goes on it merges, and nobody is killed."""
-    rig = EngineHarness(3, profile=profile).up()
-    seen = rig.listen(1)
-    before = seen.entry(3)
-    rig.engine.stop(3)
-    rig.run()
-    assert (seen.notices(), seen.members()) == ([1], (1, 2))
-    seen.forget()
-    rig.engine.cont(3)
-    rig.run()
-    assert (seen.notices(), seen.members()) == ([1, 1], (1, 2, 3))
-    assert seen.entry(3).incarnation > before.incarnation
-    assert rig.engine.state(3).members == (1, 2, 3)
 
 
 def test_a_short_pause_goes_unnoticed() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from fakecluster.cman.answers import ClusterInfo, NodeEntry, Version
 from fakecluster.cman.client import Client
-from fakecluster.cman.constants import QDISK_QUERY_ID, US, CmanState
+from fakecluster.cman.constants import US, CmanState
 from fakecluster.cman.errors import RequestRefusedError
 from fakecluster.cman.timings import Profile
 from fakecluster.cman.topology import NodeConfig, QuorumDisk, Topology
@@ -22,33 +22,6 @@ def _errno(act: Callable[[], object]) -> int:
     with pytest.raises(RequestRefusedError) as caught:
         act()
     return caught.value.code
-
-
-def test_row_never_seen_node(profile: Profile) -> None:
-    """Listed, dead, incarnation 0, jointime 0."""
-    rig = EngineHarness(2, profile=profile)
-    rig.engine.start(1)
-    rig.run()
-    entry = rig.listen(1).entry(2)
-    assert (entry.state, entry.is_member) == (CmanState.DEAD, False)
-    assert (entry.name, entry.incarnation, entry.jointime_us) == ("node2", 0, 0)
-
-
-def test_row_dead_node(profile: Profile) -> None:
-    """Keeps what it had when it was a member."""
-    rig = EngineHarness(3, profile=profile).up()
-    seen = rig.listen(1)
-    before = seen.entry(3)
-    rig.engine.kill(3)
-    rig.run()
-    after = seen.entry(3)
-    assert before.incarnation > 0
-    assert before.jointime_us > 0
-    assert (after.is_member, after.incarnation, after.jointime_us) == (
-        False,
-        before.incarnation,
-        before.jointime_us,
-    )
 
 
 def test_row_incarnation_of_an_observer(profile: Profile) -> None:
@@ -103,15 +76,6 @@ def test_row_stale_address(profile: Profile) -> None:
     ]
 
 
-def test_row_addresses_of_a_non_member(profile: Profile) -> None:
-    """There are none."""
-    rig = EngineHarness(2, profile=profile).up()
-    seen = rig.listen(1)
-    rig.engine.leave(2)
-    rig.run()
-    assert seen.client.get_node_addrs(2) == ()
-
-
 def test_row_quorum_disk_listed(profile: Profile) -> None:
     """Last, id 0, in the count, incarnation 0, the address of the entry before it."""
     rig = EngineHarness(Topology.of(2, qdisk=DISK), profile=profile).up()
@@ -135,24 +99,6 @@ def test_row_quorum_disk_polled(profile: Profile) -> None:
     assert (here.notices(), there.notices()) == ([1], [])
     rig.engine.qdisk(1, available=False)
     assert (here.entry(0).is_member, here.notices()) == (False, [1, 1])
-
-
-def test_row_get_node_special_ids(profile: Profile) -> None:
-    """0 is us; -1 is the disk, or nothing."""
-    with_disk = EngineHarness(Topology.of(2, qdisk=DISK), profile=profile).up().listen(2).client
-    assert (with_disk.get_node(US).node_id, with_disk.get_node(US).us) == (2, True)
-    assert with_disk.get_node(QDISK_QUERY_ID, "junk").name == "/dev/qdisk0"
-    without = EngineHarness(2, profile=profile).up().listen(1).client
-    assert _errno(lambda: without.get_node(QDISK_QUERY_ID)) == errno.ENOENT
-
-
-def test_row_unknown_node(profile: Profile) -> None:
-    """ENOENT for the node by id and by name, EINVAL for its extras and addresses."""
-    client = EngineHarness(2, profile=profile).up().listen(1).client
-    assert _errno(lambda: client.get_node(9)) == errno.ENOENT
-    assert _errno(lambda: client.get_node(0, "nobody")) == errno.ENOENT
-    assert _errno(lambda: client.get_node_extra(9)) == errno.EINVAL
-    assert [_errno(lambda i=i: client.get_node_addrs(i)) for i in (0, 9)] == [errno.EINVAL] * 2
 
 
 def test_a_name_goes_before_an_id() -> None:

@@ -24,28 +24,6 @@ def _sockets(rig: EngineHarness) -> Sockets:
     return rig.engine.state(1).sockets
 
 
-@pytest.mark.parametrize("flags", [0, 1, 2, 3])
-def test_row_shutdown_flags(profile: Profile, flags: int) -> None:
-    """0 normal, 1 force, 2 remove, 3 both: the arg is the mask."""
-    rig = EngineHarness(1, profile=profile).up()
-    asked = rig.listen(1)
-    rig.admin(1).shutdown(flags)
-    assert asked.notices(Reason.TRY_SHUTDOWN) == [flags]
-
-
-def test_row_shutdown_nobody_listens(profile: Profile) -> None:
-    """Leaves at once; the requester is answered at once, and again at the end."""
-    rig = EngineHarness(2, profile=profile).up()
-    rig.engine.connect(1)
-    admin = rig.admin(1)
-    began_us = rig.now_us()
-    admin.shutdown()
-    assert admin.replies == [(began_us, 0)]
-    rig.run(AT_ONCE_US)
-    assert [status for _, status in admin.replies] == [0, 0]
-    assert _sockets(rig) is Sockets.ABSENT
-
-
 def test_row_shutdown_all_yes(profile: Profile) -> None:
     """Down in about 15 ms after the last yes, and every client is closed; the asker knew before."""
     rig = EngineHarness(2, profile=profile).up()
@@ -146,17 +124,6 @@ def test_a_yes_that_leaves_counts_once() -> None:
     assert admin.replies == []
 
 
-def test_row_shutdown_stopped_listening(profile: Profile) -> None:
-    """Its answer is still awaited: EBUSY at the time-out."""
-    rig = EngineHarness(1, profile=profile).up()
-    client, admin = rig.listen(1), rig.admin(1)
-    began_us = rig.now_us()
-    admin.shutdown()
-    client.client.stop_notification()
-    rig.run()
-    assert admin.replies == [(began_us + TIMEOUT_US, -errno.EBUSY)]
-
-
 def test_row_shutdown_new_client(profile: Profile) -> None:
     """It is asked before its subscription returns, and the question waits for it too."""
     rig = EngineHarness(1, profile=profile).up()
@@ -170,18 +137,6 @@ def test_row_shutdown_new_client(profile: Profile) -> None:
     newcomer.client.reply_shutdown(True)
     rig.run(SECOND_US)
     assert [status for _, status in admin.replies] == [0]
-
-
-def test_row_shutdown_double_yes(profile: Profile) -> None:
-    """One client's second yes stands for the other client's first."""
-    rig = EngineHarness(1, profile=profile).up()
-    eager, _silent, admin = rig.listen(1), rig.listen(1), rig.admin(1)
-    admin.shutdown()
-    eager.client.reply_shutdown(True)
-    eager.client.reply_shutdown(True)
-    rig.run(AT_ONCE_US)
-    assert [status for _, status in admin.replies] == [0]
-    assert _sockets(rig) is Sockets.ABSENT
 
 
 def test_row_shutdown_second_request(profile: Profile) -> None:
@@ -201,32 +156,6 @@ def test_row_shutdown_second_request(profile: Profile) -> None:
     assert ([s for _, s in admin.replies], second.replies) == ([0], [])
 
 
-@pytest.mark.parametrize("flags", [0, 3, 0x10])
-def test_row_leave_cluster_asks_nobody(profile: Profile, flags: int) -> None:
-    """Down, removed, forced: it leaves at once and nobody is asked."""
-    rig = EngineHarness(2, profile=profile).up()
-    client, other = rig.listen(1), rig.listen(2)
-    rig.admin(1).client.leave_cluster(flags)
-    rig.run(AT_ONCE_US)
-    assert client.notices(Reason.TRY_SHUTDOWN) == []
-    assert _sockets(rig) is Sockets.ABSENT
-    assert other.client.get_node_extra(1).leave_reason == (3 if flags == 3 else 0)
-
-
-def test_row_shutdown_requester_gone(profile: Profile) -> None:
-    """The timer runs on without its requester, and then cman crashes."""
-    rig = EngineHarness(1, profile=profile).up()
-    client, admin = rig.listen(1), rig.admin(1)
-    began_us = rig.now_us()
-    admin.shutdown()
-    admin.client.disconnect()
-    rig.run(4 * SECOND_US)
-    assert _sockets(rig) is Sockets.LISTENING
-    rig.run()
-    assert client.closed_us == began_us + TIMEOUT_US
-    assert (_sockets(rig), rig.connect_errno(1)) == (Sockets.STALE, errno.ECONNREFUSED)
-
-
 def test_a_forced_shutdown_leaves_without_its_requester() -> None:
     """Read from source: where force was asked the left-over timer leaves instead of crashing."""
     rig = EngineHarness(1).up()
@@ -236,24 +165,6 @@ def test_a_forced_shutdown_leaves_without_its_requester() -> None:
     admin.client.disconnect()
     rig.run()
     assert (_sockets(rig), admin.replies) == (Sockets.ABSENT, [])
-
-
-def test_row_shutdown_timer_left_over(profile: Profile) -> None:
-    """A dead asker's timer ends the next question, whose own timer then crashes cman."""
-    rig = EngineHarness(1, profile=profile).up()
-    client = rig.listen(1)
-    gone, admin = rig.admin(1), rig.admin(1)
-    began_us = rig.now_us()
-    gone.shutdown()
-    gone.client.disconnect()
-    rig.run(SECOND_US)
-    admin.shutdown()
-    rig.run(5 * SECOND_US)
-    assert admin.replies == [(began_us + TIMEOUT_US, -errno.EBUSY)]
-    assert _sockets(rig) is Sockets.LISTENING
-    rig.run()
-    assert client.closed_us == began_us + SECOND_US + TIMEOUT_US
-    assert _sockets(rig) is Sockets.STALE
 
 
 def test_a_decision_stops_the_latest_timer_only() -> None:
@@ -270,34 +181,6 @@ def test_a_decision_stops_the_latest_timer_only() -> None:
     rig.run()
     assert client.closed_us == began_us + TIMEOUT_US
     assert [status for _, status in admin.replies] == [-errno.EBUSY]
-
-
-def test_row_shutdown_subscribed_again(profile: Profile) -> None:
-    """It is asked again, and one more answer is awaited."""
-    rig = EngineHarness(1, profile=profile).up()
-    client, admin = rig.listen(1), rig.admin(1)
-    admin.shutdown()
-    client.client.start_notification()
-    assert client.notices(Reason.TRY_SHUTDOWN) == [0, 0]
-    client.client.reply_shutdown(True)
-    rig.run(SECOND_US)
-    assert admin.replies == []
-    client.client.reply_shutdown(True)
-    rig.run(SECOND_US)
-    assert [status for _, status in admin.replies] == [0]
-
-
-def test_row_leave_during_a_question(profile: Profile) -> None:
-    """Whoever asked gets 0 when the goodbye is back, as if all had said yes."""
-    rig = EngineHarness(1, profile=profile).up()
-    rig.listen(1)
-    admin = rig.admin(1)
-    admin.shutdown()
-    began_us = rig.now_us()
-    rig.admin(1).client.leave_cluster(0)
-    rig.run(SECOND_US)
-    assert admin.replies == [(began_us + BACK_US, 0)]
-    assert _sockets(rig) is Sockets.ABSENT
 
 
 def test_an_asker_that_goes_while_the_node_leaves_is_told_nothing() -> None:
@@ -323,16 +206,3 @@ def test_the_end_comes_after_the_answer_with_draws() -> None:
         assert admin.closed_us is not None
         gaps.add(admin.closed_us - told_us)
     assert 15_000 <= min(gaps) < 30_000 < max(gaps) <= 60_000
-
-
-def test_row_reply_always_succeeds(profile: Profile) -> None:
-    """With nothing pending, and to a dead cman."""
-    rig = EngineHarness(1, profile=profile).up()
-    client = rig.listen(1)
-    client.client.reply_shutdown(True)
-    rig.run()
-    assert _sockets(rig) is Sockets.LISTENING
-    rig.engine.crash(1)
-    client.client.reply_shutdown(True)
-    rig.run()
-    assert client.told == []
