@@ -282,8 +282,9 @@ class _Handle:
         self._note("fd_get")
         return self.events.fd
 
-    def dispatch(self, _flags: int) -> None:
+    def dispatch(self, flags: int) -> None:
         """A dead connection delivers nothing any more."""
+        del flags
         self._note("dispatch")
         self.events.deliver(*self._callbacks)
 
@@ -352,8 +353,9 @@ class ScriptedCmap(_Handle):
             self._corosync.reload_during_reading.popleft()()
         return tuple(key for key in known if key.startswith(prefix))
 
-    def track_add(self, key: str, _flags: int, callback: KeyCallback) -> None:
+    def track_add(self, key: str, flags: int, callback: KeyCallback) -> None:
         """Good for a key that is not there."""
+        del flags
         self._note("track_add")
         self._tracked[key] = callback
 

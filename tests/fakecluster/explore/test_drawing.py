@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 
-from fakecluster.cman.topology import Topology
+from fakecluster.cman.topology import NodeConfig, Topology
 from fakecluster.explore.cast import Cast
 from fakecluster.explore.draw import Draw
 from fakecluster.explore.episodes import KINDS, RARE_KINDS
@@ -48,9 +49,8 @@ def test_clusters_are_mostly_small_and_some_are_odd() -> None:
 
 
 @pytest.mark.parametrize("oddity", ODDITIES, ids=lambda oddity: oddity.__name__.strip("_"))
-def test_an_odd_node_is_one_that_can_be(oddity: object) -> None:
+def test_an_odd_node_is_one_that_can_be(oddity: Callable[..., NodeConfig]) -> None:
     nodes = list(Topology.of(3).nodes)
-    assert callable(oddity)
     changed = []
     for seed in range(5):
         odd = oddity(Draw(seed, "test"), nodes, 1)

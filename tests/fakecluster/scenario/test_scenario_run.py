@@ -14,9 +14,7 @@ from fakecluster.scenario.model import Deed, Scenario
 from fakecluster.scenario.run import Outcome, Runner, run, world_of
 from fakecluster.trace import Line
 from fakecluster.world import World
-from o2cbd.core.rules import QuorumRule, RemovalRules, Rules
-
-SECOND_US = 1_000_000
+from o2cbd.core.rules import SECOND_US, QuorumRule, RemovalRules, Rules
 
 
 def deed(at_us: int, verb: verbs.Verb) -> Deed:

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from fakecluster.serve import ctl
+from fakecluster.serve.ask import NoServerError
 from fakecluster.serve.verbs import QUESTIONS
 from fakecluster.verbs import commands
 
@@ -113,7 +114,7 @@ def test_every_verb_has_a_command_and_a_case_here() -> None:
         ({"ok": True, "allowed": False, "errno": "EBUSY"}, 75),
         ({"ok": False, "error": "no such node"}, 64),
         (TimeoutError(), 75),
-        (ctl.NoServerError(2, "nobody", "/d"), 69),
+        (NoServerError(2, "nobody", "/d"), 69),
     ],
 )
 def test_exit_codes(

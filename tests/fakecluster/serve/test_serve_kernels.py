@@ -11,9 +11,8 @@ from fakecluster.configfs.model import ConfigfsModel
 from fakecluster.serve.kernelfiles import KernelFiles
 from fakecluster.serve.kernels import MOUNT_POINT, ServedKernels
 from fakecluster.serve.layout import Places
+from o2cbd.core.rules import SECOND_US
 from o2cbd.usage.mounts import ocfs2_mounts
-
-SECOND_US = 1_000_000
 
 
 class Hosts:

@@ -17,12 +17,13 @@ from click.testing import CliRunner
 
 from o2cbd.cli import cli
 from o2cbd.service.client import ControlClient
+from tests.o2cbd.commands.conftest import FakeDaemon, Reply, Run
 
 ASKING = [["status"], ["status", "--json"], ["forget", "beta"], ["dump"]]
 
 
 @pytest.mark.parametrize("words", ASKING)
-def test_no_daemon_is_69(o2cbd: Any, tmp_path: Path, words: list[str]) -> None:
+def test_no_daemon_is_69(o2cbd: Run, tmp_path: Path, words: list[str]) -> None:
     """Nobody at the socket, or no socket at all."""
     shown = o2cbd(*words)
     assert (shown.exit_code, shown.output) == (
@@ -36,7 +37,7 @@ def test_no_daemon_is_69(o2cbd: Any, tmp_path: Path, words: list[str]) -> None:
 
 @pytest.mark.parametrize("words", ASKING)
 def test_daemon_that_ends_while_it_is_asked_is_69(
-    o2cbd: Any, daemon: Any, words: list[str]
+    o2cbd: Run, daemon: FakeDaemon, words: list[str]
 ) -> None:
     """A connection that closes without an answer is no daemon."""
     daemon.answer = lambda _request: None
@@ -44,7 +45,7 @@ def test_daemon_that_ends_while_it_is_asked_is_69(
     assert (shown.exit_code, shown.output) == (69, "o2cbd: o2cbd ended while it was asked\n")
 
 
-def test_somebody_elses_answer_is_69(o2cbd: Any, daemon: Any) -> None:
+def test_somebody_elses_answer_is_69(o2cbd: Run, daemon: FakeDaemon) -> None:
     """Whoever answers with something else is no daemon of ours."""
     daemon.answer = lambda _request: ["hello"]
     shown = o2cbd("status")
@@ -55,7 +56,7 @@ def test_somebody_elses_answer_is_69(o2cbd: Any, daemon: Any) -> None:
 
 
 def test_daemon_that_does_not_answer_is_75(
-    o2cbd: Any, daemon: Any, monkeypatch: pytest.MonkeyPatch
+    o2cbd: Run, daemon: FakeDaemon, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A time-out says so."""
     monkeypatch.setattr("o2cbd.service.client.REPLY_TIMEOUT_S", 0.05)
@@ -74,7 +75,7 @@ def test_daemon_that_does_not_answer_is_75(
 
 
 def test_socket_that_may_not_be_asked_is_77(
-    o2cbd: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    o2cbd: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Permission has a code of its own, and it is said of which path."""
 
@@ -98,7 +99,7 @@ def test_runtime_directory_that_is_too_long_is_told(tmp_path: Path) -> None:
     )
 
 
-def test_runtime_directory_comes_from_the_settings(daemon: Any, tmp_path: Path) -> None:
+def test_runtime_directory_comes_from_the_settings(daemon: FakeDaemon, tmp_path: Path) -> None:
     """Without the option the file's directory is asked."""
     config = tmp_path / "c.toml"
     config.write_text(f'[paths]\nruntime_dir = "{tmp_path}"')
@@ -106,13 +107,13 @@ def test_runtime_directory_comes_from_the_settings(daemon: Any, tmp_path: Path) 
     assert shown.exit_code == 0
 
 
-def test_status_as_json_is_the_daemons_reply(o2cbd: Any, daemon: Any, status: Any) -> None:
+def test_status_as_json_is_the_daemons_reply(o2cbd: Run, daemon: FakeDaemon, status: Reply) -> None:
     """One object, as it came."""
     assert json.loads(o2cbd("status", "--json").output) == status
     assert daemon.asked[0]["request"] == "status"
 
 
-def test_status_for_a_person(o2cbd: Any, daemon: Any) -> None:
+def test_status_for_a_person(o2cbd: Run, daemon: FakeDaemon) -> None:
     """The facts, then the table, aligned."""
     shown = o2cbd("status")
     assert (shown.exit_code, shown.output.splitlines()) == (
@@ -132,7 +133,7 @@ def test_status_for_a_person(o2cbd: Any, daemon: Any) -> None:
     )
 
 
-def test_status_shows_whatever_is_the_matter(o2cbd: Any, daemon: Any, status: Any) -> None:
+def test_status_shows_whatever_is_the_matter(o2cbd: Run, daemon: FakeDaemon, status: Reply) -> None:
     """Hold, call, vote, pending and left out, with reasons; odd names cannot act on a terminal."""
     status.update(
         state="stuck",
@@ -190,7 +191,9 @@ def test_status_shows_whatever_is_the_matter(o2cbd: Any, daemon: Any, status: An
     ]
 
 
-def test_status_ends_with_the_warnings_about_the_host(o2cbd: Any, daemon: Any, status: Any) -> None:
+def test_status_ends_with_the_warnings_about_the_host(
+    o2cbd: Run, daemon: FakeDaemon, status: Reply
+) -> None:
     """One line each."""
     status["warnings"] = [
         {"severity": "warning", "code": "ocfs2-tools-ocfs2", "text": "ocfs2.service is on"},
@@ -205,13 +208,13 @@ def test_status_ends_with_the_warnings_about_the_host(o2cbd: Any, daemon: Any, s
     ]
 
 
-def test_status_counts_one_node_as_one(o2cbd: Any, daemon: Any, status: Any) -> None:
+def test_status_counts_one_node_as_one(o2cbd: Run, daemon: FakeDaemon, status: Reply) -> None:
     status.update(nodes=status["nodes"][:1])
     daemon.answer = lambda _request: status
     assert "Table:   1 node, fingerprint e3b0c44298fc1c14" in o2cbd("status").output.splitlines()
 
 
-def test_status_before_anything_is_known(o2cbd: Any, daemon: Any, status: Any) -> None:
+def test_status_before_anything_is_known(o2cbd: Run, daemon: FakeDaemon, status: Reply) -> None:
     """A daemon that waits has no cluster to show."""
     status.update(cluster=None, state="waiting", reason="r", nodes=[], members=[])
     daemon.answer = lambda _request: status
@@ -232,7 +235,7 @@ PLAN: dict[str, Any] = {
 }
 
 
-def test_plan_asks_the_daemon(o2cbd: Any, daemon: Any) -> None:
+def test_plan_asks_the_daemon(o2cbd: Run, daemon: FakeDaemon) -> None:
     """With a daemon nothing else is read; JSON says who did."""
     daemon.answer = lambda _request: PLAN
     assert json.loads(o2cbd("plan", "--json").output) == {**PLAN, "daemon": True}
@@ -247,7 +250,7 @@ def test_plan_asks_the_daemon(o2cbd: Any, daemon: Any) -> None:
     assert [request["request"] for request in daemon.asked] == ["plan", "plan"]
 
 
-def test_plan_with_nothing_to_do_says_so(o2cbd: Any, daemon: Any) -> None:
+def test_plan_with_nothing_to_do_says_so(o2cbd: Run, daemon: FakeDaemon) -> None:
     """An empty plan is an answer, too."""
     daemon.answer = lambda _request: {**PLAN, "steps": [], "cluster": None, "reason": "r"}
     assert o2cbd("plan").output.splitlines() == [
@@ -259,7 +262,7 @@ def test_plan_with_nothing_to_do_says_so(o2cbd: Any, daemon: Any) -> None:
     ]
 
 
-def test_plan_without_daemon_and_library_is_69(o2cbd: Any) -> None:
+def test_plan_without_daemon_and_library_is_69(o2cbd: Run) -> None:
     """No manager to read: the reason is the loader's."""
     shown = o2cbd("plan", "--libcman", "/nonexistent/libcman.so.3")
     assert shown.exit_code == 69
@@ -267,7 +270,7 @@ def test_plan_without_daemon_and_library_is_69(o2cbd: Any) -> None:
     assert "/nonexistent/libcman.so.3" in shown.output
 
 
-def test_forget_tells_the_daemon(o2cbd: Any, daemon: Any) -> None:
+def test_forget_tells_the_daemon(o2cbd: Run, daemon: FakeDaemon) -> None:
     """The name reaches it as it was typed."""
     daemon.answer = lambda _request: {"schema": 1, "accepted": True}
     shown = o2cbd("forget", "beta")
@@ -275,7 +278,7 @@ def test_forget_tells_the_daemon(o2cbd: Any, daemon: Any) -> None:
     assert (daemon.asked[0]["request"], daemon.asked[0]["node"]) == ("forget", "beta")
 
 
-def test_refused_forget_is_64_with_the_daemons_words(o2cbd: Any, daemon: Any) -> None:
+def test_refused_forget_is_64_with_the_daemons_words(o2cbd: Run, daemon: FakeDaemon) -> None:
     """A member is not forgotten."""
     daemon.answer = lambda _request: {"schema": 1, "error": "beta is a member"}
     shown = o2cbd("forget", "beta")
@@ -310,7 +313,7 @@ def test_a_crowd_at_the_socket_is_waited_for(tmp_path: Path) -> None:
 
 
 def test_a_crowd_that_does_not_move_is_75(
-    o2cbd: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    o2cbd: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("o2cbd.service.client.REPLY_TIMEOUT_S", 0.05)
     path = tmp_path / "control.sock"
@@ -339,7 +342,7 @@ def test_a_crowd_that_does_not_move_is_75(
     ],
 )
 def test_a_plan_without_steps_says_why(
-    o2cbd: Any, daemon: Any, state: str, hold: Any, line: str
+    o2cbd: Run, daemon: FakeDaemon, state: str, hold: Any, line: str
 ) -> None:
     """Each state has its own reason; nobody reads "nothing" as "all is well"."""
     daemon.answer = lambda _request: {**PLAN, "steps": [], "state": state, "hold": hold}

@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from o2cbd.cli import cli
+from tests.o2cbd.commands.conftest import FakeDaemon, Reply, Run
 
 COMMANDS = (
     ["--help"],
@@ -29,7 +30,7 @@ COMMANDS = (
 
 @pytest.fixture
 def into(
-    daemon: Any, status: Any, tmp_path: Path
+    daemon: FakeDaemon, status: Reply, tmp_path: Path
 ) -> Callable[[list[str], int], subprocess.CompletedProcess[str]]:
     """Runs a command, its standard output a descriptor, which is closed."""
     daemon.answer = lambda _request: {**status, "lines": ["{}"], "node": "beta", "accepted": True}
@@ -69,7 +70,7 @@ def test_output_that_cannot_be_written_is_73(words: list[str], into: Any) -> Non
     )
 
 
-def test_file_that_cannot_be_written_is_named(o2cbd: Any, daemon: Any) -> None:
+def test_file_that_cannot_be_written_is_named(o2cbd: Run, daemon: FakeDaemon) -> None:
     """Also where it could be opened."""
     daemon.answer = lambda _request: {"schema": 1, "lines": ["{}"]}
     shown = o2cbd("dump", "--output", "/dev/full")

@@ -9,13 +9,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 
 from o2cbd.clock import MonotonicClock
 from o2cbd.hold import sysv
 from o2cbd.hold.semaphore import SysvHold, exec_with_hold
+from tests.o2cbd.hold.conftest import SysvDriver
 
 ROOT = Path(__file__).parents[3]
 UNIT = ROOT / "packaging" / "systemd" / "o2cbd.service"
@@ -45,17 +45,7 @@ except PermissionError as error:
 """
 
 
-class Driver(Protocol):
-    """What is asked here of `conftest.SysvDriver`."""
-
-    name: str
-
-    def set_exists(self) -> bool: ...
-
-    def remove_set(self) -> None: ...
-
-
-def key(driver: Driver) -> str:
+def key(driver: SysvDriver) -> str:
     return f"0x{sysv.key_of(driver.name) & 0xFFFFFFFF:08x}"
 
 
@@ -65,7 +55,7 @@ def unit_capabilities() -> str:
     return ",".join(["-all", *(f"+{name.removeprefix('CAP_').lower()}" for name in line.split())])
 
 
-As = Callable[[Sequence[str], str, Driver, str], str]
+As = Callable[[Sequence[str], str, SysvDriver, str], str]
 
 
 @pytest.fixture
@@ -87,7 +77,7 @@ def run_as() -> As:
     if python(AS_NOBODY, "import o2cbd.hold.semaphore").returncode != 0:
         pytest.skip(f"others than root cannot run {sys.executable} on {ROOT}")
 
-    def run(options: Sequence[str], script: str, driver: Driver, mode: str) -> str:
+    def run(options: Sequence[str], script: str, driver: SysvDriver, mode: str) -> str:
         done = python(options, script, driver.name, mode)
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
@@ -96,7 +86,7 @@ def run_as() -> As:
 
 
 @pytest.mark.parametrize("mode", ["0", "600", "666"])
-def test_a_hold_of_another_user_need_make_no_set(driver: Driver, run_as: As, mode: str) -> None:
+def test_a_hold_of_another_user_need_make_no_set(driver: SysvDriver, run_as: As, mode: str) -> None:
     """It would be theirs to remove under us, and closed to a root without the right."""
     said = run_as(AS_NOBODY, HOLD, driver, mode)
     assert said == (
@@ -106,12 +96,12 @@ def test_a_hold_of_another_user_need_make_no_set(driver: Driver, run_as: As, mod
     assert driver.set_exists() is False
 
 
-def test_another_user_joins_a_set_whose_mode_lets_it(driver: Driver, run_as: As) -> None:
+def test_another_user_joins_a_set_whose_mode_lets_it(driver: SysvDriver, run_as: As) -> None:
     sysv.make_or_find(sysv.key_of(driver.name), 0o666)
     assert run_as(AS_NOBODY, HOLD, driver, "0") == "held"
 
 
-def test_another_user_is_told_what_opens_roots_set(driver: Driver, run_as: As) -> None:
+def test_another_user_is_told_what_opens_roots_set(driver: SysvDriver, run_as: As) -> None:
     sysv.make_or_find(sysv.key_of(driver.name), 0)
     assert run_as(AS_NOBODY, HOLD, driver, "0") == (
         f"[Errno {errno.EACCES}] Permission denied: the set is uid 0's with mode 0000; run this as"
@@ -121,7 +111,7 @@ def test_another_user_is_told_what_opens_roots_set(driver: Driver, run_as: As) -
 
 
 def test_a_daemon_of_another_user_makes_no_set_that_it_could_not_use(
-    driver: Driver, run_as: As
+    driver: SysvDriver, run_as: As
 ) -> None:
     """With a mode that opens it, it does: fake hosts are anybody's."""
     assert "only root makes one" in run_as(AS_NOBODY, TAKE, driver, "0")
@@ -132,7 +122,7 @@ def test_a_daemon_of_another_user_makes_no_set_that_it_could_not_use(
 @pytest.mark.row("semaphore-foreign")
 @pytest.mark.parametrize("mode", ["0", "600"])
 def test_the_units_capabilities_are_enough_for_a_foreign_set(
-    driver: Driver, run_as: As, mode: str
+    driver: SysvDriver, run_as: As, mode: str
 ) -> None:
     """Whoever made it, with whatever mode: root's daemon takes it."""
     run_as(AS_NOBODY, MAKE, driver, mode)
@@ -143,7 +133,7 @@ def test_the_units_capabilities_are_enough_for_a_foreign_set(
 @pytest.mark.row("semaphore-unusable")
 @pytest.mark.parametrize("mode", ["0", "600"])
 def test_root_without_the_right_is_told_how_to_remove_a_foreign_set(
-    driver: Driver, run_as: As, mode: str
+    driver: SysvDriver, run_as: As, mode: str
 ) -> None:
     """As in a container that keeps CAP_IPC_OWNER. What it is told helps."""
     run_as(AS_NOBODY, MAKE, driver, mode)
@@ -158,7 +148,7 @@ def test_root_without_the_right_is_told_how_to_remove_a_foreign_set(
     assert run_as(without, TAKE, driver, "600") == "None"
 
 
-def test_root_without_the_right_is_told_of_the_mode(driver: Driver, run_as: As) -> None:
+def test_root_without_the_right_is_told_of_the_mode(driver: SysvDriver, run_as: As) -> None:
     """Its own set with libo2cb's mode is closed to itself."""
     said = run_as(("--bounding-set=-ipc_owner",), TAKE, driver, "0")
     assert 'set [hold] mode = "0600" and have root remove it once' in said
@@ -173,7 +163,7 @@ def not_root(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("not_root")
-def test_who_is_not_root_makes_nothing_and_looks_all_the_same(driver: Driver) -> None:
+def test_who_is_not_root_makes_nothing_and_looks_all_the_same(driver: SysvDriver) -> None:
     with pytest.raises(PermissionError, match="only root makes one"):
         exec_with_hold(driver.name, 0o600, 0, ["true"], make=False)
     with pytest.raises(PermissionError, match="only root makes one"):
@@ -182,7 +172,7 @@ def test_who_is_not_root_makes_nothing_and_looks_all_the_same(driver: Driver) ->
     assert driver.set_exists() is False
 
 
-def test_a_set_that_is_removed_while_it_is_waited_for_is_not_made_anew(driver: Driver) -> None:
+def test_a_set_that_is_removed_while_it_is_waited_for_is_not_made_anew(driver: SysvDriver) -> None:
     sysv.make_or_find(sysv.key_of(driver.name), 0o600)
     hold = SysvHold(driver.name, make=False)
     assert hold.wait(0, MonotonicClock()) is None
@@ -193,7 +183,7 @@ def test_a_set_that_is_removed_while_it_is_waited_for_is_not_made_anew(driver: D
 
 
 def test_without_the_kernels_list_the_errno_is_all(
-    driver: Driver, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    driver: SysvDriver, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """As where /proc shows processes alone."""
 

@@ -8,7 +8,7 @@ import subprocess
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 
@@ -16,13 +16,7 @@ from fakecluster.conformance.hold import CHECKS, HoldDriver
 from o2cbd.clock import MonotonicClock
 from o2cbd.hold import _sysv_abi, semaphore, sysv, sysv_build
 from o2cbd.hold.semaphore import SysvHold
-
-
-class Driver(HoldDriver, Protocol):
-    """What `conftest.SysvDriver` has beside a driver's methods."""
-
-    name: str
-
+from tests.o2cbd.hold.conftest import SysvDriver
 
 Run = Callable[..., subprocess.Popen[str]]
 
@@ -40,7 +34,7 @@ except HeldError as error:
 
 @pytest.mark.row("semaphore-removed")
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-def test_conforms(check: Callable[[HoldDriver], None], driver: Driver) -> None:
+def test_conforms(check: Callable[[HoldDriver], None], driver: SysvDriver) -> None:
     check(driver)
 
 
@@ -73,7 +67,7 @@ def test_name_of_the_private_key_is_refused() -> None:
 
 
 @pytest.mark.row("semaphore-mutex")
-def test_interoperates_with_a_c_mutex_of_libo2cbs_kind(driver: Driver) -> None:
+def test_interoperates_with_a_c_mutex_of_libo2cbs_kind(driver: SysvDriver) -> None:
     """A partner that does libo2cb's two operations by hand keeps us out, and we keep it out."""
     libc, ffi = sysv._LIBC, _sysv_abi.ffi
     hold = driver.hold()
@@ -91,7 +85,7 @@ def test_interoperates_with_a_c_mutex_of_libo2cbs_kind(driver: Driver) -> None:
 
 
 @pytest.mark.row("semaphore-key")
-def test_set_is_made_with_two_semaphores_and_the_mode(driver: Driver) -> None:
+def test_set_is_made_with_two_semaphores_and_the_mode(driver: SysvDriver) -> None:
     driver.hold().take()
     libc = sysv._LIBC
     key = sysv.key_of(driver.name)
@@ -101,7 +95,7 @@ def test_set_is_made_with_two_semaphores_and_the_mode(driver: Driver) -> None:
 
 
 @pytest.fixture
-def small_set(driver: Driver) -> Iterator[None]:
+def small_set(driver: SysvDriver) -> Iterator[None]:
     """Somebody else's set of one semaphore under our key."""
     semid = sysv._LIBC.semget(sysv.key_of(driver.name), 1, 0o1600)
     assert semid >= 0
@@ -110,7 +104,7 @@ def small_set(driver: Driver) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("small_set")
-def test_a_set_of_another_shape_is_a_clear_error(driver: Driver) -> None:
+def test_a_set_of_another_shape_is_a_clear_error(driver: SysvDriver) -> None:
     for use in (driver.hold().take, driver.hold().holder):
         with pytest.raises(OSError, match="fewer than two semaphores") as caught:
             use()
@@ -120,18 +114,18 @@ def test_a_set_of_another_shape_is_a_clear_error(driver: Driver) -> None:
 
 @pytest.mark.row("semaphore-removed")
 def test_a_set_that_is_removed_again_and_again_ends_with_an_error(
-    driver: Driver, monkeypatch: pytest.MonkeyPatch
+    driver: SysvDriver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def remove_and_fail(_semid: int) -> bool:
         raise OSError(errno.EIDRM, "removed")
 
-    monkeypatch.setattr(semaphore.sysv, "try_lock", remove_and_fail)
+    monkeypatch.setattr(sysv, "try_lock", remove_and_fail)
     with pytest.raises(OSError, match="removed") as caught:
         driver.hold().take()
     assert caught.value.errno == errno.EIDRM
 
 
-def test_an_error_of_semget_is_kept(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_of_semget_is_kept(driver: SysvDriver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sysv, "_LIBC", _Failing(errno.ENOSPC))
     with pytest.raises(OSError, match="semaphore key") as caught:
         driver.hold().take()
@@ -150,7 +144,7 @@ class _Failing:
 
 
 def test_release_reports_what_is_not_a_removed_set(
-    driver: Driver, monkeypatch: pytest.MonkeyPatch
+    driver: SysvDriver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hold = driver.hold()
     assert hold.take() is None
@@ -158,31 +152,31 @@ def test_release_reports_what_is_not_a_removed_set(
     def refuse(_semid: int) -> None:
         raise PermissionError(errno.EACCES, "no")
 
-    monkeypatch.setattr(semaphore.sysv, "unlock", refuse)
+    monkeypatch.setattr(sysv, "unlock", refuse)
     with pytest.raises(PermissionError):
         hold.release()
     assert driver.hold().take() is not None
     hold.close()
 
 
-def test_close_never_raises(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_close_never_raises(driver: SysvDriver, monkeypatch: pytest.MonkeyPatch) -> None:
     hold = driver.hold()
     assert hold.take() is None
 
     def refuse(_semid: int) -> None:
         raise PermissionError(errno.EACCES, "no")
 
-    monkeypatch.setattr(semaphore.sysv, "unlock", refuse)
+    monkeypatch.setattr(sysv, "unlock", refuse)
     hold.close()
     assert hold.holder() is None
 
 
-def test_wait_of_no_time_is_one_try(driver: Driver) -> None:
+def test_wait_of_no_time_is_one_try(driver: SysvDriver) -> None:
     assert driver.other_tries() is True
     assert driver.hold().wait(0, MonotonicClock()) == driver.other_pid
 
 
-def test_wait_goes_on_after_a_signal(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wait_goes_on_after_a_signal(driver: SysvDriver, monkeypatch: pytest.MonkeyPatch) -> None:
     answers = iter([InterruptedError(errno.EINTR, "signal"), True])
 
     def lock(_semid: int, _timeout_us: int | None) -> bool:
@@ -191,12 +185,12 @@ def test_wait_goes_on_after_a_signal(driver: Driver, monkeypatch: pytest.MonkeyP
             raise answer
         return bool(answer)
 
-    monkeypatch.setattr(semaphore.sysv, "lock", lock)
+    monkeypatch.setattr(sysv, "lock", lock)
     assert driver.hold().wait(None, MonotonicClock()) is None
 
 
 @pytest.mark.row("semaphore-removed")
-def test_wait_outlives_the_removal_of_the_set(driver: Driver, run_python: Run) -> None:
+def test_wait_outlives_the_removal_of_the_set(driver: SysvDriver, run_python: Run) -> None:
     """Who waits gets EIDRM when the set goes, and takes the next one."""
     assert driver.other_tries() is True
     waiter = run_python(_EXEC, driver.name, "30", "echo", "mine")
@@ -206,7 +200,7 @@ def test_wait_outlives_the_removal_of_the_set(driver: Driver, run_python: Run) -
     assert waiter.returncode == 0
 
 
-def _wait_until_waiting(driver: Driver) -> None:
+def _wait_until_waiting(driver: SysvDriver) -> None:
     """Until the kernel counts a process that waits for the mutex to be free (GETZCNT)."""
     semid = sysv.find(sysv.key_of(driver.name))
     clock = MonotonicClock()
@@ -216,7 +210,7 @@ def _wait_until_waiting(driver: Driver) -> None:
 
 
 @pytest.mark.row("semaphore-command")
-def test_the_hold_ends_exactly_with_the_command(driver: Driver, run_python: Run) -> None:
+def test_the_hold_ends_exactly_with_the_command(driver: SysvDriver, run_python: Run) -> None:
     """Exec keeps it, under the same pid; the command's end gives it back."""
     process = run_python(_EXEC, driver.name, "-", "sh", "-c", "echo $$; read line")
     assert process.stdout is not None
@@ -229,7 +223,7 @@ def test_the_hold_ends_exactly_with_the_command(driver: Driver, run_python: Run)
 
 
 @pytest.mark.row("semaphore-command")
-def test_the_hold_of_a_killed_command_is_given_back(driver: Driver, run_python: Run) -> None:
+def test_the_hold_of_a_killed_command_is_given_back(driver: SysvDriver, run_python: Run) -> None:
     process = run_python(_EXEC, driver.name, "-", "sh", "-c", "echo up; read line")
     assert process.stdout is not None
     assert process.stdout.readline() == "up\n"
@@ -238,7 +232,9 @@ def test_the_hold_of_a_killed_command_is_given_back(driver: Driver, run_python: 
     assert driver.hold().take() is None
 
 
-def test_a_child_of_the_command_does_not_prolong_the_hold(driver: Driver, run_python: Run) -> None:
+def test_a_child_of_the_command_does_not_prolong_the_hold(
+    driver: SysvDriver, run_python: Run
+) -> None:
     script = "read line <&3 & echo $!"
     process = run_python(
         _EXEC, driver.name, "-", "sh", "-c", f"exec 3<&0 >/dev/null; {script}; exit 0"
@@ -247,14 +243,14 @@ def test_a_child_of_the_command_does_not_prolong_the_hold(driver: Driver, run_py
     assert driver.hold().take() is None
 
 
-def test_time_out_names_the_holder(driver: Driver, run_python: Run) -> None:
+def test_time_out_names_the_holder(driver: SysvDriver, run_python: Run) -> None:
     assert driver.other_tries() is True
     process = run_python(_EXEC, driver.name, "0.05", "echo", "never")
     assert process.communicate(timeout=30)[0] == f"held by process {driver.other_pid}\n"
     assert process.returncode == 75
 
 
-def test_waiting_ends_when_the_holder_dies(driver: Driver, run_python: Run) -> None:
+def test_waiting_ends_when_the_holder_dies(driver: SysvDriver, run_python: Run) -> None:
     assert driver.other_tries() is True
     process = run_python(_EXEC, driver.name, "-", "echo", "mine")
     _wait_until_waiting(driver)
@@ -262,14 +258,14 @@ def test_waiting_ends_when_the_holder_dies(driver: Driver, run_python: Run) -> N
     assert process.communicate(timeout=30)[0] == "mine\n"
 
 
-def test_a_command_that_cannot_run_holds_nothing(driver: Driver) -> None:
+def test_a_command_that_cannot_run_holds_nothing(driver: SysvDriver) -> None:
     with pytest.raises(semaphore.CannotRunError, match="No such file"):
         semaphore.exec_with_hold(driver.name, 0o600, 0, ["/nonexistent/command"])
     assert driver.other_tries() is True
     assert signal.getsignal(signal.SIGPIPE) is signal.SIG_IGN
 
 
-def test_the_command_gets_the_usual_signals(driver: Driver, run_python: Run) -> None:
+def test_the_command_gets_the_usual_signals(driver: SysvDriver, run_python: Run) -> None:
     """Python ignores SIGPIPE; what it execs must not."""
     process = run_python(_EXEC, driver.name, "-", "grep", "SigIgn", "/proc/self/status")
     ignored = int(process.communicate(timeout=30)[0].split()[1], 16)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -66,7 +67,7 @@ def test_as_the_membership_it_is_the_table(name: str) -> None:
     for node in cluster.nodes:
         board = CallBoard(MonotonicClock())
         path = str(SHAPES / f"{name}.conf")
-        source = StaticSource(path, None, board, host_name=lambda name=node.name: name)
+        source = StaticSource(path, None, board, host_name=partial(str, node.name))
         membership = source.snapshot()
         source.close()
         assert membership.local_id == node.num

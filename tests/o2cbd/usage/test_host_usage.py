@@ -16,7 +16,6 @@ from o2cbd.calls import CallBoard
 from o2cbd.clock import MonotonicClock
 from o2cbd.core.model import Region, Usage
 from o2cbd.eintr import EINTR_TRIES_MAX
-from o2cbd.usage import reader
 from o2cbd.usage.reader import HostUsage
 
 OURS = 100
@@ -130,7 +129,7 @@ def test_a_region_that_ends_while_we_look_is_none(
             driver.stop_region("R1")
         return really_open(path, flags)
 
-    monkeypatch.setattr(reader.os, "open", open_after_the_end)
+    monkeypatch.setattr(os, "open", open_after_the_end)
     assert driver.usage.read(CLUSTER) == Usage()
 
 
@@ -169,7 +168,7 @@ def test_an_interrupted_listing_is_made_again(
             raise InterruptedError(errno.EINTR, "interrupted")
         return really_scan(path)
 
-    monkeypatch.setattr(reader.os, "scandir", scan)
+    monkeypatch.setattr(os, "scandir", scan)
     assert driver.usage.read(CLUSTER) == Usage(regions=(Region(name="R1", pid=4711),))
 
 
@@ -184,7 +183,7 @@ def test_calls_that_may_block_are_declared(
         declared.append((Path(path).name, driver.calls.current))
         return really_open(path, flags)
 
-    monkeypatch.setattr(reader.os, "open", note)
+    monkeypatch.setattr(os, "open", note)
     driver.usage.read(CLUSTER)
     assert [(name, call.name if call else None) for name, call in declared] == [
         ("pid", "read pid"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -173,7 +174,7 @@ def test_fencing_is_told_everywhere_and_ends_with_the_return(rig: EngineHarness)
     assert seen.get_fence_info(3) == FenceInfo(node_id=3, fenced=True, time_s=77, agent="fence_x")
     rig.up()
     assert seen.get_fence_info(3) == FenceInfo(node_id=3, time_s=77, agent="fence_x")
-    assert [_errno(lambda i=i: seen.get_fence_info(i)) for i in (0, 9)] == [errno.EINVAL] * 2
+    assert [_errno(partial(seen.get_fence_info, i)) for i in (0, 9)] == [errno.EINVAL] * 2
     assert _errno(lambda: admin.update_fence_info(FenceInfo(node_id=9))) == errno.EINVAL
 
 
@@ -209,7 +210,7 @@ def test_a_kill_needs_a_member(rig: EngineHarness) -> None:
     admin = rig.admin(1).client
     rig.engine.leave(3)
     rig.run()
-    assert [_errno(lambda i=i: admin.kill_node(i)) for i in (0, 3, 9)] == [errno.EINVAL] * 3
+    assert [_errno(partial(admin.kill_node, i)) for i in (0, 3, 9)] == [errno.EINVAL] * 3
 
 
 def test_a_node_may_have_itself_killed(rig: EngineHarness) -> None:

@@ -78,9 +78,9 @@ def test_in_a_clique_all_are_linked_and_nobody_is_in_two(
     network.partition([[i for i in range(1, 7) if groups[i - 1] == g] for g in range(3)])
     for one, other in cuts:
         network.cut(one, other)
-    groups = network.groups(range(1, 7))
-    assert sorted(i for group in groups for i in group) == [1, 2, 3, 4, 5, 6]
-    cliques = [clique for group in groups for clique in network.cliques(group)]
+    parts = network.groups(range(1, 7))
+    assert sorted(i for part in parts for i in part) == [1, 2, 3, 4, 5, 6]
+    cliques = [clique for group in parts for clique in network.cliques(group)]
     ids = [i for clique in cliques for i in clique]
     assert len(set(ids)) == len(ids) > 0
     assert all(network.linked(a, b) for clique in cliques for a in clique for b in clique)

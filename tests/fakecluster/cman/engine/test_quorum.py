@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -156,11 +157,12 @@ def test_votes_of_a_node_that_not_everybody_lists() -> None:
 
 def test_nonsense_votes_are_refused() -> None:
     client = EngineHarness(1).up().admin(1).client
-    for act, code in (
+    refusals: tuple[tuple[Callable[[], object], int], ...] = (
         (lambda: client.set_votes(9, 1), errno.ENOENT),
         (lambda: client.set_votes(1, 256), errno.EINVAL),
         (lambda: client.set_expected_votes(0), errno.EINVAL),
-    ):
+    )
+    for act, code in refusals:
         with pytest.raises(RequestRefusedError) as caught:
             act()
         assert caught.value.code == code
@@ -186,13 +188,14 @@ def test_a_quorum_disk_registered_by_an_administrator(profile: Profile) -> None:
     rig = EngineHarness(2, profile=profile).up()
     seen, client = rig.listen(1), rig.admin(1).client
     codes = []
-    for act in (
+    refusals: tuple[Callable[[], object], ...] = (
         client.unregister_quorum_device,
         lambda: client.poll_quorum_device(True),
         lambda: client.update_quorum_device("d", 1),
         lambda: client.register_quorum_device("node2", 2),
-        lambda: [client.register_quorum_device(name, 2) for name in ("/dev/x", "/dev/y")],
-    ):
+        lambda: list(map(client.register_quorum_device, ("/dev/x", "/dev/y"), (2, 2))),
+    )
+    for act in refusals:
         with pytest.raises(RequestRefusedError) as caught:
             act()
         codes.append(caught.value.code)

@@ -75,7 +75,7 @@ def test_notices_come_back_as_they_were_sent(
     members: list[int], left: list[int], joined: list[int], reason: int, arg: int
 ) -> None:
     """Encode, then decode, one after the other."""
-    sent = [
+    sent: list[ConfchgMessage | EventMessage] = [
         ConfchgMessage(members=tuple(members), left=tuple(left), joined=tuple(joined)),
         EventMessage(reason=reason, arg=arg),
     ]
