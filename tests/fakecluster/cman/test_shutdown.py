@@ -5,10 +5,13 @@ from __future__ import annotations
 import errno
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fakecluster.cman.constants import Reason
 from fakecluster.cman.engine import Sockets
 from fakecluster.cman.errors import RequestRefusedError
+from fakecluster.cman.shutdown import AnswerCount, VoteResult
 from fakecluster.cman.timings import Profile
 from fakecluster.testing.cman_engine import EngineHarness
 from o2cbd.core.rules import SECOND_US
@@ -206,3 +209,28 @@ def test_the_end_comes_after_the_answer_with_draws() -> None:
         assert admin.closed_us is not None
         gaps.add(admin.closed_us - told_us)
     assert 15_000 <= min(gaps) < 30_000 < max(gaps) <= 60_000
+
+
+@pytest.mark.parametrize(
+    ("count", "result", "at_timeout"),
+    [
+        (AnswerCount(0, 2, 1, 0), VoteResult.OPEN, VoteResult.REFUSED),
+        (AnswerCount(0, 2, 2, 0), VoteResult.LEAVE, VoteResult.LEAVE),
+        (AnswerCount(0, 2, 1, 1), VoteResult.REFUSED, VoteResult.REFUSED),
+        (AnswerCount(0, 3, 0, 1), VoteResult.OPEN, VoteResult.REFUSED),
+        (AnswerCount(0, 2, 3, 0), VoteResult.LEAVE, VoteResult.LEAVE),
+        (AnswerCount(FORCE, 2, 0, 1), VoteResult.OPEN, VoteResult.LEAVE),
+        (AnswerCount(FORCE, 2, 0, 2), VoteResult.LEAVE, VoteResult.LEAVE),
+        (AnswerCount(2, 1, 0, 1), VoteResult.REFUSED, VoteResult.REFUSED),
+    ],
+)
+def test_results(count: AnswerCount, result: VoteResult, at_timeout: VoteResult) -> None:
+    assert (count.result(), count.result(timed_out=True)) == (result, at_timeout)
+
+
+@given(st.integers(0, 3), st.integers(1, 9), st.integers(0, 9), st.integers(0, 9))
+def test_a_no_is_never_overruled_without_force(
+    flags: int, expected: int, yes: int, no: int
+) -> None:
+    result = AnswerCount(flags, expected, yes, no).result(timed_out=True)
+    assert (result is VoteResult.LEAVE) == bool(flags & FORCE or (no == 0 and yes >= expected))

@@ -7,6 +7,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from fakecluster.cli import cli
 from fakecluster.serve import ctl
 from fakecluster.serve.ask import NoServerError
 from fakecluster.serve.verbs import QUESTIONS
@@ -128,3 +129,15 @@ def test_exit_codes(
     monkeypatch.setattr(ctl, "ask", ask)
     result = CliRunner().invoke(ctl.ctl_command, ["--dir", "/d", "heal"], standalone_mode=False)
     assert (result.exception, result.return_value) == (None, expected)
+
+
+@pytest.mark.parametrize("verb", sorted([*QUESTIONS, *commands()]))
+def test_the_help_of_a_verb_needs_no_directory(verb: str) -> None:
+    shown = CliRunner().invoke(cli, ["ctl", verb, "--help"])
+    assert (shown.exit_code, shown.output[:6]) == (0, "Usage:")
+
+
+def test_a_verb_without_a_directory_says_which_option_is_missing() -> None:
+    shown = CliRunner().invoke(cli, ["ctl", "state"])
+    assert shown.exit_code == 2  # click's own; main makes 64 of it
+    assert "Missing option '--dir'" in shown.output
