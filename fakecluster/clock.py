@@ -28,6 +28,10 @@ class VirtualClock:
             raise ValueError(f"the clock shows {self._now_us} us and cannot go back to {time_us}")
         self._now_us = time_us
 
+    def advance_by(self, duration_us: int) -> None:
+        """Move on by that much time."""
+        self.advance_to(self._now_us + duration_us)
+
 
 @dataclass(slots=True, eq=False)
 class Handle:

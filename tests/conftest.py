@@ -65,7 +65,7 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from None
 
 
-class LackingMachineError(pytest.skip.Exception):
+class LackingMachineError(pytest.skip.Exception):  # type: ignore[name-defined, misc]
     """What every test is skipped with that needs the same of this machine."""
 
 
@@ -76,7 +76,7 @@ def pytest_runtest_makereport(
     report = yield
     if call.excinfo is not None and isinstance(call.excinfo.value, LackingMachineError):
         # Without the test's own place all of them are one line.
-        report.longrepr = (__file__, None, f"Skipped: {call.excinfo.value}")
+        report.longrepr = (__file__, None, f"Skipped: {call.excinfo.value}")  # type: ignore[assignment]
     return report
 
 

@@ -118,13 +118,16 @@ def _scenario(stem: str, node: ast.FunctionDef) -> Scenario:
     return Scenario(file=stem.removeprefix("test_"), name=name, rows=rows, about=about, needs=needs)
 
 
+def why_not(scenario: Scenario, arm: str) -> str:
+    """Return why an arm cannot run a scenario; empty: it can."""
+    return "; ".join(MISSING[arm][need] for need in scenario.needs if need in MISSING[arm])
+
+
 def not_on(scenario: Scenario) -> str:
     """Return the arms that cannot run a scenario, each with its reason; a dash: all can."""
     arms_by_reason: dict[str, list[str]] = {}
     for arm in ARMS:
-        if reason := "; ".join(
-            MISSING[arm][need] for need in scenario.needs if need in MISSING[arm]
-        ):
+        if reason := why_not(scenario, arm):
             arms_by_reason.setdefault(reason, []).append(f"`{arm}`")
     return "<br>".join(f"{', '.join(arms)}: {why}" for why, arms in arms_by_reason.items()) or "—"
 

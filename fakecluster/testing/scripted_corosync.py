@@ -80,11 +80,11 @@ class ScriptedCorosync:
         self.finalized: list[str] = []
         self.reload_during_reading: deque[Callable[[], None]] = deque()
         """What happens while the node list is walked, a walk each."""
-        self.quorum: FakeQuorum | None = None
+        self.quorum: ScriptedQuorum | None = None
         """The last connection of its kind, as the next two."""
-        self.cmap: FakeCmap | None = None
-        self.cfg: FakeCfg | None = None
-        self.open: list[_FakeHandle] = []
+        self.cmap: ScriptedCmap | None = None
+        self.cfg: ScriptedCfg | None = None
+        self.open: list[_Handle] = []
         """Every connection that is not finalized."""
         self._dead = False
         self._failures: dict[str, deque[int]] = {}
@@ -104,7 +104,7 @@ class ScriptedCorosync:
 
     def tell_again(self) -> None:
         """Judge the same ring anew, as after a change of votes."""
-        for handle in self._each(FakeQuorum):
+        for handle in self._each(ScriptedQuorum):
             handle.tell()
 
     def reload(self, blocks: Sequence[Block] | None = None, *, version: int | None = None) -> None:
@@ -132,7 +132,7 @@ class ScriptedCorosync:
     def ask_shutdown(self, *, forced: bool = False) -> None:
         """Ask the voter."""
         flags = CFG_SHUTDOWN_REGARDLESS if forced else 0
-        for handle in self._each(FakeCfg):
+        for handle in self._each(ScriptedCfg):
             if handle.asked:
                 handle.events.put(lambda cfg: cfg(flags))
 
@@ -163,7 +163,7 @@ class ScriptedCorosync:
         if self._dead:
             raise CorosyncError(CS_ERR_LIBRARY, call)
 
-    def _each(self, kind: type[_HandleT]) -> list[_HandleT]:
+    def _each(self, kind: type[_H]) -> list[_H]:
         return [handle for handle in self.open if isinstance(handle, kind) and not handle.dead]
 
     def listing(self) -> dict[str, CmapValue]:
@@ -214,26 +214,26 @@ class ScriptedCorosync:
             self.keys[LOCAL_POSITION] = places[0]
 
     def _told(self, key: str) -> None:
-        for handle in self._each(FakeCmap):
+        for handle in self._each(ScriptedCmap):
             handle.tell(key, {**self.keys, **self.listing()}[key])
 
     # --- the table
 
     def quorum_initialize(
         self, on_quorum: QuorumCallback, on_nodelist: NodelistCallback
-    ) -> FakeQuorum:
+    ) -> ScriptedQuorum:
         self.note("quorum_model_initialize" if self.model else "quorum_initialize")
-        self.quorum = FakeQuorum(self, on_quorum, on_nodelist)
+        self.quorum = ScriptedQuorum(self, on_quorum, on_nodelist)
         return self.quorum
 
-    def cmap_initialize(self) -> FakeCmap:
+    def cmap_initialize(self) -> ScriptedCmap:
         self.note("cmap_initialize")
-        self.cmap = FakeCmap(self)
+        self.cmap = ScriptedCmap(self)
         return self.cmap
 
-    def cfg_initialize(self, on_shutdown: ShutdownCallback) -> FakeCfg:
+    def cfg_initialize(self, on_shutdown: ShutdownCallback) -> ScriptedCfg:
         self.note("corosync_cfg_initialize")
-        self.cfg = FakeCfg(self, on_shutdown)
+        self.cfg = ScriptedCfg(self, on_shutdown)
         return self.cfg
 
 
@@ -262,7 +262,7 @@ class _Events:
             self._queue.popleft()(*callbacks)
 
 
-class _FakeHandle:
+class _Handle:
     def __init__(self, corosync: ScriptedCorosync, prefix: str) -> None:
         self._corosync = corosync
         self._prefix = prefix
@@ -282,8 +282,9 @@ class _FakeHandle:
         self._note("fd_get")
         return self.events.fd
 
-    def dispatch(self, _flags: int) -> None:
+    def dispatch(self, flags: int) -> None:
         """A dead connection delivers nothing any more."""
+        del flags
         self._note("dispatch")
         self.events.deliver(*self._callbacks)
 
@@ -295,10 +296,10 @@ class _FakeHandle:
         os.close(self.events.fd)
 
 
-_HandleT = TypeVar("_HandleT", bound=_FakeHandle)
+_H = TypeVar("_H", bound=_Handle)
 
 
-class FakeQuorum(_FakeHandle):
+class ScriptedQuorum(_Handle):
     """libquorum's connection."""
 
     def __init__(
@@ -331,7 +332,7 @@ class FakeQuorum(_FakeHandle):
             self.events.put(lambda quorum, _nodelist: quorum(quorate, ring, members))
 
 
-class FakeCmap(_FakeHandle):
+class ScriptedCmap(_Handle):
     """libcmap's connection."""
 
     def __init__(self, corosync: ScriptedCorosync) -> None:
@@ -352,8 +353,9 @@ class FakeCmap(_FakeHandle):
             self._corosync.reload_during_reading.popleft()()
         return tuple(key for key in known if key.startswith(prefix))
 
-    def track_add(self, key: str, _flags: int, callback: KeyCallback) -> None:
+    def track_add(self, key: str, flags: int, callback: KeyCallback) -> None:
         """Good for a key that is not there."""
+        del flags
         self._note("track_add")
         self._tracked[key] = callback
 
@@ -364,7 +366,7 @@ class FakeCmap(_FakeHandle):
             self.events.put(lambda: callback(key, value))
 
 
-class FakeCfg(_FakeHandle):
+class ScriptedCfg(_Handle):
     """libcfg's connection."""
 
     def __init__(self, corosync: ScriptedCorosync, on_shutdown: ShutdownCallback) -> None:

@@ -65,7 +65,8 @@ class ScriptedGateTable:
         self.trackers.append(ScriptedVotes(self, on_votes))
         return self.trackers[-1]
 
-    def group_join(self, _name: str, on_message: OnMessage, on_leave: OnLeave) -> ScriptedGroup:
+    def group_join(self, name: str, on_message: OnMessage, on_leave: OnLeave) -> ScriptedGroup:
+        del name
         self.membership.note("cpg_join")
         self.groups.append(ScriptedGroup(self, on_message, on_leave))
         return self.groups[-1]
@@ -95,8 +96,9 @@ class _Readable:
         self._table.membership.note(f"{self._prefix}_fd_get")
         return self._fd
 
-    def dispatch(self, _flags: int) -> None:
+    def dispatch(self, flags: int) -> None:
         """In order."""
+        del flags
         self._table.membership.note(f"{self._prefix}_dispatch")
         if self._events:
             os.eventfd_read(self._fd)
@@ -165,8 +167,9 @@ class ScriptedAdmin:
         self._table.reached.set()
         self._table.shutdown()
 
-    def kill_node(self, node_id: int, _reason: str) -> None:
+    def kill_node(self, node_id: int, reason: str) -> None:
         """Note it."""
+        del reason
         self._table.membership.note("corosync_cfg_kill_node")
         self._table.ordered.append(("kill_node", node_id))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,7 +24,7 @@ def test_events_run_in_order_of_time_then_of_scheduling() -> None:
     timeline = Timeline()
     ran: list[str] = []
     for name, at_us in (("c", 20), ("a", 10), ("b", 10), ("d", 30)):
-        timeline.schedule(lambda name=name: ran.append(name), at_us=at_us)
+        timeline.schedule(partial(ran.append, name), at_us=at_us)
     assert timeline.run_until(20) == 3
     assert (ran, timeline.now_us(), timeline.next_due_us()) == (["a", "b", "c"], 20, 30)
 
@@ -119,8 +121,12 @@ def test_a_time_is_given_once(at_us: int | None, after_us: int | None) -> None:
 def test_the_order_is_the_stable_order_of_the_times(times_us: list[int], stride_us: int) -> None:
     timeline = Timeline()
     ran: list[tuple[int, int]] = []
+
+    def note(number: int) -> None:
+        ran.append((timeline.now_us(), number))
+
     for number, at_us in enumerate(times_us):
-        timeline.schedule(lambda n=number: ran.append((timeline.now_us(), n)), at_us=at_us)
+        timeline.schedule(partial(note, number), at_us=at_us)
     for now_us in range(0, 51 + stride_us, stride_us):
         timeline.run_until(now_us)
     assert ran == sorted((at_us, number) for number, at_us in enumerate(times_us))

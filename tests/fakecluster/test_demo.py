@@ -10,9 +10,10 @@ import pytest
 
 from fakecluster.demo.board import Board
 from fakecluster.demo.play import Player, run
-from fakecluster.demo.story import SECOND_US, Act, acts, new_world
+from fakecluster.demo.story import Act, acts, new_world
 from fakecluster.trace import Line
 from fakecluster.trace_file import check_trace, parse_trace
+from o2cbd.core.rules import SECOND_US
 
 
 def test_every_check_of_the_story_holds() -> None:

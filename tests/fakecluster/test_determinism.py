@@ -66,7 +66,7 @@ def test_a_python_that_fails_is_told() -> None:
 
 def test_a_shim_without_a_python_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     answer = subprocess.CompletedProcess([], 127, stdout="", stderr="no such version")
-    monkeypatch.setattr(determinism.subprocess, "run", lambda *_, **__: answer)
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: answer)
 
     assert interpreters() == {}
 

@@ -4,8 +4,7 @@ import pytest
 
 from fakecluster.clock import Timeline
 from fakecluster.heartbeat import SharedDisk, death_seen_after_us
-
-SECOND_US = 1_000_000
+from o2cbd.core.rules import SECOND_US
 
 
 class Shared:

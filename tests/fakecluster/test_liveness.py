@@ -26,7 +26,7 @@ def _started(nodes: int = 3, rules: Rules | None = None) -> World:
 def _freeze(world: World, node_id: int) -> None:
     """Let a daemon do nothing more and say what it said last, as a broken one would."""
     world.host(node_id).daemon.wake = lambda: None  # type: ignore[method-assign]
-    world.host(node_id).daemon._wake_at = lambda _due_us: None  # type: ignore[method-assign]
+    world.host(node_id).daemon._wake_at = lambda due_us: None  # type: ignore[method-assign]
 
 
 def _findings(world: World) -> list[str]:

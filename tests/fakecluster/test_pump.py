@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+from functools import partial
 
 import pytest
 
@@ -42,7 +43,7 @@ def test_what_is_forgotten_meanwhile_is_not_called() -> None:
 
     fds = [ours.fileno() for ours, _ in pairs]
     for (_, theirs), mine, other in zip(pairs, fds, reversed(fds), strict=True):
-        poller.watch(mine, READ, lambda _, mine=mine, other=other: ready(mine, other))
+        poller.watch(mine, READ, partial(lambda mine, other, _: ready(mine, other), mine, other))
         theirs.send(b"x")
     poller.wait(0)
     poller.forget(99999)

@@ -7,12 +7,13 @@ import io
 
 from fakecluster.cman.topology import Topology
 from fakecluster.configfs.journal import Fault
-from fakecluster.demo.story import SECOND_US, acts, new_world
+from fakecluster.demo.story import acts, new_world
 from fakecluster.sim_trace import header_of
 from fakecluster.trace import Line
 from fakecluster.trace_file import TraceWriter, check_trace, parse_trace
 from fakecluster.world import World
 from o2cbd.core.records import ids_of
+from o2cbd.core.rules import SECOND_US
 
 
 def heard(world: World) -> list[Line]:

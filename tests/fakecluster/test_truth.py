@@ -192,7 +192,7 @@ def test_a_look_uses_up_no_fault_and_works_while_the_manager_stands_still(engine
     view = looker.view()
 
     assert view is not None
-    assert (view.own_name, view.member_names) == ("node1", {"node1", "node2"})
+    assert (view.own_name, view.member_names) == ("node1", frozenset({"node1", "node2"}))
     assert engine.read_fails(1)
     assert looker.view() is view
 

@@ -9,23 +9,17 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from fakecluster.cman.topology import Topology
 from fakecluster.corosync.lab import CorosyncLab
 from o2cbd.membership.libcorosync_table import CorosyncTable
+from tests.integration.eye import Eye
 
 pytestmark = pytest.mark.process
 
 ROOT = Path(__file__).parents[2]
-EYE = """
-import json, sys
-from integration.arm.guest_corosync import manager_view
-for line in sys.stdin:
-    print(json.dumps(manager_view(int(line))))
-"""
 NUMBERS = {"u8": 255, "i16": -2, "u32": 2**32 - 1, "i32": -1, "u64": 2**64 - 1, "i64": -(2**63)}
 VETO = """
 import ctypes, select, sys
@@ -62,32 +56,9 @@ def python(lab: CorosyncLab, host: int, *words: str) -> list[str]:
     return lab.host(host).command("env", f"PYTHONPATH={ROOT}", sys.executable, *words)
 
 
-class Eye:
-    """Looks at corosyncs of a host, as the agent of a guest does: in one process for all looks."""
-
-    def __init__(self, lab: CorosyncLab, host: int) -> None:
-        self._process = subprocess.Popen(
-            python(lab, host, "-u", "-c", EYE),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def look(self, pid: int) -> dict[str, Any]:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        print(pid, file=self._process.stdin, flush=True)
-        found: dict[str, Any] = json.loads(self._process.stdout.readline())
-        return found
-
-    def close(self) -> None:
-        self._process.kill()  # it may wait for a corosync that stands still
-        self._process.communicate()
-
-
 @pytest.fixture
 def eye(lab: CorosyncLab) -> Iterator[Eye]:
-    with contextlib.closing(Eye(lab, 1)) as eye:
+    with contextlib.closing(Eye(python(lab, 1), "guest_corosync", "manager_view")) as eye:
         yield eye
 
 

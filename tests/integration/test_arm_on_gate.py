@@ -7,7 +7,6 @@ function of libcman.h.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
@@ -15,7 +14,6 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -27,16 +25,11 @@ from fakecluster.corosync.gates import GateProcess
 from fakecluster.corosync.lab import CorosyncLab
 from integration.libcman_program import SOURCE, compiled, exported
 from o2cbd.membership.libcorosync_table import CorosyncTable
+from tests.integration.eye import Eye
 
 pytestmark = pytest.mark.process
 
 ROOT = Path(__file__).parents[2]
-EYE = """
-import json, sys
-from integration.arm.guest_cman import cman_view
-for line in sys.stdin:
-    print(json.dumps(cman_view(*map(int, line.split()))))
-"""
 NOTHING = {"running": False, "stopped": False, "view": None, "beneath": None}
 
 
@@ -96,32 +89,10 @@ def gated(libcorosync: CorosyncTable, compiler: None) -> Iterator[Gated]:
             gated.close()
 
 
-class Eye:
-    """Looks at cmans of a host, in one process for all looks."""
-
-    def __init__(self, gated: Gated, host: int) -> None:
-        self._process = subprocess.Popen(
-            gated.command(host, sys.executable, "-u", "-c", EYE),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def look(self, corosync: int, gate: int) -> dict[str, Any]:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        print(corosync, gate, file=self._process.stdin, flush=True)
-        found: dict[str, Any] = json.loads(self._process.stdout.readline())
-        return found
-
-    def close(self) -> None:
-        self._process.kill()  # it may wait for a cman that stands still
-        self._process.communicate()
-
-
 @pytest.fixture
 def eye(gated: Gated) -> Iterator[Eye]:
-    with contextlib.closing(Eye(gated, 1)) as eye:
+    python = gated.command(1, sys.executable)
+    with contextlib.closing(Eye(python, "guest_cman", "cman_view")) as eye:
         yield eye
 
 

@@ -183,7 +183,7 @@ def test_what_is_module_wide_does_not_outlive_an_episode() -> None:
 
 
 def test_pids_are_all_alike_and_a_closed_handle_is_an_answer() -> None:
-    answering = SimpleNamespace(do=lambda _one: "=873\n")
+    answering: Any = SimpleNamespace(do=lambda _one: "=873\n")
     assert made(answering, Op(call="get", path="a/pid")) == A_PID
     assert made(answering, Op(call="get", path="a/num")) == "=873\n"
     assert made(deep(new_model()), Op(call="read", handle="a")) == NOT_OPEN
@@ -268,7 +268,7 @@ def test_episodes_are_played_in_batches_without_loss() -> None:
 # ---- cutting down
 
 
-def judged_against(variant: KernelVariant, seed: str) -> tuple[conformance.Difference, ...]:
+def judged_against(variant: KernelVariant, seed: str) -> tuple[Difference, ...]:
     drawn = ordinary_episodes(seed, 12)
     return conformance.judged(drawn, FakeSide(variant), FAKE, quiet)[1]
 

@@ -107,7 +107,7 @@ def test_settings_and_the_files_they_name_are_copied(
 def test_without_root_it_says_so(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(command.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert main(["fresh"]) == EXIT_CANNOT_RUN
     assert "run this as root" in capsys.readouterr().err
 
@@ -119,7 +119,7 @@ def test_where_namespaces_are_forbidden_it_cannot_run(
     program.write_text("#!/bin/sh\necho unshare failed: Operation not permitted >&2; exit 1\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    monkeypatch.setattr(command.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
     assert main(["fresh"]) == EXIT_CANNOT_RUN
     assert "namespaces failed (unshare ended with 1):\nunshare failed" in capsys.readouterr().err
 
@@ -151,7 +151,7 @@ def test_lines_run_in_turn_until_one_fails(
     def bare(*_arguments: object, **_: object) -> Iterator[Path]:
         yield tmp_path
 
-    monkeypatch.setattr(command.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(command, "require_namespaces", lambda: None)
     monkeypatch.setattr(command, "_machine", bare)
     monkeypatch.setattr(command, "run_in", lambda *_: left.pop(0))

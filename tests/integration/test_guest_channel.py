@@ -16,6 +16,7 @@ import pytest
 from integration import guest as guests
 from integration import guest_agent, payload
 from integration.channel import LINE_LIMIT_BYTES, ChannelError, Lines, encode
+from integration.conversation import Result
 from integration.errors import GuestError
 from integration.image import Image
 from integration.qemu import (
@@ -128,7 +129,7 @@ def test_a_ready_guest_says_its_kernel(guest: guests.Guest) -> None:
 def test_a_command_gives_its_output_line_by_line_and_whole(guest: guests.Guest) -> None:
     seen: list[str] = []
     result = guest.run(["sh", "-c", "echo a; echo b"], timeout_s=20, on_line=seen.append)
-    assert (result, seen) == (guests.Result(rc=0, out="a\nb", err=""), ["a", "b"])
+    assert (result, seen) == (Result(rc=0, out="a\nb", err=""), ["a", "b"])
 
 
 def test_the_environment_of_a_command_can_be_added_to(guest: guests.Guest) -> None:
@@ -143,7 +144,7 @@ def test_a_long_command_lets_others_pass(guest: guests.Guest, tmp_path: Path) ->
     assert guest.check(["echo", "short"], timeout_s=60) == "short"
     assert long.poll() is None
     guest.check(["sh", "-c", f"echo late > {fifo}"], timeout_s=60)
-    assert long.result() == guests.Result(rc=0, out="late", err="")
+    assert long.result() == Result(rc=0, out="late", err="")
     assert long.poll() == long.result()
 
 
@@ -233,10 +234,8 @@ def test_each_acceleration_names_its_cpu() -> None:
     assert {name: args[-1] for name, args in ACCELERATIONS.items()} == {"kvm": "host", "tcg": "max"}
 
 
-@contextlib.contextmanager
-def no_boot(_machine: Machine) -> Iterator[guests.Guest]:
+def no_boot(_machine: Machine) -> contextlib.AbstractContextManager[guests.Guest]:
     raise GuestError("dead")
-    yield
 
 
 def test_the_acceleration_is_emulation_where_there_is_no_device(

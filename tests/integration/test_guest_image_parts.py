@@ -162,7 +162,7 @@ def test_dashes_and_underscores_name_the_same_module() -> None:
 
 def unpack(data: bytes) -> dict[str, tuple[int, bytes]]:
     """Read a newc archive: name -> (mode, contents)."""
-    found = {}
+    found: dict[str, tuple[int, bytes]] = {}
     at = 0
     while True:
         assert data[at : at + 6] == b"070701"

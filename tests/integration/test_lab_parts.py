@@ -105,7 +105,7 @@ def test_units_of_the_harness_are_on_and_others_off(tmp_path: Path) -> None:
 
 
 def test_a_user_who_is_not_root_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster_image.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(CannotRunError, match="needs root: run `python -m integration"):
         cluster_image.CLUSTER_IMAGE.require()
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+import o2cbd
 from o2cbd import __version__
 from o2cbd.cli import cli
 
@@ -110,7 +111,7 @@ def test_daemon_imports_only_what_it_needs() -> None:
 
 def test_daemon_has_no_broad_except() -> None:
     """Nobody catches what he did not expect: `except Exception` swallows nothing here."""
-    package = Path(__import__("o2cbd").__file__).parent
+    package = Path(o2cbd.__file__).parent
     broad = []
     for path in sorted(package.rglob("*.py")):
         lines = path.read_text().splitlines()

@@ -5,13 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
-import select
-import signal
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,8 +18,8 @@ from fakecluster.configfs.fuse import FuseMount
 from fakecluster.configfs.model import ConfigfsModel
 from fakecluster.corosync.lab import PATIENCE_S, CorosyncLab
 from o2cbd.membership.libcorosync_table import CorosyncTable
+from tests.process.daemon_host import ROOT, DaemonHost
 
-ROOT = Path(__file__).parents[2]
 DATA = Path(__file__).parent / "data" / "corosync"
 MEMBERSHIP = '[membership]\nsource = "corosync"\n'
 LOOK_S = 0.1
@@ -31,20 +28,18 @@ LOOK_S = 0.1
 PROPOSAL = re.compile(r"write \[(?P<section>[^\]]+)\] (?P<line>\w+ = (?:\"[^\"]*\"|-?[0-9]+)) in ")
 
 
-class Host:
+class Host(DaemonHost):
     """One of the hosts: its files, and its daemon when there is one."""
 
     def __init__(self, lab: CorosyncLab, node_id: int, directory: Path) -> None:
+        super().__init__(directory / "o2cbd.toml")
         self._lab = lab
         self.node_id = node_id
         self.directory = directory
         self.configfs = directory / "configfs"
         self.mounts = directory / "mounts"
         self.mounts.write_text("")
-        self.settings = directory / "o2cbd.toml"
         self.set(MEMBERSHIP)
-        self.daemon: subprocess.Popen[bytes] | None = None
-        self._heard = b""
 
     def set(self, text: str) -> None:
         """Write the settings file; the places of this host come behind the text."""
@@ -55,26 +50,10 @@ class Host:
         )
         self.settings.write_text(text + more)
 
-    # --- commands
-
     def command(self, *words: str) -> list[str]:
-        path = f"PYTHONPATH={ROOT}"
-        return self._lab.host(self.node_id).command(
-            "env", path, sys.executable, "-m", "o2cbd", *words
-        )
-
-    def ask(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run a command of o2cbd with this host's settings to its end."""
-        config = ["--config", os.fspath(self.settings)]
-        return subprocess.run(
-            self.command(*words, *config), capture_output=True, text=True, check=False
-        )
-
-    def status(self) -> dict[str, Any]:
-        done = self.ask("status", "--json")
-        assert done.returncode == 0, done.stderr
-        status: dict[str, Any] = json.loads(done.stdout)
-        return status
+        """In the host's namespaces."""
+        o2cbd = ("env", f"PYTHONPATH={ROOT}", sys.executable, "-m", "o2cbd", *words)
+        return self._lab.host(self.node_id).command(*o2cbd)
 
     def plan(self) -> dict[str, Any]:
         plan: dict[str, Any] = json.loads(self.ask("plan", "--json").stdout)
@@ -90,41 +69,6 @@ class Host:
         entries = [f"{self.configfs}/cluster/{cluster}/node/{name}" for name in names]
         return self._lab.host(self.node_id).run("stat", "--format", "%n %i", *entries)
 
-    # --- the daemon
-
-    def run(self) -> None:
-        config = ["--config", os.fspath(self.settings)]
-        self._heard = b""
-        self.daemon = subprocess.Popen(self.command("run", *config), stderr=subprocess.PIPE)
-
-    def told(self, code: str, word: str = "") -> dict[str, Any]:
-        """Wait for a report and return it; those before it are forgotten.
-
-        Args:
-            code: its code, "" for any.
-            word: what is in its text.
-        """
-        seen: list[str] = []
-        deadline = time.monotonic() + PATIENCE_S
-        while time.monotonic() < deadline:
-            line, newline, rest = self._heard.partition(b"\n")
-            if newline:
-                self._heard = rest
-                report: dict[str, Any] = json.loads(line)
-                if code in {"", report["code"]} and word in report["text"]:
-                    return report
-                seen.append(report["text"])
-                continue
-            self._listen(PATIENCE_S)
-        raise AssertionError(f"no {code or word}, but {seen}")
-
-    def told_all(self, words: Collection[str]) -> None:
-        """Wait until each of these words was in a report."""
-        left = set(words)
-        while left:
-            text = self.told("")["text"]
-            left = {word for word in left if word not in text}
-
     def until(self, reached: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
         """Wait for a status, and return it."""
         deadline = time.monotonic() + PATIENCE_S
@@ -134,29 +78,7 @@ class Host:
             if status and reached(status):
                 return dict(status)
             assert time.monotonic() < deadline, done
-            self._listen(LOOK_S)
-
-    def _listen(self, wait_s: float) -> None:
-        assert self.daemon is not None
-        assert self.daemon.stderr is not None
-        poller = select.poll()
-        poller.register(self.daemon.stderr, select.POLLIN)
-        if poller.poll(wait_s * 1000):
-            more = os.read(self.daemon.stderr.fileno(), 65536)
-            assert more, f"the daemon ended: {self._heard!r}"
-            self._heard += more
-
-    def end(self) -> int:
-        assert self.daemon is not None
-        self.daemon.send_signal(signal.SIGTERM)
-        self.daemon.communicate(timeout=PATIENCE_S)
-        code, self.daemon = self.daemon.returncode, None
-        return code
-
-    def close(self) -> None:
-        if self.daemon is not None:
-            self.daemon.kill()
-            self.daemon.communicate()
+            self.listen(LOOK_S)
 
 
 class Site:

@@ -13,7 +13,7 @@ from fakecluster.arms.process_arm import ProcessArm
 from fakecluster.arms.values import MISSING, ClusterSpec
 from fakecluster.capabilities import Capability, UnsupportedVerbError
 from fakecluster.cman.notices import NoticeFault
-from fakecluster.cman.topology import NodeConfig, Topology
+from fakecluster.cman.topology import Topology
 from fakecluster.serve.child import ServeFailedError
 from o2cbd.core.model import State
 from o2cbd.membership.libcorosync_table import CorosyncTable
@@ -35,29 +35,6 @@ def make(libcorosync: CorosyncTable, fuse: None, place: Path) -> Iterator[Make]:
             return stack.enter_context(ProcessArm(made, place, managers))
 
         yield make
-
-
-def test_a_death_a_return_and_a_new_node(make: Make) -> None:
-    cluster = make()
-    cluster.up()
-    cluster.kill(3)
-    cluster.in_sync(1, 2, nodes=(1, 2))
-    cluster.start(3)
-    cluster.in_sync(1, 2, 3, nodes=(1, 2, 3))
-    cluster.add_node(NodeConfig(id=4, name="node4", addresses=("10.0.0.4",)))
-    cluster.start(4)
-    cluster.in_sync(1, 2, 3, 4, nodes=(1, 2, 3, 4))
-    cluster.judge()
-
-
-def test_a_cut_is_one_way_and_heals(make: Make) -> None:
-    cluster = make()
-    cluster.up()
-    for listener in (1, 2):
-        cluster.cut(3, listener)
-    cluster.in_sync(1, 2, nodes=(1, 2))
-    cluster.heal()
-    cluster.in_sync(1, 2, 3, nodes=(1, 2, 3))
 
 
 def test_a_manager_that_stands_still_is_seen_so(make: Make) -> None:

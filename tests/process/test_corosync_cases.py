@@ -6,6 +6,7 @@ import re
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import pytest
@@ -71,6 +72,10 @@ def reasons(status: dict[str, Any]) -> dict[int, str]:
 
 def warned(status: dict[str, Any]) -> list[str]:
     return [each["text"] for each in status["warnings"]]
+
+
+def _sees(ring: list[int], fits: Callable[[dict[str, Any]], object], now: dict[str, Any]) -> bool:
+    return members(now) == ring and bool(fits(now))
 
 
 def members(status: dict[str, Any]) -> list[int]:
@@ -176,7 +181,7 @@ def test_an_id_that_a_reload_gives_to_a_node_that_runs_as_another_touches_nobody
 
     for node_id in (1, 3):
         host, ring = made.hosts[node_id], [1, 3] if cut_off else [1, 2, 3]
-        status = host.until(lambda now, ring=ring: members(now) == ring and 20 in reasons(now))
+        status = host.until(partial(_sees, ring, lambda now: 20 in reasons(now)))
         assert "the node list gives it id 20, and it" in reasons(status)[20]
         assert "as id 2:" in reasons(status)[20]
         still(host)
@@ -335,7 +340,7 @@ def test_lost_nodes_stay_in_the_table_by_default(make: Make) -> None:
     made.lab.host(1).run("corosync-quorumtool", "-e", "1")
     for node_id, ring in {1: [1], 2: [2, 3], 3: [2, 3]}.items():
         host = made.hosts[node_id]
-        status = host.until(lambda now, ring=ring: now["quorate"] and members(now) == ring)
+        status = host.until(partial(_sees, ring, lambda now: now["quorate"]))
         assert sorted(rows(status)) == ["n1", "n2", "n3"]
         still(host)
 

@@ -9,7 +9,8 @@ import pytest
 from fakecluster.corosync.lab import LabError
 from fakecluster.corosync.shapes import DATA, IN_SYNC, ConfShape, shapes
 from o2cbd.membership.libcorosync_table import CorosyncTable
-from tests.process.corosync_site import ROOT, Host, proposed, settings_with, site
+from tests.process.corosync_site import Host, proposed, settings_with, site
+from tests.process.daemon_host import ROOT
 
 pytestmark = pytest.mark.process
 
@@ -34,7 +35,7 @@ def test_shape(shape: ConfShape, libcorosync: CorosyncTable) -> None:
         if shape.write:
             assert own(first) == []
             host.end()
-            host.set(filled(settings_with(lines), shape.values))
+            host.set(filled(settings_with(lines), tuple(shape.values)))
             host.run()
         if not shape.refused:
             last = arrived(host, IN_SYNC, "")

@@ -9,7 +9,8 @@ import pytest
 
 from fakecluster.corosync.configuration import Block
 from o2cbd.membership.libcorosync_table import CorosyncTable
-from tests.process.corosync_site import ROOT, Host, Site, site
+from tests.process.corosync_site import Host, Site, site
+from tests.process.daemon_host import ROOT
 
 pytestmark = pytest.mark.process
 
@@ -86,16 +87,4 @@ def test_the_shutdown_question_is_answered_from_facts(cluster: Site, here: Host)
     cluster.lab.start(HERE)
     here.told("synced")
     assert here.table() == ALL
-    assert here.end() == 0
-
-
-def test_a_killed_corosync_leaves_the_table(cluster: Site, here: Host) -> None:
-    cluster.lab.start(HERE)
-    here.run()
-    here.told("synced")
-    cluster.lab.kill(HERE)
-    here.told("manager-gone")
-    assert here.table() == ALL
-    cluster.lab.start(HERE)
-    here.told("synced")
     assert here.end() == 0

@@ -6,6 +6,7 @@ import errno
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,11 @@ class Gated:
         """Wait until hosts have the entries of these nodes, and no others."""
         for node_id, numbers in wanted.items():
             names = [f"node{number}" for number in numbers]
-            self.hosts[node_id].until(lambda now, names=names: in_sync(now) == names)
+            self.hosts[node_id].until(partial(_has, names))
+
+
+def _has(names: list[str], status: Mapping[str, Any]) -> bool:
+    return in_sync(status) == names
 
 
 def in_sync(status: Mapping[str, Any]) -> list[str] | None:

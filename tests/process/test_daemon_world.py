@@ -7,11 +7,11 @@ import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from fakecluster.arms.process import DEADLINE_S, ProcessCluster
+from tests.process.conftest import MakeCluster
 
 pytestmark = pytest.mark.process
 
@@ -34,7 +34,7 @@ def told_until(systemd: socket.socket, last: str) -> list[str]:
 
 @pytest.mark.row("ready")
 def test_ready_comes_with_the_first_complete_table(
-    make_cluster: Any, systemd: socket.socket
+    make_cluster: MakeCluster, systemd: socket.socket
 ) -> None:
     """Who is ordered after us finds every node there; the stop is announced, too."""
     cluster = make_cluster()
@@ -49,7 +49,9 @@ def test_ready_comes_with_the_first_complete_table(
 
 
 @pytest.mark.row("start-wait", "ready")
-def test_not_ready_while_the_manager_is_awaited(make_cluster: Any, systemd: socket.socket) -> None:
+def test_not_ready_while_the_manager_is_awaited(
+    make_cluster: MakeCluster, systemd: socket.socket
+) -> None:
     """start-wait: it says what it waits for, and READY follows once cman is there."""
     cluster = make_cluster()
     cluster.ctl("cman-crash", node=1)
@@ -63,24 +65,7 @@ def test_not_ready_while_the_manager_is_awaited(make_cluster: Any, systemd: sock
     cluster.wait_nodes(1, [1, 2, 3])
 
 
-def test_watchdog_is_fed_while_a_call_is_stuck(make_cluster: Any, systemd: socket.socket) -> None:
-    """manager-stuck: nobody is killed for a call that does not return."""
-    cluster = make_cluster()
-    cluster.settings(1, "[timing]\nresync_s = 0.2\nstuck_after_s = 0.2")
-    # So seldom that what is not read at once fits into the socket's queue, as systemd's does.
-    environment = {"NOTIFY_SOCKET": systemd.getsockname(), "WATCHDOG_USEC": "1000000"}
-    cluster.run(1, environment=environment)
-    told_until(systemd, "READY=1")
-
-    cluster.ctl("cman-stop", node=1)
-
-    told_until(systemd, "STATUS=stuck, in cman_")
-    for _ in range(3):
-        told_until(systemd, "WATCHDOG=1")
-    assert cluster.wait_state(1, "stuck")
-
-
-def test_log_under_systemd_has_priorities(make_cluster: Any) -> None:
+def test_log_under_systemd_has_priorities(make_cluster: MakeCluster) -> None:
     """With JOURNAL_STREAM set each line begins with its priority."""
     cluster = make_cluster()
     daemon = cluster.run(1, environment={"JOURNAL_STREAM": "8:1"})
@@ -93,7 +78,7 @@ def test_log_under_systemd_has_priorities(make_cluster: Any) -> None:
     assert "<5>done: add node node2 (2, 10.0.0.2:7777)" in lines
 
 
-def test_log_as_json_is_one_object_a_line(make_cluster: Any) -> None:
+def test_log_as_json_is_one_object_a_line(make_cluster: MakeCluster) -> None:
     """Machines read the report's fields."""
     cluster = make_cluster()
     cluster.settings(1, '[log]\nformat = "json"')
@@ -108,7 +93,7 @@ def test_log_as_json_is_one_object_a_line(make_cluster: Any) -> None:
     ]  # fmt: skip
 
 
-def test_only_the_main_thread_takes_signals(make_cluster: Any) -> None:
+def test_only_the_main_thread_takes_signals(make_cluster: MakeCluster) -> None:
     """The kernel's own account: two threads, all signals blocked in the agent's."""
     cluster = make_cluster()
     daemon = cluster.run(1)
@@ -127,21 +112,8 @@ def test_only_the_main_thread_takes_signals(make_cluster: Any) -> None:
     assert [agent >> (number - 1) & 1 for number in wanted] == [1] * 5
 
 
-def test_sighup_ends_nobody(make_cluster: Any) -> None:
-    """A reload that is not there yet is told of, and the tables stay true."""
-    cluster = make_cluster()
-    daemon = cluster.run(1)
-    cluster.wait_nodes(1, [1, 2, 3])
-    daemon.send(signal.SIGHUP)
-    cluster.wait_log(1, "SIGHUP: settings cannot be reloaded")
-
-    cluster.ctl("leave", node=3)
-
-    cluster.wait_nodes(1, [1, 2])
-
-
 @pytest.mark.row("start-wait")
-def test_library_that_is_missing_is_named(make_cluster: Any) -> None:
+def test_library_that_is_missing_is_named(make_cluster: MakeCluster) -> None:
     """start-wait: without libcman the daemon lives, says what it looked for, and ends well."""
     cluster = make_cluster()
     daemon = cluster.run(1, "--libcman", "/nonexistent/libcman.so.3")
@@ -154,7 +126,7 @@ def test_library_that_is_missing_is_named(make_cluster: Any) -> None:
 
 
 @pytest.mark.row("not-configfs")
-def test_directory_that_is_no_configfs_is_named(make_cluster: Any) -> None:
+def test_directory_that_is_no_configfs_is_named(make_cluster: MakeCluster) -> None:
     """not-configfs: nothing is left behind, and the operator is told what to do."""
     cluster = make_cluster()
     plain = cluster.directory / "plain"
@@ -166,7 +138,7 @@ def test_directory_that_is_no_configfs_is_named(make_cluster: Any) -> None:
 
 
 @pytest.mark.row("sigterm")
-def test_early_sigterm_ends_with_0_and_touches_nothing(make_cluster: Any) -> None:
+def test_early_sigterm_ends_with_0_and_touches_nothing(make_cluster: MakeCluster) -> None:
     """sigterm: one that comes while the daemon still loads its parts waits until it can end."""
     cluster = make_cluster()
     daemon = cluster.run(1, "--libcman", "/nonexistent/libcman.so.3")
@@ -177,7 +149,7 @@ def test_early_sigterm_ends_with_0_and_touches_nothing(make_cluster: Any) -> Non
 
 
 @pytest.mark.row("sigterm")
-def test_sigterm_ends_a_daemon_that_inherited_it_blocked(make_cluster: Any) -> None:
+def test_sigterm_ends_a_daemon_that_inherited_it_blocked(make_cluster: MakeCluster) -> None:
     """sigterm: never ignored, whatever the process was started with."""
     cluster = make_cluster()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
@@ -190,7 +162,9 @@ def test_sigterm_ends_a_daemon_that_inherited_it_blocked(make_cluster: Any) -> N
     assert daemon.stop() == 0
 
 
-def test_daemon_without_standard_descriptors_keeps_the_tables_true(make_cluster: Any) -> None:
+def test_daemon_without_standard_descriptors_keeps_the_tables_true(
+    make_cluster: MakeCluster,
+) -> None:
     """Nothing of its own gets stderr's number, so that nothing is written into it."""
     cluster = make_cluster()
     node = cluster.served.node(1)
@@ -204,7 +178,7 @@ def test_daemon_without_standard_descriptors_keeps_the_tables_true(make_cluster:
 
 
 @pytest.mark.row("sigterm")
-def test_sigterm_during_the_first_fill_ends_it_there(make_cluster: Any) -> None:
+def test_sigterm_during_the_first_fill_ends_it_there(make_cluster: MakeCluster) -> None:
     """sigterm: no node is added after it, and none is left half made.
 
     A call that is interrupted again and again keeps the daemon in its first node for as long as

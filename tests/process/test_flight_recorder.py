@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -62,16 +60,3 @@ def test_a_dump_names_nothing_of_the_machine(cluster: ProcessCluster, tmp_path: 
 
     assert str(cluster.cluster_directory(1)) not in text
     assert str(status["pid"]) not in {word.strip('",:') for word in text.split()}
-
-
-def test_a_daemon_whose_manager_is_stuck_still_tells(make_cluster: Any) -> None:
-    cluster = make_cluster()
-    for node_id in (1, 2, 3):
-        cluster.settings(node_id, "[timing]\nstuck_after_s = 0.3\nresync_s = 0.2\n")
-    cluster.run_all()
-    cluster.ctl("cman-stop", node=1)
-    cluster.wait_state(1, "stuck")
-    rows = [json.loads(line) for line in dumped(cluster, 1).splitlines()]
-    cluster.ctl("cman-cont", node=1)
-
-    assert (rows[-1]["kind"], rows[-1]["what"]) == ("report", "stuck")

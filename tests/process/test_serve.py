@@ -1,6 +1,5 @@
 """`fakecluster serve` and `ctl` as real processes, with FUSE mounts."""
 
-import errno
 import json
 import os
 import signal
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from fakecluster.cman.wire.codec import EventMessage, NodeStruct, Opcode, encode_ints
+from fakecluster.cman.wire.codec import Opcode
 from fakecluster.cman.wire.raw_client import HungUpError, RawClient
 from fakecluster.configfs.mounts import our_mounts
 from fakecluster.serve.ask import NoServerError, ask
@@ -292,130 +291,6 @@ def test_asking_nobody(directory: Path) -> None:
         ask(directory, "state", {})
 
 
-# -- hosts and network
-
-
-def test_leave_death_and_return(start: Start) -> None:
-    """ENOENT after a leave, ECONNREFUSED after a power cut, the members as they are."""
-    child = start("--nodes", "3", "--no-configfs")
-    with raw(child) as watcher:
-        watcher.ask(Opcode.NOTIFY)
-        child.ctl("leave", node=3)
-        assert watcher.next_message() == EventMessage(reason=1, arg=1)
-        assert sorted(watcher.members()) == [1, 2]
-        child.ctl("kill", node=2)
-        assert watcher.next_message() == EventMessage(reason=1, arg=0)
-        assert sorted(watcher.members()) == [1]
-        with pytest.raises(FileNotFoundError):
-            raw(child, 3)
-        with pytest.raises(ConnectionRefusedError):
-            raw(child, 2)
-        child.ctl("start", node=2)
-        child.ctl("start", node="node3")
-        child.wait_for("all back", lambda: sorted(watcher.members()) == [1, 2, 3])
-
-
-def test_partition_and_heal(start: Start) -> None:
-    """The lone node loses quorum, the others do not."""
-    child = start("--nodes", "3", "--no-configfs")
-    child.ctl("partition", groups="1/2,3")
-    child.wait_for("split", lambda: child.state(1)["members"] == [1])
-    child.wait_for("the other half", lambda: child.state(2)["members"] == [2, 3])
-    assert [child.state(i)["quorate"] for i in (1, 2, 3)] == [False, True, True]
-    child.ctl("heal")
-    child.wait_for("healed", lambda: child.state(1)["members"] == [1, 2, 3])
-
-
-def test_cman_crash_stop_cont_and_start(start: Start) -> None:
-    """A crash leaves stale sockets, a stop leaves requests unanswered."""
-    child = start("--nodes", "2", "--no-configfs")
-    with raw(child) as client:
-        child.ctl("cman-stop", node=1)
-        assert child.state(1)["stopped"] is True
-        client.send(Opcode.ISACTIVE)
-        newcomer = raw(child)
-        child.ctl("state")
-        client.sock.settimeout(0)
-        with pytest.raises(BlockingIOError):
-            client.sock.recv(1)
-        client.sock.settimeout(20)
-        child.ctl("cman-cont", node=1)
-        assert client.reply().status == 1
-        assert newcomer.ask(Opcode.ISACTIVE).status == 1
-        newcomer.close()
-        child.ctl("cman-crash", node=1)
-        with pytest.raises(HungUpError):
-            client.ask(Opcode.ISACTIVE)
-    with pytest.raises(ConnectionRefusedError):
-        raw(child)
-    child.ctl("cman-start", node=1)
-    child.wait_for("back", lambda: child.state(1)["members"] == [1, 2])
-
-
-def test_address_change_add_and_remove(start: Start) -> None:
-    """A running node's new address; a node that was not configured; one that is no more."""
-    child = start("--nodes", "2")
-    with raw(child) as client:
-        child.ctl("address", node=2, addresses=["10.0.0.77"])
-        child.wait_for(
-            "the address",
-            lambda: sockaddr_text(client.members()[2].address) == "10.0.0.77",
-        )
-        added = child.ctl("add-node", id=9, name="nine", addresses=["10.0.0.9"])["node"]
-        assert Path(added["configfs"], "cluster").is_dir()
-        child.ctl("start", node="nine")
-        child.wait_for("nine", lambda: sorted(client.members()) == [1, 2, 9])
-        ring = child.state(1)["generation"]
-        child.ctl("leave", node=9)
-        # A node that still leaves when it is taken out of the configuration stays listed.
-        child.wait_for("a ring without nine", lambda: child.state(1)["generation"] > ring)
-        child.ctl("remove-node", node=9)
-        child.wait_for("forgotten", lambda: client.ask(Opcode.GETNODECOUNT).status == 2)
-        unknown = client.ask(Opcode.GETNODE, NodeStruct(node_id=9).encode())
-        assert unknown.status == -errno.ENOENT
-
-
-def test_notices_and_readings_can_fail(start: Start) -> None:
-    """One notice lost, one doubled, one reading refused."""
-    child = start("--nodes", "3", "--no-configfs")
-    with raw(child) as watcher:
-        watcher.ask(Opcode.NOTIFY)
-        child.ctl("notice", node=1, fault="drop")
-        child.ctl("notice", node=1, fault="dup")
-        ring = child.state(1)["generation"]
-        child.ctl("leave", node=3)
-        child.wait_for("a ring without 3", lambda: child.state(1)["generation"] > ring)
-        child.ctl("leave", node=2)
-        assert [watcher.next_message(), watcher.next_message()] == [
-            EventMessage(reason=1, arg=0)
-        ] * 2
-        child.ctl("fail-read", node=1, errno="EIO", count=2)
-        statuses = [watcher.ask(Opcode.GETALLMEMBERS).status for _ in range(3)]
-        assert statuses == [-errno.EIO, -errno.EIO, 3]
-
-
-def test_the_shutdown_question(start: Start) -> None:
-    """Asked, refused by silence, forced, and allowed where nobody listens."""
-    child = start("--nodes", "2", "--no-configfs")
-    with raw(child) as voter:
-        voter.ask(Opcode.NOTIFY)
-        assert child.ctl("shutdown", node=1) == {
-            "schema": 1,
-            "ok": True,
-            "allowed": False,
-            "errno": "EBUSY",
-        }
-        assert voter.take_notices() == [EventMessage(reason=3, arg=0)]
-        answer = child.ctl("shutdown", node=1, force=True, remove=True)
-        assert answer["allowed"] is True
-        assert voter.next_message() == EventMessage(reason=3, arg=3)
-        with pytest.raises(HungUpError):
-            voter.next_message()
-    assert child.ctl("shutdown", node=2)["allowed"] is True
-    with pytest.raises(ServeFailedError, match="ENOENT"):
-        child.ctl("shutdown", node=1)
-
-
 # -- the kernel's side
 
 
@@ -435,13 +310,6 @@ def test_a_mount_feels_like_the_kernel(start: Start) -> None:
     assert calls[0] == {"name": "mkdir", "path": "/cluster/o2", "data": "", "error": ""}
     assert [each["error"] for each in calls if each["error"]] == ["EBUSY", "ENOSPC"]
     assert child.state(2)["table"] == []
-
-
-def test_mount_needs_a_local_node(start: Start) -> None:
-    """EINVAL, as the kernel refuses the region."""
-    child = start("--nodes", "1")
-    with pytest.raises(ServeFailedError, match="EINVAL"):
-        child.ctl("mount", node=1)
 
 
 def test_mounts_heartbeat_and_pins(start: Start) -> None:
@@ -474,84 +342,6 @@ def test_mounts_heartbeat_and_pins(start: Start) -> None:
         child.ctl("umount", node=1)
 
 
-def test_a_dead_host_pins_until_the_dead_threshold(start: Start) -> None:
-    """A partition does not stop the disk heartbeat; a power cut does, a while later."""
-    child = start("--nodes", "2")
-    rows = {1: ("node1", 1, "10.0.0.1"), 2: ("node2", 2, "10.0.0.2")}
-    for i in (1, 2):
-        top = Path(child.node(i)["configfs"]) / "cluster/o2"
-        make_table(top.parents[1], *((*row, j == i) for j, row in rows.items()))
-        store(top / "heartbeat/dead_threshold", "3")
-        child.ctl("mount", node=i)
-    child.ctl("partition", groups="1/2")
-    child.wait_for("split", lambda: child.state(1)["members"] == [1])
-    assert live_nums(child, 1) == {1, 2}
-    child.ctl("kill", node=2)
-    entry = Path(child.node(1)["configfs"]) / "cluster/o2/node/node2"
-    with pytest.raises(OSError, match="busy"):
-        entry.rmdir()
-    assert live_nums(child, 1) == {1, 2}
-    child.wait_for("the slot to be given up", lambda: live_nums(child, 1) == {1})
-    entry.rmdir()
-
-
-def test_pins_by_hand(start: Start) -> None:
-    """rmdir is EBUSY until it is unpinned."""
-    child = start("--nodes", "1")
-    configfs = Path(child.node(1)["configfs"])
-    make_table(configfs, ("x", 9, "10.0.0.9", False))
-    child.ctl("pin", node=1, name="x")
-    assert child.state(1)["pins"] == ["x"]
-    with pytest.raises(OSError, match="busy"):
-        (configfs / "cluster/o2/node/x").rmdir()
-    child.ctl("unpin", node=1, name="x")
-    (configfs / "cluster/o2/node/x").rmdir()
-
-
-def test_power_off_empties_the_kernel(start: Start) -> None:
-    """After `start` there is nothing in the tables, and the volume is not mounted."""
-    child = start("--nodes", "1")
-    configfs = Path(child.node(1)["configfs"])
-    make_table(configfs, ("node1", 1, "10.0.0.1", True))
-    child.ctl("mount", node=1)
-    child.ctl("kill", node=1)
-    with pytest.raises(ServeFailedError, match="no power"):
-        child.ctl("cman-start", node=1)
-    with pytest.raises(ServeFailedError, match="ENODEV"):
-        child.ctl("mount", node=1)
-    child.ctl("start", node=1)
-    assert list((configfs / "cluster").iterdir()) == []
-    assert "ocfs2" not in Path(child.node(1)["mounts"]).read_text()
-    assert child.state(1)["mounted"] is False
-
-
-def test_a_fault_strikes_as_often_as_told(start: Start) -> None:
-    """The errno, nothing changed, then as before; what is no errno is refused."""
-    child = start("--nodes", "1")
-    top = Path(child.node(1)["configfs"]) / "cluster"
-    child.ctl("fault", node=1, call="mkdir", errno="EIO", count=2)
-    for _ in range(2):
-        with pytest.raises(OSError, match="Input/output error"):
-            (top / "o2").mkdir()
-    (top / "o2").mkdir()
-    with pytest.raises(ServeFailedError, match="no errno"):
-        child.ctl("fault", node=1, call="mkdir", errno="EFOO")
-
-
-def test_the_caller_dies_inside_its_second_call(start: Start) -> None:
-    """SIGKILL, and the second mkdir is not applied."""
-    child = start("--nodes", "1")
-    top = Path(child.node(1)["configfs"]) / "cluster"
-    (top / "o2").mkdir()
-    child.ctl("crash-daemon-at", node=1, call="mkdir:2")
-    script = "import os, sys; [os.mkdir(f'{sys.argv[1]}/n{i}') for i in range(3)]"
-    done = subprocess.run(
-        [sys.executable, "-c", script, str(top / "o2/node")], timeout=60, check=False
-    )
-    assert done.returncode == -signal.SIGKILL
-    assert [each.name for each in (top / "o2/node").iterdir()] == ["n0"]
-
-
 SUBSCRIBER = """
 import pathlib, sys
 from fakecluster.cman.wire.raw_client import RawClient
@@ -581,17 +371,3 @@ def test_power_off_kills_who_lives_there_and_nobody_else(start: Start) -> None:
             assert inhabitant.wait(timeout=20) == -signal.SIGKILL
         with pytest.raises(HungUpError):
             foreigner.ask(Opcode.ISACTIVE)
-
-
-def test_votes_are_counted_across_real_processes(start: Start) -> None:
-    """A yes of the one and a death of the other let the node go."""
-    child = start("--nodes", "1", "--no-configfs")
-    with raw(child) as first, raw(child, name="cman_admin") as admin:
-        first.ask(Opcode.NOTIFY)
-        second = raw(child)
-        second.ask(Opcode.NOTIFY)
-        admin.send(Opcode.TRY_SHUTDOWN, encode_ints(0))
-        assert [first.next_message(), second.next_message()] == [EventMessage(reason=3, arg=0)] * 2
-        first.send(Opcode.SHUTDOWN_REPLY, encode_ints(1))
-        second.close()
-        assert admin.reply().status == 0

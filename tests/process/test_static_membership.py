@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
-import select
-import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,21 +14,20 @@ from fakecluster.configfs.fuse import FuseMount
 from fakecluster.configfs.model import ConfigfsModel
 from o2cbd import clusterconf
 from o2cbd.clusterconf import FileCluster, FileNode
+from tests.process.daemon_host import DaemonHost
 
 pytestmark = pytest.mark.process
-
-ROOT = Path(__file__).parents[2]
-PATIENCE_S = 60
 
 OURS = FileNode(name=os.uname().nodename, num=0, address="10.0.0.1", port=17777)
 B = FileNode(name="b", num=1, address="10.0.0.2", port=17777)
 C = FileNode(name="c", num=2, address="10.0.0.3", port=17777)
 
 
-class Host:
+class Host(DaemonHost):
     """A fake kernel, the operator's file, and a daemon that follows it."""
 
     def __init__(self, directory: Path) -> None:
+        super().__init__(directory / "o2cbd.toml")
         self.directory = directory
         self.file = directory / "ocfs2" / "cluster.conf"
         self.file.parent.mkdir()
@@ -42,15 +36,12 @@ class Host:
         self.model = ConfigfsModel(owner_uid=os.getuid(), addresses=[OURS.address])
         self.mount = FuseMount(self.model, self.configfs)
         self.mount.start()
-        self.settings = directory / "o2cbd.toml"
         self.settings.write_text(
             f'[membership]\nsource = "static"\ncluster_conf = "{self.file}"\n'
             f'[paths]\nconfigfs = "{self.configfs}"\nmounts = "{directory}/none"\n'
             f'debugfs = "{directory}/none"\nruntime_dir = "{directory}/run"\n'
             f'[hold]\nname = "{directory}"\n[log]\nformat = "json"\n'
         )
-        self.daemon: subprocess.Popen[bytes] | None = None
-        self._heard = b""
 
     def write(self, *nodes: FileNode, cluster: str = "o2") -> None:
         """Put another file in its place at once."""
@@ -60,45 +51,7 @@ class Host:
         return clusterconf.render(FileCluster(name=cluster, nodes=nodes))
 
     def command(self, *words: str) -> list[str]:
-        return [sys.executable, "-m", "o2cbd", *words, "--config", str(self.settings)]
-
-    def start(self) -> None:
-        self.daemon = subprocess.Popen(self.command("run"), stderr=subprocess.PIPE, cwd=ROOT)
-
-    def told(self, code: str) -> str:
-        """Wait for a report, and return its text; those before it are forgotten."""
-        assert self.daemon is not None
-        assert self.daemon.stderr is not None
-        poller = select.poll()
-        poller.register(self.daemon.stderr, select.POLLIN)
-        seen: list[str] = []
-        while True:
-            line, newline, rest = self._heard.partition(b"\n")
-            if newline:
-                self._heard = rest
-                report = json.loads(line)
-                if report["code"] == code:
-                    return str(report["text"])
-                seen.append(report["text"])
-                continue
-            assert poller.poll(PATIENCE_S * 1000), f"no {code}, but {seen}"
-            more = os.read(self.daemon.stderr.fileno(), 65536)
-            assert more, f"the daemon ended, no {code}, but {seen}"
-            self._heard += more
-
-    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.command(*words),
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_S,
-            check=False,
-            cwd=ROOT,
-        )
-
-    def status(self) -> dict[str, Any]:
-        status: dict[str, Any] = json.loads(self.run("status", "--json").stdout)
-        return status
+        return [sys.executable, "-m", "o2cbd", *words]
 
     def table(self) -> dict[str, int]:
         """The kernel's, once it is in sync with the file that the daemon has noticed."""
@@ -109,9 +62,9 @@ class Host:
         }
 
     def close(self) -> None:
+        """End the daemon in good order, and take the mount away."""
         if self.daemon is not None:
-            self.daemon.send_signal(signal.SIGTERM)
-            self.daemon.communicate(timeout=PATIENCE_S)
+            self.end()
         self.mount.stop()
         mounts.detach_stale(self.directory)
 
@@ -129,12 +82,12 @@ def host(tmp_path: Path, fuse: None) -> Iterator[Host]:
 def test_the_table_follows_the_file(host: Host) -> None:
     """Whoever is written into it comes, whoever is taken out of it goes; no quorum is asked for."""
     host.write(OURS, B)
-    host.start()
+    host.run()
     assert host.table() == {OURS.name: 0, "b": 1}
     status = host.status()
     assert (status["state"], status["quorum"], status["local_id"]) == ("synced", "none", 0)
-    assert "static membership, no quorum" in host.run("status").stdout
-    assert host.run("wait", "--in-sync", "--quorate", "--timeout", "10").returncode == 0
+    assert "static membership, no quorum" in host.ask("status").stdout
+    assert host.ask("wait", "--in-sync", "--quorate", "--timeout", "10").returncode == 0
     before = host.model.stat("/cluster/o2/node/b").inode
     host.write(OURS, B, C)
     assert host.table() == {OURS.name: 0, "b": 1, "c": 2}
@@ -143,13 +96,13 @@ def test_the_table_follows_the_file(host: Host) -> None:
     host.write(C, OURS, B)
     assert host.table() == {OURS.name: 0, "b": 1, "c": 2}
     assert host.model.stat("/cluster/o2/node/b").inode != before
-    assert host.run("diff").returncode == 0
+    assert host.ask("diff").returncode == 0
 
 
 @pytest.mark.row("static-bad-file")
 def test_a_file_that_is_no_good_changes_nothing_and_says_which_line(host: Host) -> None:
     host.write(OURS, B)
-    host.start()
+    host.run()
     assert host.table() == {OURS.name: 0, "b": 1}
     for text, said in (
         ("zork\n", "line 1: neither a stanza"),
@@ -158,7 +111,7 @@ def test_a_file_that_is_no_good_changes_nothing_and_says_which_line(host: Host) 
         (host.text(B, C), f"no node of cluster o2 is this host, {OURS.name}"),
     ):
         host.file.write_text(text)
-        told = host.told("membership-unreadable")
+        told = host.told("membership-unreadable")["text"]
         assert f"{host.file}: {said}" in told
         assert "the last good view is kept" in told
         status = host.status()
@@ -166,14 +119,14 @@ def test_a_file_that_is_no_good_changes_nothing_and_says_which_line(host: Host) 
         assert said in status["reason"]
         assert [node["name"] for node in status["nodes"]] == [OURS.name, "b"]
     host.file.unlink()
-    assert "No such file or directory (ENOENT)" in host.told("membership-unreadable")
+    assert "No such file or directory (ENOENT)" in host.told("membership-unreadable")["text"]
     host.write(OURS, B, C)
     assert host.table() == {OURS.name: 0, "b": 1, "c": 2}
 
 
 def test_a_file_that_comes_after_the_daemon_is_taken(host: Host) -> None:
-    host.start()
-    assert str(host.file) in host.told("membership-unreadable")
+    host.run()
+    assert str(host.file) in host.told("membership-unreadable")["text"]
     host.write(OURS, B)
     assert host.table() == {OURS.name: 0, "b": 1}
 
@@ -194,8 +147,8 @@ def test_what_is_taken_over_is_warned_of(host: Host) -> None:
     """The numbers of the kernel's entries are not those of the file."""
     make(host, "o2", FileNode(name="b", num=7, address=B.address, port=7777))
     host.write(OURS, B)
-    host.start()
-    told = host.told("takeover")
+    host.run()
+    told = host.told("takeover")["text"]
     assert told.startswith(
         "node b is in the kernel and will be replaced: num 7 becomes 1, port 7777 becomes 17777;"
         " unmount OCFS2 on all nodes first"
@@ -209,16 +162,16 @@ def test_a_flushed_cluster_makes_room_for_the_daemons(host: Host) -> None:
     make(host, "stock", OURS, B)
     host.settings.write_text(f"{host.settings.read_text()}[timing]\nresync_s = 0.2\n")
     host.write(OURS, C)
-    host.start()
-    told = host.told("pending")
+    host.run()
+    told = host.told("pending")["text"]
     assert "o2cbd flush --cluster stock" in told
-    flushed = host.run("flush", "--cluster", "stock")
+    flushed = host.ask("flush", "--cluster", "stock")
     assert (flushed.returncode, flushed.stdout) == (
         0,
         "cluster stock is gone, with 2 nodes\n",
     )
     assert host.table() == {OURS.name: 0, "c": 2}
-    refused = host.run("flush")
+    refused = host.ask("flush")
     assert host.daemon is not None
     assert (refused.returncode, refused.stderr.splitlines()[1:]) == (
         75,
@@ -228,6 +181,6 @@ def test_a_flushed_cluster_makes_room_for_the_daemons(host: Host) -> None:
 
 def test_without_a_daemon_a_flushed_kernel_is_empty(host: Host) -> None:
     make(host, "stock", OURS, B)
-    assert host.run("flush").returncode == 0
+    assert host.ask("flush").returncode == 0
     assert list(host.model.scandir("/cluster")) == []
-    assert host.run("flush").stdout == f"no cluster in {host.configfs}: nothing to flush\n"
+    assert host.ask("flush").stdout == f"no cluster in {host.configfs}: nothing to flush\n"

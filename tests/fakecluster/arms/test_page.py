@@ -55,10 +55,10 @@ def test_a_missing_capability_is_shown_with_its_arms(
     )
     (found,) = scenarios(tmp_path)
     for arm in ARMS:
-        monkeypatch.setitem(MISSING, arm, {})  # type: ignore[arg-type]
+        monkeypatch.setitem(MISSING, arm, {})
     assert not_on(found) == "—"
     for arm, why in (("sim", "no ids"), ("process", "few ids"), ("vm-cman", "no ids")):
-        monkeypatch.setitem(MISSING, arm, {Capability.ANY_ID: why})  # type: ignore[arg-type]
+        monkeypatch.setitem(MISSING, arm, {Capability.ANY_ID: why})
     assert not_on(found) == "`sim`, `vm-cman`: no ids<br>`process`: few ids"
 
 

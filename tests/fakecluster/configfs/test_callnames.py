@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 
 import pytest
 
@@ -39,13 +40,14 @@ def made(variant: KernelVariant) -> set[str]:
     model.chmod(here, 0o600)
     model.chown(here, 0, 0)
     model.truncate(here)
-    for refused in (
+    refusals: tuple[Callable[[], object], ...] = (
         lambda: model.unlink(here),
         lambda: model.symlink(f"{C}/new", "x"),
         lambda: model.link(here, f"{C}/new"),
         lambda: model.mknod(f"{C}/new"),
         lambda: model.rename(here, f"{C}/new"),
-    ):
+    )
+    for refused in refusals:
         with pytest.raises(OSError, match="not permitted"):
             refused()
     model.rmdir(f"{C}/node/n")

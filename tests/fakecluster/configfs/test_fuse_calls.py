@@ -151,7 +151,7 @@ def test_a_fault_reaches_the_caller(model: ConfigfsModel, top: Path) -> None:
 # ---- every other operation
 
 
-ODD = {
+ODD: dict[str, tuple[Callable[[Path], object], str]] = {
     "mkfifo": (lambda top: os.mkfifo(top / "x"), "EPERM"),
     "device": (lambda top: os.mknod(top / "x", stat.S_IFCHR, os.makedev(1, 3)), "EPERM"),
     "mknod of a file": (lambda top: os.mknod(top / "x", stat.S_IFREG), "EACCES"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +26,7 @@ from fakecluster.conformance.cman_rows import (
 from fakecluster.conformance.cman_sim import SimCman
 
 PAGE = Path("docs/engines.md")
+ENGINE_TESTS = Path(__file__).parents[1] / "cman"
 SIMULATORS = [engine for engine in ENGINES if engine != GATE]
 BY_NAME = {row.name: row for row in ROWS}
 NAMES = [row.name for row in ROWS if not row.library]
@@ -61,6 +63,23 @@ def test_a_row_about_the_library_needs_one() -> None:
 def test_names_are_unique_and_what_is_not_acted_has_a_reason() -> None:
     assert len(BY_NAME) == len(ROWS)
     assert [row.name for row in ROWS if bool(row.act) is bool(row.why_not)] == []
+
+
+RACES = {
+    "connect-while-dying": "test_row_connect_while_dying",
+    "D1-heal-in-steps": "test_row_heal_in_steps",
+    "D16-rejoin-seen-away": "test_row_rejoin_seen_away",
+}
+"""Rows that nothing outside can bring about, each with the engine's test that shows it."""
+
+
+def test_rows_that_are_not_acted_are_shown_by_the_engines_tests() -> None:
+    assert set(RACES) == {row.name for row in ROWS if row.act is None}
+    sources = [path.read_text("utf-8") for path in ENGINE_TESTS.rglob("test_*.py")]
+    found = {
+        name for text in sources for name in re.findall(r"^def (test_row_\w+)", text, re.MULTILINE)
+    }
+    assert set(RACES.values()) <= found
 
 
 def test_differences_are_of_rows_and_engines_that_there_are() -> None:

@@ -26,8 +26,9 @@ from fakecluster.gate.context import HERE
 from fakecluster.poller import Poller
 from fakecluster.testing.scripted_corosync import ScriptedCorosync, block
 from fakecluster.testing.wire_fuzz import READINGS, Attack, attacks
+from o2cbd.core.rules import SECOND_US
 from o2cbd.membership.libcorosync_table import CS_ERR_TRY_AGAIN
-from tests.fakecluster.gate.scripted_gate import SECOND_US, ScriptedGate
+from tests.fakecluster.gate.scripted_gate import ScriptedGate
 
 SEEDS = range(3)
 ATTACKS_A_SEED = 60

@@ -6,20 +6,11 @@ from typing import Any
 
 import pytest
 
+from fakecluster.clock import VirtualClock
 from fakecluster.merge.account import Account, Past
 from fakecluster.merge.merging import MergeError, merge
 from fakecluster.trace_file import check_trace, parse_trace
 from fakecluster.verbs import Kill, Partition, Start
-
-
-class Still:
-    """A clock that is set."""
-
-    def __init__(self) -> None:
-        self.us = 0
-
-    def now_us(self) -> int:
-        return self.us
 
 
 def lives(trace: Any, host: int) -> list[tuple[int, str]]:
@@ -134,10 +125,10 @@ def test_remarks_name_their_node(make_lines: Any) -> None:
 
 
 def test_an_account_is_kept_in_the_words_of_a_trace() -> None:
-    clock = Still()
+    clock = VirtualClock()
     account = Account(clock)
     account.verb(Kill(node=3))
-    clock.us = 2_000_000
+    clock.advance_to(2_000_000)
     account.verb(Partition(groups=((1,), (2,))))
     account.note(1, "check", "violation", text="a step while held")
     trace = account.trace(arm="vm-corosync", cluster="o2", nodes={1: "a", 3: "c"})
@@ -153,15 +144,14 @@ def test_an_account_is_kept_in_the_words_of_a_trace() -> None:
 
 
 def test_an_account_goes_on_with_the_past_of_another() -> None:
-    first = Still()
+    first = VirtualClock()
     before = Account(first)
     before.verb(Start(node=3))
-    first.us = 7_000_000
+    first.advance_to(7_000_000)
     past = before.past()
-    later = Still()
-    later.us = 90_000_000
-    account = Account(later, past, went_on_us=later.us)
-    later.us = 91_000_000
+    later = VirtualClock(90_000_000)
+    account = Account(later, past, went_on_us=later.now_us())
+    later.advance_by(1_000_000)
     account.verb(Kill(node=3))
     trace = account.trace(arm="vm-corosync", cluster="o2", nodes={3: "c"})
 

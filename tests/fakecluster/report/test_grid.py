@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -33,7 +34,7 @@ def test_the_columns_follow_each_nodes_state(make_trace: Any) -> None:
     trace = make_trace(nodes=1)
     states = []
     made = Grid(trace.header)
-    for what in (
+    moments: tuple[Callable[[], object], ...] = (
         lambda: trace.add(0, 1, "daemon", "start"),
         lambda: trace.view(1, 1, "1", quorate=None),
         lambda: trace.view(1, 1, "1", quorate=False),
@@ -44,7 +45,8 @@ def test_the_columns_follow_each_nodes_state(make_trace: Any) -> None:
         lambda: trace.pending(5, 1, "end", "n"),
         lambda: trace.add(6, 1, "cman", "gone", errno="EHOSTDOWN"),
         lambda: trace.add(7, 1, "daemon", "exit", code=0),
-    ):
+    )
+    for what in moments:
         what()
         made.line(trace.lines[-1])
         heal = Line(t_us=9, seq=1, host=0, kind="cman", what="x", detail={"detail": ""})

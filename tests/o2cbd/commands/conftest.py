@@ -14,7 +14,9 @@ from click.testing import CliRunner, Result
 
 from o2cbd.cli import cli
 
-Answer = Callable[[dict[str, Any]], dict[str, Any] | None]
+Reply = dict[str, Any]
+Run = Callable[..., Result]
+Answer = Callable[[dict[str, Any]], object]
 
 STATUS: dict[str, Any] = {
     "schema": 1,
@@ -84,7 +86,7 @@ class FakeDaemon:
 
 
 @pytest.fixture
-def status() -> dict[str, Any]:
+def status() -> Reply:
     """A status in sync, the test's own copy."""
     copied: dict[str, Any] = json.loads(json.dumps(STATUS))
     return copied
@@ -98,7 +100,7 @@ def daemon(tmp_path: Path) -> Iterator[FakeDaemon]:
 
 
 @pytest.fixture
-def o2cbd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+def o2cbd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs a command in this process, its runtime directory the test's."""
     monkeypatch.setattr("o2cbd.commands.common.DEFAULT_FILE", str(tmp_path / "o2cbd.toml"))
     monkeypatch.setattr("o2cbd.commands.check_config.DEFAULT_FILE", str(tmp_path / "o2cbd.toml"))

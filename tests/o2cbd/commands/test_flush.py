@@ -6,9 +6,8 @@ import errno
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol
 
 import pytest
 from click.testing import Result
@@ -20,6 +19,7 @@ from o2cbd.commands import flush
 from o2cbd.core.model import AddNode, CreateCluster, Node, RemoveNode, SetAttribute, Step
 from o2cbd.hold.semaphore import SysvHold
 from o2cbd.service.locks import AlreadyRunningError, lock_configfs
+from tests.o2cbd.commands.conftest import FakeDaemon, Reply
 from tests.o2cbd.commands.streams import separate_runner
 
 NODES = tuple(
@@ -72,12 +72,6 @@ class Host:
         tables = tree.read("stock", own=None, attributes=(), fresh=True)
         tree.close()
         return [*tables.clusters, *(entry.name for entry in tables.entries)]
-
-
-class Daemon(Protocol):
-    """What of a fake daemon is used here."""
-
-    answer: Callable[[dict[str, Any]], dict[str, Any] | None]
 
 
 class Noting(DirectTree):
@@ -287,14 +281,14 @@ def test_a_removal_that_fails_stops_it_and_says_what_is_gone(
     [("stock", "keeps it"), (None, "does not know its cluster's name yet")],
 )
 def test_the_daemon_that_keeps_it_is_to_be_stopped_first(
-    host: Host, daemon: Daemon, status: dict[str, Any], cluster: str | None, does: str
+    host: Host, daemon: FakeDaemon, status: Reply, cluster: str | None, does: str
 ) -> None:
     daemon.answer = lambda _request: {**status, "cluster": cluster}
     assert host.reasons() == [f"o2cbd (process 4711) {does}: systemctl stop o2cbd"]
 
 
 def test_a_daemon_that_waits_for_its_end_is_in_nobodys_way(
-    host: Host, daemon: Daemon, status: dict[str, Any]
+    host: Host, daemon: FakeDaemon, status: Reply
 ) -> None:
     """It has the lock of the tables."""
     daemon.answer = lambda _request: {**status, "cluster": "real", "pid": os.getpid()}
@@ -313,7 +307,7 @@ def test_a_daemon_elsewhere_keeps_it(host: Host) -> None:
     )
 
 
-def test_a_daemon_that_does_not_answer_ends_it(host: Host, daemon: Daemon) -> None:
+def test_a_daemon_that_does_not_answer_ends_it(host: Host, daemon: FakeDaemon) -> None:
     daemon.answer = lambda _request: {"error": "no"}
     assert host.flush().exit_code == 64
     assert len(host.there()) == 4

@@ -20,6 +20,7 @@ from o2cbd.core.rules import Rules, Scope, TableRules
 from o2cbd.hold import sysv
 from o2cbd.hold.semaphore import CannotRunError, HeldError
 from o2cbd.settings import DaemonSettings, Paths, Source
+from tests.o2cbd.commands.conftest import FakeDaemon, Reply, Run
 
 
 @pytest.fixture
@@ -36,7 +37,9 @@ def held(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
     return noted
 
 
-def test_name_comes_from_the_running_daemons_cluster(o2cbd: Any, daemon: Any, held: Any) -> None:
+def test_name_comes_from_the_running_daemons_cluster(
+    o2cbd: Run, daemon: FakeDaemon, held: Any
+) -> None:
     """The daemon knows; the words after the first are the command's own."""
     shown = o2cbd("hold", "--timeout", "3", "true", "--timeout", "x", "--", "-h")
     assert shown.exit_code == 7
@@ -44,7 +47,7 @@ def test_name_comes_from_the_running_daemons_cluster(o2cbd: Any, daemon: Any, he
 
 
 @pytest.mark.row("semaphore-names")
-def test_name_of_the_settings_needs_no_cluster(o2cbd: Any, held: Any, tmp_path: Path) -> None:
+def test_name_of_the_settings_needs_no_cluster(o2cbd: Run, held: Any, tmp_path: Path) -> None:
     """`[hold]` name and mode are taken as they are."""
     (tmp_path / "o2cbd.toml").write_text('[hold]\nname = "mine"\nmode = "0600"')
     assert o2cbd("hold", "--", "true").exit_code == 7
@@ -52,7 +55,7 @@ def test_name_of_the_settings_needs_no_cluster(o2cbd: Any, held: Any, tmp_path: 
 
 
 def test_name_comes_from_the_settings_cluster_without_a_daemon(
-    o2cbd: Any, held: Any, tmp_path: Path
+    o2cbd: Run, held: Any, tmp_path: Path
 ) -> None:
     """A cluster that is set serves when nobody runs."""
     (tmp_path / "o2cbd.toml").write_text('[cluster]\nname = "set"')
@@ -60,13 +63,13 @@ def test_name_comes_from_the_settings_cluster_without_a_daemon(
     assert held[0][0] == "o2cb.set"
 
 
-def test_name_that_is_given_wins(o2cbd: Any, daemon: Any, held: Any) -> None:
+def test_name_that_is_given_wins(o2cbd: Run, daemon: FakeDaemon, held: Any) -> None:
     """The operator's word comes before the daemon's."""
     o2cbd("hold", "--cluster", "given", "--", "true")
     assert held[0][0] == "o2cb.given"
 
 
-def test_unknown_name_is_69_and_says_what_to_do(o2cbd: Any, held: Any) -> None:
+def test_unknown_name_is_69_and_says_what_to_do(o2cbd: Run, held: Any) -> None:
     """Without daemon, settings and option nothing is guessed."""
     shown = o2cbd("hold", "--", "true")
     assert shown.exit_code == 69
@@ -75,14 +78,14 @@ def test_unknown_name_is_69_and_says_what_to_do(o2cbd: Any, held: Any) -> None:
 
 
 def test_daemon_that_knows_no_cluster_yet_is_no_help(
-    o2cbd: Any, daemon: Any, status: Any, held: Any
+    o2cbd: Run, daemon: FakeDaemon, status: Reply, held: Any
 ) -> None:
     """A waiting daemon has no name to give."""
     daemon.answer = lambda _request: {**status, "cluster": None}
     assert o2cbd("hold", "--", "true").exit_code == 69
 
 
-def test_command_that_is_not_there_is_127_and_holds_nothing(o2cbd: Any, held: Any) -> None:
+def test_command_that_is_not_there_is_127_and_holds_nothing(o2cbd: Run, held: Any) -> None:
     """As env(1) has it, before anything is held."""
     shown = o2cbd("hold", "--cluster", "c", "--", "/nonexistent/command")
     assert (shown.exit_code, shown.output) == (
@@ -94,7 +97,7 @@ def test_command_that_is_not_there_is_127_and_holds_nothing(o2cbd: Any, held: An
 
 @pytest.mark.parametrize(("word", "why"), [("file", "Permission denied"), (".", "Is a directory")])
 def test_command_that_cannot_be_run_is_126_and_holds_nothing(
-    o2cbd: Any, held: Any, tmp_path: Path, word: str, why: str
+    o2cbd: Run, held: Any, tmp_path: Path, word: str, why: str
 ) -> None:
     """What is there and is no program is not called absent."""
     (tmp_path / "file").write_text("no program")
@@ -122,7 +125,7 @@ def test_command_that_cannot_be_run_is_126_and_holds_nothing(
     ],
 )
 def test_failed_hold_has_its_code(
-    o2cbd: Any, monkeypatch: pytest.MonkeyPatch, error: Exception, code: int, words: str
+    o2cbd: Run, monkeypatch: pytest.MonkeyPatch, error: Exception, code: int, words: str
 ) -> None:
     """Time-out, permission and no room are told apart."""
 
@@ -137,7 +140,7 @@ def test_failed_hold_has_its_code(
 
 @pytest.mark.row("semaphore-command")
 def test_who_is_not_root_is_told_who_makes_the_set(
-    o2cbd: Any, monkeypatch: pytest.MonkeyPatch
+    o2cbd: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And leaves none behind that would be in the daemon's way."""
     monkeypatch.setattr("os.geteuid", lambda: 1000)
@@ -190,7 +193,7 @@ def test_check_config_is_good_or_says_all(tmp_path: Path) -> None:
     )
 
 
-def test_check_config_without_any_file(o2cbd: Any, tmp_path: Path) -> None:
+def test_check_config_without_any_file(o2cbd: Run, tmp_path: Path) -> None:
     """The default file need not be there; when it is, it is the one that is checked."""
     default = tmp_path / "o2cbd.toml"
     runner = CliRunner()

@@ -7,30 +7,22 @@ from typing import Any
 
 import pytest
 
+from fakecluster.clock import VirtualClock
 from o2cbd.commands.common import Failure
 from o2cbd.commands.wait import Waiter, Wanted
+from tests.o2cbd.commands.conftest import FakeDaemon, Reply, Run
 
 
-class StepClock:
-    """Moves only when it is told to."""
-
-    def __init__(self) -> None:
-        self.now = 0
-
-    def now_us(self) -> int:
-        return self.now
-
-
-def waiter(directory: Path, clock: StepClock, timeout_us: int, **wanted: Any) -> Waiter:
+def waiter(directory: Path, clock: VirtualClock, timeout_us: int, **wanted: Any) -> Waiter:
     asked = Wanted(**{"in_sync": False, "quorate": False, "nodes": None, "settle_us": 0, **wanted})
 
     def pause(seconds: float) -> None:
-        clock.now += round(seconds * 1_000_000)
+        clock.advance_by(round(seconds * 1_000_000))
 
     return Waiter(str(directory), asked, clock, timeout_us, pause)
 
 
-def test_what_is_so_already_is_not_waited_for(o2cbd: Any, daemon: Any) -> None:
+def test_what_is_so_already_is_not_waited_for(o2cbd: Run, daemon: FakeDaemon) -> None:
     """One look is enough."""
     shown = o2cbd("wait", "--in-sync", "--quorate", "--nodes", "3", "--timeout", "0")
     assert (shown.exit_code, shown.output) == (0, "")
@@ -64,7 +56,13 @@ def test_what_is_so_already_is_not_waited_for(o2cbd: Any, daemon: Any) -> None:
     ],
 )
 def test_what_is_missing_at_the_timeout_is_told(
-    o2cbd: Any, daemon: Any, status: Any, *, words: list[str], changes: Any, missing: str
+    o2cbd: Run,
+    daemon: FakeDaemon,
+    status: Reply,
+    *,
+    words: list[str],
+    changes: Any,
+    missing: str,
 ) -> None:
     """75, and each thing that is not so."""
     daemon.answer = lambda _request: {**status, **changes}
@@ -72,7 +70,9 @@ def test_what_is_missing_at_the_timeout_is_told(
     assert (shown.exit_code, shown.output) == (75, f"o2cbd: the time is over: {missing}\n")
 
 
-def test_change_is_waited_for_at_the_daemon(tmp_path: Path, daemon: Any, status: Any) -> None:
+def test_change_is_waited_for_at_the_daemon(
+    tmp_path: Path, daemon: FakeDaemon, status: Reply
+) -> None:
     """Each further look names the newest that is known, so the daemon can keep it back."""
     replies = iter(
         [
@@ -83,7 +83,7 @@ def test_change_is_waited_for_at_the_daemon(tmp_path: Path, daemon: Any, status:
     )
     daemon.answer = lambda _request: next(replies)
 
-    waiter(tmp_path, StepClock(), 60_000_000, in_sync=True).run()
+    waiter(tmp_path, VirtualClock(), 60_000_000, in_sync=True).run()
 
     assert [(asked["after"], asked["within_s"]) for asked in daemon.asked] == [
         (None, 1.0),
@@ -92,16 +92,19 @@ def test_change_is_waited_for_at_the_daemon(tmp_path: Path, daemon: Any, status:
     ]
 
 
-def test_settling_begins_anew_with_each_change(tmp_path: Path, daemon: Any, status: Any) -> None:
+def test_settling_begins_anew_with_each_change(
+    tmp_path: Path, daemon: FakeDaemon, status: Reply
+) -> None:
     """All must have been so, unchanged, for the whole time."""
-    clock = StepClock()
+    clock = VirtualClock()
     moments = [(0, 1, "synced"), (500_000, 2, "synced"), (900_000, 2, "synced"),
                (1_000_000, 3, "pending"), (1_100_000, 4, "synced"), (2_099_999, 4, "synced"),
                (2_100_000, 4, "synced")]  # fmt: skip
     replies = iter(moments)
 
     def answer(_request: Any) -> Any:
-        clock.now, serial, state = next(replies)
+        moment_us, serial, state = next(replies)
+        clock.advance_to(moment_us)
         return {**status, "serial": serial, "state": state}
 
     daemon.answer = answer
@@ -110,12 +113,12 @@ def test_settling_begins_anew_with_each_change(tmp_path: Path, daemon: Any, stat
     assert len(daemon.asked) == len(moments)
 
 
-def test_time_may_end_while_it_settles(tmp_path: Path, daemon: Any, status: Any) -> None:
+def test_time_may_end_while_it_settles(tmp_path: Path, daemon: FakeDaemon, status: Reply) -> None:
     """What was so too shortly is no success."""
-    clock = StepClock()
+    clock = VirtualClock()
 
     def answer(_request: Any) -> Any:
-        clock.now += 400_000
+        clock.advance_by(400_000)
         return status
 
     daemon.answer = answer
@@ -126,17 +129,19 @@ def test_time_may_end_while_it_settles(tmp_path: Path, daemon: Any, status: Any)
 
 def test_daemon_that_is_not_there_is_waited_for(tmp_path: Path) -> None:
     """A look every 100 ms until the time is over; then 69."""
-    clock = StepClock()
+    clock = VirtualClock()
     with pytest.raises(Failure, match="no o2cbd answers at") as caught:
         waiter(tmp_path, clock, 1_000_000, in_sync=True).run()
-    assert (caught.value.code, clock.now) == (69, 1_000_000)
+    assert (caught.value.code, clock.now_us()) == (69, 1_000_000)
 
 
-def test_daemon_that_is_restarted_is_followed(tmp_path: Path, daemon: Any, status: Any) -> None:
+def test_daemon_that_is_restarted_is_followed(
+    tmp_path: Path, daemon: FakeDaemon, status: Reply
+) -> None:
     """A connection that ends is made anew, and nothing that was known before counts."""
     replies = iter([{**status, "state": "pending"}, None, status])
     daemon.answer = lambda _request: next(replies)
 
-    waiter(tmp_path, StepClock(), 60_000_000, in_sync=True).run()
+    waiter(tmp_path, VirtualClock(), 60_000_000, in_sync=True).run()
 
     assert [asked["after"] for asked in daemon.asked] == [None, 1, None]

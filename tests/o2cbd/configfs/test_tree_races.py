@@ -68,7 +68,7 @@ def before_open(monkeypatch: pytest.MonkeyPatch) -> Before:
                 armed.pop()()
             return really_open(path, flags, dir_fd=dir_fd)
 
-        monkeypatch.setattr(files.os, "open", open_after)
+        monkeypatch.setattr(os, "open", open_after)
 
     return arm
 
@@ -112,7 +112,7 @@ def test_a_plain_directory_that_cannot_be_taken_away_is_told(
     def refuse(_path: str, *, dir_fd: int) -> None:
         raise OSError(errno.EBUSY, "busy")
 
-    monkeypatch.setattr(files.os, "rmdir", refuse)
+    monkeypatch.setattr(os, "rmdir", refuse)
     with pytest.raises(NotConfigfsError, match="rmdir of what was made there: EBUSY") as caught:
         OsNodeTree(tmp_path, tmp_path, CallBoard(MonotonicClock())).do(CreateCluster(cluster="c1"))
     assert caught.value.errno == errno.ENODEV
@@ -206,7 +206,7 @@ def test_a_short_write_is_an_error(place: Place, monkeypatch: pytest.MonkeyPatch
         written.append(data)
         return len(data) - 1
 
-    monkeypatch.setattr(files.os, "write", write)
+    monkeypatch.setattr(os, "write", write)
     step = SetAttribute(cluster="c1", node="n1", attribute="ipv4_port", value="7777")
     with pytest.raises(OSError, match="short write: 3 of 4 bytes") as caught:
         place.tree.do(step)
@@ -248,7 +248,7 @@ def test_every_call_that_may_block_is_declared(
                 undeclared.append(f"{name} {args}")
             return real(*args, **kw)
 
-        monkeypatch.setattr(files.os, name, noting)
+        monkeypatch.setattr(os, name, noting)
     place.read()
     place.tree.do(SetAttribute(cluster="c1", node="n1", attribute="local", value="1"))
     with pytest.raises(NotConfigfsError):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from fakecluster.pocket.examples import CLUSTER, member, membership
+from fakecluster.testing.examples import CLUSTER, member, membership
 from o2cbd.core import reports
 from o2cbd.core.changes import left_out_changes, membership_changes, pending_changes
 from o2cbd.core.model import LeftOut, Pending, Quorum, RemoveNode, Step, Why
 
-STEP = RemoveNode(cluster=CLUSTER, node="n2")
-OTHER = RemoveNode(cluster=CLUSTER, node="n3")
+STEP: Step = RemoveNode(cluster=CLUSTER, node="n2")
+OTHER: Step = RemoveNode(cluster=CLUSTER, node="n3")
 
 
 def pending(why: Why = Why.FAILED, step: Step = STEP, number: int | None = None) -> Pending:

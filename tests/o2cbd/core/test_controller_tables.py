@@ -1,4 +1,4 @@
-"""The controller in a whole daemon on a pocket host: who is in the tables."""
+"""The controller in an agent on a single host: who is in the tables."""
 
 from __future__ import annotations
 
@@ -6,16 +6,14 @@ import errno
 
 import pytest
 
-from fakecluster.pocket.bench import Bench
-from fakecluster.pocket.examples import CLUSTER, absentee, member, membership
-from fakecluster.pocket.situations import (
+from fakecluster.testing.examples import CLUSTER, absentee, member, membership
+from fakecluster.testing.single_host import (
     CREATE,
     LOCAL,
     RESYNC_US,
-    SECOND_US,
+    SingleHost,
     add,
     filled,
-    notice,
     remove,
 )
 from o2cbd.core import reports
@@ -25,7 +23,7 @@ from o2cbd.core.model import (
     State,
     Step,
 )
-from o2cbd.core.rules import Rules, Scope, TableRules
+from o2cbd.core.rules import SECOND_US, Rules, Scope, TableRules
 
 # --- who is in the table -------------------------------------------------------------------------
 
@@ -33,54 +31,54 @@ from o2cbd.core.rules import Rules, Scope, TableRules
 @pytest.mark.row("scope-configured")
 def test_scope_configured_keeps_lost_nodes_in_the_table() -> None:
     rules = Rules(table=TableRules(scope=Scope.CONFIGURED))
-    bench = Bench(membership(1, absentee(2, addresses=("10.0.0.2",))), rules)
-    bench.settle()
-    assert list(bench.kernel.nodes) == ["n1", "n2"]
+    host = SingleHost(membership(1, absentee(2, addresses=("10.0.0.2",))), rules)
+    host.settle()
+    assert list(host.kernel.nodes) == ["n1", "n2"]
 
 
 @pytest.mark.row("left-out")
 def test_who_is_left_out_is_told_once_and_shown() -> None:
-    bench = Bench(membership(1, 300))
-    bench.settle()
-    bench.run_for(2 * RESYNC_US)
-    assert [one.id for one in bench.heard(reports.NodeLeftOut)] == [300]
-    assert [one.id for one in bench.status.left_out] == [300]
-    assert bench.status.state is State.SYNCED
+    host = SingleHost(membership(1, 300))
+    host.settle()
+    host.run_for(2 * RESYNC_US)
+    assert [one.id for one in host.reported(reports.NodeLeftOut)] == [300]
+    assert [one.id for one in host.status.left_out] == [300]
+    assert host.status.state is State.SYNCED
 
 
 @pytest.mark.row("incarnation")
 def test_a_new_incarnation_is_noticed_and_the_right_entry_left_alone() -> None:
-    bench = filled(1, 2)
-    bench.manager.membership = membership(1, member(2, incarnation=9))
-    notice(bench)
-    assert bench.kernel.journal == []
-    assert bench.heard(reports.MemberRejoined) == [
+    host = filled(1, 2)
+    host.manager.membership = membership(1, member(2, incarnation=9))
+    host.notify()
+    assert host.kernel.journal == []
+    assert host.reported(reports.MemberRejoined) == [
         reports.MemberRejoined(id=2, name="n2", was=4, incarnation=9)
     ]
 
 
 @pytest.mark.row("incarnation")
 def test_a_new_incarnation_under_a_hold_is_noticed_too() -> None:
-    bench = filled(1, 2)
-    bench.hold.held_by = 7
-    bench.manager.membership = membership(1, member(2, incarnation=9), 3)
-    notice(bench)
-    bench.hold.held_by = None
-    bench.run_for(SECOND_US)
-    assert bench.kernel.journal == [add(3)]
-    assert len(bench.heard(reports.MemberRejoined)) == 1
+    host = filled(1, 2)
+    host.hold.held_by = 7
+    host.manager.membership = membership(1, member(2, incarnation=9), 3)
+    host.notify()
+    host.hold.held_by = None
+    host.run_for(SECOND_US)
+    assert host.kernel.journal == [add(3)]
+    assert len(host.reported(reports.MemberRejoined)) == 1
 
 
 @pytest.mark.row("stale-entry")
 def test_a_stale_entry_is_removed_like_a_departed_node() -> None:
-    bench = Bench(membership(1, quorum=Quorum.INQUORATE))
-    bench.kernel.make_cluster(CLUSTER)
-    bench.kernel.put("stale", num=9, address="10.0.0.9", port=7777)
-    bench.settle()
-    assert "stale" in bench.kernel.nodes
-    bench.manager.membership = membership(1)
-    notice(bench)
-    assert list(bench.kernel.nodes) == ["n1"]
+    host = SingleHost(membership(1, quorum=Quorum.INQUORATE))
+    host.kernel.make_cluster(CLUSTER)
+    host.kernel.put("stale", num=9, address="10.0.0.9", port=7777)
+    host.settle()
+    assert "stale" in host.kernel.nodes
+    host.manager.membership = membership(1)
+    host.notify()
+    assert list(host.kernel.nodes) == ["n1"]
 
 
 # --- what is still to be done --------------------------------------------------------------------
@@ -88,21 +86,21 @@ def test_a_stale_entry_is_removed_like_a_departed_node() -> None:
 
 def test_the_status_shows_the_steps_that_are_left_while_they_are_done() -> None:
     """For who asks while a step is slow, or stuck."""
-    bench = Bench(membership(1, 2))
+    host = SingleHost(membership(1, 2))
     seen: list[tuple[Step, ...]] = []
-    bench.kernel.after = lambda _step: seen.append(bench.status.steps)
-    bench.settle()
+    host.kernel.after = lambda _step: seen.append(host.status.steps)
+    host.settle()
     assert seen == [(CREATE,), (add(1), LOCAL, add(2)), (LOCAL, add(2)), (add(2),)]
-    assert bench.status.steps == ()
+    assert host.status.steps == ()
 
 
 def test_no_step_is_left_that_waits_for_a_release_a_manager_or_nothing_any_more() -> None:
     held = filled(1, 2)
     held.hold.held_by = 7
     held.manager.membership = membership(1)
-    notice(held)
+    held.notify()
     assert (held.status.steps, list(held.pending)) == ((), [remove(2)])
-    lost = Bench(membership(1, 2))
+    lost = SingleHost(membership(1, 2))
 
     def die(_step: Step) -> None:
         lost.manager.notices.append(ManagerLost(errno=errno.EHOSTDOWN))
@@ -115,7 +113,7 @@ def test_no_step_is_left_that_waits_for_a_release_a_manager_or_nothing_any_more(
         State.LOST,
         (),
     )
-    stopped = Bench(membership(1, 2, 3))
+    stopped = SingleHost(membership(1, 2, 3))
     stopped.kernel.make_cluster(CLUSTER)
     stopped.kernel.after = lambda _step: stopped.agent.stop()
     stopped.settle()

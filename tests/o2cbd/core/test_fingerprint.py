@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from fakecluster.pocket.examples import entry
+from fakecluster.testing.examples import entry
 from o2cbd.core.fingerprint import fingerprint
 
 

@@ -7,7 +7,7 @@ import dataclasses
 import pickle
 import threading
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
@@ -59,7 +59,8 @@ def test_it_has_its_fields_defaults_and_methods() -> None:
 def test_it_is_equal_by_its_values_and_its_class() -> None:
     assert Point(x=1) == Point(x=1)
     assert len({Point(x=1), Point(x=1), Point(x=2)}) == 2
-    assert Point(x=1) != Other(x=1)
+    other: object = Other(x=1)
+    assert Point(x=1) != other
     assert Point(x=1) != Point3(x=1)
 
 
@@ -77,7 +78,7 @@ def test_it_has_slots_only() -> None:
 
 
 @pytest.mark.parametrize("values", [{}, {"x": 1, "w": 2}], ids=["missing", "unknown"])
-def test_a_wrong_field_is_a_mistake(values: dict[str, int]) -> None:
+def test_a_wrong_field_is_a_mistake(values: dict[str, Any]) -> None:
     with pytest.raises(TypeError):
         new_class()(**values)
 

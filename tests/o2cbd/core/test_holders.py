@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import errno
 
-from fakecluster.pocket.examples import CLUSTER, node
+from fakecluster.testing.examples import CLUSTER, node
 from o2cbd.core import reports
 from o2cbd.core.holders import Holders
 from o2cbd.core.model import AddNode, Holder, Pending, RemoveNode, Why
-from o2cbd.core.rules import Timing
+from o2cbd.core.rules import SECOND_US, Timing
 
 STEPS = (AddNode(cluster=CLUSTER, node=node(2)), RemoveNode(cluster=CLUSTER, node="n3"))
-SECOND_US = 1_000_000
 
 
 def test_a_hold_is_told_once_and_every_step_waits_for_it() -> None:

@@ -6,7 +6,7 @@ import errno
 
 import pytest
 
-from fakecluster.pocket.examples import CLUSTER, node
+from fakecluster.testing.examples import CLUSTER, node
 from o2cbd.core.ledger import Ledger, pause_us
 from o2cbd.core.model import AddNode, RemoveNode, SetAttribute
 from o2cbd.core.refusal import Refusal

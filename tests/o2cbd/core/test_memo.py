@@ -55,7 +55,11 @@ def test_only_rows_of_a_change_are_asked_about() -> None:
 
 def test_pairs_are_remembered_by_both() -> None:
     asked: list[tuple[str, str]] = []
-    mapped = for_each(lambda one, other: asked.append((one, other)))
+
+    def ask(one: str, other: str) -> None:
+        asked.append((one, other))
+
+    mapped = for_each(ask)
     mapped("ab", "xy")
     mapped("ab", "xz")
     mapped("cb", "xz")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fakecluster.pocket.examples import CLUSTER, entry, node
+from fakecluster.testing.examples import CLUSTER, entry, node
 from o2cbd.core.model import (
     AddNode,
     CreateCluster,

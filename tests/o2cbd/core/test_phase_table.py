@@ -8,8 +8,8 @@ from typing import get_args
 
 import pytest
 
-from fakecluster.pocket.bench import AT_ONCE
-from fakecluster.pocket.examples import CLUSTER, entry, membership, node, tables
+from fakecluster.testing.examples import CLUSTER, entry, membership, node, tables
+from fakecluster.testing.single_host import AT_ONCE
 from o2cbd.core import effects, events
 from o2cbd.core.controller import Controller
 from o2cbd.core.model import AddNode, RemoveNode, Step, Usage
@@ -161,17 +161,19 @@ def done(step: Step) -> events.Event:
     return events.StepDone(step=step)
 
 
-CONNECTING = [events.Woken()]
-LISTENING = [*CONNECTING, events.Connected()]
-READING_MEMBERSHIP = [*LISTENING, events.Dispatched()]
-READING_TABLES = [*READING_MEMBERSHIP, EVENTS["MembershipRead"]]
-IDLE = [*READING_TABLES, SPECIAL["TablesRead", "it is right"]]
-TAKING_HOLD = [*READING_TABLES, EVENTS["TablesRead"]]
-STEPPING = [*TAKING_HOLD, events.HoldTaken(), events.Dispatched()]
-CHECKING = [*STEPPING, done(REMOVE2)]
-LAST_STEP = [*CHECKING, events.Dispatched(), done(ADD3)]
-HOLDING = [*LAST_STEP, events.Dispatched()]
-STEPPING_AGAIN = [*HOLDING, events.TablesRead(tables=tables(1, 3)), events.Dispatched()]
+CONNECTING: list[events.Event] = [events.Woken()]
+LISTENING: list[events.Event] = [*CONNECTING, events.Connected()]
+READING_MEMBERSHIP: list[events.Event] = [*LISTENING, events.Dispatched()]
+READING_TABLES: list[events.Event] = [*READING_MEMBERSHIP, EVENTS["MembershipRead"]]
+IDLE: list[events.Event] = [*READING_TABLES, SPECIAL["TablesRead", "it is right"]]
+TAKING_HOLD: list[events.Event] = [*READING_TABLES, EVENTS["TablesRead"]]
+STEPPING: list[events.Event] = [*TAKING_HOLD, events.HoldTaken(), events.Dispatched()]
+CHECKING: list[events.Event] = [*STEPPING, done(REMOVE2)]
+LAST_STEP: list[events.Event] = [*CHECKING, events.Dispatched(), done(ADD3)]
+HOLDING: list[events.Event] = [*LAST_STEP, events.Dispatched()]
+STEPPING_AGAIN: list[events.Event] = [
+    *HOLDING, events.TablesRead(tables=tables(1, 3)), events.Dispatched()
+]  # fmt: skip
 
 WAYS: dict[tuple[Phase, str], list[events.Event]] = {
     (Phase.AWAY, "attempt due"): [],

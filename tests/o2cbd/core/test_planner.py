@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from fakecluster.pocket.examples import (
+from fakecluster.testing.examples import (
     CLUSTER,
     absentee,
     entry,

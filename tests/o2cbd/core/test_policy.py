@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fakecluster.pocket.examples import absentee, entry, member, membership, node
+from fakecluster.testing.examples import absentee, entry, member, membership, node
 from o2cbd.core.model import Absentee, Advice, Entry, Member, Membership
 from o2cbd.core.policy import Desired, Drafter, desired_table, is_right, settle
 from o2cbd.core.rules import NodeOverride, Scope, TableRules

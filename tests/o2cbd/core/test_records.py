@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from o2cbd.core.records import SCHEMA, Header, Record, ids_of, ranges
+from o2cbd.core.records import SCHEMA, Header, Record, Value, ids_of, ranges
 
 
 def test_a_record_is_one_json_object_with_sorted_keys() -> None:
@@ -23,7 +23,7 @@ def test_a_record_is_one_json_object_with_sorted_keys() -> None:
 
 
 def test_a_field_cannot_hide_when_and_where_it_happened() -> None:
-    hidden = {"t_us": 0, "seq": 0, "host": 9, "kind": "x", "what": "y"}
+    hidden: dict[str, Value] = {"t_us": 0, "seq": 0, "host": 9, "kind": "x", "what": "y"}
     record = Record(t_us=7, seq=1, host=2, kind="call", what="mkdir", detail=hidden)
 
     row = json.loads(record.as_json())

@@ -6,7 +6,7 @@ import errno
 
 import pytest
 
-from fakecluster.pocket.examples import CLUSTER, node
+from fakecluster.testing.examples import CLUSTER, node
 from o2cbd.core.model import AddNode, CreateCluster, RemoveNode, SetAttribute, Step, Why
 from o2cbd.core.refusal import Refusal, explain
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from fakecluster.pocket.examples import absentee, entry, member, membership, tables
+from fakecluster.testing.examples import absentee, entry, member, membership, tables
 from o2cbd.core.model import Advice, Entry, Membership, Quorum, Region, Why
 from o2cbd.core.removals import Permits, Removal, followable, gate, in_order
 from o2cbd.core.rules import MajorityRule, QuorumRule, RemovalRules, TableRules, TwoNodeRule

@@ -6,7 +6,7 @@ import errno
 
 import pytest
 
-from fakecluster.pocket.examples import CLUSTER, node
+from fakecluster.testing.examples import CLUSTER, node
 from o2cbd.core import reports
 from o2cbd.core.model import (
     AddNode,

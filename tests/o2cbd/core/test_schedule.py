@@ -42,8 +42,8 @@ def test_what_a_resync_could_not_read_is_read_fresh_the_next_time() -> None:
     schedule = Schedule(RESYNC_US)
     schedule.begin(0)
     schedule.begin(1)  # the membership could not be read: the tables were not
-    assert schedule.fresh
-    schedule.read(good=True)
-    assert not schedule.fresh
-    schedule.read(good=False)
-    assert schedule.fresh
+    fresh = [schedule.fresh]
+    for good in (True, False):
+        schedule.read(good=good)
+        fresh.append(schedule.fresh)
+    assert fresh == [True, False, True]

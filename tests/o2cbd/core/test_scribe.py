@@ -1,4 +1,4 @@
-"""The scribe: what a whole agent on a pocket host sees and does becomes records."""
+"""The scribe: what a whole agent on a single host sees and does becomes records."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from fakecluster.pocket.bench import AT_ONCE, Bench
-from fakecluster.pocket.examples import CLUSTER, membership
-from fakecluster.pocket.kernel import Refuse
-from o2cbd.agent import Agent
+from fakecluster.testing.examples import CLUSTER, membership
+from fakecluster.testing.single_host import Refuse, SingleHost
 from o2cbd.core import effects, events, reports
 from o2cbd.core.model import (
     CreateCluster,
@@ -33,23 +31,13 @@ PATH = "/a/path/of/this/machine"
 
 
 class Desk:
-    """A pocket host whose agent a scribe listens to."""
+    """A single host whose agent a scribe listens to."""
 
     def __init__(self, now: Membership | None = None) -> None:
-        self.bench = Bench(now)
+        self.host = SingleHost(now)
         self.records: list[Record] = []
         self.scribe = Scribe(self._emit)
-        bench = self.bench
-        bench.agent = Agent(
-            connect=bench.manager.connect,
-            tree=bench.kernel,
-            make_hold=lambda _: bench.hold,
-            usage=bench.usage,
-            clock=bench.clock,
-            rules=AT_ONCE,
-            journal=bench.told.append,
-            observer=self.scribe.note,
-        )
+        self.host.start(observer=self.scribe.note)
 
     def _emit(self, now_us: int, kind: str, what: str, detail: dict[str, Value]) -> None:
         seq = len(self.records) + 1
@@ -71,14 +59,14 @@ class Desk:
 
     def change(self, now: Membership, *notices: events.Notice) -> None:
         """Let the manager say another thing, and tell the agent."""
-        self.bench.manager.membership = now
-        self.bench.manager.notices = list(notices) or [events.StateChange(quorate=True)]
-        self.bench.settle()
+        self.host.manager.membership = now
+        self.host.manager.notices = list(notices) or [events.StateChange(quorate=True)]
+        self.host.settle()
 
 
 def test_a_start_is_a_view_and_its_steps() -> None:
     desk = Desk(membership(1, 2))
-    desk.bench.settle()
+    desk.host.settle()
 
     assert [(one.kind, one.what) for one in desk.records[:2]] == [
         ("cman", "connected"),
@@ -98,7 +86,7 @@ def test_a_start_is_a_view_and_its_steps() -> None:
 def test_a_view_says_who_came_and_went_and_which_incarnation() -> None:
     before = membership(1, 2, 3)
     desk = Desk(before)
-    desk.bench.settle()
+    desk.host.settle()
     back = replace(before.members[1], incarnation=77)
     desk.change(replace(before, members=(before.members[0], back)))
 
@@ -109,8 +97,8 @@ def test_a_view_says_who_came_and_went_and_which_incarnation() -> None:
 
 def test_the_same_view_is_written_once() -> None:
     desk = Desk()
-    desk.bench.settle()
-    desk.change(desk.bench.manager.membership)
+    desk.host.settle()
+    desk.change(desk.host.manager.membership)
 
     assert len(desk.of("cman", "view")) == 1
     assert desk.of("notice", "state-change") == [{"quorate": True}]
@@ -118,8 +106,8 @@ def test_the_same_view_is_written_once() -> None:
 
 def test_lost_quorum_alone_is_another_view() -> None:
     desk = Desk()
-    desk.bench.settle()
-    now = desk.bench.manager.membership
+    desk.host.settle()
+    now = desk.host.manager.membership
     desk.change(replace(now, quorum=Quorum.INQUORATE))
     desk.change(replace(now, quorum=Quorum.UNKNOWN))
 
@@ -128,11 +116,11 @@ def test_lost_quorum_alone_is_another_view() -> None:
 
 def test_after_a_lost_connection_the_view_is_written_whole_again() -> None:
     desk = Desk()
-    desk.bench.settle()
-    desk.bench.manager.die()
-    desk.bench.run_for(2_000_000)
-    desk.bench.manager.connect_error = None
-    desk.bench.run_for(20_000_000)
+    desk.host.settle()
+    desk.host.manager.die()
+    desk.host.run_for(2_000_000)
+    desk.host.manager.connect_error = None
+    desk.host.run_for(20_000_000)
 
     assert [word for word in desk.words("cman") if word != "view"] == [
         "connected",
@@ -148,12 +136,12 @@ def test_after_a_lost_connection_the_view_is_written_whole_again() -> None:
 def test_a_pinned_node_is_one_failed_step_and_one_bar() -> None:
     """The retries in between say nothing new."""
     desk = Desk()
-    desk.bench.settle()
-    desk.bench.kernel.pinned.add("n3")
+    desk.host.settle()
+    desk.host.kernel.pinned.add("n3")
     desk.change(membership(1, 2))
-    desk.bench.run_for(5_000_000)
-    desk.bench.kernel.pinned.clear()
-    desk.bench.run_for(5_000_000)
+    desk.host.run_for(5_000_000)
+    desk.host.kernel.pinned.clear()
+    desk.host.run_for(5_000_000)
 
     removals = [step for step in desk.of("step", "remove-node") if step["node"] == "n3"]
     assert [step["errno"] for step in removals] == ["EBUSY", ""]
@@ -166,23 +154,23 @@ def test_a_pinned_node_is_one_failed_step_and_one_bar() -> None:
 def test_a_failure_with_another_errno_is_written() -> None:
     desk = Desk(membership(1, 2))
     step = CreateCluster(cluster=CLUSTER)
-    desk.bench.kernel.refusals = [
+    desk.host.kernel.refusals = [
         Refuse(step=step, errno=errno.EIO, count=2),
         Refuse(step=step, errno=errno.ENOSPC, count=1),
     ]
-    desk.bench.run_for(30_000_000)
+    desk.host.run_for(30_000_000)
 
     assert [one["errno"] for one in desk.of("step", "create-cluster")] == ["EIO", "ENOSPC", ""]
 
 
 def test_a_hold_of_another_is_a_bar_without_a_pid() -> None:
     desk = Desk()
-    desk.bench.settle()
-    desk.bench.hold.held_by = PID
+    desk.host.settle()
+    desk.host.hold.held_by = PID
     desk.change(membership(1, 2))
-    desk.bench.run_for(2_000_000)
-    desk.bench.hold.held_by = None
-    desk.bench.run_for(2_000_000)
+    desk.host.run_for(2_000_000)
+    desk.host.hold.held_by = None
+    desk.host.run_for(2_000_000)
 
     assert desk.words("hold") == ["begin", "end"]
     assert desk.of("hold", "begin") == [{"by": "another"}]
@@ -192,9 +180,9 @@ def test_a_hold_of_another_is_a_bar_without_a_pid() -> None:
 def test_a_hold_ends_when_nothing_waits_for_it_any_more() -> None:
     """Nobody reports that, so it comes from the status."""
     desk = Desk()
-    desk.bench.settle()
-    everybody = desk.bench.manager.membership
-    desk.bench.hold.held_by = PID
+    desk.host.settle()
+    everybody = desk.host.manager.membership
+    desk.host.hold.held_by = PID
     desk.change(membership(1, 2))
     desk.change(everybody)
 
@@ -203,10 +191,10 @@ def test_a_hold_ends_when_nothing_waits_for_it_any_more() -> None:
 
 def test_an_old_hold_is_told_without_its_pid() -> None:
     desk = Desk()
-    desk.bench.settle()
-    desk.bench.hold.held_by = PID
+    desk.host.settle()
+    desk.host.hold.held_by = PID
     desk.change(membership(1, 2))
-    desk.bench.run_for(70_000_000)
+    desk.host.run_for(70_000_000)
 
     (old,) = desk.of("report", "hold-old")
     assert str(old["text"]).startswith("an unknown process has held the semaphore for 60 s")
@@ -215,15 +203,15 @@ def test_an_old_hold_is_told_without_its_pid() -> None:
 
 def test_a_vote_says_why_in_general_words() -> None:
     desk = Desk()
-    desk.bench.settle()
-    desk.bench.usage.usage = Usage(
+    desk.host.settle()
+    desk.host.usage.usage = Usage(
         regions=(Region(name="A" * 32, pid=PID),),
         mounts=(PATH,),
         held_by=PID,
         unreadable=(f"{PATH}: EIO",),
     )
-    desk.bench.manager.notices = [events.ShutdownAsked(forced=True, removed=False)]
-    desk.bench.settle()
+    desk.host.manager.notices = [events.ShutdownAsked(forced=True, removed=False)]
+    desk.host.settle()
 
     assert desk.of("notice", "shutdown-asked") == [{"forced": True, "removed": False}]
     assert desk.of("vote", "no") == [
@@ -237,11 +225,11 @@ def test_a_vote_says_why_in_general_words() -> None:
 
 def test_a_free_host_votes_yes_and_ends_quietly() -> None:
     desk = Desk()
-    desk.bench.settle()
-    desk.bench.manager.notices = [events.ShutdownAsked(forced=False, removed=False)]
-    desk.bench.settle()
-    desk.bench.agent.stop()
-    desk.bench.agent.step()
+    desk.host.settle()
+    desk.host.manager.notices = [events.ShutdownAsked(forced=False, removed=False)]
+    desk.host.settle()
+    desk.host.agent.stop()
+    desk.host.agent.step()
 
     assert desk.of("vote", "yes") == [
         {"forced": False, "reason": "no heartbeat, no mount, no hold"}
@@ -253,10 +241,10 @@ def test_a_free_host_votes_yes_and_ends_quietly() -> None:
 
 def test_an_end_in_use_names_no_mount_point() -> None:
     desk = Desk()
-    desk.bench.settle()
-    desk.bench.usage.usage = Usage(mounts=(PATH,))
-    desk.bench.agent.stop()
-    desk.bench.agent.step()
+    desk.host.settle()
+    desk.host.usage.usage = Usage(mounts=(PATH,))
+    desk.host.agent.stop()
+    desk.host.agent.step()
 
     (told,) = desk.of("report", "stopping")
     assert "OCFS2 is mounted at 1 place(s)" in str(told["text"])
@@ -265,10 +253,10 @@ def test_an_end_in_use_names_no_mount_point() -> None:
 
 def test_tables_that_cannot_be_read_are_told_once_and_without_the_path() -> None:
     desk = Desk()
-    desk.bench.kernel.read_error = OSError(errno.EIO, "words", PATH)
-    desk.bench.run_for(3_000_000)
-    desk.bench.kernel.read_error = OSError(errno.EACCES, "words", PATH)
-    desk.bench.run_for(20_000_000)
+    desk.host.kernel.read_error = OSError(errno.EIO, "words", PATH)
+    desk.host.run_for(3_000_000)
+    desk.host.kernel.read_error = OSError(errno.EACCES, "words", PATH)
+    desk.host.run_for(20_000_000)
 
     assert desk.of("table", "unread") == [{"errno": "EIO"}, {"errno": "EACCES"}]
     assert [one["text"] for one in desk.of("report", "blocked")] == [
@@ -279,8 +267,8 @@ def test_tables_that_cannot_be_read_are_told_once_and_without_the_path() -> None
 
 def test_a_manager_that_is_not_there_is_told_by_errno_alone() -> None:
     desk = Desk()
-    desk.bench.manager.connect_error = OSError(errno.ENOENT, "words of this system", PATH)
-    desk.bench.run_for(5_000_000)
+    desk.host.manager.connect_error = OSError(errno.ENOENT, "words of this system", PATH)
+    desk.host.run_for(5_000_000)
 
     (told,) = desk.of("report", "manager-awaited")
     assert str(told["text"]).startswith("waiting for the cluster manager: ENOENT;")
@@ -288,29 +276,29 @@ def test_a_manager_that_is_not_there_is_told_by_errno_alone() -> None:
 
 def test_readings_that_fail_are_one_record_an_errno() -> None:
     desk = Desk()
-    desk.bench.manager.read_errors = [
+    desk.host.manager.read_errors = [
         OSError(errno.EIO, "x"),
         OSError(errno.EIO, "x"),
         OSError(errno.ENOMEM, "x"),
     ]
-    desk.bench.run_for(20_000_000)
+    desk.host.run_for(20_000_000)
 
     assert desk.of("cman", "unread") == [{"errno": "EIO"}, {"errno": "ENOMEM"}]
 
 
 def test_a_semaphore_that_cannot_be_used_is_one_record() -> None:
     desk = Desk()
-    desk.bench.hold.error = OSError(errno.EACCES, "x")
-    desk.bench.run_for(5_000_000)
+    desk.host.hold.error = OSError(errno.EACCES, "x")
+    desk.host.run_for(5_000_000)
 
     assert desk.of("hold") == [{"errno": "EACCES"}]
 
 
 def test_a_request_to_forget_is_written() -> None:
     desk = Desk()
-    desk.bench.settle()
-    desk.bench.agent.forget("n3")
-    desk.bench.settle()
+    desk.host.settle()
+    desk.host.agent.forget("n3")
+    desk.host.settle()
 
     assert desk.of("daemon", "forget-asked") == [{"node": "n3"}]
     assert desk.words("report")[-1] == "forget-refused"
@@ -318,15 +306,15 @@ def test_a_request_to_forget_is_written() -> None:
 
 def test_a_changed_configuration_is_a_notice() -> None:
     desk = Desk()
-    desk.bench.settle()
-    desk.change(desk.bench.manager.membership, events.ConfigChange(version=9))
+    desk.host.settle()
+    desk.change(desk.host.manager.membership, events.ConfigChange(version=9))
 
     assert desk.of("notice", "config-change") == [{"version": 9}]
 
 
 def test_all_names_that_were_ever_seen_are_known() -> None:
     desk = Desk()
-    desk.bench.settle()
+    desk.host.settle()
     desk.change(membership(1, 2))
 
     assert desk.scribe.names == {1: "n1", 2: "n2", 3: "n3"}
@@ -334,9 +322,9 @@ def test_all_names_that_were_ever_seen_are_known() -> None:
 
 def test_reports_that_have_records_of_their_own_are_not_doubled() -> None:
     desk = Desk()
-    desk.bench.settle()
+    desk.host.settle()
 
-    assert "step" in {one.code for one in desk.bench.told}
+    assert "step" in {one.code for one in desk.host.reports}
     assert "step" not in desk.words("report")
 
 

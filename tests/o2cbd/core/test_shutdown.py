@@ -50,13 +50,13 @@ def test_of_many_names_three_are_given_and_the_rest_counted() -> None:
 
 def test_a_question_is_open_until_it_is_answered_once() -> None:
     question = Question()
-    assert not question.open
+    opened = [question.open]
     question.asked(ShutdownAsked(forced=True, removed=True), 5)
-    assert question.open
+    opened.append(question.open)
     expected = Vote(asked_us=5, yes=True, reason=IDLE, forced=True, removed=True)
     assert question.answer(Usage()) == expected
     assert question.last == expected
-    assert not question.open
+    assert [*opened, question.open] == [False, True, False]
     with pytest.raises(LookupError):
         question.answer(Usage())
 

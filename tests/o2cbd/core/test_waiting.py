@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fakecluster.pocket.examples import CLUSTER
+from fakecluster.testing.examples import CLUSTER
 from o2cbd.core import reports
 from o2cbd.core.model import Pending, RemoveNode, Why
 from o2cbd.core.waiting import Waiting

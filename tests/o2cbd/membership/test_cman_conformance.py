@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from fakecluster.cman.standin import standin_library
 from fakecluster.cman.topology import Topology
 from fakecluster.conformance.membership import CHECKS, Make
 from fakecluster.conformance.membership_drivers import WireDriver
@@ -15,15 +14,7 @@ from o2cbd.calls import CallBoard
 from o2cbd.clock import MonotonicClock
 from o2cbd.membership.cman import connect_cman
 from o2cbd.membership.interface import MembershipSource
-from o2cbd.membership.libcman import load
 from o2cbd.membership.libcman_table import LibcmanTable
-
-
-@pytest.fixture(scope="module")
-def table(tmp_path_factory: pytest.TempPathFactory, compiler: None) -> LibcmanTable:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        return load(str(standin_library()))
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import errno
 
 import pytest
 
+from fakecluster.clock import VirtualClock
+from fakecluster.cman.engine_table import SOCKET_FD, ZERO_FD
 from fakecluster.testing.scripted_libcman import (
-    SOCKET_FD,
-    ZERO_FD,
     ScriptedCman,
     ScriptedHandle,
     node,
@@ -31,13 +31,8 @@ from o2cbd.membership.libcman_table import (
 )
 
 
-class StoppedClock:
-    def now_us(self) -> int:
-        return 17
-
-
 def board() -> CallBoard:
-    return CallBoard(StoppedClock())
+    return CallBoard(VirtualClock())
 
 
 def connect(cman: ScriptedCman) -> MembershipSource:

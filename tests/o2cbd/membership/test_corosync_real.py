@@ -20,12 +20,17 @@ from fakecluster.corosync.lab import PATIENCE_S, CorosyncLab
 from o2cbd.calls import CallBoard
 from o2cbd.clock import MonotonicClock, pause
 from o2cbd.core.events import ConfigChange, ManagerLost, Notice, StateChange
-from o2cbd.core.model import Absentee, Advice, Quorum
+from o2cbd.core.model import Absentee, Advice, Member, Membership, Quorum
 from o2cbd.membership.corosync import connect_corosync, open_corosync
 from o2cbd.membership.interface import MembershipSource
 from o2cbd.membership.libcorosync_table import CorosyncTable
 
 pytestmark = pytest.mark.process
+
+
+def nodes(membership: Membership) -> tuple[Member | Absentee, ...]:
+    """All that is listed."""
+    return (*membership.members, *membership.absentees)
 
 
 class Cluster:
@@ -197,7 +202,7 @@ def test_names_that_are_missing(make: Make) -> None:
     ]
     cluster.up(1)
     membership = cluster.connect().snapshot()
-    assert [each.name for each in (*membership.members, *membership.absentees)] == ["", ""]
+    assert [each.name for each in nodes(membership)] == ["", ""]
 
 
 # -- rings
@@ -224,7 +229,7 @@ def test_a_ring_that_is_left_out_leaves_its_place_empty(make: Make) -> None:
         )
     cluster.up(1)
     membership = cluster.connect().snapshot()
-    assert [each.addresses for each in (*membership.members, *membership.absentees)] == [
+    assert [each.addresses for each in nodes(membership)] == [
         ("10.0.0.1", "", "", "10.1.0.1"),
         ("10.0.0.2", "", "", "10.1.0.2"),
     ]

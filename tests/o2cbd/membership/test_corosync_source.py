@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import errno
 import select
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pytest
 
-from fakecluster.testing.scripted_corosync import ScriptedCorosync, block
+from fakecluster.clock import VirtualClock
+from fakecluster.testing.scripted_corosync import Block, ScriptedCorosync, block
 from o2cbd.calls import CallBoard
-from o2cbd.core.events import ConfigChange, ManagerLost, ShutdownAsked, StateChange
+from o2cbd.core.events import ConfigChange, ManagerLost, Notice, ShutdownAsked, StateChange
 from o2cbd.core.model import Absentee, Advice, Member, Membership, Quorum
 from o2cbd.membership.corosync import READ_ATTEMPTS, connect_corosync, open_corosync
 from o2cbd.membership.corosync_calls import TRY_AGAIN_ATTEMPTS, TRY_AGAIN_PAUSE_US
@@ -24,11 +25,6 @@ from o2cbd.membership.libcorosync_table import (
 )
 
 
-class StoppedClock:
-    def now_us(self) -> int:
-        return 17
-
-
 class Pauses:
     """Counts instead of waiting."""
 
@@ -40,7 +36,7 @@ class Pauses:
 
 
 def connect(corosync: ScriptedCorosync, pauses: Pauses | None = None) -> MembershipSource:
-    return connect_corosync(corosync, CallBoard(StoppedClock()), pauses or Pauses())
+    return connect_corosync(corosync, CallBoard(VirtualClock()), pauses or Pauses())
 
 
 def three() -> ScriptedCorosync:
@@ -153,7 +149,7 @@ def test_a_library_without_the_question_runs_without_the_vote() -> None:
 
 def test_who_only_reads_is_no_voter_and_told_of_no_ring() -> None:
     corosync = three()
-    source = open_corosync(corosync, CallBoard(StoppedClock()), Pauses())
+    source = open_corosync(corosync, CallBoard(VirtualClock()), Pauses())
     assert ids(source.snapshot()) == [1, 2, 3]
     corosync.form([1])
     corosync.reload()
@@ -192,11 +188,12 @@ def test_one_descriptor_for_all_three_libraries() -> None:
     corosync = three()
     source = connect(corosync)
     fd = source.fileno()
-    for happens, notices in (
+    events: tuple[tuple[Callable[[], object], tuple[Notice, ...]], ...] = (
         (lambda: corosync.form([1, 2]), (StateChange(quorate=True),)),
         (corosync.reload, (ConfigChange(version=0),)),
         (corosync.ask_shutdown, (ShutdownAsked(forced=False, removed=False),)),
-    ):
+    )
+    for happens, notices in events:
         assert not readable(source)
         happens()
         assert readable(source)
@@ -604,7 +601,8 @@ def test_a_host_that_was_taken_out_of_the_list_is_in_no_block() -> None:
 
 def test_a_block_without_an_id_is_about_the_member_with_its_address() -> None:
     """No id in the list is not another one: a reload that fails can leave that behind."""
-    blocks = [block(1), {**block(2), "nodeid": 0}, {"ring0_addr": "192.0.2.3", "name": "n3"}]
+    nameless: Block = {"ring0_addr": "192.0.2.3", "name": "n3"}
+    blocks = [block(1), {**block(2), "nodeid": 0}, nameless]
     corosync = ScriptedCorosync(
         blocks, members=[1, 2, 3221226003], links={2: ["192.0.2.2"], 3221226003: ["192.0.2.3"]}
     )
@@ -748,7 +746,7 @@ def test_our_own_record_proves_nothing_once_corosync_says_otherwise() -> None:
     blocks = [block(number, ring0_addr=f"a{number}", ring1_addr=f"b{number}") for number in (1, 2)]
     corosync = ScriptedCorosync(blocks, hosts=HOSTS)
     source = connect(corosync)
-    corosync.links = {1: ["10.0.0.1", "fd00:1::1"], 2: ["10.0.0.2", "fd00:1::2"]}
+    corosync.links |= {1: ["10.0.0.1", "fd00:1::1"], 2: ["10.0.0.2", "fd00:1::2"]}
     assert [one.addresses for one in source.snapshot().members] == [
         ("10.0.0.1", ""),
         ("10.0.0.2", ""),
@@ -825,7 +823,7 @@ def test_an_answer_into_the_void_is_told() -> None:
 
 def test_every_call_is_declared_by_its_c_name() -> None:
     corosync = ScriptedCorosync([block(1, ring0_addr="a1")], hosts=HOSTS)
-    calls = CallBoard(StoppedClock())
+    calls = CallBoard(VirtualClock())
     seen: set[str | None] = set()
     note = corosync.note
 

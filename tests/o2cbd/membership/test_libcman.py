@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from fakecluster.cman.standin import standin_library
+from fakecluster.clock import VirtualClock
 from fakecluster.testing.scripted_wire import (
     Script,
     ScriptedConversation,
@@ -32,18 +32,6 @@ from o2cbd.membership.libcman import NODE_LAYOUT, load
 from o2cbd.membership.libcman_table import DISPATCH_ALL, CmanError, LibcmanTable
 
 
-class StoppedClock:
-    def now_us(self) -> int:
-        return 0
-
-
-@pytest.fixture(scope="module")
-def table(tmp_path_factory: pytest.TempPathFactory, compiler: None) -> LibcmanTable:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        return load(str(standin_library()))
-
-
 @pytest.fixture
 def socket_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("CMAN_SOCKET_DIR", str(tmp_path))
@@ -61,7 +49,7 @@ def connected(table: LibcmanTable, socket_dir: Path, script: Script) -> Iterator
         script(cman)
 
     with scripted(socket_dir / "cman_client", whole):
-        source = connect_cman(table, CallBoard(StoppedClock()))
+        source = connect_cman(table, CallBoard(VirtualClock()))
         try:
             yield source
         finally:
@@ -289,7 +277,7 @@ def test_a_dying_listener_accepts_and_the_subscription_fails(
         scripted(socket_dir / "cman_client", lambda cman: cman.leave_unread(20)),
         pytest.raises(ManagerGoneError, match="ended while it was connected to"),
     ):
-        connect_cman(table, CallBoard(StoppedClock()))
+        connect_cman(table, CallBoard(VirtualClock()))
 
 
 def test_what_a_callback_raises_comes_out_of_dispatch(

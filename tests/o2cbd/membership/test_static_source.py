@@ -194,7 +194,7 @@ def test_a_bad_file_is_told_with_its_line(path: Path, opened: Open, data: bytes,
     path.write_bytes(data)
     error = failure(opened())
     assert error.errno == errno.EBADMSG
-    assert error.strerror.startswith(f"{path}: {said}")
+    assert str(error.strerror).startswith(f"{path}: {said}")
 
 
 def test_a_file_that_is_mended_is_read(path: Path, opened: Open) -> None:

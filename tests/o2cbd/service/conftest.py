@@ -46,7 +46,7 @@ class ScriptedMind:
         self.steps = 0
         self.stops = 0
         self.threads: set[int] = set()
-        self.script: Callable[[ScriptedMind], None] = lambda _mind: None
+        self.script: Callable[[ScriptedMind], object] = lambda _mind: None
 
     def forget(self, node: str) -> None:
         self.forgotten.append(node)
@@ -140,7 +140,12 @@ class House:
             fd = os.open(self.directory / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         journal = Journal(fd, LogSettings(), self.clock, format=LogFormat.CONSOLE)
         tell = journal.tell
-        journal.tell = lambda report: (self.told.append(report), tell(report))[1]  # type: ignore[method-assign]
+
+        def note(report: Report) -> None:
+            self.told.append(report)
+            tell(report)
+
+        journal.tell = note  # type: ignore[method-assign]
         notifier = Notifier(self.environment)
         daemon = Daemon(
             thread=thread,
@@ -207,6 +212,10 @@ class House:
         while not fits():
             assert time.monotonic() < deadline, "it did not come to be"
             pause.wait(0.005)
+
+    def slept_since(self, sleeps: int) -> bool:
+        """Whether the main thread has gone to sleep several times more."""
+        return self.selector.sleeps > sleeps + 3
 
     def publish(self, **changes: Any) -> None:
         """Have the agent's status be another one, as its next step would."""

@@ -16,10 +16,11 @@ from o2cbd.clock import MonotonicClock
 from o2cbd.service.agent_thread import STACK_BYTES, AgentThread
 from o2cbd.service.locks import AlreadyRunningError
 from o2cbd.service.wakeup import Wakeup
+from tests.o2cbd.service.conftest import House
 
 
 @pytest.fixture
-def started(house: Any) -> Iterator[AgentThread]:
+def started(house: House) -> Iterator[AgentThread]:
     """A thread around the house's scripted agent, without a daemon."""
     woken = Wakeup()
     thread = AgentThread(house.make_agent, MonotonicClock(), woken)
@@ -34,7 +35,7 @@ def started(house: Any) -> Iterator[AgentThread]:
 
 
 def test_every_signal_is_blocked_in_the_thread_and_none_in_the_caller(
-    house: Any, started: AgentThread
+    house: House, started: AgentThread
 ) -> None:
     """The kernel's own list of the thread's blocked signals has all that can be blocked."""
     masks: list[int] = []
@@ -55,7 +56,7 @@ def test_every_signal_is_blocked_in_the_thread_and_none_in_the_caller(
 
 
 def test_stack_is_large_for_this_thread_only(
-    house: Any, started: AgentThread, monkeypatch: pytest.MonkeyPatch
+    house: House, started: AgentThread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Threads of others keep the size that they had."""
     asked: list[int] = []
@@ -72,7 +73,7 @@ def test_stack_is_large_for_this_thread_only(
     assert STACK_BYTES >= 8 * 1024 * 1024
 
 
-def test_requests_reach_an_agent_that_is_inside_a_step(house: Any, started: AgentThread) -> None:
+def test_requests_reach_an_agent_that_is_inside_a_step(house: House, started: AgentThread) -> None:
     """A first fill is one step, and a stop must not wait for its end."""
     seen: list[tuple[list[str], int]] = []
 
@@ -91,7 +92,7 @@ def test_requests_reach_an_agent_that_is_inside_a_step(house: Any, started: Agen
     assert (seen, started.exit_code) == ([(["a"], 1)], 0)
 
 
-def test_requests_before_there_is_an_agent_are_kept(house: Any, started: AgentThread) -> None:
+def test_requests_before_there_is_an_agent_are_kept(house: House, started: AgentThread) -> None:
     """SIGTERM may come while it is made."""
     make, asked = house.make_agent, threading.Event()
 
@@ -108,7 +109,7 @@ def test_requests_before_there_is_an_agent_are_kept(house: Any, started: AgentTh
 
 
 def test_requests_come_in_order_and_the_agent_lives_in_its_own_thread(
-    house: Any, started: AgentThread
+    house: House, started: AgentThread
 ) -> None:
     """The agent is made and driven in one thread, which is not the caller's."""
     started.start()
@@ -123,7 +124,7 @@ def test_requests_come_in_order_and_the_agent_lives_in_its_own_thread(
     assert (started.ended, started.exit_code) == (True, 0)
 
 
-def test_readable_descriptor_wakes_the_agent(house: Any, started: AgentThread) -> None:
+def test_readable_descriptor_wakes_the_agent(house: House, started: AgentThread) -> None:
     """The descriptor of each wait is the one that is waited on."""
     first, second = os.pipe(), os.pipe()
     house.mind.wait = Wait(fd=first[0], deadline_us=None)
@@ -148,7 +149,7 @@ def test_readable_descriptor_wakes_the_agent(house: Any, started: AgentThread) -
         os.close(fd)
 
 
-def test_descriptor_that_epoll_refuses_is_no_hindrance(house: Any, started: AgentThread) -> None:
+def test_descriptor_that_epoll_refuses_is_no_hindrance(house: House, started: AgentThread) -> None:
     """libcman hands out /dev/zero while it holds events back."""
     zero = os.open("/dev/zero", os.O_RDONLY)
     house.mind.wait = Wait(fd=zero, deadline_us=None)
@@ -159,7 +160,7 @@ def test_descriptor_that_epoll_refuses_is_no_hindrance(house: Any, started: Agen
     os.close(zero)
 
 
-def test_deadline_wakes_the_agent_and_never_early(house: Any, started: AgentThread) -> None:
+def test_deadline_wakes_the_agent_and_never_early(house: House, started: AgentThread) -> None:
     """A wait ends at its deadline or after it."""
     clock = MonotonicClock()
     due = clock.now_us() + 30_500
@@ -178,7 +179,7 @@ def test_deadline_wakes_the_agent_and_never_early(house: Any, started: AgentThre
     assert seen[1] >= due
 
 
-def test_deadline_in_the_past_is_now(house: Any, started: AgentThread) -> None:
+def test_deadline_in_the_past_is_now(house: House, started: AgentThread) -> None:
     """A deadline that has passed is waited for no longer."""
     house.mind.wait = Wait(fd=None, deadline_us=0)
     started.start()
@@ -187,7 +188,7 @@ def test_deadline_in_the_past_is_now(house: Any, started: AgentThread) -> None:
     assert not started.ended
 
 
-def test_refused_lock_is_kept_for_the_main_thread(house: Any, started: AgentThread) -> None:
+def test_refused_lock_is_kept_for_the_main_thread(house: House, started: AgentThread) -> None:
     """The refusal ends the thread without an exit code, and says why."""
     house.refuse = AlreadyRunningError(7, "/c")
     started.start()
@@ -198,7 +199,7 @@ def test_refused_lock_is_kept_for_the_main_thread(house: Any, started: AgentThre
 
 
 def test_crash_is_told_by_the_end_and_the_hook(
-    house: Any, started: AgentThread, monkeypatch: pytest.MonkeyPatch
+    house: House, started: AgentThread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An unexpected exception reaches the hook whole and leaves no exit code."""
     seen: list[object] = []

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from fakecluster.clock import VirtualClock
 from o2cbd.service.control import (
     MAX_CLIENTS,
     MAX_REQUEST_BYTES,
@@ -21,20 +22,12 @@ from o2cbd.service.control import (
 )
 
 
-class HandClock:
-    def __init__(self) -> None:
-        self.now = 1_000_000
-
-    def now_us(self) -> int:
-        return self.now
-
-
 class Served:
     """A server in a selector of its own, pumped by hand, so that each moment is the test's."""
 
     def __init__(self, directory: Path) -> None:
         self.path = directory / "control.sock"
-        self.clock = HandClock()
+        self.clock = VirtualClock(1_000_000)
         self.selector = selectors.PollSelector()
         self.serial = 0
         self.server = ControlServer(self.path, self._answer, self.clock, self.selector)
@@ -179,11 +172,11 @@ def test_endless_request_is_cut_off(served: Served) -> None:
 def test_silent_client_is_disconnected(served: Served) -> None:
     """A connection without a request ends when patience ends, and not before."""
     with served.client() as client:
-        assert served.server.next_deadline_us() == served.clock.now + PATIENCE_US
-        served.clock.now += PATIENCE_US - 1
+        assert served.server.next_deadline_us() == served.clock.now_us() + PATIENCE_US
+        served.clock.advance_by(PATIENCE_US - 1)
         served.server.expire()
         assert served.clients == 1
-        served.clock.now += 1
+        served.clock.advance_by(1)
         served.server.expire()
         assert client.recv(100) == b""
     assert served.server.next_deadline_us() is None
@@ -192,10 +185,10 @@ def test_silent_client_is_disconnected(served: Served) -> None:
 def test_dribbling_client_gains_no_time(served: Served) -> None:
     """Bytes that complete no request are no sign of life."""
     with served.client() as client:
-        served.clock.now += PATIENCE_US - 1
+        served.clock.advance_by(PATIENCE_US - 1)
         client.sendall(b"{")
         served.pump()
-        served.clock.now += 1
+        served.clock.advance_by(1)
         served.server.expire()
     assert served.clients == 0
 
@@ -206,7 +199,7 @@ def test_reader_that_does_not_read_blocks_nobody(served: Served) -> None:
         slow.sendall(b'{"request":"much"}\n' * 3)
         served.pump()
         assert served.exchange(other, ASK) == b'{"serial":0}\n'
-        served.clock.now += PATIENCE_US
+        served.clock.advance_by(PATIENCE_US)
         other.sendall(ASK)
         served.pump()
         served.server.expire()
@@ -228,7 +221,7 @@ def test_one_client_too_many_costs_the_one_silent_longest(served: Served) -> Non
     """The number of connections is bounded, and the newest is served."""
     clients = []
     for _ in range(MAX_CLIENTS + 1):
-        served.clock.now += 1
+        served.clock.advance_by(1)
         clients.append(served.client())
     assert served.clients == MAX_CLIENTS
     assert clients[0].recv(100) == b""
@@ -263,12 +256,12 @@ def test_reply_comes_without_a_change_when_its_time_is_over(served: Served) -> N
     with served.client() as client:
         client.sendall(b'{"request":"serial","after":0,"within_s":5}\n')
         served.pump()
-        served.clock.now += 5_000_000 - 1
+        served.clock.advance_by(5_000_000 - 1)
         served.server.expire()
         client.settimeout(0)
         with pytest.raises(BlockingIOError):
             client.recv(100)
-        served.clock.now += 1
+        served.clock.advance_by(1)
         served.server.expire()
         assert client.recv(100) == b'{"serial":0}\n'
         assert served.exchange(client, ASK) == b'{"serial":0}\n'
@@ -280,7 +273,7 @@ def test_absurd_waits_get_the_usual_patience(served: Served, within: str) -> Non
     with served.client() as client:
         client.sendall(f'{{"request":"serial","after":0,"within_s":{within}}}\n'.encode())
         served.pump()
-        assert served.server.next_deadline_us() == served.clock.now + PATIENCE_US
+        assert served.server.next_deadline_us() == served.clock.now_us() + PATIENCE_US
 
 
 def test_client_that_leaves_while_waiting_is_forgotten(served: Served) -> None:
@@ -323,7 +316,7 @@ def test_wake_up_for_nothing_is_harmless(served: Served) -> None:
 def test_a_client_that_waits_for_a_change_is_not_the_most_silent(served: Served) -> None:
     """Its time may be over sooner than that of those who say nothing at all."""
     silent = [served.client() for _ in range(MAX_CLIENTS - 1)]
-    served.clock.now += 1_000_000
+    served.clock.advance_by(1_000_000)
     waiter = served.client()
     waiter.sendall(b'{"request":"serial","after":0,"within_s":1}\n')
     served.pump()

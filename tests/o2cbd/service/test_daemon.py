@@ -7,6 +7,7 @@ import json
 import os
 import signal
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -28,6 +29,7 @@ from o2cbd.service.daemon import Ending
 from o2cbd.service.locks import AlreadyRunningError
 from o2cbd.service.reports import TableServiceOn
 from o2cbd.settings import ServiceTiming
+from tests.o2cbd.service.conftest import House, Systemd
 
 FAST = ServiceTiming(stuck_after_us=20_000, stop_grace_us=100_000)
 
@@ -35,7 +37,7 @@ ALPHA = Entry(name="alpha", inode=1, num=1, address="10.0.0.1", port=7777, local
 BETA = Entry(name="beta", inode=2, num=2, address="10.0.0.2", port=7777, local=False)
 
 
-def test_sigterm_stops_the_agent_and_then_the_daemon(house: Any) -> None:
+def test_sigterm_stops_the_agent_and_then_the_daemon(house: House) -> None:
     """The agent is asked to stop in its own thread, and its exit code is the daemon's."""
     ending, _ = house.run()
 
@@ -45,7 +47,7 @@ def test_sigterm_stops_the_agent_and_then_the_daemon(house: Any) -> None:
     assert "SIGTERM: stopping" in house.log
 
 
-def test_sigint_stops_as_sigterm_does(house: Any) -> None:
+def test_sigint_stops_as_sigterm_does(house: House) -> None:
     """Ctrl-C is a way to stop."""
 
     def acts() -> None:
@@ -58,7 +60,7 @@ def test_sigint_stops_as_sigterm_does(house: Any) -> None:
     assert "SIGINT: stopping" in house.log
 
 
-def test_sigterm_ends_the_daemon_while_a_call_is_stuck(house: Any) -> None:
+def test_sigterm_ends_the_daemon_while_a_call_is_stuck(house: House) -> None:
     """The grace over, the end comes by itself, with code 0 and words."""
     house.timing = FAST
     house.block_in("cman_get_nodes")
@@ -70,7 +72,7 @@ def test_sigterm_ends_the_daemon_while_a_call_is_stuck(house: Any) -> None:
     assert "from now on nobody vetoes a shutdown" in house.log
 
 
-def test_second_sigterm_changes_nothing(house: Any) -> None:
+def test_second_sigterm_changes_nothing(house: House) -> None:
     """A stop is asked for once, and its grace begins once."""
     house.timing = FAST
     house.block_in("cman_get_nodes")
@@ -81,7 +83,7 @@ def test_second_sigterm_changes_nothing(house: Any) -> None:
     assert house.codes.count("stop-asked") == 1
 
 
-def test_state_is_stopping_while_the_agent_stops(house: Any) -> None:
+def test_state_is_stopping_while_the_agent_stops(house: House) -> None:
     """Who asks during the stop hears of it, whatever the agent's last word was."""
     house.timing = ServiceTiming(stuck_after_us=20_000)
     house.block_in("read pid")
@@ -99,7 +101,7 @@ def test_state_is_stopping_while_the_agent_stops(house: Any) -> None:
 
 
 @pytest.mark.row("manager-stuck")
-def test_stuck_call_is_shown_while_it_lasts(house: Any) -> None:
+def test_stuck_call_is_shown_while_it_lasts(house: House) -> None:
     """State, reason and call name what does not return; afterwards all is as before."""
     house.timing = FAST
     house.block_in("cman_dispatch")
@@ -119,7 +121,7 @@ def test_stuck_call_is_shown_while_it_lasts(house: Any) -> None:
     assert [code for code in house.codes if "stuck" in code] == ["stuck", "unstuck"]
 
 
-def test_status_is_answered_while_the_first_call_is_stuck(house: Any) -> None:
+def test_status_is_answered_while_the_first_call_is_stuck(house: House) -> None:
     """A connect that never returns keeps nobody from asking."""
     house.timing = FAST
     house.block_in("cman_init")
@@ -130,7 +132,7 @@ def test_status_is_answered_while_the_first_call_is_stuck(house: Any) -> None:
     assert status["call"]["name"] == "cman_init"
 
 
-def test_idle_daemon_sleeps_for_ever(house: Any) -> None:
+def test_idle_daemon_sleeps_for_ever(house: House) -> None:
     """With nothing to do the main thread has no time-out, so nothing wakes it."""
 
     waits: list[float | None] = []
@@ -140,7 +142,7 @@ def test_idle_daemon_sleeps_for_ever(house: Any) -> None:
         waits.append(timeout)
         return select(timeout)
 
-    house.selector.select = watched
+    house.selector.select = watched  # type: ignore[method-assign]
 
     def idle() -> None:
         house.until(lambda: house.thread.activity.waiting)
@@ -151,10 +153,10 @@ def test_idle_daemon_sleeps_for_ever(house: Any) -> None:
     assert None in waits
 
 
-def test_sighup_is_no_end(house: Any) -> None:
+def test_sighup_is_no_end(house: House) -> None:
     """A reload that is not there yet is told of, and the daemon lives on."""
 
-    def acts() -> str:
+    def acts() -> Any:
         os.kill(os.getpid(), signal.SIGHUP)
         house.until(lambda: "reload-unsupported" in house.codes)
         return house.ask({"request": "status"})["state"]
@@ -165,7 +167,7 @@ def test_sighup_is_no_end(house: Any) -> None:
     assert ending == Ending(code=0)
 
 
-def test_agents_exit_code_is_the_daemons(house: Any) -> None:
+def test_agents_exit_code_is_the_daemons(house: House) -> None:
     """An agent that ends by itself ends the daemon, with its code."""
 
     def end(mind: Any) -> None:
@@ -178,7 +180,7 @@ def test_agents_exit_code_is_the_daemons(house: Any) -> None:
     assert ending == Ending(code=78)
 
 
-def test_refused_lock_ends_with_73_and_says_who_has_it(house: Any) -> None:
+def test_refused_lock_ends_with_73_and_says_who_has_it(house: House) -> None:
     """A second daemon on one configfs ends before its agent does anything."""
     house.refuse = AlreadyRunningError(4711, "/sys/kernel/config/cluster")
 
@@ -189,7 +191,9 @@ def test_refused_lock_ends_with_73_and_says_who_has_it(house: Any) -> None:
     assert house.mind.steps == 0
 
 
-def test_crashed_agent_ends_the_daemon_with_70(house: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_crashed_agent_ends_the_daemon_with_70(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An exception that nobody expected is never swallowed: traceback, report, exit code."""
     seen: list[object] = []
     monkeypatch.setattr("threading.excepthook", lambda args: seen.append(args.exc_value))
@@ -207,7 +211,7 @@ def test_crashed_agent_ends_the_daemon_with_70(house: Any, monkeypatch: pytest.M
     assert house.codes[-1] == "crashed"
 
 
-def test_socket_that_cannot_be_made_starts_nothing(house: Any) -> None:
+def test_socket_that_cannot_be_made_starts_nothing(house: House) -> None:
     """Without a control socket there is no daemon."""
     (house.directory / "control.sock").mkdir()
 
@@ -216,7 +220,7 @@ def test_socket_that_cannot_be_made_starts_nothing(house: Any) -> None:
     assert house.mind.steps == 0
 
 
-def test_status_has_the_hosts_warnings_of_this_moment(house: Any) -> None:
+def test_status_has_the_hosts_warnings_of_this_moment(house: House) -> None:
     """They are looked for at each question, so what the operator has mended is gone from it."""
     house.warnings = (TableServiceOn(where="/etc/default/o2cb", cluster="prod"),)
 
@@ -233,7 +237,7 @@ def test_status_has_the_hosts_warnings_of_this_moment(house: Any) -> None:
     assert after == []
 
 
-def test_status_tells_what_the_agent_knows(house: Any) -> None:
+def test_status_tells_what_the_agent_knows(house: House) -> None:
     """The status of the agent's last step reaches who asks."""
 
     def acts() -> dict[str, Any]:
@@ -257,7 +261,7 @@ def test_status_tells_what_the_agent_knows(house: Any) -> None:
     assert [node["name"] for node in status["nodes"]] == ["alpha"]
 
 
-def test_hold_is_seen_though_the_agent_has_nothing_to_do(house: Any) -> None:
+def test_hold_is_seen_though_the_agent_has_nothing_to_do(house: House) -> None:
     """The daemon looks itself, keeps since when, and takes the default name's cluster."""
     house.hold.pid = 4711
 
@@ -276,7 +280,7 @@ def test_hold_is_seen_though_the_agent_has_nothing_to_do(house: Any) -> None:
     assert house.held_clusters == ["prod"]
 
 
-def test_unreadable_hold_hides_no_status(house: Any) -> None:
+def test_unreadable_hold_hides_no_status(house: House) -> None:
     """A semaphore that cannot be read leaves the rest of the status as it is."""
     house.hold.error = PermissionError(errno.EACCES, "no")
 
@@ -289,7 +293,7 @@ def test_unreadable_hold_hides_no_status(house: Any) -> None:
     assert (status["state"], status["hold"]) == ("synced", None)
 
 
-def test_plan_tells_what_is_being_done_and_who_holds(house: Any) -> None:
+def test_plan_tells_what_is_being_done_and_who_holds(house: House) -> None:
     """The steps of the running pass, in order, the one under way first."""
     steps = (CreateCluster(cluster="prod"), RemoveNode(cluster="prod", node="beta"))
     house.hold.pid = 77
@@ -303,7 +307,7 @@ def test_plan_tells_what_is_being_done_and_who_holds(house: Any) -> None:
     assert plan["hold"]["pid"] == 77
 
 
-def test_plan_tells_what_waits(house: Any) -> None:
+def test_plan_tells_what_waits(house: House) -> None:
     """With a daemon, what is not pending is done already."""
     pending = Pending(
         step=RemoveNode(cluster="prod", node="beta"),
@@ -324,7 +328,7 @@ def test_plan_tells_what_waits(house: Any) -> None:
     ]
 
 
-def test_forget_reaches_the_agent(house: Any) -> None:
+def test_forget_reaches_the_agent(house: House) -> None:
     """A lost node that is in the table is handed to the agent, in its thread."""
 
     def acts() -> dict[str, Any]:
@@ -347,7 +351,7 @@ def test_forget_reaches_the_agent(house: Any) -> None:
         (7, "forget needs a node's name"),
     ],
 )
-def test_forget_is_refused_where_it_makes_no_sense(house: Any, node: object, why: str) -> None:
+def test_forget_is_refused_where_it_makes_no_sense(house: House, node: object, why: str) -> None:
     """A member, a stranger and no name are refused with the reason."""
 
     def acts() -> None:
@@ -359,7 +363,7 @@ def test_forget_is_refused_where_it_makes_no_sense(house: Any, node: object, why
         house.run(acts)
 
 
-def test_changed_status_is_pushed(house: Any) -> None:
+def test_changed_status_is_pushed(house: House) -> None:
     """Who waits for a newer status gets it when the agent has one."""
 
     def acts() -> tuple[int, int]:
@@ -373,7 +377,7 @@ def test_changed_status_is_pushed(house: Any) -> None:
     assert second > first
 
 
-def test_systemd_hears_of_start_state_and_stop(house: Any, systemd: Any) -> None:
+def test_systemd_hears_of_start_state_and_stop(house: House, systemd: Systemd) -> None:
     """READY comes once, after the first complete pass; STOPPING with the stop."""
     house.environment = {"NOTIFY_SOCKET": str(systemd.path)}
 
@@ -400,7 +404,7 @@ def test_systemd_hears_of_start_state_and_stop(house: Any, systemd: Any) -> None
     assert systemd.rest()[0] == "STOPPING=1"
 
 
-def test_watchdog_is_fed_while_the_agent_waits(house: Any, systemd: Any) -> None:
+def test_watchdog_is_fed_while_the_agent_waits(house: House, systemd: Systemd) -> None:
     """An agent that waits for its deadline is alive."""
     house.environment = {"NOTIFY_SOCKET": str(systemd.path), "WATCHDOG_USEC": "40000"}
 
@@ -409,7 +413,7 @@ def test_watchdog_is_fed_while_the_agent_waits(house: Any, systemd: Any) -> None
     assert messages == ["WATCHDOG=1"] * 3
 
 
-def test_watchdog_is_fed_in_a_declared_call(house: Any, systemd: Any) -> None:
+def test_watchdog_is_fed_in_a_declared_call(house: House, systemd: Systemd) -> None:
     """Nobody is killed for a call that does not return."""
     house.environment = {"NOTIFY_SOCKET": str(systemd.path), "WATCHDOG_USEC": "40000"}
     house.timing = FAST
@@ -426,7 +430,7 @@ def test_watchdog_is_fed_in_a_declared_call(house: Any, systemd: Any) -> None:
     assert messages == ["WATCHDOG=1"] * 3
 
 
-def test_watchdog_is_fed_while_one_long_step_makes_calls(house: Any, systemd: Any) -> None:
+def test_watchdog_is_fed_while_one_long_step_makes_calls(house: House, systemd: Systemd) -> None:
     """A first fill is hundreds of calls in one step; between two of them none is declared."""
     house.environment = {"NOTIFY_SOCKET": str(systemd.path), "WATCHDOG_USEC": "400000"}
 
@@ -450,7 +454,7 @@ def test_watchdog_is_fed_while_one_long_step_makes_calls(house: Any, systemd: An
     assert messages == ["WATCHDOG=1"] * 4
 
 
-def test_watchdog_starves_while_the_agent_hangs_in_nothing(house: Any, systemd: Any) -> None:
+def test_watchdog_starves_while_the_agent_hangs_in_nothing(house: House, systemd: Systemd) -> None:
     """An agent that is in no declared call and does not move is not covered up."""
     house.environment = {"NOTIFY_SOCKET": str(systemd.path), "WATCHDOG_USEC": "40000"}
     house.timing = FAST
@@ -459,10 +463,10 @@ def test_watchdog_starves_while_the_agent_hangs_in_nothing(house: Any, systemd: 
     def acts() -> list[str]:
         house.until(lambda: house.mind.steps == 1)
         sleeps = house.selector.sleeps
-        house.until(lambda: house.selector.sleeps > sleeps + 3)
+        house.until(partial(house.slept_since, sleeps))
         systemd.rest()
         sleeps = house.selector.sleeps
-        house.until(lambda: house.selector.sleeps > sleeps + 3)
+        house.until(partial(house.slept_since, sleeps))
         return systemd.rest()
 
     _, messages = house.run(acts)
@@ -470,7 +474,7 @@ def test_watchdog_starves_while_the_agent_hangs_in_nothing(house: Any, systemd: 
     assert "WATCHDOG=1" not in messages
 
 
-def test_agents_own_hold_and_vote_are_shown(house: Any) -> None:
+def test_agents_own_hold_and_vote_are_shown(house: House) -> None:
     """What the agent saw stands in the status with its times."""
 
     def acts() -> dict[str, Any]:
@@ -490,7 +494,9 @@ def test_agents_own_hold_and_vote_are_shown(house: Any) -> None:
     assert (status["vote"]["answer"], status["vote"]["reason"]) == ("no", "r")
 
 
-def test_watchdog_starves_when_the_agent_sleeps_over_its_deadline(house: Any, systemd: Any) -> None:
+def test_watchdog_starves_when_the_agent_sleeps_over_its_deadline(
+    house: House, systemd: Systemd
+) -> None:
     """A thread that should have woken long ago does not move."""
     house.environment = {"NOTIFY_SOCKET": str(systemd.path), "WATCHDOG_USEC": "40000"}
 
@@ -500,7 +506,7 @@ def test_watchdog_starves_when_the_agent_sleeps_over_its_deadline(house: Any, sy
         for _ in range(2):
             systemd.rest()
             sleeps = house.selector.sleeps
-            house.until(lambda before=sleeps: house.selector.sleeps > before + 3)
+            house.until(partial(house.slept_since, sleeps))
         return systemd.rest()
 
     _, messages = house.run(sleep_over)
@@ -508,7 +514,7 @@ def test_watchdog_starves_when_the_agent_sleeps_over_its_deadline(house: Any, sy
     assert "WATCHDOG=1" not in messages
 
 
-def test_log_that_nobody_reads_stops_nobody(house: Any) -> None:
+def test_log_that_nobody_reads_stops_nobody(house: House) -> None:
     """A full pipe behind stderr: requests are answered, and the lines come when it is read."""
     reader, house.log_fd = os.pipe()
     os.set_blocking(house.log_fd, False)
@@ -536,7 +542,7 @@ def test_log_that_nobody_reads_stops_nobody(house: Any) -> None:
     assert b"SIGHUP: settings cannot be reloaded" in line
 
 
-def test_a_dump_is_answered_while_a_call_is_stuck(house: Any) -> None:
+def test_a_dump_is_answered_while_a_call_is_stuck(house: House) -> None:
     """What happened is asked for most when nothing goes on."""
     house.timing = FAST
     house.block_in("cman_get_nodes")

@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 import pytest
 
+from fakecluster.clock import VirtualClock
 from o2cbd.core.model import AddNode, Node, Pending, RemoveNode, Why
 from o2cbd.core.reports import PendingBegan, Report, Severity, StepApplied
 from o2cbd.service.journal import (
@@ -21,11 +22,6 @@ from o2cbd.service.journal import (
     plain,
 )
 from o2cbd.settings import LogFormat, LogSettings
-
-
-class StillClock:
-    def now_us(self) -> int:
-        return 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +50,7 @@ def pipe() -> Iterator[tuple[int, int]]:
 
 
 def journal_to(fd: int, chosen: LogFormat, level: Severity = Severity.INFO) -> Journal:
-    return Journal(fd, LogSettings(level=level), StillClock(), format=chosen)
+    return Journal(fd, LogSettings(level=level), VirtualClock(), format=chosen)
 
 
 def written(pipe: tuple[int, int], chosen: LogFormat, *reports: Report) -> list[str]:
@@ -139,11 +135,12 @@ def test_reader_that_does_not_read_blocks_nobody(pipe: tuple[int, int]) -> None:
     """Lines wait up to a bound; what is beyond is counted and told of when reading goes on."""
     journal = journal_to(pipe[1], LogFormat.JOURNAL)
     line = "x" * (MAX_LINE_CHARS - 3)
-    told = 0
-    while not journal.blocked:
+    told, blocked = 0, False
+    while not blocked:
         journal.tell(Said(words=line))
         journal.flush()
         told += 1
+        blocked = journal.blocked
     for _ in range(MAX_WAITING + 9):
         journal.tell(Said(words=line))
         journal.flush()

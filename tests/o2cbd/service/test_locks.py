@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -21,6 +22,8 @@ lock = getattr(locks, sys.argv[1])(sys.argv[2])
 print("locked", flush=True)
 sys.stdin.readline()
 """
+
+Other = Callable[[str], subprocess.Popen[str]]
 
 LOCKERS: list[tuple[Callable[[Path], Lock], str]] = [
     (lock_configfs, "cluster"),
@@ -61,7 +64,7 @@ def other(place: Path) -> Iterator[Callable[[str], subprocess.Popen[str]]]:
 @pytest.mark.row("second-instance")
 @pytest.mark.parametrize(("locker", "what"), LOCKERS)
 def test_the_second_hears_who_was_first(
-    locker: Callable[[Path], Lock], what: str, place: Path, other: Callable[[str], subprocess.Popen]
+    locker: Callable[[Path], Lock], what: str, place: Path, other: Other
 ) -> None:
     first = other(locker.__name__)
     with pytest.raises(AlreadyRunningError) as caught:
@@ -73,7 +76,7 @@ def test_the_second_hears_who_was_first(
 
 @pytest.mark.parametrize(("locker", "what"), LOCKERS)
 def test_a_killed_holder_holds_nothing(
-    locker: Callable[[Path], Lock], what: str, place: Path, other: Callable[[str], subprocess.Popen]
+    locker: Callable[[Path], Lock], what: str, place: Path, other: Other
 ) -> None:
     first = other(locker.__name__)
     first.kill()
@@ -131,7 +134,7 @@ def test_another_error_of_flock_is_kept(place: Path, monkeypatch: pytest.MonkeyP
     def refuse(_fd: int, _operation: int) -> None:
         raise OSError(errno.ENOLCK, "no locks")
 
-    monkeypatch.setattr(locks.fcntl, "flock", refuse)
+    monkeypatch.setattr(fcntl, "flock", refuse)
     with pytest.raises(OSError, match="no locks") as caught:
         lock_configfs(place)
     assert caught.value.errno == errno.ENOLCK

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import socket
-from typing import Any
 
 import pytest
 
 from o2cbd.service.notify import MAX_STATUS_CHARS, Notifier
+from tests.o2cbd.service.conftest import Systemd
 
 
 def test_without_a_socket_nobody_is_told() -> None:
@@ -19,7 +19,7 @@ def test_without_a_socket_nobody_is_told() -> None:
     assert notifier.watchdog_interval_us is None
 
 
-def test_each_milestone_is_told_once(systemd: Any) -> None:
+def test_each_milestone_is_told_once(systemd: Systemd) -> None:
     """READY and STOPPING are said once, the same status line once."""
     notifier = Notifier({"NOTIFY_SOCKET": str(systemd.path)})
     for _ in range(2):
@@ -33,7 +33,7 @@ def test_each_milestone_is_told_once(systemd: Any) -> None:
     assert systemd.rest() == ["STATUS=all is well", "READY=1", "STOPPING=1", "STATUS=other"]
 
 
-def test_status_is_short_and_any_text_is_sent(systemd: Any) -> None:
+def test_status_is_short_and_any_text_is_sent(systemd: Systemd) -> None:
     """A node's name of odd bytes does not keep the line from systemd."""
     notifier = Notifier({"NOTIFY_SOCKET": str(systemd.path)})
     notifier.status("ö\udcff" + "x" * 1000)
@@ -56,7 +56,7 @@ def test_abstract_socket_is_found() -> None:
         assert receiver.recv(100) == b"WATCHDOG=1"
 
 
-def test_listener_that_does_not_listen_stops_nobody(systemd: Any) -> None:
+def test_listener_that_does_not_listen_stops_nobody(systemd: Systemd) -> None:
     """A full socket drops the message, and never blocks the daemon."""
     notifier = Notifier({"NOTIFY_SOCKET": str(systemd.path)})
     for _ in range(10_000):
@@ -83,7 +83,7 @@ def test_watchdog_is_fed_at_half_of_its_time(usec: str, pid: str, interval_us: i
     assert Notifier(environment).watchdog_interval_us == interval_us
 
 
-def test_what_systemd_could_not_take_is_told_again(systemd: Any) -> None:
+def test_what_systemd_could_not_take_is_told_again(systemd: Systemd) -> None:
     """A READY that is lost would have the daemon killed at the end of its start time."""
     notifier = Notifier({"NOTIFY_SOCKET": str(systemd.path)})
     sent = 0

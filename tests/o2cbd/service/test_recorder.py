@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from fakecluster.pocket.bench import Bench
-from fakecluster.pocket.examples import membership
-from o2cbd.agent import Agent
+from fakecluster.testing.examples import membership
+from fakecluster.testing.single_host import SingleHost
 from o2cbd.clock import WallClock
 from o2cbd.core import events
 from o2cbd.core.rules import Rules, TableRules
@@ -23,24 +22,15 @@ LOST = events.ManagerLost(errno=112)
 
 
 class Cockpit:
-    """An agent on a pocket host with a recorder."""
+    """An agent on a single host with a recorder."""
 
     def __init__(self, capacity: int = CAPACITY) -> None:
-        self.bench = bench = Bench(membership(1, 2))
+        self.host = SingleHost(membership(1, 2), Rules())
         self.recorder = FlightRecorder(capacity)
-        self.agent = Agent(
-            connect=bench.manager.connect,
-            tree=bench.kernel,
-            make_hold=lambda _: bench.hold,
-            usage=bench.usage,
-            clock=bench.clock,
-            rules=Rules(),
-            journal=bench.told.append,
-            observer=self.recorder.note,
-        )
+        self.agent = self.host.start(observer=self.recorder.note)
 
     def rows(self) -> list[dict[str, Any]]:
-        wall = WallClock(self.bench.clock)
+        wall = WallClock(self.host.clock)
         lines = self.recorder.dump(self.agent.status, Rules(), wall)
         return [json.loads(line) for line in lines]
 
@@ -67,7 +57,7 @@ def test_a_dump_is_a_header_and_the_records_in_order() -> None:
 def test_the_header_names_the_rules_and_the_moment_of_zero() -> None:
     cockpit = Cockpit()
     rules = Rules(table=TableRules(port=7000))
-    wall = WallClock(cockpit.bench.clock)
+    wall = WallClock(cockpit.host.clock)
     header = json.loads(cockpit.recorder.dump(NOT_BEGUN, rules, wall)[0])
 
     assert header["rules"] == {
@@ -84,7 +74,7 @@ def test_only_the_last_records_are_kept_and_the_loss_is_counted() -> None:
     recorder = FlightRecorder(3)
     for number in range(10):
         recorder.note(events.ConfigChange(version=number), NOT_BEGUN, number)
-    wall = WallClock(Bench().clock)
+    wall = WallClock(SingleHost().clock)
     header, *rows = map(json.loads, recorder.dump(NOT_BEGUN, Rules(), wall))
 
     assert header["lost"] == 7
@@ -104,7 +94,7 @@ def test_what_the_main_thread_tells_is_recorded_too() -> None:
 def test_one_thread_writes_while_another_reads() -> None:
     """No record is torn, none is read twice, and reading fails never."""
     recorder = FlightRecorder(50)
-    wall = WallClock(Bench().clock)
+    wall = WallClock(SingleHost().clock)
     over = threading.Event()
 
     def write() -> None:
@@ -130,4 +120,4 @@ def test_the_capacity_holds(size: int) -> None:
     for number in range(size + 10):
         recorder.note(replace(LOST, errno=number % 100 + 1), NOT_BEGUN, number)
 
-    assert len(recorder.dump(NOT_BEGUN, Rules(), WallClock(Bench().clock))) == size + 1
+    assert len(recorder.dump(NOT_BEGUN, Rules(), WallClock(SingleHost().clock))) == size + 1

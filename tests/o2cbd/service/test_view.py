@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from fakecluster.clock import VirtualClock
 from o2cbd.calls import Call
 from o2cbd.clock import WallClock
 from o2cbd.core.model import (
@@ -30,13 +31,7 @@ from o2cbd.core.model import (
 )
 from o2cbd.service.view import NOT_BEGUN, Overlay, one_line, overlaid, plan_json, status_json
 
-
-class StillClock:
-    def now_us(self) -> int:
-        return 5_000_000
-
-
-WALL = WallClock(StillClock())
+WALL = WallClock(VirtualClock(5_000_000))
 CALL = Call(name="cman_get_nodes", since_us=1_000_000)
 HOLDER = Holder(pid=7, since_us=2_000_000)
 
@@ -221,7 +216,7 @@ def test_moment_keeps_its_name_until_the_wall_clock_is_set(
     """Small differences between two clocks rename nothing; a clock that was set does."""
     second_ns = 1_000_000_000
     monkeypatch.setattr("time.time_ns", lambda: 1_700_000_000 * second_ns)
-    wall = WallClock(StillClock())
+    wall = WallClock(VirtualClock(5_000_000))
     first = wall.utc(5_000_000)
     monkeypatch.setattr("time.time_ns", lambda: 1_700_000_000 * second_ns + second_ns // 10)
     again = wall.utc(5_000_000)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 from cffi import FFI
@@ -123,7 +123,10 @@ def socket_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-Talk = Callable[[Script], AbstractContextManager[Any]]
+class Talk(Protocol):
+    """Opens a connection to a cman that follows the script."""
+
+    def __call__(self, script: Script, *, admin: bool = False) -> AbstractContextManager[Any]: ...
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from fakecluster.testing.scripted_wire import ScriptedConversation, event, message, reply, request
+from tests.fakecluster.cman.standin.conftest import Library, Talk
 
 ONE, ALL, BLOCKING = 0, 1, 2
 IGNORE_REPLY, IGNORE_DATA, IGNORE_EVENT = 4, 8, 16
@@ -26,7 +27,7 @@ QUORATE = request(0x05)
 class Subscriber:
     """A connection whose events are written down."""
 
-    def __init__(self, library: Any, handle: Any) -> None:
+    def __init__(self, library: Library, handle: Any) -> None:
         self.c: Any = library.c
         self.ffi: Any = library.ffi
         self.handle = handle
@@ -55,7 +56,7 @@ class Subscriber:
 
 
 @pytest.fixture
-def subscribed(library: Any, talk: Any) -> Any:
+def subscribed(library: Library, talk: Talk) -> Any:
     @contextmanager
     def opening(script: Any) -> Iterator[Subscriber]:
         def whole(cman: ScriptedConversation) -> None:
@@ -142,7 +143,7 @@ def test_events_before_a_reply_are_queued_under_another_descriptor(subscribed: A
         assert client.fd() == socket_fd
 
 
-def test_events_before_the_subscriptions_reply_are_kept(library: Any, talk: Any) -> None:
+def test_events_before_the_subscriptions_reply_are_kept(library: Library, talk: Talk) -> None:
     """A shutdown question may come before the reply of NOTIFY, when no callback is stored yet."""
 
     def script(cman: ScriptedConversation) -> None:
@@ -157,7 +158,7 @@ def test_events_before_the_subscriptions_reply_are_kept(library: Any, talk: Any)
         assert client.seen == [(3, 1)]
 
 
-def test_a_refused_subscription_stores_no_callback(library: Any, talk: Any) -> None:
+def test_a_refused_subscription_stores_no_callback(library: Library, talk: Talk) -> None:
     def script(cman: ScriptedConversation) -> None:
         cman.answer(NOTIFY, reply(0x01, -22) + event(1, 1))
         cman.expect_end()
@@ -244,7 +245,9 @@ def test_a_message_in_pieces_is_put_together(subscribed: Any) -> None:
         assert client.seen == [(1, 1)]
 
 
-def test_a_request_inside_the_callback_queues_what_comes_meanwhile(library: Any, talk: Any) -> None:
+def test_a_request_inside_the_callback_queues_what_comes_meanwhile(
+    library: Library, talk: Talk
+) -> None:
     def script(cman: ScriptedConversation) -> None:
         cman.answer(NOTIFY, NOTIFIED + event(1, 0))
         cman.answer(QUORATE, event(1, 1) + reply(0x05, 1))
@@ -265,7 +268,9 @@ def test_a_request_inside_the_callback_queues_what_comes_meanwhile(library: Any,
     assert answers == [0, 1, 1, 0]
 
 
-def test_a_callback_may_finish_its_connection(library: Any, socket_dir: Any, talk: Any) -> None:
+def test_a_callback_may_finish_its_connection(
+    library: Library, socket_dir: Any, talk: Talk
+) -> None:
     def script(cman: ScriptedConversation) -> None:
         cman.answer(NOTIFY, NOTIFIED + event(1, 1) + event(1, 1))
         cman.expect_end()

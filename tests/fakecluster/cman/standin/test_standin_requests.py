@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from fakecluster.testing.scripted_wire import ScriptedConversation, reply, request
+from tests.fakecluster.cman.standin.conftest import Library, Talk
 
 # What is asked with plain numbers: function, arguments, command, body of the request.
 NUMBERS: list[tuple[str, tuple[Any, ...], int, bytes]] = [
@@ -46,8 +47,8 @@ NUMBERS: list[tuple[str, tuple[Any, ...], int, bytes]] = [
     [(0, (0, None)), (1, (1, None)), (-1, (-1, errno.EPERM)), (-16, (-1, errno.EBUSY))],
 )
 def test_a_request_goes_out_to_the_byte_and_its_status_comes_back(
-    library: Any,
-    talk: Any,
+    library: Library,
+    talk: Talk,
     row: tuple[str, tuple[Any, ...], int, bytes],
     status: int,
     outcome: tuple[int, int | None],
@@ -84,8 +85,8 @@ IPV4 = struct.pack("=HH4s8x", 2, 0, bytes([192, 0, 2, 1]))
 
 
 def ask_nodes(
-    library: Any,
-    talk: Any,
+    library: Library,
+    talk: Talk,
     answer: bytes,
     *,
     room: int = 8,
@@ -102,7 +103,7 @@ def ask_nodes(
         return (result, library.ffi.errno if result < 0 else count[0], nodes)
 
 
-def test_the_node_list_is_copied_whole(library: Any, talk: Any) -> None:
+def test_the_node_list_is_copied_whole(library: Library, talk: Talk) -> None:
     first = wire_node(1, b"n1", address=IPV4)
     absent = wire_node(70000, b"x" * 255, state=3)
     result, count, nodes = ask_nodes(library, talk, reply(0x07, 2, first + absent))
@@ -126,28 +127,30 @@ def test_the_node_list_is_copied_whole(library: Any, talk: Any) -> None:
 
 
 @pytest.mark.parametrize("state", [1, 3, 4, 5, 6])
-def test_only_the_state_member_is_a_member(library: Any, talk: Any, state: int) -> None:
+def test_only_the_state_member_is_a_member(library: Library, talk: Talk, state: int) -> None:
     _, _, nodes = ask_nodes(library, talk, reply(0x07, 1, wire_node(1, b"n1", state=state)))
     assert nodes[0].cn_member == 0
 
 
-def test_an_address_that_is_too_long_stays_within_its_field(library: Any, talk: Any) -> None:
+def test_an_address_that_is_too_long_stays_within_its_field(library: Library, talk: Talk) -> None:
     long = wire_node(1, b"n1", address=b"\xaa" * 128, addrlen=128)
     _, _, nodes = ask_nodes(library, talk, reply(0x07, 1, long))
     assert (nodes[0].cn_address.cna_addrlen, library.ffi.string(nodes[0].cn_name)) == (28, b"n1")
 
 
-def test_disallowed_nodes_are_those_in_state_5(library: Any, talk: Any) -> None:
+def test_disallowed_nodes_are_those_in_state_5(library: Library, talk: Talk) -> None:
     answer = reply(0x07, 2, wire_node(1, b"n1") + wire_node(2, b"n2", state=5))
     result, count, nodes = ask_nodes(library, talk, answer, function="cman_get_disallowed_nodes")
     assert (result, count, nodes[0].cn_nodeid) == (0, 1, 2)
 
 
-def test_an_empty_list_is_no_error(library: Any, talk: Any) -> None:
+def test_an_empty_list_is_no_error(library: Library, talk: Talk) -> None:
     assert ask_nodes(library, talk, reply(0x07, 0))[:2] == (0, 0)
 
 
-def test_a_list_that_does_not_fit_gives_einval_and_copies_nothing(library: Any, talk: Any) -> None:
+def test_a_list_that_does_not_fit_gives_einval_and_copies_nothing(
+    library: Library, talk: Talk
+) -> None:
     answer = reply(0x07, 2, wire_node(1, b"n1") + wire_node(2, b"n2"))
     result, error, nodes = ask_nodes(library, talk, answer, room=1)
     assert (result, error, nodes[0].cn_nodeid) == (-1, errno.EINVAL, 0)
@@ -158,17 +161,17 @@ def test_a_list_that_does_not_fit_gives_einval_and_copies_nothing(library: Any, 
     [wire_node(1, b"n1", size=439), wire_node(1, b"n1")[:-1], b""],
     ids=["first record's size", "cut short", "no records"],
 )
-def test_a_list_of_other_records_gives_einval(library: Any, talk: Any, payload: bytes) -> None:
+def test_a_list_of_other_records_gives_einval(library: Library, talk: Talk, payload: bytes) -> None:
     assert ask_nodes(library, talk, reply(0x07, 1, payload))[:2] == (-1, errno.EINVAL)
 
 
-def test_enoent_before_the_first_transition(library: Any, talk: Any) -> None:
+def test_enoent_before_the_first_transition(library: Library, talk: Talk) -> None:
     assert ask_nodes(library, talk, reply(0x07, -2))[:2] == (-1, errno.ENOENT)
 
 
 @pytest.mark.parametrize(("name", "nodeid"), [(b"", 300), (b"", -1), (b"n2", 0), (b"z" * 255, 0)])
 def test_one_node_is_asked_for_by_name_or_by_id(
-    library: Any, talk: Any, name: bytes, nodeid: int
+    library: Library, talk: Talk, name: bytes, nodeid: int
 ) -> None:
     asked = NODE.pack(440, nodeid, 0, 0, 0, 0, name, b"", 0, 0, 0, 0)
 
@@ -187,7 +190,7 @@ def test_one_node_is_asked_for_by_name_or_by_id(
     )
 
 
-def test_the_quorum_device_is_node_minus_one(library: Any, talk: Any) -> None:
+def test_the_quorum_device_is_node_minus_one(library: Library, talk: Talk) -> None:
     asked = NODE.pack(440, -1, 0, 0, 0, 0, b"", b"", 0, 0, 0, 0)
 
     def script(cman: ScriptedConversation) -> None:
@@ -202,7 +205,7 @@ def test_the_quorum_device_is_node_minus_one(library: Any, talk: Any) -> None:
         assert library.fails(result) == errno.ENOENT
 
 
-def test_structs_that_are_sent_as_they_are(library: Any, talk: Any) -> None:
+def test_structs_that_are_sent_as_they_are(library: Library, talk: Talk) -> None:
     def script(cman: ScriptedConversation) -> None:
         cman.answer(request(0x09), reply(0x09, 0, struct.pack("=4I", 6, 2, 0, 41)))
         cluster = struct.pack("=17sxHI", b"alpha", 6865, 76)
@@ -242,7 +245,7 @@ def extra_info(addresses: int) -> bytes:
     return head + bytes(2 * 128 * addresses)
 
 
-def test_extra_info_comes_with_its_addresses(library: Any, talk: Any) -> None:
+def test_extra_info_comes_with_its_addresses(library: Library, talk: Talk) -> None:
     def script(cman: ScriptedConversation) -> None:
         cman.answer(request(0x92), reply(0x92, 0, extra_info(2)))
 
@@ -254,7 +257,7 @@ def test_extra_info_comes_with_its_addresses(library: Any, talk: Any) -> None:
 
 
 def test_a_reply_over_the_buffer_is_dropped_and_its_status_returned(
-    library: Any, talk: Any
+    library: Library, talk: Talk
 ) -> None:
     """And the stream stays in step: the next request is answered rightly."""
 
@@ -275,7 +278,7 @@ def wire_addrs(*addresses: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("sent", [0, 1, 3])
-def test_more_addresses_than_room_are_counted(library: Any, talk: Any, sent: int) -> None:
+def test_more_addresses_than_room_are_counted(library: Library, talk: Talk, sent: int) -> None:
     def script(cman: ScriptedConversation) -> None:
         answer = reply(0xBF, 0, wire_addrs(*[IPV4] * sent))
         cman.answer(request(0xBF, struct.pack("=i", 2)), answer)
@@ -288,7 +291,9 @@ def test_more_addresses_than_room_are_counted(library: Any, talk: Any, sent: int
     assert [address.cna_addrlen for address in found] == [16 if i < sent else 0 for i in range(2)]
 
 
-def test_a_count_of_addresses_that_were_not_sent_is_not_believed(library: Any, talk: Any) -> None:
+def test_a_count_of_addresses_that_were_not_sent_is_not_believed(
+    library: Library, talk: Talk
+) -> None:
     def script(cman: ScriptedConversation) -> None:
         answer = reply(0xBF, 0, struct.pack("=i4x", 10_000))
         cman.answer(request(0xBF, struct.pack("=i", 2)), answer)
@@ -301,7 +306,7 @@ def test_a_count_of_addresses_that_were_not_sent_is_not_believed(library: Any, t
 
 
 @pytest.mark.parametrize(("flags", "fenced"), [(0, 0), (2, 1), (3, 1), (1, 0)])
-def test_fence_info(library: Any, talk: Any, flags: int, fenced: int) -> None:
+def test_fence_info(library: Library, talk: Talk, flags: int, fenced: int) -> None:
     def script(cman: ScriptedConversation) -> None:
         answer = struct.pack("=iIQ256s", 2, flags, 1_700_000_000, b"f" * 255)
         cman.answer(request(0xBE, struct.pack("=i", 2)), reply(0xBE, 0, answer))
@@ -314,7 +319,7 @@ def test_fence_info(library: Any, talk: Any, flags: int, fenced: int) -> None:
 
 
 @pytest.mark.parametrize("yesno", [0, 1])
-def test_a_shutdown_answer_has_no_reply(library: Any, talk: Any, yesno: int) -> None:
+def test_a_shutdown_answer_has_no_reply(library: Library, talk: Talk, yesno: int) -> None:
     def script(cman: ScriptedConversation) -> None:
         cman.expect(request(0xBC, struct.pack("=i", yesno)))
         cman.expect_end()
@@ -323,7 +328,7 @@ def test_a_shutdown_answer_has_no_reply(library: Any, talk: Any, yesno: int) -> 
         assert library.c.cman_replyto_shutdown(handle, yesno) == 0
 
 
-def test_data_is_sent_without_waiting(library: Any, talk: Any) -> None:
+def test_data_is_sent_without_waiting(library: Library, talk: Talk) -> None:
     def script(cman: ScriptedConversation) -> None:
         cman.expect(request(0x100, struct.pack("=iI", 2, 11) + b"hello", flags=1))
         cman.expect_end()
@@ -332,13 +337,13 @@ def test_data_is_sent_without_waiting(library: Any, talk: Any) -> None:
         assert library.c.cman_send_data(handle, b"hello", 5, 1, 11, 2) == 33
 
 
-def test_data_over_the_limit_is_not_sent(library: Any, talk: Any) -> None:
+def test_data_over_the_limit_is_not_sent(library: Library, talk: Talk) -> None:
     with talk(ScriptedConversation.expect_end) as handle:
         result = library.c.cman_send_data(handle, bytes(1501), 1501, 0, 11, 2)
         assert library.fails(result) == errno.EINVAL
 
 
-def test_the_admin_socket_is_another(library: Any, talk: Any) -> None:
+def test_the_admin_socket_is_another(library: Library, talk: Talk) -> None:
     def script(cman: ScriptedConversation) -> None:
         cman.answer(request(0x800000BB, bytes(4)), reply(0x800000BB, -114))
 
@@ -385,7 +390,7 @@ REFUSED: list[tuple[str, Callable[[Any], tuple[Any, ...]], int]] = [
 ]
 
 
-def test_bad_arguments_are_refused_before_anything_is_sent(library: Any, talk: Any) -> None:
+def test_bad_arguments_are_refused_before_anything_is_sent(library: Library, talk: Talk) -> None:
     with talk(ScriptedConversation.expect_end) as handle:
         for name, arguments, error in REFUSED:
             result = getattr(library.c, name)(handle, *arguments(library.ffi))

@@ -143,16 +143,6 @@ def test_a_quorum_disk_is_listed_with_id_0_and_asked_for_with_minus_1(
     assert NodeStruct.decode(asked.payload).name == b"/dev/qdisk0"
 
 
-def test_ipv6_addresses_are_28_bytes_with_scope_2(
-    make: Callable[[Topology], ServerHarness],
-) -> None:
-    """Family 10, port 0."""
-    served = make(Topology.of(1, ipv6=True))
-    served.start()
-    reply = served.client().ask(Opcode.GETALLMEMBERS)
-    assert NodeStruct.decode(reply.payload).address == sockaddr("fd00::1")
-
-
 def test_the_plain_questions(served: ServerHarness) -> None:
     """Each status and payload."""
     client = served.client()
@@ -241,14 +231,6 @@ def test_fence_info_is_told_and_asked(served: ServerHarness) -> None:
 # -- who may ask what
 
 
-@pytest.mark.parametrize("command", sorted(each for each in Opcode if each & ADMIN_BIT))
-def test_admin_commands_on_the_client_socket_are_eperm(
-    served: ServerHarness, command: Opcode
-) -> None:
-    """Whatever is in the body."""
-    assert served.client().ask(command) == refused(command, errno.EPERM)
-
-
 @pytest.mark.parametrize("command", [Opcode.NOTIFY, Opcode.BIND])
 def test_a_client_command_on_the_admin_socket_is_einval(
     served: ServerHarness, command: Opcode
@@ -334,16 +316,6 @@ def test_a_wrong_header_with_a_body_keeps_the_connection(
     assert client.reply() == refused(0, errno.EINVAL)
     assert client.ask(Opcode.ISACTIVE).status == 1
     assert other.ask(Opcode.ISACTIVE).status == 1
-
-
-def test_a_request_in_two_parts_is_refused_twice(served: ServerHarness) -> None:
-    """A real cman waits for no rest."""
-    client = served.client()
-    request = Request(command=Opcode.GET_NODEADDRS, body=encode_ints(2)).encode()
-    for part, command in ((request[:22], Opcode.GET_NODEADDRS), (request[22:], 0)):
-        client.sock.sendall(part)
-        assert client.reply() == refused(command, errno.EINVAL)
-    assert client.ask(Opcode.ISACTIVE).status == 1
 
 
 def test_more_requests_than_one_read_takes(served: ServerHarness) -> None:
@@ -438,42 +410,6 @@ def ask_shutdown(served: ServerHarness, flags: int = 0) -> RawClient:
     return admin
 
 
-def test_shutdown_all_yes(served: ServerHarness) -> None:
-    """The requester gets 0 and everybody the end; the sockets are gone."""
-    voter = served.client()
-    voter.ask(Opcode.NOTIFY)
-    admin = ask_shutdown(served, 2)
-    assert voter.next_message() == EventMessage(reason=3, arg=2)
-    voter.send(Opcode.SHUTDOWN_REPLY, encode_ints(1))
-    served.run(SECOND_US)
-    assert admin.reply() == good(Opcode.TRY_SHUTDOWN)
-    for each in (admin, voter):
-        with pytest.raises(HungUpError):
-            each.next_message()
-    assert served.connect_error() == errno.ENOENT
-
-
-def test_shutdown_one_no(served: ServerHarness) -> None:
-    """EBUSY, late; nobody is told that it was cancelled."""
-    voter = served.client()
-    voter.ask(Opcode.NOTIFY)
-    admin = ask_shutdown(served)
-    voter.next_message()
-    voter.send(Opcode.SHUTDOWN_REPLY, encode_ints(0))
-    served.run(SECOND_US)
-    assert admin.reply() == refused(Opcode.TRY_SHUTDOWN, errno.EBUSY)
-    assert voter.take_notices() == []
-
-
-def test_shutdown_twice_is_ealready(served: ServerHarness) -> None:
-    """While one is pending."""
-    voter = served.client()
-    voter.ask(Opcode.NOTIFY)
-    ask_shutdown(served)
-    reply = served.admin().ask(Opcode.TRY_SHUTDOWN, encode_ints(0))
-    assert reply == refused(Opcode.TRY_SHUTDOWN, errno.EALREADY)
-
-
 def test_a_voter_of_the_last_moment_is_asked_before_its_notify_is_answered(
     served: ServerHarness,
 ) -> None:
@@ -484,16 +420,6 @@ def test_a_voter_of_the_last_moment_is_asked_before_its_notify_is_answered(
     late.send(Opcode.NOTIFY)
     messages: list[Message] = [late.next_message(), late.next_message()]
     assert messages == [EventMessage(reason=3, arg=0), good(Opcode.NOTIFY)]
-
-
-def test_nobody_listens_gives_two_replies(served: ServerHarness) -> None:
-    """0 at once and 0 at the end."""
-    admin = ask_shutdown(served)
-    assert admin.reply() == good(Opcode.TRY_SHUTDOWN)
-    served.run(SECOND_US)
-    assert admin.reply() == good(Opcode.TRY_SHUTDOWN)
-    with pytest.raises(HungUpError):
-        admin.next_message()
 
 
 # -- admin commands
@@ -592,13 +518,6 @@ def test_dirty_and_debuglog_are_taken(served: ServerHarness) -> None:
 # -- sockets
 
 
-def test_sockets_have_their_modes(served: ServerHarness) -> None:
-    """0660 and 0600."""
-    directory = served.directory(1)
-    modes = [(directory / name).stat().st_mode & 0o7777 for name in ("cman_client", "cman_admin")]
-    assert modes == [0o660, 0o600]
-
-
 def test_before_the_start_and_after_a_leave_there_is_nothing(
     make: Callable[[Topology], ServerHarness],
 ) -> None:
@@ -645,17 +564,6 @@ def test_a_stopped_cman_takes_newcomers_and_answers_nobody(served: ServerHarness
     served.turn()
     assert client.reply() == good(Opcode.ISACTIVE, status=1)
     assert newcomer.reply() == good(Opcode.GETNODECOUNT, status=3)
-
-
-def test_a_request_unread_when_cman_died_resets_the_connection(served: ServerHarness) -> None:
-    """Golden: ECONNRESET first, then the end."""
-    client = served.client()
-    served.engine.stop(1)
-    client.send(Opcode.ISACTIVE)
-    served.engine.kill(1)
-    with pytest.raises(ConnectionResetError):
-        client.sock.recv(1)
-    assert client.sock.recv(1) == b""
 
 
 @pytest.mark.parametrize("how", ["leave", "crash", "kill"])
