@@ -20,8 +20,7 @@ from o2cbd.cli import cli as o2cbd_cli
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
-    one.relative_to(ROOT).as_posix()
-    for one in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
+    one.relative_to(ROOT).as_posix() for one in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 )
 TREES = "o2cbd|fakecluster|tests|integration|benchmarks|packaging|docs"
 
