@@ -42,7 +42,7 @@ class _LazyGroup(click.Group):
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="fakecluster")
 def cli() -> None:
-    """Clusters that are not there, to test cluster daemons with."""
+    """Simulate multi-node clusters to test cluster daemons."""
 
 
 EX_USAGE = 64

@@ -257,7 +257,7 @@ class HostVerb(Verb, abstract=True):
 
 
 class Boot(HostVerb):
-    """Power a host on, and start nothing."""
+    """Power a host on without starting anything."""
 
 
 class Start(HostVerb, request=True):
@@ -275,7 +275,7 @@ class Kill(HostVerb, request=True):
 
 
 class Leave(HostVerb, request=True):
-    """Let a node leave at once; nobody is asked."""
+    """Make a node leave at once, without a shutdown question."""
 
     removed: Annotated[
         Flag,
@@ -295,30 +295,30 @@ class CmanStart(HostVerb, request=True):
 
 
 class CmanCrash(HostVerb, request=True):
-    """Kill -9 of a node's cman alone."""
+    """SIGKILL a node's cman, and only that."""
 
 
 class CmanStop(HostVerb, request=True):
-    """SIGSTOP of a node's cman: it takes requests and never answers."""
+    """SIGSTOP a node's cman: it accepts requests and never answers."""
 
     capability = Capability.STOPPED_MANAGER
 
 
 class CmanCont(HostVerb, request=True):
-    """SIGCONT of a node's cman."""
+    """SIGCONT a node's cman."""
 
     capability = Capability.STOPPED_MANAGER
 
 
 class Fence(HostVerb, request=True):
-    """Tell cman that a node was fenced, as fenced does after it did so."""
+    """Report to cman that a node was fenced, as fenced does."""
 
     by: Annotated[NodeId, Spelled(as_option=True, metavar="NODE", help="Whose cman is told.")]
     capability = Capability.FENCING_NOTICE
 
 
 class Qdisk(HostVerb, request=True):
-    """Let the quorum disk's daemon on a node poll."""
+    """Make the quorum disk's daemon on a node poll."""
 
     available: Annotated[
         Flag,
@@ -334,19 +334,19 @@ class Qdisk(HostVerb, request=True):
 
 
 class Expected(HostVerb, request=True):
-    """Let the cman of a node and its partition expect so many votes, as cman_tool does."""
+    """Set the expected votes of a node's partition, as cman_tool does."""
 
     votes: Count
 
 
 class Votes(HostVerb, request=True):
-    """Give a node so many votes, as cman_tool does."""
+    """Set a node's votes, as cman_tool does."""
 
     votes: Annotated[Number, Spelled(most=255)]
 
 
 class BindPort(HostVerb, request=True):
-    """Let a client of a node's cman bind a port, and ask for notices."""
+    """Bind a port by a client of a node's cman that receives notices."""
 
     port: Annotated[Number, Spelled(most=255)]
 
@@ -371,7 +371,7 @@ class Isolate(HostVerb):
 
 
 class Cut(Verb, request=True):
-    """Let LISTENER hear nothing from SPEAKER, one way."""
+    """Drop everything from SPEAKER to LISTENER, one way."""
 
     speaker: Annotated[NodeId, Spelled()]
     listener: Annotated[NodeId, Spelled()]
@@ -385,7 +385,7 @@ class Mend(Verb, request=True):
 
 
 class Ring(Verb):
-    """Let each node hear its two neighbours by id alone."""
+    """Cut each node off from all but its two neighbours by id."""
 
 
 class Heal(Verb, request=True):
@@ -393,7 +393,7 @@ class Heal(Verb, request=True):
 
 
 class SlowNetwork(Verb):
-    """Delay everything between nodes; with nothing given it is as fast as it was."""
+    """Delay everything between nodes; without arguments end the delay."""
 
     delay_us: Number = 0
     jitter_us: Annotated[Number, Spelled(note="on top, drawn")] = 0
@@ -451,19 +451,19 @@ class ChangeAddress(HostVerb, request=True, word="address"):
 
 
 class GiveAddress(HostVerb, request=True):
-    """Let a host have an address; its cman is not told."""
+    """Add an address to a host, unknown to its cman."""
 
     address: Address
 
 
 class TakeAddress(HostVerb, request=True):
-    """Let a host lose an address; its cman is not told."""
+    """Remove an address from a host, unknown to its cman."""
 
     address: Address
 
 
 class TakePort(HostVerb):
-    """Let another program listen on a port of a host."""
+    """Occupy a port of a host by another program."""
 
     port: Count
 
@@ -503,7 +503,7 @@ class AddNode(Verb, request=True):
 
 
 class RemoveNode(HostVerb, request=True):
-    """Take a node out of the configuration; its host stays."""
+    """Remove a node from the configuration; its host stays."""
 
     lagging: Lagging = ()
 
@@ -515,11 +515,11 @@ class RenameNode(HostVerb, request=True):
 
 
 class ConfigOlder(HostVerb, request=True):
-    """Announce the next version of the configuration, which this node's file has not."""
+    """Announce a configuration version that is newer than this node's file."""
 
 
 class ConfigNewer(HostVerb, request=True):
-    """Write the next version of the configuration to one node alone; nobody is told."""
+    """Write the next configuration version to one node without announcing it."""
 
 
 class ConfigMend(Verb, request=True):
@@ -527,7 +527,7 @@ class ConfigMend(Verb, request=True):
 
 
 class RenameCluster(Verb, request=True):
-    """Let every cman report another cluster name from now on."""
+    """Make every cman report another cluster name from now on."""
 
     name: Text
     capability = Capability.RENAMED_CLUSTER
@@ -553,7 +553,7 @@ class DaemonRestart(HostVerb):
 
 
 class SetRules(HostVerb):
-    """Give a host's daemon other settings from its next start on."""
+    """Change a host's settings, effective with its daemon's next start."""
 
     rules: Annotated[Rules, Kind.RULES, Spelled(trace=None)]
 
@@ -589,7 +589,7 @@ class Notice(HostVerb, request=True):
 
 
 class FailRead(HostVerb, request=True):
-    """Let the next readings of a node's member list fail."""
+    """Make the next readings of a node's member list fail."""
 
     errno: Annotated[Errno, Spelled(without=errnos.EIO)]
     count: Count = 1
@@ -597,7 +597,7 @@ class FailRead(HostVerb, request=True):
 
 
 class Fault(HostVerb, request=True):
-    """Let the next such calls on a node's configfs fail: mkdir, rmdir, open, write:num ..."""
+    """Make the next such calls on a node's configfs fail: mkdir, rmdir, open, write:num ..."""
 
     call: Annotated[str, Kind.CALL]
     errno: Errno
@@ -607,13 +607,13 @@ class Fault(HostVerb, request=True):
 
 
 class MendCalls(HostVerb, request=True):
-    """End all that `fault` began on a node."""
+    """End every `fault` of a node."""
 
     capability = Capability.CALL_FAULTS
 
 
 class CrashDaemonAt(HostVerb, request=True):
-    """SIGKILL whoever makes the K-th such call on a node's configfs, inside it."""
+    """SIGKILL the process that makes the K-th such call on a node's configfs, inside the call."""
 
     call: Annotated[str, Kind.CRASH_CALL, Spelled(metavar="CALL[:K]")]
     nth: Annotated[Count, Spelled(request=None, note="K")] = 1
@@ -621,7 +621,7 @@ class CrashDaemonAt(HostVerb, request=True):
 
 
 class UnmountConfigfs(HostVerb):
-    """Let there be no configfs on a host."""
+    """Unmount a host's configfs."""
 
 
 class MountConfigfs(HostVerb):
@@ -649,13 +649,13 @@ class MountsUnreadable(HostVerb):
 
 
 class PlaceCluster(HostVerb):
-    """Make a cluster in a host's kernel by hand."""
+    """Create a cluster in a host's kernel by hand."""
 
     name: Annotated[Text, Spelled(note="else ours")] | None = None
 
 
 class PlaceNode(HostVerb):
-    """Make a node in our cluster of a host's kernel by hand."""
+    """Create a node of our cluster in a host's kernel by hand."""
 
     name: Text
     num: Annotated[Number, Spelled(note="else half made")] | None = None
@@ -665,34 +665,34 @@ class PlaceNode(HostVerb):
 
 
 class DropNode(HostVerb):
-    """Take a node out of a host's kernel by hand."""
+    """Remove a node from a host's kernel by hand."""
 
     name: Name
 
 
 class DropCluster(HostVerb):
-    """Take an empty cluster out of a host's kernel by hand."""
+    """Remove an empty cluster from a host's kernel by hand."""
 
     name: Text
 
 
 class Hold(HostVerb):
-    """Let another process of a host take the semaphore."""
+    """Take a host's semaphore by another process."""
 
 
 class Release(HostVerb):
-    """Let it give the semaphore back."""
+    """Release the semaphore that `hold` took."""
 
 
 class KillHolder(HostVerb):
-    """Kill the process that took the semaphore."""
+    """Kill the process that took the semaphore by `hold`."""
 
 
 class RemoveSemaphore(HostVerb, request=True):
-    """Remove a node's semaphore set; whoever holds it does not notice."""
+    """Remove a node's semaphore set; its holder does not notice."""
 
 
 class SemaphoreUnusable(HostVerb):
-    """Let every use of a host's semaphore fail."""
+    """Make every use of a host's semaphore fail."""
 
     errno: Annotated[Errno, Spelled(note="else it can be used again")] | None = None

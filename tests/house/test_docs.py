@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import configparser
 import functools
 import importlib.util
@@ -21,8 +20,7 @@ from o2cbd.cli import cli as o2cbd_cli
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
-    one.relative_to(ROOT).as_posix()
-    for one in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
+    one.relative_to(ROOT).as_posix() for one in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 )
 TREES = "o2cbd|fakecluster|tests|integration|benchmarks|packaging|docs"
 
@@ -69,26 +67,28 @@ def commands(page: str) -> Iterator[str]:
 
 
 @functools.cache
-def constants(package: str) -> frozenset[str]:
-    """Return the texts that stand in a module's source, or in that of a whole package."""
+def source(package: str) -> str:
+    """Return the source of a module, or of a whole package."""
     spec = importlib.util.find_spec(package)
     assert spec is not None, f"there is no module {package}"
     places = spec.submodule_search_locations
-    return texts([Path(str(spec.origin))] if places is None else Path(places[0]).rglob("*.py"))
+    return joined([Path(str(spec.origin))] if places is None else Path(places[0]).rglob("*.py"))
 
 
 @functools.cache
-def conftest_constants() -> frozenset[str]:
-    return texts((ROOT / "tests").rglob("conftest.py"))
+def pytest_source() -> str:
+    """Return the source in which the project's options of pytest are defined."""
+    conftests = joined((ROOT / "tests").rglob("conftest.py"))
+    return conftests + source("fakecluster") + source("integration")
 
 
-def texts(files: Iterable[Path]) -> frozenset[str]:
-    return frozenset(
-        node.value
-        for file in files
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    )
+def joined(files: Iterable[Path]) -> str:
+    return "".join(file.read_text(encoding="utf-8") for file in files)
+
+
+def not_quoted(words: Iterable[str], text: str) -> list[str]:
+    """Return the words that are no literal of a source."""
+    return [one for one in words if f'"{one}"' not in text]
 
 
 @functools.cache
@@ -142,14 +142,12 @@ def click_problems(group: click.Command, words: list[str]) -> list[str]:
 
 
 def module_problems(module: str, words: list[str]) -> list[str]:
-    said = constants(module)
     named = [one for one in words[:1] if re.fullmatch(r"[a-z][a-z-]+", one)]
-    return [one for one in [*named, *sorted(options(words))] if one not in said]
+    return not_quoted([*named, *sorted(options(words))], source(module))
 
 
 def pytest_problems(words: list[str]) -> list[str]:
-    own = constants("fakecluster") | constants("integration") | conftest_constants()
-    wrong = sorted(options(words) - own - PYTEST_OPTIONS)
+    wrong = not_quoted(sorted(options(words) - PYTEST_OPTIONS), pytest_source())
     arms = [after for one, after in itertools.pairwise(words) if one == "--arm"]
     wrong += [one for one in arms if one not in ARMS and not one.isupper()]
     return wrong + missing_paths(words)
