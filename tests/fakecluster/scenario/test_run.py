@@ -127,7 +127,7 @@ def test_an_exception_is_a_crash_and_says_where(monkeypatch: pytest.MonkeyPatch)
     result = run(scenario(deed(1, verbs.Heal())))
 
     assert result.outcome is Outcome.CRASH
-    assert result.findings[0] == "KeyError: 'a link' in scenario/test_scenario_run.py, heal"
+    assert result.findings[0] == "KeyError: 'a link' in scenario/test_run.py, heal"
 
 
 def test_a_world_that_stays_wrong_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
