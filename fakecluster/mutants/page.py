@@ -18,39 +18,38 @@ HEAD = """\
 
 <!-- Made by `python -m fakecluster.mutants.page --write docs/mutants.md`; a test holds it true. -->
 
-What judges the daemon must be judged too. `fakecluster mutants` changes the daemon's syntax trees
-on purpose (its files stay as they are) and draws histories until a judge of the simulator notices:
-no test of the project is run, so the score is that of the drawn histories and their judges alone.
+The judges of the daemon must be judged too. `fakecluster mutants` changes the daemon's syntax trees
+on purpose (its files stay unchanged) and draws histories until a judge of the simulator notices. No
+test of the project runs, so the score is that of the drawn histories and their judges alone.
 
 ```console
 $ fakecluster mutants                          # the known bugs of the table below
 $ fakecluster mutants votes-yes --diff         # one of them, and what it changes
-$ fakecluster mutants --random 300 --seed 7    # slips at any place of the daemon
+$ fakecluster mutants --random 300 --seed 7    # random slips anywhere in the daemon
 $ fakecluster mutants --random 300 --list      # which ones they are
 $ fakecluster run --mutant votes-yes --seed 0 --count 1000
 ```
 
-- `--seeds-each N` sets how many seeds a mutant may have (400 a known bug, 300 a random one). First
-  the unchanged daemon runs all of them, which shows what each seed reaches. A mutant is given those
-  that reach what it changes, the shortest histories first, until the first finding; the others
-  cannot show it.
-- Each mutant has a process of its own (`-j N`: so many at a time). What turns without end is ended
-  after thirty times the turns of the unchanged daemon, and counts as noticed (`hung`), as does what
-  crashes (`crash`) or cannot be loaded (`start`).
+- `--seeds-each N` sets the seeds of a mutant (400 for a known bug, 300 for a random one). First the
+  unchanged daemon runs all of them, which shows what each seed reaches. A mutant runs only seeds
+  that reach its change, the shortest histories first, until the first finding.
+- Each mutant has its own process (`-j N` at a time). One that never ends is stopped after thirty
+  times the turns of the unchanged daemon, and counts as noticed (`hung`), like one that crashes
+  (`crash`) or cannot be loaded (`start`).
 - A random mutant's name is its place, `FILE:LINE:COLUMN:OPERATOR`; `fakecluster run --mutant NAME`
   runs single seeds with it. Survivors are listed with their diffs, by kind: `reached` (no judge
-  minds: equivalent, or a hole in the judges or draws), `text` (only what is said is changed), and
+  notices: equivalent, or a hole in the judges or draws), `text` (only a text changes), and
   `not-reached` (no history runs it).
-- Ctrl-C ends a run and shows what is known by then. `--json` prints one line for machines.
+- Ctrl-C ends a run and shows the results so far. `--json` prints one line for machines.
 
-The record of what samples gave, survivor by survivor, is in [mutants-record.md](mutants-record.md).
+What samples gave, survivor by survivor: [mutants-record.md](mutants-record.md).
 
 ## The known bugs
 
-A bug is described by what the code does ("in this function, the operand that reads this"), in
-`fakecluster/mutants/known.py`. Where a description does not fit one place any more, the error says
-what was looked for, what was found, and what to write. "2007" marks what the original daemon did,
-or would do here.
+A bug is described by the code's structure ("in this function, the operand that reads this"), in
+`fakecluster/mutants/known.py`. Where a description no longer fits exactly one place, the error says
+what was searched, what was found, and what to write. "2007" marks what the original daemon did, or
+would do here.
 
 | bug | what the daemon does | 2007 | noticed by | at seed | the first finding |
 |---|---|---|---|---|---|
