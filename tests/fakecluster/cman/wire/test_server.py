@@ -468,7 +468,7 @@ def test_leave_kill_and_version(served: ServerHarness) -> None:
     assert admin.ask(Opcode.KILLNODE, encode_ints(3)) == good(Opcode.KILLNODE)
     served.run(SECOND_US)
     assert served.connect_error(3) == errno.ENOENT
-    admin.send(Opcode.LEAVE_CLUSTER, encode_ints(0))
+    assert admin.ask(Opcode.LEAVE_CLUSTER, encode_ints(0)) == good(Opcode.LEAVE_CLUSTER)
     served.run(20 * SECOND_US)
     assert sorted(watcher.members()) == [2]
 
