@@ -59,6 +59,7 @@ _COROSYNC_ALONE: Final[Mapping[Capability, str]] = {
     Capability.LEAVING_FOR_GOOD: "corosync knows no `remove`",
     Capability.FENCING_NOTICE: "corosync is not told of fencing",
     Capability.SILENCE_ABOUT_ABSENTEES: "corosync's node list has every address",
+    Capability.VOTES_NOTICE: "corosync notifies of members and quorum, not of votes",
 }
 
 _PROCESS_COROSYNC: Final[Mapping[Capability, str]] = {

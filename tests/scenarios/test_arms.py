@@ -71,6 +71,7 @@ SKIPS: Mapping[str, Mapping[str, str]] = {
         "manager: manager that dies with a failed read": _NETNS[Capability.FAILING_READS],
         "membership: leave for good": _NETNS[Capability.LEAVING_FOR_GOOD],
         "membership: fast rejoin that nobody saw": _NETNS[Capability.NOTICE_FAULTS],
+        "membership: notices of votes": _NETNS[Capability.VOTES_NOTICE],
         "membership: notices that are not as they should be": _NETNS[Capability.NOTICE_FAULTS],
         "membership: two hosts with different views": _NETNS[Capability.NOTICE_FAULTS],
         "membership: failed read between a death and the next notice": _NETNS[
@@ -78,6 +79,7 @@ SKIPS: Mapping[str, Mapping[str, str]] = {
         ],
         "pins: host whose disk stalls fences itself": _NETNS[Capability.STALLED_DISK],
         "quorum: two node death and fencing": _NETNS[Capability.FENCING_NOTICE],
+        "quorum: lowered expected votes and a fencing": _NETNS[Capability.FENCING_NOTICE],
         "quorum: quorum disk keeps the last host quorate and proves nothing": _NETNS[
             Capability.QUORUM_DISK
         ],
@@ -125,7 +127,9 @@ SKIPS: Mapping[str, Mapping[str, str]] = {
             Capability.SILENCE_ABOUT_ABSENTEES
         ],
         "membership: leave for good": _CANNOT[Capability.LEAVING_FOR_GOOD],
+        "membership: notices of votes": _CANNOT[Capability.VOTES_NOTICE],
         "quorum: two node death and fencing": _CANNOT[Capability.FENCING_NOTICE],
+        "quorum: lowered expected votes and a fencing": _CANNOT[Capability.FENCING_NOTICE],
         "quorum: quorum disk keeps the last host quorate and proves nothing": _CANNOT[
             Capability.QUORUM_DISK
         ],
