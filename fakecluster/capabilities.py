@@ -22,6 +22,7 @@ class Capability(enum.Enum):
     CALL_ORDER = "every configfs call in its order, failed ones too"
     STOPPED_MANAGER = "a manager that hangs"
     FAILING_READS = "readings of the manager that fail"
+    VOTES_NOTICE = "a manager that notifies of votes"
     NOTICE_FAULTS = "notices that are lost, late or doubled"
     CALL_FAULTS = "configfs calls that fail, and a daemon killed inside one"
     UNREADABLE_MOUNTS = "a mount table that cannot be read"

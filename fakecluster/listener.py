@@ -105,20 +105,18 @@ class Listener:
                 self._path.unlink()
 
     def _ready(self, _events: int) -> None:
-        while self._sock.fileno() >= 0 and not self._frozen:
-            try:
-                sock, _ = self._sock.accept()
-            except BlockingIOError:
-                return
-            except ConnectionAbortedError:
-                continue
-            except OSError as error:
-                if error.errno not in _OUT_OF_DESCRIPTORS:
-                    raise
-                # The listener stays readable: without this the loop would spin until one closes.
-                self._poller.forget(self._sock.fileno())
-                return
-            self._accepted(sock)
+        # One a turn: the others' requests come between newcomers, however many there are.
+        try:
+            sock, _ = self._sock.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return
+        except OSError as error:
+            if error.errno not in _OUT_OF_DESCRIPTORS:
+                raise
+            # The listener stays readable: without this the loop would spin until one closes.
+            self._poller.forget(self._sock.fileno())
+            return
+        self._accepted(sock)
 
 
 def remove_socket(path: Path) -> None:

@@ -29,7 +29,7 @@ class Poller:
         if self._ready.pop(fd, None) is not None:
             self._poll.unregister(fd)
 
-    def wait(self, timeout_us: int | None, *, before: Callable[[], None] | None = None) -> None:
+    def wait(self, timeout_us: int | None, *, before: Callable[[], None] | None = None) -> bool:
         """Wait for the next descriptor or for `timeout_us` (None: for ever); call what is ready.
 
         A descriptor that is forgotten by an earlier call of the same round is not called. What is
@@ -38,6 +38,9 @@ class Poller:
         Args:
             timeout_us: rounded up to the next millisecond.
             before: called once after the wait, before anything that is ready.
+
+        Returns:
+            Whether anything was ready.
         """
         timeout_ms = None if timeout_us is None else max(0, -(-timeout_us // 1000))
         found = self._poll.poll(timeout_ms)
@@ -47,3 +50,4 @@ class Poller:
             ready = self._ready.get(fd)
             if ready is not None:
                 ready(events)
+        return bool(found)

@@ -9,9 +9,16 @@ from collections.abc import Callable
 
 from fakecluster.poller import READ, WRITE, Poller
 
-READ_BYTES = 16384
-"""The most that `received` gets at once: then there may be more."""
+_READ_BYTES = 16384
 _UCRED = struct.Struct("=iII")
+
+
+Recv = Callable[[int], bytes]
+"""Reads at most so many bytes, as recv(2) of a non-blocking socket."""
+
+
+def _whatever_is_there(recv: Recv) -> bytes:
+    return recv(_READ_BYTES)
 
 
 class Stream:
@@ -29,6 +36,7 @@ class Stream:
         received: Callable[[bytes], None],
         closed: Callable[[], None],
         max_queued: int,
+        cut: Callable[[Recv], bytes] = _whatever_is_there,
     ) -> None:
         """Watch `sock`, which is ours from now on.
 
@@ -38,12 +46,15 @@ class Stream:
             received: called with what came, never with nothing; may close this stream.
             closed: called once, after the stream has ended, whoever ended it.
             max_queued: with one message more than this unsent the stream ends.
+            cut: reads what is handled in one turn of the poller; what it leaves in the socket has
+                its turn when all others have had theirs. Nothing: the stream has ended.
         """
         sock.settimeout(0)
         self._sock = sock
         self._poller = poller
         self._received = received
         self._closed = closed
+        self._cut = cut
         self._max_queued = max_queued
         self._outbox: deque[bytes] = deque()
         self._frozen = False
@@ -107,7 +118,7 @@ class Stream:
 
     def _read(self) -> None:
         try:
-            data = self._sock.recv(READ_BYTES)
+            data = self._cut(self._sock.recv)
         except BlockingIOError:
             return
         except OSError:

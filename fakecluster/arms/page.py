@@ -35,6 +35,7 @@ $ pytest tests/scenarios --arm process-corosync -n 2
 $ pytest tests/scenarios --arm process-cman --cman-root DIR
 $ pytest tests/scenarios --arm vm-corosync --timeout 1200
 $ pytest tests/scenarios --arm vm-cman --timeout 1200
+$ pytest tests/scenarios --arm vm-cman --cman-root DIR --timeout 1200     # the arm vm-historic
 ```
 
 - `sim`: the agent, the cman source, the node tree and the usage reader are real; libcman's
@@ -51,6 +52,8 @@ $ pytest tests/scenarios --arm vm-cman --timeout 1200
   machine's power, a *partition* the network. Judged as `process`, and by the kernels' consoles.
 - `vm-cman`: the same guests with cman's gate before their corosync, and `source = "cman"`. Judged
   as `vm-corosync`, and the gate must agree with its corosync.
+- `vm-historic`: the same guests with a historic cman, if you have one
+  ([integration.md](integration.md)).
 
 A scenario counts time as a cluster does: something happens *soon* or *later*, or lasts for *a
 moment* or *a while*. Each arm has its own clock for that, and waits no longer than it must.

@@ -28,7 +28,8 @@ class Span(enum.Enum):
     """For lasting: some resyncs."""
 
 
-ARMS: Final = ("sim", "process", "process-corosync", "process-cman", "vm-corosync", "vm-cman")
+ARMS: Final = ("sim", "process", "process-corosync", "process-cman", "vm-corosync", "vm-cman",
+               "vm-historic")  # fmt: skip
 """Every arm that there is, by its word for `--arm`."""
 
 
@@ -59,6 +60,7 @@ _COROSYNC_ALONE: Final[Mapping[Capability, str]] = {
     Capability.LEAVING_FOR_GOOD: "corosync knows no `remove`",
     Capability.FENCING_NOTICE: "corosync is not told of fencing",
     Capability.SILENCE_ABOUT_ABSENTEES: "corosync's node list has every address",
+    Capability.VOTES_NOTICE: "corosync notifies of members and quorum, not of votes",
 }
 
 _PROCESS_COROSYNC: Final[Mapping[Capability, str]] = {
@@ -68,23 +70,24 @@ _PROCESS_COROSYNC: Final[Mapping[Capability, str]] = {
     Capability.STALLED_DISK: _OUTLIVES,
     Capability.MANY_NODES: "each node is a real corosync with real-time priority",
 }
-_PROCESS_CMAN: Final[Mapping[Capability, str]] = {
+_HISTORIC: Final[Mapping[Capability, str]] = {
     Capability.IPV6_ONLY: "cman's rings are of one family",
     Capability.RENAMED_CLUSTER: "cman takes no other cluster name while it runs",
     Capability.SEVERAL_ADDRESSES: "cman has at most two rings, of one family",
     Capability.DUPLICATE_ID: "two hosts cannot join with one id",
     Capability.FAILING_READS: _NO_REAL_ONE,
     Capability.NOTICE_FAULTS: _NO_REAL_ONE,
-    Capability.STALLED_DISK: _OUTLIVES,
-    Capability.MANY_NODES: "each node is a real cman with real-time priority",
     Capability.FREE_ADDRESSES: "cman reports the address of its ring, for its life",
 }
+"""Where a historic cman is the manager."""
+_PROCESS_CMAN: Final[Mapping[Capability, str]] = {
+    **_HISTORIC,
+    Capability.STALLED_DISK: _OUTLIVES,
+    Capability.MANY_NODES: "each node is a real cman with real-time priority",
+}
 
-_VM: Final[Mapping[Capability, str]] = {
-    **_COROSYNC,
+_ON_GUESTS: Final[Mapping[Capability, str]] = {
     Capability.ANY_ID: "guests have the numbers of their nodes, up to 254",
-    Capability.IPV6_ONLY: "the rings of the guests are IPv4",
-    Capability.SEVERAL_ADDRESSES: "the guests have one ring, and one `o2cb_address` a node",
     Capability.CALL_FAULTS: _NO_REAL_ONE,
     Capability.UNREADABLE_MOUNTS: _NO_REAL_ONE,
     Capability.STALLED_DISK: _NO_REAL_ONE,
@@ -94,11 +97,24 @@ _VM: Final[Mapping[Capability, str]] = {
 }
 """On guests, whatever manages them."""
 
+_VM: Final[Mapping[Capability, str]] = {
+    **_COROSYNC,
+    **_ON_GUESTS,
+    Capability.IPV6_ONLY: "the rings of the guests are IPv4",
+    Capability.SEVERAL_ADDRESSES: "the guests have one ring, and one `o2cb_address` a node",
+}
+
 VM_COROSYNC: Final[Mapping[Capability, str]] = {**_VM, **_COROSYNC_ALONE}
 
 VM_CMAN: Final[Mapping[Capability, str]] = {
     **_VM,
     Capability.QUORUM_DISK: "corosync 3 beneath has no quorum disk",
+}
+
+VM_HISTORIC: Final[Mapping[Capability, str]] = {
+    **_HISTORIC,
+    **_ON_GUESTS,
+    Capability.QUORUM_DISK: "no daemon of a quorum disk runs in the guests",
 }
 
 MISSING: Final[Mapping[str, Mapping[Capability, str]]] = {
@@ -108,6 +124,7 @@ MISSING: Final[Mapping[str, Mapping[Capability, str]]] = {
     "process-cman": _PROCESS_CMAN,
     "vm-corosync": VM_COROSYNC,
     "vm-cman": VM_CMAN,
+    "vm-historic": VM_HISTORIC,
 }
 """By arm: what it cannot do, with the reason."""
 

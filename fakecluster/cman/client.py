@@ -113,11 +113,18 @@ class Client:
     # -- ports
 
     def bind(self, port: int) -> None:
-        """BIND: take one more port. EINVAL: not 1-255; EADDRINUSE: a client of this node has it."""
+        """BIND: take one more port. EINVAL: not 1-255; EADDRINUSE: a client of this node has it.
+
+        EMFILE: this one has as many as it may (`ClusterContext.ports_per_client`; cman knows no
+        such limit).
+        """
         daemon = self._as_client()
         _check_port(port)
         if port in daemon.ports:
             raise RequestRefusedError(errno.EADDRINUSE)
+        held = sum(holder is self.end for holder in daemon.ports.values())
+        if held >= daemon.context.ports_per_client:
+            raise RequestRefusedError(errno.EMFILE)
         daemon.bind_port(port, self.end)
 
     def send_data(self, node_id: int, port: int, payload: bytes) -> None:
@@ -266,10 +273,13 @@ class Client:
         """
         self._as_admin().shutdown_vote.ask(flags, self.end, reply)
 
-    def leave_cluster(self, flags: int) -> None:
-        """LEAVE_CLUSTER (admin): leave at once, without a shutdown question."""
+    def leave_cluster(self, flags: int, reply: OnStatus = _ignore_status) -> None:
+        """LEAVE_CLUSTER (admin): leave at once, without a shutdown question.
+
+        The status comes through `reply`: 0 now, or, where others may refuse, what it came to.
+        """
         removed = flags & ~LeaveFlag.FORCE == LeaveFlag.REMOVED
-        self._as_admin().leave(removed=removed)
+        self._as_admin().leave_unasked(reply, removed=removed)
 
     def kill_node(self, node_id: int) -> None:
         """KILLNODE (admin). EINVAL: unknown or not a member."""

@@ -96,6 +96,8 @@ class ClusterContext(Protocol):
     """A leave to which all clients agreed may still be refused."""
     counts_disks: bool
     """A quorum device that a client registers has votes."""
+    ports_per_client: int
+    """How many ports one client may have bound."""
     crashes: bool
     """The process dies where the original was seen to crash."""
 

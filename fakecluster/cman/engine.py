@@ -13,7 +13,7 @@ from fakecluster.clock import Timeline
 from fakecluster.cman.answers import OnStatus
 from fakecluster.cman.client import Client, Closed, Deliver, SocketKind
 from fakecluster.cman.configuration import Configuration
-from fakecluster.cman.constants import LeaveReason
+from fakecluster.cman.constants import MAX_PORT, LeaveReason
 from fakecluster.cman.context import Consent
 from fakecluster.cman.messages import RingMessages
 from fakecluster.cman.network import Network, Slowness
@@ -80,6 +80,7 @@ class Engine:
 
     others_may_refuse = False
     counts_disks = True
+    ports_per_client = MAX_PORT
     crashes = True
 
     def __init__(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from fakecluster.cman.answers import Confchg, FenceInfo, Notice, PortData
+from fakecluster.cman.answers import Confchg, FenceInfo, Notice, OnStatus, PortData
 from fakecluster.cman.client_end import ClientEnd
 from fakecluster.cman.configuration import Configuration
 from fakecluster.cman.constants import LeaveReason, Reason
@@ -68,6 +68,9 @@ class CmanProcess:
         self.is_member = False
         self.leaving = False
         self._leave_is_certain = False
+        self._goodbye_is_back = False
+        self._leave_replies: list[OnStatus] = []
+        """Of those who wait to hear whether a leave is refused."""
         self.quorate = False
         self.quorum = 0
         self.dirty = False
@@ -521,6 +524,25 @@ class CmanProcess:
         """A leave to which all clients agreed may still be refused."""
         return self.context.others_may_refuse
 
+    def leave_unasked(self, reply: OnStatus, *, removed: bool) -> None:
+        """Leave without a question to anybody.
+
+        Args:
+            reply: called with 0 at once; where others may refuse, when the leave is certain, or
+                with the -errno of a refusal.
+            removed: the others are to expect a vote less.
+        """
+        if not self.others_may_refuse or self._goodbye_is_back:
+            reply(0)
+        else:
+            self._leave_replies.append(reply)
+        self.leave(removed=removed)
+
+    def _answer_leaves(self, status: int) -> None:
+        waiting, self._leave_replies = self._leave_replies, []
+        for reply in waiting:
+            reply(status)
+
     def leave(self, *, removed: bool, consent: Consent = Consent.UNASKED) -> None:
         """Leave cleanly: whoever asked for it hears of it when our own message is back.
 
@@ -537,12 +559,14 @@ class CmanProcess:
         self.trace("leaves", reason.name)
 
         def back() -> None:
-            self._leave_is_certain = True
+            self._leave_is_certain = self._goodbye_is_back = True
+            self._answer_leaves(0)
             self.shutdown_vote.left()
             self.after(self._leave_us(), partial(self._end, clean=True, goodbye=True), "ends")
 
         def stay(code: int) -> None:
             self.leaving = False
+            self._answer_leaves(-code)
             self.shutdown_vote.stays(code)
 
         self.context.depart(self.node_id, reason, consent, back=back, refused=stay)

@@ -52,6 +52,10 @@ class CmanDriver(Protocol):
         """SIGKILL a node's manager."""
         ...
 
+    def crash_all(self, node_id: int) -> None:
+        """SIGKILL all processes that a node's manager consists of; of one process it is `crash`."""
+        ...
+
     def stop(self, node_id: int) -> None:
         """SIGSTOP a node's manager."""
         ...

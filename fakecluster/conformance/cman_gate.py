@@ -96,6 +96,12 @@ class GateCman:
             gate.go_on()
         gate.away()
 
+    def crash_all(self, node_id: int) -> None:
+        """The gate first: it would remove the sockets."""
+        self._gates.pop(node_id).close()
+        self.lab.kill(node_id)
+        self._stopped.discard(node_id)
+
     def stop(self, node_id: int) -> None:
         self._stopped.add(node_id)
         self._gates[node_id].stop()

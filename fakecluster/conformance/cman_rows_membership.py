@@ -36,6 +36,19 @@ def connect_after_crash(s: Scene) -> str:
     return s.connect_error(1)
 
 
+@CONNECTING.row(
+    "SIGKILL of all its processes: a client, a connect; started again", "gone ECONNREFUSED, 1"
+)
+def connect_after_crash_of_all(s: Scene) -> str:
+    s.up(1)
+    c = s.client(1)
+    c.status(Opcode.ISACTIVE)
+    s.driver.crash_all(1)
+    after = spaced([c.status(Opcode.ISACTIVE), s.connect_error(1)])
+    s.up(1)
+    return f"{after}, {s.client(1).status(Opcode.ISACTIVE)}"
+
+
 @CONNECTING.row("the modes of the sockets: who is not root gets EACCES", "660 600")
 def connect_not_root(s: Scene) -> str:
     s.up(1)

@@ -39,6 +39,8 @@ class SimCman:
     def crash(self, node_id: int) -> None:
         self._serving.do(lambda: self._engine.crash(node_id))
 
+    crash_all = crash
+
     def stop(self, node_id: int) -> None:
         self._serving.do(lambda: self._engine.stop(node_id))
 

@@ -21,8 +21,6 @@ from fakecluster.cman.wire.server import WireServer
 from fakecluster.poller import READ, Poller
 
 ANSWER_TIMEOUT_S: Final = 60
-_DRAIN_ROUNDS: Final = 4
-"""A newcomer is accepted in one round and read in the next."""
 
 _T = TypeVar("_T")
 
@@ -92,6 +90,6 @@ class ServingThread:
         while not self._stopping:
             self._poller.wait(None)
             while not self._jobs.empty():
-                for _ in range(_DRAIN_ROUNDS):
-                    self._poller.wait(0)
+                while self._poller.wait(0):
+                    pass
                 self._jobs.get()()

@@ -58,6 +58,9 @@ RETRY_US: Final = 250_000
 LOOK_US: Final = 5_000_000
 """Clients are told so late of what corosync tells nobody; whoever asks is answered truly."""
 
+PORTS_PER_CLIENT: Final = 16
+"""Each port is told to all gates, and is nobody else's; programs bind one or two."""
+
 TIMINGS: Final = Timings(transition_us=0, hop_us=0, timer_slack_us=20_000)
 """Corosync's own times pass by themselves; nobody is to see a ring half taken in."""
 
@@ -135,6 +138,7 @@ class GateContext:
 
     others_may_refuse = True
     counts_disks = False
+    ports_per_client = PORTS_PER_CLIENT
     crashes = False
     timings = TIMINGS
     profile = Profile.B

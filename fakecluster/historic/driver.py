@@ -62,6 +62,8 @@ class HistoricCman:
     def crash(self, node_id: int) -> None:
         self.lab.kill(node_id)
 
+    crash_all = crash
+
     def stop(self, node_id: int) -> None:
         self.lab.stop(node_id)
 

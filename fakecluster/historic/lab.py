@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import select
-import shlex
 import shutil
 import signal
 import socket
@@ -26,6 +25,13 @@ from fakecluster.corosync.namespaces import Hosts, Namespace
 from fakecluster.historic.cluster_conf import cluster_conf, hosts_file
 from fakecluster.historic.disk import DiskDaemon
 from fakecluster.historic.files import PrivateFiles
+from fakecluster.historic.host import (
+    EMPTY_DIRECTORIES,
+    MULTICAST_ROUTE,
+    corosync_script,
+    join_words,
+    places,
+)
 from fakecluster.historic.root import CmanRoot
 from o2cbd.clock import MonotonicClock
 
@@ -35,9 +41,6 @@ _LOOK_S: Final = 0.05
 _ANSWER_S: Final = 5.0
 """For one answer of a cman of which nobody says that it hangs."""
 _OWN: Final = ("/run", "/dev/shm")  # noqa: S108 - mounted over, never used
-_EMPTY: Final = ("/var/log/cluster", "/var/lib/cluster", "/var/lib/corosync")
-"""What it writes into, too, and this machine need not have."""
-_MULTICAST: Final = "224.0.0.0/4"
 _PEER: Final = struct.Struct("=3i")
 _LOG_TAIL_BYTES: Final = 2000
 
@@ -99,34 +102,31 @@ class CmanLab:
     def _provision(self, node_id: int) -> None:
         """Provide a host with the programs, files and directories that cman wants."""
         root, host = self._root, self.host(node_id)
-        sources = {
-            **dict.fromkeys(root.plugin_directories, root.plugins),
-            **dict.fromkeys(root.corosync_paths, self._program),
-            **dict.fromkeys(root.configuration_directories, self._configuration(node_id)),
-            "/etc/hosts": self._directory / "hosts",
-        }
-        empty = (*root.socket_directories, *_EMPTY)
+        seen = places(
+            root,
+            plugins=root.plugins,
+            corosync=self._program,
+            configuration=self._configuration(node_id),
+        )
+        sources = {**seen, "/etc/hosts": self._directory / "hosts"}
+        empty = (*root.socket_directories, *EMPTY_DIRECTORIES)
         host.call(lambda: PrivateFiles().show(sources, empty))
         host.run("hostname", _name(self._hosts_nodes[node_id]))
         self._link(node_id, "up")
 
     def _corosync(self) -> Path:
-        """What is seen as corosync: cman_tool gives it an environment without our libraries."""
+        """What is seen as corosync."""
         path = self._directory / "corosync"
-        libraries = shlex.quote(self._root.environment["LD_LIBRARY_PATH"])
         # A copy: the place that is compiled in may be that of the program itself.
         program = shutil.copy(self._root.corosync, self._directory / "corosync1")
-        path.write_text(
-            f"#!/bin/sh\nLD_LIBRARY_PATH={libraries}\nexport LD_LIBRARY_PATH\n"
-            f'exec {shlex.quote(str(program))} "$@"\n'
-        )
+        path.write_text(corosync_script(str(program), self._root.library_path))
         path.chmod(0o755)
         return path
 
     def _link(self, node_id: int, state: str) -> None:
         lines = [f"link set eth0 {state}"]
         if state == "up":
-            lines.append(f"route replace {_MULTICAST} dev eth0")
+            lines.append(MULTICAST_ROUTE)
         self.host(node_id).run("ip", "-batch", "-", stdin="\n".join([*lines, ""]))
 
     # --- clients
@@ -196,8 +196,7 @@ class CmanLab:
             CmanLabError: it does not come up; the text has what it wrote.
         """
         name = _name(self._hosts_nodes[node_id])
-        as_it_is = ("-Dnone",) if self._root.validates else ()
-        joined = self.tool(node_id, "join", *as_it_is, "-n", name)
+        joined = self.tool(node_id, *join_words(self._root), name)
         if joined.returncode != 0:
             said = f"cman_tool join ended with {joined.returncode}: {joined.stdout.strip()}"
             raise CmanLabError(f"node {node_id}: {said}{self._log(node_id)}")
@@ -245,7 +244,7 @@ class CmanLab:
 
     def _log(self, node_id: int) -> str:
         """The end of what a host's corosync wrote, for a message."""
-        path = Path(f"/proc/{self.host(node_id).pid}/root{_EMPTY[0]}/corosync.log")
+        path = Path(f"/proc/{self.host(node_id).pid}/root{EMPTY_DIRECTORIES[0]}/corosync.log")
         with contextlib.suppress(OSError):
             return f"\ncorosync.log:\n{path.read_text(errors='replace')[-_LOG_TAIL_BYTES:]}"
         return ""

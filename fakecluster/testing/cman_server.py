@@ -13,9 +13,6 @@ from fakecluster.cman.wire.server import SOCKET_NAMES, WireServer
 from fakecluster.poller import Poller
 from o2cbd.core.rules import SECOND_US
 
-_ROUNDS = 4
-"""A newcomer is accepted in one round of the poller and read in the next."""
-
 
 class ServerHarness:
     """An engine behind its sockets, one directory a node."""
@@ -52,8 +49,8 @@ class ServerHarness:
 
     def turn(self) -> None:
         """Serve until nothing is left to do now."""
-        for _ in range(_ROUNDS):
-            self.poller.wait(0)
+        while self.poller.wait(0):
+            pass
 
     def client(self, node_id: int = 1, kind: SocketKind = SocketKind.CLIENT) -> RawClient:
         """Connect to a node."""

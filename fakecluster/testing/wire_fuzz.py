@@ -5,6 +5,7 @@ The same seed gives the same streams everywhere: draws are `random()`, `getrandb
 
 from __future__ import annotations
 
+import io
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -19,8 +20,9 @@ from fakecluster.cman.wire.codec import (
     NodeStruct,
     Opcode,
     Request,
-    RequestReader,
     VersionStruct,
+    cut_request,
+    decode_request,
     encode_ints,
     encode_listening,
 )
@@ -48,6 +50,13 @@ _ONE_INT = frozenset(
 )
 
 
+def requests_in(data: bytes) -> Iterator[Request | BadRequest]:
+    """Give each request of bytes that lie in a socket, as cman reads them."""
+    stream = io.BytesIO(data)
+    while cut := cut_request(stream.read):
+        yield decode_request(cut)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attack:
     """What one hostile connection sends, in the pieces that it is written in."""
@@ -57,7 +66,7 @@ class Attack:
     @property
     def framed(self) -> bool:
         """True when the whole is at least one request, and nothing else."""
-        messages = list(RequestReader().feed(b"".join(self.pieces)))
+        messages = list(requests_in(b"".join(self.pieces)))
         return bool(messages) and not any(isinstance(each, BadRequest) for each in messages)
 
 

@@ -23,6 +23,7 @@ _ROOM: Final = 64
 _TWO_NODE: Final = 1
 _EXTRA_ROOM_BYTES: Final = 8192
 _LEAVE_REMOVED: Final = 3
+_CMAN_VERSION: Final = (6, 2, 0)
 _AGENT: Final = b"fence_harness"
 
 
@@ -43,6 +44,10 @@ class _Node(ctypes.Structure):
         ("incarnation", ctypes.c_uint),
         ("joined", ctypes.c_long * 2),
     )
+
+
+class _Version(ctypes.Structure):
+    _fields_ = tuple((name, ctypes.c_uint) for name in ("major", "minor", "patch", "config"))
 
 
 class _Cluster(ctypes.Structure):
@@ -163,6 +168,21 @@ def cman_view(corosync: int | None, gate: int | None) -> dict[str, Any]:
     }
 
 
+def historic_cman_view(pid: int | None) -> dict[str, Any]:
+    """Whether this host's cman, one process, runs, hangs, and what it holds for true.
+
+    Args:
+        pid: its process; None: there is none.
+    """
+    state = process_state(pid)
+    return {
+        "running": state is not Process.GONE,
+        "stopped": state is Process.STOPPED,
+        "view": _view((pid, None)) if state is Process.RUNS else None,
+        "beneath": None,
+    }
+
+
 def _view(processes: tuple[int | None, int | None]) -> dict[str, Any] | None:
     """The view, over a connection that is kept for a cman's life; None: it does not answer."""
     with _one_at_a_time:
@@ -206,6 +226,16 @@ def cman_fenced(node: int) -> None:
         CmanRefusedError: it is refused.
     """
     _order("cman_node_fenced", node, ctypes.c_uint64(int(time.time())), _AGENT)
+
+
+def cman_set_version(version: int) -> None:
+    """Say which version of the configuration is current: every node reads its file.
+
+    Raises:
+        CmanRefusedError: it is refused.
+    """
+    record = _Version(*_CMAN_VERSION, version)
+    _order("cman_set_version", ctypes.byref(record))
 
 
 def _order(function: str, *arguments: Any) -> None:

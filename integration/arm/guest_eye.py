@@ -12,7 +12,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from integration.arm.guest_changes import Watch
-from integration.arm.guest_cman import cman_expect, cman_fenced, cman_leave, cman_view
+from integration.arm.guest_cman import (
+    cman_expect,
+    cman_fenced,
+    cman_leave,
+    cman_set_version,
+    cman_view,
+    historic_cman_view,
+)
 from integration.arm.guest_corosync import manager_view
 from integration.arm.guest_tables import (
     drop_cluster,
@@ -26,9 +33,10 @@ from integration.arm.guest_volume import make_volume, mount_volume, umount_volum
 from o2cbd.service.client import ControlClient, NoDaemonError
 
 __all__ = [
-    "changes", "cman", "cman_expect", "cman_fenced", "cman_leave", "drop_cluster", "drop_node",
-    "look", "make_volume", "manager", "mount_volume", "place_cluster", "place_node", "records",
-    "runs", "status", "umount_volume", "unit", "utc_us", "watch",
+    "changes", "cman", "cman_expect", "cman_fenced", "cman_leave", "cman_set_version",
+    "drop_cluster", "drop_node", "historic_cman", "look", "make_volume", "manager", "mount_volume",
+    "place_cluster", "place_node", "records", "runs", "status", "umount_volume", "unit", "utc_us",
+    "watch",
 ]  # fmt: skip
 
 _CONFIGFS = Path("/sys/kernel/config")
@@ -36,6 +44,7 @@ _RUNTIME_DIR = "/run/o2cbd"
 _UNIT = "o2cbd.service"
 _COROSYNC = "corosync.service"
 _GATE = "cman-gate.service"
+_HISTORIC = "cman.service"
 _UNIT_FACTS = ("ActiveState", "SubState", "MainPID", "ExecMainCode", "ExecMainStatus",
                "ExecMainStartTimestampMonotonic", "NRestarts", "StatusText")  # fmt: skip
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -147,3 +156,8 @@ def manager() -> dict[str, Any]:
 def cman() -> dict[str, Any]:
     """What this host's cman, the gate over corosync, holds for true."""
     return cman_view(unit_pid(_COROSYNC), unit_pid(_GATE))
+
+
+def historic_cman() -> dict[str, Any]:
+    """What this host's historic cman holds for true."""
+    return historic_cman_view(unit_pid(_HISTORIC))

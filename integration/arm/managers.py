@@ -11,10 +11,17 @@ from typing import Any, Final, Protocol
 
 from fakecluster.arms.values import VM_CMAN, VM_COROSYNC
 from fakecluster.capabilities import Capability, UnsupportedVerbError
+from fakecluster.cman.topology import NodeConfig, Topology
 from integration import deb
+from integration.lab.base import Extra
+from integration.lab.corosync import CONFIGURATION, RingNode, corosync_conf
+from integration.lab.identity import Identity
 
 COROSYNC: Final = "corosync.service"
 GATE: Final = "cman-gate.service"
+TOKEN_MS: Final = 2000
+"""Emulated processors are shared: a shorter token is lost now and then for no reason."""
+_RELOAD: Final = ("corosync-cfgtool", "-R")
 _PYTHON: Final = ("python3", "-m")
 
 
@@ -40,13 +47,42 @@ class Manager(Protocol):
     """`[membership] source` of the daemons."""
     packages: tuple[str, ...]
     """The project's own, as the guests have them installed."""
+    off: tuple[str, ...]
+    """Those units of its packages that would start by themselves."""
     units: tuple[str, ...]
     """In the order in which they start and go on; they are stopped and killed the other way round,
     so that nobody sees one that has lost what it stands on."""
+    whom: str
+    """Which processes of its units get a signal, in the words of `systemctl kill --kill-whom`."""
+    counts_anew: bool
+    """One that starts counts incarnations from its own start."""
     look: str
     """The eye's function that says whether it runs, hangs, and what it holds for true."""
     warm: tuple[tuple[str, ...], ...]
     """Commands that have its programs read from the disk, and change nothing."""
+
+    @property
+    def extra(self) -> Extra | None:
+        """What its guests are given besides packages."""
+        ...
+
+    def __hash__(self) -> int:
+        """What is made once for a manager is kept by it."""
+        ...
+
+    def files(self, host: int, topology: Topology, version: int) -> dict[str, str]:
+        """Return what configures it on a host, as text by path.
+
+        Args:
+            host: which.
+            topology: the cluster as it is configured now.
+            version: of the configuration, counted up by each change.
+        """
+        ...
+
+    def reload(self, hands: Hands, host: int, version: int) -> None:
+        """Have every manager read its new configuration, by way of a host's."""
+        ...
 
     def question(self, *, force: bool, remove: bool) -> list[str]:
         """Return the command that asks for a shutdown; it says `asked`, then how it ended."""
@@ -76,9 +112,21 @@ class CorosyncManager:
     missing: Mapping[Capability, str] = VM_COROSYNC
     source = "corosync"
     packages: tuple[str, ...] = (deb.DAEMON,)
+    off: tuple[str, ...] = ()
+    extra: Extra | None = None
     units: tuple[str, ...] = (COROSYNC,)
+    whom = "main"
+    counts_anew = True  # corosync's join_count
     look = "manager"
     warm: tuple[tuple[str, ...], ...] = (("corosync", "-v"),)
+
+    def files(self, host: int, topology: Topology, version: int) -> dict[str, str]:
+        """See `Manager.files`: the same for all."""
+        return _corosync_files(topology, version)
+
+    def reload(self, hands: Hands, host: int, version: int) -> None:
+        """See `Manager.reload`."""
+        hands.tell(host, *_RELOAD)
 
     def question(self, *, force: bool, remove: bool) -> list[str]:
         """See `Manager.question`."""
@@ -112,9 +160,25 @@ class CmanManager:
     missing: Mapping[Capability, str] = VM_CMAN
     source = "cman"
     packages: tuple[str, ...] = (deb.DAEMON, deb.GATE, deb.LIBRARY)
+    off: tuple[str, ...] = (GATE,)
     units: tuple[str, ...] = (COROSYNC, GATE)
+    whom = "main"
+    counts_anew = True
     look = "cman"
     warm: tuple[tuple[str, ...], ...] = (("corosync", "-v"), ("fakecluster", "gate", "--help"))
+
+    @property
+    def extra(self) -> Extra | None:
+        """See `Manager.extra`: its packages are all."""
+        return None
+
+    def files(self, host: int, topology: Topology, version: int) -> dict[str, str]:
+        """See `Manager.files`: those of the corosync beneath."""
+        return _corosync_files(topology, version)
+
+    def reload(self, hands: Hands, host: int, version: int) -> None:
+        """See `Manager.reload`: gates are told by the corosync beneath."""
+        hands.tell(host, *_RELOAD)
 
     def question(self, *, force: bool, remove: bool) -> list[str]:
         """See `Manager.question`."""
@@ -146,6 +210,25 @@ class CmanManager:
             return None
         words = [f"{'quorate' if quorate else 'not quorate'}, {ids}" for quorate, ids in both]
         return f"the gate says {words[0]}, and corosync {words[1]}"
+
+
+def _corosync_files(topology: Topology, version: int) -> dict[str, str]:
+    text = corosync_conf(
+        [_ring_node(node) for node in topology.nodes],
+        name=topology.cluster,
+        token_ms=TOKEN_MS,
+        two_node=topology.two_node,
+        version=version,
+    )
+    return {CONFIGURATION: text}
+
+
+def _ring_node(node: NodeConfig) -> RingNode:
+    """`o2cb_address` is the node's o2cb address; rings have a network of their own."""
+    (address,) = node.addresses
+    machine = Identity(number=node.id)
+    own = None if address == machine.address else address
+    return RingNode(machine=machine, name=node.name, votes=node.votes, o2cb_address=own)
 
 
 MANAGERS: Final[Mapping[str, Manager]] = {

@@ -13,12 +13,13 @@ from typing import Any
 
 from fakecluster.arms import rules
 from fakecluster.arms.values import ClusterSpec
+from fakecluster.historic import cluster_conf
 from fakecluster.merge.account import Past
 from fakecluster.trace_file import parse_trace
 from integration import deb
 from integration.arm.beginning import Begun, Stage
 from integration.arm.eye_files import EYE_DIRECTORY, eye_files
-from integration.arm.managers import COROSYNC, MANAGERS, Manager
+from integration.arm.managers import Manager
 from integration.arm.units import UNIT, unit_files
 from integration.arm.vm import VmCluster
 from integration.cache import Progress, seats
@@ -34,6 +35,7 @@ MADE_IN = (
     *sorted({*Path(__file__).parent.glob("*.py"), *(path for _, path in eye_files())}),
     Path(rules.__file__),
     Path(corosync.__file__),
+    Path(cluster_conf.__file__),
 )
 """What decides how a cluster is formed, and all that its guests are brought."""
 
@@ -72,33 +74,34 @@ def built_packages(revision: str = "") -> Mapping[str, Path]:
 
 
 @functools.cache
-def packaged_base(arm: str) -> Base:
+def packaged_base(manager: Manager) -> Base:
     """The cluster image with this checkout's own packages installed by apt, made where it is not.
 
     Args:
-        arm: whose packages.
+        manager: what is to manage the guests.
 
     Raises:
         CannotRunError: this machine lacks something.
         GuestError: a guest did not do its part.
     """
-    cache, manager = cache_directory(os.environ), MANAGERS[arm]
+    cache = cache_directory(os.environ)
     built = built_packages()
     base = cluster_base(cache, say, chosen_suite(os.environ))
     # The harness says when each of them starts.
-    off = [UNIT, *(unit for unit in manager.units if unit != COROSYNC)]
-    base = installed(base, [built[name] for name in manager.packages], cache, say, off=off)
+    packages = [built[name] for name in manager.packages]
+    off = [UNIT, *manager.off]
+    base = installed(base, packages, cache, say, off=off, extra=manager.extra)
     return replace(base, prepare=functools.partial(_prepare, manager), prepared_in=MADE_IN)
 
 
 @contextlib.contextmanager
 def vm_cluster(
-    arm: str, spec: ClusterSpec, directory: Path, progress: Progress = say
+    manager: Manager, spec: ClusterSpec, directory: Path, progress: Progress = say
 ) -> Iterator[VmCluster]:
     """A cluster of guests for a spec.
 
     Args:
-        arm: what manages it.
+        manager: what manages it.
         spec: what to boot.
         directory: takes the consoles.
         progress: takes progress.
@@ -111,10 +114,10 @@ def vm_cluster(
     with room, contextlib.ExitStack() as stack:
 
         def begin(stage: Stage) -> Begun:
-            saved, stage = _saved(arm, spec, stage, progress)
+            saved, stage = _saved(manager, spec, stage, progress)
             lab = stack.enter_context(
                 Lab.started(
-                    packaged_base(arm),
+                    packaged_base(manager),
                     cache=cache,
                     directory=directory,
                     say=progress,
@@ -125,7 +128,7 @@ def vm_cluster(
             )
             return Begun(lab=lab, stage=stage, past=None if saved is None else _past(saved))
 
-        yield VmCluster(spec, MANAGERS[arm], begin)
+        yield VmCluster(spec, manager, begin)
 
 
 def _room() -> int:
@@ -143,7 +146,7 @@ def _hosts(spec: ClusterSpec) -> tuple[int, ...]:
 
 
 def _saved(
-    arm: str, spec: ClusterSpec, stage: Stage, progress: Progress
+    manager: Manager, spec: ClusterSpec, stage: Stage, progress: Progress
 ) -> tuple[SavedCluster | None, Stage]:
     """What was saved of a cluster like this one, and at which stage: as late as it can be.
 
@@ -155,22 +158,22 @@ def _saved(
     if spec != plain:
         stage = Stage.FORMED
     saved = saved_together(
-        packaged_base(arm),
-        kind=f"{arm}-{stage.value}",
+        packaged_base(manager),
+        kind=f"{manager.arm}-{stage.value}",
         cache=cache_directory(os.environ),
         say=progress,
         hosts=_hosts(plain),
         off=_hosts(plain)[-1:],
-        form=lambda lab: _form(arm, plain, lab, stage),
+        form=lambda lab: _form(manager, plain, lab, stage),
         made_by=[repr(plain)],
         made_in=MADE_IN,
     )
     return saved, stage
 
 
-def _form(arm: str, spec: ClusterSpec, lab: Lab, stage: Stage) -> dict[str, Any]:
+def _form(manager: Manager, spec: ClusterSpec, lab: Lab, stage: Stage) -> dict[str, Any]:
     """Bring guests that have just come up to a stage; what was done, as `_past` reads it."""
-    cluster = VmCluster(spec, MANAGERS[arm], lambda _: Begun(lab=lab, stage=Stage.BOOTED))
+    cluster = VmCluster(spec, manager, lambda _: Begun(lab=lab, stage=Stage.BOOTED))
     if stage is Stage.UP:
         cluster.up()
     else:

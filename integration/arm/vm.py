@@ -21,7 +21,7 @@ from fakecluster.arms.status_looks import StatusLooks
 from fakecluster.arms.untouched import UntouchedOracle
 from fakecluster.arms.values import Call as ConfigfsCall
 from fakecluster.arms.values import ClusterSpec, Row, Span
-from fakecluster.cman.topology import NodeConfig
+from fakecluster.capabilities import Capability, UnsupportedVerbError
 from fakecluster.merge.account import Account
 from fakecluster.merge.merging import merge_sources
 from fakecluster.merge.source import Source, one_after_another, read_source
@@ -35,7 +35,6 @@ from integration.arm.units import UNIT, unit_files
 from integration.conversation import Call
 from integration.errors import GuestError
 from integration.guest import alarms
-from integration.lab.corosync import CONFIGURATION, RingNode, corosync_conf
 from integration.lab.lab import Lab
 from o2cbd.clock import MonotonicClock
 from o2cbd.hold.sysv import key_of
@@ -43,8 +42,6 @@ from o2cbd.hold.sysv import key_of
 _SPANS_S: Final = {Span.SOON: 90.0, Span.LATER: 180.0, Span.A_MOMENT: 3.0, Span.A_WHILE: 8.0}
 """The first two are far beyond what it takes, since machines are shared and processors emulated."""
 _LOOK_EVERY_S: Final = 0.5
-TOKEN_MS: Final = 2000
-"""Emulated processors are shared: a shorter token is lost now and then for no reason."""
 _RESYNC_S: Final = 5
 _SELDOM_S: Final = 3600
 COMMAND_TIMEOUT_S: Final = 120
@@ -234,7 +231,7 @@ class VmCluster(StatusLooks):
             "log": {"format": "json"},
         }
         files = {
-            CONFIGURATION: self._conf(),
+            **self._configuration(host),
             "/etc/o2cbd/o2cbd.toml": with_sections(text, own),
             **unit_files(self.spec.options.get(host, ()), self._manager.units),
         }
@@ -247,21 +244,9 @@ class VmCluster(StatusLooks):
         arguments = {"files": files, "wanted": UNIT, "addresses": more}
         self.lab.guests[host].call("integration.arm.guest_furnish:furnish", arguments)
 
-    def _conf(self) -> str:
-        topology = self.spec.topology
-        return corosync_conf(
-            [self._ring_node(node) for node in self._nodes.values()],
-            name=topology.cluster,
-            token_ms=TOKEN_MS,
-            two_node=topology.two_node,
-            version=self._version,
-        )
-
-    def _ring_node(self, node: NodeConfig) -> RingNode:
-        (address,) = node.addresses
-        machine = self.lab.identity(node.id)
-        own = None if address == machine.address else address
-        return RingNode(machine=machine, name=node.name, votes=node.votes, o2cb_address=own)
+    def _configuration(self, host: int) -> dict[str, str]:
+        topology = replace(self.spec.topology, nodes=tuple(self._nodes.values()))
+        return self._manager.files(host, topology, self._version)
 
     @_do.register
     def _kill(self, verb: verbs.Kill) -> None:
@@ -283,7 +268,8 @@ class VmCluster(StatusLooks):
         self._manager_answers(verb.node)
 
     def _start_manager(self, host: int) -> None:
-        self.untouched_oracle.counts_anew(host)  # corosync's join_count
+        if self._manager.counts_anew:
+            self.untouched_oracle.counts_anew(host)
         # Its units say for how long systemd waits for them, and a guest may be slower than that.
         self.tell(host, "systemctl", "start", "--no-block", *self._manager.units)
 
@@ -318,8 +304,9 @@ class VmCluster(StatusLooks):
         )
 
     def _signal_manager(self, host: int, name: str, *units: str) -> None:
+        whom = f"--kill-whom={self._manager.whom}"
         for unit in units:
-            self.tell(host, "systemctl", "kill", "--kill-whom=main", f"--signal={name}", unit)
+            self.tell(host, "systemctl", "kill", whom, f"--signal={name}", unit)
 
     @_do.register
     def _expected(self, verb: verbs.Expected) -> None:
@@ -512,7 +499,8 @@ class VmCluster(StatusLooks):
 
     @_do.register
     def _address(self, verb: verbs.ChangeAddress) -> None:
-        # `o2cb_address` in every corosync.conf, and a reload.
+        if Capability.FREE_ADDRESSES in self.missing and self.manager(verb.node)["running"]:
+            raise UnsupportedVerbError(self.arm, Capability.FREE_ADDRESSES)
         self.account.verb(verb)
         before = self._nodes[verb.node]
         self._nodes[verb.node] = replace(before, addresses=verb.addresses)
@@ -542,14 +530,15 @@ class VmCluster(StatusLooks):
         self._reload()
 
     def _reload(self) -> None:
-        """Write the file everywhere, and let one manager tell all to read it."""
+        """Write the configuration everywhere, and have one manager tell all to read it."""
         self._version += 1
         on = [host for host in self._nodes if self.lab.alive(host)]
         for host in on:
-            self.lab.guests[host].put(CONFIGURATION, self._conf())
+            for path, text in self._configuration(host).items():
+                self.lab.guests[host].put(path, text)
         running = [host for host in on if self.manager(host)["running"]]
         if running:
-            self.tell(running[0], "corosync-cfgtool", "-R")
+            self._manager.reload(self, running[0], self._version)
 
     # --- asking guests --------------------------------------------------------------------------
 

@@ -50,6 +50,18 @@ class Base:
     """The files of the program that `prepare` comes from or brings."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extra:
+    """What a disk is given besides packages."""
+
+    files: Sequence[tuple[str, Path]]
+    """In a tar archive, the guest's second disk meanwhile: the name there, and the path here."""
+    words: Sequence[str]
+    """They change when what is done with the files changes."""
+    place: Callable[[Guest], None]
+    """Puts them where they belong."""
+
+
 @contextlib.contextmanager
 def alone(machine: Machine, root: IO[bytes], shared: IO[bytes]) -> Iterator[Host]:
     """A machine without a cluster, whose power is on; for the making of disks and states."""
@@ -118,7 +130,13 @@ def settle(guest: Guest) -> None:
 
 
 def installed(
-    base: Base, packages: Sequence[Path], cache: Path, say: Progress, off: Sequence[str] = ()
+    base: Base,
+    packages: Sequence[Path],
+    cache: Path,
+    say: Progress,
+    *,
+    off: Sequence[str] = (),
+    extra: Extra | None = None,
 ) -> Base:
     """A base with Debian packages installed by the guest's own apt, without any archive.
 
@@ -128,6 +146,7 @@ def installed(
         cache: where the result is kept, under the hash of the packages.
         say: takes progress.
         off: units of theirs that are not to start at boot: the harness says when.
+        extra: what the disk is given then.
 
     Raises:
         CannotRunError: a file is not there.
@@ -135,33 +154,44 @@ def installed(
     """
     try:
         digests = [sha256(path.read_bytes()).hexdigest() for path in packages]
+        digests += off
+        if extra is not None:
+            digests += extra.words
+            digests += [sha256(path.read_bytes()).hexdigest() for _, path in extra.files]
     except OSError as error:
         raise CannotRunError(f"no package to install: {error}") from error
-    name = f"installed-{recipe_digest([base.identity, *digests, *off])}"
+    name = f"installed-{recipe_digest([base.identity, *digests])}"
     with lock(cache, name, say):
         if load_facts(cache / name) is None:
-            _install(base, packages, cache, name, say, off)
+            _install(base, packages, cache, name, say, off, extra)
         identity = identity_of(cache / name)
     return replace(base, disk=cache / name / DISK, disk_format="qcow2", identity=identity)
 
 
 def _install(  # noqa: PLR0917 - private, and all of it is needed
-    base: Base, packages: Sequence[Path], cache: Path, name: str, say: Progress, off: Sequence[str]
+    base: Base,
+    packages: Sequence[Path],
+    cache: Path,
+    name: str,
+    say: Progress,
+    off: Sequence[str],
+    extra: Extra | None,
 ) -> None:
     began = time.monotonic()
     say(f"image: installing {', '.join(path.name for path in packages)} in a guest")
     with making(cache, name) as result, contextlib.ExitStack() as stack:
         root = stack.enter_context((result / DISK).open("w+b"))
         make_overlay(root, base.disk, base.disk_format)
-        archive = stack.enter_context(
-            os.fdopen(pack((path.name, path) for path in packages), "r+b")
-        )
+        brought = [*((path.name, path) for path in packages), *(extra.files if extra else ())]
+        archive = stack.enter_context(os.fdopen(pack(brought), "r+b"))
         host = stack.enter_context(alone(base.machine, root, archive))
         host.guest.wait_ready(BOOT_TIMEOUT_S)
         settle(host.guest)
         _install_in(host.guest, [path.name for path in packages])
         for unit in off:
             host.guest.check(["systemctl", "disable", unit], timeout_s=_END_TIMEOUT_S)
+        if extra is not None:
+            extra.place(host.guest)
         host.guest.check(["systemctl", "poweroff"], timeout_s=_END_TIMEOUT_S)
         host.wait_end(_END_TIMEOUT_S)
         note_facts(result, packages=[path.name for path in packages])
@@ -170,7 +200,7 @@ def _install(  # noqa: PLR0917 - private, and all of it is needed
 
 def _install_in(guest: Guest, names: Sequence[str]) -> None:
     guest.check(["mkdir", "/run/packages"], timeout_s=60)
-    guest.check(["tar", "-C", "/run/packages", "-xf", "/dev/vdb"], timeout_s=60)
+    guest.check(["tar", "-C", "/run/packages", "-xf", "/dev/vdb", *names], timeout_s=60)
     argv = ["apt-get", "install", "--yes", "--no-install-recommends"]
     argv += [f"/run/packages/{name}" for name in names]
     environment = {"DEBIAN_FRONTEND": "noninteractive"}

@@ -50,7 +50,7 @@ def arm(pytestconfig: pytest.Config) -> str:
 @pytest.fixture(scope="session", autouse=True)
 def _base(arm: str) -> None:
     try:
-        packaged_base(arm)
+        packaged_base(MANAGERS[arm])
     except CannotRunError as error:
         pytest.exit(f"real kernels cannot run: {error}", returncode=EXIT_CANNOT_RUN)
 

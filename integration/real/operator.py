@@ -157,5 +157,5 @@ def operated(
         down: nodes without power at first.
     """
     spec = ClusterSpec(topology=topology(), settings=settings, down=tuple(down))
-    with vm_cluster(arm, spec, directory, say) as cluster:
+    with vm_cluster(MANAGERS[arm], spec, directory, say) as cluster:
         yield Operator(cluster)

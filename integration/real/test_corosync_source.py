@@ -13,7 +13,7 @@ import pytest
 from fakecluster.cman.topology import Topology
 from fakecluster.conformance.membership import Make
 from fakecluster.conformance.membership_corosync import ON_COROSYNC
-from integration.arm.managers import CorosyncManager
+from integration.arm.managers import MANAGERS, CorosyncManager
 from integration.arm.suite import packaged_base, say
 from integration.lab.lab import Lab
 from integration.membership.cluster import GuestHosts
@@ -37,7 +37,7 @@ def hosts(request: pytest.FixtureRequest) -> Iterator[GuestHosts]:
         directory = kept or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vm-")))
         lab = stack.enter_context(
             Lab.started(
-                packaged_base(CorosyncManager.arm),
+                packaged_base(MANAGERS[CorosyncManager.arm]),
                 cache=cache_directory(os.environ),
                 directory=directory / "corosync-source.consoles",
                 say=say,

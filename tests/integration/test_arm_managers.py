@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,10 +11,12 @@ import pytest
 from fakecluster.arms.values import ARMS, MISSING, ClusterSpec
 from fakecluster.capabilities import Capability, UnsupportedVerbError
 from fakecluster.cman.topology import Topology
+from fakecluster.historic.root import CmanRoot
 from fakecluster.verbs import VERBS
 from integration import deb
 from integration.arm import guest_eye
 from integration.arm.beginning import Begun, Stage
+from integration.arm.historic import HistoricCman
 from integration.arm.managers import (
     COROSYNC,
     GATE,
@@ -24,6 +27,8 @@ from integration.arm.managers import (
 )
 from integration.arm.units import DROP_IN, unit_files
 from integration.arm.vm import VmCluster
+
+HISTORIC = HistoricCman(CmanRoot(directory=Path("/opt/cman")))
 
 
 class NotingHands:
@@ -66,10 +71,10 @@ class NoLab:
         """Do nothing: nobody is furnished."""
 
 
-def cluster(manager: Manager) -> NotingCluster:
+def cluster(manager: Manager, kind: type[NotingCluster] = NotingCluster) -> NotingCluster:
     spec = ClusterSpec(topology=Topology.of(3))
     begun = Begun(lab=NoLab(), stage=Stage.FORMED)  # type: ignore[arg-type]
-    made = NotingCluster(spec, manager, lambda _: begun)
+    made = kind(spec, manager, lambda _: begun)
     made.done = []
     return made
 
@@ -79,9 +84,9 @@ def signalled(name: str, *units: str) -> list[str]:
 
 
 def test_every_arm_on_guests_has_its_manager_and_what_that_lacks() -> None:
-    assert list(MANAGERS) == [arm for arm in ARMS if arm.startswith("vm-")]
-    assert {arm: manager.missing for arm, manager in MANAGERS.items()} == {
-        arm: MISSING[arm] for arm in MANAGERS
+    managers = [*MANAGERS.values(), HISTORIC]
+    assert {each.arm: each.missing for each in managers} == {
+        arm: MISSING[arm] for arm in ARMS if arm.startswith("vm-")
     }
 
 
@@ -99,7 +104,7 @@ def test_packages_are_those_that_are_built() -> None:
     assert set(CorosyncManager.packages) < set(deb.NAMES)
 
 
-@pytest.mark.parametrize("manager", MANAGERS.values(), ids=list(MANAGERS))
+@pytest.mark.parametrize("manager", [*MANAGERS.values(), HISTORIC], ids=lambda each: each.arm)
 def test_its_units_are_started_by_nobody_else(manager: Manager) -> None:
     files = unit_files((), manager.units)
     assert len(files) == 1 + len(manager.units)
@@ -126,6 +131,39 @@ def test_signals_reach_both_processes_and_nobody_sees_half_a_cman(
     verb(bare, 1)
     assert gated.done == signalled(name, *units)
     assert bare.done == signalled(name, COROSYNC)
+
+
+def test_a_historic_cman_is_one_unit_whose_processes_all_get_a_signal() -> None:
+    """Which of them is the main one systemd would have to guess."""
+    cman = cluster(HISTORIC)
+    cman.cman_start(1)
+    cman.cman_crash(1)
+    assert cman.done == [
+        "1 systemctl start --no-block cman.service",
+        "1 systemctl kill --kill-whom=all --signal=KILL cman.service",
+    ]
+
+
+class RunningCluster(NotingCluster):
+    def manager(self, host: int) -> dict[str, Any]:
+        return {**super().manager(host), "running": True}
+
+
+def test_a_historic_cman_keeps_its_address_for_its_life() -> None:
+    running = cluster(HISTORIC, RunningCluster)
+    with pytest.raises(UnsupportedVerbError, match=r"vm-historic .*another one while it runs"):
+        running.address(1, "10.0.0.9")
+
+
+def test_a_reload_is_said_in_the_managers_own_way() -> None:
+    hands = NotingHands()
+    for manager in (CorosyncManager(), CmanManager(), HISTORIC):
+        manager.reload(hands, 2, 7)
+    assert hands.done == [
+        (2, "corosync-cfgtool", "-R"),
+        (2, "corosync-cfgtool", "-R"),
+        (2, "cman_set_version", {"version": 7}),
+    ]
 
 
 def test_both_start_together_and_systemd_knows_their_order() -> None:

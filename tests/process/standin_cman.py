@@ -114,7 +114,8 @@ def node():
     found = [each.get("nodeid") for each in nodes if each.get("name") == name]
     if not found or os.environ["COROSYNC_DEFAULT_CONFIG_IFACE"] != "xmlconfig:cmanpreconfig":
         sys.exit(f"corosync: no node {{name}}")
-    if not os.environ.get("LD_LIBRARY_PATH", "").startswith({libraries!r}):
+    first = os.environ.get("LD_LIBRARY_PATH", "").partition(":")[0]
+    if not Path(first, "libcman.so.3").is_file():
         sys.exit("corosync: no libraries")
     if socket.gethostname() != name:
         sys.exit("corosync: the host has another name")
@@ -205,9 +206,7 @@ def make_root(directory: Path, served: Path) -> Path:
     root = directory / "cman"
     programs = {
         "sbin/cman_tool": _TOOL.format(project=str(ROOT)),
-        "sbin/corosync": _COROSYNC.format(
-            project=str(ROOT), served=str(served), libraries=str(root / "lib")
-        ),
+        "sbin/corosync": _COROSYNC.format(project=str(ROOT), served=str(served)),
     }
     for name, text in programs.items():
         path = root / name

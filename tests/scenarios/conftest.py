@@ -135,22 +135,25 @@ def _managers(config: pytest.Config, spec: ClusterSpec, directory: Path) -> Mana
 
 def _vm(config: pytest.Config) -> Boot:
     # Imported here: it needs QEMU and a guest image, which it makes where there is none.
+    from integration.arm.historic import HistoricCman  # noqa: PLC0415
+    from integration.arm.managers import MANAGERS  # noqa: PLC0415
     from integration.arm.suite import packaged_base, vm_cluster  # noqa: PLC0415
     from integration.errors import EXIT_CANNOT_RUN, CannotRunError  # noqa: PLC0415
 
     traces: Path | None = config.getoption("--trace-dir", None)
-    arm = arm_of(config)
+    arm, given = arm_of(config), config.stash[GIVEN]
+    manager = HistoricCman(given["cman_root"]) if arm == "vm-historic" else MANAGERS[arm]
     try:
-        packaged_base(arm)
+        packaged_base(manager)
     except CannotRunError as error:
         pytest.exit(f"{arm} cannot run: {error}", returncode=EXIT_CANNOT_RUN)
 
     def boot(spec: ClusterSpec, stack: ExitStack, item: pytest.Item) -> ClusterWords:
         if traces is None:
             consoles = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vm-")))
-            return stack.enter_context(vm_cluster(arm, spec, consoles))
+            return stack.enter_context(vm_cluster(manager, spec, consoles))
         path = _trace_file(traces, item)
-        cluster = stack.enter_context(vm_cluster(arm, spec, path.with_suffix(".consoles")))
+        cluster = stack.enter_context(vm_cluster(manager, spec, path.with_suffix(".consoles")))
         stack.callback(_write_trace, cluster, item, path)
         return cluster
 
@@ -165,6 +168,7 @@ MACHINE: Mapping[str, Sequence[str]] = {
     "process": ("compiler", "fuse"),
     "process-corosync": ("fuse", "libcorosync"),
     "process-cman": ("cman_root", "fuse", "namespaces"),
+    "vm-historic": ("cman_root",),
 }
 """What an arm needs of this machine, as the fixtures that skip where it is not there."""
 
@@ -178,14 +182,19 @@ BOOTS: Mapping[str, Callable[[pytest.Config], Boot]] = {
     "process-cman": _process,
     "vm-corosync": _vm,
     "vm-cman": _vm,
+    "vm-historic": _vm,
 }
 
 
 def arm_of(config: pytest.Config) -> str:
-    """Return the arm that was asked for; `sim` where the suite runs among all tests."""
+    """Return the arm that was asked for; `sim` where the suite runs among all tests.
+
+    With `--cman-root` the cman of `vm-cman` is that one.
+    """
     arm = str(config.getoption("--arm", "sim"))
     if config.getoption("--where", "guests") == "guests":
-        return arm
+        is_historic = arm == "vm-cman" and config.getoption("--cman-root", None) is not None
+        return "vm-historic" if is_historic else arm
     try:
         return arm_in_namespaces(arm)
     except ValueError as error:
@@ -205,7 +214,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if here not in item.path.parents:
             continue
-        if arm in MACHINE:
+        if arm.startswith("process"):
             item.add_marker(pytest.mark.process)
             if item.get_closest_marker("timeout") is None:
                 item.add_marker(pytest.mark.timeout(TIMEOUT_S))

@@ -54,6 +54,7 @@ _ON_GUESTS: Mapping[str, str] = {
 """Whatever manages them."""
 
 _NO_DISK = MISSING["vm-cman"][Capability.QUORUM_DISK]
+_NO_DISK_DAEMON = MISSING["vm-historic"][Capability.QUORUM_DISK]
 
 SKIPS: Mapping[str, Mapping[str, str]] = {
     "sim": {},
@@ -71,6 +72,7 @@ SKIPS: Mapping[str, Mapping[str, str]] = {
         "manager: manager that dies with a failed read": _NETNS[Capability.FAILING_READS],
         "membership: leave for good": _NETNS[Capability.LEAVING_FOR_GOOD],
         "membership: fast rejoin that nobody saw": _NETNS[Capability.NOTICE_FAULTS],
+        "membership: notices of votes": _NETNS[Capability.VOTES_NOTICE],
         "membership: notices that are not as they should be": _NETNS[Capability.NOTICE_FAULTS],
         "membership: two hosts with different views": _NETNS[Capability.NOTICE_FAULTS],
         "membership: failed read between a death and the next notice": _NETNS[
@@ -78,6 +80,7 @@ SKIPS: Mapping[str, Mapping[str, str]] = {
         ],
         "pins: host whose disk stalls fences itself": _NETNS[Capability.STALLED_DISK],
         "quorum: two node death and fencing": _NETNS[Capability.FENCING_NOTICE],
+        "quorum: lowered expected votes and a fencing": _NETNS[Capability.FENCING_NOTICE],
         "quorum: quorum disk keeps the last host quorate and proves nothing": _NETNS[
             Capability.QUORUM_DISK
         ],
@@ -125,7 +128,9 @@ SKIPS: Mapping[str, Mapping[str, str]] = {
             Capability.SILENCE_ABOUT_ABSENTEES
         ],
         "membership: leave for good": _CANNOT[Capability.LEAVING_FOR_GOOD],
+        "membership: notices of votes": _CANNOT[Capability.VOTES_NOTICE],
         "quorum: two node death and fencing": _CANNOT[Capability.FENCING_NOTICE],
+        "quorum: lowered expected votes and a fencing": _CANNOT[Capability.FENCING_NOTICE],
         "quorum: quorum disk keeps the last host quorate and proves nothing": _CANNOT[
             Capability.QUORUM_DISK
         ],
@@ -139,6 +144,31 @@ SKIPS: Mapping[str, Mapping[str, str]] = {
         "addresses: quorum disk with id 0 is left out": _NO_DISK,
         "quorum: quorum disk keeps the last host quorate and proves nothing": _NO_DISK,
         "quorum: half of the nodes and a fencing": _NO_DISK,
+    },
+    "vm-historic": {
+        **_ON_GUESTS,
+        "addresses: address change": _CMAN[Capability.FREE_ADDRESSES],
+        "addresses: quorum disk with id 0 is left out": _NO_DISK_DAEMON,
+        "addresses: ipv6 only node is left out": _CMAN[Capability.IPV6_ONLY],
+        "addresses: node with the address 0 0 0 0 is left out": _CMAN[Capability.FREE_ADDRESSES],
+        "addresses: own node without an address is never in sync": _CMAN[Capability.FREE_ADDRESSES],
+        "addresses: first ipv4 address counts": _CMAN[Capability.SEVERAL_ADDRESSES],
+        "addresses: address of the settings wins": _CMAN[Capability.SEVERAL_ADDRESSES],
+        "addresses: address in the subnet": _CMAN[Capability.SEVERAL_ADDRESSES],
+        "addresses: address of the ring": _CMAN[Capability.SEVERAL_ADDRESSES],
+        "addresses: duplicate id in the configuration": _CMAN[Capability.DUPLICATE_ID],
+        "daemon: killed in each call of a replacement": (
+            f"{_CMAN[Capability.FREE_ADDRESSES]}; {_BY_HAND}"
+        ),
+        "pins: pinned entry is not replaced halfway": (
+            f"{_CMAN[Capability.FREE_ADDRESSES]}; {_PINS}"
+        ),
+        "pins: our own node is never removed under a region": _CMAN[Capability.FREE_ADDRESSES],
+        "quorum: quorum disk keeps the last host quorate and proves nothing": _NO_DISK_DAEMON,
+        "quorum: half of the nodes and a fencing": _NO_DISK_DAEMON,
+        "start: cluster name that changes is never a second cluster": _CMAN[
+            Capability.RENAMED_CLUSTER
+        ],
     },
 }
 
@@ -165,7 +195,7 @@ def test_real_managers_run_in_namespaces_too(arm: str, there: str) -> None:
     assert arm_in_namespaces(arm) == there
 
 
-@pytest.mark.parametrize("arm", ["sim", "process", "vm-other"])
+@pytest.mark.parametrize("arm", ["sim", "process", "vm-historic", "vm-other"])
 def test_what_is_not_real_does_not(arm: str) -> None:
     with pytest.raises(ValueError, match=f"the managers of {arm} do not run in namespaces"):
         arm_in_namespaces(arm)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+from contextlib import ExitStack
 
 import pytest
 
 from fakecluster.arms.suite import MakeCluster, needs
 from fakecluster.arms.values import Span
+from fakecluster.arms.words import ClusterWords
 from fakecluster.capabilities import Capability
 from fakecluster.cman.notices import NoticeFault
 from fakecluster.cman.topology import NodeConfig
@@ -196,6 +198,40 @@ def test_notices_that_are_not_as_they_should_be(make: MakeCluster, fault: Notice
     cluster.kill(3)
 
     cluster.in_sync(1, 2, nodes=(1, 2), within=Span.LATER)
+
+
+@needs(Capability.VOTES_NOTICE)
+def test_notices_of_votes(make: MakeCluster) -> None:
+    """level-triggered: cman tells of votes as it tells of members; nothing is touched for that.
+
+    The list is the same each time, and the death behind them is heard.
+    """
+    cluster = make(3, seldom_resync=True)
+    cluster.up()
+
+    with ExitStack() as stack:
+        for host in (1, 2, 3):
+            stack.enter_context(cluster.untouched(host, "node1", "node2", "node3"))
+        for votes in (5, 4, 3):  # two or three members are quorate all along
+            cluster.expected(1, votes)
+            for host in (1, 2, 3):
+                cluster.eventually(
+                    f"host {host} is notified of {votes} expected votes",
+                    lambda host=host: is_notified_of_votes(cluster, host),  # type: ignore[misc]
+                )
+        cluster.in_sync(1, 2, 3, nodes=(1, 2, 3))
+
+    cluster.kill(3)
+    cluster.in_sync(1, 2, nodes=(1, 2))
+
+
+def is_notified_of_votes(cluster: ClusterWords, host: int) -> bool:
+    """Return whether a host's daemon has heard a notice since the last order about votes."""
+    events = cluster.last_events()
+    order = max(at for at, event in enumerate(events) if "expected" in event)
+    return any(
+        "notice state-change" in event and f"host {host} " in event for event in events[order:]
+    )
 
 
 @needs(Capability.NOTICE_FAULTS)

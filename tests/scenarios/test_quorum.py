@@ -238,6 +238,31 @@ def test_lowered_expected_votes_with_a_trusted_manager(make: MakeCluster) -> Non
     cluster.in_sync(1, nodes=(1,))
 
 
+@needs(Capability.FENCING_NOTICE)
+def test_lowered_expected_votes_and_a_fencing(make: MakeCluster) -> None:
+    """minority: an operator makes the last host quorate, and cman says who of the lost was fenced.
+
+    The news comes with no notice of cman's.
+    """
+    cluster = make(3)
+    cluster.up()
+    for host in (2, 3):
+        cluster.kill(host)
+    cluster.waits(1, "node2", Why.INQUORATE)
+    cluster.expected(1, 1)
+    for lost in ("node2", "node3"):
+        cluster.waits(1, lost, Why.MINORITY)
+
+    cluster.fence(2, by=1)
+    cluster.eventually(
+        "host 1 has removed node2", lambda: not cluster.has(1, "node2"), within=Span.LATER
+    )
+    cluster.waits(1, "node3", Why.MINORITY)
+    cluster.fence(3, by=1)
+
+    cluster.in_sync(1, nodes=(1,), within=Span.LATER)
+
+
 def test_removal_waits_for_a_settled_membership(make: MakeCluster) -> None:
     """unsettled: what the manager says of a lost node must stand for a while first."""
     cluster = make(3, settings="[removals]\nsettle_s = 5")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,11 +120,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BadRequest:
-    """What cman refuses with -EINVAL: a wrong header, or a request that is not there whole.
-
-    Of a wrong header only the 20 bytes are consumed: its body is taken for the next header. Of a
-    request that comes in parts each part is consumed as it comes, so that step is lost, too.
-    """
+    """What cman refuses with -EINVAL: a wrong header, or a request that is not there whole."""
 
     command: int
     """As it came, which is what the refusal echoes; 0 where it was not among the bytes."""
@@ -190,44 +186,46 @@ Message = Reply | EventMessage | ConfchgMessage | DataMessage
 """What the daemon sends."""
 
 
-class RequestReader:
-    """Cuts what a client wrote into requests, as cman does: it waits for no rest of a request."""
+def cut_request(recv: Callable[[int], bytes]) -> bytes:
+    """Read one request, as cman does: its header, then the body of which that tells.
 
-    def __init__(self) -> None:
-        self._kept = b""
+    What is not there yet is not waited for: of a request that comes in parts each part is read as
+    it comes. Of a wrong header only the 20 bytes are read: its body is taken for the next header.
 
-    def feed(self, data: bytes, *, more: bool = False) -> Iterator[Request | BadRequest]:
-        """Take all that lies in the socket; give each request in it. Never raises.
+    Args:
+        recv: reads at most so many bytes; fewer where no more are there.
 
-        `more`: the caller's buffer was full, so that the rest of a request may lie there still.
-        """
-        data = self._kept + data
-        self._kept = b""
-        while data:
-            length = _request_bytes(data)
-            if more and len(data) < max(length, HEADER_BYTES):
-                self._kept = data
-                return
-            piece, data = data[:length], data[length:]
-            if length <= len(piece) and _is_good(piece):
-                yield Request(command=FrameHeader.decode(piece).command, body=piece[HEADER_BYTES:])
-            else:
-                padded = piece[:HEADER_BYTES].ljust(HEADER_BYTES, b"\0")
-                yield BadRequest(command=FrameHeader.decode(padded).command)
+    Returns:
+        A request for `decode_request`; nothing where the stream has ended.
+
+    Raises:
+        OSError: of `recv`; BlockingIOError where there is nothing at all.
+    """
+    header = recv(HEADER_BYTES)
+    body_bytes = FrameHeader.decode(header).length - HEADER_BYTES if _is_good(header) else 0
+    if not body_bytes:
+        return header
+    try:
+        return header + recv(body_bytes)
+    except BlockingIOError:
+        return header
+
+
+def decode_request(data: bytes) -> Request | BadRequest:
+    """Return what `cut_request` has read. Never raises."""
+    header = FrameHeader.decode(data[:HEADER_BYTES].ljust(HEADER_BYTES, b"\0"))
+    if _is_good(data) and header.length == len(data):
+        return Request(command=header.command, body=data[HEADER_BYTES:])
+    return BadRequest(command=header.command)
 
 
 def _is_good(header: bytes) -> bool:
-    """Return whether cman takes these bytes, at least 20, for the header of a request."""
+    """Return whether cman takes these bytes for the header of a request."""
     if len(header) < HEADER_BYTES:
         return False
     found = FrameHeader.decode(header)
     body_bytes = found.length - HEADER_BYTES
     return (found.magic, found.version) == (MAGIC, VERSION) and 0 <= body_bytes <= BODY_MAX_BYTES
-
-
-def _request_bytes(data: bytes) -> int:
-    """Return how many bytes cman consumes for what begins here, be they there or not."""
-    return FrameHeader.decode(data).length if _is_good(data) else HEADER_BYTES
 
 
 class MessageReader:

@@ -84,15 +84,9 @@ def answer_request(
 
 def _ask(request: Request, client: Client, later: Callable[[Reply], None]) -> Reply | None:
     command, body = request.command, request.body
-    if command == Opcode.TRY_SHUTDOWN:
-        client.try_shutdown(decode_int(body), _late(command, later))
-        return None
-    if command == Opcode.SET_VERSION:
-        asked = VersionStruct.decode(body)
-        version = Version(
-            major=asked.major, minor=asked.minor, patch=asked.patch, config=asked.config
-        )
-        client.set_version(version, _late(command, later))
+    answered_later = _ANSWERED_LATER.get(command)
+    if answered_later is not None:
+        answered_later(client, body, lambda status: later(Reply(command=command, status=status)))
         return None
     if command == Opcode.SHUTDOWN_REPLY:
         client.reply_shutdown(decode_int(body) != 0)
@@ -110,10 +104,6 @@ def _ask(request: Request, client: Client, later: Callable[[Reply], None]) -> Re
 
 def _refusal(command: int, code: int) -> Reply:
     return Reply(command=command, status=-code)
-
-
-def _late(command: int, later: Callable[[Reply], None]) -> OnStatus:
-    return lambda status: later(Reply(command=command, status=status))
 
 
 Handler = Callable[[Client, bytes], Answer]
@@ -135,6 +125,12 @@ def _get_node(client: Client, body: bytes) -> Answer:
 def _is_listening(client: Client, body: bytes) -> Answer:
     port, node_id = decode_listening(body)
     return int(client.is_listening(port, _unsigned(node_id))), b""
+
+
+def _set_version(client: Client, body: bytes, reply: OnStatus) -> None:
+    asked = VersionStruct.decode(body)
+    version = Version(major=asked.major, minor=asked.minor, patch=asked.patch, config=asked.config)
+    client.set_version(version, reply)
 
 
 def _set_votes(client: Client, body: bytes) -> Answer:
@@ -322,7 +318,6 @@ _HANDLERS: dict[int, Handler] = {
     Opcode.SET_VOTES: _set_votes,
     Opcode.SETEXPECTED_VOTES: _with_int(Client.set_expected_votes),
     Opcode.KILLNODE: _with_int(lambda client, node_id: client.kill_node(_unsigned(node_id))),
-    Opcode.LEAVE_CLUSTER: _with_int(Client.leave_cluster),
     Opcode.REG_QUORUMDEV: _with_device(Client.register_quorum_device),
     Opcode.UNREG_QUORUMDEV: _done(Client.unregister_quorum_device),
     Opcode.POLL_QUORUMDEV: _with_int(
@@ -333,4 +328,11 @@ _HANDLERS: dict[int, Handler] = {
     Opcode.SET_DIRTY: _done(Client.set_dirty),
     Opcode.SET_DEBUGLOG: _with_int(Client.set_debuglog),
 }
-"""What is not here (BARRIER, DUMP_OBJDB, numbers nobody knows) is refused with EINVAL."""
+"""What is not here nor below (BARRIER, DUMP_OBJDB, numbers nobody knows) is refused with EINVAL."""
+
+_ANSWERED_LATER: dict[int, Callable[[Client, bytes, OnStatus], None]] = {
+    Opcode.TRY_SHUTDOWN: lambda client, body, reply: client.try_shutdown(decode_int(body), reply),
+    Opcode.LEAVE_CLUSTER: lambda client, body, reply: client.leave_cluster(decode_int(body), reply),
+    Opcode.SET_VERSION: _set_version,
+}
+"""What is answered when it comes to something; the client's other requests are not kept waiting."""

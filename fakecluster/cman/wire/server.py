@@ -3,6 +3,8 @@
 A stopped cman leaves newcomers in the backlog and requests unread. A cman that is down has no
 sockets, a crashed one leaves stale files. Hostile bytes cost that client its connection at most:
 what is no request is refused with -EINVAL and its command echoed, and the connection goes on.
+Each turn of the loop handles one request of a client and accepts one newcomer a socket, so whoever
+sends many at once waits for himself alone.
 """
 
 from __future__ import annotations
@@ -17,11 +19,18 @@ from typing import Protocol
 from fakecluster.cman.answers import Delivery
 from fakecluster.cman.client import Client, Closed, Deliver, SocketKind
 from fakecluster.cman.outside import Sockets, Watcher
-from fakecluster.cman.wire.codec import BadRequest, Message, Reply, Request, RequestReader
+from fakecluster.cman.wire.codec import (
+    BadRequest,
+    Message,
+    Reply,
+    Request,
+    cut_request,
+    decode_request,
+)
 from fakecluster.cman.wire.requests import answer_request, delivery_message
 from fakecluster.listener import Listener, check_path, remove_socket
 from fakecluster.poller import Poller
-from fakecluster.stream import READ_BYTES, Stream
+from fakecluster.stream import Stream
 
 MAX_QUEUED = 128
 """cman's max_queued: with one message more than this unsent, the client is disconnected."""
@@ -184,6 +193,7 @@ class _NodeSockets:
             received=connected.received,
             closed=partial(self._gone, connected),
             max_queued=MAX_QUEUED,
+            cut=cut_request,
         )
         connected.stream = stream
         if self._server.remembers_pids:
@@ -211,17 +221,14 @@ class _ConnectedClient:
 
     def __init__(self, kind: SocketKind) -> None:
         self._admin = kind is SocketKind.ADMIN
-        self._reader = RequestReader()
         self.client: Client | None = None
 
     def received(self, data: bytes) -> None:
-        for message in self._reader.feed(data, more=len(data) == READ_BYTES):
-            if isinstance(message, BadRequest):
-                self._send(Reply(command=message.command, status=-errno.EINVAL))
-            else:
-                self._ask(message)
-            if not self.stream.open:
-                return
+        message = decode_request(data)
+        if isinstance(message, BadRequest):
+            self._send(Reply(command=message.command, status=-errno.EINVAL))
+        else:
+            self._ask(message)
 
     def deliver(self, unasked: Delivery) -> None:
         self._send(delivery_message(unasked))

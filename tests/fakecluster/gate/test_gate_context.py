@@ -588,6 +588,41 @@ def test_force_overrules_corosync_and_leave_asks_nobody(gate: ScriptedGate) -> N
     assert gate.table.ordered[1:] == [("try_shutdown", SHUTDOWN_IMMEDIATE)]
 
 
+@pytest.mark.parametrize("code", [CS_ERR_BUSY, CS_ERR_LIBRARY])
+def test_a_leave_is_answered_when_corosync_has_answered(gate: ScriptedGate, code: int) -> None:
+    """It may fail, for want of descriptors, too; whoever waits keeps nobody else waiting."""
+
+    def refuse() -> None:
+        raise CorosyncError(code, "corosync_cfg_try_shutdown")
+
+    gate.table.shutdown = refuse
+    visitor, admin, other = gate.client(), gate.admin(), gate.admin()
+    admin.client.leave_cluster(0, admin.replies.append)
+    other.client.leave_cluster(0, other.replies.append)
+    assert (admin.replies, visitor.members()) == ([], [1, 2, 3])
+    gate.answered()
+    assert (admin.replies, other.replies) == ([-errno.EBUSY], [-errno.EBUSY])
+    assert (gate.serving, visitor.take()) == (True, [])
+
+    gate.table.shutdown = lambda: None
+    admin.client.leave_cluster(0, admin.replies.append)
+    gate.take_job()
+    other.client.leave_cluster(0, other.replies.append)
+    assert (admin.replies[1:], other.replies[1:]) == ([0], [0])
+    gate.run(LEAVE_US)
+    assert (gate.serving, visitor.closed) == (False, True)
+
+
+def test_a_leave_is_answered_by_corosyncs_end(gate: ScriptedGate) -> None:
+    """It has agreed, and is gone before it says so."""
+    admin = gate.admin()
+    admin.client.leave_cluster(0, admin.replies.append)
+    gate.wait_for_order()
+    gate.corosync.die()
+    gate.turn()
+    assert (admin.replies, admin.closed) == ([0], True)
+
+
 def test_corosync_that_is_gone_before_its_answer_has_agreed(gate: ScriptedGate) -> None:
     admin = gate.admin()
     admin.client.try_shutdown(0, admin.replies.append)
@@ -883,6 +918,20 @@ def test_ports_of_others_are_asked_for_and_followed(gate: ScriptedGate) -> None:
     known = [port for port in (11, 12, 13) if visitor.client.is_listening(port, 2)]
     assert known == [11, 12]
     assert visitor.take() == [Notice(reason=Reason.PORT_OPENED, arg=2)]
+
+
+def test_a_client_may_bind_sixteen_ports(gate: ScriptedGate) -> None:
+    """Of the 255; that a port is taken is told first, and another client has its own sixteen."""
+    visitor, other = gate.client(), gate.client()
+    for port in range(1, 17):
+        visitor.client.bind(port)
+    assert refused(lambda: visitor.client.bind(17)) == errno.EMFILE
+    assert refused(lambda: visitor.client.bind(16)) == errno.EADDRINUSE
+    other.client.bind(17)
+    visitor.client.disconnect()
+    for port in range(1, 16):
+        other.client.bind(port)
+    assert refused(lambda: other.client.bind(16)) == errno.EMFILE
 
 
 def test_our_ports_are_told_when_they_change_and_to_who_asks(gate: ScriptedGate) -> None:

@@ -18,22 +18,19 @@ from fakecluster.cman.wire.codec import (
     NodeStruct,
     Opcode,
     Reply,
-    RequestReader,
 )
 from fakecluster.cman.wire.raw_client import HungUpError, RawClient
 from fakecluster.cman.wire.server import MAX_QUEUED, SOCKET_NAMES, WireServer
 from fakecluster.gate.context import HERE
 from fakecluster.poller import Poller
 from fakecluster.testing.scripted_corosync import ScriptedCorosync, block
-from fakecluster.testing.wire_fuzz import READINGS, Attack, attacks
+from fakecluster.testing.wire_fuzz import READINGS, Attack, attacks, requests_in
 from o2cbd.core.rules import SECOND_US
 from o2cbd.membership.libcorosync_table import CS_ERR_TRY_AGAIN
 from tests.fakecluster.gate.scripted_gate import ScriptedGate
 
 SEEDS = range(3)
 ATTACKS_A_SEED = 60
-ROUNDS = 4
-"""A newcomer is accepted in one round of the poller and read in the next."""
 
 
 class ServedGate(ScriptedGate):
@@ -56,9 +53,9 @@ class ServedGate(ScriptedGate):
 
     def serve(self) -> None:
         """Serve until nothing is left to do now; corosync is looked at before each round."""
-        for _ in range(ROUNDS):
+        self.turn()
+        while self.poller.wait(0):
             self.turn()
-            self.poller.wait(0)
         while self.jobs_wait:
             self.answered()
 
@@ -97,11 +94,10 @@ def gate(tmp_path: Path) -> Iterator[ServedGate]:
 
 def replies_due(attack: Attack) -> list[int]:
     """The commands that are answered, in order; DATA is answered on errors only and left out."""
-    reader = RequestReader()
     due = [
         message.command & ~REPLY_BIT
         for piece in attack.pieces
-        for message in reader.feed(piece)
+        for message in requests_in(piece)
         if isinstance(message, BadRequest) or message.command != Opcode.SHUTDOWN_REPLY
     ]
     return [command for command in due if command != Opcode.DATA]

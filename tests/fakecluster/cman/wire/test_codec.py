@@ -1,5 +1,6 @@
 """The codec of libcman's wire protocol, against captures and tables, in both directions."""
 
+import io
 import socket
 import struct
 
@@ -28,16 +29,18 @@ from fakecluster.cman.wire.codec import (
     Opcode,
     Reply,
     Request,
-    RequestReader,
     ShortPayloadError,
     VersionStruct,
+    cut_request,
     decode_int,
     decode_listening,
+    decode_request,
     decode_two_ints,
     encode_ints,
     encode_listening,
 )
 from fakecluster.sockaddrs import sockaddr, sockaddr_text
+from fakecluster.testing.wire_fuzz import requests_in
 
 SYMBOLS = st.integers(0, 0xFFFFFFFF)
 STATUS = st.integers(-(2**31), 2**31 - 1)
@@ -114,39 +117,45 @@ def test_a_client_refuses_what_no_daemon_sends(data: bytes) -> None:
 TWO = [Request(command=Opcode.GETNODE, body=bytes(440)), Request(command=Opcode.ISQUORATE)]
 
 
-def test_requests_are_read_at_every_split_of_a_full_buffer() -> None:
-    """Where the reader's own buffer ends nothing is cut, wherever that is."""
-    stream = b"".join(each.encode() for each in TWO)
-    for cut in range(1, len(stream)):
-        reader = RequestReader()
-        assert [*reader.feed(stream[:cut], more=True), *reader.feed(stream[cut:])] == TWO
-    reader = RequestReader()
-    pieces = [bytes([byte]) for byte in stream]
-    assert [each for piece in pieces for each in reader.feed(piece, more=True)] == TWO
+def test_one_request_is_read_and_the_next_one_left() -> None:
+    """Whoever writes ahead has it in the socket, not here."""
+    stream = io.BytesIO(b"".join(each.encode() for each in TWO))
+    assert decode_request(cut_request(stream.read)) == TWO[0]
+    assert stream.read() == TWO[1].encode()
+    assert cut_request(stream.read) == b""
+
+
+def test_nothing_there_is_for_the_caller_and_half_a_request_is_not() -> None:
+    """Of a socket that does not block."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            cut_request(ours.recv)
+        theirs.sendall(TWO[0].encode()[:HEADER_BYTES])
+        assert decode_request(cut_request(ours.recv)) == BadRequest(command=Opcode.GETNODE)
 
 
 @pytest.mark.parametrize("cut", [20, 21, 459])
 def test_a_request_in_two_parts_is_refused_and_loses_step(cut: int) -> None:
     """As a real cman does: its rest is read as headers, whatever comes right after it, too."""
     stream = b"".join(each.encode() for each in TWO)
-    reader = RequestReader()
-    assert list(reader.feed(stream[:cut])) == [BadRequest(command=Opcode.GETNODE)]
-    rest = list(reader.feed(stream[cut:]))
+    assert list(requests_in(stream[:cut])) == [BadRequest(command=Opcode.GETNODE)]
+    rest = list(requests_in(stream[cut:]))
     assert all(isinstance(each, BadRequest) for each in rest) is (cut != 20)
-    assert list(reader.feed(TWO[1].encode())) == [TWO[1]]
 
 
 def test_half_a_header_is_refused_at_once() -> None:
     """Of the command only what is there can be echoed."""
     header = Request(command=Opcode.ISQUORATE).encode()
-    assert list(RequestReader().feed(header[:16])) == [BadRequest(command=Opcode.ISQUORATE)]
-    assert list(RequestReader().feed(header[:12])) == [BadRequest(command=0)]
+    assert list(requests_in(header[:16])) == [BadRequest(command=Opcode.ISQUORATE)]
+    assert list(requests_in(header[:12])) == [BadRequest(command=0)]
 
 
 def test_several_requests_in_one_read_come_out_in_order() -> None:
     """A client may write ahead."""
     sent = [Request(command=Opcode.NOTIFY), Request(command=0x7777, body=b"x"), Request(command=5)]
-    assert list(RequestReader().feed(b"".join(each.encode() for each in sent))) == sent
+    assert list(requests_in(b"".join(each.encode() for each in sent))) == sent
 
 
 @pytest.mark.parametrize("field", [{"magic": MAGIC + 1}, {"version": VERSION + 1}])
@@ -154,7 +163,7 @@ def test_a_wrong_header_without_a_body_leaves_the_stream_in_step(field: dict[str
     """Cman consumes the header only; without a body nothing is lost."""
     data = FrameHeader(length=HEADER_BYTES, command=9, **field).encode()
     after = Request(command=Opcode.ISACTIVE)
-    assert list(RequestReader().feed(data + after.encode())) == [BadRequest(command=9), after]
+    assert list(requests_in(data + after.encode())) == [BadRequest(command=9), after]
 
 
 @pytest.mark.parametrize(
@@ -169,22 +178,19 @@ def test_a_wrong_header_without_a_body_leaves_the_stream_in_step(field: dict[str
     ],
 )
 def test_the_body_of_a_wrong_header_is_read_as_headers(header: FrameHeader) -> None:
-    """Twenty bytes at a time; what is written later is in step again."""
-    reader = RequestReader()
+    """Twenty bytes at a time."""
     body = bytes(12) + (7).to_bytes(4, "little") + bytes(5)
-    assert list(reader.feed(header.encode() + body)) == [
+    assert list(requests_in(header.encode() + body)) == [
         BadRequest(command=9),
         BadRequest(command=7),
         BadRequest(command=0),
     ]
-    after = Request(command=Opcode.ISACTIVE)
-    assert list(reader.feed(after.encode())) == [after]
 
 
 def test_the_longest_body_is_taken() -> None:
     """1500 bytes."""
     request = Request(command=Opcode.DATA, body=bytes(BODY_MAX_BYTES))
-    assert list(RequestReader().feed(request.encode())) == [request]
+    assert list(requests_in(request.encode())) == [request]
 
 
 def test_the_reply_bit_is_in_no_command() -> None:

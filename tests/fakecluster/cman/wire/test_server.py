@@ -7,10 +7,12 @@ import select
 import socket
 import struct
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from fakecluster.cman.client_end import SocketKind
 from fakecluster.cman.engine import Sockets
 from fakecluster.cman.topology import NodeConfig, QuorumDisk, Topology
 from fakecluster.cman.wire.codec import (
@@ -26,6 +28,7 @@ from fakecluster.cman.wire.codec import (
     FenceStruct,
     FrameHeader,
     Message,
+    MessageReader,
     NodeExtraStruct,
     NodeStruct,
     Opcode,
@@ -36,7 +39,7 @@ from fakecluster.cman.wire.codec import (
     encode_listening,
 )
 from fakecluster.cman.wire.raw_client import HungUpError, RawClient
-from fakecluster.cman.wire.server import WireServer
+from fakecluster.cman.wire.server import SOCKET_NAMES, WireServer
 from fakecluster.listener import PathTooLongError
 from fakecluster.poller import Poller
 from fakecluster.sockaddrs import sockaddr, sockaddr_text
@@ -44,6 +47,8 @@ from fakecluster.testing.cman_server import ServerHarness
 from o2cbd.core.rules import SECOND_US
 
 EPOCH_S = 1_700_000_000
+ANSWER_BYTES = 24
+"""Of an answer without a payload."""
 
 
 @pytest.fixture
@@ -318,12 +323,33 @@ def test_a_wrong_header_with_a_body_keeps_the_connection(
     assert other.ask(Opcode.ISACTIVE).status == 1
 
 
-def test_more_requests_than_one_read_takes(served: ServerHarness) -> None:
-    """Where the server's own buffer ends no request is cut."""
-    client = served.client()
+def test_a_flood_costs_others_one_request_a_turn(served: ServerHarness) -> None:
+    """Whoever writes ahead is answered once; the next turn comes when all others had theirs."""
+    flood, other = served.client(), served.client()
     request = Request(command=Opcode.GETNODE, body=NodeStruct(node_id=2).encode())
-    client.sock.sendall(request.encode() * 100)
-    assert {client.reply().status for _ in range(100)} == {0}
+    flood.sock.sendall(request.encode() * 100)
+    for _ in range(3):
+        other.send(Opcode.ISACTIVE)
+        served.poller.wait(0)
+        assert len(other.sock.recv(1 << 16, socket.MSG_DONTWAIT)) == ANSWER_BYTES
+        assert len(flood.sock.recv(1 << 16, socket.MSG_DONTWAIT)) == ANSWER_BYTES + 440
+    assert {flood.reply().status for _ in range(97)} == {0}
+
+
+def test_a_crowd_of_newcomers_costs_others_one_a_turn(served: ServerHarness) -> None:
+    """They are accepted one by one."""
+    other = served.client()
+    path = served.directory(1) / SOCKET_NAMES[SocketKind.CLIENT]
+    with ExitStack() as stack:
+        for _ in range(20):
+            stack.enter_context(RawClient(path))
+        for joined in range(3):
+            other.send(Opcode.GET_JOINCOUNT)
+            served.poller.wait(0)
+            answer = other.sock.recv(1 << 16, socket.MSG_DONTWAIT)
+            (reply,) = MessageReader().feed(answer)
+            assert isinstance(reply, Reply)
+            assert reply.status in {1 + joined, 2 + joined}
 
 
 def test_many_requests_in_one_write_are_answered_in_order(served: ServerHarness) -> None:
@@ -442,7 +468,7 @@ def test_leave_kill_and_version(served: ServerHarness) -> None:
     assert admin.ask(Opcode.KILLNODE, encode_ints(3)) == good(Opcode.KILLNODE)
     served.run(SECOND_US)
     assert served.connect_error(3) == errno.ENOENT
-    admin.send(Opcode.LEAVE_CLUSTER, encode_ints(0))
+    assert admin.ask(Opcode.LEAVE_CLUSTER, encode_ints(0)) == good(Opcode.LEAVE_CLUSTER)
     served.run(20 * SECOND_US)
     assert sorted(watcher.members()) == [2]
 

@@ -23,12 +23,11 @@ from fakecluster.cman.wire.codec import (
     Opcode,
     Reply,
     Request,
-    RequestReader,
 )
 from fakecluster.cman.wire.raw_client import HungUpError, RawClient
 from fakecluster.cman.wire.requests import delivery_message
 from fakecluster.testing.cman_server import ServerHarness
-from fakecluster.testing.wire_fuzz import READINGS, Attack, attacks
+from fakecluster.testing.wire_fuzz import READINGS, Attack, attacks, requests_in
 from o2cbd.core.rules import SECOND_US
 
 SEEDS = range(6)
@@ -98,7 +97,7 @@ def test_attacks_reach_every_command_and_every_field() -> None:
     framed = {
         message.command
         for each in streams
-        for message in RequestReader().feed(each)
+        for message in requests_in(each)
         if isinstance(message, Request)
     }
     assert set(Opcode) - framed == set()
@@ -119,11 +118,10 @@ def test_the_same_seed_gives_the_same_attacks() -> None:
 
 def replies_due(attack: Attack) -> list[int]:
     """The commands that are answered, in order; DATA is answered on errors only and left out."""
-    reader = RequestReader()
     due = [
         message.command & ~REPLY_BIT
         for piece in attack.pieces
-        for message in reader.feed(piece)
+        for message in requests_in(piece)
         if isinstance(message, BadRequest) or message.command != Opcode.SHUTDOWN_REPLY
     ]
     return [command for command in due if command != Opcode.DATA]
