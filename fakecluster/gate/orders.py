@@ -71,6 +71,8 @@ class Orders:
         self._later = later
         self._outbox: dict[object, Message] = {}
         """What corosync was too busy for, in order; one for each port and node at most."""
+        self._asked: set[int] = set()
+        """Nodes that were asked for their ports a moment ago: clients may ask without end."""
         self._log = log
 
     def try_shutdown(self, flags: int, answered: Callable[[CorosyncError | None], None]) -> None:
@@ -175,6 +177,13 @@ class Orders:
         if len(self._outbox) == 1:
             self._post_all()
 
+    def ask_ports(self, node_id: int) -> None:
+        """Ask a node's gate for its ports, but not again at once."""
+        if node_id not in self._asked:
+            self._asked.add(node_id)
+            self._later(lambda: self._asked.discard(node_id))
+            self.post(PortsAsked(to=node_id))
+
     def _post_all(self) -> None:
         while self._outbox:
             key, message = next(iter(self._outbox.items()))
@@ -215,7 +224,7 @@ class CorosyncReceiver:
     def ports_asked(self, node_id: int) -> None:
         """Over the group."""
         del node_id
-        self._orders.post(PortsAsked(to=self._to))
+        self._orders.ask_ports(self._to)
 
     def ports_told(self, node_id: int, ports: tuple[int, ...]) -> None:
         """Over the group."""

@@ -920,6 +920,17 @@ def test_ports_of_others_are_asked_for_and_followed(gate: ScriptedGate) -> None:
     assert visitor.take() == [Notice(reason=Reason.PORT_OPENED, arg=2)]
 
 
+def test_a_client_that_asks_without_end_floods_no_group(gate: ScriptedGate) -> None:
+    """The node is asked once, and again a while later where it has not answered."""
+    visitor = gate.client()
+    gate.table.sent.clear()
+    for _ in range(2):
+        for _ in range(100):
+            assert refused(lambda: visitor.client.is_listening(11, 2)) == errno.EBUSY
+        gate.run()
+    assert list(map(decode_message, gate.table.sent)) == [PortsAsked(to=2)] * 2
+
+
 def test_a_client_may_bind_sixteen_ports(gate: ScriptedGate) -> None:
     """Of the 255; that a port is taken is told first, and another client has its own sixteen."""
     visitor, other = gate.client(), gate.client()
