@@ -1,4 +1,4 @@
-"""What the daemon tells: one typed item gives the log line, the JSON and the metric."""
+"""What the daemon reports: one typed item gives the log line, the JSON and the trace's records."""
 
 from __future__ import annotations
 
@@ -7,8 +7,19 @@ import errno
 from dataclasses import fields
 from typing import ClassVar
 
+from o2cbd.core.exit_codes import EXIT_BAD_SETTINGS
 from o2cbd.core.frozen import frozen
-from o2cbd.core.model import AddNode, CreateCluster, Pending, Quorum, Remark, SetAttribute, Step
+from o2cbd.core.model import (
+    AddNode,
+    CreateCluster,
+    Pending,
+    Quorum,
+    Remark,
+    SetAttribute,
+    Step,
+    node_of,
+)
+from o2cbd.core.records import TraceItem, Value
 
 
 class Severity(enum.Enum):
@@ -64,6 +75,41 @@ def describe(step: Step) -> str:
             return f"remove node {spell(step.node)}"
 
 
+def step_record(step: Step, number: int | None = None, took_us: int = 0) -> TraceItem:
+    """Return the record of a step that was tried.
+
+    Args:
+        step: what was tried.
+        number: its errno; None when it was done.
+        took_us: how long the call took, where that is known.
+    """
+    fields: dict[str, Value] = {
+        "node": node_of(step),
+        "errno": symbol(number),
+        "text": describe(step),
+        "took_us": took_us,
+    }
+    match step:
+        case AddNode(node=node):
+            fields |= {"num": node.num, "address": node.address, "port": node.port}
+        case SetAttribute():
+            fields |= {"attribute": step.attribute, "value": step.value}
+    return "step", step.word, fields
+
+
+def _pending_record(what: str, pending: Pending, **more: Value) -> TraceItem:
+    fields: dict[str, Value] = {
+        "step": pending.step.word,
+        "node": pending.node,
+        "why": pending.why.value,
+        "errno": symbol(pending.errno),
+        "text": describe(pending.step),
+        "reason": pending.reason,
+        **more,
+    }
+    return "pending", what, fields
+
+
 @frozen
 class Report:
     """One thing that happened, for the person who must act."""
@@ -71,6 +117,10 @@ class Report:
     code: ClassVar[str]
     """Stable name of the kind, for filters and counters."""
     severity: ClassVar[Severity] = Severity.INFO
+    event: ClassVar[tuple[str, ...]] = ()
+    """Kind and word of the record that a trace has of it beside the log's line, and its fields."""
+    exit_code: ClassVar[int | None] = None
+    """What the daemon ends with after it; None: it goes on."""
 
     @property
     def text(self) -> str:
@@ -81,6 +131,25 @@ class Report:
         """Return the fields as they stand, for structured logs."""
         return {item.name: getattr(self, item.name) for item in fields(self)}
 
+    @property
+    def log_record(self) -> TraceItem:
+        """The log's line as a trace has it."""
+        return "report", self.code, {"severity": self.severity.name.lower(), "text": self.text}
+
+    @property
+    def records(self) -> tuple[TraceItem, ...]:
+        """What a trace has of it (docs/trace.md)."""
+        items = [self.log_record]
+        if self.event:
+            kind, what, *names = self.event
+            values = {name: getattr(self, name) for name in names}
+            if "errno" in values:
+                values["errno"] = symbol(values["errno"])
+            items.insert(0, (kind, what, values))
+        if self.exit_code is not None:
+            items.append(("daemon", "exit", {"code": self.exit_code}))
+        return tuple(items)
+
 
 @frozen
 class ManagerAwaited(Report):
@@ -88,6 +157,7 @@ class ManagerAwaited(Report):
 
     code = "manager-awaited"
     severity = Severity.WARNING
+    event = ("cman", "unreachable", "errno")
     errno: int
     detail: str
 
@@ -102,6 +172,7 @@ class ManagerReached(Report):
 
     code = "manager-reached"
     severity = Severity.NOTICE
+    event = ("cman", "connected")
     again: bool
 
     @property
@@ -115,6 +186,7 @@ class ManagerGone(Report):
 
     code = "manager-gone"
     severity = Severity.ERROR
+    event = ("cman", "gone", "errno")
     errno: int
 
     @property
@@ -131,6 +203,7 @@ class MembershipUnreadable(Report):
 
     code = "membership-unreadable"
     severity = Severity.WARNING
+    event = ("cman", "unread", "errno")
     errno: int
     detail: str = ""
 
@@ -162,6 +235,7 @@ class WrongCluster(Report):
 
     code = "wrong-cluster"
     severity = Severity.ERROR
+    exit_code = EXIT_BAD_SETTINGS
     wanted: str
     found: str
 
@@ -287,6 +361,10 @@ class StepApplied(Report):
     def text(self) -> str:
         return f"done: {describe(self.step)}"
 
+    @property
+    def records(self) -> tuple[TraceItem, ...]:
+        return (step_record(self.step),)
+
 
 @frozen
 class PendingBegan(Report):
@@ -299,6 +377,10 @@ class PendingBegan(Report):
     @property
     def text(self) -> str:
         return f"pending: {describe(self.pending.step)}: {self.pending.reason}"
+
+    @property
+    def records(self) -> tuple[TraceItem, ...]:
+        return (_pending_record("begin", self.pending),)
 
 
 @frozen
@@ -314,6 +396,10 @@ class PendingEnded(Report):
     def text(self) -> str:
         end = "done" if self.done else "dropped, it is not wanted any more"
         return f"no longer pending: {describe(self.pending.step)}: {end}"
+
+    @property
+    def records(self) -> tuple[TraceItem, ...]:
+        return (_pending_record("end", self.pending, done=self.done),)
 
 
 @frozen
@@ -347,6 +433,10 @@ class HoldSeen(Report):
         steps = counted(self.steps, "step")
         return f"{process(self.pid)} holds the semaphore: {steps} kept back until its release"
 
+    @property
+    def records(self) -> tuple[TraceItem, ...]:
+        return (("hold", "begin", {"by": "another"}),)
+
 
 @frozen
 class HoldOld(Report):
@@ -377,6 +467,10 @@ class HoldGone(Report):
     def text(self) -> str:
         return "the hold is released: going on"
 
+    @property
+    def records(self) -> tuple[TraceItem, ...]:
+        return (("hold", "end", {"by": "another"}),)
+
 
 @frozen
 class HoldUnusable(Report):
@@ -384,6 +478,7 @@ class HoldUnusable(Report):
 
     code = "hold-unusable"
     severity = Severity.ERROR
+    event = ("hold", "unusable", "errno")
     errno: int
     detail: str = ""
 
@@ -412,6 +507,12 @@ class Voted(Report):
         return (
             f"asked whether the cluster may shut down: {answer}, {self.reason}"
             f"{unheard if self.forced else ''}"
+        )
+
+    @property
+    def records(self) -> tuple[TraceItem, ...]:
+        return (
+            ("vote", "yes" if self.yes else "no", {"reason": self.reason, "forced": self.forced}),
         )
 
 
@@ -453,6 +554,7 @@ class Forgotten(Report):
 
     code = "forgotten"
     severity = Severity.NOTICE
+    event = ("daemon", "forget-asked", "node")
     node: str
 
     @property
@@ -469,6 +571,7 @@ class ForgetRefused(Report):
 
     code = "forget-refused"
     severity = Severity.WARNING
+    event = ("daemon", "forget-asked", "node")
     node: str
     reason: str
 
@@ -483,6 +586,7 @@ class Stopping(Report):
 
     code = "stopping"
     severity = Severity.NOTICE
+    exit_code = 0
     in_use: str
     """Why the cluster is in use; empty when it is not."""
 

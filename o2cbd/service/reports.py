@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from o2cbd.core.exit_codes import EXIT_CRASHED
 from o2cbd.core.frozen import frozen
 from o2cbd.core.reports import Report, Severity, counted, spell
 
@@ -12,6 +13,7 @@ class Started(Report):
 
     code = "started"
     severity = Severity.NOTICE
+    event = ("daemon", "start")
     version: str
     configfs: str
     runtime_dir: str
@@ -71,6 +73,7 @@ class StopAsked(Report):
 
     code = "stop-asked"
     severity = Severity.NOTICE
+    event = ("daemon", "stop-asked")
     signal: str
 
     @property
@@ -84,6 +87,7 @@ class StoppedWhileStuck(Report):
 
     code = "stopped-while-stuck"
     severity = Severity.WARNING
+    exit_code = 0
     call: str
     """Empty when no call was declared."""
     state: str
@@ -118,6 +122,7 @@ class AgentCrashed(Report):
 
     code = "crashed"
     severity = Severity.ERROR
+    exit_code = EXIT_CRASHED
 
     @property
     def text(self) -> str:

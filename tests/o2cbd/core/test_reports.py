@@ -7,6 +7,7 @@ import errno
 import pytest
 
 from fakecluster.testing.examples import CLUSTER, node
+from fakecluster.trace_schema import problems
 from o2cbd.core import reports
 from o2cbd.core.model import (
     AddNode,
@@ -240,6 +241,51 @@ def test_a_report_without_a_text_of_its_own_has_none() -> None:
 
 def test_its_fields_are_its_data() -> None:
     assert reports.MemberLeft(id=2, name="n2").data() == {"id": 2, "name": "n2"}
+
+
+RECORDS = {
+    "manager-awaited": ["cman unreachable", "report manager-awaited"],
+    "manager-reached": ["cman connected", "report manager-reached"],
+    "manager-gone": ["cman gone", "report manager-gone"],
+    "membership-unreadable": ["cman unread", "report membership-unreadable"],
+    "wrong-cluster": ["report wrong-cluster", "daemon exit"],
+    "step": ["step remove-node"],
+    "pending": ["pending begin"],
+    "pending-ended": ["pending end"],
+    "hold": ["hold begin"],
+    "hold-gone": ["hold end"],
+    "hold-unusable": ["hold unusable", "report hold-unusable"],
+    "vote": ["vote no"],
+    "forgotten": ["daemon forget-asked", "report forgotten"],
+    "forget-refused": ["daemon forget-asked", "report forget-refused"],
+    "stopping": ["report stopping", "daemon exit"],
+}
+"""Kind and word of what a trace has of a report, by its code; of any other its line alone."""
+
+
+@pytest.mark.parametrize("report", [one for one, _, _ in TOLD], ids=lambda one: one.code)
+def test_a_report_has_its_records(report: Report) -> None:
+    records = [f"{kind} {what}" for kind, what, _fields in report.records]
+    if isinstance(report, reports.Voted) and report.yes:
+        assert records == ["vote yes"]
+    else:
+        assert records == RECORDS.get(report.code, [f"report {report.code}"])
+    for kind, what, fields in report.records:
+        row = {"t_us": 0, "seq": 1, "host": 1, "kind": kind, "what": what, **fields}
+        assert problems(row, strict=True) == []
+
+
+def test_a_step_is_recorded_with_its_values_errno_and_duration() -> None:
+    add = reports.step_record(AddNode(cluster=CLUSTER, node=node(2)), errno.EIO, 7)
+    local = reports.step_record(
+        SetAttribute(cluster=CLUSTER, node="n1", attribute="local", value="1")
+    )
+
+    text = "add node n2 (2, 10.0.0.2:7777)"
+    values = {"num": 2, "address": "10.0.0.2", "port": 7777}
+    common = {"node": "n2", "errno": "EIO", "text": text, "took_us": 7}
+    assert add == ("step", "add-node", {**common, **values})
+    assert (local[2]["attribute"], local[2]["value"], local[2]["errno"]) == ("local", "1", "")
 
 
 @pytest.mark.parametrize(
