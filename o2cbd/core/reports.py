@@ -23,7 +23,7 @@ from o2cbd.core.records import TraceItem, Value
 
 
 class Severity(enum.Enum):
-    """How loud a report is; the values are syslog's priorities."""
+    """A report's severity; the values are syslog's priorities."""
 
     ERROR = 3
     WARNING = 4
@@ -38,7 +38,7 @@ def symbol(number: int | None) -> str:
 
 
 def unread(number: int, detail: str) -> str:
-    """Return why a reading of the manager failed; ENOENT has a meaning of its own."""
+    """Return why a reading of the manager failed; ENOENT means that there is no membership yet."""
     if detail:
         return detail
     hint = ": the manager has not formed its first membership yet"
@@ -46,22 +46,22 @@ def unread(number: int, detail: str) -> str:
 
 
 def spell(name: str) -> str:
-    """Return a node's name so that it cannot be taken for anything but a name."""
+    """Quote a node's name where it could be mistaken for other text."""
     return name if name.isprintable() and name and not name.isspace() else ascii(name)
 
 
 def process(pid: int) -> str:
-    """Name a process by its pid; 0 is an unknown one."""
+    """Return `process PID`; pid 0 is an unknown process."""
     return f"process {pid}" if pid else "an unknown process"
 
 
 def counted(number: int, thing: str) -> str:
-    """Say how many, in the singular for one."""
+    """Return a count with its noun, singular for one."""
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def describe(step: Step) -> str:
-    """Say a step in a few words."""
+    """Describe a step in a few words."""
     match step:
         case CreateCluster(cluster=cluster):
             return f"create cluster {cluster}"
@@ -153,7 +153,7 @@ class Report:
 
 @frozen
 class ManagerAwaited(Report):
-    """The cluster manager cannot be reached; told again only when the errno changes."""
+    """The cluster manager cannot be reached; reported again only when the errno changes."""
 
     code = "manager-awaited"
     severity = Severity.WARNING
@@ -163,7 +163,7 @@ class ManagerAwaited(Report):
 
     @property
     def text(self) -> str:
-        return f"waiting for the cluster manager: {self.detail}; trying again until it is there"
+        return f"cannot reach the cluster manager: {self.detail}; retrying"
 
 
 @frozen
@@ -192,8 +192,8 @@ class ManagerGone(Report):
     @property
     def text(self) -> str:
         return (
-            f"the cluster manager is gone ({symbol(self.errno)}): the tables stay as they are,"
-            " since file systems may be mounted; connecting again"
+            f"lost the connection to the cluster manager ({symbol(self.errno)}): keeping the"
+            " node tables (file systems may be mounted); reconnecting"
         )
 
 
@@ -211,8 +211,8 @@ class MembershipUnreadable(Report):
     def text(self) -> str:
         why = unread(self.errno, self.detail)
         return (
-            f"reading the membership failed ({why}): the last good view is kept, nothing is done"
-            " until it can be read again"
+            f"cannot read the membership ({why}): keeping the last view; no changes until it can"
+            " be read"
         )
 
 
@@ -226,7 +226,7 @@ class Blocked(Report):
 
     @property
     def text(self) -> str:
-        return f"nothing is done: {self.reason}"
+        return f"making no changes: {self.reason}"
 
 
 @frozen
@@ -242,14 +242,14 @@ class WrongCluster(Report):
     @property
     def text(self) -> str:
         return (
-            f"the cluster manager's cluster is {self.found!r} and not {self.wanted!r}:"
-            " nothing was touched; name the right one or none"
+            f"the cluster manager's cluster is {self.found!r} and not {self.wanted!r}: changed"
+            " nothing; set the right name, or none"
         )
 
 
 @frozen
 class QuorumChanged(Report):
-    """What the manager says of quorum is another thing now."""
+    """The manager's quorum changed."""
 
     code = "quorum"
     severity = Severity.NOTICE
@@ -258,13 +258,13 @@ class QuorumChanged(Report):
     @property
     def text(self) -> str:
         if self.quorum == Quorum.NONE.value:
-            return "static membership, no quorum: the file alone says who is a node"
+            return "static membership, no quorum: the file alone decides which nodes exist"
         return f"quorum: this partition is {self.quorum}"
 
 
 @frozen
 class MemberJoined(Report):
-    """A node is a member that was none."""
+    """A node became a member."""
 
     code = "member-joined"
     id: int
@@ -277,7 +277,7 @@ class MemberJoined(Report):
 
 @frozen
 class MemberLeft(Report):
-    """A member is one no longer."""
+    """A node is no longer a member."""
 
     code = "member-left"
     severity = Severity.NOTICE
@@ -291,7 +291,7 @@ class MemberLeft(Report):
 
 @frozen
 class MemberRejoined(Report):
-    """A member left and came back between two readings; its right entry is left alone."""
+    """A member left and rejoined between two readings; a correct entry stays."""
 
     code = "member-rejoined"
     severity = Severity.NOTICE
@@ -303,14 +303,14 @@ class MemberRejoined(Report):
     @property
     def text(self) -> str:
         return (
-            f"node {spell(self.name)} (id {self.id}) left and came back unseen"
-            f" (incarnation {self.was} -> {self.incarnation})"
+            f"node {spell(self.name)} (id {self.id}) left and rejoined unnoticed (incarnation"
+            f" {self.was} -> {self.incarnation})"
         )
 
 
 @frozen
 class NodeLeftOut(Report):
-    """A node of the manager's is not in the table."""
+    """A node of the manager's is excluded from the table."""
 
     code = "left-out"
     severity = Severity.WARNING
@@ -320,12 +320,12 @@ class NodeLeftOut(Report):
 
     @property
     def text(self) -> str:
-        return f"node {spell(self.name)} (id {self.id}) is left out: {self.reason}"
+        return f"node {spell(self.name)} (id {self.id}) is excluded: {self.reason}"
 
 
 @frozen
 class Remarked(Report):
-    """Something in the configuration that stops nothing and that the operator should know."""
+    """Something in the configuration that the operator should know; it blocks nothing."""
 
     code = "remark"
     severity = Severity.NOTICE
@@ -368,7 +368,7 @@ class StepApplied(Report):
 
 @frozen
 class PendingBegan(Report):
-    """A step waits, or waits for another reason than before."""
+    """A step became pending, or is pending for another reason."""
 
     code = "pending"
     severity = Severity.WARNING
@@ -385,7 +385,7 @@ class PendingBegan(Report):
 
 @frozen
 class PendingEnded(Report):
-    """A step waits no longer: it was done, or it is not wanted any more."""
+    """A step is no longer pending: it was done, or it is no longer wanted."""
 
     code = "pending-ended"
     severity = Severity.NOTICE
@@ -394,7 +394,7 @@ class PendingEnded(Report):
 
     @property
     def text(self) -> str:
-        end = "done" if self.done else "dropped, it is not wanted any more"
+        end = "done" if self.done else "dropped, no longer wanted"
         return f"no longer pending: {describe(self.pending.step)}: {end}"
 
     @property
@@ -414,14 +414,14 @@ class ReplacementFailed(Report):
     @property
     def text(self) -> str:
         return (
-            f"node {spell(self.node)} was removed to be replaced and could not be added"
-            f" ({symbol(self.errno)}): it is in no table now; trying again at once"
+            f"node {spell(self.node)} was removed for its replacement, which cannot be added"
+            f" ({symbol(self.errno)}): the node is in no table now; retrying at once"
         )
 
 
 @frozen
 class HoldSeen(Report):
-    """Somebody holds the semaphore while there is something to do."""
+    """Another process holds the semaphore while there are steps to do."""
 
     code = "hold"
     severity = Severity.NOTICE
@@ -431,7 +431,7 @@ class HoldSeen(Report):
     @property
     def text(self) -> str:
         steps = counted(self.steps, "step")
-        return f"{process(self.pid)} holds the semaphore: {steps} kept back until its release"
+        return f"{process(self.pid)} holds the semaphore: {steps} waiting for its release"
 
     @property
     def records(self) -> tuple[TraceItem, ...]:
@@ -440,7 +440,7 @@ class HoldSeen(Report):
 
 @frozen
 class HoldOld(Report):
-    """The hold lasts."""
+    """The hold has lasted long."""
 
     code = "hold-old"
     severity = Severity.WARNING
@@ -451,8 +451,8 @@ class HoldOld(Report):
     @property
     def text(self) -> str:
         return (
-            f"{process(self.pid)} has held the semaphore for {self.seconds} s, and nothing is"
-            f" changed until its release; waiting: {'; '.join(self.waiting)}"
+            f"{process(self.pid)} has held the semaphore for {self.seconds} s: no changes until"
+            f" it is released; waiting: {'; '.join(self.waiting)}"
         )
 
 
@@ -465,7 +465,7 @@ class HoldGone(Report):
 
     @property
     def text(self) -> str:
-        return "the hold is released: going on"
+        return "the semaphore was released: resuming changes"
 
     @property
     def records(self) -> tuple[TraceItem, ...]:
@@ -474,7 +474,7 @@ class HoldGone(Report):
 
 @frozen
 class HoldUnusable(Report):
-    """The semaphore cannot be used, so nothing is done."""
+    """The semaphore cannot be used, so no step is done."""
 
     code = "hold-unusable"
     severity = Severity.ERROR
@@ -485,8 +485,8 @@ class HoldUnusable(Report):
     @property
     def text(self) -> str:
         return (
-            f"the semaphore cannot be taken ({symbol(self.errno)}): nothing is changed without it;"
-            f" tried again{'; ' if self.detail else ''}{self.detail}"
+            f"cannot take the semaphore ({symbol(self.errno)}): no changes without it;"
+            f" retrying{'; ' if self.detail else ''}{self.detail}"
         )
 
 
@@ -503,7 +503,7 @@ class Voted(Report):
     @property
     def text(self) -> str:
         answer = "yes" if self.yes else "no"
-        unheard = "; the shutdown is forced, so the answer will not be heeded"
+        unheard = "; the shutdown is forced, so the answer is ignored"
         return (
             f"asked whether the cluster may shut down: {answer}, {self.reason}"
             f"{unheard if self.forced else ''}"
@@ -518,7 +518,7 @@ class Voted(Report):
 
 @frozen
 class AnswerLost(Report):
-    """The answer to the shutdown question could not be sent."""
+    """The answer to the shutdown question cannot be sent."""
 
     code = "answer-lost"
     severity = Severity.ERROR
@@ -528,15 +528,14 @@ class AnswerLost(Report):
     @property
     def text(self) -> str:
         return (
-            f"the answer to the shutdown question, {'yes' if self.yes else 'no'}, could not be sent"
-            f" ({symbol(self.errno)}): it is not sent again, and the manager takes its absence for"
-            " a no"
+            f"cannot send the answer to the shutdown question, {'yes' if self.yes else 'no'}"
+            f" ({symbol(self.errno)}): not retrying; the manager counts a missing answer as no"
         )
 
 
 @frozen
 class Synced(Report):
-    """The tables are as they should be, after they were not."""
+    """The tables are in sync again."""
 
     code = "synced"
     severity = Severity.NOTICE
@@ -550,7 +549,7 @@ class Synced(Report):
 
 @frozen
 class Forgotten(Report):
-    """The operator vouched for a lost node being down."""
+    """The operator confirmed that a lost node is down."""
 
     code = "forgotten"
     severity = Severity.NOTICE
@@ -560,8 +559,8 @@ class Forgotten(Report):
     @property
     def text(self) -> str:
         return (
-            f"the operator says that node {spell(self.node)} is down: its removal waits for its"
-            " return no longer"
+            f"the operator confirmed that node {spell(self.node)} is down: its removal no longer"
+            " waits for its return"
         )
 
 
@@ -577,7 +576,7 @@ class ForgetRefused(Report):
 
     @property
     def text(self) -> str:
-        return f"node {spell(self.node)} is not forgotten: {self.reason}"
+        return f"cannot forget node {spell(self.node)}: {self.reason}"
 
 
 @frozen
@@ -594,7 +593,7 @@ class Stopping(Report):
     def text(self) -> str:
         if self.in_use:
             return (
-                f"stopping, the tables stay; {self.in_use}: from now on nobody vetoes a shutdown"
-                " of the cluster"
+                f"stopping; keeping the node tables; {self.in_use}: from now on nothing vetoes a"
+                " shutdown of the cluster"
             )
-        return "stopping, the tables stay"
+        return "stopping; keeping the node tables"

@@ -172,7 +172,7 @@ class TraceRecorder:
             case reports.PendingBegan(pending=pending) | reports.PendingEnded(pending=pending) if (
                 pending.why is Why.HELD and pending.errno is None
             ):
-                reason = "somebody else holds the semaphore; done when it is released"
+                reason = "another process holds the semaphore; waiting for its release"
                 report = replace(report, pending=replace(pending, reason=reason))
             case reports.Blocked() if self._tables_detail:
                 detail, _, _path = self._tables_detail.partition(" at /")
@@ -188,7 +188,7 @@ def in_use(usage: Usage) -> str:
     if usage.mounts:
         found.append(f"OCFS2 is mounted at {len(usage.mounts)} place(s)")
     if usage.held_by is not None:
-        found.append("somebody else holds the semaphore")
+        found.append("another process holds the semaphore")
     if usage.unreadable:
         found.append(f"{len(usage.unreadable)} fact(s) cannot be read")
     return "; ".join(found)

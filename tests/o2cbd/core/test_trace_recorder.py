@@ -217,8 +217,8 @@ def test_a_vote_says_why_in_general_words() -> None:
     assert desk.of("vote", "no") == [
         {
             "forced": True,
-            "reason": "heartbeat runs in 1 region(s); OCFS2 is mounted at 1 place(s);"
-            " somebody else holds the semaphore; 1 fact(s) cannot be read",
+            "reason": "heartbeat runs in 1 region(s); OCFS2 is mounted at 1 place(s); another"
+            " process holds the semaphore; 1 fact(s) cannot be read",
         }
     ]
 
@@ -236,7 +236,7 @@ def test_a_free_host_votes_yes_and_ends_quietly() -> None:
     ]
     assert desk.words("daemon") == ["stop-asked", "exit"]
     assert desk.of("daemon", "exit") == [{"code": 0}]
-    assert desk.of("report", "stopping")[0]["text"] == "stopping, the tables stay"
+    assert desk.of("report", "stopping")[0]["text"] == "stopping; keeping the node tables"
 
 
 def test_an_end_in_use_names_no_mount_point() -> None:
@@ -260,8 +260,8 @@ def test_tables_that_cannot_be_read_are_told_once_and_without_the_path() -> None
 
     assert desk.of("table", "unread") == [{"errno": "EIO"}, {"errno": "EACCES"}]
     assert [one["text"] for one in desk.of("report", "blocked")] == [
-        "nothing is done: configfs cannot be read (EIO)",
-        "nothing is done: configfs cannot be read (EACCES)",
+        "making no changes: cannot read configfs (EIO)",
+        "making no changes: cannot read configfs (EACCES)",
     ]
 
 
@@ -271,7 +271,7 @@ def test_a_manager_that_is_not_there_is_told_by_errno_alone() -> None:
     desk.host.run_for(5_000_000)
 
     (told,) = desk.of("report", "manager-awaited")
-    assert str(told["text"]).startswith("waiting for the cluster manager: ENOENT;")
+    assert str(told["text"]).startswith("cannot reach the cluster manager: ENOENT;")
 
 
 def test_readings_that_fail_are_one_record_an_errno() -> None:
@@ -372,7 +372,7 @@ def test_a_step_kept_back_by_a_hold_names_no_pid() -> None:
     pending = Pending(step=step, why=Why.HELD, reason=f"process {PID} holds the semaphore")
     recorder.note(effects.Tell(report=reports.PendingBegan(pending=pending)), NOT_BEGUN, 0)
 
-    expected = "somebody else holds the semaphore; done when it is released"
+    expected = "another process holds the semaphore; waiting for its release"
     assert records[0]["reason"] == expected
 
 
@@ -382,7 +382,7 @@ def test_a_hold_that_failed_keeps_its_reason_in_a_pending_step() -> None:
     pending = Pending(
         step=RemoveNode(cluster=CLUSTER, node="n1"),
         why=Why.HELD,
-        reason="the semaphore cannot be taken (EACCES)",
+        reason="cannot take the semaphore (EACCES)",
         errno=errno.EACCES,
     )
     told = effects.Tell(report=reports.PendingBegan(pending=pending))
