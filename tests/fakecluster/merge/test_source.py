@@ -144,30 +144,6 @@ def test_what_is_told_together_is_one_view_and_later_it_is_another(make_lines: A
     assert views[-1].detail["left"] == [2]
 
 
-def test_votes_holds_and_the_manager_are_told(make_lines: Any) -> None:
-    lines = make_lines().tell(
-        0,
-        reports.HoldSeen(pid=7, steps=1),
-        reports.HoldGone(),
-        reports.Voted(yes=False, reason="mounted", forced=True),
-        reports.ManagerGone(errno=112),
-    )
-
-    assert kinds(read_source(lines.rows)) == [
-        ("hold", "begin"),
-        ("hold", "end"),
-        ("vote", "no"),
-        ("cman", "gone"),
-    ]
-
-
-def test_an_end_that_is_told_is_an_exit(make_lines: Any) -> None:
-    lines = make_lines().life(0).tell(9_000, StopAsked(signal="SIGTERM"))
-    lines.tell(10_000, reports.Stopping(in_use=""))
-
-    assert kinds(read_source(lines.rows))[-2:] == [("daemon", "stop-asked"), ("daemon", "exit")]
-
-
 # --- journalctl ---------------------------------------------------------------------------------
 
 EXITED = "98e322203f7a4ed290d09fe03c09fe15"
