@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from fakecluster.world import World
 from o2cbd.core.records import Header, Value
-from o2cbd.core.scribe import rules_told
+from o2cbd.core.trace_recorder import traced_rules
 
 
 def header_of(world: World, options: Mapping[str, Value] | None = None) -> Header:
@@ -21,6 +21,6 @@ def header_of(world: World, options: Mapping[str, Value] | None = None) -> Heade
         nodes=tuple(sorted((host.id, host.name) for host in world.hosts.values())),
         arm="sim",
         seed=world.seed,
-        rules=rules_told(world.rules),
+        rules=traced_rules(world.rules),
         options=options or {},
     )

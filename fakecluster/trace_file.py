@@ -114,14 +114,14 @@ def parse_trace(text: str) -> TraceFile:
     found: list[str] = []
     lines: list[Line] = []
     for number, one in enumerate(rows[1:], start=2):
-        row = _object(one)
+        row = parse_object(one)
         wrong = ["no JSON object"] if row is None else problems(row)
         if row is None or wrong:
             found.append(f"line {number}: {'; '.join(wrong)}")
             if len(found) >= MAX_PROBLEMS:
                 break
             continue
-        lines.append(_line(row))
+        lines.append(line_of(row))
     if found:
         raise TraceFileError("\n".join(found))
     lines.sort(key=lambda line: (line.t_us, line.seq))
@@ -129,7 +129,7 @@ def parse_trace(text: str) -> TraceFile:
 
 
 def _parse_header(text: str) -> Header:
-    row = _object(text)
+    row = parse_object(text)
     wrong = ["no JSON object"] if row is None else header_problems(row)
     if row is None or wrong:
         raise TraceFileError(f"line 1: {'; '.join(wrong)}")
@@ -145,17 +145,19 @@ def _parse_header(text: str) -> Header:
     )
 
 
-def _line(row: Row) -> Line:
+def line_of(row: Row) -> Line:
+    """Return the line that a parsed object is; it must have no `problems`."""
     detail: dict[str, Any] = {name: value for name, value in row.items() if name not in COMMON}
     common: dict[str, Any] = {name: row[name] for name in COMMON}
     return Line(**common, detail=detail)
 
 
 def _is_json(text: str) -> bool:
-    return _object(text) is not None
+    return parse_object(text) is not None
 
 
-def _object(text: str) -> dict[str, Any] | None:
+def parse_object(text: str) -> dict[str, Any] | None:
+    """Return the JSON object that a line is; None where it is none."""
     try:
         row = json.loads(text)
     except (ValueError, RecursionError):
@@ -171,7 +173,7 @@ def check_trace(lines: Iterable[str]) -> list[str]:
     found: list[str] = []
     t_us = seq = 0
     for number, text in enumerate(lines, start=1):
-        row = _object(text)
+        row = parse_object(text)
         if row is None:
             found.append(f"line {number}: no JSON object")
             continue

@@ -14,7 +14,7 @@ from o2cbd.core.effects import Effect
 from o2cbd.core.events import Event
 from o2cbd.core.model import Status
 from o2cbd.core.records import Value
-from o2cbd.core.scribe import Scribe
+from o2cbd.core.trace_recorder import TraceRecorder
 
 
 class Witness:
@@ -66,11 +66,11 @@ class Witness:
         def emit(_now_us: int, kind: str, what: str, detail: dict[str, Value]) -> None:
             trace.add(self._node_id, kind, what, **detail)
 
-        scribe = Scribe(emit)
+        recorder = TraceRecorder(emit)
 
         def observe(item: Event | Effect, status: Status, now_us: int) -> None:
             if trace.heard:
-                scribe.note(item, status, now_us)
+                recorder.note(item, status, now_us)
 
         return observe
 

@@ -228,7 +228,7 @@ class Agent:
             return events.TablesReadFailed(errno=error.errno or 0, detail=_where_and_what(error))
         except OSError as error:
             where = f" at {error.filename}" if error.filename else ""
-            detail = f"configfs cannot be read{where}"
+            detail = f"cannot read configfs{where}"
             return events.TablesReadFailed(errno=error.errno or 0, detail=detail)
         return events.TablesRead(tables=tables)
 

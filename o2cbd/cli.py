@@ -14,17 +14,17 @@ from o2cbd.core.exit_codes import EXIT_INTERRUPTED, EXIT_USAGE
 from o2cbd.output import OutputError, checked_stdout
 
 _COMMANDS: Mapping[str, str] = {
-    "run": "Keep the tables true, in the foreground.",
-    "status": "Show what the daemon knows and does.",
-    "plan": "Show what would be done now, and why the rest would not.",
+    "run": "Run the daemon in the foreground.",
+    "status": "Show the daemon's state, its nodes and what is pending.",
+    "plan": "Show the steps that would be done now, and why others wait.",
     "diff": "Compare cluster.conf, the wanted table and the kernel's, value by value.",
     "export": "Write the wanted table as a cluster.conf of ocfs2-tools.",
-    "flush": "Take an unused cluster out of this kernel.",
-    "check-config": "Check a settings file and touch nothing.",
-    "hold": "Run a command while configfs is left alone.",
-    "forget": "Vouch for a lost node being down, so that it may be removed.",
-    "dump": "Write down what happened lately, as a trace that can be drawn.",
-    "wait": "Wait until the daemon is as asked.",
+    "flush": "Remove an unused cluster from this kernel.",
+    "check-config": "Check a settings file without changing anything.",
+    "hold": "Run a command while o2cbd makes no changes.",
+    "forget": "Confirm that a lost node is down, so that it may be removed.",
+    "dump": "Write the flight recorder as a trace, for `fakecluster replay`.",
+    "wait": "Wait for conditions of the daemon's state.",
 }
 """With the line for the overview, so that it needs no import."""
 

@@ -198,7 +198,7 @@ def render(cluster: FileCluster) -> str:
     stanzas.append(_stanza("cluster", name=cluster.name, node_count=len(cluster.nodes), **mode))
     text = "\n".join(stanzas)
     if parse(os.fsencode(text)) != (cluster,):
-        problem = "a name with blanks at its ends or a backslash at its end cannot be written"
+        problem = "cannot write a name with leading or trailing blanks or a trailing backslash"
         raise ClusterFileError((LineProblem(line=0, text=problem),))
     return text
 
@@ -249,7 +249,10 @@ class _Reader:
     def __init__(self, data: bytes) -> None:
         self.problems: list[LineProblem] = []
         self.clusters: tuple[FileCluster, ...] = ()
-        for mark, what in ((b"\0", "a NUL byte: no text file"), (b"\r", "Windows' line ends")):
+        for mark, what in (
+            (b"\0", "not a text file: it has a NUL byte"),
+            (b"\r", "Windows line endings"),
+        ):
             if mark in data:
                 self._problem(data[: data.index(mark)].count(b"\n") + 1, what)
                 return
@@ -284,14 +287,17 @@ class _Reader:
                     number, f"neither a stanza like `node:` nor an indented `key = value`: {line!r}"
                 )
         if stanza is not None and stanza.name == "node" and _VALUE.fullmatch(lines[-1]):
-            text = "no newline after a node's value: half-written? if not, end the line"
+            text = "no newline after a node's value: is the file half-written? if not, end the line"
             self._problem(len(lines), text)
 
     def _take_value(self, stanza: _Stanza | None, number: int, key: str, value: str) -> None:
         if stanza is None:
-            self._problem(number, f"{key} is in no stanza: an empty line ends one")
+            self._problem(number, f"{key} is outside of any stanza: an empty line ends one")
         elif value.endswith("\\"):
-            self._problem(number, f"{key} goes on in the next line (a backslash at its end)")
+            self._problem(
+                number,
+                f"{key} continues on the next line (trailing backslash), which is not supported",
+            )
         else:
             stanza.values[key] = (value, number)
 
@@ -315,14 +321,14 @@ class _Reader:
                 name = stanza.values["name"][0]
                 if name in by_name:
                     self._problem(
-                        stanza.line, f"cluster {spell(name)} is in line {by_name[name].line}, too"
+                        stanza.line, (f"cluster {spell(name)} is also in line {by_name[name].line}")
                     )
                 by_name.setdefault(name, stanza)
             else:
                 name = stanza.values["cluster"][0]
                 below.setdefault(name, {}).setdefault(stanza.name, []).append(stanza)
         if not by_name and certain:
-            self._problem(0, "no cluster: stanza in it: empty, or half-written")
+            self._problem(0, "no cluster: stanza: the file is empty or half-written")
         for name in below.keys() - by_name.keys() if by_name and certain else ():
             for stanza in (each for kind in below[name].values() for each in kind):
                 line = stanza.values["cluster"][1]
@@ -348,12 +354,14 @@ class _Reader:
         if counted is not None and there < counted and certain:
             line = cluster.values["node_count"][1]
             text = f"node_count = {counted}, and {there} of its nodes are in the file"
-            self._problem(line, f"{text}: half-written? if not, node_count = {there}")
+            self._problem(
+                line, (f"{text}: is the file half-written? if not, set node_count = {there}")
+            )
 
     def _mode(self, cluster: _Stanza) -> str:
         value, line = cluster.values.get("heartbeat_mode", ("local", 0))
         if value.lower() not in {"local", "global"}:
-            self._problem(line, f"heartbeat_mode {value!r} is neither local nor global")
+            self._problem(line, f"invalid heartbeat_mode {value!r}: must be local or global")
         return value.lower()
 
     def _regions(self, stanzas: Iterable[_Stanza]) -> tuple[str, ...]:
@@ -361,7 +369,7 @@ class _Reader:
         for stanza in stanzas:
             region, line = stanza.values["region"]
             if lines.setdefault(region, line) != line:
-                self._problem(line, f"region {region} is in line {lines[region]}, too")
+                self._problem(line, f"region {region} is also in line {lines[region]}")
         return tuple(lines)
 
     def _nodes(self, stanzas: Iterable[_Stanza]) -> tuple[FileNode, ...]:
@@ -380,7 +388,7 @@ class _Reader:
                 line = stanza.values[key][1]
                 first = lines.setdefault((key, value), line)
                 if first != line:
-                    self._problem(line, f"{key} {value} is in line {first}, too")
+                    self._problem(line, f"{key} {value} is also in line {first}")
         return tuple(nodes)
 
     def _node(self, stanza: _Stanza) -> FileNode | None:
@@ -403,5 +411,5 @@ class _Reader:
         number = int(text) if _NUMBER.fullmatch(text) else -1
         if least <= number <= most:
             return number
-        self._problem(line, f"{key} {text!r} is no number in {least}..{most}")
+        self._problem(line, f"{key} {text!r} is not a number from {least} to {most}")
         return None

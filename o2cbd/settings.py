@@ -154,7 +154,7 @@ def check_cluster_name(name: str) -> str:
         raise ValueProblem("must not be empty")
     if len(name) > CLUSTER_NAME_MAX_CHARS:
         raise ValueProblem(
-            f"{name!r} has {len(name)} characters, {CLUSTER_NAME_MAX_CHARS} is the most"
+            f"{name!r} has {len(name)} characters; the limit is {CLUSTER_NAME_MAX_CHARS}"
         )
     if not (name.isascii() and name.isalnum()):
         raise ValueProblem(f"{name!r} must be letters and digits only")

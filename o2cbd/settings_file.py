@@ -87,7 +87,7 @@ def load(path: str) -> DaemonSettings:
     try:
         data = tomllib.loads(content.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(path, (Problem(path="", text=f"no TOML: {error}"),)) from None
+        raise SettingsError(path, (Problem(path="", text=f"invalid TOML: {error}"),)) from None
     return from_data(data, origin=path)
 
 
@@ -199,7 +199,7 @@ def _cross_problems(data: Mapping[str, object]) -> Iterator[Problem]:
     keepalive = cluster.get("keepalive_delay_ms", KERNEL_KEEPALIVE_DELAY_MS)
     if _is_number(idle) and _is_number(keepalive) and idle <= keepalive:
         path = "idle_timeout_ms" if "idle_timeout_ms" in cluster else "keepalive_delay_ms"
-        text = f"idle_timeout_ms ({idle}) must be over keepalive_delay_ms ({keepalive})"
+        text = f"idle_timeout_ms ({idle}) must be greater than keepalive_delay_ms ({keepalive})"
         yield Problem(path=f"cluster.{path}", text=text)
     membership = _table(data, "membership")
     if "ring" in membership and "subnet" in membership:
@@ -210,14 +210,14 @@ def _cross_problems(data: Mapping[str, object]) -> Iterator[Problem]:
     first = timing.get("retry_first_s", defaults.retry_first_us / SECOND_US)
     last = timing.get("retry_max_s", defaults.retry_max_us / SECOND_US)
     if _is_number(first) and _is_number(last) and first > last:
-        text = f"retry_first_s ({first:g}) must not be over retry_max_s ({last:g})"
+        text = f"retry_first_s ({first:g}) must not be greater than retry_max_s ({last:g})"
         yield Problem(path="timing.retry_first_s", text=text)
     name = cluster.get("name")
     if name and isinstance(name, str) and "o2cb_name" not in cluster:
         try:
             check_cluster_name(name)
         except ValueProblem as problem:
-            text = f"{problem}; if the manager's is so, give OCFS2's with o2cb_name"
+            text = f"{problem}; if it is the manager's name, set OCFS2's with o2cb_name"
             yield Problem(path="cluster.name", text=text)
     yield from _node_problems(data)
 
@@ -269,7 +269,7 @@ def _micros(value: object, *, lowest: float = MIN_SECONDS, highest: float = MAX_
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise ValueProblem(f"must be a text, not {_kind(value)}")
+        raise ValueProblem(f"must be a string, not {_kind(value)}")
     if not value or "\0" in value:
         raise ValueProblem("must not be empty")
     return value
@@ -288,7 +288,7 @@ def _address(value: object) -> str:
     if problem is not None:
         raise ValueProblem(problem)
     if int(address.split(".", 1)[0]) >= FIRST_MULTICAST_OCTET:
-        raise ValueProblem(f"{address} is no single host's address")
+        raise ValueProblem(f"{address} is not a single host's address")
     return address
 
 

@@ -24,8 +24,8 @@ from fakecluster.arms.sections import with_sections
 from fakecluster.arms.status_looks import StatusLooks
 from fakecluster.arms.untouched import UntouchedOracle
 from fakecluster.arms.values import MISSING, Call, ClusterSpec, Row, Span
-from fakecluster.merge.account import Account
-from fakecluster.merge.merging import merge
+from fakecluster.merge.merge import merge
+from fakecluster.merge.verb_log import VerbLog
 from fakecluster.report.words import event_text
 from fakecluster.serve.topology_file import topology_text
 from fakecluster.trace_file import TraceFile
@@ -96,7 +96,7 @@ class ProcessArm(StatusLooks):
         )
         self.holders: dict[int, subprocess.Popen[bytes]] = {}
         """Who holds the semaphore, by host."""
-        self.account = Account(MonotonicClock())
+        self.verb_log = VerbLog(MonotonicClock())
         """What the scenario did."""
 
     def __enter__(self) -> Self:
@@ -107,7 +107,7 @@ class ProcessArm(StatusLooks):
             for host in self.spec.hosts:
                 self._write_settings(host, settings_text(self.spec, host), resync_s)
                 if host not in self.spec.down:
-                    self.account.verb(verbs.Start(node=host))
+                    self.verb_log.verb(verbs.Start(node=host))
             self.managers.open(self.spec.down)
             self._opened = stack.pop_all()
         return self
@@ -159,7 +159,7 @@ class ProcessArm(StatusLooks):
         """
         self.untouched_oracle.hears(verb)
         if not isinstance(verb, verbs.PlaceCluster | verbs.PlaceNode):
-            self.account.verb(verb)
+            self.verb_log.verb(verb)
         self._do(verb)
 
     @singledispatchmethod
@@ -223,14 +223,14 @@ class ProcessArm(StatusLooks):
     @_do.register
     def _place_cluster(self, verb: verbs.PlaceCluster) -> None:
         directory = self.by_hand(verb.node, verb.name)
-        self.account.verb(replace(verb, name=directory.name))
+        self.verb_log.verb(replace(verb, name=directory.name))
         directory.mkdir()
 
     @_do.register
     def _place_node(self, verb: verbs.PlaceNode) -> None:
         if not self.clusters(verb.node):
             self.place_cluster(verb.node)
-        self.account.verb(verb)
+        self.verb_log.verb(verb)
         directory = self.by_hand(verb.node) / "node" / verb.name
         directory.mkdir()
         values = {
@@ -439,7 +439,7 @@ class ProcessArm(StatusLooks):
             outcome: how the run ended; None: it has not.
         """
         topology = self.spec.topology
-        account = self.account.trace(
+        verb_log = self.verb_log.trace(
             arm=self.arm,
             cluster=topology.cluster,
             nodes={node.id: node.name for node in topology.nodes if node.id},
@@ -448,7 +448,7 @@ class ProcessArm(StatusLooks):
             host: (*self.processes.logs(host).splitlines(), *self.dump(host))
             for host in sorted(self.processes.daemons)
         }
-        return merge(records, account, outcome=outcome).trace
+        return merge(records, verb_log, outcome=outcome).trace
 
 
 def _until_next_look() -> None:

@@ -1,1 +1,1 @@
-"""One trace out of what several hosts wrote down: dumps, journals, and the account of verbs."""
+"""One trace of several hosts: their dumps and logs, and a harness's log of verbs."""

@@ -8,7 +8,7 @@ from typing import Final
 
 import click
 
-from fakecluster.merge.merging import MergeError, merge_sources
+from fakecluster.merge.merge import MergeError, merge_sources
 from fakecluster.merge.source import Source, read_source
 from fakecluster.report.cli import ShowError, UnreadableError, load
 from fakecluster.trace_file import TraceFile
@@ -20,37 +20,36 @@ _MAX_ID: Final = 2**32 - 1
 @click.command("merge")
 @click.argument("records", nargs=-1, required=True, metavar="NODE=FILE...")
 @click.option("-o", "--output", required=True, metavar="TRACE", help="Write the trace there.")
-@click.option("--verbs", metavar="FILE", help="What was done to the cluster, as a trace.")
+@click.option("--verbs", metavar="FILE", help="The verbs done to the cluster, as a trace.")
 @click.option(
     "--offset",
     "offsets",
     multiple=True,
     metavar="NODE=US",
-    help="By so many microseconds that node's clock is ahead (negative: behind); several times.",
+    help="Microseconds by which that node's clock is ahead (negative: behind); repeatable.",
 )
 def merge_command(
     *, records: tuple[str, ...], output: str, verbs: str | None, offsets: tuple[str, ...]
 ) -> int:
-    """Merge what several nodes wrote down into one TRACE, for `replay` and `compare`.
+    """Merge the records of several nodes into one TRACE, for `replay` and `compare`.
 
-    NODE is a node id, or a name that one of the dumps knows. FILE is what `o2cbd dump --output`
-    wrote there, or the node's journal: `journalctl -u o2cbd -o json`, or the lines of
-    `[log] format = "json"`. A node may have several files: what a dump has is taken from the dump,
-    the rest from the journal, as after a kill.
+    NODE is a node id, or a name that one of the dumps knows. FILE is the output of `o2cbd dump
+    --output` there, or the node's log: `journalctl -u o2cbd -o json`, or the lines of `[log]
+    format = "json"`. A node may have several files: where they overlap, the dump is taken.
     """
     files: dict[str, list[str]] = {}
     for node, path in _pairs(records, "NODE=FILE"):
         files.setdefault(node, []).append(path)
     ahead = dict(_pairs(offsets, "NODE=US"))
-    account = None if verbs is None else load(verbs)
+    verb_log = None if verbs is None else load(verbs)
     read = {node: read_source(*map(_lines_of, paths)) for node, paths in files.items()}
-    names = _names(read.values(), account)
+    names = _names(read.values(), verb_log)
     ids = _ids(read, names)
     its = _ids(ahead, names)
     try:
         merged = merge_sources(
             {ids[node]: source for node, source in read.items()},
-            account,
+            verb_log,
             offsets_us={its[node]: _microseconds(text) for node, text in ahead.items()},
         )
     except MergeError as error:
@@ -79,9 +78,9 @@ def _lines_of(path: str) -> list[str]:
     return text.decode("utf-8", "backslashreplace").split("\n")
 
 
-def _names(sources: Iterable[Source], account: TraceFile | None) -> dict[str, int]:
+def _names(sources: Iterable[Source], verb_log: TraceFile | None) -> dict[str, int]:
     """Return the id of every node that has a name in the records."""
-    found = {} if account is None else {name: node for node, name in account.header.nodes}
+    found = {} if verb_log is None else {name: node for node, name in verb_log.header.nodes}
     for source in sources:
         found = {name: node for node, name in source.names.items()} | found
     return found
@@ -91,18 +90,18 @@ def _ids(words: Iterable[str], names: Mapping[str, int]) -> dict[str, int]:
     """Return which node each word means.
 
     Raises:
-        ShowError: there is no such node, or two words mean one; all of them are told.
+        ShowError: there is no such node, or two words mean one; all problems at once.
     """
     ids: dict[str, int] = {}
     wrong: list[str] = []
     for word in dict.fromkeys(words):
         node_id = int(word) if word.isdecimal() and int(word) <= _MAX_ID else names.get(word)
         if node_id is None:
-            wrong.append(f"no record says which node id {word!r} has: give ID=FILE")
+            wrong.append(f"unknown node {word!r}: no record has its id; give ID=FILE")
             continue
         other = next((one for one, its in ids.items() if its == node_id), None)
         if other is not None:
-            wrong.append(f"{other!r} and {word!r} are one node: give all of its files one name")
+            wrong.append(f"{other!r} and {word!r} are the same node: use one name for it")
         ids[word] = node_id
     if wrong:
         raise ShowError("\n".join(wrong))
@@ -113,4 +112,4 @@ def _microseconds(text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise click.UsageError(f"{text!r} is no number of microseconds") from None
+        raise click.UsageError(f"invalid offset {text!r}: must be microseconds") from None

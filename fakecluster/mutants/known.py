@@ -250,7 +250,7 @@ for entry in self.status.entries:
     # --- the semaphore
     _bug(
         "ignores-holds",
-        "it goes on while somebody else holds the semaphore",
+        "it goes on while another process holds the semaphore",
         Replace("Agent._take_hold", _CONDITION, "holder", "True"),
     ),
     _bug(

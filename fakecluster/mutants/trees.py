@@ -18,7 +18,9 @@ _ROOMS: Final = ("o2cbd.agent", "o2cbd.core.", "o2cbd.configfs.", "o2cbd.members
 _REPLACED: Final = frozenset({"OsFiles"})
 """Classes that a simulation replaces by fakes: no drawn history runs them."""
 _TEXT_KEYWORDS: Final = frozenset({"reason", "detail", "text"})
-_TEXT_MODULES: Final = frozenset({"o2cbd.core.reports", "o2cbd.core.scribe", "o2cbd.core.changes"})
+_TEXT_MODULES: Final = frozenset(
+    {"o2cbd.core.reports", "o2cbd.core.trace_recorder", "o2cbd.core.changes"}
+)
 """What only reports: nothing is decided there."""
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef

@@ -51,7 +51,7 @@ def _cman(line: Line) -> str:
         said = {
             "unreachable": "the manager cannot be reached",
             "gone": "the manager is gone",
-            "unread": "the membership cannot be read",
+            "unread": "cannot read the membership",
         }
         return f"{said[line.what]} {_errno(line)}".rstrip()
     return f"cman {line.what} {detail.get('detail', '')}".rstrip()
@@ -77,13 +77,13 @@ def _pending(line: Line) -> str:
     if line.what == "begin":
         why = f"{line.detail.get('why', '')} {_errno(line)}".strip()
         return f"pending: {_text(line)}: {line.detail.get('reason') or why} ({why})"
-    end = "done" if line.detail.get("done") else "not wanted any more"
+    end = "done" if line.detail.get("done") else "no longer wanted"
     return f"no longer pending: {_text(line)}: {end}"
 
 
 def _hold(line: Line) -> str:
     said = {
-        "begin": "somebody else holds the semaphore",
+        "begin": "another process holds the semaphore",
         "end": "the hold is over",
         "unusable": "the semaphore cannot be used",
     }
@@ -138,7 +138,7 @@ _SAY: Final[Mapping[str, Callable[[Line], str]]] = {
     "report": _text,
     "check": _check,
     "daemon": _daemon,
-    "table": lambda line: f"configfs cannot be read {_errno(line)}",
+    "table": lambda line: f"cannot read configfs {_errno(line)}",
     "end": _end,
 }
 

@@ -32,7 +32,7 @@ def read_topology(path: Path) -> Topology:
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise TopologyError((f"no TOML: {error}",)) from error
+        raise TopologyError((f"invalid TOML: {error}",)) from error
     topology = topology_from(data)
     if not topology.quorum_provider:
         raise TopologyError(("quorum_provider: cman always has one; scenarios may go without",))

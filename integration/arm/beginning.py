@@ -6,7 +6,7 @@ import enum
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fakecluster.merge.account import Past
+from fakecluster.merge.verb_log import PriorTrace
 from integration.lab.lab import Lab
 
 
@@ -28,7 +28,7 @@ class Begun:
     lab: Lab
     """Those of the spec; off are those that it calls down."""
     stage: Stage
-    past: Past | None = None
+    prior: PriorTrace | None = None
     """What was done to them, where that is not nothing."""
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from fakecluster.arms import rules
 from fakecluster.arms.values import ClusterSpec
 from fakecluster.historic import cluster_conf
-from fakecluster.merge.account import Past
+from fakecluster.merge.verb_log import PriorTrace
 from fakecluster.trace_file import parse_trace
 from integration import deb
 from integration.arm.beginning import Begun, Stage
@@ -126,7 +126,7 @@ def vm_cluster(
                     states={} if saved is None else saved.states,
                 )
             )
-            return Begun(lab=lab, stage=stage, past=None if saved is None else _past(saved))
+            return Begun(lab=lab, stage=stage, prior=None if saved is None else _prior(saved))
 
         yield VmCluster(spec, manager, begin)
 
@@ -172,15 +172,17 @@ def _saved(
 
 
 def _form(manager: Manager, spec: ClusterSpec, lab: Lab, stage: Stage) -> dict[str, Any]:
-    """Bring guests that have just come up to a stage; what was done, as `_past` reads it."""
+    """Bring guests that have just come up to a stage; what was done, as `_prior` reads it."""
     cluster = VmCluster(spec, manager, lambda _: Begun(lab=lab, stage=Stage.BOOTED))
     if stage is Stage.UP:
         cluster.up()
     else:
         cluster.go_on(Stage.FORMED)
-    past = cluster.account.past()
-    return {"done": cluster.account_trace().as_text(), "ended_us": past.ended_us}
+    prior = cluster.verb_log.as_prior()
+    return {"done": cluster.verb_trace().as_text(), "ended_us": prior.ended_us}
 
 
-def _past(saved: SavedCluster) -> Past:
-    return Past(lines=parse_trace(saved.facts["done"]).lines, ended_us=saved.facts["ended_us"])
+def _prior(saved: SavedCluster) -> PriorTrace:
+    return PriorTrace(
+        lines=parse_trace(saved.facts["done"]).lines, ended_us=saved.facts["ended_us"]
+    )

@@ -22,9 +22,9 @@ from fakecluster.arms.untouched import UntouchedOracle
 from fakecluster.arms.values import Call as ConfigfsCall
 from fakecluster.arms.values import ClusterSpec, Row, Span
 from fakecluster.capabilities import Capability, UnsupportedVerbError
-from fakecluster.merge.account import Account
-from fakecluster.merge.merging import merge_sources
-from fakecluster.merge.source import Source, one_after_another, read_source
+from fakecluster.merge.merge import merge_sources
+from fakecluster.merge.source import Source, join_boots, read_source
+from fakecluster.merge.verb_log import VerbLog
 from fakecluster.report.words import event_text
 from fakecluster.trace_file import TraceFile
 from fakecluster.verbs import Verb
@@ -96,11 +96,11 @@ class VmCluster(StatusLooks):
         return self._lab or self.go_on(Stage.FORMED)
 
     @property
-    def account(self) -> Account:
+    def verb_log(self) -> VerbLog:
         """What the scenario did; it begins with its guests."""
         if self._lab is None:
             self.go_on(Stage.FORMED)
-        return self._account
+        return self._verb_log
 
     def up(self) -> None:
         """See `ClusterWords.up`.
@@ -126,7 +126,7 @@ class VmCluster(StatusLooks):
         """
         begun = self._begin(stage)
         self._lab, self._stage = begun.lab, begun.stage
-        self._account = Account(MonotonicClock(), begun.past, begun.lab.went_on_us)
+        self._verb_log = VerbLog(MonotonicClock(), begun.prior, begun.lab.went_on_us)
         if begun.stage is Stage.BOOTED:
             self._form()
         elif begun.stage is Stage.FORMED:
@@ -137,7 +137,7 @@ class VmCluster(StatusLooks):
         """Make a cluster of guests that have just come up: managers of one mind, no daemons."""
         on = self._powered()
         for host in on:
-            self.account.verb(verbs.Start(node=host))
+            self.verb_log.verb(verbs.Start(node=host))
         self.lab.each(self._settle, on)
         self.lab.each(self._start_manager, on)
         for host in on:
@@ -203,7 +203,7 @@ class VmCluster(StatusLooks):
     def _start(self, verb: verbs.Start) -> None:
         host = verb.node
         if not self.manager(host)["running"]:
-            self.account.verb(verb)
+            self.verb_log.verb(verb)
             if not self.lab.alive(host):
                 self.lab.boot(host)
                 self._settle(host)
@@ -251,19 +251,19 @@ class VmCluster(StatusLooks):
     @_do.register
     def _kill(self, verb: verbs.Kill) -> None:
         self.last_words(verb.node)
-        self.account.verb(verb)
+        self.verb_log.verb(verb)
         self._holders.pop(verb.node, None)
         self.lab.kill(verb.node)
 
     @_do.register
     def _leave(self, verb: verbs.Leave) -> None:
-        self.account.verb(verb)
+        self.verb_log.verb(verb)
         self._manager.leave(self, verb.node, removed=verb.removed)
         self._manager_ended(verb.node)
 
     @_do.register
     def _cman_start(self, verb: verbs.CmanStart) -> None:
-        self.account.verb(verb)
+        self.verb_log.verb(verb)
         self._start_manager(verb.node)
         self._manager_answers(verb.node)
 
@@ -283,18 +283,18 @@ class VmCluster(StatusLooks):
 
     @_do.register
     def _cman_crash(self, verb: verbs.CmanCrash) -> None:
-        self.account.verb(verb)
+        self.verb_log.verb(verb)
         self._signal_manager(verb.node, "KILL", *reversed(self._manager.units))
         self._manager_ended(verb.node)
 
     @_do.register
     def _cman_stop(self, verb: verbs.CmanStop) -> None:
-        self.account.verb(verb)
+        self.verb_log.verb(verb)
         self._signal_manager(verb.node, "STOP", *reversed(self._manager.units))
 
     @_do.register
     def _cman_cont(self, verb: verbs.CmanCont) -> None:
-        self.account.verb(verb)
+        self.verb_log.verb(verb)
         self._signal_manager(verb.node, "CONT", *self._manager.units)
 
     def _manager_ended(self, host: int) -> None:
@@ -310,29 +310,29 @@ class VmCluster(StatusLooks):
 
     @_do.register
     def _expected(self, verb: verbs.Expected) -> None:
-        self.account.verb(verb)
+        self.verb_log.verb(verb)
         self._manager.expect(self, verb.node, verb.votes)
 
     @_do.register
     def _fence(self, verb: verbs.Fence) -> None:
-        self.account.verb(verb)
+        self.verb_log.verb(verb)
         self._manager.fence(self, verb.by, verb.node)
 
     # --- the network ----------------------------------------------------------------------------
 
     @_do.register
     def _partition(self, verb: verbs.Partition) -> None:
-        self.account.verb(verb)
+        self.verb_log.verb(verb)
         self.lab.network.partition(*verb.groups)
 
     @_do.register
     def _cut(self, verb: verbs.Cut) -> None:
-        self.account.verb(verb)
+        self.verb_log.verb(verb)
         self.lab.network.cut(verb.speaker, verb.listener)
 
     @_do.register
     def _heal(self, verb: verbs.Heal) -> None:
-        self.account.verb(verb)
+        self.verb_log.verb(verb)
         self.lab.network.heal()
 
     # --- the kernels ----------------------------------------------------------------------------
@@ -340,7 +340,7 @@ class VmCluster(StatusLooks):
     @_do.register
     def _mount(self, verb: verbs.Mount) -> None:
         self.make_volume(verb.node)  # at the first one
-        self.account.verb(verb)
+        self.verb_log.verb(verb)
         self.eye(verb.node, "mount_volume")
 
     def make_volume(self, host: int) -> None:
@@ -351,12 +351,12 @@ class VmCluster(StatusLooks):
 
     @_do.register
     def _umount(self, verb: verbs.Umount) -> None:
-        self.account.verb(verb)
+        self.verb_log.verb(verb)
         self.eye(verb.node, "umount_volume")
 
     @_do.register
     def _give_address(self, verb: verbs.GiveAddress) -> None:
-        self.account.verb(verb)
+        self.verb_log.verb(verb)
         self._add_address(verb.node, verb.address)
 
     def _add_address(self, host: int, address: str) -> None:
@@ -364,7 +364,7 @@ class VmCluster(StatusLooks):
 
     @_do.register
     def _take_address(self, verb: verbs.TakeAddress) -> None:
-        self.account.verb(verb)
+        self.verb_log.verb(verb)
         self._drop_address(verb.node, verb.address)
 
     def _drop_address(self, host: int, address: str) -> None:
@@ -373,7 +373,7 @@ class VmCluster(StatusLooks):
     @_do.register
     def _place_cluster(self, verb: verbs.PlaceCluster) -> None:
         chosen = verb.name or self.spec.topology.cluster
-        self.account.verb(replace(verb, name=chosen))
+        self.verb_log.verb(replace(verb, name=chosen))
         self._make_cluster(verb.node, chosen)
 
     def _make_cluster(self, host: int, name: str) -> None:
@@ -381,7 +381,7 @@ class VmCluster(StatusLooks):
 
     @_do.register
     def _place_node(self, verb: verbs.PlaceNode) -> None:
-        self.account.verb(verb)
+        self.verb_log.verb(verb)
         given = {"ipv4_port": verb.port, "ipv4_address": verb.address, "num": verb.num}
         values = {key: value for key, value in given.items() if value is not None}
         values |= {"local": 1} if verb.local else {}
@@ -391,12 +391,12 @@ class VmCluster(StatusLooks):
 
     @_do.register
     def _drop_cluster(self, verb: verbs.DropCluster) -> None:
-        self.account.verb(verb)
+        self.verb_log.verb(verb)
         self.eye(verb.node, "drop_cluster", name=verb.name)
 
     @_do.register
     def _drop_node(self, verb: verbs.DropNode) -> None:
-        self.account.verb(verb)
+        self.verb_log.verb(verb)
         self.eye(verb.node, "drop_node", cluster=self.spec.topology.cluster, name=verb.name)
 
     # --- the semaphore --------------------------------------------------------------------------
@@ -404,7 +404,7 @@ class VmCluster(StatusLooks):
     @_do.register
     def _hold(self, verb: verbs.Hold) -> None:
         # `o2cbd hold`, whose command says when it runs.
-        self.account.verb(verb)
+        self.verb_log.verb(verb)
         said = f"echo $$ > {_HOLDER_PID}; echo held; exec sleep {_SCENARIO_TIMEOUT_S}"
         holder = self.lab.guests[verb.node].spawn(
             # No daemon may run that knows the name.
@@ -416,12 +416,12 @@ class VmCluster(StatusLooks):
 
     @_do.register
     def _release(self, verb: verbs.Release) -> None:
-        self.account.verb(verb)
+        self.verb_log.verb(verb)
         self._end_holder(verb.node, signal.SIGTERM)
 
     @_do.register
     def _kill_holder(self, verb: verbs.KillHolder) -> None:
-        self.account.verb(verb)
+        self.verb_log.verb(verb)
         self._end_holder(verb.node, signal.SIGKILL)
 
     def _end_holder(self, host: int, number: signal.Signals) -> None:
@@ -431,7 +431,7 @@ class VmCluster(StatusLooks):
 
     @_do.register
     def _remove_semaphore(self, verb: verbs.RemoveSemaphore) -> None:
-        self.account.verb(verb)
+        self.verb_log.verb(verb)
         name = f"o2cb.{self.spec.topology.cluster}"
         self.tell(verb.node, "ipcrm", "--semaphore-key", hex(key_of(name) % 2**32))
 
@@ -439,7 +439,7 @@ class VmCluster(StatusLooks):
 
     @_do.register
     def _daemon_start(self, verb: verbs.DaemonStart) -> None:
-        self.account.verb(verb)
+        self.verb_log.verb(verb)
         self.tell(verb.node, "systemctl", "start", "--no-block", UNIT)
 
     def _signal(self, host: int, number: signal.Signals) -> None:
@@ -455,7 +455,7 @@ class VmCluster(StatusLooks):
     @_do.register
     def _daemon_kill(self, verb: verbs.DaemonKill) -> None:
         pid = self._daemon_pid(verb.node)
-        self.account.verb(verb)
+        self.verb_log.verb(verb)
         self._signal(verb.node, signal.SIGKILL)
         self.eventually(
             f"systemd knows that the daemon of host {verb.node} is dead",
@@ -464,12 +464,12 @@ class VmCluster(StatusLooks):
 
     @_do.register
     def _daemon_sigterm(self, verb: verbs.DaemonSigterm) -> None:
-        self.account.verb(verb)
+        self.verb_log.verb(verb)
         self._signal(verb.node, signal.SIGTERM)
 
     @_do.register
     def _forget(self, verb: verbs.Forget) -> None:
-        self.account.verb(verb)
+        self.verb_log.verb(verb)
         self.tell(verb.node, "o2cbd", "forget", verb.name)
 
     @contextlib.contextmanager
@@ -486,7 +486,7 @@ class VmCluster(StatusLooks):
     @_do.register
     def _shutdown(self, verb: verbs.Shutdown) -> None:
         words = self._manager.question(force=verb.forced, remove=verb.removed)
-        self.account.verb(verb)
+        self.verb_log.verb(verb)
         asked = self.lab.guests[verb.node].spawn(words, timeout_s=COMMAND_TIMEOUT_S)
         asked.wait_line("asked")
         self._questions[verb.node] = VmQuestion(asked)
@@ -501,7 +501,7 @@ class VmCluster(StatusLooks):
     def _address(self, verb: verbs.ChangeAddress) -> None:
         if Capability.FREE_ADDRESSES in self.missing and self.manager(verb.node)["running"]:
             raise UnsupportedVerbError(self.arm, Capability.FREE_ADDRESSES)
-        self.account.verb(verb)
+        self.verb_log.verb(verb)
         before = self._nodes[verb.node]
         self._nodes[verb.node] = replace(before, addresses=verb.addresses)
         if self.lab.alive(verb.node):
@@ -513,19 +513,19 @@ class VmCluster(StatusLooks):
 
     @_do.register
     def _add_node(self, verb: verbs.AddNode) -> None:
-        self.account.verb(verb)
+        self.verb_log.verb(verb)
         self._nodes = {verb.id: verb.config, **self._nodes}  # in front: every position shifts
         self._reload()
 
     @_do.register
     def _remove_node(self, verb: verbs.RemoveNode) -> None:
-        self.account.verb(verb)
+        self.verb_log.verb(verb)
         del self._nodes[verb.node]
         self._reload()
 
     @_do.register
     def _rename_node(self, verb: verbs.RenameNode) -> None:
-        self.account.verb(verb)
+        self.verb_log.verb(verb)
         self._nodes[verb.node] = replace(self._nodes[verb.node], name=verb.name)
         self._reload()
 
@@ -656,14 +656,14 @@ class VmCluster(StatusLooks):
             outcome: how the run ended; None: it has not.
         """
         told = {
-            host: one_after_another([*self._boots.get(host, ()), *self._this_boot(host)])
+            host: join_boots([*self._boots.get(host, ()), *self._this_boot(host)])
             for host in self.spec.hosts
         }
-        return merge_sources(told, self.account_trace(), outcome=outcome).trace
+        return merge_sources(told, self.verb_trace(), outcome=outcome).trace
 
-    def account_trace(self) -> TraceFile:
+    def verb_trace(self) -> TraceFile:
         """Return the verbs alone as a trace."""
-        return self.account.trace(
+        return self.verb_log.trace(
             arm=self.arm,
             cluster=self.spec.topology.cluster,
             nodes=self.lanes(),

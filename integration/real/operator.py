@@ -100,7 +100,7 @@ class Operator:
         """`systemctl poweroff`, and wait for its end."""
         self.cluster.last_words(host)
         self.cluster.untouched_oracle.boots(host)
-        self.cluster.account.note(host, "verb", "poweroff")
+        self.cluster.verb_log.note(host, "verb", "poweroff")
         self.cluster.lab.guests[host].spawn(["systemctl", "poweroff"], timeout_s=_OFF_TIMEOUT_S)
         self.cluster.lab.wait_end(host, _OFF_TIMEOUT_S)
 
@@ -116,7 +116,7 @@ class Operator:
             lambda: not cluster.lab.alive(host),
             within=Span.LATER,
         )
-        cluster.account.note(host, "daemon", "killed")
+        cluster.verb_log.note(host, "daemon", "killed")
         cluster.untouched_oracle.boots(host)
 
     def fsck(self, host: int) -> int:

@@ -102,6 +102,6 @@ def test_a_node_comes_and_goes_by_one_file_under_mounts(operate: Operate) -> Non
     assert operator.read(2, "greeting") == "after the third"
 
     cluster.tell(3, "systemctl", "stop", UNIT)
-    assert "cluster o2 is gone, with 3 nodes" in cluster.tell(3, "o2cbd", "flush")
+    assert "removed cluster o2 with 3 nodes" in cluster.tell(3, "o2cbd", "flush")
     assert cluster.tell(3, "ls", "/sys/kernel/config/cluster") == ""
     assert "nothing to flush" in cluster.tell(3, "o2cbd", "flush")

@@ -24,9 +24,11 @@ def exit_codes() -> Iterator[None]:
     except RefusedError as error:
         raise Failure(EXIT_USAGE, str(error)) from None
     except PermissionError as error:
-        raise Failure(EXIT_NO_PERMISSION, f"the control socket is root's: {said(error)}") from None
+        raise Failure(
+            EXIT_NO_PERMISSION, f"only root may use the control socket: {said(error)}"
+        ) from None
     except TimeoutError as error:
-        raise Failure(EXIT_TRY_AGAIN, f"o2cbd is there and does not answer: {error}") from None
+        raise Failure(EXIT_TRY_AGAIN, f"o2cbd is running and does not answer: {error}") from None
     except OSError as error:
         raise Failure(EXIT_UNAVAILABLE, f"the control socket: {said(error)}") from None
 

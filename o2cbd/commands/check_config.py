@@ -14,18 +14,19 @@ from o2cbd.settings import DEFAULT_FILE, DaemonSettings
 
 @click.command("check-config")
 @click.argument("file", metavar="[F]", required=False)
-@click.option("--live", is_flag=True, help="Read the cluster manager, too.")
+@click.option("--live", is_flag=True, help="Read the cluster manager as well.")
 @membership_option
 @click.option("--libcman", metavar="PATH", callback=library, help="With --live.")
 def command(file: str | None, *, live: bool, membership: str | None, libcman: str | None) -> None:
-    """Check a settings file (default: /etc/o2cbd/o2cbd.toml) and touch nothing.
+    """Check a settings file (default: /etc/o2cbd/o2cbd.toml) without changing anything.
 
-    All mistakes are told at once, each with its key path; 78 when there are any. With --live the
-    cluster manager is read as well: 78, with the lines to write, when the table would lack a node.
+    Reports all mistakes at once, each with its key; exit code 78 when there are any. With --live
+    the cluster manager is read as well: 78, with the lines to write, when the table would lack a
+    node.
     """
     settings = load_settings(file)
     if file is None and not os.path.lexists(DEFAULT_FILE):
-        say(f"{DEFAULT_FILE} is not there: the defaults are used")
+        say(f"{DEFAULT_FILE} does not exist: using the defaults")
     else:
         say(f"{file or DEFAULT_FILE}: good")
     if live:

@@ -76,7 +76,7 @@ def warn(text: str) -> None:
 def warn_of_left_out(wanted: WantedTable) -> None:
     """Name the nodes of the manager's that are in no table."""
     for left in wanted.left_out:
-        warn(f"node {spell(left.name)} (id {left.id}) is left out: {left.reason}")
+        warn(f"node {spell(left.name)} (id {left.id}) is excluded: {left.reason}")
 
 
 def left_out_json(wanted: WantedTable) -> list[dict[str, Any]]:

@@ -58,7 +58,7 @@ class Seconds(click.FloatRange):
         """Return the number, or refuse what is written as wrong usage."""
         seconds = float(super().convert(value, param, ctx))
         if math.isnan(seconds):
-            self.fail(f"{value!r} is no number of seconds.", param, ctx)
+            self.fail(f"{value!r} is not a number of seconds.", param, ctx)
         return seconds
 
 

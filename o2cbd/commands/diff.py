@@ -60,9 +60,9 @@ def command(
 ) -> None:
     """Compare ocfs2-tools' FILE with the wanted table and with the kernel's, value by value.
 
-    FILE is the settings' cluster.conf if none is given. What is wanted is what a daemon that
-    starts now would want: manager and settings are read here. 0 where all are equal, 1 where a
-    value differs.
+    FILE defaults to the settings' cluster.conf. The wanted table is that of a daemon that starts
+    now: manager and settings are read here. Exit code 0 when all are equal, 1 when a value
+    differs.
     """
     settings = settings_of(config=config, membership=membership, libcman=libcman, configfs=configfs)
     path = file or settings.cluster_conf

@@ -14,7 +14,7 @@ from o2cbd.output import open_output
 @config_option
 @runtime_dir_option
 def command(output: str | None, config: str | None, runtime_dir: str | None) -> None:
-    """Write what the daemon saw and did lately; 69 when none runs.
+    """Write the running daemon's flight recorder; exit code 69 when none runs.
 
     The format is the simulator's trace, one JSON object a line: `fakecluster replay F` shows it,
     `fakecluster replay F --html PAGE` draws it.

@@ -31,7 +31,7 @@ from o2cbd.errors import said
     "--output",
     metavar="FILE",
     callback=absolute,
-    help="Put it in the place of FILE at once, with mode 0644 (default: stdout).",
+    help="Replace FILE atomically, with mode 0644 (default: stdout).",
 )
 @wanted_options
 def command(
@@ -45,7 +45,7 @@ def command(
     """Write the wanted table as a cluster.conf, for `o2cb register-cluster` of ocfs2-tools.
 
     Manager and settings are read here, so it works without a daemon too. A global heartbeat that
-    the settings' cluster.conf has for this cluster is written again.
+    the settings' cluster.conf has for this cluster is preserved.
     """
     settings = settings_of(config=config, membership=membership, libcman=libcman, configfs=configfs)
     wanted = wanted_here(settings)
@@ -78,7 +78,7 @@ def _cluster_of(wanted: WantedTable, path: str) -> FileCluster:
     try:
         there = read_file(path, wanted.cluster)
     except Failure as failure:
-        warn(f"{failure.message}: a global heartbeat in it is not written again")
+        warn(f"{failure.message}; its global heartbeat is not preserved")
         return made
     if there.name != wanted.cluster:
         return made
@@ -105,6 +105,6 @@ def _warn_of_host_name(wanted: WantedTable, host: str) -> None:
     )
     if own is not None and (found is None or found.name != own):
         warn(
-            f"this host is called {spell(host)} and its node {spell(own)}: ocfs2-tools find their"
-            " own node by the host's name, and would make none of them local"
+            f"this host is named {spell(host)} and its node {spell(own)}: ocfs2-tools match the"
+            " local node by host name, and would find none"
         )

@@ -60,7 +60,10 @@ def directory_name(
 
 @click.command("flush")
 @click.option(
-    "--cluster", metavar="NAME", callback=directory_name, help="Which (default: what is there)."
+    "--cluster",
+    metavar="NAME",
+    callback=directory_name,
+    help=("The cluster (default: the one in configfs)."),
 )
 @click.option("--configfs", metavar="PATH", callback=absolute, help="Where configfs is mounted.")
 @click.option("--mounts", metavar="PATH", callback=absolute, help="The mount table to read.")
@@ -76,10 +79,10 @@ def command(
     config: str | None,
     runtime_dir: str | None,
 ) -> None:
-    """Take a cluster that nobody uses, and its nodes, out of this kernel.
+    """Remove an unused cluster and its nodes from this kernel.
 
-    75, with every reason at once and nothing changed, while a heartbeat region of it is there, an
-    OCFS2 volume is mounted, a peer is alive or connected, somebody holds, or an o2cbd keeps it.
+    Exit code 75, with all reasons and without changes, while it has a heartbeat region, an OCFS2
+    volume is mounted, a peer is alive or connected, the semaphore is held, or an o2cbd manages it.
     """
     settings = overridden(
         load_settings(config),
@@ -108,11 +111,11 @@ def command(
         tables = _read(tree, name)
         reasons += _in_use(tables, _usage(settings, calls, name), _connected(settings))
         if reasons:
-            head = f"cluster {spell(name)} stays as it is:"
+            head = f"cluster {spell(name)} was not removed:"
             raise Failure(EXIT_TRY_AGAIN, "\n".join([head, *reasons]))
         _remove(tree, name, tables)
     nodes = counted(len(tables.entries), "node")
-    say(printable(f"cluster {spell(name)} is gone, with {nodes}"))
+    say(printable(f"removed cluster {spell(name)} with {nodes}"))
 
 
 def _find(tree: OsNodeTree, cluster: str | None, configfs: str) -> str | None:
@@ -135,7 +138,7 @@ def _read(tree: OsNodeTree, cluster: str) -> Tables:
     except OSError as error:
         if isinstance(error, NotConfigfsError) and error.errno == errno.ENOENT:
             return Tables(clusters=())
-        raise os_failure(error, "configfs cannot be read") from None
+        raise os_failure(error, "cannot read configfs") from None
 
 
 # --- who is in the way
@@ -167,7 +170,7 @@ def _kept(settings: DaemonSettings, name: str, stack: ExitStack) -> Iterator[str
                 " its --runtime-dir"
             )
     except OSError as error:
-        raise Failure(EXIT_UNAVAILABLE, f"configfs cannot be locked: {said(error)}") from None
+        raise Failure(EXIT_UNAVAILABLE, f"cannot lock configfs: {said(error)}") from None
 
 
 def _held(settings: DaemonSettings, name: str, stack: ExitStack) -> Iterator[str]:
@@ -179,7 +182,7 @@ def _held(settings: DaemonSettings, name: str, stack: ExitStack) -> Iterator[str
     except OSError as error:
         raise os_failure(error, "cannot hold it", EXIT_CANNOT_CREATE) from None
     if pid is not None:
-        yield f"{process(pid)} holds the semaphore: it is another's turn"
+        yield f"{process(pid)} holds the semaphore: retry when it is released"
 
 
 def _usage(settings: DaemonSettings, calls: CallBoard, name: str) -> Usage:
@@ -219,11 +222,14 @@ def _in_use(tables: Tables, usage: Usage, connected: frozenset[int]) -> Iterator
     for mount in usage.mounts:
         yield f"an OCFS2 volume is mounted on {mount}: unmount it"
     for fact in usage.unreadable:
-        yield f"{fact}: whether it is in use is not known"
+        yield f"{fact}: cannot tell whether it is in use"
     names = {entry.num: spell(entry.name) for entry in tables.entries if not entry.half_made}
     for nums, what in (
-        (tables.live_nums or frozenset(), "the disk heartbeat sees {} alive: wait for its end"),
-        (connected, "o2net is connected with {}: wait for its end"),
+        (
+            tables.live_nums or frozenset(),
+            "the disk heartbeat sees {} alive: wait until that ends",
+        ),
+        (connected, "o2net is connected with {}: wait until that ends"),
     ):
         for num in sorted(nums):
             yield what.format(f"node {names.get(num, '?')} (num {num})")
@@ -231,7 +237,7 @@ def _in_use(tables: Tables, usage: Usage, connected: frozenset[int]) -> Iterator
         if holds_zero(entry):
             yield (
                 f"{UNSET_ADDRESS} was written into node {spell(entry.name)}, and its removal can"
-                " take this kernel down: restart this host instead"
+                " crash this kernel: restart this host instead"
             )
 
 
@@ -264,7 +270,7 @@ def _order(entry: Entry) -> tuple[bool, int, str]:
 def _stopped(what: str, error: OSError, gone: list[str]) -> Failure:
     removed = ", ".join(map(spell, gone)) or "none"
     text = (
-        f"{what} cannot be removed ({symbol(error.errno)}): somebody uses it now; removed before"
-        f" it: {removed}; run this again when it is unused"
+        f"{what} cannot be removed ({symbol(error.errno)}): it is in use now; already removed:"
+        f" {removed}; run this again when it is unused"
     )
     return Failure(EXIT_TRY_AGAIN, text)

@@ -13,10 +13,10 @@ from o2cbd.commands.common import config_option, printable, runtime_dir_of, runt
 @config_option
 @runtime_dir_option
 def command(node: str, config: str | None, runtime_dir: str | None) -> None:
-    """Vouch for a lost NODE being down, so that it may be removed.
+    """Confirm that a lost NODE is down, so that it may be removed.
 
-    Be sure that it is down: two halves of a cluster that each forget the other may both mount one
+    Make sure that it is: two halves of a cluster that each forget the other may both mount one
     disk and destroy it.
     """
     ask(runtime_dir_of(runtime_dir, config), {"request": "forget", "node": node})
-    say(printable(f"o2cbd takes node {node} for down"))
+    say(printable(f"o2cbd now considers node {node} down"))

@@ -35,9 +35,9 @@ from o2cbd.settings import DaemonSettings
     "--timeout",
     type=Seconds(),
     metavar="S",
-    help="Give up after so many seconds, with 75 (default: wait for ever).",
+    help="Give up after S seconds, with exit code 75 (default: never).",
 )
-@click.option("--cluster", metavar="NAME", callback=cluster_name, help="Whose configfs.")
+@click.option("--cluster", metavar="NAME", callback=cluster_name, help="The cluster's name.")
 @config_option
 @runtime_dir_option
 @click.argument("argv", metavar="-- CMD...", nargs=-1, required=True, type=click.UNPROCESSED)
@@ -48,9 +48,9 @@ def command(
     runtime_dir: str | None,
     argv: tuple[str, ...],
 ) -> None:
-    """Run CMD while o2cbd leaves configfs alone; its changes follow when CMD ends.
+    """Run CMD while o2cbd makes no changes to configfs; they follow when CMD ends.
 
-    CMD replaces this command, so its exit code is the one that is seen.
+    CMD replaces this command, so the exit code is CMD's.
     """
     settings = load_settings(config)
     name = _hold_name(settings, cluster, runtime_dir or settings.paths.runtime_dir)
@@ -60,9 +60,9 @@ def command(
         # daemon without CAP_IPC_OWNER.
         exec_with_hold(name, settings.hold.mode, timeout, argv, make=os.geteuid() == 0)
     except CannotRunError as error:
-        raise Failure(EXIT_CANNOT_RUN, f"{argv[0]}: {error}; nothing is held any more") from None
+        raise Failure(EXIT_CANNOT_RUN, f"{argv[0]}: {error}; the semaphore was released") from None
     except HeldError as error:
-        raise Failure(EXIT_TRY_AGAIN, f"the time is over: {error}") from None
+        raise Failure(EXIT_TRY_AGAIN, f"timed out: {error}") from None
     except PermissionError as error:
         raise Failure(EXIT_NO_PERMISSION, f"cannot hold {name}: {said(error)}") from None
     except OSError as error:
@@ -87,8 +87,8 @@ def _hold_name(settings: DaemonSettings, cluster: str | None, runtime_dir: str) 
     if known is None:
         raise Failure(
             EXIT_UNAVAILABLE,
-            "the cluster's name is not known: no o2cbd that knows it runs, and no [cluster] name"
-            " is set; give --cluster NAME",
+            "unknown cluster name: no running o2cbd knows it, and [cluster] name is not set;"
+            " give --cluster NAME",
         )
     return settings.hold.name_for(known)
 

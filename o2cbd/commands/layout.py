@@ -40,7 +40,7 @@ def left_out(items: Sequence[dict[str, Any]]) -> Iterator[str]:
     """Write who is in no table, and why."""
     if items:
         yield ""
-        yield f"Left out ({len(items)}):"
+        yield f"Excluded ({len(items)}):"
     for item in items:
         yield f"  {item['name'] or '(no name)'} (id {item['id']}): {item['reason']}"
 

@@ -170,7 +170,7 @@ def kept_back(
     """Let everything wait for the release of the semaphore."""
     if not steps:
         return replace(status, hold=holder), ()
-    reason = f"{process(holder.pid)} holds the semaphore; done when it is released"
+    reason = f"{process(holder.pid)} holds the semaphore; waiting for its release"
     held = tuple(Pending(step=step, why=Why.HELD, reason=reason) for step in steps)
     return (
         replace(status, state=State.HELD, hold=holder, pending=(*status.pending, *held)),
@@ -219,7 +219,7 @@ def _read_membership(settings: DaemonSettings, calls: CallBoard) -> Membership:
         finally:
             source.close()
     except OSError as error:
-        raise os_failure(error, "the cluster manager cannot be read") from None
+        raise os_failure(error, "cannot read the cluster manager") from None
 
 
 def _read_tables(tree: NodeTree, cluster: str, own: str | None, rules: Rules) -> Tables:
@@ -231,7 +231,7 @@ def _read_tables(tree: NodeTree, cluster: str, own: str | None, rules: Rules) ->
             fresh=True,
         )
     except OSError as error:
-        raise os_failure(error, "configfs cannot be read") from None
+        raise os_failure(error, "cannot read configfs") from None
     finally:
         tree.close()
 
@@ -240,7 +240,7 @@ def _read_holder(settings: DaemonSettings, cluster: str) -> int | None:
     try:
         return SysvHold(settings.hold.name_for(cluster)).holder()
     except OSError as error:
-        raise os_failure(error, "the semaphore cannot be read") from None
+        raise os_failure(error, "cannot read the semaphore") from None
 
 
 def wanted_here(settings: DaemonSettings) -> WantedTable:
@@ -258,7 +258,7 @@ def _read_wanted(settings: DaemonSettings, calls: CallBoard) -> WantedTable:
     view = view_of(membership, settings.rules)
     problem = view.no_step()
     if problem or view.cluster is None:
-        raise Failure(EXIT_UNAVAILABLE, f"there is no table to want: {problem}")
+        raise Failure(EXIT_UNAVAILABLE, f"no desired table: {problem}")
     tables = _read_whatever_is_there(settings, view.cluster, calls)
     ours = tables is not None and tables.clusters == (view.cluster,)
     desired = desired_table(
@@ -282,7 +282,7 @@ def _read_whatever_is_there(
     except NotConfigfsError:
         return None
     except OSError as error:
-        raise os_failure(error, "configfs cannot be read") from None
+        raise os_failure(error, "cannot read configfs") from None
     finally:
         tree.close()
     return tables

@@ -41,10 +41,10 @@ def command(
     debugfs: str | None,
     runtime_dir: str | None,
 ) -> None:
-    """Show what would be done now, and why the rest would not.
+    """Show the steps that would be done now, and why others wait.
 
-    The running daemon is asked. Without one, the cluster manager and configfs are read here, and
-    nothing is subscribed to or changed.
+    Asks the running daemon. Without one, the cluster manager and configfs are read here, without
+    subscribing to or changing anything.
     """
     settings = overridden(
         load_settings(config),
@@ -101,10 +101,10 @@ def _nothing(plan: dict[str, Any]) -> str:
     """Say why there is no step; a daemon at rest has done all that can be done."""
     state, hold = plan["state"], plan.get("hold")
     if state == "synced":
-        return "Nothing is to be done: the tables are as they should be."
+        return "Nothing to do: the tables are in sync."
     if state == "held":
         who = f"process {hold['pid']}" if hold is not None and hold["pid"] else "somebody"
-        return f"Nothing is done while {who} holds the semaphore."
+        return f"No changes while {who} holds the semaphore."
     if state == "pending":
-        return "Nothing can be done now: all that is wanted waits."
-    return f"Nothing is done while {state}; what is to be done is not known before that ends."
+        return "Nothing can be done now: all steps are pending."
+    return f"No changes while {state}; the steps are not known before that ends."

@@ -37,7 +37,10 @@ membership_option = click.option(
 @click.option("--mounts", metavar="PATH", callback=absolute, help="The mount table to read.")
 @click.option("--debugfs", metavar="PATH", callback=absolute, help="Where debugfs is mounted.")
 @click.option(
-    "--cluster", metavar="NAME", callback=cluster_name, help="The name that the manager's must be."
+    "--cluster",
+    metavar="NAME",
+    callback=cluster_name,
+    help=("The cluster name that the manager must have."),
 )
 @click.option("--port", type=click.IntRange(1, MAX_PORT), help="o2net's port (default: 7777).")
 @runtime_dir_option
@@ -53,9 +56,9 @@ def command(
     port: int | None,
     runtime_dir: str | None,
 ) -> None:
-    """Keep the tables true, in the foreground, until SIGTERM.
+    """Run the daemon in the foreground, until SIGTERM.
 
-    An option that is given overrides the settings file.
+    Options override the settings file.
     """
     settings = overridden(
         load_settings(config),

@@ -20,7 +20,7 @@ from o2cbd.core.reports import counted
 @config_option
 @runtime_dir_option
 def command(*, as_json: bool, config: str | None, runtime_dir: str | None) -> None:
-    """Show what the daemon knows and does; 69 when none runs."""
+    """Show the daemon's state, its nodes and what is pending; exit code 69 when none runs."""
     reply = ask(runtime_dir_of(runtime_dir, config), {"request": "status"})
     if as_json:
         say(json.dumps(reply))

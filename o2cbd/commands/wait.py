@@ -55,22 +55,22 @@ class Wanted:
 
 
 @click.command("wait")
-@click.option("--in-sync", is_flag=True, help="Until the tables are as they should be.")
+@click.option("--in-sync", is_flag=True, help="Until the tables are in sync.")
 @click.option("--quorate", is_flag=True, help="Until this partition is quorate.")
-@click.option("--nodes", type=click.IntRange(1), help="Until so many nodes are in the table.")
+@click.option("--nodes", type=click.IntRange(1), help="Until the table has N nodes.")
 @click.option(
     "--settle",
     type=Seconds(),
     default=0.0,
     metavar="S",
-    help="Until all that was so for so many seconds, without any change.",
+    help="Until these conditions have held for S seconds.",
 )
 @click.option(
     "--timeout",
     type=Seconds(),
     required=True,
     metavar="S",
-    help="Give up after so many seconds, with 75.",
+    help="Give up after S seconds, with exit code 75.",
 )
 @config_option
 @runtime_dir_option
@@ -84,9 +84,9 @@ def command(
     config: str | None,
     runtime_dir: str | None,
 ) -> None:
-    """Wait until all that is asked for is so; also for the daemon to be there."""
+    """Wait until all conditions hold, and for a daemon that does not run yet."""
     if not (in_sync or quorate or nodes):
-        raise Failure(EXIT_USAGE, "wait for what? --in-sync, --quorate or --nodes N")
+        raise Failure(EXIT_USAGE, "nothing to wait for: give --in-sync, --quorate or --nodes N")
     wanted = Wanted(
         in_sync=in_sync, quorate=quorate, nodes=nodes, settle_us=round(settle * SECOND_US)
     )
@@ -161,4 +161,4 @@ class Waiter:
         return self._deadline_us - self._clock.now_us()
 
     def _give_up(self, missing: str) -> NoReturn:
-        raise Failure(EXIT_TRY_AGAIN, f"the time is over: {missing}")
+        raise Failure(EXIT_TRY_AGAIN, f"timed out: {missing}")

@@ -1,4 +1,4 @@
-"""What changed between two readings, told as reports: for the journal only, nothing is decided."""
+"""Report what changed between two readings; for the log only, nothing is decided here."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _QUIET = frozenset({Why.HELD, Why.UNSETTLED})
 
 
 def membership_changes(before: Membership | None, now: Membership) -> list[reports.Report]:
-    """Say who joined, left or came back unseen, and what became of quorum.
+    """Report members that joined, left or rejoined unnoticed, and a change of quorum.
 
     Incarnations are compared only while our own stayed: it changes when our manager was
     restarted, and then every other one does too, with nobody having left.
@@ -44,13 +44,13 @@ def membership_changes(before: Membership | None, now: Membership) -> list[repor
 
 
 def _own(membership: Membership) -> int | None:
-    """Return the incarnation that the local node has in its own eyes."""
+    """Return the local node's own incarnation."""
     own = (one.incarnation for one in membership.members if one.id == membership.local_id)
     return next(own, None)
 
 
 def left_out_changes(before: Collection[LeftOut], now: Collection[LeftOut]) -> list[reports.Report]:
-    """Say who is left out that was not, or for another reason."""
+    """Report nodes newly excluded, or excluded for another reason."""
     return [
         reports.NodeLeftOut(id=one.id, name=one.name, reason=one.reason)
         for one in now
@@ -61,10 +61,10 @@ def left_out_changes(before: Collection[LeftOut], now: Collection[LeftOut]) -> l
 def pending_changes(
     before: Mapping[Step, Pending], now: Mapping[Step, Pending], done: Collection[Step]
 ) -> list[reports.Report]:
-    """Say what waits that did not, or for another reason, and what waits no longer.
+    """Report steps newly pending, or pending for another reason, and those that no longer are.
 
-    Steps that a hold keeps back are not told one by one: the hold itself is. Nor is a removal that
-    waits for a moment, as each does.
+    Steps that wait for a hold are not reported one by one: the hold itself is. Nor is a removal
+    that waits for a moment, as each does.
     """
     told: list[reports.Report] = []
     for step, pending in now.items():

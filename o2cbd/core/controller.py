@@ -151,13 +151,13 @@ class Controller:
     def _on_connected(self) -> Effects:
         told = self._connection.reached()
         self._view.unsettle()
-        self._view.block("the membership was not read yet")
+        self._view.block("the membership has not been read yet")
         self._look_at_once()
         return [*_tell(told), *self._listen(Phase.LISTENING)]
 
     def _on_connect_failed(self, event: events.ConnectFailed) -> Effects:
         self._phase = Phase.AWAY
-        self._view.block(f"waiting for the cluster manager: {event.detail}")
+        self._view.block(f"cannot reach the cluster manager: {event.detail}")
         return _tell(*self._connection.failed(event.errno, event.detail, self._now_us))
 
     def _on_manager_lost(self, event: events.ManagerLost) -> Effects:
@@ -168,7 +168,7 @@ class Controller:
         self._question.drop()
         self._view.lose_manager()
         symbol = reports.symbol(event.errno)
-        self._view.block(f"the connection to the cluster manager died ({symbol})")
+        self._view.block(f"lost the connection to the cluster manager ({symbol})")
         told = self._connection.died(event.errno, self._now_us)
         gone = [*self._let_go(), effects.Disconnect(), *_tell(told)]
         return [*gone, *self._leave()] if self._stopping else gone
@@ -222,7 +222,7 @@ class Controller:
         """Add that nobody could be asked who holds: the semaphore goes by the cluster's name."""
         if self._view.cluster_known:
             return usage
-        unknown = "who holds: it is not known which cluster this node is in"
+        unknown = "who holds the semaphore: this node's cluster is not known yet"
         return replace(usage, unreadable=(*usage.unreadable, unknown))
 
     # --- the pass: what should be ---------------------------------------------------------------
@@ -242,7 +242,7 @@ class Controller:
     def _on_membership_failed(self, event: events.MembershipReadFailed) -> Effects:
         self._unread_memberships += 1
         why = reports.unread(event.errno, event.detail)
-        news = self._view.block(f"the membership cannot be read ({why}), it is tried again")
+        news = self._view.block(f"cannot read the membership ({why}); retrying")
         self._end_pass(self._now_us + pause_us(self._unread_memberships, self._timing))
         if not news:
             return []

@@ -40,7 +40,7 @@ class Holders:
             self._warned = True
             waiting = tuple(reports.describe(step) for step in steps)
             told.append(reports.HoldOld(pid=pid, seconds=held_us // SECOND_US, waiting=waiting))
-        reason = f"{reports.process(pid)} holds the semaphore; done when it is released"
+        reason = f"{reports.process(pid)} holds the semaphore; waiting for its release"
         return told, _kept_back(steps, reason, None)
 
     def unusable(

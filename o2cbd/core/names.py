@@ -33,30 +33,30 @@ def node_name_problem(name: str) -> str | None:
         return f"its name {name!r} has a slash or a control character"
     size = len(name.encode("utf-8", "surrogateescape"))
     if size > NODE_NAME_MAX_BYTES:
-        return f"its name has {size} bytes, o2cb takes {NODE_NAME_MAX_BYTES}"
+        return f"its name has {size} bytes (o2cb's limit is {NODE_NAME_MAX_BYTES})"
     return None
 
 
 def address_problem(address: str) -> str | None:
     """Say why o2cb cannot use this address; None when it can."""
     if not is_ipv4(address):
-        return f"{address!r} is no IPv4 address"
+        return f"{address!r} is not an IPv4 address"
     if address == UNSET_ADDRESS:
-        return f"{UNSET_ADDRESS} is no address of a node (and can crash the kernel)"
+        return f"{UNSET_ADDRESS} is not a node address (it can crash the kernel)"
     return None
 
 
 def cluster_name_problem(name: str) -> str | None:
     """Return why OCFS2's tools cannot use this cluster name; None when they can."""
     if not name:
-        return "the cluster manager gives no cluster name"
+        return "the cluster manager has no cluster name"
     if len(name) > CLUSTER_NAME_MAX_CHARS:
         return (
-            f"the cluster name {name!r} has {len(name)} characters, OCFS2 takes "
-            f"{CLUSTER_NAME_MAX_CHARS}"
+            f"the cluster name {name!r} has {len(name)} characters (OCFS2's limit is"
+            f" {CLUSTER_NAME_MAX_CHARS})"
         )
     if not (name.isascii() and name.isalnum()):
-        return f"the cluster name {name!r} is not alphanumeric, OCFS2 takes no other"
+        return f"the cluster name {name!r} is not alphanumeric, as OCFS2 requires"
     return None
 
 

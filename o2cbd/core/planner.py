@@ -178,9 +178,9 @@ def _plan_cluster(wanted: Wanted) -> Plan:
     foreign = wanted.permits.tables.clusters
     if foreign:
         reason = (
-            f"the cluster {spell(foreign[0])} is in configfs, and a kernel holds one: it is left"
-            " alone; done when it is gone: if nothing uses it any more, o2cbd flush --cluster"
-            f" {spell(foreign[0])} takes it away"
+            f"cluster {spell(foreign[0])} is in configfs already, and a kernel holds only one:"
+            " waiting for its removal; if it is unused: o2cbd flush --cluster"
+            f" {spell(foreign[0])}"
         )
         pending = Pending(step=step, why=Why.FOREIGN_CLUSTER, reason=reason, errno=errno.ENOSPC)
         return Plan(steps=(), pending=(pending,))
@@ -234,9 +234,7 @@ class _Round:
             step = SetAttribute(cluster=self._cluster, node=None, attribute=name, value=value)
             is_now = self._tables.attributes.get(name)
             if is_now is None:
-                reason = (
-                    f"this kernel has no cluster attribute {name}: it stays as the kernel has it"
-                )
+                reason = f"this kernel has no cluster attribute {name}; not setting it"
                 self._wait(step, Why.FAILED, reason, errno.ENOENT)
             elif is_now.lower() != value.lower():
                 steps.extend(self._ready([step]))
@@ -320,7 +318,7 @@ class _Round:
             if owner is not None:
                 reason = (
                     f"its replacement needs the num or address of {spell(owner)}, which is still"
-                    f" there: waits for removal of {spell(owner)}"
+                    f" in the table: waiting for the removal of {spell(owner)}"
                 )
                 self._wait(self._remove(removal), Why.REPLACEMENT_BLOCKED, reason)
         return doable.values()
@@ -332,7 +330,7 @@ class _Round:
         add = AddNode(cluster=self._cluster, node=removal.replacement)
         if self._ready([add]):
             return True
-        reason = "the add of its replacement failed before: the old entry stays until that may work"
+        reason = "adding its replacement failed: keeping the old entry until that can work"
         self._wait(self._remove(removal), Why.REPLACEMENT_BLOCKED, reason)
         return False
 
@@ -380,7 +378,7 @@ class _Round:
 
     def _wait_for_removal(self, step: Step, names: Iterable[str]) -> None:
         spelled = ", ".join(spell(name) for name in sorted(names))
-        self._wait(step, Why.WAITS_FOR_REMOVAL, f"waits for removal of {spelled}")
+        self._wait(step, Why.WAITS_FOR_REMOVAL, f"waiting for the removal of {spelled}")
 
     def _wait(self, step: Step, why: Why, reason: str, number: int | None = None) -> None:
         self._pending.append(Pending(step=step, why=why, reason=reason, errno=number))

@@ -205,7 +205,7 @@ def _problem_of(listed: Member | Absentee, rules: TableRules, proposals: _Propos
         return _QUORUM_DISK
     wrong = node_name_problem(name)
     if wrong is not None:
-        return f"{wrong}: give it another in the cluster manager's configuration"
+        return f"{wrong}: change it in the cluster manager's configuration"
     address, port = _address_and_port(listed, rules)
     problems = [] if num is not None else [_no_num(listed, rules, proposals)]
     wrong = None if address is None else address_problem(address)
@@ -215,7 +215,7 @@ def _problem_of(listed: Member | Absentee, rules: TableRules, proposals: _Propos
         problems.append(f"{wrong}: {_proposed_address(listed, rules)}")
     if not 0 < port <= MAX_PORT:
         problems.append(
-            f"its o2cb_port {listed.advice.port!r} is no port: it takes 1..{MAX_PORT}: write"
+            f"invalid o2cb_port {listed.advice.port!r} (must be 1-{MAX_PORT}): write"
             f" {nodes_section(name)} port = {rules.port} in {rules.settings_file} on all nodes"
         )
     return "; ".join(problems)
@@ -224,15 +224,17 @@ def _problem_of(listed: Member | Absentee, rules: TableRules, proposals: _Propos
 def _no_num(listed: Member | Absentee, rules: TableRules, proposals: _Proposals) -> str:
     """Return why a node has no num, and the line that would give it one."""
     if not listed.id:
-        return "it has no node id: write nodeid: into its node {} block, the one it runs with"
+        return (
+            "it has no node id: write nodeid: into its node {} block, with the id that it runs as"
+        )
     advised, offset = listed.advice.num, rules.num_offset
     if advised is not None:
-        found = f"its o2cb_num {advised!r} is no o2cb number: it takes 0..{MAX_NUM}"
+        found = f"invalid o2cb_num {advised!r} (must be 0-{MAX_NUM})"
     elif offset:
-        found = f"its node id {listed.id} with num_offset {offset} is no o2cb number"
-        found += f" (0..{MAX_NUM})"
+        found = f"its node id {listed.id} with num_offset {offset} is not an o2cb number"
+        found += f" (0-{MAX_NUM})"
     else:
-        found = f"its node id {listed.id} is no o2cb number (0..{MAX_NUM})"
+        found = f"its node id {listed.id} is not an o2cb number (0-{MAX_NUM})"
     if proposals.offset is not None:
         line = f"[table] num_offset = {proposals.offset}"
     else:
@@ -387,8 +389,7 @@ def _nameless(
 ) -> Iterator[Remark]:
     """Remark on nodes that have a name of ours, sorted by text."""
     found = (
-        f"node id {one.id} has no name in the manager's configuration: it is called"
-        f" {node.name} here"
+        f"node id {one.id} has no name in the manager's configuration; using {node.name}"
         for one, node in zip(listed, nodes, strict=True)
         if node is not None and not one.name
     )
@@ -450,10 +451,10 @@ def _no_address(listed: Member | Absentee, rules: TableRules) -> str:
     if known and rules.subnet is not None:
         return f"no address in subnet {rules.subnet}, only {known}: {remedy}"
     if known:
-        return f"no IPv4 address, only {known}, and o2cb knows no IPv6: {remedy}"
+        return f"no IPv4 address, only {known} (o2cb does not support IPv6): {remedy}"
     if isinstance(listed, Absentee):
-        return f"not a member, and the cluster manager has no address of it: {remedy}"
-    return f"the cluster manager gives no address of it: {remedy}"
+        return f"not a member, and the cluster manager has no address for it: {remedy}"
+    return f"the cluster manager has no address for it: {remedy}"
 
 
 def _proposed_address(listed: Member | Absentee, rules: TableRules) -> str:
@@ -523,7 +524,7 @@ def _without_duplicates(
         if taken is None and rivals:
             rival = next(one for one in rivals if one.id != candidate.id)
             what = "name" if called(rival) == node.name else "num"  # the settings go by names
-            reason = f"num {node.num} is node {spell(called(rival))}'s (id {rival.id}), too"
+            reason = f"num {node.num} is also that of node {spell(called(rival))} (id {rival.id})"
             reason += f": {_remedy(what, node, rules, proposed[candidate.id, node.name])}"
             clashing.append(LeftOut(id=candidate.id, name=node.name, reason=reason))
             continue
@@ -540,8 +541,8 @@ def _without_duplicates(
             LeftOut(
                 id=candidate.id,
                 name=node.name,
-                reason=f"{what} {value} belongs to node {spell(other.node.name)} (id {other.id})"
-                f" already: {_remedy(what, node, rules, num)}",
+                reason=f"{what} {value} already belongs to node {spell(other.node.name)} (id"
+                f" {other.id}): {_remedy(what, node, rules, num)}",
             )
         )
     return kept, clashing
@@ -550,7 +551,7 @@ def _without_duplicates(
 def _remedy(what: str, node: Node, rules: TableRules, free_num: int) -> str:
     """Return what to write where two nodes claim one thing."""
     if what == "name":
-        return "give it a name of its own in the cluster manager's configuration"
+        return "give it a unique name in the cluster manager's configuration"
     value = '"its IPv4 address"' if what == "address" else str(free_num)
     line = f"{nodes_section(node.name)} {what} = {value}"
     return f"write {line} in {rules.settings_file} on all nodes"

@@ -19,6 +19,9 @@ thing."""
 Value = str | int | bool | None | list[int]
 """What a field of a record can be."""
 
+TraceItem = tuple[str, str, dict[str, Value]]
+"""A record without its place and time: the kind, what happened, and the fields of that kind."""
+
 
 @frozen
 class Record:

@@ -32,7 +32,7 @@ def explain(step: Step, refusal: Refusal) -> Pending:
         return Pending(
             step=step,
             why=Why.PINNED,
-            reason="rmdir gives EBUSY: something in the kernel still pins it; done when that ends",
+            reason="rmdir failed (EBUSY): something in the kernel still pins it; retrying",
             errno=refusal.errno,
         )
     return Pending(step=step, why=Why.FAILED, reason=_failed(step, refusal), errno=refusal.errno)
@@ -40,8 +40,8 @@ def explain(step: Step, refusal: Refusal) -> Pending:
 
 def _ignored(step: Step) -> str:
     if isinstance(step, SetAttribute):
-        return "the kernel took the write and kept its old value (a heartbeat region is there?)"
-    return "it was done, and the tables read as before: is somebody else changing them?"
+        return "the kernel accepted the write and kept the old value (is there a heartbeat region?)"
+    return "the step succeeded and the tables did not change: is something else changing them?"
 
 
 def _failed(step: Step, refusal: Refusal) -> str:
@@ -58,7 +58,7 @@ def _hint(step: Step, number: int | None) -> str:
         hints = _CLUSTER_HINTS if step.node is None else _LOCAL_HINTS
     else:
         hints = _ADD_HINTS if isinstance(step, AddNode) else _NO_HINTS
-    return hints.get(number, "tried again with growing pauses")
+    return hints.get(number, "retrying with back-off")
 
 
 _Hints = Mapping[int | None, str]
@@ -67,20 +67,25 @@ _NO_HINTS: _Hints = MappingProxyType({})
 
 _LOCAL_HINTS: _Hints = MappingProxyType(
     {
-        errno.EADDRNOTAVAIL: "this node's address is on no interface of this host; done when it is",
-        errno.EADDRINUSE: "another program has this node's port; done when it is free",
+        errno.EADDRNOTAVAIL: (
+            "this node's address is not on any interface of this host; waiting until it is"
+        ),
+        errno.EADDRINUSE: "another program uses this node's port; waiting until it is free",
     }
 )
 
 _CLUSTER_HINTS: _Hints = MappingProxyType(
     {
-        errno.EINVAL: "the kernel refuses it: idle_timeout_ms must be over keepalive_delay_ms, and"
-        " neither changes while peers are connected; unmount OCFS2 in the whole cluster",
+        errno.EINVAL: "the kernel refuses it: idle_timeout_ms must be greater than"
+        " keepalive_delay_ms, and neither can change while peers are connected;"
+        " unmount OCFS2 on all nodes",
     }
 )
 
 _ADD_HINTS: _Hints = MappingProxyType(
     {
-        errno.EEXIST: "another entry has its name, num or address; done when that is gone",
+        errno.EEXIST: (
+            "another entry has its name, num or address; waiting for the removal of that entry"
+        ),
     }
 )

@@ -84,14 +84,14 @@ def gate(removal: Removal, permits: Permits) -> Gate | None:
     if _may_hold_zero(removal):
         return Gate(
             why=Why.UNSAFE,
-            reason=f"{UNSET_ADDRESS} was written into it, and its removal can take this kernel"
-            " down: restart this host to be rid of it",
+            reason=f"{UNSET_ADDRESS} was written into it, and its removal can crash this kernel:"
+            " restart this host to remove it",
         )
     if removal.local and permits.tables.regions:
         return Gate(
             why=Why.REGION,
-            reason=f"heartbeat region {permits.tables.regions[0].name} is there, and under it the"
-            " local node must stay: unmount OCFS2 on this node",
+            reason=f"heartbeat region {permits.tables.regions[0].name} needs the local node:"
+            " unmount OCFS2 on this node",
         )
     if entry.half_made:
         return None
@@ -120,8 +120,8 @@ def _quorum_gate(permits: Permits) -> Gate | None:
     if permits.membership.quorum is Quorum.INQUORATE:
         return Gate(
             why=Why.INQUORATE,
-            reason="this partition has no quorum: the other half may count on the same disk;"
-            " done when quorum is back",
+            reason="this partition has no quorum, and the other half may use the same disk;"
+            " waiting for quorum",
         )
     if (
         permits.membership.quorum is Quorum.UNKNOWN
@@ -153,8 +153,9 @@ def _loss_gate(removal: Removal, permits: Permits) -> Gate | None:
         return None
     return Gate(
         why=Why.TWO_NODE,
-        reason="in a cluster of two nodes quorum does not prove that it is down: done when it"
-        f" returns or is fenced, or by o2cbd forget {spell(entry.name)} once it is surely down",
+        reason="in a two-node cluster quorum does not prove that it is down: waiting until it"
+        " returns or is fenced; if it is certainly down: o2cbd forget"
+        f" {spell(entry.name)}",
     )
 
 
@@ -165,10 +166,11 @@ def _minority_gate(entry: Entry, permits: Permits) -> Gate | None:
     return Gate(
         why=Why.MINORITY,
         reason=f"the members have {here} of the {everybody} votes of all listed nodes, and no"
-        " majority proves that it is down, whatever the manager's quorum says (lowered expected"
-        " votes, last_man_standing, a disk or device): done when more return or it is fenced, or by"
-        f" o2cbd forget {spell(entry.name)} once it is surely down; or write [removals] majority ="
-        f' "trust-manager" in {permits.table.settings_file} on all nodes',
+        " majority proves that it is down, whatever the manager's quorum says (lowered"
+        " expected votes, last_man_standing, a disk or device): waiting until more return"
+        f" or it is fenced; if it is certainly down: o2cbd forget {spell(entry.name)}; or"
+        f' write [removals] majority = "trust-manager" in {permits.table.settings_file}'
+        " on all nodes",
     )
 
 
@@ -203,7 +205,9 @@ def _settle_gate(permits: Permits) -> Gate | None:
     seconds = permits.rules.settle_us / SECOND_US
     return Gate(
         why=Why.UNSETTLED,
-        reason=f"members or quorum changed less than {seconds:g} s ago: done when they stand still",
+        reason=(
+            f"members or quorum changed less than {seconds:g} s ago; waiting until they are stable"
+        ),
     )
 
 
@@ -212,7 +216,7 @@ def _pin_gate(entry: Entry, live_nums: AbstractSet[int] | None) -> Gate | None:
         return None
     return Gate(
         why=Why.PINNED,
-        reason="the disk heartbeat still sees it alive; done when it is declared dead",
+        reason="the disk heartbeat still sees it alive; waiting until it is declared dead",
         errno=errno.EBUSY,
     )
 

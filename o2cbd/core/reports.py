@@ -1,4 +1,4 @@
-"""What the daemon tells: one typed item gives the log line, the JSON and the metric."""
+"""What the daemon reports: one typed item gives the log line, the JSON and the trace's records."""
 
 from __future__ import annotations
 
@@ -7,12 +7,23 @@ import errno
 from dataclasses import fields
 from typing import ClassVar
 
+from o2cbd.core.exit_codes import EXIT_BAD_SETTINGS
 from o2cbd.core.frozen import frozen
-from o2cbd.core.model import AddNode, CreateCluster, Pending, Quorum, Remark, SetAttribute, Step
+from o2cbd.core.model import (
+    AddNode,
+    CreateCluster,
+    Pending,
+    Quorum,
+    Remark,
+    SetAttribute,
+    Step,
+    node_of,
+)
+from o2cbd.core.records import TraceItem, Value
 
 
 class Severity(enum.Enum):
-    """How loud a report is; the values are syslog's priorities."""
+    """A report's severity; the values are syslog's priorities."""
 
     ERROR = 3
     WARNING = 4
@@ -27,7 +38,7 @@ def symbol(number: int | None) -> str:
 
 
 def unread(number: int, detail: str) -> str:
-    """Return why a reading of the manager failed; ENOENT has a meaning of its own."""
+    """Return why a reading of the manager failed; ENOENT means that there is no membership yet."""
     if detail:
         return detail
     hint = ": the manager has not formed its first membership yet"
@@ -35,22 +46,22 @@ def unread(number: int, detail: str) -> str:
 
 
 def spell(name: str) -> str:
-    """Return a node's name so that it cannot be taken for anything but a name."""
+    """Quote a node's name where it could be mistaken for other text."""
     return name if name.isprintable() and name and not name.isspace() else ascii(name)
 
 
 def process(pid: int) -> str:
-    """Name a process by its pid; 0 is an unknown one."""
+    """Return `process PID`; pid 0 is an unknown process."""
     return f"process {pid}" if pid else "an unknown process"
 
 
 def counted(number: int, thing: str) -> str:
-    """Say how many, in the singular for one."""
+    """Return a count with its noun, singular for one."""
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def describe(step: Step) -> str:
-    """Say a step in a few words."""
+    """Describe a step in a few words."""
     match step:
         case CreateCluster(cluster=cluster):
             return f"create cluster {cluster}"
@@ -64,6 +75,41 @@ def describe(step: Step) -> str:
             return f"remove node {spell(step.node)}"
 
 
+def step_record(step: Step, number: int | None = None, took_us: int = 0) -> TraceItem:
+    """Return the record of a step that was tried.
+
+    Args:
+        step: what was tried.
+        number: its errno; None when it was done.
+        took_us: how long the call took, where that is known.
+    """
+    fields: dict[str, Value] = {
+        "node": node_of(step),
+        "errno": symbol(number),
+        "text": describe(step),
+        "took_us": took_us,
+    }
+    match step:
+        case AddNode(node=node):
+            fields |= {"num": node.num, "address": node.address, "port": node.port}
+        case SetAttribute():
+            fields |= {"attribute": step.attribute, "value": step.value}
+    return "step", step.word, fields
+
+
+def _pending_record(what: str, pending: Pending, **more: Value) -> TraceItem:
+    fields: dict[str, Value] = {
+        "step": pending.step.word,
+        "node": pending.node,
+        "why": pending.why.value,
+        "errno": symbol(pending.errno),
+        "text": describe(pending.step),
+        "reason": pending.reason,
+        **more,
+    }
+    return "pending", what, fields
+
+
 @frozen
 class Report:
     """One thing that happened, for the person who must act."""
@@ -71,6 +117,10 @@ class Report:
     code: ClassVar[str]
     """Stable name of the kind, for filters and counters."""
     severity: ClassVar[Severity] = Severity.INFO
+    event: ClassVar[tuple[str, ...]] = ()
+    """Kind and word of the record that a trace has of it beside the log's line, and its fields."""
+    exit_code: ClassVar[int | None] = None
+    """What the daemon ends with after it; None: it goes on."""
 
     @property
     def text(self) -> str:
@@ -81,19 +131,39 @@ class Report:
         """Return the fields as they stand, for structured logs."""
         return {item.name: getattr(self, item.name) for item in fields(self)}
 
+    @property
+    def log_record(self) -> TraceItem:
+        """The log's line as a trace has it."""
+        return "report", self.code, {"severity": self.severity.name.lower(), "text": self.text}
+
+    @property
+    def records(self) -> tuple[TraceItem, ...]:
+        """What a trace has of it (docs/trace.md)."""
+        items = [self.log_record]
+        if self.event:
+            kind, what, *names = self.event
+            values = {name: getattr(self, name) for name in names}
+            if "errno" in values:
+                values["errno"] = symbol(values["errno"])
+            items.insert(0, (kind, what, values))
+        if self.exit_code is not None:
+            items.append(("daemon", "exit", {"code": self.exit_code}))
+        return tuple(items)
+
 
 @frozen
 class ManagerAwaited(Report):
-    """The cluster manager cannot be reached; told again only when the errno changes."""
+    """The cluster manager cannot be reached; reported again only when the errno changes."""
 
     code = "manager-awaited"
     severity = Severity.WARNING
+    event = ("cman", "unreachable", "errno")
     errno: int
     detail: str
 
     @property
     def text(self) -> str:
-        return f"waiting for the cluster manager: {self.detail}; trying again until it is there"
+        return f"cannot reach the cluster manager: {self.detail}; retrying"
 
 
 @frozen
@@ -102,6 +172,7 @@ class ManagerReached(Report):
 
     code = "manager-reached"
     severity = Severity.NOTICE
+    event = ("cman", "connected")
     again: bool
 
     @property
@@ -115,13 +186,14 @@ class ManagerGone(Report):
 
     code = "manager-gone"
     severity = Severity.ERROR
+    event = ("cman", "gone", "errno")
     errno: int
 
     @property
     def text(self) -> str:
         return (
-            f"the cluster manager is gone ({symbol(self.errno)}): the tables stay as they are,"
-            " since file systems may be mounted; connecting again"
+            f"lost the connection to the cluster manager ({symbol(self.errno)}): keeping the"
+            " node tables (file systems may be mounted); reconnecting"
         )
 
 
@@ -131,6 +203,7 @@ class MembershipUnreadable(Report):
 
     code = "membership-unreadable"
     severity = Severity.WARNING
+    event = ("cman", "unread", "errno")
     errno: int
     detail: str = ""
 
@@ -138,8 +211,8 @@ class MembershipUnreadable(Report):
     def text(self) -> str:
         why = unread(self.errno, self.detail)
         return (
-            f"reading the membership failed ({why}): the last good view is kept, nothing is done"
-            " until it can be read again"
+            f"cannot read the membership ({why}): keeping the last view; no changes until it can"
+            " be read"
         )
 
 
@@ -153,7 +226,7 @@ class Blocked(Report):
 
     @property
     def text(self) -> str:
-        return f"nothing is done: {self.reason}"
+        return f"making no changes: {self.reason}"
 
 
 @frozen
@@ -162,20 +235,21 @@ class WrongCluster(Report):
 
     code = "wrong-cluster"
     severity = Severity.ERROR
+    exit_code = EXIT_BAD_SETTINGS
     wanted: str
     found: str
 
     @property
     def text(self) -> str:
         return (
-            f"the cluster manager's cluster is {self.found!r} and not {self.wanted!r}:"
-            " nothing was touched; name the right one or none"
+            f"the cluster manager's cluster is {self.found!r} and not {self.wanted!r}: changed"
+            " nothing; set the right name, or none"
         )
 
 
 @frozen
 class QuorumChanged(Report):
-    """What the manager says of quorum is another thing now."""
+    """The manager's quorum changed."""
 
     code = "quorum"
     severity = Severity.NOTICE
@@ -184,13 +258,13 @@ class QuorumChanged(Report):
     @property
     def text(self) -> str:
         if self.quorum == Quorum.NONE.value:
-            return "static membership, no quorum: the file alone says who is a node"
+            return "static membership, no quorum: the file alone decides which nodes exist"
         return f"quorum: this partition is {self.quorum}"
 
 
 @frozen
 class MemberJoined(Report):
-    """A node is a member that was none."""
+    """A node became a member."""
 
     code = "member-joined"
     id: int
@@ -203,7 +277,7 @@ class MemberJoined(Report):
 
 @frozen
 class MemberLeft(Report):
-    """A member is one no longer."""
+    """A node is no longer a member."""
 
     code = "member-left"
     severity = Severity.NOTICE
@@ -217,7 +291,7 @@ class MemberLeft(Report):
 
 @frozen
 class MemberRejoined(Report):
-    """A member left and came back between two readings; its right entry is left alone."""
+    """A member left and rejoined between two readings; a correct entry stays."""
 
     code = "member-rejoined"
     severity = Severity.NOTICE
@@ -229,14 +303,14 @@ class MemberRejoined(Report):
     @property
     def text(self) -> str:
         return (
-            f"node {spell(self.name)} (id {self.id}) left and came back unseen"
-            f" (incarnation {self.was} -> {self.incarnation})"
+            f"node {spell(self.name)} (id {self.id}) left and rejoined unnoticed (incarnation"
+            f" {self.was} -> {self.incarnation})"
         )
 
 
 @frozen
 class NodeLeftOut(Report):
-    """A node of the manager's is not in the table."""
+    """A node of the manager's is excluded from the table."""
 
     code = "left-out"
     severity = Severity.WARNING
@@ -246,12 +320,12 @@ class NodeLeftOut(Report):
 
     @property
     def text(self) -> str:
-        return f"node {spell(self.name)} (id {self.id}) is left out: {self.reason}"
+        return f"node {spell(self.name)} (id {self.id}) is excluded: {self.reason}"
 
 
 @frozen
 class Remarked(Report):
-    """Something in the configuration that stops nothing and that the operator should know."""
+    """Something in the configuration that the operator should know; it blocks nothing."""
 
     code = "remark"
     severity = Severity.NOTICE
@@ -287,10 +361,14 @@ class StepApplied(Report):
     def text(self) -> str:
         return f"done: {describe(self.step)}"
 
+    @property
+    def records(self) -> tuple[TraceItem, ...]:
+        return (step_record(self.step),)
+
 
 @frozen
 class PendingBegan(Report):
-    """A step waits, or waits for another reason than before."""
+    """A step became pending, or is pending for another reason."""
 
     code = "pending"
     severity = Severity.WARNING
@@ -300,10 +378,14 @@ class PendingBegan(Report):
     def text(self) -> str:
         return f"pending: {describe(self.pending.step)}: {self.pending.reason}"
 
+    @property
+    def records(self) -> tuple[TraceItem, ...]:
+        return (_pending_record("begin", self.pending),)
+
 
 @frozen
 class PendingEnded(Report):
-    """A step waits no longer: it was done, or it is not wanted any more."""
+    """A step is no longer pending: it was done, or it is no longer wanted."""
 
     code = "pending-ended"
     severity = Severity.NOTICE
@@ -312,8 +394,12 @@ class PendingEnded(Report):
 
     @property
     def text(self) -> str:
-        end = "done" if self.done else "dropped, it is not wanted any more"
+        end = "done" if self.done else "dropped, no longer wanted"
         return f"no longer pending: {describe(self.pending.step)}: {end}"
+
+    @property
+    def records(self) -> tuple[TraceItem, ...]:
+        return (_pending_record("end", self.pending, done=self.done),)
 
 
 @frozen
@@ -328,14 +414,14 @@ class ReplacementFailed(Report):
     @property
     def text(self) -> str:
         return (
-            f"node {spell(self.node)} was removed to be replaced and could not be added"
-            f" ({symbol(self.errno)}): it is in no table now; trying again at once"
+            f"node {spell(self.node)} was removed for its replacement, which cannot be added"
+            f" ({symbol(self.errno)}): the node is in no table now; retrying at once"
         )
 
 
 @frozen
 class HoldSeen(Report):
-    """Somebody holds the semaphore while there is something to do."""
+    """Another process holds the semaphore while there are steps to do."""
 
     code = "hold"
     severity = Severity.NOTICE
@@ -345,12 +431,16 @@ class HoldSeen(Report):
     @property
     def text(self) -> str:
         steps = counted(self.steps, "step")
-        return f"{process(self.pid)} holds the semaphore: {steps} kept back until its release"
+        return f"{process(self.pid)} holds the semaphore: {steps} waiting for its release"
+
+    @property
+    def records(self) -> tuple[TraceItem, ...]:
+        return (("hold", "begin", {"by": "another"}),)
 
 
 @frozen
 class HoldOld(Report):
-    """The hold lasts."""
+    """The hold has lasted long."""
 
     code = "hold-old"
     severity = Severity.WARNING
@@ -361,8 +451,8 @@ class HoldOld(Report):
     @property
     def text(self) -> str:
         return (
-            f"{process(self.pid)} has held the semaphore for {self.seconds} s, and nothing is"
-            f" changed until its release; waiting: {'; '.join(self.waiting)}"
+            f"{process(self.pid)} has held the semaphore for {self.seconds} s: no changes until"
+            f" it is released; waiting: {'; '.join(self.waiting)}"
         )
 
 
@@ -375,23 +465,28 @@ class HoldGone(Report):
 
     @property
     def text(self) -> str:
-        return "the hold is released: going on"
+        return "the semaphore was released: resuming changes"
+
+    @property
+    def records(self) -> tuple[TraceItem, ...]:
+        return (("hold", "end", {"by": "another"}),)
 
 
 @frozen
 class HoldUnusable(Report):
-    """The semaphore cannot be used, so nothing is done."""
+    """The semaphore cannot be used, so no step is done."""
 
     code = "hold-unusable"
     severity = Severity.ERROR
+    event = ("hold", "unusable", "errno")
     errno: int
     detail: str = ""
 
     @property
     def text(self) -> str:
         return (
-            f"the semaphore cannot be taken ({symbol(self.errno)}): nothing is changed without it;"
-            f" tried again{'; ' if self.detail else ''}{self.detail}"
+            f"cannot take the semaphore ({symbol(self.errno)}): no changes without it;"
+            f" retrying{'; ' if self.detail else ''}{self.detail}"
         )
 
 
@@ -408,16 +503,22 @@ class Voted(Report):
     @property
     def text(self) -> str:
         answer = "yes" if self.yes else "no"
-        unheard = "; the shutdown is forced, so the answer will not be heeded"
+        unheard = "; the shutdown is forced, so the answer is ignored"
         return (
             f"asked whether the cluster may shut down: {answer}, {self.reason}"
             f"{unheard if self.forced else ''}"
         )
 
+    @property
+    def records(self) -> tuple[TraceItem, ...]:
+        return (
+            ("vote", "yes" if self.yes else "no", {"reason": self.reason, "forced": self.forced}),
+        )
+
 
 @frozen
 class AnswerLost(Report):
-    """The answer to the shutdown question could not be sent."""
+    """The answer to the shutdown question cannot be sent."""
 
     code = "answer-lost"
     severity = Severity.ERROR
@@ -427,15 +528,14 @@ class AnswerLost(Report):
     @property
     def text(self) -> str:
         return (
-            f"the answer to the shutdown question, {'yes' if self.yes else 'no'}, could not be sent"
-            f" ({symbol(self.errno)}): it is not sent again, and the manager takes its absence for"
-            " a no"
+            f"cannot send the answer to the shutdown question, {'yes' if self.yes else 'no'}"
+            f" ({symbol(self.errno)}): not retrying; the manager counts a missing answer as no"
         )
 
 
 @frozen
 class Synced(Report):
-    """The tables are as they should be, after they were not."""
+    """The tables are in sync again."""
 
     code = "synced"
     severity = Severity.NOTICE
@@ -449,17 +549,18 @@ class Synced(Report):
 
 @frozen
 class Forgotten(Report):
-    """The operator vouched for a lost node being down."""
+    """The operator confirmed that a lost node is down."""
 
     code = "forgotten"
     severity = Severity.NOTICE
+    event = ("daemon", "forget-asked", "node")
     node: str
 
     @property
     def text(self) -> str:
         return (
-            f"the operator says that node {spell(self.node)} is down: its removal waits for its"
-            " return no longer"
+            f"the operator confirmed that node {spell(self.node)} is down: its removal no longer"
+            " waits for its return"
         )
 
 
@@ -469,12 +570,13 @@ class ForgetRefused(Report):
 
     code = "forget-refused"
     severity = Severity.WARNING
+    event = ("daemon", "forget-asked", "node")
     node: str
     reason: str
 
     @property
     def text(self) -> str:
-        return f"node {spell(self.node)} is not forgotten: {self.reason}"
+        return f"cannot forget node {spell(self.node)}: {self.reason}"
 
 
 @frozen
@@ -483,6 +585,7 @@ class Stopping(Report):
 
     code = "stopping"
     severity = Severity.NOTICE
+    exit_code = 0
     in_use: str
     """Why the cluster is in use; empty when it is not."""
 
@@ -490,7 +593,7 @@ class Stopping(Report):
     def text(self) -> str:
         if self.in_use:
             return (
-                f"stopping, the tables stay; {self.in_use}: from now on nobody vetoes a shutdown"
-                " of the cluster"
+                f"stopping; keeping the node tables; {self.in_use}: from now on nothing vetoes a"
+                " shutdown of the cluster"
             )
-        return "stopping, the tables stay"
+        return "stopping; keeping the node tables"

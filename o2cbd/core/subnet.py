@@ -39,7 +39,7 @@ def parse_subnet(text: str) -> Subnet:
     host_bits = IPV4_BITS - prefix
     if number != number >> host_bits << host_bits:
         right = Subnet(number >> host_bits << host_bits, prefix)
-        raise ValueError(f"{text} has bits behind its prefix: {right} is the subnet")
+        raise ValueError(f"{text} has host bits set: the subnet is {right}")
     return Subnet(number, prefix)
 
 

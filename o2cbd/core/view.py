@@ -47,7 +47,7 @@ class View:
         self._reported = self._desired = Desired(nodes=(), left_out=())
         self._entries: tuple[Entry, ...] = ()
         self._forgotten: frozenset[str] = frozenset()
-        self._blocked = "the cluster manager was not reached yet"
+        self._blocked = "not connected to the cluster manager yet"
         self._synced = False
         self._first_pass_done = False
         # Most passes find what the last one found, and most changes are of one row.
@@ -142,8 +142,8 @@ class View:
             )
         if now.cluster != self._followed:
             return (
-                f"the cluster's name was {self._followed!r} and is {now.cluster!r} now: it is"
-                " never re-created under a running daemon; if the new name is right: unmount OCFS2"
+                f"the cluster's name changed from {self._followed!r} to {now.cluster!r}: a"
+                " running daemon does not re-create it; if the new name is right: unmount OCFS2"
                 f" here, systemctl stop o2cbd, o2cbd flush --cluster {self._cluster}, systemctl"
                 " start o2cbd"
             )
@@ -219,7 +219,7 @@ class View:
 
     def _read_membership(self) -> Membership:
         if self._membership is None:
-            raise LookupError("the membership was not read yet")
+            raise LookupError("the membership has not been read yet")
         return self._membership
 
     # --- what it comes to

@@ -96,7 +96,7 @@ class SysvHold:
             return sysv.make_or_find(self._key, self._mode)
         semid = sysv.find(self._key)
         if semid is None:
-            text = "there is no set yet, and only root makes one: run this once as root"
+            text = "no semaphore set exists, and only root may create one: run this once as root"
             raise PermissionError(errno.EACCES, text, sysv.named(self._key))
         return semid
 

@@ -41,7 +41,7 @@ def key_of(name: str) -> int:
     """
     crc = zlib.crc32(os.fsencode(name))
     if crc == 0:
-        raise OSError(errno.EINVAL, "this name's key is the private one; choose another", name)
+        raise OSError(errno.EINVAL, "this name's key is IPC_PRIVATE; choose another name", name)
     return crc - (1 << 32) if crc & (1 << 31) else crc
 
 
@@ -67,7 +67,7 @@ def way_in(key: int) -> str:
     for number, _semid, mode, _nsems, uid, *_rest in rows:
         if int(number) != key:
             continue
-        whose = f"the set is uid {uid}'s with mode {mode:0>4}"
+        whose = f"the semaphore set belongs to uid {uid} with mode {mode:0>4}"
         removal = f"by `ipcrm -S {_hex(key)}`"
         if int(uid) == os.geteuid():
             return f'{whose}; set [hold] mode = "0600" and have root remove it once, {removal}'

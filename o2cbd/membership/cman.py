@@ -42,9 +42,9 @@ _R = TypeVar("_R")
 _id_of = attrgetter("nodeid")
 
 _NO_CONNECTION: Final = {
-    errno.ENOENT: "cman is not running: its socket cman_client is not there",
-    errno.ECONNREFUSED: "cman is not running: it left its socket, and nobody listens",
-    errno.EACCES: "cman's socket may be opened by root only",
+    errno.ENOENT: "cman is not running: its socket cman_client does not exist",
+    errno.ECONNREFUSED: "cman is not running: its socket exists, and nothing listens",
+    errno.EACCES: "only root may open cman's socket",
 }
 
 
@@ -335,7 +335,7 @@ def connect_cman(
     except BaseException as error:
         source.close()
         if isinstance(error, ManagerGoneError):
-            raise ManagerGoneError(error.errno, "cman ended while it was connected to") from error
+            raise ManagerGoneError(error.errno, "cman ended during the connect") from error
         raise
     return source
 

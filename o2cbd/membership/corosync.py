@@ -46,16 +46,16 @@ READ_ATTEMPTS: Final = 5
 
 _NO_CONNECTION: Final = {
     cs.CS_ERR_LIBRARY: (errno.ECONNREFUSED, "corosync is not running"),
-    cs.CS_ERR_TRY_AGAIN: (errno.EAGAIN, "corosync is there and not ready yet"),
+    cs.CS_ERR_TRY_AGAIN: (errno.EAGAIN, "corosync is running and not ready yet"),
     cs.CS_ERR_ACCESS: (
         errno.EACCES,
-        "corosync lets in root, and who stands in a uidgid {} block of its configuration",
+        "corosync admits only root and users in a uidgid {} block of its configuration",
     ),
 }
 
 _OLD_LIBQUORUM: Final = (
-    "this libquorum (before 3.1.0) tells of members only where there is a quorum provider:"
-    " configure one, quorum { provider: corosync_votequorum }"
+    "this libquorum (before 3.1.0) reports members only with a quorum provider: configure one,"
+    " quorum { provider: corosync_votequorum }"
 )
 
 _NOT_LISTED: Final = ListedNode()
@@ -364,7 +364,7 @@ def _connect(table: CorosyncTable, calls: Calls, *, subscribe: bool, vote: bool)
     except BaseException as error:
         source.close()
         if isinstance(error, ManagerGoneError):
-            detail = "corosync ended while it was connected to"
+            detail = "corosync ended during the connect"
             raise ManagerGoneError(error.errno, detail) from error
         raise
     return source

@@ -102,7 +102,7 @@ def open_library(name: str, functions: Iterable[str], ffi: Any = ffi) -> Any:
         raise OSError(errno.ELIBACC, detail, name) from error
     for function in functions:
         if not _has(lib, function):
-            detail = f"{name} is not corosync 3's: it has no {function}"
+            detail = f"{name} is not from corosync 3: it has no {function}"
             raise OSError(errno.ELIBACC, detail, name)
     return lib
 

@@ -58,7 +58,7 @@ class StaticSource:
     def fileno(self) -> int:
         """Return the descriptor of the watch."""
         if self._watch.fileno() < 0:
-            raise OSError(errno.EBADF, f"{self._path} is watched no more")
+            raise OSError(errno.EBADF, f"{self._path} is no longer watched")
         return self._watch.fileno()
 
     def dispatch(self) -> tuple[Notice, ...]:

@@ -63,7 +63,7 @@ class ControlClient:
                 error.filename = path
             if error.errno in _ABSENT:
                 raise NoDaemonError(
-                    f"no o2cbd answers at {path}: start it, or say where it is with --runtime-dir"
+                    f"no o2cbd answers at {path}: start it, or give its --runtime-dir"
                 ) from None
             raise
 
@@ -91,7 +91,7 @@ class ControlClient:
             self._socket.sendall(line)
             reply = self._read_line()
         except (BrokenPipeError, ConnectionResetError):
-            raise NoDaemonError("o2cbd ended while it was asked") from None
+            raise NoDaemonError("o2cbd ended during the request") from None
         if "error" in reply:
             raise RefusedError(str(reply["error"]))
         return reply
@@ -100,7 +100,7 @@ class ControlClient:
         while b"\n" not in self._received:
             data = self._socket.recv(65536)
             if not data or len(self._received) > MAX_REPLY_BYTES:
-                raise NoDaemonError("o2cbd ended while it was asked")
+                raise NoDaemonError("o2cbd ended during the request")
             self._received += data
         line, _newline, self._received = self._received.partition(b"\n")
         try:
@@ -108,5 +108,5 @@ class ControlClient:
         except ValueError:
             reply = None
         if not isinstance(reply, dict):
-            raise NoDaemonError("what answers at the control socket is no o2cbd")
+            raise NoDaemonError("the control socket does not belong to an o2cbd")
         return reply

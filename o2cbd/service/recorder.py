@@ -15,7 +15,7 @@ from o2cbd.core.model import Status
 from o2cbd.core.records import Header, Record, Value
 from o2cbd.core.reports import Report
 from o2cbd.core.rules import Rules
-from o2cbd.core.scribe import Scribe, rules_told
+from o2cbd.core.trace_recorder import TraceRecorder, traced_rules
 
 CAPACITY = 2000
 """So many records are kept: hours of a cluster at rest, minutes of one in trouble."""
@@ -26,7 +26,7 @@ class FlightRecorder:
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._ring: deque[tuple[int, int, str, str, dict[str, Value]]] = deque(maxlen=capacity)
-        self._scribe = Scribe(self._append)
+        self._recorder = TraceRecorder(self._append)
         self._seq = 0
         # Held for an append or a copy, and never over a call to the outside.
         self._lock = threading.Lock()
@@ -39,16 +39,12 @@ class FlightRecorder:
     def note(self, item: events.Event | effects.Effect, status: Status, now_us: int) -> None:
         """Take what the agent sees and does; an `o2cbd.agent.Observer`."""
         with self._lock:
-            self._scribe.note(item, status, now_us)
+            self._recorder.note(item, status, now_us)
 
     def tell(self, report: Report, now_us: int) -> None:
-        """Take what the world around the agent tells."""
-        fields: dict[str, Value] = {
-            "severity": report.severity.name.lower(),
-            "text": report.text,
-        }
+        """Take a report of the service; the daemon's life is recorded where it happens."""
         with self._lock:
-            self._append(now_us, "report", report.code, fields)
+            self._append(now_us, *report.log_record)
 
     def _append(self, now_us: int, kind: str, what: str, fields: dict[str, Value]) -> None:
         self._seq += 1
@@ -58,14 +54,14 @@ class FlightRecorder:
         """Return the lines of a trace: a header, and what is in the ring."""
         with self._lock:
             kept = list(self._ring)
-            names = dict(self._scribe.names)
+            names = dict(self._recorder.names)
             lost = self._seq - len(kept)
         host = status.local_id or 0
         header = Header(
             cluster=status.cluster or "",
             nodes=tuple(sorted(names.items())),
             arm="daemon",
-            rules=rules_told(rules),
+            rules=traced_rules(rules),
             options={"host": host},
             utc=wall.utc(0, timespec="microseconds"),
             lost=lost,

@@ -1,17 +1,19 @@
-"""What the world around the agent tells."""
+"""Reports of the service around the agent."""
 
 from __future__ import annotations
 
+from o2cbd.core.exit_codes import EXIT_CRASHED
 from o2cbd.core.frozen import frozen
 from o2cbd.core.reports import Report, Severity, counted, spell
 
 
 @frozen
 class Started(Report):
-    """The daemon is up, and nothing was touched yet."""
+    """The daemon is up; nothing was changed yet."""
 
     code = "started"
     severity = Severity.NOTICE
+    event = ("daemon", "start")
     version: str
     configfs: str
     runtime_dir: str
@@ -23,7 +25,7 @@ class Started(Report):
 
 @frozen
 class AlreadyRunning(Report):
-    """Another o2cbd holds a lock; this one ends and has touched nothing."""
+    """Another o2cbd holds a lock; this one ends without changes."""
 
     code = "already-running"
     severity = Severity.ERROR
@@ -31,7 +33,7 @@ class AlreadyRunning(Report):
 
     @property
     def text(self) -> str:
-        return f"{self.detail}: another o2cbd runs here; this one ends and has changed nothing"
+        return f"{self.detail}: another o2cbd is running; exiting without changes"
 
 
 @frozen
@@ -46,8 +48,8 @@ class CallStuck(Report):
     @property
     def text(self) -> str:
         return (
-            f"stuck in {self.call} since {self.since}: nothing is done until it returns;"
-            " nobody is killed for it"
+            f"stuck in {self.call} since {self.since}: no changes until it returns; no process"
+            " is killed"
         )
 
 
@@ -67,10 +69,11 @@ class CallReturned(Report):
 
 @frozen
 class StopAsked(Report):
-    """A signal asked for the end."""
+    """A signal asked the daemon to stop."""
 
     code = "stop-asked"
     severity = Severity.NOTICE
+    event = ("daemon", "stop-asked")
     signal: str
 
     @property
@@ -84,6 +87,7 @@ class StoppedWhileStuck(Report):
 
     code = "stopped-while-stuck"
     severity = Severity.WARNING
+    exit_code = 0
     call: str
     """Empty when no call was declared."""
     state: str
@@ -93,10 +97,9 @@ class StoppedWhileStuck(Report):
     def text(self) -> str:
         where = f"stuck in {self.call}" if self.call else "busy"
         return (
-            f"ending without the agent, which is {where}"
-            f" (last state {self.state}, {self.steps_waiting} steps pending): the tables stay;"
-            " whether anything is in use is unknown, and from now on nobody vetoes a shutdown"
-            " of the cluster"
+            f"exiting without the agent, which is {where} (last state {self.state},"
+            f" {self.steps_waiting} steps pending): keeping the node tables; it is unknown"
+            " whether they are in use, and from now on nothing vetoes a shutdown of the cluster"
         )
 
 
@@ -109,7 +112,7 @@ class ReloadUnsupported(Report):
 
     @property
     def text(self) -> str:
-        return "SIGHUP: settings cannot be reloaded in this version, restart o2cbd for new ones"
+        return "SIGHUP: this version cannot reload settings; restart o2cbd to apply new ones"
 
 
 @frozen
@@ -118,15 +121,16 @@ class AgentCrashed(Report):
 
     code = "crashed"
     severity = Severity.ERROR
+    exit_code = EXIT_CRASHED
 
     @property
     def text(self) -> str:
-        return "the agent crashed, this is a bug: the tables stay, a restart goes on from them"
+        return "the agent crashed (a bug): keeping the node tables; a restart continues from them"
 
 
 @frozen
 class ReportsLost(Report):
-    """Whoever reads the log was too slow."""
+    """The log's reader is too slow."""
 
     code = "reports-lost"
     severity = Severity.WARNING
@@ -134,7 +138,7 @@ class ReportsLost(Report):
 
     @property
     def text(self) -> str:
-        return f"{self.count} reports are lost: the reader of the log was too slow"
+        return f"{self.count} reports were lost: the reader of the log is too slow"
 
 
 @frozen
@@ -147,8 +151,8 @@ class NoVote(Report):
     @property
     def text(self) -> str:
         return (
-            "this libcfg (corosync before 3.1.1) has no corosync_cfg_trackstart: o2cbd is not asked"
-            " before corosync is shut down, and cannot keep it up under mounted file systems"
+            "this libcfg (corosync before 3.1.1) has no corosync_cfg_trackstart: o2cbd cannot"
+            " veto a shutdown of corosync under mounted file systems; update corosync"
         )
 
 
@@ -167,7 +171,7 @@ class CannotServe(Report):
 
 @frozen
 class EntryWillChange(Report):
-    """An entry that was there at the start says something else of its node than it should."""
+    """An entry found at the start differs from what its node's entry should be."""
 
     code = "takeover"
     severity = Severity.WARNING
@@ -182,15 +186,15 @@ class EntryWillChange(Report):
         text = f"node {spell(self.node)} is in the kernel and will be replaced: {changes}"
         if any(value == "num" for value, _old, _new in self.changes):
             text += (
-                "; unmount OCFS2 on all nodes first: hosts that are mounted under old and under"
-                " new numbers take each other for somebody else, and can destroy the volume"
+                "; unmount OCFS2 on all nodes first: hosts mounted under old and under new"
+                " numbers mistake each other for other nodes, and can destroy the volume"
             )
         return text
 
 
 @frozen
 class TableServiceOn(Report):
-    """ocfs2-tools' service o2cb writes the tables at boot, too."""
+    """ocfs2-tools' service o2cb is enabled: it writes the tables at boot, too."""
 
     code = "ocfs2-tools-o2cb"
     severity = Severity.WARNING
@@ -203,19 +207,19 @@ class TableServiceOn(Report):
     def text(self) -> str:
         does = (
             f'writes cluster "{self.cluster}" from /etc/ocfs2/cluster.conf into the tables that'
-            " o2cbd keeps, which is mended where it differs"
+            " o2cbd manages, and o2cbd corrects differences"
             if self.cluster
             else "writes no cluster (O2CB_BOOTCLUSTER is empty)"
         )
         return (
-            f"o2cb.service of ocfs2-tools is on (O2CB_ENABLED=true in {self.where}): at boot it"
-            f" {does}, and stopping it takes nodes out; switch it off: systemctl disable o2cb"
+            f"o2cb.service of ocfs2-tools is enabled (O2CB_ENABLED=true in {self.where}): at"
+            f" boot it {does}, and stopping it removes nodes; disable it: systemctl disable o2cb"
         )
 
 
 @frozen
 class MountServiceOn(Report):
-    """ocfs2-tools' service ocfs2 mounts at boot without waiting for the tables."""
+    """ocfs2-tools' service ocfs2 is enabled: it mounts at boot without waiting for the tables."""
 
     code = "ocfs2-tools-ocfs2"
     severity = Severity.WARNING
@@ -225,15 +229,15 @@ class MountServiceOn(Report):
     @property
     def text(self) -> str:
         return (
-            f"ocfs2.service of ocfs2-tools is on ({self.where}): at boot it mounts the OCFS2"
-            " volumes of /etc/fstab without waiting for the tables, and stopping it kills whoever"
-            " uses them; switch it off: systemctl disable ocfs2"
+            f"ocfs2.service of ocfs2-tools is enabled ({self.where}): at boot it mounts the"
+            " OCFS2 volumes of /etc/fstab without waiting for the tables, and stopping it kills"
+            " the processes that use them; disable it: systemctl disable ocfs2"
         )
 
 
 @frozen
 class ClusterFileThere(Report):
-    """The file from which ocfs2-tools writes the tables is there."""
+    """The file from which ocfs2-tools writes the tables exists."""
 
     code = "ocfs2-tools-file"
     severity = Severity.NOTICE
@@ -247,9 +251,9 @@ class ClusterFileThere(Report):
     def text(self) -> str:
         found = ", ".join(map(spell, self.clusters)) or self.problem
         return (
-            f"{self.where} is there ({found}): o2cbd does not follow it, and what `o2cb"
-            " register-cluster` would write from it is mended where it differs from the cluster"
-            " manager; `o2cbd diff` compares them"
+            f"{self.where} exists ({found}): o2cbd does not use it, and corrects what `o2cb"
+            " register-cluster` writes from it where that differs from the cluster manager;"
+            " `o2cbd diff` compares them"
         )
 
 

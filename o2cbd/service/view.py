@@ -14,6 +14,7 @@ from o2cbd.core.fingerprint import fingerprint
 from o2cbd.core.frozen import frozen
 from o2cbd.core.model import (
     AddNode,
+    Entry,
     Holder,
     LeftOut,
     Node,
@@ -96,13 +97,7 @@ def status_json(
             for member in status.members
         ],
         "nodes": [
-            {
-                "name": entry.name,
-                "num": entry.num,
-                "address": entry.address,
-                "port": entry.port,
-                "local": entry.local,
-            }
+            node_json(entry)
             for entry in sorted(status.entries, key=lambda entry: (entry.num, entry.name))
         ],
         "pending": [pending_json(pending, wall) for pending in status.pending],
@@ -151,8 +146,8 @@ def step_json(step: Step) -> dict[str, object]:
     return given
 
 
-def node_json(node: Node) -> dict[str, object]:
-    """Give out a wanted node."""
+def node_json(node: Node | Entry) -> dict[str, object]:
+    """Give out a wanted node, or an entry that is there."""
     return {
         "name": node.name,
         "num": node.num,

@@ -32,7 +32,7 @@ def _ours(line: str, number: int) -> str | None:
         hyphen = fields.index("-", _FIELDS_MIN)
         kind, _source, options = fields[hyphen + 1 : hyphen + 4]
     except ValueError:
-        raise ValueError(f"line {number} is no line of mountinfo") from None
+        raise ValueError(f"line {number} is not a line of mountinfo") from None
     if kind != "ocfs2":
         return None
     settings = options.split(",")

@@ -80,7 +80,7 @@ class HostUsage:
             if text.isascii() and text.isdigit():
                 running.append(Region(name=name, pid=int(text)))
             elif text:
-                unreadable.append(f"{file}: {text!r} is no pid")
+                unreadable.append(f"{file}: {text!r} is not a pid")
         return running
 
     def _directories(self, path: str, unreadable: list[str]) -> list[str]:

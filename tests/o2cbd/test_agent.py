@@ -130,7 +130,7 @@ def test_an_unreadable_configfs_says_where() -> None:
     host = SingleHost(membership(1))
     host.kernel.read_error = OSError(errno.EIO, "broken", "/sys/x")
     host.step()
-    assert host.status.reason == "configfs cannot be read at /sys/x (EIO)"
+    assert host.status.reason == "cannot read configfs at /sys/x (EIO)"
 
 
 @pytest.mark.parametrize("number", [errno.ENOENT, errno.ENODEV])

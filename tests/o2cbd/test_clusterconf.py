@@ -85,33 +85,48 @@ def test_more_nodes_than_it_counts_are_read() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "no cluster: stanza in it: empty, or half-written"),
-        ("\n\n", "no cluster: stanza in it: empty, or half-written"),
-        (A, "no cluster: stanza in it: empty, or half-written"),
-        (f"{C}\n{A}", "line 3: node_count = 2, and 1 of its nodes are in the file: half-written?"),
+        ("", "no cluster: stanza: the file is empty or half-written"),
+        ("\n\n", "no cluster: stanza: the file is empty or half-written"),
+        (A, "no cluster: stanza: the file is empty or half-written"),
+        (
+            f"{C}\n{A}",
+            "line 3: node_count = 2, and 1 of its nodes are in the file: is the file half-written?",
+        ),
         (f"{A}\n{B}\nclus", "line 15: neither a stanza like `node:` nor an indented"),
         (f"{A}\n{B}\ncluster:", "line 15: cluster: has no name, no node_count"),
         (f"{A}\n{B}\ncluster:\n\tna", "line 16: neither a stanza"),
-        (WHOLE.replace("\n", "\r\n"), "line 1: Windows' line ends"),
-        (f"{WHOLE}\0\0", "line 18: a NUL byte: no text file"),
-        (WHOLE.replace("\tnumber = 1", "\n\tnumber = 1"), "line 12: number is in no stanza"),
+        (WHOLE.replace("\n", "\r\n"), "line 1: Windows line endings"),
+        (f"{WHOLE}\0\0", "line 18: not a text file: it has a NUL byte"),
+        (
+            WHOLE.replace("\tnumber = 1", "\n\tnumber = 1"),
+            "line 12: number is outside of any stanza",
+        ),
         (WHOLE.replace("\tnumber = 1", "number = 1"), "line 11: neither a stanza"),
         (WHOLE.replace("\tnumber = 1\n", ""), "line 8: node: of b has no number"),
         (WHOLE.replace("node:", "Node:", 1), "line 1: Node: is written node:"),
-        (WHOLE.replace("name = a", "name = a\\"), "line 2: name goes on in the next line"),
+        (WHOLE.replace("name = a", "name = a\\"), "line 2: name continues on the next line"),
         (WHOLE.replace("name = a", "name = ../a"), "line 2: its name '../a' has a slash"),
-        (WHOLE.replace("name = b", "name = a"), "line 9: name a is in line 2, too"),
-        (WHOLE.replace("number = 1", "number = 0"), "line 11: number 0 is in line 4, too"),
-        (WHOLE.replace("0.0.2", "0.0.1"), "line 12: ip_address 10.0.0.1 is in line 5, too"),
-        (WHOLE.replace("number = 1", "number = 255"), "line 11: number '255' is no number in 0.."),
-        (WHOLE.replace("number = 1", "number = 0x1"), "line 11: number '0x1' is no number"),
-        (WHOLE.replace("port = 7777", "port = 65535", 1), "line 6: ip_port '65535' is no number"),
-        (WHOLE.replace("10.0.0.2", "0.0.0.0"), "line 12: 0.0.0.0 is no address of a node"),
-        (WHOLE.replace("10.0.0.2", "b.example"), "line 12: 'b.example' is no IPv4 address"),
+        (WHOLE.replace("name = b", "name = a"), "line 9: name a is also in line 2"),
+        (WHOLE.replace("number = 1", "number = 0"), "line 11: number 0 is also in line 4"),
+        (WHOLE.replace("0.0.2", "0.0.1"), "line 12: ip_address 10.0.0.1 is also in line 5"),
+        (
+            WHOLE.replace("number = 1", "number = 255"),
+            "line 11: number '255' is not a number from 0 to ",
+        ),
+        (WHOLE.replace("number = 1", "number = 0x1"), "line 11: number '0x1' is not a number"),
+        (
+            WHOLE.replace("port = 7777", "port = 65535", 1),
+            "line 6: ip_port '65535' is not a number",
+        ),
+        (WHOLE.replace("10.0.0.2", "0.0.0.0"), "line 12: 0.0.0.0 is not a node address"),
+        (WHOLE.replace("10.0.0.2", "b.example"), "line 12: 'b.example' is not an IPv4 address"),
         (WHOLE.replace("cluster = c", "cluster = d", 1), "line 3: no cluster: stanza has the name"),
-        (f"{WHOLE}\n{C}", "line 19: cluster c is in line 15, too"),
-        (f"{A}\n{B}\n{GLOBAL.replace('global', 'wide')}", "heartbeat_mode 'wide' is neither"),
-        (f"{WHOLE}\n{REGION}\n{REGION}", "line 25: region 0123456789ABCDEF0123456789ABCDEF is in"),
+        (f"{WHOLE}\n{C}", "line 19: cluster c is also in line 15"),
+        (f"{A}\n{B}\n{GLOBAL.replace('global', 'wide')}", "invalid heartbeat_mode 'wide'"),
+        (
+            f"{WHOLE}\n{REGION}\n{REGION}",
+            "line 25: region 0123456789ABCDEF0123456789ABCDEF is also",
+        ),
     ],
 )
 def test_a_problem_has_its_line(text: str, said: str) -> None:
@@ -164,7 +179,7 @@ def test_a_file_that_was_cut_off_is_never_whole(length: int) -> None:
 @pytest.mark.parametrize("last", ["name = b", "number = 1", "ip_address = 10.0.0.2"])
 def test_node_that_may_be_cut_off_within_its_last_value_is_refused(last: str) -> None:
     cut = f"{C}\n{A}\n" + B.replace(f"\t{last}\n", "") + f"\t{last}"
-    said = "no newline after a node's value: half-written? if not, end the line"
+    said = "no newline after a node's value: is the file half-written? if not, end the line"
     assert problems(cut) == f"line 17: {said}"
 
 
@@ -198,7 +213,7 @@ def test_what_is_written_is_read_back() -> None:
 
 def test_a_name_that_would_not_be_read_back_is_refused() -> None:
     odd = FileCluster(name="c", nodes=(FileNode(name=" a", num=1, address="1.1.1.1", port=1),))
-    with pytest.raises(ClusterFileError, match="cannot be written"):
+    with pytest.raises(ClusterFileError, match="cannot write a name"):
         clusterconf.render(odd)
 
 

@@ -188,17 +188,17 @@ def test_every_key_reaches_its_place() -> None:
         (
             "[nodes.a]\naddress = '0.0.0.0'",
             "nodes.a.address",
-            "0.0.0.0 is no address of a node (and can crash the kernel)",
+            "0.0.0.0 is not a node address (it can crash the kernel)",
         ),
         (
             "[nodes.a]\naddress = 'fe80::1'",
             "nodes.a.address",
-            "'fe80::1' is no IPv4 address",
+            "'fe80::1' is not an IPv4 address",
         ),
         (
             "[nodes.a]\naddress = '239.0.0.1'",
             "nodes.a.address",
-            "239.0.0.1 is no single host's address",
+            "239.0.0.1 is not a single host's address",
         ),
         ("[nodes.'']\nport = 1", 'nodes.""', "its name is empty"),
         ("[nodes.'..']\nport = 1", 'nodes.".."', "its name '..' cannot be a directory"),
@@ -207,33 +207,33 @@ def test_every_key_reaches_its_place() -> None:
             'nodes."a/b"',
             "its name 'a/b' has a slash or a control character",
         ),
-        (f"[nodes.{'n' * 65}]", f"nodes.{'n' * 65}", "its name has 65 bytes, o2cb takes 64"),
+        (f"[nodes.{'n' * 65}]", f"nodes.{'n' * 65}", "its name has 65 bytes (o2cb's limit is 64)"),
         ("[cluster]\nname = ''", "cluster.name", "must not be empty"),
         (
             "[cluster]\nname = 'a-b'",
             "cluster.name",
             (
-                "'a-b' must be letters and digits only; if the manager's is so, give OCFS2's with"
-                " o2cb_name"
+                "'a-b' must be letters and digits only; if it is the manager's name, set OCFS2's"
+                " with o2cb_name"
             ),
         ),
         (
             "[cluster]\nname = 'seventeenletters1'",
             "cluster.name",
             (
-                "'seventeenletters1' has 17 characters, 16 is the most; if the manager's is so,"
-                " give OCFS2's with o2cb_name"
+                "'seventeenletters1' has 17 characters; the limit is 16; if it is the manager's"
+                " name, set OCFS2's with o2cb_name"
             ),
         ),
         (
             "[cluster]\nidle_timeout_ms = 2000",
             "cluster.idle_timeout_ms",
-            "idle_timeout_ms (2000) must be over keepalive_delay_ms (2000)",
+            "idle_timeout_ms (2000) must be greater than keepalive_delay_ms (2000)",
         ),
         (
             "[cluster]\nkeepalive_delay_ms = 30000",
             "cluster.keepalive_delay_ms",
-            "idle_timeout_ms (30000) must be over keepalive_delay_ms (30000)",
+            "idle_timeout_ms (30000) must be greater than keepalive_delay_ms (30000)",
         ),
         (
             "[cluster]\nreconnect_delay_ms = 0",
@@ -256,14 +256,14 @@ def test_every_key_reaches_its_place() -> None:
         (
             "[membership]\nsubnet = '10.77.1.0/16'",
             "membership.subnet",
-            "10.77.1.0/16 has bits behind its prefix: 10.77.0.0/16 is the subnet",
+            "10.77.1.0/16 has host bits set: the subnet is 10.77.0.0/16",
         ),
         (
             "[membership]\nring = 1\nsubnet = '10.77.0.0/16'",
             "membership.subnet",
             "ring and subnet both choose the address: give one of them",
         ),
-        ("[hold]\nmode = 384", "hold.mode", "must be a text, not 384"),
+        ("[hold]\nmode = 384", "hold.mode", "must be a string, not 384"),
         ("[hold]\nmode = '0o600'", "hold.mode", "'0o600' must be an octal text like \"0600\""),
         ("[hold]\nmode = '1777'", "hold.mode", "1777 is over 0777"),
         ("[paths]\nconfigfs = 'x'", "paths.configfs", "'x' must be an absolute path"),
@@ -273,7 +273,7 @@ def test_every_key_reaches_its_place() -> None:
         (
             "[timing]\nretry_first_s = 11",
             "timing.retry_first_s",
-            "retry_first_s (11) must not be over retry_max_s (10)",
+            "retry_first_s (11) must not be greater than retry_max_s (10)",
         ),
         (
             "[removals]\nquorum = 'maybe'",
@@ -323,7 +323,7 @@ def test_file_that_is_no_toml_says_where(tmp_path: Path) -> None:
     path = tmp_path / "o2cbd.toml"
     path.write_text("[table\n")
 
-    with pytest.raises(SettingsError, match=r"no TOML: .*line 1") as caught:
+    with pytest.raises(SettingsError, match=r"invalid TOML: .*line 1") as caught:
         settings_file.load(str(path))
     assert [problem.path for problem in caught.value.problems] == [""]
 
@@ -333,7 +333,7 @@ def test_file_that_is_no_text_is_a_problem(tmp_path: Path) -> None:
     path = tmp_path / "o2cbd.toml"
     path.write_bytes(b"\xff")
 
-    with pytest.raises(SettingsError, match="no TOML"):
+    with pytest.raises(SettingsError, match="invalid TOML"):
         settings_file.load(str(path))
 
 

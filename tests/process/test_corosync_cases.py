@@ -295,7 +295,7 @@ def test_names_on_rings_of_two_families_are_not_believed(make: Make) -> None:
     here = made.hosts[1]
     here.run()
     status = here.until(lambda now: now["first_pass_done"])
-    assert "no IPv4 address, only fd00:1::1, and o2cb knows no IPv6" in status["reason"]
+    assert "no IPv4 address, only fd00:1::1 (o2cb does not support IPv6)" in status["reason"]
     assert rows(status) == {}
 
 

@@ -117,7 +117,7 @@ def test_library_that_is_missing_is_named(make_cluster: MakeCluster) -> None:
     """start-wait: without libcman the daemon lives, says what it looked for, and ends well."""
     cluster = make_cluster()
     daemon = cluster.run(1, "--libcman", "/nonexistent/libcman.so.3")
-    log = cluster.wait_log(1, "waiting for the cluster manager")
+    log = cluster.wait_log(1, "cannot reach the cluster manager")
     status = cluster.wait_state(1, "waiting")
 
     assert "/nonexistent/libcman.so.3" in log
@@ -196,7 +196,7 @@ def test_sigterm_during_the_first_fill_ends_it_there(make_cluster: MakeCluster) 
     assert daemon.wait() == 0
     told = daemon.log.partition("SIGTERM: stopping")[2]
     assert told.count("done: ") == 1
-    assert told.endswith("stopping, the tables stay\n")
+    assert told.endswith("stopping; keeping the node tables\n")
     assert [(name, row.num) for name, row in cluster.table(1).items()] == [("node1", 1)]
 
 

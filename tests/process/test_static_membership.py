@@ -106,14 +106,14 @@ def test_a_file_that_is_no_good_changes_nothing_and_says_which_line(host: Host) 
     assert host.table() == {OURS.name: 0, "b": 1}
     for text, said in (
         ("zork\n", "line 1: neither a stanza"),
-        ("", "no cluster: stanza in it: empty, or half-written"),
-        (host.text(OURS, B, C).replace("17777", "x", 1), "line 6: ip_port 'x' is no number"),
+        ("", "no cluster: stanza: the file is empty or half-written"),
+        (host.text(OURS, B, C).replace("17777", "x", 1), "line 6: ip_port 'x' is not a number"),
         (host.text(B, C), f"no node of cluster o2 is this host, {OURS.name}"),
     ):
         host.file.write_text(text)
         told = host.told("membership-unreadable")["text"]
         assert f"{host.file}: {said}" in told
-        assert "the last good view is kept" in told
+        assert "keeping the last view" in told
         status = host.status()
         assert status["state"] == "waiting"
         assert said in status["reason"]
@@ -168,7 +168,7 @@ def test_a_flushed_cluster_makes_room_for_the_daemons(host: Host) -> None:
     flushed = host.ask("flush", "--cluster", "stock")
     assert (flushed.returncode, flushed.stdout) == (
         0,
-        "cluster stock is gone, with 2 nodes\n",
+        "removed cluster stock with 2 nodes\n",
     )
     assert host.table() == {OURS.name: 0, "c": 2}
     refused = host.ask("flush")

@@ -15,7 +15,7 @@ from fakecluster.arms.suite import spec_of
 from fakecluster.arms.words import ClusterWords
 from fakecluster.compare.comparison import Comparison, compare
 from fakecluster.compare.moves import story_of
-from fakecluster.merge.merging import merge
+from fakecluster.merge.merge import merge
 from fakecluster.sim_trace import header_of
 from fakecluster.trace import Line
 from fakecluster.trace_file import TraceFile, check_trace
@@ -90,8 +90,8 @@ def test_journals_alone_tell_the_same_moves_as_the_dumps(arm: ProcessArm) -> Non
     scenario(arm)
     full = arm.trace()
     journals = {host: arm.processes.logs(host).splitlines() for host in arm.processes.daemons}
-    account = arm.account.trace(arm="process", cluster="o2", nodes={1: "node1"})
-    alone = merge(journals, account).trace
+    verb_log = arm.verb_log.trace(arm="process", cluster="o2", nodes={1: "node1"})
+    alone = merge(journals, verb_log).trace
 
     assert laid(full, alone).differences == ()
     assert check_trace(alone.as_text().splitlines()) == []

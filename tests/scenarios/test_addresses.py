@@ -103,7 +103,7 @@ def test_node_with_id_300_is_left_out(make: MakeCluster) -> None:
     cluster.in_sync(1, 2, nodes=(1, 2))
 
     for host in (1, 2, 300):
-        cluster.leaves_out(host, 300, "id 300 is no o2cb number")
+        cluster.leaves_out(host, 300, "id 300 is not an o2cb number")
     # The host itself cannot be local, so no cluster is made there, and nothing can be mounted.
     cluster.is_in(300, State.PENDING)
     assert cluster.clusters(300) == ()

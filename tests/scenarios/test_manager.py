@@ -113,7 +113,7 @@ def test_manager_that_dies_with_a_failed_read(make: MakeCluster) -> None:
     cluster.up()
     cluster.fail_read(1, errno.EIO, count=12)
     cluster.kill(3)
-    cluster.eventually("a reading fails", lambda: "cannot be read" in cluster.reason(1))
+    cluster.eventually("a reading fails", lambda: "cannot read" in cluster.reason(1))
     assert cluster.has(1, "node1", "node2", "node3")
 
     cluster.cman_crash(1)

@@ -21,7 +21,7 @@ def test_255_nodes_joining(make: MakeCluster) -> None:
         cluster.start(host, daemon=host == 254)
 
     for host in (1, 254):
-        cluster.leaves_out(host, MANY, "id 255 is no o2cb number")
+        cluster.leaves_out(host, MANY, "id 255 is not an o2cb number")
         cluster.is_in(host, State.SYNCED, within=Span.LATER)
     cluster.in_sync(1, 254, nodes=range(1, MANY), within=Span.LATER)
 

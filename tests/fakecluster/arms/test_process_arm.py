@@ -48,7 +48,7 @@ def arm(noting: Noting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Proc
 
 
 def told(arm: ProcessArm) -> list[tuple[int, str, dict[str, Any]]]:
-    lines = arm.account.trace(arm="process", cluster="o2", nodes={1: "node1"}).lines
+    lines = arm.verb_log.trace(arm="process", cluster="o2", nodes={1: "node1"}).lines
     return [(line.host, line.what, dict(line.detail)) for line in lines]
 
 

@@ -31,7 +31,7 @@ def test_layouts_are_those_of_the_libraries() -> None:
 
 @pytest.mark.parametrize("name", ["LIBVOTEQUORUM", "LIBCPG"])
 @pytest.mark.parametrize(
-    ("library", "said"), [("libnosuch.so.9", "install it"), ("libc.so.6", "is not corosync 3's")]
+    ("library", "said"), [("libnosuch.so.9", "install it"), ("libc.so.6", "is not from corosync 3")]
 )
 def test_a_library_that_is_missing_or_another_is_named(
     libcorosync: CorosyncTable, monkeypatch: pytest.MonkeyPatch, name: str, library: str, said: str

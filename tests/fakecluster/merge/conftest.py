@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fakecluster.merge.told import utc_text
+from fakecluster.merge.utc import utc_text
 from o2cbd.core import reports
 from o2cbd.core.model import AddNode, CreateCluster, Node, Pending, RemoveNode, Why
 from o2cbd.core.records import Header, Record, Value

@@ -38,7 +38,7 @@ def test_a_person_gets_the_commands_to_type_besides(capsys: pytest.CaptureFixtur
 @pytest.mark.parametrize(
     ("content", "problems"),
     [
-        ("cluster = ", ["no TOML: Invalid value (at end of document)"]),
+        ("cluster = ", ["invalid TOML: Invalid value (at end of document)"]),
         (
             "two_node = 1\nnumber = true",
             ["number: True is no whole number", "two_node: 1 is neither true nor false"],

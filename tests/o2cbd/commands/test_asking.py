@@ -29,7 +29,7 @@ def test_no_daemon_is_69(o2cbd: Run, tmp_path: Path, words: list[str]) -> None:
     assert (shown.exit_code, shown.output) == (
         69,
         (
-            f"o2cbd: no o2cbd answers at {tmp_path}/control.sock: start it, or say where it is with"
+            f"o2cbd: no o2cbd answers at {tmp_path}/control.sock: start it, or give its"
             " --runtime-dir\n"
         ),
     )
@@ -42,7 +42,7 @@ def test_daemon_that_ends_while_it_is_asked_is_69(
     """A connection that closes without an answer is no daemon."""
     daemon.answer = lambda _request: None
     shown = o2cbd(*words)
-    assert (shown.exit_code, shown.output) == (69, "o2cbd: o2cbd ended while it was asked\n")
+    assert (shown.exit_code, shown.output) == (69, "o2cbd: o2cbd ended during the request\n")
 
 
 def test_somebody_elses_answer_is_69(o2cbd: Run, daemon: FakeDaemon) -> None:
@@ -51,7 +51,7 @@ def test_somebody_elses_answer_is_69(o2cbd: Run, daemon: FakeDaemon) -> None:
     shown = o2cbd("status")
     assert (shown.exit_code, shown.output) == (
         69,
-        "o2cbd: what answers at the control socket is no o2cbd\n",
+        "o2cbd: the control socket does not belong to an o2cbd\n",
     )
 
 
@@ -70,7 +70,7 @@ def test_daemon_that_does_not_answer_is_75(
     release.set()
     assert (shown.exit_code, shown.output) == (
         75,
-        "o2cbd: o2cbd is there and does not answer: timed out\n",
+        "o2cbd: o2cbd is running and does not answer: timed out\n",
     )
 
 
@@ -85,7 +85,7 @@ def test_socket_that_may_not_be_asked_is_77(
     monkeypatch.setattr("socket.socket.connect", refuse)
     shown = o2cbd("status")
     where = tmp_path / "control.sock"
-    told = f"o2cbd: the control socket is root's: {where}: Permission denied (EACCES)\n"
+    told = f"o2cbd: only root may use the control socket: {where}: Permission denied (EACCES)\n"
     assert (shown.exit_code, shown.output) == (77, told)
 
 
@@ -185,7 +185,7 @@ def test_status_shows_whatever_is_the_matter(o2cbd: Run, daemon: FakeDaemon, sta
         "  add node x  [held since T5]",
         "    a hold",
         "",
-        "Left out (2):",
+        "Excluded (2):",
         "  evil\\x1b[2J\\udcff (id 300): its id",
         "  (no name) (id 7): its name is empty",
     ]
@@ -258,7 +258,7 @@ def test_plan_with_nothing_to_do_says_so(o2cbd: Run, daemon: FakeDaemon) -> None
         "Cluster: not known",
         "Read by: the running daemon",
         "",
-        "Nothing can be done now: all that is wanted waits.",
+        "Nothing can be done now: all steps are pending.",
     ]
 
 
@@ -266,7 +266,7 @@ def test_plan_without_daemon_and_library_is_69(o2cbd: Run) -> None:
     """No manager to read: the reason is the loader's."""
     shown = o2cbd("plan", "--libcman", "/nonexistent/libcman.so.3")
     assert shown.exit_code == 69
-    assert "o2cbd: the cluster manager cannot be read:" in shown.output
+    assert "o2cbd: cannot read the cluster manager:" in shown.output
     assert "/nonexistent/libcman.so.3" in shown.output
 
 
@@ -274,7 +274,7 @@ def test_forget_tells_the_daemon(o2cbd: Run, daemon: FakeDaemon) -> None:
     """The name reaches it as it was typed."""
     daemon.answer = lambda _request: {"schema": 1, "accepted": True}
     shown = o2cbd("forget", "beta")
-    assert (shown.exit_code, shown.output) == (0, "o2cbd takes node beta for down\n")
+    assert (shown.exit_code, shown.output) == (0, "o2cbd now considers node beta down\n")
     assert (daemon.asked[0]["request"], daemon.asked[0]["node"]) == ("forget", "beta")
 
 
@@ -324,20 +324,20 @@ def test_a_crowd_that_does_not_move_is_75(
         shown = o2cbd("status")
     assert (shown.exit_code, shown.output) == (
         75,
-        "o2cbd: o2cbd is there and does not answer: timed out\n",
+        "o2cbd: o2cbd is running and does not answer: timed out\n",
     )
 
 
 @pytest.mark.parametrize(
     ("state", "hold", "line"),
     [
-        ("synced", None, "Nothing is to be done: the tables are as they should be."),
-        ("held", {"pid": 7, "since": "T"}, "Nothing is done while process 7 holds the semaphore."),
-        ("held", {"pid": 0, "since": "T"}, "Nothing is done while somebody holds the semaphore."),
+        ("synced", None, "Nothing to do: the tables are in sync."),
+        ("held", {"pid": 7, "since": "T"}, "No changes while process 7 holds the semaphore."),
+        ("held", {"pid": 0, "since": "T"}, "No changes while somebody holds the semaphore."),
         (
             "stuck",
             None,
-            "Nothing is done while stuck; what is to be done is not known before that ends.",
+            "No changes while stuck; the steps are not known before that ends.",
         ),
     ],
 )

@@ -37,7 +37,7 @@ def test_check_config_live_shows_the_table_that_would_be_wanted(
             "cluster alpha, 2 nodes",
             "  1 n1 192.0.2.1:7777",
             "  2 node2 192.0.2.2:7777",
-            "node id 2 has no name in the manager's configuration: it is called node2 here",
+            "node id 2 has no name in the manager's configuration; using node2",
         ],
         [],
     )
@@ -56,9 +56,12 @@ def test_check_config_live_tells_all_that_is_wrong_at_once(
     )
     assert code == 78
     assert [problem.split(": write ")[0] for problem in problems] == [
-        "o2cbd: the cluster name 'my-cluster' is not alphanumeric, OCFS2 takes no other",
-        "o2cbd: node n3 (id 3) is left out: no IPv4 address, only fd00::3, and o2cb knows no IPv6",
-        "o2cbd: node n300 (id 300) is left out: its node id 300 is no o2cb number (0..254)",
+        "o2cbd: the cluster name 'my-cluster' is not alphanumeric, as OCFS2 requires",
+        (
+            "o2cbd: node n3 (id 3) is excluded: no IPv4 address, only fd00::3 (o2cb does"
+            " not support IPv6)"
+        ),
+        "o2cbd: node n300 (id 300) is excluded: its node id 300 is not an o2cb number (0-254)",
         "o2cbd: [nodes.n9]: no such node; the manager has n1, n3, n300",
     ]
 

@@ -240,7 +240,7 @@ def test_an_excluded_node_is_named(host: Host) -> None:
     host.settings.write_text(host.settings.read_text() + twice)
     result = host.run("export")
     assert [cluster.nodes for cluster in clusterconf.parse(result.stdout_bytes)] == [(OURS,)]
-    assert result.stderr.startswith("o2cbd: node peer.example (id 2) is left out: address")
+    assert result.stderr.startswith("o2cbd: node peer.example (id 2) is excluded: address")
 
 
 def test_a_host_that_ocfs2_tools_would_not_find_is_told(
@@ -254,6 +254,6 @@ def test_a_host_that_ocfs2_tools_would_not_find_is_told(
     )
     monkeypatch.setattr("o2cbd.commands.export.wanted_here", lambda _settings: table)
     assert host.run("export").stderr == (
-        f"o2cbd: this host is called {HOST} and its node alpha: ocfs2-tools find their own node by"
-        " the host's name, and would make none of them local\n"
+        f"o2cbd: this host is named {HOST} and its node alpha: ocfs2-tools match the local node"
+        " by host name, and would find none\n"
     )

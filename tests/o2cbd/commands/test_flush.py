@@ -64,7 +64,7 @@ class Host:
         result = self.flush(*words)
         assert (result.exit_code, self.there()) == (75, before), result.output
         head, *reasons = result.stderr.splitlines()
-        assert head == "o2cbd: cluster stock stays as it is:"
+        assert head == "o2cbd: cluster stock was not removed:"
         return [reason.removeprefix("o2cbd: ") for reason in reasons]
 
     def there(self) -> list[str]:
@@ -106,7 +106,7 @@ def test_an_unused_cluster_goes_and_our_node_last(
     tree.removed = []
     monkeypatch.setattr(flush, "OsNodeTree", lambda *_places: tree)
     result = host.flush(*words)
-    assert (result.exit_code, result.output) == (0, "cluster stock is gone, with 3 nodes\n")
+    assert (result.exit_code, result.output) == (0, "removed cluster stock with 3 nodes\n")
     assert tree.removed == ["gamma", "beta", "alpha", "stock"]
     assert host.there() == []
 
@@ -156,8 +156,8 @@ def test_a_region_and_what_it_sees_keep_it(host: Host) -> None:
             "heartbeat region 0A is there (process 4711): unmount its volume, or `o2cb"
             " stop-heartbeat` where it is a global one"
         ),
-        "the disk heartbeat sees node alpha (num 1) alive: wait for its end",
-        "the disk heartbeat sees node beta (num 2) alive: wait for its end",
+        "the disk heartbeat sees node alpha (num 1) alive: wait until that ends",
+        "the disk heartbeat sees node beta (num 2) alive: wait until that ends",
     ]
 
 
@@ -169,15 +169,15 @@ def test_a_mount_keeps_it(host: Host) -> None:
 def test_facts_that_cannot_be_read_keep_it(host: Host) -> None:
     host.mounts.unlink()
     host.mounts.mkdir()
-    assert host.reasons() == [f"{host.mounts}: EISDIR: whether it is in use is not known"]
+    assert host.reasons() == [f"{host.mounts}: EISDIR: cannot tell whether it is in use"]
 
 
 def test_a_connected_peer_keeps_it(host: Host) -> None:
     (host.directory / "debug" / "o2net").mkdir(parents=True)
     (host.directory / "debug" / "o2net" / "connected_nodes").write_text("0 9 \n")
     assert host.reasons() == [
-        "o2net is connected with node gamma (num 0): wait for its end",
-        "o2net is connected with node ? (num 9): wait for its end",
+        "o2net is connected with node gamma (num 0): wait until that ends",
+        "o2net is connected with node ? (num 9): wait until that ends",
     ]
 
 
@@ -208,7 +208,7 @@ def test_a_hold_keeps_it_and_all_reasons_come_at_once(host: Host) -> None:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
         assert host.reasons() == [
-            f"process {holder.pid} holds the semaphore: it is another's turn",
+            f"process {holder.pid} holds the semaphore: retry when it is released",
             "an OCFS2 volume is mounted on /srv/shared: unmount it",
         ]
         holder.communicate()
@@ -245,7 +245,7 @@ def test_an_entry_whose_removal_is_dangerous_keeps_it(host: Host) -> None:
         host.model.write_value(f"/cluster/stock/node/beta/{attribute}", value)
     assert host.reasons() == [
         (
-            "0.0.0.0 was written into node beta, and its removal can take this kernel down: restart"
+            "0.0.0.0 was written into node beta, and its removal can crash this kernel: restart"
             " this host instead"
         )
     ]
@@ -265,7 +265,7 @@ def test_a_removal_that_fails_stops_it_and_says_what_is_gone(
     assert (result.exit_code, result.stderr) == (
         75,
         (
-            "o2cbd: node beta cannot be removed (EBUSY): somebody uses it now; removed before it:"
+            "o2cbd: node beta cannot be removed (EBUSY): it is in use now; already removed:"
             " gamma; run this again when it is unused\n"
         ),
     )

@@ -110,8 +110,12 @@ def test_command_that_cannot_be_run_is_126_and_holds_nothing(
 @pytest.mark.parametrize(
     ("error", "code", "words"),
     [
-        (CannotRunError("Exec format error"), 126, "true: Exec format error; nothing is held"),
-        (HeldError(12), 75, "the time is over: held by process 12"),
+        (
+            CannotRunError("Exec format error"),
+            126,
+            "true: Exec format error; the semaphore was released",
+        ),
+        (HeldError(12), 75, "timed out: held by process 12"),
         (
             PermissionError(13, "Permission denied"),
             77,
@@ -150,8 +154,9 @@ def test_who_is_not_root_is_told_who_makes_the_set(
     assert (shown.exit_code, shown.output) == (
         77,
         (
-            f"o2cbd: cannot hold o2cb.{cluster}: semaphore key 0x{key & 0xFFFFFFFF:08x}: there is"
-            " no set yet, and only root makes one: run this once as root (EACCES)\n"
+            f"o2cbd: cannot hold o2cb.{cluster}: semaphore key 0x{key & 0xFFFFFFFF:08x}: no"
+            " semaphore set exists, and only root may create one: run this once as root"
+            " (EACCES)\n"
         ),
     )
     assert sysv.find(key) is None
@@ -198,7 +203,7 @@ def test_check_config_without_any_file(o2cbd: Run, tmp_path: Path) -> None:
     default = tmp_path / "o2cbd.toml"
     runner = CliRunner()
     shown = runner.invoke(cli, ["check-config"])
-    assert shown.output == f"{default} is not there: the defaults are used\n"
+    assert shown.output == f"{default} does not exist: using the defaults\n"
     default.write_text("")
     assert runner.invoke(cli, ["check-config"]).output == f"{default}: good\n"
 

@@ -229,7 +229,7 @@ def test_what_somebody_holds_back_is_pending_and_names_him(monkeypatch: pytest.M
     (waits,) = plan["pending"]
     assert (plan["state"], plan["steps"], plan["hold"]["pid"]) == ("held", [], 77)
     assert (waits["step"], waits["node"], waits["why"]) == ("remove-node", "beta", "held")
-    assert waits["reason"] == "process 77 holds the semaphore; done when it is released"
+    assert waits["reason"] == "process 77 holds the semaphore; waiting for its release"
 
 
 def test_who_holds_where_nothing_is_to_be_done_changes_nothing() -> None:
@@ -248,6 +248,6 @@ def test_semaphore_that_cannot_be_read_ends_the_command(
         raise OSError(number, "no")
 
     monkeypatch.setattr("o2cbd.hold.semaphore.SysvHold.holder", refuse)
-    with pytest.raises(Failure, match="the semaphore cannot be read: no") as caught:
+    with pytest.raises(Failure, match="cannot read the semaphore: no") as caught:
         offline._read_holder(DaemonSettings(), "prod")
     assert caught.value.code == code

@@ -39,10 +39,10 @@ def test_what_is_so_already_is_not_waited_for(o2cbd: Run, daemon: FakeDaemon) ->
                 "state": "pending",
                 "pending": [
                     {"text": "remove node x", "reason": "a pin"},
-                    {"text": "add node y", "reason": "waits for removal of x"},
+                    {"text": "add node y", "reason": "waiting for the removal of x"},
                 ],
             },
-            "state is pending (remove node x: a pin; add node y: waits for removal of x)",
+            "state is pending (remove node x: a pin; add node y: waiting for the removal of x)",
         ),
         (["--in-sync"], {"state": "held"}, "state is held"),
         (["--quorate"], {"quorate": False}, "not quorate"),
@@ -67,7 +67,7 @@ def test_what_is_missing_at_the_timeout_is_told(
     """75, and each thing that is not so."""
     daemon.answer = lambda _request: {**status, **changes}
     shown = o2cbd("wait", *words, "--timeout", "0")
-    assert (shown.exit_code, shown.output) == (75, f"o2cbd: the time is over: {missing}\n")
+    assert (shown.exit_code, shown.output) == (75, f"o2cbd: timed out: {missing}\n")
 
 
 def test_change_is_waited_for_at_the_daemon(
@@ -122,7 +122,7 @@ def test_time_may_end_while_it_settles(tmp_path: Path, daemon: FakeDaemon, statu
         return status
 
     daemon.answer = answer
-    with pytest.raises(Failure, match="the time is over: not settled yet") as caught:
+    with pytest.raises(Failure, match="timed out: not settled yet") as caught:
         waiter(tmp_path, clock, 1_000_000, in_sync=True, settle_us=2_000_000).run()
     assert caught.value.code == 75
 

@@ -124,4 +124,4 @@ def test_the_hold_is_given_back_when_the_tables_cannot_be_read_after_a_step() ->
     host.manager.membership = membership(1, 2)
     host.notify()
     assert not host.hold.ours
-    assert host.status.reason == "configfs cannot be read (EIO)"
+    assert host.status.reason == "cannot read configfs (EIO)"

@@ -63,7 +63,7 @@ def test_a_forced_question_is_answered_the_same_way_and_the_log_says_it_is_not_h
     host.manager.notices.append(ShutdownAsked(forced=True, removed=True))
     host.settle()
     assert host.manager.replies == [False]
-    assert "will not be heeded" in host.reported(reports.Voted)[0].text
+    assert "the answer is ignored" in host.reported(reports.Voted)[0].text
     assert host.status.vote is not None
     assert (host.status.vote.forced, host.status.vote.removed) == (True, True)
 
@@ -128,7 +128,7 @@ def test_before_the_cluster_is_known_nobody_can_say_who_holds_and_the_vote_is_no
     host.step()
     assert host.usage.asked == [None]
     assert host.manager.replies == [False]
-    reason = "cannot read who holds: it is not known which cluster this node is in"
+    reason = "cannot read who holds the semaphore: this node's cluster is not known yet"
     assert host.reported(reports.Voted)[0].reason == reason
     host.run_for(SECOND_US)
     host.manager.notices.append(ASKED)

@@ -102,7 +102,7 @@ def test_not_configfs_blocks_with_what_to_do_and_is_looked_at_again() -> None:
     host.kernel.read_error = OSError(errno.EIO, "broken", "node/n2")
     host.settle()
     seen = (host.status.state, host.status.reason)
-    assert seen == (State.WAITING, "configfs cannot be read at node/n2 (EIO)")
+    assert seen == (State.WAITING, "cannot read configfs at node/n2 (EIO)")
     assert not host.status.first_pass_done
     host.run_for(9 * SECOND_US)
     assert len(host.reported(reports.Blocked)) == 1
@@ -163,7 +163,7 @@ def test_a_cluster_name_that_changes_later_is_no_step_and_no_end() -> None:
     host.notify()
     assert (host.agent.exit_code, host.kernel.journal) == (None, [])
     assert host.status.state is State.WAITING
-    assert "never re-created" in host.status.reason
+    assert "does not re-create it" in host.status.reason
     host.manager.membership = membership(1, 2)
     host.notify()
     assert host.kernel.journal == [add(2)]

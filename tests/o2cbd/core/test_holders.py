@@ -16,7 +16,7 @@ STEPS = (AddNode(cluster=CLUSTER, node=node(2)), RemoveNode(cluster=CLUSTER, nod
 def test_a_hold_is_told_once_and_every_step_waits_for_it() -> None:
     holders = Holders(Timing())
     told, held = holders.refused(77, STEPS, 5)
-    reason = "process 77 holds the semaphore; done when it is released"
+    reason = "process 77 holds the semaphore; waiting for its release"
     assert told == [reports.HoldSeen(pid=77, steps=2)]
     assert held == [Pending(step=step, why=Why.HELD, reason=reason) for step in STEPS]
     assert holders.holder == Holder(pid=77, since_us=5)

@@ -35,9 +35,9 @@ def test_a_node_name_that_the_kernel_takes_has_no_problem(name: str) -> None:
         ("a\nb", "slash or a control character"),
         ("a\x7fb", "slash or a control character"),
         ("a\x85b", "slash or a control character"),
-        ("a" * 65, "65 bytes, o2cb takes 64"),
-        ("ü" * 33, "66 bytes, o2cb takes 64"),
-        ("\udcff" * 65, "65 bytes, o2cb takes 64"),
+        ("a" * 65, "65 bytes (o2cb's limit is 64)"),
+        ("ü" * 33, "66 bytes (o2cb's limit is 64)"),
+        ("\udcff" * 65, "65 bytes (o2cb's limit is 64)"),
     ],
 )
 def test_a_node_name_that_cannot_be_is_refused_with_the_reason(name: str, told: str) -> None:
@@ -64,7 +64,7 @@ def test_an_address_of_a_node_has_no_problem(address: str) -> None:
     ],
 )
 def test_what_is_no_ipv4_address_is_named(address: str) -> None:
-    assert address_problem(address) == f"{address!r} is no IPv4 address"
+    assert address_problem(address) == f"{address!r} is not an IPv4 address"
 
 
 def test_the_unset_address_is_ipv4_and_no_node_may_have_it() -> None:
@@ -81,8 +81,8 @@ def test_a_cluster_name_that_ocfs2_takes_has_no_problem(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("", "gives no cluster name"),
-        ("a" * 17, "17 characters, OCFS2 takes 16"),
+        ("", "has no cluster name"),
+        ("a" * 17, "17 characters (OCFS2's limit is 16)"),
         ("my-cluster", "not alphanumeric"),
         ("ümlaut", "not alphanumeric"),
         ("a b", "not alphanumeric"),

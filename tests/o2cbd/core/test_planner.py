@@ -225,7 +225,7 @@ def test_an_add_waits_for_the_removal_of_who_has_its_num_or_address() -> None:
     assert found.steps == (remove("n9"),)
     (pending,) = found.pending
     assert (pending.step, pending.why) == (add(node(2)), Why.WAITS_FOR_REMOVAL)
-    assert pending.reason == "waits for removal of n9"
+    assert pending.reason == "waiting for the removal of n9"
 
 
 # --- our own node --------------------------------------------------------------------------------
@@ -300,7 +300,7 @@ def test_a_replacement_is_not_begun_while_its_need_is_pinned() -> None:
     found = compare([node(1), node(2)], actual, refused={remove("n9"): errno.EBUSY})
     assert found.steps == ()
     assert whys(found) == {remove("n9"): Why.PINNED, remove("n2"): Why.REPLACEMENT_BLOCKED}
-    assert "waits for removal of n9" in found.pending[1].reason
+    assert "waiting for the removal of n9" in found.pending[1].reason
 
 
 def test_who_takes_anothers_address_goes_after_it() -> None:

@@ -37,8 +37,8 @@ def test_configured_holds_every_listed_node_that_has_an_address() -> None:
     desired = desired_table(now, CONFIGURED)
     assert desired.nodes == (node(1), node(2))
     assert left_out(now, CONFIGURED) == {
-        3: "not a member, and the cluster manager has no address of it: write [nodes.n3] address ="
-        ' "its IPv4 address" in /etc/o2cbd/o2cbd.toml on all nodes'
+        3: "not a member, and the cluster manager has no address for it: write [nodes.n3]"
+        ' address = "its IPv4 address" in /etc/o2cbd/o2cbd.toml on all nodes'
     }
 
 
@@ -82,7 +82,7 @@ def test_a_bad_port_in_the_managers_configuration_leaves_its_node_out(port: str)
     now = membership(1, advised(2, port=port), 3)
     assert [one.name for one in desired_table(now, MEMBERS).nodes] == ["n1", "n3"]
     assert left_out(now)[2] == (
-        f"its o2cb_port {port!r} is no port: it takes 1..65534: write [nodes.n2] port = 7777 in"
+        f"invalid o2cb_port {port!r} (must be 1-65534): write [nodes.n2] port = 7777 in"
         " /etc/o2cbd/o2cbd.toml on all nodes"
     )
 
@@ -90,7 +90,7 @@ def test_a_bad_port_in_the_managers_configuration_leaves_its_node_out(port: str)
 def test_a_bad_address_in_the_managers_configuration_leaves_its_node_out() -> None:
     now = membership(1, advised(2, address="beta.example"))
     assert left_out(now) == {
-        2: "'beta.example' is no IPv4 address: write [nodes.n2] address = \"10.0.0.2\" in"
+        2: "'beta.example' is not an IPv4 address: write [nodes.n2] address = \"10.0.0.2\" in"
         " /etc/o2cbd/o2cbd.toml on all nodes"
     }
 
@@ -125,9 +125,9 @@ def test_ring_or_subnet_choose_the_address(rules: TableRules, address: str) -> N
             ("10.1.0.2", "", "fe80::2"),
             "no address in subnet 10.9.0.0/24, only 10.1.0.2, fe80::2: write",
         ),
-        (TableRules(subnet=parse_subnet("10.9.0.0/24")), (), "gives no address of it"),
-        (MEMBERS, ("", "fe80::2"), "no IPv4 address, only fe80::2, and"),
-        (MEMBERS, ("",), "gives no address of it"),
+        (TableRules(subnet=parse_subnet("10.9.0.0/24")), (), "has no address for it"),
+        (MEMBERS, ("", "fe80::2"), "no IPv4 address, only fe80::2 (o2cb"),
+        (MEMBERS, ("",), "has no address for it"),
     ],
 )
 def test_a_node_without_the_chosen_address_is_left_out_with_those_it_has(
@@ -170,19 +170,22 @@ def test_an_override_chooses_the_address() -> None:
         (member(0, name="/dev/qdisk0"), "quorum disk"),
         (
             member(255),
-            "its node id 255 is no o2cb number (0..254): write [nodes.n255] num = 2 in /etc/o2cbd",
+            (
+                "its node id 255 is not an o2cb number (0-254): write [nodes.n255] num = 2 in"
+                " /etc/o2cbd"
+            ),
         ),
-        (member(2**31), "is no o2cb number"),
-        (member(-1), "is no o2cb number"),
+        (member(2**31), "is not an o2cb number"),
+        (member(-1), "is not an o2cb number"),
         (member(2, name=".."), "cannot be a directory"),
         (member(2, name="a/b"), "slash or a control character"),
         (member(2, name="a" * 65), "65 bytes"),
         (
             member(2, addresses=()),
-            'gives no address of it: write [nodes.n2] address = "its IPv4 address" in',
+            'has no address for it: write [nodes.n2] address = "its IPv4 address" in',
         ),
         (member(2, addresses=("fe80::1", "fe80::2")), "only fe80::1, fe80::2"),
-        (member(2, addresses=("0.0.0.0",)), "0.0.0.0 is no address of a node"),
+        (member(2, addresses=("0.0.0.0",)), "0.0.0.0 is not a node address"),
         (member(2, addresses=("host.example",)), "no IPv4 address, only host.example"),
     ],
     ids=lambda value: None if isinstance(value, str) else f"{value.id}-{value.name[:8]}",
@@ -201,7 +204,7 @@ def test_node_without_a_name_is_called_by_its_id() -> None:
     desired = desired_table(membership(1, member(2, name="")), MEMBERS)
     assert desired.nodes == (node(1), node(2, name="node2"))
     assert [(remark.warning, remark.text) for remark in desired.remarks] == [
-        (False, "node id 2 has no name in the manager's configuration: it is called node2 here")
+        (False, "node id 2 has no name in the manager's configuration; using node2")
     ]
 
 
@@ -242,8 +245,8 @@ def test_o2cb_num_of_the_manager_comes_before_the_offset_and_after_the_nodes_own
     desired = desired_table(now, rules)
     assert {one.name: one.num for one in desired.nodes} == {"n1": 0, "n2": 20, "n4": 104}
     assert desired.left_out[0].reason == (
-        "its o2cb_num 'x' is no o2cb number: it takes 0..254: write [nodes.n3] num = 1 in"
-        " /etc/o2cbd/o2cbd.toml on all nodes"
+        "invalid o2cb_num 'x' (must be 0-254): write [nodes.n3] num = 1 in /etc/o2cbd/o2cbd.toml"
+        " on all nodes"
     )
 
 
@@ -252,8 +255,8 @@ def test_one_offset_is_proposed_where_it_does_for_all() -> None:
         member(1000, addresses=("10.0.0.1",)), member(1001, addresses=("10.0.0.2",)), local_id=1000
     )
     assert left_out(now) == {
-        node_id: f"its node id {node_id} is no o2cb number (0..254): write [table] num_offset ="
-        " -999 in /etc/o2cbd/o2cbd.toml on all nodes"
+        node_id: f"its node id {node_id} is not an o2cb number (0-254): write [table] num_offset"
+        " = -999 in /etc/o2cbd/o2cbd.toml on all nodes"
         for node_id in (1000, 1001)
     }
 
@@ -322,7 +325,10 @@ def test_block_without_an_id_is_no_quorum_disk() -> None:
         (
             "n2",
             False,
-            "it has no node id: write nodeid: into its node {} block, the one it runs with",
+            (
+                "it has no node id: write nodeid: into its node {} block, with the id that it runs"
+                " as"
+            ),
         ),
     ]
 
@@ -351,15 +357,15 @@ def test_254_is_the_highest_num() -> None:
         (
             member(3, addresses=("10.0.0.2",)),
             (
-                "address 10.0.0.2 belongs to node n2 (id 2) already: write [nodes.n3] address ="
+                "address 10.0.0.2 already belongs to node n2 (id 2): write [nodes.n3] address ="
                 ' "its IPv4 address" in /etc/o2cbd/o2cbd.toml on all nodes'
             ),
         ),
         (
             member(3, name="n2"),
             (
-                "name n2 belongs to node n2 (id 2) already: give it a name of its own in the"
-                " cluster manager's configuration"
+                "name n2 already belongs to node n2 (id 2): give it a unique name in the cluster"
+                " manager's configuration"
             ),
         ),
     ],
@@ -375,7 +381,7 @@ def test_of_a_num_that_is_listed_twice_one_is_taken() -> None:
     desired = desired_table(now, CONFIGURED)
     assert desired.nodes == (node(1), node(2))
     assert desired.left_out[0].reason == (
-        "num 2 belongs to node n2 (id 2) already: write [nodes.other] num = 3 in"
+        "num 2 already belongs to node n2 (id 2): write [nodes.other] num = 3 in"
         " /etc/o2cbd/o2cbd.toml on all nodes"
     )
 
@@ -389,8 +395,8 @@ def test_num_that_two_nodes_claim_goes_to_neither(rival: Member | Absentee) -> N
     desired = desired_table(now, rules)
     assert desired.nodes == (node(1),)
     assert {left.id: left.reason for left in desired.left_out}[2] == (
-        "num 3 is node n3's (id 3), too: write [nodes.n2] num = 2 in /etc/o2cbd/o2cbd.toml on all"
-        " nodes"
+        "num 3 is also that of node n3 (id 3): write [nodes.n2] num = 2 in /etc/o2cbd/o2cbd.toml"
+        " on all nodes"
     )
 
 
@@ -427,8 +433,8 @@ def test_two_nodes_of_one_name_and_num_need_another_name() -> None:
     """The settings go by names."""
     twins = (member(number, name="twin", advice=Advice(num="7")) for number in (2, 3))
     assert left_out(membership(1, *twins)) == {
-        one: f"num 7 is node twin's (id {other}), too: give it a name of its own in the cluster"
-        " manager's configuration"
+        one: f"num 7 is also that of node twin (id {other}): give it a unique name in the"
+        " cluster manager's configuration"
         for one, other in ((2, 3), (3, 2))
     }
 

@@ -20,17 +20,17 @@ IDLE = SetAttribute(cluster=CLUSTER, node=None, attribute="idle_timeout_ms", val
 @pytest.mark.parametrize(
     ("step", "number", "detail", "reason"),
     [
-        (ADD, errno.EIO, "node/n2/num", "EIO at node/n2/num: tried again with growing pauses"),
+        (ADD, errno.EIO, "node/n2/num", "EIO at node/n2/num: retrying with back-off"),
         (
             ADD,
             errno.EEXIST,
             "node/n2/num",
             (
-                "EEXIST at node/n2/num: another entry has its name, num or address;"
-                " done when that is gone"
+                "EEXIST at node/n2/num: another entry has its name, num or address; waiting for"
+                " the removal of that entry"
             ),
         ),
-        (REMOVE, errno.EIO, "", "EIO: tried again with growing pauses"),
+        (REMOVE, errno.EIO, "", "EIO: retrying with back-off"),
         (CREATE, errno.EACCES, "x", "EACCES at x: no permission: run as root"),
         (REMOVE, errno.EPERM, "x", "EPERM at x: no permission: run as root"),
         (
@@ -38,8 +38,8 @@ IDLE = SetAttribute(cluster=CLUSTER, node=None, attribute="idle_timeout_ms", val
             errno.EADDRNOTAVAIL,
             "node/n1/local",
             (
-                "EADDRNOTAVAIL at node/n1/local: this node's address is on no interface of this"
-                " host; done when it is"
+                "EADDRNOTAVAIL at node/n1/local: this node's address is not on any interface of"
+                " this host; waiting until it is"
             ),
         ),
         (
@@ -47,23 +47,23 @@ IDLE = SetAttribute(cluster=CLUSTER, node=None, attribute="idle_timeout_ms", val
             errno.EADDRINUSE,
             "node/n1/local",
             (
-                "EADDRINUSE at node/n1/local: another program has this node's port;"
-                " done when it is free"
+                "EADDRINUSE at node/n1/local: another program uses this node's port; waiting"
+                " until it is free"
             ),
         ),
-        (LOCAL, errno.EINVAL, "x", "EINVAL at x: tried again with growing pauses"),
+        (LOCAL, errno.EINVAL, "x", "EINVAL at x: retrying with back-off"),
         (
             IDLE,
             errno.EINVAL,
             "idle_timeout_ms",
             (
-                "EINVAL at idle_timeout_ms: the kernel refuses it: idle_timeout_ms must be over"
-                " keepalive_delay_ms, and neither changes while peers are connected; unmount OCFS2"
-                " in the whole cluster"
+                "EINVAL at idle_timeout_ms: the kernel refuses it: idle_timeout_ms must be"
+                " greater than keepalive_delay_ms, and neither can change while peers are"
+                " connected; unmount OCFS2 on all nodes"
             ),
         ),
         (CREATE, errno.ENODEV, "not an o2cb configfs", "not an o2cb configfs (ENODEV)"),
-        (CREATE, errno.ENOSPC, "alpha", "ENOSPC at alpha: tried again with growing pauses"),
+        (CREATE, errno.ENOSPC, "alpha", "ENOSPC at alpha: retrying with back-off"),
     ],
 )
 def test_a_failed_step_keeps_its_errno_and_says_what_ends_it(
@@ -86,7 +86,7 @@ def test_ebusy_of_anything_else_is_a_failure() -> None:
 
 @pytest.mark.parametrize(
     ("step", "told"),
-    [(IDLE, "kept its old value"), (REMOVE, "is somebody else changing them?")],
+    [(IDLE, "kept the old value"), (REMOVE, "is something else changing them?")],
 )
 def test_a_success_that_changed_nothing_is_ignored_by_the_kernel(step: Step, told: str) -> None:
     """A dead_threshold under a region is taken and not kept; an entry can be made anew at once."""

@@ -55,7 +55,7 @@ def test_inquorate_removals_wait_for_quorum() -> None:
     found = gate(removal(entry(2)), permits(now))
     assert found is not None
     assert found.why is Why.INQUORATE
-    assert "done when quorum is back" in found.reason
+    assert "waiting for quorum" in found.reason
     # The operator's word counts where quorum proves nothing, not where it forbids.
     assert why(removal(entry(2)), permits(now, forgotten=frozenset({"n2"}))) is Why.INQUORATE
 

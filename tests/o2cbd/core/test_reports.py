@@ -7,6 +7,7 @@ import errno
 import pytest
 
 from fakecluster.testing.examples import CLUSTER, node
+from fakecluster.trace_schema import problems
 from o2cbd.core import reports
 from o2cbd.core.model import (
     AddNode,
@@ -34,17 +35,14 @@ TOLD: list[tuple[Report, Severity, str]] = [
         reports.AnswerLost(yes=False, errno=errno.EINVAL),
         Severity.ERROR,
         (
-            "the answer to the shutdown question, no, could not be sent (EINVAL): it is not sent"
-            " again, and the manager takes its absence for a no"
+            "cannot send the answer to the shutdown question, no (EINVAL): not retrying; the"
+            " manager counts a missing answer as no"
         ),
     ),
     (
         reports.ManagerAwaited(errno=errno.ENOENT, detail="no socket at /var/run/cman_client"),
         Severity.WARNING,
-        (
-            "waiting for the cluster manager: no socket at /var/run/cman_client; trying again until"
-            " it is there"
-        ),
+        "cannot reach the cluster manager: no socket at /var/run/cman_client; retrying",
     ),
     (
         reports.ManagerReached(again=False),
@@ -60,37 +58,37 @@ TOLD: list[tuple[Report, Severity, str]] = [
         reports.ManagerGone(errno=errno.EHOSTDOWN),
         Severity.ERROR,
         (
-            "the cluster manager is gone (EHOSTDOWN): the tables stay as they are, since file"
-            " systems may be mounted; connecting again"
+            "lost the connection to the cluster manager (EHOSTDOWN): keeping the node tables"
+            " (file systems may be mounted); reconnecting"
         ),
     ),
     (
         reports.MembershipUnreadable(errno=errno.ENOENT),
         Severity.WARNING,
         (
-            "reading the membership failed (ENOENT: the manager has not formed its first membership"
-            " yet): the last good view is kept, nothing is done until it can be read again"
+            "cannot read the membership (ENOENT: the manager has not formed its first membership"
+            " yet): keeping the last view; no changes until it can be read"
         ),
     ),
     (
         reports.MembershipUnreadable(errno=errno.EINVAL),
         Severity.WARNING,
         (
-            "reading the membership failed (EINVAL): the last good view is kept, nothing is done"
-            " until it can be read again"
+            "cannot read the membership (EINVAL): keeping the last view; no changes until it can"
+            " be read"
         ),
     ),
     (
         reports.Blocked(reason="this node is not a member of its cluster"),
         Severity.WARNING,
-        "nothing is done: this node is not a member of its cluster",
+        "making no changes: this node is not a member of its cluster",
     ),
     (
         reports.WrongCluster(wanted="beta", found="alpha"),
         Severity.ERROR,
         (
-            "the cluster manager's cluster is 'alpha' and not 'beta': nothing was touched; name the"
-            " right one or none"
+            "the cluster manager's cluster is 'alpha' and not 'beta': changed nothing; set the"
+            " right name, or none"
         ),
     ),
     (
@@ -103,17 +101,17 @@ TOLD: list[tuple[Report, Severity, str]] = [
     (
         reports.MemberRejoined(id=2, name="n2", was=4, incarnation=12),
         Severity.NOTICE,
-        "node n2 (id 2) left and came back unseen (incarnation 4 -> 12)",
+        "node n2 (id 2) left and rejoined unnoticed (incarnation 4 -> 12)",
     ),
     (
         reports.NodeLeftOut(id=300, name="n3", reason="give it another id"),
         Severity.WARNING,
-        "node n3 (id 300) is left out: give it another id",
+        "node n3 (id 300) is excluded: give it another id",
     ),
     (
         reports.QuorumChanged(quorum="none"),
         Severity.NOTICE,
-        "static membership, no quorum: the file alone says who is a node",
+        "static membership, no quorum: the file alone decides which nodes exist",
     ),
     (reports.StepApplied(step=REMOVE), Severity.NOTICE, "done: remove node n2"),
     (
@@ -129,47 +127,44 @@ TOLD: list[tuple[Report, Severity, str]] = [
     (
         reports.PendingEnded(pending=PENDING, done=False),
         Severity.NOTICE,
-        "no longer pending: remove node n2: dropped, it is not wanted any more",
+        "no longer pending: remove node n2: dropped, no longer wanted",
     ),
     (
         reports.ReplacementFailed(node="n2", errno=errno.EIO),
         Severity.ERROR,
         (
-            "node n2 was removed to be replaced and could not be added (EIO): it is in no table"
-            " now; trying again at once"
+            "node n2 was removed for its replacement, which cannot be added (EIO): the node is"
+            " in no table now; retrying at once"
         ),
     ),
     (
         reports.HoldSeen(pid=77, steps=1),
         Severity.NOTICE,
-        "process 77 holds the semaphore: 1 step kept back until its release",
+        "process 77 holds the semaphore: 1 step waiting for its release",
     ),
     (
         reports.HoldSeen(pid=0, steps=2),
         Severity.NOTICE,
-        "an unknown process holds the semaphore: 2 steps kept back until its release",
+        "an unknown process holds the semaphore: 2 steps waiting for its release",
     ),
     (
         reports.HoldOld(pid=77, seconds=60, waiting=("add node n2", "remove node n3")),
         Severity.WARNING,
         (
-            "process 77 has held the semaphore for 60 s, and nothing is changed until its release;"
+            "process 77 has held the semaphore for 60 s: no changes until it is released;"
             " waiting: add node n2; remove node n3"
         ),
     ),
-    (reports.HoldGone(), Severity.NOTICE, "the hold is released: going on"),
+    (reports.HoldGone(), Severity.NOTICE, "the semaphore was released: resuming changes"),
     (
         reports.HoldUnusable(errno=errno.EACCES),
         Severity.ERROR,
-        "the semaphore cannot be taken (EACCES): nothing is changed without it; tried again",
+        "cannot take the semaphore (EACCES): no changes without it; retrying",
     ),
     (
         reports.HoldUnusable(errno=errno.EACCES, detail="the set is uid 7's"),
         Severity.ERROR,
-        (
-            "the semaphore cannot be taken (EACCES): nothing is changed without it; tried again;"
-            " the set is uid 7's"
-        ),
+        "cannot take the semaphore (EACCES): no changes without it; retrying; the set is uid 7's",
     ),
     (
         reports.Voted(yes=True, reason="no heartbeat, no mount, no hold", forced=False),
@@ -181,7 +176,7 @@ TOLD: list[tuple[Report, Severity, str]] = [
         Severity.NOTICE,
         (
             "asked whether the cluster may shut down: no, heartbeat runs in R1; the shutdown is"
-            " forced, so the answer will not be heeded"
+            " forced, so the answer is ignored"
         ),
     ),
     (
@@ -192,20 +187,20 @@ TOLD: list[tuple[Report, Severity, str]] = [
     (
         reports.Forgotten(node="n2"),
         Severity.NOTICE,
-        "the operator says that node n2 is down: its removal waits for its return no longer",
+        "the operator confirmed that node n2 is down: its removal no longer waits for its return",
     ),
     (
         reports.ForgetRefused(node="n2", reason="it is a member now"),
         Severity.WARNING,
-        "node n2 is not forgotten: it is a member now",
+        "cannot forget node n2: it is a member now",
     ),
-    (reports.Stopping(in_use=""), Severity.NOTICE, "stopping, the tables stay"),
+    (reports.Stopping(in_use=""), Severity.NOTICE, "stopping; keeping the node tables"),
     (
         reports.Stopping(in_use="OCFS2 is mounted at /mnt"),
         Severity.NOTICE,
         (
-            "stopping, the tables stay; OCFS2 is mounted at /mnt: from now on nobody vetoes a"
-            " shutdown of the cluster"
+            "stopping; keeping the node tables; OCFS2 is mounted at /mnt: from now on nothing"
+            " vetoes a shutdown of the cluster"
         ),
     ),
 ]
@@ -240,6 +235,51 @@ def test_a_report_without_a_text_of_its_own_has_none() -> None:
 
 def test_its_fields_are_its_data() -> None:
     assert reports.MemberLeft(id=2, name="n2").data() == {"id": 2, "name": "n2"}
+
+
+RECORDS = {
+    "manager-awaited": ["cman unreachable", "report manager-awaited"],
+    "manager-reached": ["cman connected", "report manager-reached"],
+    "manager-gone": ["cman gone", "report manager-gone"],
+    "membership-unreadable": ["cman unread", "report membership-unreadable"],
+    "wrong-cluster": ["report wrong-cluster", "daemon exit"],
+    "step": ["step remove-node"],
+    "pending": ["pending begin"],
+    "pending-ended": ["pending end"],
+    "hold": ["hold begin"],
+    "hold-gone": ["hold end"],
+    "hold-unusable": ["hold unusable", "report hold-unusable"],
+    "vote": ["vote no"],
+    "forgotten": ["daemon forget-asked", "report forgotten"],
+    "forget-refused": ["daemon forget-asked", "report forget-refused"],
+    "stopping": ["report stopping", "daemon exit"],
+}
+"""Kind and word of what a trace has of a report, by its code; of any other its line alone."""
+
+
+@pytest.mark.parametrize("report", [one for one, _, _ in TOLD], ids=lambda one: one.code)
+def test_a_report_has_its_records(report: Report) -> None:
+    records = [f"{kind} {what}" for kind, what, _fields in report.records]
+    if isinstance(report, reports.Voted) and report.yes:
+        assert records == ["vote yes"]
+    else:
+        assert records == RECORDS.get(report.code, [f"report {report.code}"])
+    for kind, what, fields in report.records:
+        row = {"t_us": 0, "seq": 1, "host": 1, "kind": kind, "what": what, **fields}
+        assert problems(row, strict=True) == []
+
+
+def test_a_step_is_recorded_with_its_values_errno_and_duration() -> None:
+    add = reports.step_record(AddNode(cluster=CLUSTER, node=node(2)), errno.EIO, 7)
+    local = reports.step_record(
+        SetAttribute(cluster=CLUSTER, node="n1", attribute="local", value="1")
+    )
+
+    text = "add node n2 (2, 10.0.0.2:7777)"
+    values = {"num": 2, "address": "10.0.0.2", "port": 7777}
+    common = {"node": "n2", "errno": "EIO", "text": text, "took_us": 7}
+    assert add == ("step", "add-node", {**common, **values})
+    assert (local[2]["attribute"], local[2]["value"], local[2]["errno"]) == ("local", "1", "")
 
 
 @pytest.mark.parametrize(

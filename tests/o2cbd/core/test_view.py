@@ -39,7 +39,7 @@ def test_before_the_first_reading_the_state_says_what_is_waited_for() -> None:
     found = status(View(Rules()))
     assert (found.state, found.reason) == (
         State.WAITING,
-        "the cluster manager was not reached yet",
+        "not connected to the cluster manager yet",
     )
     assert (found.quorum, found.local_id, found.cluster, found.members) == (None, None, None, ())
     assert not found.first_pass_done
@@ -97,7 +97,7 @@ def test_a_cluster_name_is_taken_once_and_only_if_ocfs2_takes_it() -> None:
     """A name that is empty while the manager starts must not block the right one later."""
     view = View(Rules())
     view.take(membership(1, cluster=""), NOW_US)
-    seen = (view.cluster, "gives no cluster name" in view.no_step())
+    seen = (view.cluster, "has no cluster name" in view.no_step())
     assert seen == (None, True)
     view.take(membership(1), NOW_US)
     assert (view.cluster, view.no_step()) == (CLUSTER, "")
@@ -108,7 +108,7 @@ def test_a_name_that_changes_under_a_running_daemon_is_never_followed() -> None:
     view.take(membership(1), NOW_US)
     view.take(membership(1, cluster="beta"), NOW_US)
     assert view.cluster == CLUSTER
-    assert "was 'alpha' and is 'beta' now" in view.no_step()
+    assert "changed from 'alpha' to 'beta'" in view.no_step()
     view.take(membership(1), NOW_US)
     assert view.no_step() == ""
 
@@ -197,7 +197,8 @@ def test_own_node_that_is_excluded_is_never_in_sync() -> None:
     """A mount that is let through without it fails, or worse."""
     found = excluded(membership(member(300), 2, local_id=300))
     assert found.state is State.PENDING
-    assert found.reason.startswith("this node (id 300) is excluded: its node id 300 is no o2cb num")
+    reason = "this node (id 300) is excluded: its node id 300 is not an o2cb number"
+    assert found.reason.startswith(reason)
 
 
 def test_own_node_that_runs_under_another_id_than_the_list_says_is_never_in_sync() -> None:
@@ -220,7 +221,7 @@ def test_name_of_the_settings_takes_the_place_of_the_managers() -> None:
     assert view.take(membership(1, cluster="my-cluster"), NOW_US) is None
     assert (view.cluster, view.no_step()) == ("mycluster", "")
     view.take(membership(1, cluster="other"), NOW_US)
-    assert "the cluster's name was 'my-cluster' and is 'other' now" in view.no_step()
+    assert "the cluster's name changed from 'my-cluster' to 'other'" in view.no_step()
     assert "o2cbd flush --cluster mycluster" in view.no_step()
 
 
@@ -274,4 +275,4 @@ def test_state_that_waits_gives_the_reason_of_our_own_node_too() -> None:
     found = status(view)
     assert found.state is State.WAITING
     assert "o2cb_name" in found.reason
-    assert "; this node (id 300) is excluded: its node id 300 is no o2cb number" in found.reason
+    assert "; this node (id 300) is excluded: its node id 300 is not an o2cb number" in found.reason

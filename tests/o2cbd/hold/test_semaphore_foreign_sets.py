@@ -90,8 +90,8 @@ def test_a_hold_of_another_user_need_make_no_set(driver: SysvDriver, run_as: As,
     """It would be theirs to remove under us, and closed to a root without the right."""
     said = run_as(AS_NOBODY, HOLD, driver, mode)
     assert said == (
-        f"[Errno {errno.EACCES}] there is no set yet, and only root makes one: run this once as"
-        f" root: 'semaphore key {key(driver)}'"
+        f"[Errno {errno.EACCES}] no semaphore set exists, and only root may create one: run this"
+        f" once as root: 'semaphore key {key(driver)}'"
     )
     assert driver.set_exists() is False
 
@@ -104,8 +104,8 @@ def test_another_user_joins_a_set_whose_mode_lets_it(driver: SysvDriver, run_as:
 def test_another_user_is_told_what_opens_roots_set(driver: SysvDriver, run_as: As) -> None:
     sysv.make_or_find(sysv.key_of(driver.name), 0)
     assert run_as(AS_NOBODY, HOLD, driver, "0") == (
-        f"[Errno {errno.EACCES}] Permission denied: the set is uid 0's with mode 0000; run this as"
-        ' root, or set [hold] mode = "0666" and have root remove it once, by'
+        f"[Errno {errno.EACCES}] Permission denied: the semaphore set belongs to uid 0 with mode"
+        ' 0000; run this as root, or set [hold] mode = "0666" and have root remove it once, by'
         f" `ipcrm -S {key(driver)}`: 'semaphore key {key(driver)}'"
     )
 
@@ -114,7 +114,7 @@ def test_a_daemon_of_another_user_makes_no_set_that_it_could_not_use(
     driver: SysvDriver, run_as: As
 ) -> None:
     """With a mode that opens it, it does: fake hosts are anybody's."""
-    assert "only root makes one" in run_as(AS_NOBODY, TAKE, driver, "0")
+    assert "only root may create one" in run_as(AS_NOBODY, TAKE, driver, "0")
     assert driver.set_exists() is False
     assert run_as(AS_NOBODY, TAKE, driver, "600") == "None"
 
@@ -140,8 +140,8 @@ def test_root_without_the_right_is_told_how_to_remove_a_foreign_set(
     without = ("--bounding-set=-ipc_owner",)
     said = run_as(without, TAKE, driver, "600")
     assert said == (
-        f"[Errno {errno.EACCES}] Permission denied: the set is uid {NOBODY}'s with mode"
-        f" {mode.rjust(4, '0')}; have root remove it, by `ipcrm -S {key(driver)}`:"
+        f"[Errno {errno.EACCES}] Permission denied: the semaphore set belongs to uid {NOBODY}"
+        f" with mode {mode.rjust(4, '0')}; have root remove it, by `ipcrm -S {key(driver)}`:"
         f" 'semaphore key {key(driver)}'"
     )
     subprocess.run(["ipcrm", "-S", key(driver)], check=True)
@@ -164,9 +164,9 @@ def not_root(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("not_root")
 def test_who_is_not_root_makes_nothing_and_looks_all_the_same(driver: SysvDriver) -> None:
-    with pytest.raises(PermissionError, match="only root makes one"):
+    with pytest.raises(PermissionError, match="only root may create one"):
         exec_with_hold(driver.name, 0o600, 0, ["true"], make=False)
-    with pytest.raises(PermissionError, match="only root makes one"):
+    with pytest.raises(PermissionError, match="only root may create one"):
         SysvHold(driver.name).take()
     assert SysvHold(driver.name, make=False).holder() is None
     assert driver.set_exists() is False
@@ -178,7 +178,7 @@ def test_a_set_that_is_removed_while_it_is_waited_for_is_not_made_anew(driver: S
     assert hold.wait(0, MonotonicClock()) is None
     hold.release()
     driver.remove_set()
-    with pytest.raises(PermissionError, match="only root makes one"):
+    with pytest.raises(PermissionError, match="only root may create one"):
         hold.wait(0, MonotonicClock())
 
 

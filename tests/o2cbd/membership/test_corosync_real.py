@@ -354,6 +354,6 @@ def test_who_is_not_root_is_refused_with_what_to_do(make: Make) -> None:
         check=True,
     )
     assert done.stdout == (
-        f"{errno.EACCES} corosync lets in root, and who stands in a uidgid {{}} block of its"
+        f"{errno.EACCES} corosync admits only root and users in a uidgid {{}} block of its"
         " configuration\n"
     )

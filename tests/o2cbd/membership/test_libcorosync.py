@@ -90,7 +90,7 @@ def test_a_missing_library_is_elibacc_with_its_name() -> None:
 
 def test_another_library_is_elibacc_with_what_it_lacks() -> None:
     with pytest.raises(
-        OSError, match=r"libc\.so\.6 is not corosync 3's: it has no quorum_"
+        OSError, match=r"libc\.so\.6 is not from corosync 3: it has no quorum_"
     ) as raised:
         load(libquorum="libc.so.6")
     assert (raised.value.errno, raised.value.filename) == (errno.ELIBACC, "libc.so.6")

@@ -69,7 +69,7 @@ def test_sigterm_ends_the_daemon_while_a_call_is_stuck(house: House) -> None:
 
     assert ending == Ending(code=0, abandoned=True)
     assert "stuck in cman_get_nodes since" in house.log
-    assert "from now on nobody vetoes a shutdown" in house.log
+    assert "from now on nothing vetoes a shutdown" in house.log
 
 
 def test_second_sigterm_changes_nothing(house: House) -> None:
@@ -233,7 +233,7 @@ def test_status_has_the_hosts_warnings_of_this_moment(house: House) -> None:
 
     (warning,) = before
     assert (warning["severity"], warning["code"]) == ("warning", "ocfs2-tools-o2cb")
-    assert warning["text"].startswith("o2cb.service of ocfs2-tools is on ")
+    assert warning["text"].startswith("o2cb.service of ocfs2-tools is enabled ")
     assert after == []
 
 
@@ -382,7 +382,7 @@ def test_systemd_hears_of_start_state_and_stop(house: House, systemd: Systemd) -
     house.environment = {"NOTIFY_SOCKET": str(systemd.path)}
 
     def acts() -> list[str]:
-        house.publish(reason="waiting for the cluster manager: cman is not running")
+        house.publish(reason="cannot reach the cluster manager: cman is not running")
         before = [systemd.next()]
         house.publish(
             state=State.SYNCED,
@@ -397,7 +397,7 @@ def test_systemd_hears_of_start_state_and_stop(house: House, systemd: Systemd) -
     _, messages = house.run(acts)
 
     assert messages == [
-        "STATUS=waiting, waiting for the cluster manager: cman is not running",
+        "STATUS=waiting, cannot reach the cluster manager: cman is not running",
         "STATUS=synced, cluster prod, 0 nodes in the table, quorate",
         "READY=1",
     ]
@@ -539,7 +539,7 @@ def test_log_that_nobody_reads_stops_nobody(house: House) -> None:
         os.close(fd)
 
     assert (ending.code, state) == (0, "waiting")
-    assert b"SIGHUP: settings cannot be reloaded" in line
+    assert b"SIGHUP: this version cannot reload settings" in line
 
 
 def test_a_dump_is_answered_while_a_call_is_stuck(house: House) -> None:

@@ -155,7 +155,7 @@ def test_reader_that_does_not_read_blocks_nobody(pipe: tuple[int, int]) -> None:
         seen += os.read(pipe[0], 65536)
     lines = seen.removesuffix(b"END").splitlines()
 
-    assert lines[-1] == b"<4>10 reports are lost: the reader of the log was too slow"
+    assert lines[-1] == b"<4>10 reports were lost: the reader of the log is too slow"
     assert len(lines) - 1 == told - 10
 
 

@@ -67,11 +67,10 @@ def test_o2cb_that_is_on_is_named_with_its_file_its_cluster_and_what_it_does(roo
             "ocfs2-tools-o2cb",
             Severity.WARNING,
             (
-                "o2cb.service of ocfs2-tools is on (O2CB_ENABLED=true in"
+                "o2cb.service of ocfs2-tools is enabled (O2CB_ENABLED=true in"
                 ' /etc/default/o2cb): at boot it writes cluster "prod" from'
-                " /etc/ocfs2/cluster.conf into the tables that o2cbd keeps, which is mended"
-                " where it differs, and stopping it takes nodes out; switch it off:"
-                " systemctl disable o2cb"
+                " /etc/ocfs2/cluster.conf into the tables that o2cbd manages, and o2cbd corrects"
+                " differences, and stopping it removes nodes; disable it: systemctl disable o2cb"
             ),
         )
     ]
@@ -97,9 +96,9 @@ def test_ocfs2_that_is_on_is_named_with_what_it_does(root: Path) -> None:
             "ocfs2-tools-ocfs2",
             Severity.WARNING,
             (
-                "ocfs2.service of ocfs2-tools is on (/etc/rc2.d/S01ocfs2): at boot it"
+                "ocfs2.service of ocfs2-tools is enabled (/etc/rc2.d/S01ocfs2): at boot it"
                 " mounts the OCFS2 volumes of /etc/fstab without waiting for the tables, and"
-                " stopping it kills whoever uses them; switch it off: systemctl disable"
+                " stopping it kills the processes that use them; disable it: systemctl disable"
                 " ocfs2"
             ),
         )
@@ -110,7 +109,9 @@ def test_ocfs2_that_is_on_is_named_with_what_it_does(root: Path) -> None:
 def test_a_unit_that_is_wanted_is_on_too(root: Path, where: str) -> None:
     """Where the distribution has units in place of scripts."""
     link(root / f"etc/systemd/system/{where}/ocfs2.service", "/lib/systemd/system/ocfs2.service")
-    assert f"is on (/etc/systemd/system/{where}/ocfs2.service)" in texts(look(root, followed=False))
+    assert f"is enabled (/etc/systemd/system/{where}/ocfs2.service)" in texts(
+        look(root, followed=False)
+    )
 
 
 @pytest.mark.parametrize("service", ["o2cb", "ocfs2"])
@@ -145,9 +146,9 @@ def test_a_cluster_conf_alone_is_a_notice_with_its_clusters(root: Path) -> None:
             "ocfs2-tools-file",
             Severity.NOTICE,
             (
-                "/etc/ocfs2/cluster.conf is there (prod, test): o2cbd does not follow it, and what"
-                " `o2cb register-cluster` would write from it is mended where it differs from the"
-                " cluster manager; `o2cbd diff` compares them"
+                "/etc/ocfs2/cluster.conf exists (prod, test): o2cbd does not use it, and"
+                " corrects what `o2cb register-cluster` writes from it where that differs from"
+                " the cluster manager; `o2cbd diff` compares them"
             ),
         )
     ]
@@ -155,7 +156,7 @@ def test_a_cluster_conf_alone_is_a_notice_with_its_clusters(root: Path) -> None:
 
 def test_a_file_that_cannot_be_used_says_why(root: Path) -> None:
     write(root / "etc/ocfs2/cluster.conf", "cluster:\n\tname = a\n")
-    assert "is there (line 1: cluster: of a has no node_count)" in texts(look(root, followed=False))
+    assert "exists (line 1: cluster: of a has no node_count)" in texts(look(root, followed=False))
 
 
 def test_all_is_told_at_once(root: Path) -> None:

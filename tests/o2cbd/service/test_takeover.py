@@ -45,8 +45,8 @@ def test_every_value_is_told_and_once() -> None:
     assert told(*found, times=2) == [
         (
             "node a is in the kernel and will be replaced: num 0 becomes 1; unmount OCFS2 on all"
-            " nodes first: hosts that are mounted under old and under new numbers take each other"
-            " for somebody else, and can destroy the volume"
+            " nodes first: hosts mounted under old and under new numbers mistake each other for"
+            " other nodes, and can destroy the volume"
         ),
         (
             "node b.lan is in the kernel and will be replaced: name b.lan becomes b, address"

@@ -60,8 +60,8 @@ def test_locked_runtime_directory_is_73_and_names_the_holder(
     assert run(settings_of(tmp_path)) == Ending(code=73)
     lock.release()
     assert capfd.readouterr().err == (
-        f"<3>{tmp_path}/lock is locked by process {os.getpid()}: another o2cbd runs here; this one"
-        " ends and has changed nothing\n"
+        f"<3>{tmp_path}/lock is locked by process {os.getpid()}: another o2cbd is running;"
+        " exiting without changes\n"
     )
     assert not (tmp_path / "control.sock").exists()
 
@@ -87,7 +87,7 @@ def test_other_services_that_manage_the_tables_are_told_of_at_the_start(
     run(settings_of(tmp_path / ("d" * 100)))
     started, told, refused = capfd.readouterr().err.splitlines()
     assert started.startswith("<5>o2cbd ")
-    assert told.startswith("<5>/etc/ocfs2/cluster.conf is there (prod): ")
+    assert told.startswith("<5>/etc/ocfs2/cluster.conf exists (prod): ")
     assert refused.startswith("<3>cannot start: ")
 
 

@@ -67,5 +67,5 @@ def test_escapes_are_resolved_byte_by_byte(field: str, path: str) -> None:
     "broken", ["ocfs2", "36 35 98:0 / /data rw ocfs2 /dev/vdb rw", "36 35 98:0 / /data rw - ocfs2"]
 )
 def test_a_broken_line_is_an_error_that_says_which(broken: str) -> None:
-    with pytest.raises(ValueError, match="line 2 is no line of mountinfo"):
+    with pytest.raises(ValueError, match="line 2 is not a line of mountinfo"):
         ocfs2_mounts(line("/data") + broken + "\n")

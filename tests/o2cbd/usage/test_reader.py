@@ -137,13 +137,13 @@ def test_a_pid_that_is_none_is_a_doubt(driver: HostDriver) -> None:
     driver.make_region("R1")
     (driver.heartbeat / "R1" / "pid").write_text("soon\n")
     usage = driver.usage.read(CLUSTER)
-    assert usage.unreadable == (f"{driver.heartbeat}/R1/pid: 'soon' is no pid",)
+    assert usage.unreadable == (f"{driver.heartbeat}/R1/pid: 'soon' is not a pid",)
 
 
 def test_a_broken_mount_table_is_a_doubt(driver: HostDriver) -> None:
     driver.mountinfo.write_text("nonsense\n")
     usage = driver.usage.read(CLUSTER)
-    assert usage.unreadable == (f"{driver.mountinfo}: line 1 is no line of mountinfo",)
+    assert usage.unreadable == (f"{driver.mountinfo}: line 1 is not a line of mountinfo",)
 
 
 def test_a_table_longer_than_one_read_is_read_whole(driver: HostDriver) -> None:

@@ -1,4 +1,4 @@
-"""The scribe: what a whole agent on a single host sees and does becomes records."""
+"""What a whole agent on a single host sees and does becomes records of a trace."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from o2cbd.core.model import (
 )
 from o2cbd.core.records import Record, Value
 from o2cbd.core.rules import Rules
-from o2cbd.core.scribe import Scribe, in_use, rules_told
+from o2cbd.core.trace_recorder import TraceRecorder, in_use, traced_rules
 from o2cbd.service.view import NOT_BEGUN
 
 PID = 424_242
@@ -31,13 +31,13 @@ PATH = "/a/path/of/this/machine"
 
 
 class Desk:
-    """A single host whose agent a scribe listens to."""
+    """A single host whose agent is recorded."""
 
     def __init__(self, now: Membership | None = None) -> None:
         self.host = SingleHost(now)
         self.records: list[Record] = []
-        self.scribe = Scribe(self._emit)
-        self.host.start(observer=self.scribe.note)
+        self.recorder = TraceRecorder(self._emit)
+        self.host.start(observer=self.recorder.note)
 
     def _emit(self, now_us: int, kind: str, what: str, detail: dict[str, Value]) -> None:
         seq = len(self.records) + 1
@@ -217,8 +217,8 @@ def test_a_vote_says_why_in_general_words() -> None:
     assert desk.of("vote", "no") == [
         {
             "forced": True,
-            "reason": "heartbeat runs in 1 region(s); OCFS2 is mounted at 1 place(s);"
-            " somebody else holds the semaphore; 1 fact(s) cannot be read",
+            "reason": "heartbeat runs in 1 region(s); OCFS2 is mounted at 1 place(s); another"
+            " process holds the semaphore; 1 fact(s) cannot be read",
         }
     ]
 
@@ -236,7 +236,7 @@ def test_a_free_host_votes_yes_and_ends_quietly() -> None:
     ]
     assert desk.words("daemon") == ["stop-asked", "exit"]
     assert desk.of("daemon", "exit") == [{"code": 0}]
-    assert desk.of("report", "stopping")[0]["text"] == "stopping, the tables stay"
+    assert desk.of("report", "stopping")[0]["text"] == "stopping; keeping the node tables"
 
 
 def test_an_end_in_use_names_no_mount_point() -> None:
@@ -260,8 +260,8 @@ def test_tables_that_cannot_be_read_are_told_once_and_without_the_path() -> None
 
     assert desk.of("table", "unread") == [{"errno": "EIO"}, {"errno": "EACCES"}]
     assert [one["text"] for one in desk.of("report", "blocked")] == [
-        "nothing is done: configfs cannot be read (EIO)",
-        "nothing is done: configfs cannot be read (EACCES)",
+        "making no changes: cannot read configfs (EIO)",
+        "making no changes: cannot read configfs (EACCES)",
     ]
 
 
@@ -271,7 +271,7 @@ def test_a_manager_that_is_not_there_is_told_by_errno_alone() -> None:
     desk.host.run_for(5_000_000)
 
     (told,) = desk.of("report", "manager-awaited")
-    assert str(told["text"]).startswith("waiting for the cluster manager: ENOENT;")
+    assert str(told["text"]).startswith("cannot reach the cluster manager: ENOENT;")
 
 
 def test_readings_that_fail_are_one_record_an_errno() -> None:
@@ -317,7 +317,7 @@ def test_all_names_that_were_ever_seen_are_known() -> None:
     desk.host.settle()
     desk.change(membership(1, 2))
 
-    assert desk.scribe.names == {1: "n1", 2: "n2", 3: "n3"}
+    assert desk.recorder.names == {1: "n1", 2: "n2", 3: "n3"}
 
 
 def test_reports_that_have_records_of_their_own_are_not_doubled() -> None:
@@ -331,13 +331,13 @@ def test_reports_that_have_records_of_their_own_are_not_doubled() -> None:
 def test_failing_steps_without_number_do_not_fill_the_memory() -> None:
     """What is kept to tell repetitions apart is bounded."""
     records: list[str] = []
-    scribe = Scribe(lambda _now, _kind, what, _detail: records.append(what))
+    recorder = TraceRecorder(lambda _now, _kind, what, _detail: records.append(what))
     for number in range(3000):
         step = RemoveNode(cluster=CLUSTER, node=f"n{number}")
-        scribe.note(events.StepFailed(step=step, errno=errno.EBUSY, detail=""), NOT_BEGUN, 0)
+        recorder.note(events.StepFailed(step=step, errno=errno.EBUSY, detail=""), NOT_BEGUN, 0)
 
     assert len(records) == 3000
-    assert len(scribe._failing_steps) <= 1000
+    assert len(recorder._failing_steps) <= 1000
 
 
 @pytest.mark.parametrize(
@@ -353,7 +353,7 @@ def test_every_step_has_a_word(step: CreateCluster | RemoveNode | SetAttribute, 
 
 
 def test_the_rules_that_a_trace_tells_are_those_that_decide_removals_and_entries() -> None:
-    assert rules_told(Rules()) == {
+    assert traced_rules(Rules()) == {
         "scope": "members",
         "port": "7777",
         "quorum": "require",
@@ -367,25 +367,25 @@ def test_nothing_in_use_is_the_empty_text() -> None:
 
 def test_a_step_kept_back_by_a_hold_names_no_pid() -> None:
     records: list[dict[str, Value]] = []
-    scribe = Scribe(lambda _now, _kind, _what, detail: records.append(detail))
+    recorder = TraceRecorder(lambda _now, _kind, _what, detail: records.append(detail))
     step = RemoveNode(cluster=CLUSTER, node="n1")
     pending = Pending(step=step, why=Why.HELD, reason=f"process {PID} holds the semaphore")
-    scribe.note(effects.Tell(report=reports.PendingBegan(pending=pending)), NOT_BEGUN, 0)
+    recorder.note(effects.Tell(report=reports.PendingBegan(pending=pending)), NOT_BEGUN, 0)
 
-    expected = "somebody else holds the semaphore; done when it is released"
+    expected = "another process holds the semaphore; waiting for its release"
     assert records[0]["reason"] == expected
 
 
 def test_a_hold_that_failed_keeps_its_reason_in_a_pending_step() -> None:
     records: list[dict[str, Value]] = []
-    scribe = Scribe(lambda _now, _kind, _what, detail: records.append(detail))
+    recorder = TraceRecorder(lambda _now, _kind, _what, detail: records.append(detail))
     pending = Pending(
         step=RemoveNode(cluster=CLUSTER, node="n1"),
         why=Why.HELD,
-        reason="the semaphore cannot be taken (EACCES)",
+        reason="cannot take the semaphore (EACCES)",
         errno=errno.EACCES,
     )
     told = effects.Tell(report=reports.PendingBegan(pending=pending))
-    scribe.note(told, NOT_BEGUN, 0)
+    recorder.note(told, NOT_BEGUN, 0)
 
     assert (records[0]["reason"], records[0]["errno"]) == (pending.reason, "EACCES")

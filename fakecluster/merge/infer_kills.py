@@ -1,24 +1,24 @@
-"""Where the lives of daemons end that nobody could tell of: a SIGKILL leaves no record."""
+"""Infer where a daemon was SIGKILLed: it leaves no record."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
 from fakecluster import verbs
-from fakecluster.merge.journal import SYSTEMD
+from fakecluster.merge.daemon_log import SYSTEMD
 from fakecluster.trace import Line
 
 _DEADLY = frozenset({verbs.Kill.word, verbs.DaemonKill.word})
 """Verbs that end a daemon at once."""
 _NOT_ITS_OWN = frozenset({"verb", "check", "end", "message"})
-"""Kinds that are not told by a host's daemon."""
+"""Kinds of records that are not a daemon's."""
 
 
-def with_deaths(lines: Sequence[Line]) -> list[Line]:
+def infer_kills(lines: Sequence[Line]) -> list[Line]:
     """Return the lines with a `daemon killed` wherever one is missing.
 
-    A daemon that was killed by a verb ends there, or after its last word, whichever is later. One
-    that starts again without having ended was killed at some time before: it ends there.
+    A daemon that was killed by a verb ends there or after its last record, whichever is later. One
+    that starts again without having ended was killed before: it ends there.
 
     Args:
         lines: of all hosts, in order of time; `seq` is not looked at.
@@ -26,7 +26,7 @@ def with_deaths(lines: Sequence[Line]) -> list[Line]:
     killed_after: dict[int, list[Line]] = {}
     killed_before: dict[int, list[Line]] = {}
     for host in sorted({line.host for line in lines} - {0}):
-        for place, after in _deaths([n for n, one in enumerate(lines) if one.host == host], lines):
+        for place, after in _kills([n for n, one in enumerate(lines) if one.host == host], lines):
             at = lines[place]
             killed = Line(t_us=at.t_us, seq=0, host=host, kind="daemon", what="killed")
             (killed_after if after else killed_before).setdefault(place, []).append(killed)
@@ -36,7 +36,7 @@ def with_deaths(lines: Sequence[Line]) -> list[Line]:
     return out
 
 
-def _deaths(places: Sequence[int], lines: Sequence[Line]) -> Iterator[tuple[int, bool]]:
+def _kills(places: Sequence[int], lines: Sequence[Line]) -> Iterator[tuple[int, bool]]:
     """Yield at which lines a host's daemon was killed, and whether after (True) or before."""
     alive = False
     last: int | None = None
@@ -60,7 +60,7 @@ def _deaths(places: Sequence[int], lines: Sequence[Line]) -> Iterator[tuple[int,
 
 
 def _of_another(line: Line) -> bool:
-    """Whether the cluster manager or systemd has told it."""
+    """Return whether it is the cluster manager's or systemd's record."""
     if line.kind == "cman":
         return "detail" in line.detail
     return (line.kind, line.what) == ("report", SYSTEMD)

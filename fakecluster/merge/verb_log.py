@@ -1,4 +1,4 @@
-"""The account that a harness keeps of what it does to a real cluster, verb by verb."""
+"""The log that a harness keeps of the verbs that it does to a real cluster."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ from o2cbd.core.records import Header, Value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Past:
-    """The account of a cluster that stands still since."""
+class PriorTrace:
+    """The log of a cluster that stands still since."""
 
     lines: tuple[Line, ...]
     ended_us: int
     """When that was, in the time of the lines."""
 
 
-class Account:
-    """Writes verbs down with their times, in the words of the simulator (docs/trace.md)."""
+class VerbLog:
+    """Records verbs with their times, in the simulator's words (docs/trace.md)."""
 
-    def __init__(self, clock: Clock, past: Past | None = None, went_on_us: int = 0) -> None:
-        """Begin it.
+    def __init__(self, clock: Clock, prior: PriorTrace | None = None, went_on_us: int = 0) -> None:
+        """Begin a log.
 
         Args:
             clock: of the harness; a wall clock's names go with it, as in a daemon.
-            past: what came before, when a cluster goes on that had stood still.
+            prior: what came before, when a cluster goes on that had stood still.
             went_on_us: of the clock, when it went on.
         """
         self._wall = WallClock(clock)
         self._now_us = clock.now_us
-        self._zero_us = 0 if past is None else went_on_us - past.ended_us
+        self._zero_us = 0 if prior is None else went_on_us - prior.ended_us
         """The clock's moment from which the lines count."""
-        self._lines: list[Line] = [] if past is None else list(past.lines)
+        self._lines: list[Line] = [] if prior is None else list(prior.lines)
         self._trace = Trace(self._since_zero_us)
         self._trace.listen(self._note)
 
-    def past(self) -> Past:
-        """All of it as the past of an account that will go on with it."""
-        return Past(lines=tuple(self._lines), ended_us=self._since_zero_us())
+    def as_prior(self) -> PriorTrace:
+        """Return all of it, for a log that goes on with it."""
+        return PriorTrace(lines=tuple(self._lines), ended_us=self._since_zero_us())
 
     def _since_zero_us(self) -> int:
         return self._now_us() - self._zero_us
@@ -52,12 +52,12 @@ class Account:
         self._lines.append(replace(line, seq=len(self._lines) + 1))
 
     def verb(self, verb: Verb) -> None:
-        """Note what is about to be done; arguments that are None are left out."""
+        """Record what is about to be done, without arguments that are None."""
         given = {name: value for name, value in trace_detail(verb).items() if value is not None}
         self._trace.add(verb.subject, "verb", verb.word, **given)
 
     def note(self, host: int, kind: str, what: str, **detail: Value) -> None:
-        """Note anything else that the harness knows and no daemon tells."""
+        """Record anything else that the harness knows and no daemon reports."""
         self._trace.add(host, kind, what, **detail)
 
     def trace(

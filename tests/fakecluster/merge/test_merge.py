@@ -1,4 +1,4 @@
-"""Several hosts and an account become one trace of the written schema."""
+"""Several hosts and a verb log become one trace of the written schema."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from fakecluster.clock import VirtualClock
-from fakecluster.merge.account import Account, Past
-from fakecluster.merge.merging import MergeError, merge
+from fakecluster.merge.merge import MergeError, merge
+from fakecluster.merge.verb_log import PriorTrace, VerbLog
 from fakecluster.trace_file import check_trace, parse_trace
 from fakecluster.verbs import Kill, Partition, Start
 
@@ -22,7 +22,7 @@ def lives(trace: Any, host: int) -> list[tuple[int, str]]:
 
 
 def account_of(make_lines: Any, *verbs: tuple[int, int, str]) -> Any:
-    """Return the account of verbs: when, to whom, what."""
+    """Return the log of verbs: when, to whom, what."""
     lines = make_lines().header(arm="process", nodes=((1, "node1"), (3, "node3")))
     for t_us, host, what in verbs:
         lines.record(t_us, "verb", what)
@@ -31,9 +31,9 @@ def account_of(make_lines: Any, *verbs: tuple[int, int, str]) -> Any:
 
 
 def test_hosts_and_verbs_are_in_one_order_of_time_and_fit_the_schema(make_lines: Any) -> None:
-    account = account_of(make_lines, (500, 3, "kill"))
+    verb_log = account_of(make_lines, (500, 3, "kill"))
     records = {1: make_lines().life(1_000).rows, 3: make_lines().life(2_000).rows}
-    trace = merge(records, account, outcome="good").trace
+    trace = merge(records, verb_log, outcome="good").trace
 
     assert check_trace(trace.as_text().splitlines()) == []
     assert [line.t_us for line in trace.lines] == sorted(line.t_us for line in trace.lines)
@@ -66,8 +66,8 @@ def test_the_same_records_give_the_same_bytes(make_lines: Any) -> None:
 
 
 def test_a_daemon_ends_where_it_was_killed(make_lines: Any) -> None:
-    account = account_of(make_lines, (1_000_000, 3, "daemon-kill"))
-    trace = merge({3: make_lines().life(0).life(2_000_000).rows}, account).trace
+    verb_log = account_of(make_lines, (1_000_000, 3, "daemon-kill"))
+    trace = merge({3: make_lines().life(0).life(2_000_000).rows}, verb_log).trace
 
     assert lives(trace, 3) == [
         (0, "start"),
@@ -78,8 +78,8 @@ def test_a_daemon_ends_where_it_was_killed(make_lines: Any) -> None:
 
 
 def test_a_last_word_after_the_verb_is_still_its_own(make_lines: Any) -> None:
-    account = account_of(make_lines, (3_500, 3, "kill"))
-    trace = merge({3: make_lines().life(0).rows}, account).trace
+    verb_log = account_of(make_lines, (3_500, 3, "kill"))
+    trace = merge({3: make_lines().life(0).rows}, verb_log).trace
 
     assert lives(trace, 3)[-1] == (4_000, "killed")
     assert trace.lines[-1].what == "killed"
@@ -92,8 +92,8 @@ def test_a_daemon_that_starts_again_without_an_end_was_killed(make_lines: Any) -
 
 
 def test_a_verb_kills_nobody_who_is_not_there(make_lines: Any) -> None:
-    account = account_of(make_lines, (0, 3, "kill"))
-    trace = merge({3: make_lines().life(1_000_000).rows}, account).trace
+    verb_log = account_of(make_lines, (0, 3, "kill"))
+    trace = merge({3: make_lines().life(1_000_000).rows}, verb_log).trace
 
     assert lives(trace, 3) == [(0, "kill"), (1_000_000, "start")]
 
@@ -126,12 +126,12 @@ def test_remarks_name_their_node(make_lines: Any) -> None:
 
 def test_an_account_is_kept_in_the_words_of_a_trace() -> None:
     clock = VirtualClock()
-    account = Account(clock)
-    account.verb(Kill(node=3))
+    verb_log = VerbLog(clock)
+    verb_log.verb(Kill(node=3))
     clock.advance_to(2_000_000)
-    account.verb(Partition(groups=((1,), (2,))))
-    account.note(1, "check", "violation", text="a step while held")
-    trace = account.trace(arm="vm-corosync", cluster="o2", nodes={1: "a", 3: "c"})
+    verb_log.verb(Partition(groups=((1,), (2,))))
+    verb_log.note(1, "check", "violation", text="a step while held")
+    trace = verb_log.trace(arm="vm-corosync", cluster="o2", nodes={1: "a", 3: "c"})
 
     assert check_trace(trace.as_text().splitlines()) == []
     assert [(line.t_us, line.what) for line in trace.lines] == [
@@ -145,18 +145,18 @@ def test_an_account_is_kept_in_the_words_of_a_trace() -> None:
 
 def test_an_account_goes_on_with_the_past_of_another() -> None:
     first = VirtualClock()
-    before = Account(first)
+    before = VerbLog(first)
     before.verb(Start(node=3))
     first.advance_to(7_000_000)
-    past = before.past()
+    past = before.as_prior()
     later = VirtualClock(90_000_000)
-    account = Account(later, past, went_on_us=later.now_us())
+    verb_log = VerbLog(later, past, went_on_us=later.now_us())
     later.advance_by(1_000_000)
-    account.verb(Kill(node=3))
-    trace = account.trace(arm="vm-corosync", cluster="o2", nodes={3: "c"})
+    verb_log.verb(Kill(node=3))
+    trace = verb_log.trace(arm="vm-corosync", cluster="o2", nodes={3: "c"})
 
     assert check_trace(trace.as_text().splitlines()) == []
     assert [(line.t_us, line.what) for line in trace.lines] == [(0, "start"), (8_000_000, "kill")]
-    assert account.past() == Past(lines=trace.lines, ended_us=8_000_000)
+    assert verb_log.as_prior() == PriorTrace(lines=trace.lines, ended_us=8_000_000)
     merged = merge({}, trace).trace
     assert [line.t_us for line in merged.lines] == [0, 8_000_000]
