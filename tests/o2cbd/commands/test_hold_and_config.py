@@ -7,7 +7,6 @@ import subprocess
 import sys
 import uuid
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -22,9 +21,11 @@ from o2cbd.hold.semaphore import CannotRunError, HeldError
 from o2cbd.settings import DaemonSettings, Paths, Source
 from tests.o2cbd.commands.conftest import FakeDaemon, Reply, Run
 
+Held = list[tuple[object, ...]]
+
 
 @pytest.fixture
-def held(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
+def held(monkeypatch: pytest.MonkeyPatch) -> Held:
     """Notes what would be held and run."""
     noted: list[tuple[object, ...]] = []
 
@@ -38,7 +39,7 @@ def held(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
 
 
 def test_name_comes_from_the_running_daemons_cluster(
-    o2cbd: Run, daemon: FakeDaemon, held: Any
+    o2cbd: Run, daemon: FakeDaemon, held: Held
 ) -> None:
     """The daemon knows; the words after the first are the command's own."""
     shown = o2cbd("hold", "--timeout", "3", "true", "--timeout", "x", "--", "-h")
@@ -47,7 +48,7 @@ def test_name_comes_from_the_running_daemons_cluster(
 
 
 @pytest.mark.row("semaphore-names")
-def test_name_of_the_settings_needs_no_cluster(o2cbd: Run, held: Any, tmp_path: Path) -> None:
+def test_name_of_the_settings_needs_no_cluster(o2cbd: Run, held: Held, tmp_path: Path) -> None:
     """`[hold]` name and mode are taken as they are."""
     (tmp_path / "o2cbd.toml").write_text('[hold]\nname = "mine"\nmode = "0600"')
     assert o2cbd("hold", "--", "true").exit_code == 7
@@ -55,7 +56,7 @@ def test_name_of_the_settings_needs_no_cluster(o2cbd: Run, held: Any, tmp_path: 
 
 
 def test_name_comes_from_the_settings_cluster_without_a_daemon(
-    o2cbd: Run, held: Any, tmp_path: Path
+    o2cbd: Run, held: Held, tmp_path: Path
 ) -> None:
     """A cluster that is set serves when nobody runs."""
     (tmp_path / "o2cbd.toml").write_text('[cluster]\nname = "set"')
@@ -63,13 +64,13 @@ def test_name_comes_from_the_settings_cluster_without_a_daemon(
     assert held[0][0] == "o2cb.set"
 
 
-def test_name_that_is_given_wins(o2cbd: Run, daemon: FakeDaemon, held: Any) -> None:
+def test_name_that_is_given_wins(o2cbd: Run, daemon: FakeDaemon, held: Held) -> None:
     """The operator's word comes before the daemon's."""
     o2cbd("hold", "--cluster", "given", "--", "true")
     assert held[0][0] == "o2cb.given"
 
 
-def test_unknown_name_is_69_and_says_what_to_do(o2cbd: Run, held: Any) -> None:
+def test_unknown_name_is_69_and_says_what_to_do(o2cbd: Run, held: Held) -> None:
     """Without daemon, settings and option nothing is guessed."""
     shown = o2cbd("hold", "--", "true")
     assert shown.exit_code == 69
@@ -78,14 +79,14 @@ def test_unknown_name_is_69_and_says_what_to_do(o2cbd: Run, held: Any) -> None:
 
 
 def test_daemon_that_knows_no_cluster_yet_is_no_help(
-    o2cbd: Run, daemon: FakeDaemon, status: Reply, held: Any
+    o2cbd: Run, daemon: FakeDaemon, status: Reply, held: Held
 ) -> None:
     """A waiting daemon has no name to give."""
     daemon.answer = lambda _request: {**status, "cluster": None}
     assert o2cbd("hold", "--", "true").exit_code == 69
 
 
-def test_command_that_is_not_there_is_127_and_holds_nothing(o2cbd: Run, held: Any) -> None:
+def test_command_that_is_not_there_is_127_and_holds_nothing(o2cbd: Run, held: Held) -> None:
     """As env(1) has it, before anything is held."""
     shown = o2cbd("hold", "--cluster", "c", "--", "/nonexistent/command")
     assert (shown.exit_code, shown.output) == (
@@ -97,7 +98,7 @@ def test_command_that_is_not_there_is_127_and_holds_nothing(o2cbd: Run, held: An
 
 @pytest.mark.parametrize(("word", "why"), [("file", "Permission denied"), (".", "Is a directory")])
 def test_command_that_cannot_be_run_is_126_and_holds_nothing(
-    o2cbd: Run, held: Any, tmp_path: Path, word: str, why: str
+    o2cbd: Run, held: Held, tmp_path: Path, word: str, why: str
 ) -> None:
     """What is there and is no program is not called absent."""
     (tmp_path / "file").write_text("no program")

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from fakecluster.testing.single_host import ScriptedHold
 from o2cbd.agent import Wait
 from o2cbd.calls import CallBoard
 from o2cbd.clock import MonotonicClock
@@ -35,7 +36,7 @@ from o2cbd.settings import LogFormat, LogSettings, ServiceTiming
 DEADLINE_S = 20.0
 
 
-class ScriptedMind:
+class ScriptedAgent:
     """An agent that does in its steps what the test says."""
 
     def __init__(self) -> None:
@@ -46,7 +47,7 @@ class ScriptedMind:
         self.steps = 0
         self.stops = 0
         self.threads: set[int] = set()
-        self.script: Callable[[ScriptedMind], object] = lambda _mind: None
+        self.script: Callable[[ScriptedAgent], object] = lambda _agent: None
 
     def forget(self, node: str) -> None:
         self.forgotten.append(node)
@@ -61,17 +62,6 @@ class ScriptedMind:
         if self.stops:
             self.exit_code = 0
         return self.wait
-
-
-class ScriptedHold:
-    def __init__(self) -> None:
-        self.pid: int | None = None
-        self.error: OSError | None = None
-
-    def holder(self) -> int | None:
-        if self.error is not None:
-            raise self.error
-        return self.pid
 
 
 class CountingSelector(selectors.PollSelector):
@@ -91,7 +81,7 @@ class House:
         self.directory = directory
         self.environment: dict[str, str] = {}
         self.timing = ServiceTiming()
-        self.mind = ScriptedMind()
+        self.agent = ScriptedAgent()
         self.hold = ScriptedHold()
         self.clock = MonotonicClock()
         self.calls = CallBoard(self.clock)
@@ -105,20 +95,20 @@ class House:
         self.release = threading.Event()
         self.over = threading.Event()
 
-    def make_agent(self) -> ScriptedMind:
-        self.mind.threads.add(threading.get_ident())
+    def make_agent(self) -> ScriptedAgent:
+        self.agent.threads.add(threading.get_ident())
         if self.refuse is not None:
             raise self.refuse
-        return self.mind
+        return self.agent
 
     def block_in(self, name: str) -> None:
         """From the next step on, sit in a declared call until `release` is set."""
 
-        def sit(_mind: ScriptedMind) -> None:
+        def sit(_agent: ScriptedAgent) -> None:
             with self.calls.declare(name):
                 assert self.release.wait(DEADLINE_S)
 
-        self.mind.script = sit
+        self.agent.script = sit
 
     def make_hold(self, cluster: str) -> ScriptedHold:
         self.held_clusters.append(cluster)
@@ -186,7 +176,7 @@ class House:
 
     def _when_up(self, play: Callable[[], Any]) -> Any:
         # The socket is there before the signals are caught: the thread's start is after both.
-        self.until(lambda: self.mind.threads or self.over.is_set())
+        self.until(lambda: self.agent.threads or self.over.is_set())
         return play()
 
     def ask(self, request: dict[str, Any], within_s: float = 0.0) -> dict[str, Any]:
@@ -219,14 +209,14 @@ class House:
 
     def publish(self, **changes: Any) -> None:
         """Have the agent's status be another one, as its next step would."""
-        changed = replace(self.mind.status, **changes)
+        changed = replace(self.agent.status, **changes)
 
-        def show(mind: ScriptedMind) -> None:
-            mind.status = changed
+        def show(agent: ScriptedAgent) -> None:
+            agent.status = changed
 
-        self.mind.script = show
+        self.agent.script = show
         self.thread.request_forget("(wake)")
-        self.until(lambda: self.mind.status is changed)
+        self.until(lambda: self.agent.status is changed)
 
     @property
     def codes(self) -> list[str]:

@@ -40,12 +40,12 @@ def test_every_signal_is_blocked_in_the_thread_and_none_in_the_caller(
     """The kernel's own list of the thread's blocked signals has all that can be blocked."""
     masks: list[int] = []
 
-    def look(_mind: Any) -> None:
+    def look(_agent: Any) -> None:
         status = Path(f"/proc/self/task/{threading.get_native_id()}/status").read_text()
         blocked = next(line for line in status.splitlines() if line.startswith("SigBlk"))
         masks.append(int(blocked.split()[1], 16))
 
-    house.mind.script = look
+    house.agent.script = look
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     started.start()
     house.until(lambda: masks)
@@ -77,14 +77,14 @@ def test_requests_reach_an_agent_that_is_inside_a_step(house: House, started: Ag
     """A first fill is one step, and a stop must not wait for its end."""
     seen: list[tuple[list[str], int]] = []
 
-    def work(mind: Any) -> None:
+    def work(agent: Any) -> None:
         if not seen:
-            house.until(lambda: mind.stops)
-            seen.append((list(mind.forgotten), mind.stops))
+            house.until(lambda: agent.stops)
+            seen.append((list(agent.forgotten), agent.stops))
 
-    house.mind.script = work
+    house.agent.script = work
     started.start()
-    house.until(lambda: house.mind.steps)
+    house.until(lambda: house.agent.steps)
     started.request_forget("a")
     started.request_stop()
     assert started.join(20)
@@ -105,7 +105,7 @@ def test_requests_before_there_is_an_agent_are_kept(house: House, started: Agent
     started.request_stop()
     asked.set()
     assert started.join(20)
-    assert (house.mind.stops, started.exit_code) == (1, 0)
+    assert (house.agent.stops, started.exit_code) == (1, 0)
 
 
 def test_requests_come_in_order_and_the_agent_lives_in_its_own_thread(
@@ -115,34 +115,34 @@ def test_requests_come_in_order_and_the_agent_lives_in_its_own_thread(
     started.start()
     started.request_forget("a")
     started.request_forget("b")
-    house.until(lambda: house.mind.forgotten == ["a", "b"])
+    house.until(lambda: house.agent.forgotten == ["a", "b"])
     started.request_stop()
     assert started.join(20)
 
-    assert len(house.mind.threads) == 1
-    assert threading.get_ident() not in house.mind.threads
+    assert len(house.agent.threads) == 1
+    assert threading.get_ident() not in house.agent.threads
     assert (started.ended, started.exit_code) == (True, 0)
 
 
 def test_readable_descriptor_wakes_the_agent(house: House, started: AgentThread) -> None:
     """The descriptor of each wait is the one that is waited on."""
     first, second = os.pipe(), os.pipe()
-    house.mind.wait = Wait(fd=first[0], deadline_us=None)
+    house.agent.wait = Wait(fd=first[0], deadline_us=None)
 
-    def take(mind: Any) -> None:
-        if mind.steps == 2:
+    def take(agent: Any) -> None:
+        if agent.steps == 2:
             os.read(first[0], 1)
-            mind.wait = Wait(fd=second[0], deadline_us=None)
-        if mind.steps == 3:
+            agent.wait = Wait(fd=second[0], deadline_us=None)
+        if agent.steps == 3:
             os.read(second[0], 1)
 
-    house.mind.script = take
+    house.agent.script = take
     started.start()
     house.until(lambda: started.activity.waiting)
     os.write(first[1], b"x")
-    house.until(lambda: house.mind.steps == 2 and started.activity.waiting)
+    house.until(lambda: house.agent.steps == 2 and started.activity.waiting)
     os.write(second[1], b"x")
-    house.until(lambda: house.mind.steps == 3 and started.activity.waiting)
+    house.until(lambda: house.agent.steps == 3 and started.activity.waiting)
     started.request_stop()
     assert started.join(20)
     for fd in (*first, *second):
@@ -152,9 +152,9 @@ def test_readable_descriptor_wakes_the_agent(house: House, started: AgentThread)
 def test_descriptor_that_epoll_refuses_is_no_hindrance(house: House, started: AgentThread) -> None:
     """libcman hands out /dev/zero while it holds events back."""
     zero = os.open("/dev/zero", os.O_RDONLY)
-    house.mind.wait = Wait(fd=zero, deadline_us=None)
+    house.agent.wait = Wait(fd=zero, deadline_us=None)
     started.start()
-    house.until(lambda: house.mind.steps > 3)
+    house.until(lambda: house.agent.steps > 3)
     started.request_stop()
     assert started.join(20)
     os.close(zero)
@@ -165,14 +165,14 @@ def test_deadline_wakes_the_agent_and_never_early(house: House, started: AgentTh
     clock = MonotonicClock()
     due = clock.now_us() + 30_500
     seen: list[int] = []
-    house.mind.wait = Wait(fd=None, deadline_us=due)
+    house.agent.wait = Wait(fd=None, deadline_us=due)
 
-    def note(mind: Any) -> None:
+    def note(agent: Any) -> None:
         seen.append(clock.now_us())
-        if mind.steps == 2:
-            mind.wait = Wait(fd=None, deadline_us=None)
+        if agent.steps == 2:
+            agent.wait = Wait(fd=None, deadline_us=None)
 
-    house.mind.script = note
+    house.agent.script = note
     started.start()
     house.until(lambda: len(seen) == 2)
 
@@ -181,9 +181,9 @@ def test_deadline_wakes_the_agent_and_never_early(house: House, started: AgentTh
 
 def test_deadline_in_the_past_is_now(house: House, started: AgentThread) -> None:
     """A deadline that has passed is waited for no longer."""
-    house.mind.wait = Wait(fd=None, deadline_us=0)
+    house.agent.wait = Wait(fd=None, deadline_us=0)
     started.start()
-    house.until(lambda: house.mind.steps > 2)
+    house.until(lambda: house.agent.steps > 2)
 
     assert not started.ended
 

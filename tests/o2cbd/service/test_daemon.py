@@ -42,8 +42,8 @@ def test_sigterm_stops_the_agent_and_then_the_daemon(house: House) -> None:
     ending, _ = house.run()
 
     assert ending == Ending(code=0)
-    assert house.mind.stops == 1
-    assert len(house.mind.threads) == 1
+    assert house.agent.stops == 1
+    assert len(house.agent.threads) == 1
     assert "SIGTERM: stopping" in house.log
 
 
@@ -108,7 +108,7 @@ def test_stuck_call_is_shown_while_it_lasts(house: House) -> None:
 
     def acts() -> Any:
         stuck = house.status_when(lambda status: status["state"] == "stuck")
-        house.mind.script = lambda _mind: None
+        house.agent.script = lambda _agent: None
         house.release.set()
         return stuck, house.status_when(lambda status: status["state"] != "stuck")
 
@@ -170,10 +170,10 @@ def test_sighup_is_no_end(house: House) -> None:
 def test_agents_exit_code_is_the_daemons(house: House) -> None:
     """An agent that ends by itself ends the daemon, with its code."""
 
-    def end(mind: Any) -> None:
-        mind.exit_code = 78
+    def end(agent: Any) -> None:
+        agent.exit_code = 78
 
-    house.mind.script = end
+    house.agent.script = end
 
     ending, _ = house.run()
 
@@ -188,7 +188,7 @@ def test_refused_lock_ends_with_73_and_says_who_has_it(house: House) -> None:
 
     assert ending == Ending(code=73)
     assert "/sys/kernel/config/cluster is locked by process 4711" in house.log
-    assert house.mind.steps == 0
+    assert house.agent.steps == 0
 
 
 def test_crashed_agent_ends_the_daemon_with_70(
@@ -199,10 +199,10 @@ def test_crashed_agent_ends_the_daemon_with_70(
     monkeypatch.setattr("threading.excepthook", lambda args: seen.append(args.exc_value))
     bug = RuntimeError("a bug")
 
-    def crash(_mind: Any) -> None:
+    def crash(_agent: Any) -> None:
         raise bug
 
-    house.mind.script = crash
+    house.agent.script = crash
 
     ending, _ = house.run()
 
@@ -217,7 +217,7 @@ def test_socket_that_cannot_be_made_starts_nothing(house: House) -> None:
 
     with pytest.raises(OSError, match="directory"):
         house.run()
-    assert house.mind.steps == 0
+    assert house.agent.steps == 0
 
 
 def test_status_has_the_hosts_warnings_of_this_moment(house: House) -> None:
@@ -263,13 +263,13 @@ def test_status_tells_what_the_agent_knows(house: House) -> None:
 
 def test_hold_is_seen_though_the_agent_has_nothing_to_do(house: House) -> None:
     """The daemon looks itself, keeps since when, and takes the default name's cluster."""
-    house.hold.pid = 4711
+    house.hold.held_by = 4711
 
     def acts() -> Any:
         house.publish(state=State.SYNCED, cluster="prod", reason="")
         first = house.ask({"request": "status"})
         again = house.ask({"request": "status"})
-        house.hold.pid = None
+        house.hold.held_by = None
         return first, again, house.ask({"request": "status"})
 
     _, (first, again, after) = house.run(acts)
@@ -296,7 +296,7 @@ def test_unreadable_hold_hides_no_status(house: House) -> None:
 def test_plan_tells_what_is_being_done_and_who_holds(house: House) -> None:
     """The steps of the running pass, in order, the one under way first."""
     steps = (CreateCluster(cluster="prod"), RemoveNode(cluster="prod", node="beta"))
-    house.hold.pid = 77
+    house.hold.held_by = 77
 
     def acts() -> Any:
         house.publish(cluster="prod", steps=steps)
@@ -334,13 +334,13 @@ def test_forget_reaches_the_agent(house: House) -> None:
     def acts() -> dict[str, Any]:
         house.publish(cluster="prod", entries=(ALPHA, BETA))
         reply = house.ask({"request": "forget", "node": "beta"})
-        house.until(lambda: "beta" in house.mind.forgotten)
+        house.until(lambda: "beta" in house.agent.forgotten)
         return reply
 
     _, reply = house.run(acts)
 
     assert reply == {"schema": 1, "node": "beta", "accepted": True}
-    assert len(house.mind.threads) == 1
+    assert len(house.agent.threads) == 1
 
 
 @pytest.mark.parametrize(
@@ -434,15 +434,15 @@ def test_watchdog_is_fed_while_one_long_step_makes_calls(house: House, systemd: 
     """A first fill is hundreds of calls in one step; between two of them none is declared."""
     house.environment = {"NOTIFY_SOCKET": str(systemd.path), "WATCHDOG_USEC": "400000"}
 
-    def work(_mind: Any) -> None:
+    def work(_agent: Any) -> None:
         while not house.release.wait(0.01):
             with house.calls.declare("mkdir"):
                 pass
 
-    house.mind.script = work
+    house.agent.script = work
 
     def acts() -> list[str]:
-        house.until(lambda: house.mind.steps == 1)
+        house.until(lambda: house.agent.steps == 1)
         systemd.rest()
         systemd.socket.settimeout(20)
         messages = [systemd.next() for _ in range(4)]
@@ -458,10 +458,10 @@ def test_watchdog_starves_while_the_agent_hangs_in_nothing(house: House, systemd
     """An agent that is in no declared call and does not move is not covered up."""
     house.environment = {"NOTIFY_SOCKET": str(systemd.path), "WATCHDOG_USEC": "40000"}
     house.timing = FAST
-    house.mind.script = lambda _mind: house.release.wait(20)
+    house.agent.script = lambda _agent: house.release.wait(20)
 
     def acts() -> list[str]:
-        house.until(lambda: house.mind.steps == 1)
+        house.until(lambda: house.agent.steps == 1)
         sleeps = house.selector.sleeps
         house.until(partial(house.slept_since, sleeps))
         systemd.rest()

@@ -7,13 +7,20 @@ import os
 import select
 import struct
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import pytest
 
-from fakecluster.testing.scripted_wire import ScriptedConversation, event, message, reply, request
+from fakecluster.testing.scripted_wire import (
+    Script,
+    ScriptedConversation,
+    event,
+    message,
+    reply,
+    request,
+)
 from tests.fakecluster.cman.standin.conftest import Library, Talk
 
 ONE, ALL, BLOCKING = 0, 1, 2
@@ -55,10 +62,13 @@ class Subscriber:
         return result, self.ffi.errno if result < 0 else None
 
 
+Subscribe = Callable[[Script], AbstractContextManager[Subscriber]]
+
+
 @pytest.fixture
-def subscribed(library: Library, talk: Talk) -> Any:
+def subscribed(library: Library, talk: Talk) -> Subscribe:
     @contextmanager
-    def opening(script: Any) -> Iterator[Subscriber]:
+    def opening(script: Script) -> Iterator[Subscriber]:
         def whole(cman: ScriptedConversation) -> None:
             cman.answer(NOTIFY, NOTIFIED)
             script(cman)
@@ -78,7 +88,7 @@ def is_zero(fd: int) -> bool:
 ZERO = os.open("/dev/zero", os.O_RDONLY | os.O_CLOEXEC)
 
 
-def test_one_delivers_one_and_returns_the_bodys_length(subscribed: Any) -> None:
+def test_one_delivers_one_and_returns_the_bodys_length(subscribed: Subscribe) -> None:
     def script(cman: ScriptedConversation) -> None:
         cman.send(event(1, 1) + event(4, 9))
         cman.expect_end()
@@ -91,7 +101,7 @@ def test_one_delivers_one_and_returns_the_bodys_length(subscribed: Any) -> None:
         assert client.seen == [(1, 1), (4, 9)]
 
 
-def test_all_delivers_all_and_returns_0_with_eagain_left_behind(subscribed: Any) -> None:
+def test_all_delivers_all_and_returns_0_with_eagain_left_behind(subscribed: Subscribe) -> None:
     def script(cman: ScriptedConversation) -> None:
         cman.send(event(1, 1) + event(3, 2) + event(1, 0))
         cman.expect_end()
@@ -104,13 +114,13 @@ def test_all_delivers_all_and_returns_0_with_eagain_left_behind(subscribed: Any)
 
 
 @pytest.mark.parametrize("flags", [ONE, ALL])
-def test_nothing_there_is_0_and_eagain(subscribed: Any, flags: int) -> None:
+def test_nothing_there_is_0_and_eagain(subscribed: Subscribe, flags: int) -> None:
     with subscribed(ScriptedConversation.expect_end) as client:
         assert client.dispatch(flags) == (0, None)
         assert client.ffi.errno == errno.EAGAIN
 
 
-def test_blocking_waits_for_one_message(subscribed: Any) -> None:
+def test_blocking_waits_for_one_message(subscribed: Subscribe) -> None:
     waiting = threading.Event()
 
     def script(cman: ScriptedConversation) -> None:
@@ -124,7 +134,7 @@ def test_blocking_waits_for_one_message(subscribed: Any) -> None:
         assert client.seen == [(1, 1)]
 
 
-def test_events_before_a_reply_are_queued_under_another_descriptor(subscribed: Any) -> None:
+def test_events_before_a_reply_are_queued_under_another_descriptor(subscribed: Subscribe) -> None:
     def script(cman: ScriptedConversation) -> None:
         cman.answer(QUORATE, event(1, 0) + event(1, 1) + reply(0x05, 1))
         cman.expect_end()
@@ -172,7 +182,7 @@ def test_a_refused_subscription_stores_no_callback(library: Library, talk: Talk)
         assert client.seen == []
 
 
-def test_no_event_after_the_subscription_ends(subscribed: Any) -> None:
+def test_no_event_after_the_subscription_ends(subscribed: Subscribe) -> None:
     def script(cman: ScriptedConversation) -> None:
         cman.answer(request(0x02), event(1, 1) + reply(0x02, 0))
         cman.expect_end()
@@ -185,7 +195,7 @@ def test_no_event_after_the_subscription_ends(subscribed: Any) -> None:
 
 
 @pytest.mark.parametrize("ignore", [IGNORE_EVENT, IGNORE_EVENT | IGNORE_DATA | IGNORE_REPLY])
-def test_ignored_events_wait(subscribed: Any, ignore: int) -> None:
+def test_ignored_events_wait(subscribed: Subscribe, ignore: int) -> None:
     def script(cman: ScriptedConversation) -> None:
         cman.send(event(1, 1))
         cman.expect_end()
@@ -201,7 +211,7 @@ def test_ignored_events_wait(subscribed: Any, ignore: int) -> None:
         assert client.seen == [(1, 1)]
 
 
-def test_a_reply_that_nobody_waits_for_is_dropped(subscribed: Any) -> None:
+def test_a_reply_that_nobody_waits_for_is_dropped(subscribed: Subscribe) -> None:
     def script(cman: ScriptedConversation) -> None:
         cman.send(reply(0x800000BB, 0, b"more") + event(1, 1))
         cman.expect_end()
@@ -212,7 +222,7 @@ def test_a_reply_that_nobody_waits_for_is_dropped(subscribed: Any) -> None:
         assert client.seen == [(1, 1)]
 
 
-def test_a_reply_is_matched_by_its_bit_and_not_by_its_command(subscribed: Any) -> None:
+def test_a_reply_is_matched_by_its_bit_and_not_by_its_command(subscribed: Subscribe) -> None:
     def script(cman: ScriptedConversation) -> None:
         cman.answer(QUORATE, reply(0x0B, 1))
         cman.expect_end()
@@ -221,7 +231,7 @@ def test_a_reply_is_matched_by_its_bit_and_not_by_its_command(subscribed: Any) -
         assert client.c.cman_is_quorate(client.handle) == 1
 
 
-def test_an_unknown_message_is_skipped(subscribed: Any) -> None:
+def test_an_unknown_message_is_skipped(subscribed: Subscribe) -> None:
     def script(cman: ScriptedConversation) -> None:
         cman.send(message(0x1FF, bytes(9999)) + event(1, 1))
         cman.expect_end()
@@ -233,7 +243,7 @@ def test_an_unknown_message_is_skipped(subscribed: Any) -> None:
         assert client.seen == [(1, 1)]
 
 
-def test_a_message_in_pieces_is_put_together(subscribed: Any) -> None:
+def test_a_message_in_pieces_is_put_together(subscribed: Subscribe) -> None:
     def script(cman: ScriptedConversation) -> None:
         cman.send(*[bytes([byte]) for byte in event(1, 1)])
         cman.answer(QUORATE, *[bytes([byte]) for byte in reply(0x05, 1)])
@@ -288,7 +298,7 @@ def test_a_callback_may_finish_its_connection(
         assert library.fails(library.c.cman_get_fd(handle)) == errno.EINVAL
 
 
-def test_the_private_pointer_comes_with_each_event(subscribed: Any) -> None:
+def test_the_private_pointer_comes_with_each_event(subscribed: Subscribe) -> None:
     def script(cman: ScriptedConversation) -> None:
         cman.answer(request(0xC0), reply(0xC0, 0) + confchg)
         cman.expect_end()
@@ -312,7 +322,7 @@ def test_the_private_pointer_comes_with_each_event(subscribed: Any) -> None:
     assert seen == [5, [1, 2, 300], [9], [2, 300]]
 
 
-def test_a_confchg_that_lies_about_its_counts_is_not_delivered(subscribed: Any) -> None:
+def test_a_confchg_that_lies_about_its_counts_is_not_delivered(subscribed: Subscribe) -> None:
     def script(cman: ScriptedConversation) -> None:
         cman.answer(request(0xC0), reply(0xC0, 0))
         cman.send(message(0x103, struct.pack("=iii1I", 2**31 - 1, 2**31 - 1, 2, 1)))
@@ -329,7 +339,7 @@ def test_a_confchg_that_lies_about_its_counts_is_not_delivered(subscribed: Any) 
     assert (seen, client.seen) == ([], [(1, 1)])
 
 
-def test_data_goes_before_events_and_has_a_queue_of_its_own(subscribed: Any) -> None:
+def test_data_goes_before_events_and_has_a_queue_of_its_own(subscribed: Subscribe) -> None:
     data = message(0x100, struct.pack("=iI", 2, 11) + b"hello")
 
     def script(cman: ScriptedConversation) -> None:
@@ -351,7 +361,9 @@ def test_data_goes_before_events_and_has_a_queue_of_its_own(subscribed: Any) -> 
     assert (seen, client.seen) == ([(b"hello", 11, 2, 0)], [(1, 1)])
 
 
-def test_a_refusal_of_data_goes_to_the_data_callback_and_is_nobodys_reply(subscribed: Any) -> None:
+def test_a_refusal_of_data_goes_to_the_data_callback_and_is_nobodys_reply(
+    subscribed: Subscribe,
+) -> None:
     """Its status stands where the sender does, as with the real library."""
 
     def script(cman: ScriptedConversation) -> None:
@@ -380,7 +392,7 @@ def test_a_refusal_of_data_goes_to_the_data_callback_and_is_nobodys_reply(subscr
 # -- the end
 
 
-def test_a_closed_connection_is_ehostdown_each_time(subscribed: Any) -> None:
+def test_a_closed_connection_is_ehostdown_each_time(subscribed: Subscribe) -> None:
     with subscribed(lambda _cman: None) as client:
         client.wait()
         for _ in range(2):
@@ -392,7 +404,7 @@ def test_a_closed_connection_is_ehostdown_each_time(subscribed: Any) -> None:
         assert client.c.cman_finish(client.handle) == 0
 
 
-def test_events_before_the_end_are_delivered(subscribed: Any) -> None:
+def test_events_before_the_end_are_delivered(subscribed: Subscribe) -> None:
     with subscribed(lambda cman: cman.send(event(1, 0))) as client:
         client.wait()
         while client.dispatch(ALL) == (0, None):
@@ -401,7 +413,7 @@ def test_events_before_the_end_are_delivered(subscribed: Any) -> None:
         assert client.dispatch(ALL) == (-1, errno.EHOSTDOWN)
 
 
-def test_a_request_left_unread_is_econnreset_once(subscribed: Any) -> None:
+def test_a_request_left_unread_is_econnreset_once(subscribed: Subscribe) -> None:
     with subscribed(lambda cman: cman.leave_unread(len(QUORATE))) as client:
         result = client.c.cman_is_quorate(client.handle)
         assert (result, client.ffi.errno) == (-1, errno.ECONNRESET)
@@ -409,18 +421,18 @@ def test_a_request_left_unread_is_econnreset_once(subscribed: Any) -> None:
         assert (result, client.ffi.errno) == (-1, errno.EHOSTDOWN)
 
 
-def test_cman_dying_in_the_middle_of_a_reply_is_ehostdown(subscribed: Any) -> None:
-    for cut in (10, 20, 22, 24, 30):
-        half = reply(0x92, 0, bytes(100))[:cut]
-        with subscribed(lambda cman, half=half: cman.answer(request(0x92), half)) as client:
-            space = client.ffi.new("char[]", 200)
-            info = client.ffi.cast("cman_extra_info_t *", space)
-            result = client.c.cman_get_extra_info(client.handle, info, 200)
-            assert (cut, result, client.ffi.errno) == (cut, -1, errno.EHOSTDOWN)
+@pytest.mark.parametrize("cut", [10, 20, 22, 24, 30])
+def test_cman_dying_in_the_middle_of_a_reply_is_ehostdown(subscribed: Subscribe, cut: int) -> None:
+    half = reply(0x92, 0, bytes(100))[:cut]
+    with subscribed(lambda cman: cman.answer(request(0x92), half)) as client:
+        space = client.ffi.new("char[]", 200)
+        info = client.ffi.cast("cman_extra_info_t *", space)
+        result = client.c.cman_get_extra_info(client.handle, info, 200)
+        assert (result, client.ffi.errno) == (-1, errno.EHOSTDOWN)
 
 
 @pytest.mark.parametrize("length", [0, 19, 2**31, 2**32 - 1])
-def test_an_impossible_length_ends_the_connection(subscribed: Any, length: int) -> None:
+def test_an_impossible_length_ends_the_connection(subscribed: Subscribe, length: int) -> None:
     """Nothing tells where the next message begins, so what follows is never taken for one."""
 
     def script(cman: ScriptedConversation) -> None:
@@ -434,7 +446,7 @@ def test_an_impossible_length_ends_the_connection(subscribed: Any, length: int) 
         assert client.seen == []
 
 
-def test_a_reply_without_a_status_ends_the_connection(subscribed: Any) -> None:
+def test_a_reply_without_a_status_ends_the_connection(subscribed: Subscribe) -> None:
     def script(cman: ScriptedConversation) -> None:
         cman.answer(QUORATE, message(0x05 | 0x40000000, b"\0\0\0"))
         cman.expect_end()
