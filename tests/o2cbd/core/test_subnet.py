@@ -46,6 +46,6 @@ def test_what_is_none(text: str) -> None:
 
 
 def test_bits_behind_the_prefix_are_a_mistake_and_the_right_one_is_named() -> None:
-    with pytest.raises(ValueError, match=r"10\.1\.2\.3/8 .*: 10\.0\.0\.0/8 is the subnet"):
+    with pytest.raises(ValueError, match=r"10\.1\.2\.3/8 .*: the subnet is 10\.0\.0\.0/8"):
         parse_subnet("10.1.2.3/8")
     assert parse_subnet("10.0.0.0/8") == Subnet(10 << 24, 8)

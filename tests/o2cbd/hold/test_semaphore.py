@@ -61,7 +61,7 @@ def test_key_is_the_crc32_as_a_signed_number() -> None:
 
 
 def test_name_of_the_private_key_is_refused() -> None:
-    with pytest.raises(OSError, match="private") as caught:
+    with pytest.raises(OSError, match="IPC_PRIVATE") as caught:
         SysvHold("")
     assert caught.value.errno == errno.EINVAL
 
