@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from fakecluster.serve.holds import remove_hold
+from fakecluster.server.holds import remove_hold
 from o2cbd.cli import cli
 from o2cbd.commands import hold
 from o2cbd.commands.run import overridden
