@@ -27,7 +27,7 @@ _HOME = {
     "simulate": "fakecluster.clusters.simulated",
 }
 """Where each public name is; for type checkers that stands in `__init__.pyi`."""
-__all__ = list(_HOME)
+__all__ = list(_HOME)  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:

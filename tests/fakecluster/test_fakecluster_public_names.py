@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -64,3 +65,15 @@ def test_serve_is_the_function_whatever_was_imported_before() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "fakecluster.clusters.real"
+
+
+def test_the_page_names_what_a_cluster_has() -> None:
+    page = Path(__file__).parents[2] / "docs" / "test-your-daemon.md"
+    rows = re.findall(
+        r"^\| (?:what can be done|time|what there is) \| (.*?) \|$", page.read_text(), re.MULTILINE
+    )
+    words = {one for row in rows for code in re.findall(r"`([^`]+)`", row) for one in code.split()}
+    names = {word.partition("(")[0] for word in words if re.match(r"[a-z_]+(\(|$)", word)}
+    assert len(names) > 25
+    missing = {name for name in names - {"sim"} if not hasattr(fakecluster.Cluster, name)}
+    assert missing == set()

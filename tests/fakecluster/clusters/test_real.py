@@ -84,6 +84,13 @@ def test_a_process_finds_its_cman_by_its_environment(served: Serve, tmp_path: Pa
     assert Path(libraries.split(":")[0], "libcman.so.3").is_file()
 
 
+@pytest.mark.usefixtures("fuse")
+def test_a_host_has_a_configfs_where_it_is_asked_for(served: Serve) -> None:
+    cluster = served(1, configfs=True)
+    cluster.start(1, daemon=False)
+    assert (cluster.host(1).configfs / "cluster").is_dir()
+
+
 def test_what_is_wrong_at_rest_is_found_with_real_processes(served: Serve) -> None:
     cluster = served(1)
     cluster.form()

@@ -34,6 +34,7 @@ def test_a_crashed_cman_is_found_again(make_cluster):
 
 def test_sigterm_ends_it(make_cluster):
     cluster = make_cluster(1)
+    cluster.settle()
     cluster.daemon_term(1)
     cluster.eventually(lambda: cluster.exit_code(1) == 0)
     assert cluster.read(1, "leader") == ""
