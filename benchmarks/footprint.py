@@ -15,7 +15,7 @@ from time import perf_counter
 from benchmarks import bare
 from benchmarks.pairs import median
 from benchmarks.running import RunningDaemon, memory_kib, processor_s
-from fakecluster.serve.child import ServedChild
+from fakecluster.server.child import ServedChild
 
 CLUSTER = "bench"
 

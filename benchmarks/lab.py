@@ -12,7 +12,7 @@ from typing import Any, Final, Self
 
 from benchmarks.bare import BareNode, empty
 from benchmarks.parts import TimedAgent, make_timed_agent
-from fakecluster.serve.child import ServedChild
+from fakecluster.server.child import ServedChild
 
 CLUSTER: Final = "bench"
 PORT: Final = 7777

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.running import RunningDaemon, wake_ups
-from fakecluster.serve.child import ServedChild
+from fakecluster.server.child import ServedChild
 from o2cbd.core.rules import SECOND_US, Timing
 
 RESYNC_S = Timing().resync_us / SECOND_US

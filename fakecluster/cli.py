@@ -12,9 +12,9 @@ from o2cbd.output import OutputError, checked_stdout
 from o2cbd.start import open_standard_descriptors
 
 _COMMANDS = {
-    "serve": ("fakecluster.serve.cli", "serve_command"),
+    "serve": ("fakecluster.server.cli", "serve_command"),
     "gate": ("fakecluster.gate.cli", "gate_command"),
-    "ctl": ("fakecluster.serve.ctl", "ctl_command"),
+    "ctl": ("fakecluster.server.ctl", "ctl_command"),
     "demo": ("fakecluster.demo.cli", "demo_command"),
     "mutants": ("fakecluster.mutants.command", "mutants_command"),
     "run": ("fakecluster.explore.command", "run_command"),

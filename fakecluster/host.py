@@ -8,6 +8,7 @@ from fakecluster.clock import Timeline
 from fakecluster.cman.engine import Engine
 from fakecluster.cman.topology import NodeConfig
 from fakecluster.configfs.model import ConfigfsModel
+from fakecluster.daemon_under_test import SimulatedProcess, Subject
 from fakecluster.depth import Depth
 from fakecluster.hold import FakeSemaphore, FakeSemaphores
 from fakecluster.host_truth import HostTruth
@@ -19,7 +20,6 @@ from fakecluster.trace import Trace
 from fakecluster.truth import ManagerView
 from fakecluster.usage import FakeMount, FakeMountTable
 from fakecluster.witness import Witness
-from o2cbd.agent import Agent
 from o2cbd.core.model import Status
 from o2cbd.core.rules import Rules
 
@@ -44,6 +44,7 @@ class SimHost:
         depth: Depth,
         removals: MutualRemovals,
         found: Callable[[int, str], None],
+        subject: Subject | None,
     ) -> None:
         self.id = node.id
         self.name = node.name
@@ -79,6 +80,17 @@ class SimHost:
         )
         self.model.journal.add_hook(witness.called, reads=False)
         self.model.journal.listen(witness.done)
+        self.daemon: SimDaemon | SimulatedProcess
+        if subject is not None:
+            self.daemon = SimulatedProcess(
+                subject,
+                node_id=node.id,
+                name=node.name or f"node{node.id}",
+                engine=engine,
+                timeline=timeline,
+                trace=trace,
+            )
+            return
         self.daemon = SimDaemon(
             DaemonHost(
                 node_id=node.id,
@@ -143,11 +155,6 @@ class SimHost:
         return bool(self.mounts.text())
 
     # --- the daemon -----------------------------------------------------------------------------
-
-    @property
-    def agent(self) -> Agent | None:
-        """The running daemon's; None while none runs."""
-        return self.daemon.agent
 
     @property
     def status(self) -> Status | None:

@@ -19,6 +19,7 @@ from fakecluster.cman.timings import Timings
 from fakecluster.cman.topology import NodeConfig, Topology
 from fakecluster.configfs.directories import Presence
 from fakecluster.configfs.journal import READS, Call
+from fakecluster.daemon_under_test import SimulatedProcess, Subject
 from fakecluster.depth import Depth
 from fakecluster.engine_verbs import EngineVerbs
 from fakecluster.heartbeat import SharedDisk
@@ -70,6 +71,7 @@ class World(VerbMethods):
         dead_threshold: int = 31,
         seed: int = 0,
         depth: Depth = Depth.INTERFACES,
+        subject: Subject | None = None,
     ) -> None:
         """Make it; nothing runs yet.
 
@@ -80,7 +82,9 @@ class World(VerbMethods):
             dead_threshold: the disk heartbeat's, in its intervals of two seconds.
             seed: of everything that is drawn.
             depth: what of the daemon is real.
+            subject: what runs in place of o2cbd; None: o2cbd.
         """
+        self._subject = subject
         self.seed = seed
         self.depth = depth
         self.timeline = Timeline()
@@ -160,8 +164,10 @@ class World(VerbMethods):
                 break
         return judge.findings()
 
-    def judge(self) -> Judge:
+    def judge(self) -> Judge | Subject:
         """Return the liveness oracle of this world."""
+        if self._subject is not None:
+            return self._subject
         return Judge(self.engine, self.hosts, lambda: self.open_shutdowns)
 
     def end_faults(self) -> None:
@@ -281,6 +287,8 @@ class World(VerbMethods):
         self.hosts[node_id].power_off()
         if self.engine.state(node_id).running:
             self.engine.kill(node_id)
+        if self._subject is not None:
+            self._subject.power_lost(node_id)
 
     def _powered(self, node_id: int, hint: str = "") -> SimHost:
         host = self.host(node_id)
@@ -585,6 +593,7 @@ class World(VerbMethods):
             depth=self.depth,
             removals=self.removals,
             found=self._violation,
+            subject=self._subject,
         )
 
     def _violation(self, host: int, text: str) -> None:
@@ -647,7 +656,9 @@ class _Wakers(Watcher):
 class _CrashAt:
     """A hook that ends the daemon inside its nth call of a kind, once."""
 
-    def __init__(self, call: str, nth: int, daemon: SimDaemon, crashed: Callable[[], None]) -> None:
+    def __init__(
+        self, call: str, nth: int, daemon: SimDaemon | SimulatedProcess, crashed: Callable[[], None]
+    ) -> None:
         self._call = call
         self._left = nth
         self._daemon = daemon

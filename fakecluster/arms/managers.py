@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from fakecluster import verbs
-from fakecluster.serve.ask import Asked
-from fakecluster.serve.child import ctl
+from fakecluster.server.ask import Asked
+from fakecluster.server.child import ctl
 from fakecluster.verb_codec import request_of
 from fakecluster.verb_methods import Question
 from fakecluster.verbs import Verb

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any, Self, TypeVar
 
 from fakecluster.arms.values import Row
-from fakecluster.serve.child import ServedChild
+from fakecluster.server.child import ServedChild
 from o2cbd.service.client import ControlClient, NoDaemonError
 from o2cbd.service.signals import CAUGHT
 

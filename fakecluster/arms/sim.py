@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 import contextlib
 import signal
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +15,9 @@ from fakecluster.cman.timings import Timings
 from fakecluster.configfs.kernel import ClusterState
 from fakecluster.depth import Depth
 from fakecluster.report.words import event_text
+from fakecluster.sim_trace import header_of
 from fakecluster.trace import Line
+from fakecluster.trace_file import TraceFile, end_line
 from fakecluster.verb_methods import Question
 from fakecluster.verbs import Verb
 from fakecluster.world import World
@@ -34,7 +35,7 @@ _SPANS_US: Final[Mapping[Span, int]] = {
 
 _TIMINGS: Final = Timings(token_ms=1000, consensus_ms=1200)
 _FORMING_US: Final = 2 * _SECOND_US
-_EVENTS_KEPT: Final = 30
+_EVENTS_SHOWN: Final = 30
 _QUORATE: Final = {
     Quorum.QUORATE: True,
     Quorum.INQUORATE: False,
@@ -54,23 +55,20 @@ class SimCluster(ClusterWords):
         spec: ClusterSpec,
         *,
         depth: Depth = Depth.INTERFACES,
-        made: Callable[[World], None] | None = None,
     ) -> None:
         """Boot it: managers up and of one mind, no daemon yet.
 
         Args:
             spec: what to boot.
             depth: what of the daemons is real.
-            made: called with the world before anything has happened in it.
         """
         self.spec = spec
         self.untouched_oracle = UntouchedOracle(self)
         self.world = World(
             spec.topology, timings=_TIMINGS, dead_threshold=spec.dead_threshold, depth=depth
         )
-        if made is not None:
-            made(self.world)
-        self._events: collections.deque[Line] = collections.deque(maxlen=_EVENTS_KEPT)
+        self._header = header_of(self.world)
+        self._events: list[Line] = []
         self.world.trace.listen(self._events.append)
         for host in spec.hosts:
             self.world.set_rules(host, rules_of(spec, host))
@@ -236,4 +234,16 @@ class SimCluster(ClusterWords):
 
     def last_events(self) -> tuple[str, ...]:
         """See `Cluster.last_events`."""
-        return tuple(event_text(line) for line in self._events)
+        return tuple(event_text(line) for line in self._events[-_EVENTS_SHOWN:])
+
+    def trace(self, outcome: str | None = None) -> TraceFile:
+        """Return everything so far as a trace.
+
+        Args:
+            outcome: how the run ended; None: it has not.
+        """
+        lines = tuple(self._events)
+        if outcome is not None:
+            found = sum(line.kind == "check" for line in lines)
+            lines = (*lines, end_line(outcome, self.world.now_us(), len(lines), found))
+        return TraceFile(header=self._header, lines=lines)

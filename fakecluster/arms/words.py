@@ -21,6 +21,9 @@ from o2cbd.core.records import ranges
 class NotSoError(AssertionError):
     """Something that a scenario expects is not so; the text says what there was instead."""
 
+    has_story = True
+    """Nothing is to be added to the text."""
+
 
 class ClusterWords(Cluster, Protocol):
     """A cluster under test, and the words for what is expected of it."""

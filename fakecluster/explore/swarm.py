@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from fakecluster import verbs
@@ -51,7 +52,7 @@ def draw_scenario(seed: int) -> Scenario:
     deeds = [
         *_legacy(Draw(seed, "legacy"), topology, rules),
         *_foreign(Draw(seed, "foreign"), topology, rules),
-        *_beginning(Draw(seed, "beginning"), topology, rules),
+        *draw_beginning(Draw(seed, "beginning"), topology, rules),
         *_middle(seed, topology, rules),
     ]
     # Sorted by time alone: what is done at one moment keeps its order.
@@ -76,11 +77,11 @@ def draw_scenario(seed: int) -> Scenario:
     return scenario
 
 
-def draw_kinds(seed: int) -> tuple[str, ...]:
+def draw_kinds(seed: int, among: Collection[str] = KINDS) -> tuple[str, ...]:
     """Return the kinds of episodes that a seed uses, sorted; at least one."""
     draw = Draw(seed, "kinds")
     out_of = draw.pick((2, 4, 8))
-    kinds = sorted(KINDS)
+    kinds = sorted(among)
     found = [
         kind
         for kind in kinds
@@ -126,7 +127,7 @@ def _foreign(draw: Draw, topology: Topology, rules: Rules) -> list[Deed]:
     return deeds
 
 
-def _beginning(draw: Draw, topology: Topology, rules: Rules) -> list[Deed]:
+def draw_beginning(draw: Draw, topology: Topology, rules: Rules) -> list[Deed]:
     """Start the hosts: all at once, one after the other, daemons before managers, some never."""
     deeds: list[Deed] = []
     at_us = 0

@@ -113,7 +113,7 @@ def _check(line: Line) -> str:
 
 def _daemon(line: Line) -> str:
     extra = line.detail.get("node", line.detail.get("code", ""))
-    return f"o2cbd {line.what} {extra}".rstrip()
+    return f"daemon {line.what} {extra}".rstrip()
 
 
 def _end(line: Line) -> str:

@@ -17,7 +17,7 @@ from fakecluster.depth import Depth
 from fakecluster.rules_table import RULES_KEYS, read_rules, rules_fields
 from fakecluster.scenario.model import Deed, Scenario, ScenarioError
 from fakecluster.scenario.spelling import inline, spelled
-from fakecluster.serve.topology_file import topology_from
+from fakecluster.server.topology_file import topology_from
 from fakecluster.toml_table import TomlTable
 from fakecluster.verb_codec import read_verb, verb_row
 from fakecluster.verbs import (

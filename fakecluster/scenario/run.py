@@ -96,7 +96,7 @@ class Runner:
         try:
             outcome, findings = self._play()
         except Exception as error:  # noqa: BLE001 - whatever it is, it is what is looked for
-            outcome, findings = Outcome.CRASH, (_told(error), *self._world.violations)
+            outcome, findings = Outcome.CRASH, (raised(error), *self._world.violations)
         return Result(
             outcome=outcome,
             findings=findings,
@@ -158,7 +158,7 @@ class Runner:
         return findings
 
 
-def _told(error: Exception) -> str:
+def raised(error: Exception) -> str:
     """Say what an exception is and where it came up, in a way that is the same everywhere."""
     frames = traceback.extract_tb(error.__traceback__)
     where = ""

@@ -20,31 +20,29 @@ Operate = Callable[..., Operator]
 REACHED_ITS_END = pytest.StashKey[bool]()
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--arm", choices=list(MANAGERS), default=CorosyncManager.arm, help="what manages the guests"
-    )
-    parser.addoption(
-        "--trace-dir", type=Path, metavar="DIR", help="keep each test's trace and consoles there"
-    )
-
-
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "one_arm: what it shows does not depend on the arm, and why")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    arm = config.getoption("--arm")
+    arm = _arm_of(config)
     for item in items:
         mark = item.get_closest_marker("one_arm")
         if mark is not None and mark.args[0] != arm:
             item.add_marker(pytest.mark.skip(reason=f"{arm}: {mark.args[1]}"))
 
 
+def _arm_of(config: pytest.Config) -> str:
+    arm = str(config.getoption("fakecluster_arm") or CorosyncManager.arm)
+    if arm not in MANAGERS:
+        raise pytest.UsageError(f"--arm {arm}: real kernels have {', '.join(MANAGERS)}")
+    return arm
+
+
 @pytest.fixture(scope="session")
 def arm(pytestconfig: pytest.Config) -> str:
     """The arm that was asked for."""
-    return str(pytestconfig.getoption("--arm"))
+    return _arm_of(pytestconfig)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -58,7 +56,7 @@ def _base(arm: str) -> None:
 @pytest.fixture
 def operate(request: pytest.FixtureRequest, arm: str) -> Iterator[Operate]:
     """Boots three nodes; they are judged when the test has come to its end."""
-    traces: Path | None = request.config.getoption("--trace-dir")
+    traces: Path | None = request.config.getoption("fakecluster_trace_dir")
     name = re.sub(r"[^\w]+", "-", request.node.name).strip("-")
     with ExitStack() as stack:
         kept = traces or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vm-")))

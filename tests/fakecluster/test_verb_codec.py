@@ -11,7 +11,7 @@ import pytest
 from fakecluster.capabilities import Capability
 from fakecluster.cman.notices import NoticeFault
 from fakecluster.engine_verbs import EngineVerbs
-from fakecluster.serve.verbs import ServedVerbs
+from fakecluster.server.verbs import ServedVerbs
 from fakecluster.verb_codec import (
     RequestError,
     errno_of,

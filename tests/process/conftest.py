@@ -12,7 +12,7 @@ import pytest
 from fakecluster.arms.process import QUICK, ProcessCluster
 from fakecluster.configfs.mounts import our_mounts
 from fakecluster.historic.root import CmanRoot
-from fakecluster.serve.child import ServedChild
+from fakecluster.server.child import ServedChild
 from tests.process.standin_cman import make_root
 
 MakeCluster = Callable[..., ProcessCluster]

@@ -101,7 +101,7 @@ import xml.etree.ElementTree as xml
 from pathlib import Path
 
 sys.path.insert(0, {project!r})
-from fakecluster.serve.child import ctl
+from fakecluster.server.child import ctl
 
 # Compiled in: /usr/libexec/lcrso /etc/cluster/cluster.conf /var/run/cman_client
 SERVED = Path({served!r})

@@ -14,7 +14,7 @@ from fakecluster.arms.values import MISSING, ClusterSpec
 from fakecluster.capabilities import Capability, UnsupportedVerbError
 from fakecluster.cman.notices import NoticeFault
 from fakecluster.cman.topology import Topology
-from fakecluster.serve.child import ServeFailedError
+from fakecluster.server.child import ServeFailedError
 from o2cbd.core.model import State
 from o2cbd.membership.libcorosync_table import CorosyncTable
 

@@ -17,7 +17,7 @@ from fakecluster.cman.topology import NodeConfig, QuorumDisk, Topology
 from fakecluster.cman.wire.codec import NodeStruct, Opcode
 from fakecluster.historic.lab import CmanLab, CmanLabError
 from fakecluster.historic.root import CmanRoot
-from fakecluster.serve.child import ctl
+from fakecluster.server.child import ctl
 from o2cbd.core.model import State
 
 pytestmark = pytest.mark.process

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from fakecluster.cman.standin import standin_library
-from fakecluster.serve.child import ServedChild
+from fakecluster.server.child import ServedChild
 from integration.libcman_program import EXAMPLE, SOURCE, compiled, exported
 
 pytestmark = pytest.mark.process

@@ -28,7 +28,7 @@ from fakecluster.historic.clients import (
 )
 from fakecluster.historic.lab import CmanLab
 from fakecluster.historic.root import CmanRoot
-from fakecluster.serve.child import ServedChild
+from fakecluster.server.child import ServedChild
 from o2cbd.calls import CallBoard
 from o2cbd.clock import MonotonicClock
 from o2cbd.membership.cman import connect_cman

@@ -16,8 +16,8 @@ import pytest
 from fakecluster.cman.wire.codec import Opcode
 from fakecluster.cman.wire.raw_client import HungUpError, RawClient
 from fakecluster.configfs.mounts import our_mounts
-from fakecluster.serve.ask import NoServerError, ask
-from fakecluster.serve.child import ServedChild, ServeFailedError
+from fakecluster.server.ask import NoServerError, ask
+from fakecluster.server.child import ServedChild, ServeFailedError
 from fakecluster.sockaddrs import sockaddr_text
 
 pytestmark = pytest.mark.process

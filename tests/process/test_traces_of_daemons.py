@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,8 +15,6 @@ from fakecluster.arms.words import ClusterWords
 from fakecluster.compare.comparison import Comparison, compare
 from fakecluster.compare.moves import story_of
 from fakecluster.merge.merge import merge
-from fakecluster.sim_trace import header_of
-from fakecluster.trace import Line
 from fakecluster.trace_file import TraceFile, check_trace
 from o2cbd.core.model import Why
 
@@ -59,15 +56,9 @@ def scenario(cluster: ClusterWords) -> None:
 
 
 def simulated() -> TraceFile:
-    lines: list[Line] = []
-    headers: list[Any] = []
-
-    def listen(world: Any) -> None:
-        headers.append(header_of(world))
-        world.trace.listen(lines.append)
-
-    scenario(SimCluster(SPEC, made=listen))
-    return TraceFile(header=headers[0], lines=tuple(lines))
+    cluster = SimCluster(SPEC)
+    scenario(cluster)
+    return cluster.trace()
 
 
 def laid(a: TraceFile, b: TraceFile) -> Comparison:

@@ -61,7 +61,8 @@ def test_the_suite_judges_at_the_end_and_skips_with_a_reason(tmp_path: Path) -> 
     assert "the table is empty" in done.stdout
     assert "to find anything, but:\nE         node 1: nobody asks" not in done.stdout
     assert "sim: node ids up to 32 bits: ids are small here" in done.stdout
-    ends = {path.stem: read_trace(path).lines[-1].what for path in (tmp_path / "traces").iterdir()}
+    traces = (tmp_path / "traces").glob("*.jsonl")
+    ends = {path.stem: read_trace(path).lines[-1].what for path in traces}
     assert ends == {
         "test_some-py-test_good": "good",
         "test_some-py-test_violation": "safety",
@@ -69,3 +70,7 @@ def test_the_suite_judges_at_the_end_and_skips_with_a_reason(tmp_path: Path) -> 
     }
     for test in ("test_violation", "test_broken_before_its_end"):
         assert f"run it again: pytest 'suite/test_some.py::{test}' --arm sim" in done.stdout
+        page = tmp_path / "traces" / f"test_some-py-{test}.html"
+        assert f"timeline: {page}" in done.stdout
+        assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert len(list((tmp_path / "traces").glob("*.html"))) == 2

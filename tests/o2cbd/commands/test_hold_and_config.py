@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from fakecluster.serve.holds import remove_hold
+from fakecluster.server.holds import remove_hold
 from o2cbd.cli import cli
 from o2cbd.commands import hold
 from o2cbd.commands.run import overridden

@@ -22,12 +22,12 @@ from fakecluster.configfs.model import ConfigfsModel
 from fakecluster.heartbeat import DEFAULT_DEAD_THRESHOLD, INTERVAL_US
 from fakecluster.listener import check_path
 from fakecluster.poller import Poller
-from fakecluster.serve.holds import HOLD_MODE, make_hold, remove_hold
-from fakecluster.serve.kernelfiles import KernelFiles
-from fakecluster.serve.kernels import ServedKernels
-from fakecluster.serve.layout import Places, ServeDirectory
-from fakecluster.serve.mounts import Mounts
-from fakecluster.serve.processes import SOCKET_DIR_VARIABLE, kill_all
+from fakecluster.server.holds import HOLD_MODE, make_hold, remove_hold
+from fakecluster.server.kernelfiles import KernelFiles
+from fakecluster.server.kernels import ServedKernels
+from fakecluster.server.layout import Places, ServeDirectory
+from fakecluster.server.mounts import Mounts
+from fakecluster.server.processes import SOCKET_DIR_VARIABLE, kill_all
 from fakecluster.streams import rng_for
 from fakecluster.truth import Looker
 

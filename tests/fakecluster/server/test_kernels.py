@@ -8,9 +8,9 @@ import pytest
 from fakecluster.clock import Timeline
 from fakecluster.configfs.heartbeat import nums_line
 from fakecluster.configfs.model import ConfigfsModel
-from fakecluster.serve.kernelfiles import KernelFiles
-from fakecluster.serve.kernels import MOUNT_POINT, ServedKernels
-from fakecluster.serve.layout import Places
+from fakecluster.server.kernelfiles import KernelFiles
+from fakecluster.server.kernels import MOUNT_POINT, ServedKernels
+from fakecluster.server.layout import Places
 from o2cbd.core.rules import SECOND_US
 from o2cbd.usage.mounts import ocfs2_mounts
 

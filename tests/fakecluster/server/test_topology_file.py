@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fakecluster.cman.topology import NodeConfig, QuorumDisk, Topology, TopologyError
-from fakecluster.serve.topology_file import read_topology, topology_from, topology_text
+from fakecluster.server.topology_file import read_topology, topology_from, topology_text
 
 FULL = """
 cluster = "web"

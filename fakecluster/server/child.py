@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from fakecluster.serve.ask import ask
+from fakecluster.server.ask import ask
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 30.0

@@ -12,7 +12,7 @@ import click
 
 from fakecluster.cman.notices import NoticeFault
 from fakecluster.listener import PathTooLongError
-from fakecluster.serve.ask import DEFAULT_TIMEOUT_S, NoServerError, ask
+from fakecluster.server.ask import DEFAULT_TIMEOUT_S, NoServerError, ask
 from fakecluster.verbs import REQUIRED, Argument, Command, Kind, arguments_of, commands
 from o2cbd.core.reports import symbol
 

@@ -11,9 +11,9 @@ from fakecluster.clock import Timeline
 from fakecluster.cman.timings import Timings
 from fakecluster.cman.topology import QuorumDisk, Topology
 from fakecluster.poller import Poller
-from fakecluster.serve.cluster import ServedCluster, ServeOptions
-from fakecluster.serve.layout import ServeDirectory
-from fakecluster.serve.verbs import ServedVerbs
+from fakecluster.server.cluster import ServedCluster, ServeOptions
+from fakecluster.server.layout import ServeDirectory
+from fakecluster.server.verbs import ServedVerbs
 from o2cbd.core.rules import SECOND_US
 from o2cbd.hold import sysv
 

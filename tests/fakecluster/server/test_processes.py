@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fakecluster.serve.processes import kill_all, kill_one
+from fakecluster.server.processes import kill_all, kill_one
 
 pytestmark = pytest.mark.process
 

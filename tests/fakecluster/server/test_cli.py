@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from fakecluster.serve import cli
+from fakecluster.server import cli
 
 LINE = json.dumps(
     {

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fakecluster.serve.layout import LOCK_NAME, InUseError, ServeDirectory
+from fakecluster.server.layout import LOCK_NAME, InUseError, ServeDirectory
 
 
 def test_a_made_directory_goes_again(tmp_path: Path) -> None:

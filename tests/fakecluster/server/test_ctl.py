@@ -8,9 +8,9 @@ import pytest
 from click.testing import CliRunner
 
 from fakecluster.cli import cli
-from fakecluster.serve import ctl
-from fakecluster.serve.ask import NoServerError
-from fakecluster.serve.verbs import QUESTIONS
+from fakecluster.server import ctl
+from fakecluster.server.ask import NoServerError
+from fakecluster.server.verbs import QUESTIONS
 from fakecluster.verbs import commands
 
 CASES: dict[tuple[str, ...], dict[str, Any]] = {

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from fakecluster.configfs.heartbeat import nums_line
-from fakecluster.serve.layout import Places
+from fakecluster.server.layout import Places
 
 
 class KernelFiles:

@@ -14,9 +14,9 @@ from fakecluster.cman.errors import ManagerStuckError
 from fakecluster.cman.topology import TopologyError, nodes_problems
 from fakecluster.configfs.journal import KillCaller
 from fakecluster.engine_verbs import EngineVerbs
-from fakecluster.serve.cluster import BadRequestError, ServedCluster
-from fakecluster.serve.control import Reply, failure
-from fakecluster.serve.processes import kill_one
+from fakecluster.server.cluster import BadRequestError, ServedCluster
+from fakecluster.server.control import Reply, failure
+from fakecluster.server.processes import kill_one
 from fakecluster.verb_codec import RequestError, read_request
 
 _GOOD: Final[Mapping[str, Any]] = {"ok": True}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fakecluster.configfs.model import ConfigfsModel
-from fakecluster.serve.mounts import Mounts
+from fakecluster.server.mounts import Mounts
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from fakecluster.poller import Poller
 from fakecluster.pump import Pump, stop_requests
-from fakecluster.serve.cluster import ServedCluster, ServeOptions
-from fakecluster.serve.control import SOCKET_NAME, ControlServer
-from fakecluster.serve.layout import ServeDirectory
-from fakecluster.serve.verbs import ServedVerbs
+from fakecluster.server.cluster import ServedCluster, ServeOptions
+from fakecluster.server.control import SOCKET_NAME, ControlServer
+from fakecluster.server.layout import ServeDirectory
+from fakecluster.server.verbs import ServedVerbs
 from o2cbd.clock import MonotonicClock
 
 

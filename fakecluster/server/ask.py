@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from fakecluster.listener import check_path
-from fakecluster.serve.control import SCHEMA, SOCKET_NAME
+from fakecluster.server.control import SCHEMA, SOCKET_NAME
 
 DEFAULT_TIMEOUT_S = 60.0
 _CHUNK_BYTES = 65536

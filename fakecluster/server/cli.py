@@ -16,10 +16,10 @@ from fakecluster.cman.timings import Timings
 from fakecluster.cman.topology import Topology, TopologyError
 from fakecluster.heartbeat import DEFAULT_DEAD_THRESHOLD, INTERVAL_US
 from fakecluster.listener import PathTooLongError
-from fakecluster.serve.cluster import ServeOptions
-from fakecluster.serve.layout import InUseError
-from fakecluster.serve.loop import serve
-from fakecluster.serve.topology_file import read_topology
+from fakecluster.server.cluster import ServeOptions
+from fakecluster.server.layout import InUseError
+from fakecluster.server.loop import serve
+from fakecluster.server.topology_file import read_topology
 
 EX_USAGE = 64
 EX_CANTCREAT = 73

@@ -1,0 +1,88 @@
+"""Checks the example of docs/test-your-daemon.md, with an installed o2cbd; run by `tox -e example`.
+
+It runs in an environment that has the wheel with the extra `fakecluster` and nothing else, and in a
+copy of the example outside of this checkout.
+"""
+
+from __future__ import annotations
+
+import importlib.resources
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import fakecluster
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+EXAMPLE: Final = ROOT / "docs" / "examples" / "your-daemon"
+DATA: Final = (
+    *("py.typed", "__init__.pyi"),
+    *("cman/standin/libcman.h", "cman/standin/handle.c", "cman/standin/libcman.map"),
+    *("report/page.html", "report/page.css", "report/page.js", "report/paint.js"),
+)
+BEFORE: Final = ("-o", "pythonpath=before .")
+
+
+def main() -> None:
+    """Check everything, and end with what is wrong."""
+    with tempfile.TemporaryDirectory(prefix="example-") as directory:
+        copy = Path(directory, "your-daemon")
+        shutil.copytree(EXAMPLE, copy, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+        problems = [*_of_wheel(), *_of_example(copy)]
+    for problem in problems:
+        print(f"example: {problem}", file=sys.stderr)
+    sys.exit(1 if problems else 0)
+
+
+def _of_wheel() -> Iterator[str]:
+    if Path(fakecluster.__file__).is_relative_to(ROOT / "fakecluster"):
+        yield "fakecluster comes from this checkout, not from the wheel"
+    files = importlib.resources.files("fakecluster")
+    yield from (f"the wheel lacks {name}" for name in DATA if not files.joinpath(name).is_file())
+    for name in fakecluster.__all__:
+        getattr(fakecluster, name)  # whatever it needs is there
+
+
+def _of_example(copy: Path) -> Iterator[str]:
+    told = _pytest(copy, "--seeds", "80..100")
+    if not re.search(r"^\d+ passed in", told, re.MULTILINE):
+        yield f"the daemon does not pass its tests:\n{told}"
+    told = _pytest(copy, "--arm", "process")
+    if not re.search(r"^\d+ (passed|skipped) in", told, re.MULTILINE):
+        yield f"the daemon does not pass its tests as a process:\n{told}"
+    told = _pytest(copy, "--seeds", "80..100", *BEFORE)
+    failed = re.findall(r"^FAILED tests/test_leader\.py::(\w+)", told, re.MULTILINE)
+    if not failed or set(failed) != {"test_any_history"}:
+        yield f"the first version is not found wrong by drawn histories alone:\n{told}"
+    pages = re.findall(r"^timeline: (.*)$", told, re.MULTILINE)
+    if len(pages) != len(failed) or not all(Path(page).is_file() for page in pages):
+        yield f"not every failure has its timeline:\n{told}"
+    readme = (copy / "README.md").read_text(encoding="utf-8")
+    again = re.findall(r"^run it again: pytest '(\S+)' --seeds (\S+)$", readme, re.MULTILINE)
+    if not again:
+        yield "the README has no line that repeats a failure"
+    for test, seeds in again:
+        if "1 failed" not in _pytest(copy, test, "--seeds", seeds, *BEFORE):
+            yield f"the README's seed {seeds} does not fail before the mending"
+        if "1 passed" not in _pytest(copy, test, "--seeds", seeds):
+            yield f"the README's seed {seeds} fails after the mending"
+
+
+def _pytest(directory: Path, *options: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", *options],
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout + done.stderr
+
+
+if __name__ == "__main__":
+    main()
