@@ -8,16 +8,15 @@ from fakecluster.clock import Timeline
 from fakecluster.cman.engine import Engine
 from fakecluster.cman.topology import NodeConfig
 from fakecluster.configfs.model import ConfigfsModel
-from fakecluster.depth import Depth
 from fakecluster.hold import FakeSemaphore, FakeSemaphores
 from fakecluster.host_truth import HostTruth
+from fakecluster.mount_table import FakeMount, FakeMountTable
 from fakecluster.mutual_removals import MutualRemovals
 from fakecluster.oracles import SafetyOracle
 from fakecluster.probes import Probes
 from fakecluster.sim_daemon import DaemonHost, SimDaemon
 from fakecluster.trace import Trace
 from fakecluster.truth import ManagerView
-from fakecluster.usage import FakeMount, FakeMountTable
 from fakecluster.witness import Witness
 from o2cbd.agent import Agent
 from o2cbd.core.model import Status
@@ -41,7 +40,6 @@ class SimHost:
         probes: Probes,
         rules: Rules,
         dead_threshold: int,
-        depth: Depth,
         removals: MutualRemovals,
         found: Callable[[int, str], None],
     ) -> None:
@@ -96,7 +94,6 @@ class SimHost:
                 stood=lambda: probes.hit("state-stuck"),
             ),
             rules=rules,
-            depth=depth,
         )
 
     # --- the host -------------------------------------------------------------------------------

@@ -19,7 +19,6 @@ from fakecluster.cman.timings import Timings
 from fakecluster.cman.topology import NodeConfig, Topology
 from fakecluster.configfs.directories import Presence
 from fakecluster.configfs.journal import READS, Call
-from fakecluster.depth import Depth
 from fakecluster.engine_verbs import EngineVerbs
 from fakecluster.heartbeat import SharedDisk
 from fakecluster.hold import FakeHold
@@ -69,7 +68,6 @@ class World(VerbMethods):
         rules: Rules | None = None,
         dead_threshold: int = 31,
         seed: int = 0,
-        depth: Depth = Depth.INTERFACES,
     ) -> None:
         """Make it; nothing runs yet.
 
@@ -79,10 +77,8 @@ class World(VerbMethods):
             rules: every daemon's, until `set_rules` gives a host its own.
             dead_threshold: the disk heartbeat's, in its intervals of two seconds.
             seed: of everything that is drawn.
-            depth: what of the daemon is real.
         """
         self.seed = seed
-        self.depth = depth
         self.timeline = Timeline()
         self.trace = Trace(self.timeline.now_us)
         self.probes = Probes()
@@ -582,7 +578,6 @@ class World(VerbMethods):
             probes=self.probes,
             rules=self.rules,
             dead_threshold=self._dead_threshold,
-            depth=self.depth,
             removals=self.removals,
             found=self._violation,
         )

@@ -14,7 +14,6 @@ from fakecluster.arms.values import MISSING, Call, ClusterSpec, Row, Span, Vote,
 from fakecluster.arms.words import ClusterWords
 from fakecluster.cman.timings import Timings
 from fakecluster.configfs.kernel import ClusterState
-from fakecluster.depth import Depth
 from fakecluster.report.words import event_text
 from fakecluster.trace import Line
 from fakecluster.verb_methods import Question
@@ -49,25 +48,16 @@ class SimCluster(ClusterWords):
     arm = "sim"
     missing = MISSING["sim"]
 
-    def __init__(
-        self,
-        spec: ClusterSpec,
-        *,
-        depth: Depth = Depth.INTERFACES,
-        made: Callable[[World], None] | None = None,
-    ) -> None:
+    def __init__(self, spec: ClusterSpec, *, made: Callable[[World], None] | None = None) -> None:
         """Boot it: managers up and of one mind, no daemon yet.
 
         Args:
             spec: what to boot.
-            depth: what of the daemons is real.
             made: called with the world before anything has happened in it.
         """
         self.spec = spec
         self.untouched_oracle = UntouchedOracle(self)
-        self.world = World(
-            spec.topology, timings=_TIMINGS, dead_threshold=spec.dead_threshold, depth=depth
-        )
+        self.world = World(spec.topology, timings=_TIMINGS, dead_threshold=spec.dead_threshold)
         if made is not None:
             made(self.world)
         self._events: collections.deque[Line] = collections.deque(maxlen=_EVENTS_KEPT)

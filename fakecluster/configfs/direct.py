@@ -29,7 +29,7 @@ class DirectTree(OsNodeTree):
             debugfs: whether the heartbeat's live map can be read.
         """
         self.files = ModelFiles(model, debugfs=debugfs)
-        super().__init__("/", "/debug", CallBoard(_NoClock()), files=self.files)
+        super().__init__("/", "/debug", unwatched_calls(), files=self.files)
 
 
 class ModelFiles:
@@ -113,8 +113,11 @@ class ModelFiles:
         return path
 
 
-class _NoClock:
-    """In a simulated host a call takes no time, and nobody watches it."""
+def unwatched_calls() -> CallBoard:
+    """Return a board for a simulated host, where a call takes no time and nobody watches it."""
+    return CallBoard(_NoClock())
 
+
+class _NoClock:
     def now_us(self) -> int:
         return 0

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from fakecluster.configfs import rules
-from fakecluster.configfs.changes import Changes
 from fakecluster.configfs.items import (
     ATTRIBUTE_MODE,
     READ_ONLY_MODE,
@@ -60,8 +59,8 @@ class Directories:
         self, kernel: Kernel, *, owner_uid: int = 0, now_ns: Callable[[], int] = lambda: 0
     ) -> None:
         self.kernel = kernel
-        self.changes = Changes()
-        """Of what a reading shows; noted by who makes them."""
+        self.change_count = 0
+        """Of what a reading shows; counted by whoever makes one."""
         self._owner_uid = owner_uid
         self._now_ns = now_ns
         self._next_inode = FIRST_INODE

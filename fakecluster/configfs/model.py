@@ -60,7 +60,7 @@ class ConfigfsModel(OddCalls):
     @presence.setter
     def presence(self, presence: Presence) -> None:
         with self.lock:
-            self._directories.changes.note()
+            self._directories.change_count += 1
             self._directories.presence = presence
 
     def power_cycle(self) -> None:
@@ -70,7 +70,7 @@ class ConfigfsModel(OddCalls):
             self.host.stop_listening()
             kernel = Kernel(self._variant, self.host)
             kernel.poison = poison
-            self._directories.changes.note()
+            self._directories.change_count += 1
             self._directories.forget_all(kernel)
 
     def drop_caches(self) -> None:

@@ -19,7 +19,6 @@ from fakecluster.arms.suite import MakeCluster, spec_of
 from fakecluster.arms.values import ARMS, MISSING, ClusterSpec, arm_in_namespaces
 from fakecluster.arms.words import ClusterWords, NotSoError
 from fakecluster.cman.topology import Topology
-from fakecluster.depth import Depth
 from fakecluster.sim_trace import header_of
 from fakecluster.trace_file import TraceFile, TraceWriter
 from fakecluster.world import World
@@ -50,12 +49,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="where the real managers of a `vm-` arm run: netns is its `process-` arm",
     )
     parser.addoption(
-        "--depth",
-        choices=[depth.value for depth in Depth],
-        default=Depth.INTERFACES.value,
-        help="what of a simulated daemon is real (arm sim)",
-    )
-    parser.addoption(
         "--trace-dir",
         type=Path,
         metavar="DIR",
@@ -64,12 +57,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def _sim(config: pytest.Config) -> Boot:
-    depth = Depth(config.getoption("--depth", Depth.INTERFACES.value))
     traces: Path | None = config.getoption("--trace-dir", None)
 
     def boot(spec: ClusterSpec, stack: ExitStack, item: pytest.Item) -> ClusterWords:
         if traces is None:
-            return SimCluster(spec, depth=depth)
+            return SimCluster(spec)
         out = stack.enter_context(_trace_file(traces, item).open("w", encoding="utf-8"))
         writers: list[TraceWriter] = []
 
@@ -77,7 +69,7 @@ def _sim(config: pytest.Config) -> Boot:
             writers.append(TraceWriter(out, header_of(world)))
             world.trace.listen(writers[0])
 
-        cluster = SimCluster(spec, depth=depth, made=write)
+        cluster = SimCluster(spec, made=write)
         stack.callback(lambda: writers[0].end(_outcome(cluster, item), cluster.world.now_us()))
         return cluster
 
