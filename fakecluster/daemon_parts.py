@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from unittest import mock
 
+from fakecluster.cached_readings import CachedSource, CachedTree
 from fakecluster.cman.engine import Engine
 from fakecluster.cman.engine_table import EngineTable
-from fakecluster.configfs.cached_tree import CachedTree
-from fakecluster.configfs.direct import DirectTree, unwatched_calls
+from fakecluster.configfs.direct import DirectTree, UnwatchedCalls
 from fakecluster.configfs.model import ConfigfsModel
 from fakecluster.configfs.model_os import ModelOs
 from fakecluster.hold import FakeHold
@@ -56,7 +56,8 @@ def daemon_parts(host: HostContext) -> DaemonParts:
     table = EngineTable(host.engine, host.node_id, host.on_readable)
 
     def connect() -> MembershipSource:
-        return connect_cman(table, unwatched_calls(), every_address=host.every_address)
+        source = connect_cman(table, UnwatchedCalls(), every_address=host.every_address)
+        return CachedSource(source, table.standing)
 
     return DaemonParts(
         connect=connect,
@@ -80,7 +81,7 @@ class SimulatedUsage:
             configfs_path=_CONFIGFS,
             mounts_path=_MOUNTS,
             make_hold=make_hold,
-            calls=unwatched_calls(),
+            calls=UnwatchedCalls(),
         )
 
     def read(self, cluster: str | None) -> Usage:

@@ -95,6 +95,8 @@ class Directories:
         for item in self.index.values():
             if not item.is_dir:
                 item.inode = self._inode()
+            if item.parent is not None:
+                item.parent.relist()
 
     def resolve(self, path: str, caller: Caller = ROOT) -> Item:
         """Find what has this path.
@@ -306,7 +308,7 @@ class Directories:
         item.removed = True
         del self.index[item.path]
         if item.parent is not None:
-            del item.parent.children[item.name]
+            item.parent.drop(item)
 
     # ---- making items
 
@@ -346,7 +348,7 @@ class Directories:
             born_ns=self._now_ns(),
             state=state,
         )
-        parent.children[name] = made
+        parent.add(made)
         self.index[made.path] = made
         return made
 
@@ -366,5 +368,5 @@ class Directories:
                 show=show,
                 store=store,
             )
-            owner.children[called] = attribute
+            owner.add(attribute)
             self.index[attribute.path] = attribute

@@ -12,7 +12,7 @@ from fakecluster.cman.engine import Engine, EngineEvent, Sockets, Watcher
 from fakecluster.cman.engine_table import EngineTable
 from fakecluster.cman.timings import Profile, Timings
 from fakecluster.cman.topology import Topology
-from fakecluster.configfs.direct import unwatched_calls
+from fakecluster.configfs.direct import UnwatchedCalls
 from o2cbd.core.rules import SECOND_US
 from o2cbd.membership.cman import connect_cman
 from o2cbd.membership.interface import MembershipSource
@@ -150,7 +150,7 @@ class EngineHarness(Watcher):
         Raises:
             OSError: what `connect_cman` raises.
         """
-        return connect_cman(EngineTable(self.engine, node_id, lambda: None), unwatched_calls())
+        return connect_cman(EngineTable(self.engine, node_id, lambda: None), UnwatchedCalls())
 
     def admin(self, node_id: int) -> Recorder:
         """Connect an administrator."""

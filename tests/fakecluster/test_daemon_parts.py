@@ -7,8 +7,6 @@ import pytest
 from fakecluster import daemon_parts
 from fakecluster.cman.engine import NoticeFault
 from fakecluster.cman.topology import NodeConfig, QuorumDisk, Topology
-from fakecluster.configfs.direct import DirectTree
-from fakecluster.configfs.model import ConfigfsModel
 from fakecluster.demo.story import DEAD_THRESHOLD, TIMINGS
 from fakecluster.verbs import ANY_CHANGE
 from fakecluster.world import World
@@ -60,10 +58,11 @@ def _troubled() -> list[str]:
 def test_cached_readings_leave_the_trace_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     cached = _troubled()
 
-    def uncached(tree: DirectTree, _model: ConfigfsModel) -> DirectTree:
-        return tree
+    def uncached(adapter: object, _changes: object) -> object:
+        return adapter
 
     monkeypatch.setattr(daemon_parts, "CachedTree", uncached)
+    monkeypatch.setattr(daemon_parts, "CachedSource", uncached)
     assert len(cached) > 100
     assert _troubled() == cached
 

@@ -1,5 +1,6 @@
-"""A cached tree reads what a tree without a cache reads, whatever happened between."""
+"""Cached readings are what the adapters read, whatever happened between."""
 
+import contextlib
 import errno
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,14 +10,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fakecluster.configfs.cached_tree import CachedTree
-from fakecluster.configfs.direct import DirectTree
+from fakecluster.cached_readings import CachedSource, CachedTree
+from fakecluster.cman.answers import FenceInfo
+from fakecluster.cman.engine_table import EngineTable
+from fakecluster.cman.outside import OperationError
+from fakecluster.cman.topology import QuorumDisk, Topology
+from fakecluster.configfs.direct import DirectTree, UnwatchedCalls
 from fakecluster.configfs.directories import Presence
 from fakecluster.configfs.model import ConfigfsModel
 from fakecluster.conformance import node_tree, node_tree_faults
 from fakecluster.conformance.tree_drivers import ModelDriver
+from fakecluster.testing.cman_engine import EngineHarness
 from o2cbd.configfs.interface import NodeTree
-from o2cbd.core.model import AddNode, CreateCluster, Node, RemoveNode, Tables
+from o2cbd.core.model import AddNode, CreateCluster, Membership, Node, RemoveNode, Tables
+from o2cbd.membership.cman import connect_cman
+from o2cbd.membership.interface import ManagerGoneError, MembershipSource
 
 
 @pytest.mark.parametrize(
@@ -143,3 +151,67 @@ def test_a_num_0_that_was_written_stays_proved() -> None:
         assert isinstance(read, Tables)
         assert next(entry for entry in read.entries if entry.name == "n0").num_proved
         model.mkdir(f"/cluster/c/node/{other}")
+
+
+EVENTS: dict[str, Callable[[EngineHarness], object]] = {
+    "leave": lambda rig: rig.engine.leave(3),
+    "up": lambda rig: rig.up(),
+    "fence": lambda rig: rig.admin(1).client.update_fence_info(FenceInfo(node_id=3, fenced=True)),
+    "votes": lambda rig: rig.admin(1).client.set_votes(2, 2),
+    "split": lambda rig: rig.engine.partition(((1,), (2, 3))),
+    "heal": lambda rig: rig.engine.heal(),
+    "address": lambda rig: rig.engine.set_address(2, ("fd00::2", "10.0.0.22"), now=True),
+    "second address": lambda rig: rig.engine.set_address(2, ("fd00::2", "10.0.0.23"), now=True),
+    "fail": lambda rig: rig.engine.fail_read(1, errno.EIO),
+    "nothing": lambda rig: None,
+}
+
+
+def _membership(source: MembershipSource) -> Membership | str:
+    try:
+        return source.snapshot()
+    except OSError as error:
+        return errno.errorcode[error.errno or 0]
+
+
+@given(st.lists(st.sampled_from(sorted(EVENTS)), max_size=8))
+def test_membership_is_the_one_that_a_new_source_reads(history: list[str]) -> None:
+    rig = EngineHarness(Topology.of(3, qdisk=QuorumDisk())).up()
+    table = EngineTable(rig.engine, 1, lambda: None)
+    source = CachedSource(connect_cman(table, UnwatchedCalls()), table.standing)
+    for name in history:
+        with contextlib.suppress(OSError, OperationError):
+            EVENTS[name](rig)
+        rig.run()
+        failing = rig.engine.read_fails(1)
+        seen = _membership(source)
+        assert (seen == "EIO") == failing
+        if not failing:
+            assert seen == _membership(rig.source(1))
+            assert _membership(source) is seen
+
+
+def test_unchanged_manager_is_not_asked_again() -> None:
+    rig = EngineHarness(2).up()
+    table = EngineTable(rig.engine, 1, lambda: None)
+    below = connect_cman(table, UnwatchedCalls())
+    asked = mock.Mock(wraps=below)
+    source = CachedSource(asked, table.standing)
+    first = source.snapshot()
+    assert source.snapshot() is first
+    assert asked.snapshot.call_count == 1
+
+    rig.engine.leave(2)
+    rig.run()
+    assert source.snapshot() is not first
+    assert asked.snapshot.call_count == 2
+
+
+def test_dead_manager_is_asked_and_says_so() -> None:
+    rig = EngineHarness(1).up()
+    table = EngineTable(rig.engine, 1, lambda: None)
+    source = CachedSource(connect_cman(table, UnwatchedCalls()), table.standing)
+    source.snapshot()
+    rig.engine.crash(1)
+    with pytest.raises(ManagerGoneError):
+        source.snapshot()
