@@ -9,16 +9,15 @@ from fakecluster.cman.engine import Engine
 from fakecluster.cman.topology import NodeConfig
 from fakecluster.configfs.model import ConfigfsModel
 from fakecluster.daemon_under_test import SimulatedProcess, Subject
-from fakecluster.depth import Depth
 from fakecluster.hold import FakeSemaphore, FakeSemaphores
 from fakecluster.host_truth import HostTruth
+from fakecluster.mount_table import FakeMount, FakeMountTable
 from fakecluster.mutual_removals import MutualRemovals
 from fakecluster.oracles import SafetyOracle
 from fakecluster.probes import Probes
 from fakecluster.sim_daemon import DaemonHost, SimDaemon
 from fakecluster.trace import Trace
 from fakecluster.truth import ManagerView
-from fakecluster.usage import FakeMount, FakeMountTable
 from fakecluster.witness import Witness
 from o2cbd.core.model import Status
 from o2cbd.core.rules import Rules
@@ -41,7 +40,6 @@ class SimHost:
         probes: Probes,
         rules: Rules,
         dead_threshold: int,
-        depth: Depth,
         removals: MutualRemovals,
         found: Callable[[int, str], None],
         subject: Subject | None,
@@ -108,7 +106,6 @@ class SimHost:
                 stood=lambda: probes.hit("state-stuck"),
             ),
             rules=rules,
-            depth=depth,
         )
 
     # --- the host -------------------------------------------------------------------------------

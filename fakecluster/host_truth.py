@@ -11,8 +11,8 @@ from fakecluster.cman.engine import Engine
 from fakecluster.configfs.directories import Presence
 from fakecluster.configfs.model import ConfigfsModel
 from fakecluster.hold import FakeSemaphore, FakeSemaphores
+from fakecluster.mount_table import FakeMountTable
 from fakecluster.truth import Expectation, Looker, ManagerView, Row
-from fakecluster.usage import FakeMountTable
 from o2cbd.core.rules import Rules
 
 _NO_ROWS: Final[Mapping[str, Row]] = MappingProxyType({})

@@ -8,11 +8,10 @@ from dataclasses import dataclass, replace
 from fakecluster.clock import Handle, Timeline
 from fakecluster.cman.engine import Engine, Sockets
 from fakecluster.configfs.model import ConfigfsModel
-from fakecluster.depth import Depth, Parts, Place
+from fakecluster.daemon_parts import DaemonParts, HostContext, daemon_parts
 from fakecluster.hold import FakeHold, FakeSemaphores
+from fakecluster.mount_table import FakeMountTable
 from fakecluster.oracles import SafetyOracle
-from fakecluster.parts import parts_of
-from fakecluster.usage import FakeMountTable
 from fakecluster.watched import SourceWithoutQuorum, WatchedSource
 from o2cbd.agent import Agent, Observer
 from o2cbd.core.model import State, Status
@@ -61,7 +60,7 @@ class SimDaemon:
     agent would ask it, the process stands still until the manager goes on or its connection dies.
     """
 
-    def __init__(self, host: DaemonHost, *, rules: Rules, depth: Depth) -> None:
+    def __init__(self, host: DaemonHost, *, rules: Rules) -> None:
         self.rules = rules
         """Those of the running daemon; other ones count from its next start on."""
         self.next_rules = rules
@@ -75,9 +74,8 @@ class SimDaemon:
         self.stuck_since_us: int | None = None
         """Since when it has stood still in a call to the manager."""
         self._host = host
-        self._depth = depth
         self._timing = ServiceTiming()
-        self._parts: Parts | None = None
+        self._parts: DaemonParts | None = None
         self._source: MembershipSource | None = None
         self._wake: Handle | None = None
         self._grace: Handle | None = None
@@ -106,17 +104,17 @@ class SimDaemon:
         host.oracle.daemon_began(self.rules, self.pid)
         host.lived("start")
         self._due_us, self._fd, self._readable, self._asked = 0, None, False, False
-        place = Place(
-            node_id=host.node_id,
-            engine=host.engine,
-            model=host.model,
-            mounts=host.mounts,
-            make_hold=self.hold_of,
-            on_readable=self.readable,
-            now_us=host.timeline.now_us,
-            every_address=self.rules.table.want_every_address,
+        self._parts = daemon_parts(
+            HostContext(
+                node_id=host.node_id,
+                engine=host.engine,
+                model=host.model,
+                mounts=host.mounts,
+                make_hold=self.hold_of,
+                on_readable=self.readable,
+                every_address=self.rules.table.want_every_address,
+            )
         )
-        self._parts = parts_of(self._depth, place)
         self.agent = Agent(
             connect=self._connect,
             tree=self._parts.tree,
@@ -202,7 +200,7 @@ class SimDaemon:
     def readable(self) -> None:
         """Note that the manager has something to say."""
         self._readable = True
-        if self._depth is Depth.INTERFACES or self._polls(self._fd):
+        if self._polls(self._fd):
             self.wake()
 
     def wake(self) -> None:
@@ -220,8 +218,8 @@ class SimDaemon:
         )
 
     def _step(self) -> None:
-        agent, parts = self.agent, self._parts
-        if agent is None or parts is None:
+        agent = self.agent
+        if agent is None:
             return
         if self._blocks():
             if self.stuck_since_us is None:
@@ -232,8 +230,7 @@ class SimDaemon:
         self._readable = self._asked = False
         self.stepping = True
         try:
-            with parts.on_stage():
-                wait = agent.step()
+            wait = agent.step()
         except DaemonKilled:
             self.kill()
             return
@@ -265,7 +262,7 @@ class SimDaemon:
     def _connect(self) -> MembershipSource:
         if self._parts is None:
             raise RuntimeError("a daemon that does not run connects")
-        source: MembershipSource = self._parts.connect()
+        source = self._parts.connect()
         if not self._host.engine.quorum_provider:
             source = SourceWithoutQuorum(source)
         source = WatchedSource(source, self._host.oracle)

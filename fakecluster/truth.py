@@ -350,6 +350,7 @@ def usable_name(name: str) -> bool:
     return all(unicodedata.category(char) != "Cc" for char in name)
 
 
+@functools.lru_cache(maxsize=256)
 def usable_cluster_name(name: str) -> bool:
     """True when OCFS2's tools can use this cluster name."""
     return 1 <= len(name) <= _CLUSTER_NAME_MAX and name.isascii() and name.isalnum()

@@ -20,7 +20,6 @@ from fakecluster.cman.topology import NodeConfig, Topology
 from fakecluster.configfs.directories import Presence
 from fakecluster.configfs.journal import READS, Call
 from fakecluster.daemon_under_test import SimulatedProcess, Subject
-from fakecluster.depth import Depth
 from fakecluster.engine_verbs import EngineVerbs
 from fakecluster.heartbeat import SharedDisk
 from fakecluster.hold import FakeHold
@@ -70,7 +69,6 @@ class World(VerbMethods):
         rules: Rules | None = None,
         dead_threshold: int = 31,
         seed: int = 0,
-        depth: Depth = Depth.INTERFACES,
         subject: Subject | None = None,
     ) -> None:
         """Make it; nothing runs yet.
@@ -81,12 +79,10 @@ class World(VerbMethods):
             rules: every daemon's, until `set_rules` gives a host its own.
             dead_threshold: the disk heartbeat's, in its intervals of two seconds.
             seed: of everything that is drawn.
-            depth: what of the daemon is real.
             subject: what runs in place of o2cbd; None: o2cbd.
         """
         self._subject = subject
         self.seed = seed
-        self.depth = depth
         self.timeline = Timeline()
         self.trace = Trace(self.timeline.now_us)
         self.probes = Probes()
@@ -590,7 +586,6 @@ class World(VerbMethods):
             probes=self.probes,
             rules=self.rules,
             dead_threshold=self._dead_threshold,
-            depth=self.depth,
             removals=self.removals,
             found=self._violation,
             subject=self._subject,

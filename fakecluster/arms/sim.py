@@ -13,7 +13,6 @@ from fakecluster.arms.values import MISSING, Call, ClusterSpec, Row, Span, Vote,
 from fakecluster.arms.words import ClusterWords
 from fakecluster.cman.timings import Timings
 from fakecluster.configfs.kernel import ClusterState
-from fakecluster.depth import Depth
 from fakecluster.report.words import event_text
 from fakecluster.sim_trace import header_of
 from fakecluster.trace import Line
@@ -50,23 +49,15 @@ class SimCluster(ClusterWords):
     arm = "sim"
     missing = MISSING["sim"]
 
-    def __init__(
-        self,
-        spec: ClusterSpec,
-        *,
-        depth: Depth = Depth.INTERFACES,
-    ) -> None:
+    def __init__(self, spec: ClusterSpec) -> None:
         """Boot it: managers up and of one mind, no daemon yet.
 
         Args:
             spec: what to boot.
-            depth: what of the daemons is real.
         """
         self.spec = spec
         self.untouched_oracle = UntouchedOracle(self)
-        self.world = World(
-            spec.topology, timings=_TIMINGS, dead_threshold=spec.dead_threshold, depth=depth
-        )
+        self.world = World(spec.topology, timings=_TIMINGS, dead_threshold=spec.dead_threshold)
         self._header = header_of(self.world)
         self._events: list[Line] = []
         self.world.trace.listen(self._events.append)

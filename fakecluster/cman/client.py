@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+from typing import NamedTuple
 
 from fakecluster.cman.answers import (
     ClusterInfo,
@@ -31,11 +32,25 @@ from fakecluster.cman.nodelist import Disk, Peer
 from fakecluster.cman.process import CmanProcess
 from fakecluster.cman.timings import Profile
 
-__all__ = ["Client", "Closed", "Deliver", "SocketKind"]
+__all__ = ["Client", "Closed", "Deliver", "SocketKind", "Standing"]
 
 
 def _ignore_status(_status: int) -> None:
     pass
+
+
+class Standing(NamedTuple):
+    """What a daemon's answers about nodes, quorum and fencing are made of."""
+
+    nodes: tuple[NodeEntry, ...]
+    """Built anew when anything of any node has changed."""
+    quorate: bool
+    flags: int
+    fences: tuple[FenceInfo, ...]
+
+    def same_as(self, other: Standing) -> bool:
+        """Return whether all those answers are the same, without a look at each node."""
+        return self.nodes is other.nodes and self[1:] == other[1:]
 
 
 class Client:
@@ -185,10 +200,23 @@ class Client:
             leave_reason=peer.leave_reason,
         )
 
+    def get_node_votes(self, node_id: int) -> int:
+        """Return the votes of GETNODE_EXTRA alone."""
+        return self._peer(self._as_member(), node_id, errno.EINVAL).votes
+
     def get_node_addrs(self, node_id: int) -> tuple[str, ...]:
         """GET_NODEADDRS: all addresses of a member, none of another. EINVAL: unknown, or 0."""
         peer = self._named_peer(self._ask(), node_id)
         return peer.addresses if peer.state is CmanState.MEMBER else ()
+
+    def standing(self) -> Standing | None:
+        """Return what the answers are made of now; None where a request would fail or wait."""
+        daemon = self._daemon
+        answers = self.open and daemon.alive and daemon.is_member and not daemon.frozen
+        if not answers or daemon.read_errnos:
+            return None
+        fences = tuple(daemon.fences.values())
+        return Standing(daemon.nodes.entries(), daemon.quorate, _extra_flags(daemon), fences)
 
     def get_node_count(self) -> int:
         """GETNODECOUNT."""

@@ -7,17 +7,18 @@ before its answer, and as long as any are set aside the descriptor to poll is an
 from __future__ import annotations
 
 import errno
+import functools
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeVar, TypeVarTuple
 
 from fakecluster.cman.answers import Delivery, NodeEntry, Notice
-from fakecluster.cman.client import Client, SocketKind
+from fakecluster.cman.client import Client, SocketKind, Standing
 from fakecluster.cman.constants import US
 from fakecluster.cman.engine import Engine
 from fakecluster.cman.errors import RequestRefusedError
 from fakecluster.sockaddrs import ADDRESS_BYTES, sockaddr
+from o2cbd.core.memo import for_each
 from o2cbd.membership.libcman_table import (
     DISPATCH_ALL,
     ClusterRecord,
@@ -26,6 +27,9 @@ from o2cbd.membership.libcman_table import (
     FenceRecord,
     NodeRecord,
 )
+
+_Args = TypeVarTuple("_Args")
+_R = TypeVar("_R")
 
 NAME_BYTES: Final = 256
 
@@ -63,6 +67,10 @@ class EngineTable:
         self._latest = handle
         return handle
 
+    def standing(self) -> Standing | None:
+        """Return what answers on the latest connection are made of; None: there would be none."""
+        return None if self._latest is None else self._latest.client.standing()
+
     def readable(self, fd: int | None) -> bool:
         """Return whether poll(2) would call this descriptor of the latest connection readable."""
         handle = self._latest
@@ -81,6 +89,7 @@ class EngineHandle:
         self._callback: EventCallback | None = None
         self._on_socket: deque[tuple[int, int]] = deque()
         self._set_aside: deque[tuple[int, int]] = deque()
+        self._records = for_each(_record)
 
     def take(self, delivery: Delivery) -> None:
         """Put an event on the socket; for the engine alone."""
@@ -93,16 +102,16 @@ class EngineHandle:
         """True when the socket has something to read, its end included."""
         return bool(self._on_socket) or not self.client.open
 
-    @contextmanager
-    def _request(self, call: str) -> Iterator[Client]:
+    def _ask(self, name: str, request: Callable[[*_Args], _R], *args: *_Args) -> _R:
         """Ask: what came before the answer, or while it was made, is read first and set aside."""
         try:
-            yield self.client
+            return request(*args)
         except RequestRefusedError as error:
-            raise CmanError(error.code, call) from None
+            raise CmanError(error.code, name) from None
         finally:
-            self._set_aside.extend(self._on_socket)
-            self._on_socket.clear()
+            if self._on_socket:
+                self._set_aside.extend(self._on_socket)
+                self._on_socket.clear()
 
     def finish(self) -> None:
         """Close the connection."""
@@ -110,8 +119,7 @@ class EngineHandle:
 
     def start_notification(self, callback: EventCallback) -> None:
         """The callback is kept only once the reply is there."""
-        with self._request("cman_start_notification") as client:
-            client.start_notification()
+        self._ask("cman_start_notification", self.client.start_notification)
         self._callback = callback
 
     def get_fd(self) -> int:
@@ -132,54 +140,45 @@ class EngineHandle:
 
     def get_node_count(self) -> int:
         """Members, others and the quorum disk."""
-        with self._request("cman_get_node_count") as client:
-            return client.get_node_count()
+        return self._ask("cman_get_node_count", self.client.get_node_count)
 
     def get_nodes(self, max_nodes: int) -> tuple[int, tuple[NodeRecord, ...]]:
         """EINVAL for a list that does not fit."""
-        with self._request("cman_get_nodes") as client:
-            entries = client.get_all_members()
+        entries = self._ask("cman_get_nodes", self.client.get_all_members)
         if len(entries) > max_nodes:
             raise CmanError(errno.EINVAL, "cman_get_nodes")
-        return len(entries), tuple(map(_record, entries))
+        return len(entries), self._records(entries)
 
     def get_node(self, nodeid: int) -> NodeRecord:
         """0 is the local node, whatever else has the id 0 in the list."""
-        with self._request("cman_get_node") as client:
-            return _record(client.get_node(nodeid or US))
+        return _record(self._ask("cman_get_node", self.client.get_node, nodeid or US))
 
     def get_node_addrs(self, nodeid: int) -> tuple[tuple[int, bytes], ...]:
         """EINVAL for an unknown id; nothing for a non-member."""
-        with self._request("cman_get_node_addrs") as client:
-            addresses = client.get_node_addrs(nodeid)
-        return tuple(_sockaddr(address) for address in addresses)
+        addresses = self._ask("cman_get_node_addrs", self.client.get_node_addrs, nodeid)
+        return tuple(map(_sockaddr, addresses))
 
     def get_cluster(self) -> ClusterRecord:
         """Answered before the first transition, too."""
-        with self._request("cman_get_cluster") as client:
-            info = client.get_cluster()
+        info = self._ask("cman_get_cluster", self.client.get_cluster)
         name = info.name.encode("utf-8", "surrogateescape")
         return ClusterRecord(name=name, generation=info.generation)
 
     def get_extra_flags(self) -> int:
         """ei_flags."""
-        with self._request("cman_get_extra_info") as client:
-            return client.get_extra_info().flags
+        return self._ask("cman_get_extra_info", self.client.get_extra_flags)
 
     def get_node_votes(self, nodeid: int) -> int:
         """EINVAL for an unknown id."""
-        with self._request("cman_get_node_extra") as client:
-            return client.get_node_extra(nodeid).votes
+        return self._ask("cman_get_node_extra", self.client.get_node_votes, nodeid)
 
     def is_quorate(self) -> int:
         """1 or 0."""
-        with self._request("cman_is_quorate") as client:
-            return int(client.is_quorate())
+        return int(self._ask("cman_is_quorate", self.client.is_quorate))
 
     def get_fenceinfo(self, nodeid: int) -> FenceRecord:
         """EINVAL for an unknown id."""
-        with self._request("cman_get_fenceinfo") as client:
-            info = client.get_fence_info(nodeid)
+        info = self._ask("cman_get_fenceinfo", self.client.get_fence_info, nodeid)
         return FenceRecord(fenced=int(info.fenced), time_s=info.time_s)
 
     def replyto_shutdown(self, yesno: int) -> None:
@@ -203,6 +202,7 @@ def _record(entry: NodeEntry) -> NodeRecord:
     )
 
 
+@functools.lru_cache(maxsize=4096)
 def _sockaddr(address: str) -> tuple[int, bytes]:
     raw = sockaddr(address)
     return len(raw), raw.ljust(ADDRESS_BYTES, b"\0")

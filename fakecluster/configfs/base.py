@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from fakecluster.configfs.changes import Changes
 from fakecluster.configfs.directories import Directories
 from fakecluster.configfs.heartbeat import Heartbeat
 from fakecluster.configfs.host import FakeHost
@@ -49,9 +48,9 @@ class ModelBase:
         self.heartbeat = Heartbeat(self.lock, self._directories)
 
     @property
-    def changes(self) -> Changes:
-        """What can have changed what a reading shows."""
-        return self._directories.changes
+    def change_count(self) -> int:
+        """Another number after everything that can change what a reading shows."""
+        return self._directories.change_count
 
     @property
     def kernel(self) -> Kernel:
@@ -83,7 +82,7 @@ class ModelBase:
                 if call is not None:
                     journal.enter(call)
                     if not is_read(name):
-                        self._directories.changes.note(path)
+                        self._directories.change_count += 1
                 result = work()
             except Refusal as refusal:
                 error = _error(refusal.errno, path)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
 from fakecluster.configfs.heartbeat import nums_line
-from fakecluster.configfs.items import Directory
+from fakecluster.configfs.items import Directory, DirEntry
 from fakecluster.configfs.model import ConfigfsModel
 from o2cbd.calls import CallBoard
 from o2cbd.configfs.files import VALUE_MAX_BYTES, Listed
@@ -29,7 +31,7 @@ class DirectTree(OsNodeTree):
             debugfs: whether the heartbeat's live map can be read.
         """
         self.files = ModelFiles(model, debugfs=debugfs)
-        super().__init__("/", "/debug", CallBoard(_NoClock()), files=self.files)
+        super().__init__("/", "/debug", UnwatchedCalls(), files=self.files)
 
 
 class ModelFiles:
@@ -40,6 +42,8 @@ class ModelFiles:
         self.debugfs = debugfs
         """Whether the heartbeat's live map can be read."""
         self._opened: dict[int, Directory] = {}
+        self._listings: dict[str, tuple[Sequence[DirEntry], list[Listed]]] = {}
+        """By path: what was found last, and what was made of it."""
         self._next_fd = 0
 
     def open_top(self, path: str) -> int:
@@ -64,8 +68,12 @@ class ModelFiles:
 
     def listing(self, dir_fd: int) -> list[Listed]:
         """See `Files.listing`."""
-        entries = uninterrupted(self._model.scandir, self._opened[dir_fd].path)
-        return [Listed(entry.name, entry.inode, entry.is_dir) for entry in entries]
+        path = self._opened[dir_fd].path
+        entries = uninterrupted(self._model.scandir, path)
+        if self._listings.get(path, (None, None))[0] is not entries:
+            listed = [Listed(entry.name, entry.inode, entry.is_dir) for entry in entries]
+            self._listings[path] = (entries, listed)
+        return self._listings[path][1]
 
     def inode_of(self, name: str, dir_fd: int) -> int | None:
         """See `Files.inode_of`."""
@@ -88,9 +96,12 @@ class ModelFiles:
             if not self.debugfs:
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
             return nums_line(self._model.heartbeat.live_nums).rstrip("\n")
-        handle = uninterrupted(self._model.open, self._path(name, dir_fd))
-        value = uninterrupted(self._model.read, handle, VALUE_MAX_BYTES)
-        return os.fsdecode(value).rstrip("\n")
+        path = self._path(name, dir_fd)
+        value = self._model.unwatched_value(path)
+        if value is None:
+            handle = uninterrupted(self._model.open, path)
+            value = uninterrupted(self._model.read, handle, VALUE_MAX_BYTES)
+        return value.decode("utf-8", "surrogateescape").rstrip("\n")
 
     def write_value(self, name: str, dir_fd: int, value: str) -> None:
         """See `Files.write_value`."""
@@ -113,8 +124,21 @@ class ModelFiles:
         return path
 
 
-class _NoClock:
-    """In a simulated host a call takes no time, and nobody watches it."""
+class UnwatchedCalls(CallBoard, AbstractContextManager[None]):
+    """The board of a simulated host, where a call takes no time and nobody watches it."""
 
+    def __init__(self) -> None:
+        super().__init__(_NoClock())
+
+    def declare(self, name: str) -> AbstractContextManager[None]:
+        """Declare nothing; the with block is this board's own."""
+        del name
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+class _NoClock:
     def now_us(self) -> int:
         return 0

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from fakecluster.configfs import rules
-from fakecluster.configfs.changes import Changes
 from fakecluster.configfs.items import (
     ATTRIBUTE_MODE,
     READ_ONLY_MODE,
@@ -60,8 +59,8 @@ class Directories:
         self, kernel: Kernel, *, owner_uid: int = 0, now_ns: Callable[[], int] = lambda: 0
     ) -> None:
         self.kernel = kernel
-        self.changes = Changes()
-        """Of what a reading shows; noted by who makes them."""
+        self.change_count = 0
+        """Of what a reading shows; counted by whoever makes one."""
         self._owner_uid = owner_uid
         self._now_ns = now_ns
         self._next_inode = FIRST_INODE
@@ -96,6 +95,8 @@ class Directories:
         for item in self.index.values():
             if not item.is_dir:
                 item.inode = self._inode()
+            if item.parent is not None:
+                item.parent.relist()
 
     def resolve(self, path: str, caller: Caller = ROOT) -> Item:
         """Find what has this path.
@@ -307,7 +308,7 @@ class Directories:
         item.removed = True
         del self.index[item.path]
         if item.parent is not None:
-            del item.parent.children[item.name]
+            item.parent.drop(item)
 
     # ---- making items
 
@@ -347,7 +348,7 @@ class Directories:
             born_ns=self._now_ns(),
             state=state,
         )
-        parent.children[name] = made
+        parent.add(made)
         self.index[made.path] = made
         return made
 
@@ -367,5 +368,5 @@ class Directories:
                 show=show,
                 store=store,
             )
-            owner.children[called] = attribute
+            owner.add(attribute)
             self.index[attribute.path] = attribute

@@ -76,7 +76,7 @@ class Heartbeat:
             OSError: EINVAL where there is no cluster or no local node, or what mkdir says.
         """
         with self._lock:
-            self._directories.changes.note()
+            self._directories.change_count += 1
             cluster = self._kernel.cluster
             local = None if cluster is None else cluster.local_node
             if cluster is None or local is None or local.num is None:
@@ -102,7 +102,7 @@ class Heartbeat:
         The kernel's view of the others ends with its last region.
         """
         with self._lock:
-            self._directories.changes.note()
+            self._directories.change_count += 1
             cluster = self._kernel.cluster
             state = None if cluster is None else cluster.regions.get(region)
             if state is None:
@@ -118,7 +118,7 @@ class Heartbeat:
     def see(self, nums: Iterable[int]) -> None:
         """Set the nums that the disk heartbeat sees alive, ours among them."""
         with self._lock:
-            self._directories.changes.note()
+            self._directories.change_count += 1
             self._kernel.live_nums = set(nums)
 
     def connect(self, nums: Iterable[int]) -> None:

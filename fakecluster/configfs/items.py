@@ -97,7 +97,7 @@ class Item:
 class Directory(Item):
     """A directory; its children stand in the order of their making."""
 
-    __slots__ = ("children", "kind", "state")
+    __slots__ = ("_entries", "children", "kind", "state")
 
     def __init__(
         self,
@@ -116,6 +116,8 @@ class Directory(Item):
         self.kind = kind
         self.state = state
         self.children: dict[str, Directory | Attribute] = {}
+        """Changed by `add` and `drop` alone."""
+        self._entries: tuple[DirEntry, ...] | None = None
 
     @property
     def links(self) -> int:
@@ -124,12 +126,28 @@ class Directory(Item):
             return 0
         return 2 + sum(child.is_dir for child in self.children.values())
 
-    def entries(self) -> list[DirEntry]:
-        """List it, newest first."""
-        return [
-            DirEntry(child.name, child.inode, child.is_dir)
-            for child in reversed(self.children.values())
-        ]
+    def add(self, child: Directory | Attribute) -> None:
+        """Take in a new child."""
+        self.children[child.name] = child
+        self.relist()
+
+    def drop(self, child: Item) -> None:
+        """Forget a child."""
+        del self.children[child.name]
+        self.relist()
+
+    def relist(self) -> None:
+        """List it anew when it is next asked for: a child has come, gone, or got another inode."""
+        self._entries = None
+
+    def entries(self) -> tuple[DirEntry, ...]:
+        """List it, newest first: the very same while nothing in it changed."""
+        if self._entries is None:
+            self._entries = tuple(
+                DirEntry(child.name, child.inode, child.is_dir)
+                for child in reversed(self.children.values())
+            )
+        return self._entries
 
 
 class Attribute(Item):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fakecluster.configfs.base import require
@@ -60,7 +61,7 @@ class ConfigfsModel(OddCalls):
     @presence.setter
     def presence(self, presence: Presence) -> None:
         with self.lock:
-            self._directories.changes.note()
+            self._directories.change_count += 1
             self._directories.presence = presence
 
     def power_cycle(self) -> None:
@@ -70,7 +71,7 @@ class ConfigfsModel(OddCalls):
             self.host.stop_listening()
             kernel = Kernel(self._variant, self.host)
             kernel.poison = poison
-            self._directories.changes.note()
+            self._directories.change_count += 1
             self._directories.forget_all(kernel)
 
     def drop_caches(self) -> None:
@@ -98,10 +99,10 @@ class ConfigfsModel(OddCalls):
             "stat", path, lambda: status_of(self._directories.resolve(path, caller)), pid=caller.pid
         )
 
-    def scandir(self, path: str, caller: Caller = ROOT) -> list[DirEntry]:
-        """List a directory, newest first."""
+    def scandir(self, path: str, caller: Caller = ROOT) -> Sequence[DirEntry]:
+        """List a directory, newest first: the very same while nothing in it changed."""
 
-        def work() -> list[DirEntry]:
+        def work() -> Sequence[DirEntry]:
             directory = self._directories.directory(path, caller)
             require(directory.allows(caller, 4), errno.EACCES)
             return directory.entries()
@@ -230,6 +231,14 @@ class ConfigfsModel(OddCalls):
             return self.read(handle, STORE_MAX_BYTES + 1, pid=caller.pid)
         finally:
             self.close(handle)
+
+    def unwatched_value(self, path: str) -> bytes | None:
+        """Return what open and read bring root; None where somebody hears of them, or one fails."""
+        with self.lock:
+            item = self._directories.index.get(path)
+            if self.journal.wants("read") or not isinstance(item, Attribute):
+                return None
+            return item.show(self.kernel) if item.mode & 0o444 else None
 
     def write_value(self, path: str, data: bytes, caller: Caller = ROOT) -> int:
         """Open, write once and close."""

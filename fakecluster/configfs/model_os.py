@@ -8,7 +8,7 @@ import io
 import itertools
 import os
 import posixpath
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -307,7 +307,7 @@ class ModelOs:
             raise _error(errno.ENOENT, text)
         return posixpath.normpath(text)[len(self.root) :] or "/"
 
-    def _entries(self, path: PathText | int) -> list[DirEntry]:
+    def _entries(self, path: PathText | int) -> Sequence[DirEntry]:
         """List a directory that is given as a path or a descriptor.
 
         An open one that was removed is empty: the C library takes the kernel's ENOENT for the end.

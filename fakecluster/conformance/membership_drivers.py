@@ -12,10 +12,13 @@ from fakecluster.clock import Timeline
 from fakecluster.cman.answers import FenceInfo
 from fakecluster.cman.client import Client, SocketKind
 from fakecluster.cman.engine import Engine
-from fakecluster.cman.source import engine_connect
+from fakecluster.cman.engine_table import EngineTable
 from fakecluster.cman.topology import Topology
 from fakecluster.conformance.membership import CMAN, LOCAL, Dialect
 from fakecluster.conformance.serving import ServingThread
+from o2cbd.calls import CallBoard
+from o2cbd.clock import MonotonicClock
+from o2cbd.membership.cman import connect_cman
 from o2cbd.membership.interface import MembershipSource
 
 SETTLE_US: Final = 30_000_000
@@ -112,12 +115,12 @@ class EngineDriver(ABC):
 
 
 class InProcessDriver(EngineDriver):
-    """The simulator's way in."""
+    """The simulator's way in: the production source over libcman's functions of an engine."""
 
     def __init__(self, topology: Topology) -> None:
         super().__init__()
         self._engine = Engine(topology, Timeline())
-        self._woken: set[int] = set()
+        self._tables: dict[MembershipSource, EngineTable] = {}
 
     @property
     def engine(self) -> Engine:
@@ -129,16 +132,15 @@ class InProcessDriver(EngineDriver):
         return act()
 
     def open(self) -> MembershipSource:
-        """Remember by number who was woken."""
-        number = len(self._sources)
-        return engine_connect(self._engine, LOCAL, on_readable=lambda: self._woken.add(number))()
+        """Each source has a table of its own, which tells what it could poll."""
+        table = EngineTable(self._engine, LOCAL, lambda: None)
+        source = connect_cman(table, CallBoard(MonotonicClock()))
+        self._tables[source] = table
+        return source
 
     def readable(self, source: MembershipSource) -> bool:
-        """Return whether it was woken since this was last asked."""
-        number = self._sources.index(source)
-        woken = number in self._woken
-        self._woken.discard(number)
-        return woken
+        """Poll the descriptor of this moment."""
+        return self._tables[source].readable(source.fileno())
 
 
 class WireDriver(EngineDriver):

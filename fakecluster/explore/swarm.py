@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from fakecluster import verbs
 from fakecluster.cman.topology import Topology
-from fakecluster.depth import Depth
 from fakecluster.explore.cast import Cast
 from fakecluster.explore.draw import Draw
 from fakecluster.explore.episodes import KINDS, RARE_KINDS
@@ -67,7 +66,6 @@ def draw_scenario(seed: int) -> Scenario:
         timings=draw_timings(seed),
         rules=rules,
         dead_threshold=draw_dead_threshold(seed),
-        depth=Draw(seed, "depth").weighted(((7, Depth.INTERFACES), (1, Depth.ADAPTERS))),
         deeds=tuple(deeds),
         end_us=deeds[-1].at_us + ending.span_us(20 * SECOND_US),
         revive=tuple(sorted(revived)),

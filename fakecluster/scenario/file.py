@@ -13,7 +13,6 @@ from typing import Any
 
 from fakecluster.cman.timings import Timings
 from fakecluster.cman.topology import Topology, TopologyError
-from fakecluster.depth import Depth
 from fakecluster.rules_table import RULES_KEYS, read_rules, rules_fields
 from fakecluster.scenario.model import Deed, Scenario, ScenarioError
 from fakecluster.scenario.spelling import inline, spelled
@@ -36,7 +35,7 @@ TIMINGS = ("token_ms", "consensus_ms", "shutdown_timeout_ms")
 """The clocks of the manager that a scenario can set."""
 
 _TOP = (
-    *("schema", "title", "seed", "depth", "dead_threshold", "end_us", "revive"),
+    *("schema", "title", "seed", "dead_threshold", "end_us", "revive"),
     *("topology", "timings", "rules", "story"),
 )
 
@@ -65,6 +64,7 @@ def parse_scenario(text: str) -> Scenario:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ScenarioError((str(error),)) from error
+    data.pop("depth", None)  # older files say whether the adapters are real; they always are now
     top = TomlTable(data, "", _TOP)
     if top.number("schema", None) != SCHEMA:
         top.complain("schema", f"is not {SCHEMA}")
@@ -74,7 +74,6 @@ def parse_scenario(text: str) -> Scenario:
     scenario = Scenario(
         title=top.text("title", ""),
         seed=top.count("seed", 0),
-        depth=Depth(top.word("depth", Depth.INTERFACES.value, [one.value for one in Depth])),
         dead_threshold=top.count("dead_threshold", 5, least=2),
         end_us=top.count("end_us", last_us, least=last_us),
         revive=top.numbers("revive"),
@@ -178,8 +177,6 @@ def scenario_text(scenario: Scenario) -> str:
     for name in ("title", "seed", "dead_threshold", "revive"):
         if getattr(scenario, name) != getattr(usual, name):
             top[name] = getattr(scenario, name)
-    if scenario.depth is not usual.depth:
-        top["depth"] = scenario.depth.value
     top["end_us"] = scenario.end_us
     lines = _lines({key: top[key] for key in _TOP if key in top})
     lines += ["", "[topology]", *_topology_lines(scenario.topology)]

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 from fakecluster.cman.timings import Timings
 from fakecluster.cman.topology import Topology
-from fakecluster.depth import Depth
 from fakecluster.verbs import Verb
 from o2cbd.core.rules import Rules
 
@@ -53,4 +52,3 @@ class Scenario:
     rules: Rules = field(default_factory=Rules)
     dead_threshold: int = 5
     """The disk heartbeat's, in intervals of two seconds."""
-    depth: Depth = Depth.INTERFACES

@@ -65,7 +65,6 @@ def world_of(scenario: Scenario) -> World:
         rules=scenario.rules,
         dead_threshold=scenario.dead_threshold,
         seed=scenario.seed,
-        depth=scenario.depth,
     )
 
 

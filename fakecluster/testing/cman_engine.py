@@ -9,9 +9,13 @@ from fakecluster.cman.answers import Confchg, Delivery, NodeEntry, Notice
 from fakecluster.cman.client import Client, SocketKind
 from fakecluster.cman.constants import Reason
 from fakecluster.cman.engine import Engine, EngineEvent, Sockets, Watcher
+from fakecluster.cman.engine_table import EngineTable
 from fakecluster.cman.timings import Profile, Timings
 from fakecluster.cman.topology import Topology
+from fakecluster.configfs.direct import UnwatchedCalls
 from o2cbd.core.rules import SECOND_US
+from o2cbd.membership.cman import connect_cman
+from o2cbd.membership.interface import MembershipSource
 
 QUIET_US = 60 * SECOND_US
 """Longer than anything in a default cluster takes to come to rest."""
@@ -139,6 +143,14 @@ class EngineHarness(Watcher):
         if confchg:
             recorder.client.start_confchg()
         return recorder
+
+    def source(self, node_id: int) -> MembershipSource:
+        """Connect the daemon's own membership source.
+
+        Raises:
+            OSError: what `connect_cman` raises.
+        """
+        return connect_cman(EngineTable(self.engine, node_id, lambda: None), UnwatchedCalls())
 
     def admin(self, node_id: int) -> Recorder:
         """Connect an administrator."""

@@ -82,6 +82,8 @@ def for_each(function: Callable[..., _R]) -> Callable[..., tuple[_R, ...]]:
 
     def mapped(*sequences: Sequence[Any]) -> tuple[_R, ...]:
         nonlocal before, results
+        if before and all(map(is_, before, sequences)):
+            return results
         length = len(sequences[0])
         gaps = [Gap(0, len(results), length)]
         if before:

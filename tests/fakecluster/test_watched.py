@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fakecluster.clock import Timeline
-from fakecluster.cman.engine import Engine
-from fakecluster.cman.source import engine_connect
-from fakecluster.cman.topology import Topology
+from fakecluster.testing.cman_engine import EngineHarness
 from fakecluster.watched import SourceWithoutQuorum
 from o2cbd.core.model import Quorum
 from o2cbd.membership.interface import MembershipSource
@@ -15,11 +12,7 @@ from o2cbd.membership.interface import MembershipSource
 
 @pytest.fixture
 def source() -> MembershipSource:
-    timeline = Timeline()
-    engine = Engine(Topology.of(1), timeline)
-    engine.start(1)
-    timeline.run_until(10_000_000)
-    return engine_connect(engine, 1)()
+    return EngineHarness(1).up().source(1)
 
 
 def test_nobody_knows_of_quorum(source: MembershipSource) -> None:

@@ -222,11 +222,11 @@ def test_leftovers_are_in_the_kernel_before_the_daemon() -> None:
 def test_a_local_leftover_is_local() -> None:
     world = _world(1)
     world.place_node(1, "node1", num=1, address="10.0.0.1", port=7777, local=True)
-    before = world.host(1).model.changes.count
+    before = world.host(1).model.change_count
     world.start(1)
 
     assert world.settle() == []
-    assert world.host(1).model.changes.count == before
+    assert world.host(1).model.change_count == before
 
 
 def test_a_foreign_cluster_is_in_the_way_until_it_is_dropped() -> None:

@@ -117,7 +117,7 @@ def test_the_configuration_names_each_node_by_id_and_address() -> None:
     ]
     text = corosync_conf(nodes, name="test", token_ms=1500, version=4)
     assert "config_version: 4\n  cluster_name: test\n" in text
-    assert "token: 1500\n  token_coefficient: 0\n" in text
+    assert "  token: 1500\n}" in text
     assert "nodeid: 1\n    name: node1\n    ring0_addr: 10.77.0.1\n    quorum_votes: 1\n" in text
     assert "nodeid: 7\n    name: seven\n    ring0_addr: 10.77.0.7\n    quorum_votes: 1\n" in text
     assert "    o2cb_address: 10.0.0.7\n    o2cb_port: 7778\n" in text

@@ -16,7 +16,6 @@ from fakecluster.arms.sim import SimCluster
 from fakecluster.arms.suite import MakeCluster, spec_of
 from fakecluster.arms.values import MISSING, ClusterSpec, arm_in_namespaces
 from fakecluster.arms.words import ClusterWords
-from fakecluster.depth import Depth
 from fakecluster.pytest_plugin import Arm, Boot, arm_of
 
 TIMEOUT_S = 600
@@ -29,12 +28,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=("guests", "netns"),
         default="guests",
         help="where the real managers of a `vm-` arm run: netns is its `process-` arm",
-    )
-    parser.addoption(
-        "--depth",
-        choices=[depth.value for depth in Depth],
-        default=Depth.INTERFACES.value,
-        help="what of a simulated daemon is real (arm sim)",
     )
 
 
@@ -80,8 +73,8 @@ def make(make_cluster: MakeCluster) -> MakeCluster:
 
 
 def _sim(boot: Boot, nodes: Any = 3, **spec: Any) -> ClusterWords:
-    depth = Depth(boot.request.config.getoption("--depth", Depth.INTERFACES.value))
-    return SimCluster(spec_of(nodes, **spec), depth=depth)
+    del boot
+    return SimCluster(spec_of(nodes, **spec))
 
 
 def _real(

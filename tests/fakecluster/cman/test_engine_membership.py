@@ -7,7 +7,6 @@ import pytest
 from fakecluster.cman.constants import CmanState, LeaveReason
 from fakecluster.cman.engine import Sockets
 from fakecluster.cman.errors import RequestRefusedError
-from fakecluster.cman.source import engine_connect
 from fakecluster.cman.timings import Profile
 from fakecluster.cman.topology import Topology
 from fakecluster.testing.cman_engine import QUIET_US, EngineHarness, Recorder
@@ -272,7 +271,7 @@ def test_row_confchg_order(profile: Profile) -> None:
 def test_row_spurious_dispatch(profile: Profile) -> None:
     """A dispatch may find nothing, before and after something came."""
     rig = EngineHarness(2, profile=profile).up()
-    source = engine_connect(rig.engine, 1)()
+    source = rig.source(1)
     assert source.dispatch() == ()
     rig.engine.leave(2)
     rig.run()

@@ -1,4 +1,4 @@
-"""The real cman source over an engine passes the checks of every membership source."""
+"""libcman's functions over an engine, and the production source above them."""
 
 import errno
 from collections.abc import Callable, Iterator
@@ -9,13 +9,12 @@ from fakecluster.clock import Timeline
 from fakecluster.cman.client import SocketKind
 from fakecluster.cman.engine import Engine
 from fakecluster.cman.engine_table import SOCKET_FD, ZERO_FD, EngineTable
-from fakecluster.cman.topology import QuorumDisk, Topology
-from fakecluster.conformance.membership import CHECKS, LOCAL, Make
+from fakecluster.cman.topology import NodeConfig, QuorumDisk, Topology
+from fakecluster.conformance.membership import CHECKS, Make
 from fakecluster.conformance.membership_drivers import InProcessDriver
-from o2cbd.calls import CallBoard
-from o2cbd.clock import MonotonicClock
-from o2cbd.membership.cman import connect_cman
-from o2cbd.membership.interface import MembershipSource
+from fakecluster.testing.cman_engine import EngineHarness
+from o2cbd.core.model import Absentee, Member
+from o2cbd.membership.interface import ManagerGoneError
 from o2cbd.membership.libcman_table import (
     DISPATCH_ALL,
     DISPATCH_ONE,
@@ -25,29 +24,12 @@ from o2cbd.membership.libcman_table import (
 )
 
 
-class TableDriver(InProcessDriver):
-    """The way in of the simulator's deep mode."""
-
-    def __init__(self, topology: Topology) -> None:
-        super().__init__(topology)
-        self._tables: dict[MembershipSource, EngineTable] = {}
-
-    def open(self) -> MembershipSource:
-        table = EngineTable(self.engine, LOCAL, lambda: None)
-        source = connect_cman(table, CallBoard(MonotonicClock()))
-        self._tables[source] = table
-        return source
-
-    def readable(self, source: MembershipSource) -> bool:
-        return self._tables[source].readable(source.fileno())
-
-
 @pytest.fixture
 def make() -> Iterator[Make]:
-    drivers: list[TableDriver] = []
+    drivers: list[InProcessDriver] = []
 
-    def making(topology: Topology) -> TableDriver:
-        drivers.append(TableDriver(topology))
+    def making(topology: Topology) -> InProcessDriver:
+        drivers.append(InProcessDriver(topology))
         return drivers[-1]
 
     yield making
@@ -149,3 +131,51 @@ def test_nobody_connects_where_nobody_listens() -> None:
     with pytest.raises(CmanError) as caught:
         EngineTable(engine, 1, lambda: None).init()
     assert caught.value.errno == errno.ENOENT
+
+
+def test_quorum_disk_is_a_member_with_id_0_and_no_address() -> None:
+    """As the daemon lists it; who takes it for a node has not read the list's rules."""
+    rig = EngineHarness(Topology.of(1, qdisk=QuorumDisk())).up()
+    disk, node = rig.source(1).snapshot().members
+    assert disk == Member(id=0, name="/dev/qdisk0", incarnation=0, addresses=())
+    assert (node.id, node.addresses) == (1, ("10.0.0.1",))
+
+
+def test_absent_quorum_disk_is_an_absentee() -> None:
+    topology = Topology.of(2, two_node=True, qdisk=QuorumDisk(polled=False))
+    snapshot = EngineHarness(topology).up().source(1).snapshot()
+    assert snapshot.absentees == (Absentee(id=0, name="/dev/qdisk0"),)
+    assert snapshot.two_node
+
+
+def test_other_addresses_are_asked_for_where_the_first_is_not_ipv4() -> None:
+    nodes = (
+        NodeConfig(id=1, name="a", addresses=("10.0.0.1", "fd00::1")),
+        NodeConfig(id=2, name="b", addresses=("fd00::2", "10.0.0.2")),
+        NodeConfig(id=3, name="c", addresses=()),
+    )
+    rig = EngineHarness(Topology(cluster="o2", nodes=nodes)).up()
+    assert [member.addresses for member in rig.source(1).snapshot().members] == [
+        ("10.0.0.1",),
+        ("fd00::2", "10.0.0.2"),
+        (),
+    ]
+
+
+def test_members_that_do_not_change_are_the_same_objects() -> None:
+    rig = EngineHarness(3).up()
+    source = rig.source(1)
+    before = source.snapshot().members
+    rig.engine.leave(3)
+    rig.run()
+    rig.up()
+    after = source.snapshot().members
+    assert [one is other for one, other in zip(before, after, strict=True)] == [True, True, False]
+
+
+def test_dying_listener_lets_the_connect_fail() -> None:
+    rig = EngineHarness(1).up()
+    rig.engine.crash(1, dying_us=1000)
+    with pytest.raises(ManagerGoneError) as caught:
+        rig.source(1)
+    assert caught.value.errno == errno.EHOSTDOWN

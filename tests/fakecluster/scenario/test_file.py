@@ -10,7 +10,6 @@ import pytest
 from fakecluster.cman.notices import NoticeFault
 from fakecluster.cman.timings import Timings
 from fakecluster.cman.topology import NodeConfig, QuorumDisk, Topology
-from fakecluster.depth import Depth
 from fakecluster.explore.swarm import draw_scenario
 from fakecluster.scenario.file import parse_scenario, read_scenario, scenario_text
 from fakecluster.scenario.model import Deed, Scenario, ScenarioError
@@ -29,7 +28,6 @@ FULL = """\
 schema = 1
 title = "all that a file can say"
 seed = 7
-depth = "adapters"
 dead_threshold = 11
 end_us = 9_000_000
 revive = [1, 300]
@@ -70,7 +68,7 @@ deeds = [
 """
 
 KEYS = (
-    *("schema", "title", "seed", "depth", "dead_threshold", "end_us", "revive"),
+    *("schema", "title", "seed", "dead_threshold", "end_us", "revive"),
     *("topology", "timings", "rules", "story"),
 )
 
@@ -89,7 +87,6 @@ def full() -> Scenario:
     return Scenario(
         title="all that a file can say",
         seed=7,
-        depth=Depth.ADAPTERS,
         dead_threshold=11,
         end_us=9_000_000,
         revive=(1, 300),
@@ -137,6 +134,11 @@ def deeds(*rows: str) -> str:
 
 def test_a_full_file_reads_as_what_it_says() -> None:
     assert parse_scenario(FULL) == full()
+
+
+@pytest.mark.parametrize("depth", ["interfaces", "adapters"])
+def test_depth_of_an_older_file_is_ignored(depth: str) -> None:
+    assert parse_scenario(f'depth = "{depth}"\n{FULL}') == full()
 
 
 def test_what_is_written_is_the_one_text() -> None:
@@ -204,7 +206,6 @@ def test_everything_that_is_wrong_is_told_at_once() -> None:
     text = """
 schema = 2
 seed = -1
-depth = "deep"
 end_us = 3
 revive = [4]
 colour = "red"
@@ -240,7 +241,6 @@ deeds = [
         "story.deeds[5].fault: 'eat' is none of drop, dup, delay, coalesce",
         "story.deeds[5].count: 0 is less than 1",
         "seed: -1 is less than 0",
-        "depth: 'deep' is none of interfaces, adapters",
         "timings.token_ms: 0 is less than 1",
         "rules.attributes: not all values are texts",
         "rules.scope: 'all' is none of members, configured",

@@ -11,7 +11,7 @@ import pytest
 
 from fakecluster.conformance.usage import CHECKS, CLUSTER, UsageDriver
 from fakecluster.hold import FakeHold, FakeSemaphores
-from fakecluster.usage import FakeMount, FakeMountTable
+from fakecluster.mount_table import FakeMount, FakeMountTable
 from o2cbd.calls import CallBoard
 from o2cbd.clock import MonotonicClock
 from o2cbd.core.model import Region, Usage

@@ -1,45 +1,28 @@
-"""The real adapters in virtual time: what happens is what happens without them, byte for byte."""
+"""The production adapters in virtual time, and what stands before them."""
 
 import errno
-from collections.abc import Callable
 
 import pytest
 
+from fakecluster import daemon_parts
 from fakecluster.cman.engine import NoticeFault
 from fakecluster.cman.topology import NodeConfig, QuorumDisk, Topology
-from fakecluster.demo.story import DEAD_THRESHOLD, NODES, TIMINGS, acts, in_sync
-from fakecluster.depth import Depth
+from fakecluster.demo.story import DEAD_THRESHOLD, TIMINGS
 from fakecluster.verbs import ANY_CHANGE
 from fakecluster.world import World
 
 SECOND_US = 1_000_000
 
 
-def _world(topology: Topology, depth: Depth) -> tuple[World, list[str]]:
-    world = World(topology, timings=TIMINGS, dead_threshold=DEAD_THRESHOLD, depth=depth, seed=7)
-    lines: list[str] = []
-    world.trace.listen(lambda line: lines.append(line.as_json()))
-    return world, lines
-
-
-def _story(depth: Depth) -> list[str]:
-    world, lines = _world(Topology.of(NODES, cluster="demo"), depth)
-    for act in acts():
-        act.do(world)
-        assert world.run_until(lambda act=act: act.expect(world), within_us=act.within_us)  # type: ignore[misc]
-        world.run_for(act.linger_us)
-    assert world.run_until(lambda: in_sync(world), within_us=5 * SECOND_US)
-    assert world.violations == []
-    return lines
-
-
-def _troubled(depth: Depth) -> list[str]:
-    """A history with a bit of everything that goes through the adapters."""
+def _troubled() -> list[str]:
+    """Return the trace of a history with a bit of everything that goes through the adapters."""
     extra = NodeConfig(id=300, name="big", addresses=("10.0.1.44",))
     six = NodeConfig(id=7, name="six", addresses=("fd00::7", "10.0.0.77"))
     base = Topology.of(3, qdisk=QuorumDisk(votes=2))
     topology = Topology(cluster="o2", nodes=(*base.nodes, six, extra), qdisk=base.qdisk).checked()
-    world, lines = _world(topology, depth)
+    world = World(topology, timings=TIMINGS, dead_threshold=DEAD_THRESHOLD, seed=7)
+    lines: list[str] = []
+    world.trace.listen(lambda line: lines.append(line.as_json()))
     world.place_node(2, "old", num=9, address="10.9.9.9", port=7777)
     world.crash_daemon_at(1, ANY_CHANGE, 9)
     for node_id in topology.ids:
@@ -72,18 +55,21 @@ def _troubled(depth: Depth) -> list[str]:
     return lines
 
 
-@pytest.mark.parametrize("history", [_story, _troubled])
-def test_both_depths_give_one_trace(history: Callable[[Depth], list[str]]) -> None:
-    shallow, deep = history(Depth.INTERFACES), history(Depth.ADAPTERS)
+def test_cached_readings_leave_the_trace_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    cached = _troubled()
 
-    assert len(shallow) > 100
-    assert deep == shallow
+    def uncached(adapter: object, _changes: object) -> object:
+        return adapter
+
+    monkeypatch.setattr(daemon_parts, "CachedTree", uncached)
+    monkeypatch.setattr(daemon_parts, "CachedSource", uncached)
+    assert len(cached) > 100
+    assert _troubled() == cached
 
 
-@pytest.mark.parametrize("depth", Depth)
-def test_a_question_that_came_while_it_connected_is_answered(depth: Depth) -> None:
+def test_question_that_came_while_it_connected_is_answered() -> None:
     """The library sets it aside, and then no socket wakes anybody for it."""
-    world, _ = _world(Topology.of(1), depth)
+    world = World(Topology.of(1))
     world.start(1, daemon=False)
     world.run_for(5 * SECOND_US)
     silent = world.engine.connect(1)

@@ -1,4 +1,4 @@
-"""The simulated host's facts pass what the real ones pass."""
+"""The production usage reader over a simulated host, and the mount table that it reads there."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import pytest
 from fakecluster.configfs.directories import Presence
 from fakecluster.configfs.model import ConfigfsModel
 from fakecluster.conformance.usage import CHECKS, CLUSTER, UsageDriver
+from fakecluster.daemon_parts import SimulatedUsage
 from fakecluster.hold import FakeHold, FakeSemaphores
-from fakecluster.usage import FakeMount, FakeMountTable, FakeUsage
+from fakecluster.mount_table import FakeMount, FakeMountTable
 from o2cbd.core.model import Usage
 from o2cbd.usage.mounts import ocfs2_mounts
 
@@ -34,7 +35,7 @@ class FakeDriver:
             self.model.write_value(f"{node}/{name}", value)
         self.mounts = FakeMountTable()
         self.semaphores = FakeSemaphores()
-        self.usage = FakeUsage(self.model, self.mounts, self._hold)
+        self.usage = SimulatedUsage(self.model, self.mounts, self._hold)
 
     def _hold(self, cluster: str) -> FakeHold:
         return FakeHold(self.semaphores.of(f"o2cb.{cluster}"), OURS)
