@@ -20,7 +20,7 @@ HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 def test_two_hash_seeds_give_the_same_traces() -> None:
     tables = {seed: digests_under(sys.executable, seed, SEEDS) for seed in HASH_SEEDS}
 
-    assert len(tables[HASH_SEEDS[0]]) == 5
+    assert len(tables[HASH_SEEDS[0]]) == 3
     assert len(set(tables[HASH_SEEDS[0]].values())) > 2
     assert compare(tables) == []
 
@@ -56,7 +56,7 @@ def test_the_command_says_what_differs(
 
 def test_the_command_prints_digests(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--seeds", "1"]) == 0
-    assert len(json.loads(capsys.readouterr().out)) == 5
+    assert len(json.loads(capsys.readouterr().out)) == 3
 
 
 def test_a_python_that_fails_is_told() -> None:

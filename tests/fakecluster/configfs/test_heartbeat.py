@@ -195,7 +195,7 @@ def test_power_off_empties_the_tables(pair: ConfigfsModel) -> None:
 def test_not_mounted(pair: ConfigfsModel) -> None:
     """An empty directory that takes nothing; the kernel's tables come back with the mount."""
     pair.presence = Presence.EMPTY
-    assert pair.scandir("/") == []
+    assert pair.scandir("/") == ()
     assert refusal(lambda: pair.scandir("/cluster")) == "ENOENT"
     assert refusal(lambda: pair.mkdir("/cluster")) == "EPERM"
     pair.heartbeat.start("R", pid=1)

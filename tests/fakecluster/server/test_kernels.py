@@ -86,7 +86,7 @@ def test_power_on_boots_an_empty_kernel(hosts: Hosts) -> None:
     hosts.kernels.power_off(2)
     hosts.kernels.power_on(2)
     hosts.kernels.power_on(1)
-    assert hosts.kernels.model(2).scandir("/cluster") == []
+    assert hosts.kernels.model(2).scandir("/cluster") == ()
     assert [each.name for each in hosts.kernels.model(1).scandir("/cluster")] == ["web"]
 
 
