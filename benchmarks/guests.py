@@ -14,7 +14,7 @@ from typing import Final
 
 from fakecluster.arms.suite import spec_of
 from fakecluster.arms.values import ClusterSpec, Span
-from fakecluster.trace import Line
+from fakecluster.trace.events import Line
 from integration.arm.managers import MANAGERS, TOKEN_MS, CorosyncManager
 from integration.arm.suite import packaged_base, say, vm_cluster
 from integration.arm.vm import VmCluster

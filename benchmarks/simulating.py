@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from fakecluster.cman.engine import NoticeFault
 from fakecluster.cman.topology import Topology
-from fakecluster.garbage import collect_less
-from fakecluster.world import World
+from fakecluster.gc_tuning import collect_less
+from fakecluster.sim.world import World
 from o2cbd.core.rules import SECOND_US
 
 HOUR_NODES = 3
@@ -24,10 +24,7 @@ PARTS = (
     ("manager", ("fakecluster/cman/",)),
     (
         "judges",
-        (
-            *("oracles.py", "truth.py", "witness.py", "blockers.py", "probes.py", "watched.py"),
-            "mutual_removals.py",
-        ),
+        ("fakecluster/oracles/", "fakecluster/sim/liveness.py", "fakecluster/sim/blockers.py"),
     ),
 )
 """By which files' functions the time is told apart; what fits none is `rest`."""

@@ -15,10 +15,10 @@ from typing import Any
 _HOME = {
     "Cluster": "fakecluster.clusters.base",
     "Command": "fakecluster.clusters.real",
-    "DaemonUnderTest": "fakecluster.daemon_under_test",
+    "DaemonUnderTest": "fakecluster.sim.daemon_under_test",
     "DrawnHistory": "fakecluster.clusters.history",
-    "Host": "fakecluster.daemon_under_test",
-    "MakeDaemon": "fakecluster.daemon_under_test",
+    "Host": "fakecluster.sim.daemon_under_test",
+    "MakeDaemon": "fakecluster.sim.daemon_under_test",
     "NodeConfig": "fakecluster.cman.topology",
     "ServedHost": "fakecluster.clusters.real",
     "Timings": "fakecluster.cman.timings",

@@ -4,7 +4,7 @@ from fakecluster.clusters.real import Command, ServedHost, serve
 from fakecluster.clusters.simulated import simulate
 from fakecluster.cman.timings import Timings
 from fakecluster.cman.topology import NodeConfig, Topology
-from fakecluster.daemon_under_test import DaemonUnderTest, Host, MakeDaemon
+from fakecluster.sim.daemon_under_test import DaemonUnderTest, Host, MakeDaemon
 
 __all__ = [
     "Cluster",

@@ -6,7 +6,7 @@ import importlib
 
 import click
 
-from fakecluster.garbage import collect_less
+from fakecluster.gc_tuning import collect_less
 from o2cbd import __version__
 from o2cbd.output import OutputError, checked_stdout
 from o2cbd.start import open_standard_descriptors

@@ -23,8 +23,8 @@ import fakecluster
 from fakecluster.cman.topology import Topology
 from fakecluster.demo.story import DEAD_THRESHOLD, NODES, TIMINGS, acts
 from fakecluster.explore.many import run_seeds
-from fakecluster.trace_hash import TraceHash
-from fakecluster.world import World
+from fakecluster.sim.world import World
+from fakecluster.trace.hash import TraceHash
 
 PYTHONS: Final = ("3.11", "3.12", "3.13")
 HASH_SEEDS: Final = ("0", "4242")

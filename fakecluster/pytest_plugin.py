@@ -19,7 +19,7 @@ import pytest
 if TYPE_CHECKING:
     from fakecluster import Cluster, Command, DrawnHistory, MakeDaemon
     from fakecluster.capabilities import Capability
-    from fakecluster.trace_file import TraceFile
+    from fakecluster.trace.file import TraceFile
 
 SEEDS: Final = 20
 """So many histories are drawn where `--seeds` is not given."""

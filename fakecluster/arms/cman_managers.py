@@ -28,7 +28,7 @@ from fakecluster.cman.wire.codec import (
 from fakecluster.cman.wire.raw_client import HungUpError, RawClient
 from fakecluster.historic.lab import CmanLab
 from fakecluster.historic.root import CmanRoot
-from fakecluster.sockaddrs import sockaddr_text
+from fakecluster.transport.sockaddrs import sockaddr_text
 from fakecluster.verbs import Verb
 from o2cbd.core.reports import symbol
 
@@ -259,7 +259,7 @@ class CmanQuestion:
 
 
 def _view(client: RawClient) -> dict[str, Any] | None:
-    """The fields of a `fakecluster.truth.ManagerView`; None: it is in no ring yet.
+    """The fields of a `fakecluster.oracles.expected.ManagerView`; None: it is in no ring yet.
 
     Raises:
         OSError: cman refuses what it never refuses.
@@ -282,7 +282,7 @@ def _view(client: RawClient) -> dict[str, Any] | None:
 
 
 def _listed(client: RawClient, record: NodeStruct) -> dict[str, Any]:
-    """One node, with the fields of a `fakecluster.truth.Listed`."""
+    """One node, with the fields of a `fakecluster.oracles.expected.Listed`."""
     member = record.state == CmanState.MEMBER
     addresses: tuple[str, ...] = ()
     fenced = False

@@ -1,7 +1,7 @@
 """Judges a cluster from outside: what can be seen without a hook in a kernel or an agent.
 
 No kernel was brought near a crash; every table is what the manager and the settings say; what
-differs is told as pending. The expectation is the simulator's own (`fakecluster.truth`).
+differs is told as pending. The expectation is the simulator's own (`fakecluster.oracles.expected`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from fakecluster.arms.cluster import Cluster
 from fakecluster.arms.rules import rules_of
 from fakecluster.arms.values import Span
 from fakecluster.configfs.kernel import NodeState
-from fakecluster.truth import Expectation, Listed, ManagerView, Row
+from fakecluster.oracles.expected import Expectation, Listed, ManagerView, Row
 from o2cbd.core.model import UNSET_ADDRESS, Quorum, State
 
 _RESTING = frozenset({State.LOST, State.STUCK, State.WAITING, State.STOPPING})

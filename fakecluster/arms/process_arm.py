@@ -27,8 +27,8 @@ from fakecluster.arms.values import MISSING, Call, ClusterSpec, Row, Span
 from fakecluster.merge.merge import merge
 from fakecluster.merge.verb_log import VerbLog
 from fakecluster.report.words import event_text
-from fakecluster.server.topology_file import topology_text
-from fakecluster.trace_file import TraceFile
+from fakecluster.topology_file import topology_text
+from fakecluster.trace.file import TraceFile
 from fakecluster.verb_codec import request_of
 from fakecluster.verb_methods import Question
 from fakecluster.verbs import Verb

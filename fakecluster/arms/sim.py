@@ -14,12 +14,12 @@ from fakecluster.arms.words import ClusterWords
 from fakecluster.cman.timings import Timings
 from fakecluster.configfs.kernel import ClusterState
 from fakecluster.report.words import event_text
-from fakecluster.sim_trace import header_of
-from fakecluster.trace import Line
-from fakecluster.trace_file import TraceFile, end_line
+from fakecluster.sim.trace_header import header_of
+from fakecluster.sim.world import World
+from fakecluster.trace.events import Line
+from fakecluster.trace.file import TraceFile, end_line
 from fakecluster.verb_methods import Question
 from fakecluster.verbs import Verb
-from fakecluster.world import World
 from o2cbd.core.model import UNSET_ADDRESS, Quorum, State, Status
 from o2cbd.core.reports import symbol
 from o2cbd.core.rules import SECOND_US as _SECOND_US

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from fakecluster.cman.topology import Topology
 from fakecluster.report.words import event_text
-from fakecluster.trace_file import TraceFile
+from fakecluster.trace.file import TraceFile
 from fakecluster.verb_methods import VerbMethods
 
 WITHIN_S = 60.0

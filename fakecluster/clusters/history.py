@@ -14,12 +14,12 @@ from fakecluster.clusters.simulated import SimulatedCluster
 from fakecluster.cman.errors import ManagerStuckError
 from fakecluster.cman.outside import OperationError
 from fakecluster.cman.topology import Topology, TopologyError
-from fakecluster.daemon_under_test import MakeDaemon
 from fakecluster.explore.histories import USUAL_KINDS, draw_history
 from fakecluster.explore.shrink import shrunk
 from fakecluster.scenario.model import Scenario
 from fakecluster.scenario.run import Outcome, raised
 from fakecluster.server.child import ServeFailedError
+from fakecluster.sim.daemon_under_test import MakeDaemon
 from fakecluster.verb_codec import trace_detail
 from fakecluster.verbs import Verb
 from o2cbd.core.rules import SECOND_US

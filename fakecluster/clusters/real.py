@@ -22,8 +22,8 @@ from fakecluster.merge.verb_log import PriorTrace, VerbLog
 from fakecluster.server.ask import Asked
 from fakecluster.server.child import ServedChild, ServeFailedError
 from fakecluster.server.processes import SOCKET_DIR_VARIABLE
-from fakecluster.server.topology_file import topology_text
-from fakecluster.trace_file import TraceFile, end_line
+from fakecluster.topology_file import topology_text
+from fakecluster.trace.file import TraceFile, end_line
 from fakecluster.verb_codec import request_of
 from fakecluster.verb_methods import Question
 from fakecluster.verbs import Verb

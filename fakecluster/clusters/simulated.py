@@ -10,14 +10,14 @@ from typing import Final, Self
 from fakecluster.clusters.base import Cluster
 from fakecluster.cman.timings import Timings
 from fakecluster.cman.topology import Topology
-from fakecluster.daemon_under_test import DaemonUnderTest, MakeDaemon, SimulatedProcess, Subject
 from fakecluster.explore.histories import TIMINGS
-from fakecluster.sim_trace import header_of
-from fakecluster.trace import Line
-from fakecluster.trace_file import TraceFile, end_line
+from fakecluster.sim.daemon_under_test import DaemonUnderTest, MakeDaemon, SimulatedProcess, Subject
+from fakecluster.sim.trace_header import header_of
+from fakecluster.sim.world import World
+from fakecluster.trace.events import Line
+from fakecluster.trace.file import TraceFile, end_line
 from fakecluster.verb_methods import Question
 from fakecluster.verbs import Verb
-from fakecluster.world import World
 from o2cbd.core.rules import SECOND_US
 
 _FORMING_S: Final = 30.0

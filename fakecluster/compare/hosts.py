@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fakecluster import verbs
-from fakecluster.trace import Line
+from fakecluster.trace.events import Line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from typing import Final
 
 from fakecluster import verbs
 from fakecluster.report.words import words
-from fakecluster.trace import Line
+from fakecluster.trace.events import Line
 from o2cbd.core.records import Header, Value
 
 Key = tuple[object, ...]

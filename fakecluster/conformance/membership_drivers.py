@@ -12,10 +12,10 @@ from fakecluster.clock import Timeline
 from fakecluster.cman.answers import FenceInfo
 from fakecluster.cman.client import Client, SocketKind
 from fakecluster.cman.engine import Engine
-from fakecluster.cman.engine_table import EngineTable
 from fakecluster.cman.topology import Topology
 from fakecluster.conformance.membership import CMAN, LOCAL, Dialect
 from fakecluster.conformance.serving import ServingThread
+from fakecluster.sim.engine_table import EngineTable
 from o2cbd.calls import CallBoard
 from o2cbd.clock import MonotonicClock
 from o2cbd.membership.cman import connect_cman

@@ -18,7 +18,7 @@ from fakecluster.cman.engine import Engine
 from fakecluster.cman.timings import Profile
 from fakecluster.cman.topology import Topology
 from fakecluster.cman.wire.server import WireServer
-from fakecluster.poller import READ, Poller
+from fakecluster.transport.poller import READ, Poller
 
 ANSWER_TIMEOUT_S: Final = 60
 

@@ -12,7 +12,7 @@ _WANTED: Final = ("nodelist.", "runtime.members.", "runtime.votequorum.", "totem
 
 
 def manager_fields(connected: CorosyncMap) -> dict[str, Any] | None:
-    """The fields of a `fakecluster.truth.ManagerView`; None: it reads a new configuration just now.
+    """Return the fields of a `ManagerView`; None: it reads a new configuration just now.
 
     Raises:
         UnreadableError: corosync does not answer.

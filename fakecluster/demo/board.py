@@ -11,10 +11,10 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from fakecluster.host import SimHost
 from fakecluster.report.words import words
-from fakecluster.trace import Line
-from fakecluster.world import World
+from fakecluster.sim.host import SimHost
+from fakecluster.sim.world import World
+from fakecluster.trace.events import Line
 from o2cbd.core.model import Quorum, State, Status
 from o2cbd.core.rules import SECOND_US
 

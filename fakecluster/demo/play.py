@@ -18,10 +18,10 @@ from fakecluster.demo.board import Board, is_shown
 from fakecluster.demo.story import NODES, Act, acts, in_sync, new_world
 from fakecluster.report.page import write_page
 from fakecluster.report.words import words
-from fakecluster.sim_trace import header_of
-from fakecluster.trace import Line
-from fakecluster.trace_file import TraceWriter, end_line
-from fakecluster.world import World
+from fakecluster.sim.trace_header import header_of
+from fakecluster.sim.world import World
+from fakecluster.trace.events import Line
+from fakecluster.trace.file import TraceWriter, end_line
 from o2cbd.core.rules import SECOND_US
 
 PACE = 1.25

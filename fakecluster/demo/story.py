@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from fakecluster.cman.timings import Timings
 from fakecluster.cman.topology import Topology
-from fakecluster.world import World
+from fakecluster.sim.world import World
 from o2cbd.core.model import State, Why
 from o2cbd.core.rules import SECOND_US
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from fakecluster.explore.wishes import Wishes
-from fakecluster.trace_schema import SHAPES
+from fakecluster.trace.schema import SHAPES
 
 
 @click.command("run")

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from fakecluster.explore.swarm import draw_scenario
-from fakecluster.probes import PROBES, RARE
+from fakecluster.oracles.probes import PROBES, RARE
 from fakecluster.scenario.run import Outcome, Result, run
-from fakecluster.trace_hash import TraceHash
+from fakecluster.trace.hash import TraceHash
 
 CHUNK = 10
 """So many seeds are given to a process at a time."""

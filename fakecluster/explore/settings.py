@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from fakecluster.cman.topology import Topology
 from fakecluster.explore.draw import Draw
-from fakecluster.truth import usable_cluster_name
+from fakecluster.oracles.expected import usable_cluster_name
 from o2cbd.core.model import DEFAULT_PORT, MAX_NUM
 from o2cbd.core.rules import (
     SECOND_US,

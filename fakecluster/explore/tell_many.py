@@ -12,7 +12,7 @@ from fakecluster.explore.many import SeedResult, Summary, run_seeds
 from fakecluster.explore.swarm import draw_scenario
 from fakecluster.explore.tell_one import save_shrunk, told
 from fakecluster.explore.wishes import Wishes
-from fakecluster.probes import PROBES
+from fakecluster.oracles.probes import PROBES
 from fakecluster.scenario.run import Outcome
 
 HOUR_US = 3_600_000_000

@@ -18,11 +18,11 @@ from fakecluster.report.page import write_page
 from fakecluster.scenario.file import read_scenario, scenario_text
 from fakecluster.scenario.model import Scenario, ScenarioError
 from fakecluster.scenario.run import Outcome, Result, run
-from fakecluster.sim_trace import header_of
-from fakecluster.trace import Line, Sink
-from fakecluster.trace_file import TraceWriter, end_line
-from fakecluster.trace_hash import TraceHash
-from fakecluster.world import World
+from fakecluster.sim.trace_header import header_of
+from fakecluster.sim.world import World
+from fakecluster.trace.events import Line, Sink
+from fakecluster.trace.file import TraceWriter, end_line
+from fakecluster.trace.hash import TraceHash
 from o2cbd.core.records import Header
 from o2cbd.core.rules import SECOND_US
 from o2cbd.output import open_output

@@ -10,7 +10,7 @@ import click
 
 from fakecluster.gate.libraries import load_libraries
 from fakecluster.gate.service import TakenError, leave_now, serve_gate
-from fakecluster.listener import PathTooLongError
+from fakecluster.transport.listener import PathTooLongError
 from o2cbd.errors import said
 
 EX_USAGE = 64

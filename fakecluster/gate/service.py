@@ -20,8 +20,8 @@ from fakecluster.cman.outside import Sockets
 from fakecluster.cman.wire.server import SOCKET_NAMES, WireServer
 from fakecluster.gate.context import HERE, GateContext, GatePhase
 from fakecluster.gate.table import GateTable
-from fakecluster.poller import READ, Poller
-from fakecluster.pump import Pump, stop_requests
+from fakecluster.transport.poller import READ, Poller
+from fakecluster.transport.pump import Pump, stop_requests
 from o2cbd.calls import CallBoard
 from o2cbd.clock import Clock, MonotonicClock, pause
 from o2cbd.service.notify import Notifier

@@ -11,7 +11,7 @@ import click
 from fakecluster.merge.merge import MergeError, merge_sources
 from fakecluster.merge.source import Source, read_source
 from fakecluster.report.cli import ShowError, UnreadableError, load
-from fakecluster.trace_file import TraceFile
+from fakecluster.trace.file import TraceFile
 from o2cbd.output import open_output
 
 _MAX_ID: Final = 2**32 - 1

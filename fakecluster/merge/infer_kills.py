@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from fakecluster import verbs
 from fakecluster.merge.daemon_log import SYSTEMD
-from fakecluster.trace import Line
+from fakecluster.trace.events import Line
 
 _DEADLY = frozenset({verbs.Kill.word, verbs.DaemonKill.word})
 """Verbs that end a daemon at once."""

@@ -10,8 +10,8 @@ from typing import Final
 from fakecluster.merge.infer_kills import infer_kills
 from fakecluster.merge.source import Source, read_source
 from fakecluster.merge.utc import utc_text, utc_us_of
-from fakecluster.trace import Line
-from fakecluster.trace_file import TraceFile, end_line
+from fakecluster.trace.events import Line
+from fakecluster.trace.file import TraceFile, end_line
 from o2cbd.core.records import Header, Value, ranges
 
 _NO_OFFSETS: Final[Mapping[int, int]] = MappingProxyType({})

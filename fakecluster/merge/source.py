@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from fakecluster.merge.daemon_log import LogReader, NotALogLineError, log_line
 from fakecluster.merge.utc import utc_us_of
-from fakecluster.trace_file import line_of, parse_object
-from fakecluster.trace_schema import header_problems, problems
+from fakecluster.trace.file import line_of, parse_object
+from fakecluster.trace.schema import header_problems, problems
 from o2cbd.core.records import Record
 
 SLACK_US: Final = 5_000

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from fakecluster.trace import Line, Trace
-from fakecluster.trace_file import TraceFile
+from fakecluster.trace.events import Line, Trace
+from fakecluster.trace.file import TraceFile
 from fakecluster.verb_codec import trace_detail
 from fakecluster.verbs import Verb
 from o2cbd.clock import Clock, WallClock

@@ -10,7 +10,7 @@ import click
 
 from fakecluster.report.grid import grid
 from fakecluster.report.page import write_page
-from fakecluster.trace_file import TraceFile, TraceFileError, read_trace
+from fakecluster.trace.file import TraceFile, TraceFileError, read_trace
 from o2cbd.output import open_output
 
 

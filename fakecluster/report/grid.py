@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from fakecluster.report.words import plain, who, words
-from fakecluster.trace import Line
+from fakecluster.trace.events import Line
 from o2cbd.core.records import Header
 
 SPACED_MAX: Final = 15

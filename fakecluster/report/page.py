@@ -18,7 +18,7 @@ from typing import Any, TextIO
 
 from fakecluster.report.timeline import timeline_of
 from fakecluster.report.timeline_data import as_data
-from fakecluster.trace import Line
+from fakecluster.trace.events import Line
 from o2cbd.core.records import Header
 
 _PARTS = ("model.js", "paint.js", "list.js", "page.js")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from fakecluster.report.words import plain, words
-from fakecluster.trace import Line
+from fakecluster.trace.events import Line
 from o2cbd.core.records import Header, ids_of
 
 CLUSTER_LANE: Final = 0

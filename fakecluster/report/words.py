@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from fakecluster.trace import Line
+from fakecluster.trace.events import Line
 
 _QUORATE: Final = {True: "quorate", False: "inquorate"}
 

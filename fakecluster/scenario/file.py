@@ -16,8 +16,8 @@ from fakecluster.cman.topology import Topology, TopologyError
 from fakecluster.rules_table import RULES_KEYS, read_rules, rules_fields
 from fakecluster.scenario.model import Deed, Scenario, ScenarioError
 from fakecluster.scenario.spelling import inline, spelled
-from fakecluster.server.topology_file import topology_from
 from fakecluster.toml_table import TomlTable
+from fakecluster.topology_file import topology_from
 from fakecluster.verb_codec import read_verb, verb_row
 from fakecluster.verbs import (
     AddNode,

@@ -13,9 +13,9 @@ from fakecluster.cman.outside import OperationError
 from fakecluster.cman.topology import TopologyError
 from fakecluster.scenario.model import Deed, Scenario
 from fakecluster.scenario.patience import can_be_calm, patience_us
-from fakecluster.trace import Sink
-from fakecluster.trace_file import OUTCOMES
-from fakecluster.world import World
+from fakecluster.sim.world import World
+from fakecluster.trace.events import Sink
+from fakecluster.trace.file import OUTCOMES
 
 _RESTARTS_MAX = 4
 """Armed crashes may still end a daemon after the faults' end; it is started again so often."""

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from fakecluster.listener import check_path
 from fakecluster.server.control import SCHEMA, SOCKET_NAME
+from fakecluster.transport.listener import check_path
 
 DEFAULT_TIMEOUT_S = 60.0
 _CHUNK_BYTES = 65536

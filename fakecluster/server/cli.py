@@ -14,12 +14,12 @@ from fakecluster.cman.constants import MAX_NODES
 from fakecluster.cman.standin import BuildError, standin_library
 from fakecluster.cman.timings import Timings
 from fakecluster.cman.topology import Topology, TopologyError
-from fakecluster.heartbeat import DEFAULT_DEAD_THRESHOLD, INTERVAL_US
-from fakecluster.listener import PathTooLongError
 from fakecluster.server.cluster import ServeOptions
 from fakecluster.server.layout import InUseError
 from fakecluster.server.loop import serve
-from fakecluster.server.topology_file import read_topology
+from fakecluster.sim.disk import DEFAULT_DEAD_THRESHOLD, INTERVAL_US
+from fakecluster.topology_file import read_topology
+from fakecluster.transport.listener import PathTooLongError
 
 EX_USAGE = 64
 EX_CANTCREAT = 73

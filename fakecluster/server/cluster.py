@@ -19,17 +19,17 @@ from fakecluster.cman.timings import Timings
 from fakecluster.cman.topology import NodeConfig, Topology
 from fakecluster.cman.wire.server import WireServer
 from fakecluster.configfs.model import ConfigfsModel
-from fakecluster.heartbeat import DEFAULT_DEAD_THRESHOLD, INTERVAL_US
-from fakecluster.listener import check_path
-from fakecluster.poller import Poller
+from fakecluster.oracles.expected import Looker
 from fakecluster.server.holds import HOLD_MODE, make_hold, remove_hold
 from fakecluster.server.kernelfiles import KernelFiles
 from fakecluster.server.kernels import ServedKernels
 from fakecluster.server.layout import Places, ServeDirectory
 from fakecluster.server.mounts import Mounts
 from fakecluster.server.processes import SOCKET_DIR_VARIABLE, kill_all
+from fakecluster.sim.disk import DEFAULT_DEAD_THRESHOLD, INTERVAL_US
 from fakecluster.streams import rng_for
-from fakecluster.truth import Looker
+from fakecluster.transport.listener import check_path
+from fakecluster.transport.poller import Poller
 
 
 class BadRequestError(ValueError):

@@ -9,9 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fakecluster.listener import Listener
-from fakecluster.poller import Poller
-from fakecluster.stream import Stream
+from fakecluster.transport.listener import Listener
+from fakecluster.transport.poller import Poller
+from fakecluster.transport.stream import Stream
 
 SOCKET_NAME = "ctl.sock"
 SCHEMA = 1

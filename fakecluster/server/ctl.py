@@ -11,8 +11,8 @@ from typing import Any
 import click
 
 from fakecluster.cman.notices import NoticeFault
-from fakecluster.listener import PathTooLongError
 from fakecluster.server.ask import DEFAULT_TIMEOUT_S, NoServerError, ask
+from fakecluster.transport.listener import PathTooLongError
 from fakecluster.verbs import REQUIRED, Argument, Command, Kind, arguments_of, commands
 from o2cbd.core.reports import symbol
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from fakecluster.clock import Timeline
 from fakecluster.configfs.model import ConfigfsModel
-from fakecluster.heartbeat import DEFAULT_DEAD_THRESHOLD, INTERVAL_US, SharedDisk
+from fakecluster.sim.disk import DEFAULT_DEAD_THRESHOLD, INTERVAL_US, SharedDisk
 
 MOUNT_POINT = "/mnt/shared"
 DEVICE = "/dev/vdb"

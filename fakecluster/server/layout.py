@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fakecluster.configfs.mounts import detach_stale
-from fakecluster.listener import remove_socket
+from fakecluster.transport.listener import remove_socket
 
 LOCK_NAME = "serve.lock"
 _NODE_NAME = re.compile(r"node[0-9]+")

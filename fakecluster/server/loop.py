@@ -8,12 +8,12 @@ import resource
 from collections.abc import Callable
 from pathlib import Path
 
-from fakecluster.poller import Poller
-from fakecluster.pump import Pump, stop_requests
 from fakecluster.server.cluster import ServedCluster, ServeOptions
 from fakecluster.server.control import SOCKET_NAME, ControlServer
 from fakecluster.server.layout import ServeDirectory
 from fakecluster.server.verbs import ServedVerbs
+from fakecluster.transport.poller import Poller
+from fakecluster.transport.pump import Pump, stop_requests
 from o2cbd.clock import MonotonicClock
 
 

@@ -13,10 +13,10 @@ from fakecluster.cman.engine import OperationError
 from fakecluster.cman.errors import ManagerStuckError
 from fakecluster.cman.topology import TopologyError, nodes_problems
 from fakecluster.configfs.journal import KillCaller
-from fakecluster.engine_verbs import EngineVerbs
 from fakecluster.server.cluster import BadRequestError, ServedCluster
 from fakecluster.server.control import Reply, failure
 from fakecluster.server.processes import kill_one
+from fakecluster.sim.engine_verbs import EngineVerbs
 from fakecluster.verb_codec import RequestError, read_request
 
 _GOOD: Final[Mapping[str, Any]] = {"ok": True}

@@ -9,10 +9,10 @@ from fakecluster.cman.answers import Confchg, Delivery, NodeEntry, Notice
 from fakecluster.cman.client import Client, SocketKind
 from fakecluster.cman.constants import Reason
 from fakecluster.cman.engine import Engine, EngineEvent, Sockets, Watcher
-from fakecluster.cman.engine_table import EngineTable
 from fakecluster.cman.timings import Profile, Timings
 from fakecluster.cman.topology import Topology
 from fakecluster.configfs.direct import UnwatchedCalls
+from fakecluster.sim.engine_table import EngineTable
 from o2cbd.core.rules import SECOND_US
 from o2cbd.membership.cman import connect_cman
 from o2cbd.membership.interface import MembershipSource

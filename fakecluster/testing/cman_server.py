@@ -10,7 +10,7 @@ from fakecluster.cman.engine import Engine
 from fakecluster.cman.topology import Topology
 from fakecluster.cman.wire.raw_client import RawClient
 from fakecluster.cman.wire.server import SOCKET_NAMES, WireServer
-from fakecluster.poller import Poller
+from fakecluster.transport.poller import Poller
 from o2cbd.core.rules import SECOND_US
 
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, TypeVar
 
-from fakecluster.sockaddrs import ADDRESS_BYTES, sockaddr
+from fakecluster.transport.sockaddrs import ADDRESS_BYTES, sockaddr
 from o2cbd.membership.corosync_nodes import LOCAL_POSITION
 from o2cbd.membership.libcorosync_table import (
     CFG_SHUTDOWN_REGARDLESS,

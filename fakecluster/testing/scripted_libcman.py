@@ -11,8 +11,8 @@ import errno
 from collections import deque
 from collections.abc import Sequence
 
-from fakecluster.cman.engine_table import NAME_BYTES, SOCKET_FD, ZERO_FD
-from fakecluster.sockaddrs import ADDRESS_BYTES, sockaddr
+from fakecluster.sim.engine_table import NAME_BYTES, SOCKET_FD, ZERO_FD
+from fakecluster.transport.sockaddrs import ADDRESS_BYTES, sockaddr
 from o2cbd.membership.libcman_table import (
     DISPATCH_ALL,
     ClusterRecord,

@@ -15,7 +15,7 @@ from fakecluster.arms import rules
 from fakecluster.arms.values import ClusterSpec
 from fakecluster.historic import cluster_conf
 from fakecluster.merge.verb_log import PriorTrace
-from fakecluster.trace_file import parse_trace
+from fakecluster.trace.file import parse_trace
 from integration import deb
 from integration.arm.beginning import Begun, Stage
 from integration.arm.eye_files import EYE_DIRECTORY, eye_files

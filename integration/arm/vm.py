@@ -26,7 +26,7 @@ from fakecluster.merge.merge import merge_sources
 from fakecluster.merge.source import Source, join_boots, read_source
 from fakecluster.merge.verb_log import VerbLog
 from fakecluster.report.words import event_text
-from fakecluster.trace_file import TraceFile
+from fakecluster.trace.file import TraceFile
 from fakecluster.verbs import Verb
 from integration.arm.beginning import Begin, Stage
 from integration.arm.guest_furnish import INTERFACE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmarks import guests, tables
 from benchmarks.guests import Figure, Floor, Guests, died, joined
-from fakecluster.trace import Line
+from fakecluster.trace.events import Line
 from o2cbd.core.records import Value
 
 

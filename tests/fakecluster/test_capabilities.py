@@ -11,9 +11,9 @@ from fakecluster.arms.corosync_managers import CorosyncManagers
 from fakecluster.arms.process_arm import ProcessArm
 from fakecluster.arms.values import MISSING
 from fakecluster.capabilities import Capability, UnsupportedVerbError
-from fakecluster.engine_verbs import EngineVerbs
+from fakecluster.sim.engine_verbs import EngineVerbs
+from fakecluster.sim.world import World
 from fakecluster.verbs import VERBS, Verb, commands
-from fakecluster.world import World
 
 
 def handled(kind: type, name: str = "_do") -> set[type[Verb]]:

@@ -11,8 +11,8 @@ import pytest
 from fakecluster.demo.board import Board
 from fakecluster.demo.play import Player, run
 from fakecluster.demo.story import Act, acts, new_world
-from fakecluster.trace import Line
-from fakecluster.trace_file import check_trace, parse_trace
+from fakecluster.trace.events import Line
+from fakecluster.trace.file import check_trace, parse_trace
 from o2cbd.core.rules import SECOND_US
 
 

@@ -9,9 +9,9 @@ import pytest
 from fakecluster import determinism
 from fakecluster.cman.topology import Topology
 from fakecluster.determinism import HASH_SEEDS, compare, digests_under, interpreters, main
+from fakecluster.sim.world import World
 from fakecluster.streams import rng_for
-from fakecluster.trace_hash import TraceHash
-from fakecluster.world import World
+from fakecluster.trace.hash import TraceHash
 
 SEEDS = 6
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"

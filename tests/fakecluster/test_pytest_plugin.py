@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fakecluster.trace_file import read_trace
+from fakecluster.trace.file import read_trace
 
 ROOT = Path(__file__).parents[2]
 

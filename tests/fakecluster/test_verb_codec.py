@@ -10,8 +10,9 @@ import pytest
 
 from fakecluster.capabilities import Capability
 from fakecluster.cman.notices import NoticeFault
-from fakecluster.engine_verbs import EngineVerbs
 from fakecluster.server.verbs import ServedVerbs
+from fakecluster.sim.engine_verbs import EngineVerbs
+from fakecluster.sim.world import World
 from fakecluster.verb_codec import (
     RequestError,
     errno_of,
@@ -49,7 +50,6 @@ from fakecluster.verbs import (
     Verb,
     commands,
 )
-from fakecluster.world import World
 from o2cbd.core.rules import Rules
 
 

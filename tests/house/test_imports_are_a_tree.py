@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("o2cbd", "fakecluster", "integration", "benchmarks")
 
-MOST_ROOMS = 17
+MOST_ROOMS = 10
 """In a chain of rooms of `fakecluster` and below; lower it whenever that is possible."""
 
 

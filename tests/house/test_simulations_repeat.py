@@ -37,7 +37,7 @@ def unrepeatable(source: str) -> list[str]:
 
 
 def test_the_fakes_are_where_they_are_looked_for() -> None:
-    assert (FAKES / "world.py").is_file()
+    assert (FAKES / "sim" / "world.py").is_file()
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from fakecluster.conformance.configfs_row import Op
-from fakecluster.server.topology_file import topology_from
+from fakecluster.topology_file import topology_from
 from integration import __main__ as program
 from integration import guest_cluster, guest_follow, smoke
 from integration.agreement import Agreement

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from fakecluster.arms.process import ProcessCluster
 from fakecluster.explore.command import replay_command
-from fakecluster.trace_file import check_trace, parse_trace
+from fakecluster.trace.file import check_trace, parse_trace
 
 pytestmark = pytest.mark.process
 

@@ -18,7 +18,7 @@ from fakecluster.cman.wire.raw_client import HungUpError, RawClient
 from fakecluster.configfs.mounts import our_mounts
 from fakecluster.server.ask import NoServerError, ask
 from fakecluster.server.child import ServedChild, ServeFailedError
-from fakecluster.sockaddrs import sockaddr_text
+from fakecluster.transport.sockaddrs import sockaddr_text
 
 pytestmark = pytest.mark.process
 

@@ -15,7 +15,7 @@ from fakecluster.arms.words import ClusterWords
 from fakecluster.compare.comparison import Comparison, compare
 from fakecluster.compare.moves import story_of
 from fakecluster.merge.merge import merge
-from fakecluster.trace_file import TraceFile, check_trace
+from fakecluster.trace.file import TraceFile, check_trace
 from o2cbd.core.model import Why
 
 pytestmark = pytest.mark.process

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from fakecluster.sockaddrs import ADDRESS_BYTES
+from fakecluster.transport.sockaddrs import ADDRESS_BYTES
 
 MAGIC = 0x434D414E
 VERSION = 0x10000003

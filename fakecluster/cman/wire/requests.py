@@ -47,7 +47,7 @@ from fakecluster.cman.wire.codec import (
     decode_two_ints,
     text,
 )
-from fakecluster.sockaddrs import sockaddr
+from fakecluster.transport.sockaddrs import sockaddr
 
 _U32 = 0xFFFFFFFF
 _T = TypeVar("_T")

@@ -28,9 +28,9 @@ from fakecluster.cman.wire.codec import (
     decode_request,
 )
 from fakecluster.cman.wire.requests import answer_request, delivery_message
-from fakecluster.listener import Listener, check_path, remove_socket
-from fakecluster.poller import Poller
-from fakecluster.stream import Stream
+from fakecluster.transport.listener import Listener, check_path, remove_socket
+from fakecluster.transport.poller import Poller
+from fakecluster.transport.stream import Stream
 
 MAX_QUEUED = 128
 """cman's max_queued: with one message more than this unsent, the client is disconnected."""

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from fakecluster.trace_file import read_trace
+from fakecluster.trace.file import read_trace
 
 ROOT = Path(__file__).parents[3]
 SCENARIOS = """

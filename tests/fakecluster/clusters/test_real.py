@@ -14,7 +14,7 @@ import pytest
 from fakecluster import Cluster, DrawnHistory, ServedHost, serve
 from fakecluster.clusters.real import RealCluster
 from fakecluster.server.child import ServeFailedError
-from fakecluster.trace_file import check_trace
+from fakecluster.trace.file import check_trace
 
 from .conftest import EXAMPLE
 

@@ -12,7 +12,7 @@ from fakecluster import Cluster, Topology, simulate
 from fakecluster.clusters.base import NotAsExpectedError
 from fakecluster.clusters.simulated import SimulatedCluster
 from fakecluster.cman.outside import OperationError
-from fakecluster.trace_file import check_trace
+from fakecluster.trace.file import check_trace
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import pytest
 
 from fakecluster.compare.comparison import Comparison, compare
 from fakecluster.compare.moves import story_of
-from fakecluster.trace import Line
-from fakecluster.trace_file import TraceFile
+from fakecluster.trace.events import Line
+from fakecluster.trace.file import TraceFile
 from o2cbd.core.records import Header, Value
 
 

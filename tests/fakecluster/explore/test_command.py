@@ -11,9 +11,9 @@ from click.testing import CliRunner, Result
 from fakecluster.cli import cli
 from fakecluster.explore.swarm import draw_scenario
 from fakecluster.scenario.file import read_scenario, scenario_text
-from fakecluster.trace_file import check_trace
+from fakecluster.sim.world import World
+from fakecluster.trace.file import check_trace
 from fakecluster.verbs import Partition, Verb
-from fakecluster.world import World
 
 BAD = """\
 schema = 1

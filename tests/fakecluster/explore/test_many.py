@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fakecluster.explore.many import CHUNK, SeedResult, Summary, run_seed, run_seeds
-from fakecluster.probes import PROBES, RARE
+from fakecluster.oracles.probes import PROBES, RARE
 from fakecluster.scenario.run import Outcome, Result
 
 EXPLORED = 60

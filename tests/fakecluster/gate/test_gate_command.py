@@ -18,8 +18,8 @@ from fakecluster.cman.wire.server import WireServer
 from fakecluster.gate import cli
 from fakecluster.gate.context import HERE
 from fakecluster.gate.service import STUCK_US, StatusLine, TakenError, claim, hold_directory
-from fakecluster.listener import PathTooLongError
-from fakecluster.poller import Poller
+from fakecluster.transport.listener import PathTooLongError
+from fakecluster.transport.poller import Poller
 from o2cbd.calls import CallBoard
 from o2cbd.service.notify import Notifier
 

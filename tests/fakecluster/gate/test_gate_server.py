@@ -22,9 +22,9 @@ from fakecluster.cman.wire.codec import (
 from fakecluster.cman.wire.raw_client import HungUpError, RawClient
 from fakecluster.cman.wire.server import MAX_QUEUED, SOCKET_NAMES, WireServer
 from fakecluster.gate.context import HERE
-from fakecluster.poller import Poller
 from fakecluster.testing.scripted_corosync import ScriptedCorosync, block
 from fakecluster.testing.wire_fuzz import READINGS, Attack, attacks, requests_in
+from fakecluster.transport.poller import Poller
 from o2cbd.core.rules import SECOND_US
 from o2cbd.membership.libcorosync_table import CS_ERR_TRY_AGAIN
 from tests.fakecluster.gate.scripted_gate import ScriptedGate

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from fakecluster.explore.command import replay_command
 from fakecluster.merge.cli import merge_command
-from fakecluster.trace_file import read_trace
+from fakecluster.trace.file import read_trace
 
 
 class Desk:

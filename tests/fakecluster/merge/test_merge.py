@@ -9,7 +9,7 @@ import pytest
 from fakecluster.clock import VirtualClock
 from fakecluster.merge.merge import MergeError, merge
 from fakecluster.merge.verb_log import PriorTrace, VerbLog
-from fakecluster.trace_file import check_trace, parse_trace
+from fakecluster.trace.file import check_trace, parse_trace
 from fakecluster.verbs import Kill, Partition, Start
 
 

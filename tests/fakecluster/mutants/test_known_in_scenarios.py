@@ -51,12 +51,17 @@ ABOUT = {
     "never-reconnects": "manager::test_crash_and_return",
 }
 CODE = """
-import sys
+import importlib, sys
+from fakecluster.mutants.known import KNOWN
 from fakecluster.mutants.lookup import install_named
 if sys.argv[1]:
     install_named(sys.argv[1])
+    # Now: pytest would load modules of a package that has a plug-in from their files.
+    for module in KNOWN[sys.argv[1]].trees():
+        importlib.import_module(module)
 import pytest
-sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:xdist",
+sys.exit(pytest.main(["-q", "-W", "ignore::pytest.PytestAssertRewriteWarning",
+                      "-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:xdist",
                       "--arm", "sim", sys.argv[2]]))
 """
 PASSED, FAILED = 0, 1  # pytest's exit codes; any other one says that nothing was tested

@@ -19,7 +19,7 @@ from fakecluster.compare.comparison import compare
 from fakecluster.compare.moves import story_of
 from fakecluster.compare.picture import page_of_both
 from fakecluster.report.page import page_of
-from fakecluster.trace import Line
+from fakecluster.trace.events import Line
 from o2cbd.core.records import Header, Value
 
 DEADLINE_S = 60.0

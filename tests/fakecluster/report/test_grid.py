@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fakecluster.report.grid import COLUMNS_MAX, Grid, grid, mark
-from fakecluster.trace import Line
+from fakecluster.trace.events import Line
 
 
 def rows(trace: Any, kinds: frozenset[str] | None = None) -> list[str]:

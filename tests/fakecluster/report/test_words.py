@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fakecluster.report.words import plain, who, words
-from fakecluster.trace import Line
+from fakecluster.trace.events import Line
 
 
 def said(kind: str, what: str, **detail: Any) -> str:

@@ -12,8 +12,8 @@ from fakecluster.cman.engine import Engine
 from fakecluster.cman.topology import Topology
 from fakecluster.scenario.model import Deed, Scenario
 from fakecluster.scenario.run import Outcome, Runner, run, world_of
-from fakecluster.trace import Line
-from fakecluster.world import World
+from fakecluster.sim.world import World
+from fakecluster.trace.events import Line
 from o2cbd.core.rules import SECOND_US, QuorumRule, RemovalRules, Rules
 
 
@@ -132,7 +132,7 @@ def test_an_exception_is_a_crash_and_says_where(monkeypatch: pytest.MonkeyPatch)
 
 def test_a_world_that_stays_wrong_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "fakecluster.world.World.settle", lambda _world, _bound: ["node 1: is wrong"]
+        "fakecluster.sim.world.World.settle", lambda _world, _bound: ["node 1: is wrong"]
     )
     result = run(scenario())
 
@@ -145,7 +145,7 @@ def test_a_world_that_stays_wrong_is_told(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_story_that_was_calm_for_long_is_judged_before_its_faults_end(
     calm_s: int, found: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fakecluster.world.World.judge", lambda _world: _Wrong())
+    monkeypatch.setattr("fakecluster.sim.world.World.judge", lambda _world: _Wrong())
     result = run(scenario(deed(9 * SECOND_US, verbs.Kill(node=3)), end_us=(9 + calm_s) * SECOND_US))
 
     assert result.findings == found

@@ -10,10 +10,10 @@ import pytest
 from fakecluster.clock import Timeline
 from fakecluster.cman.timings import Timings
 from fakecluster.cman.topology import QuorumDisk, Topology
-from fakecluster.poller import Poller
 from fakecluster.server.cluster import ServedCluster, ServeOptions
 from fakecluster.server.layout import ServeDirectory
 from fakecluster.server.verbs import ServedVerbs
+from fakecluster.transport.poller import Poller
 from o2cbd.core.rules import SECOND_US
 from o2cbd.hold import sysv
 

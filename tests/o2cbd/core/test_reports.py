@@ -7,7 +7,7 @@ import errno
 import pytest
 
 from fakecluster.testing.examples import CLUSTER, node
-from fakecluster.trace_schema import problems
+from fakecluster.trace.schema import problems
 from o2cbd.core import reports
 from o2cbd.core.model import (
     AddNode,

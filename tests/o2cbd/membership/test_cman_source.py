@@ -7,7 +7,7 @@ import errno
 import pytest
 
 from fakecluster.clock import VirtualClock
-from fakecluster.cman.engine_table import SOCKET_FD, ZERO_FD
+from fakecluster.sim.engine_table import SOCKET_FD, ZERO_FD
 from fakecluster.testing.scripted_libcman import (
     ScriptedCman,
     ScriptedHandle,

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from fakecluster.conformance.usage import CHECKS, CLUSTER, UsageDriver
-from fakecluster.hold import FakeHold, FakeSemaphores
-from fakecluster.mount_table import FakeMount, FakeMountTable
+from fakecluster.sim.mount_table import FakeMount, FakeMountTable
+from fakecluster.sim.semaphores import FakeHold, FakeSemaphores
 from o2cbd.calls import CallBoard
 from o2cbd.clock import MonotonicClock
 from o2cbd.core.model import Region, Usage

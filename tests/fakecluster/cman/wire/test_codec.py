@@ -39,8 +39,8 @@ from fakecluster.cman.wire.codec import (
     encode_ints,
     encode_listening,
 )
-from fakecluster.sockaddrs import sockaddr, sockaddr_text
 from fakecluster.testing.wire_fuzz import requests_in
+from fakecluster.transport.sockaddrs import sockaddr, sockaddr_text
 
 SYMBOLS = st.integers(0, 0xFFFFFFFF)
 STATUS = st.integers(-(2**31), 2**31 - 1)

@@ -40,10 +40,10 @@ from fakecluster.cman.wire.codec import (
 )
 from fakecluster.cman.wire.raw_client import HungUpError, RawClient
 from fakecluster.cman.wire.server import SOCKET_NAMES, WireServer
-from fakecluster.listener import PathTooLongError
-from fakecluster.poller import Poller
-from fakecluster.sockaddrs import sockaddr, sockaddr_text
 from fakecluster.testing.cman_server import ServerHarness
+from fakecluster.transport.listener import PathTooLongError
+from fakecluster.transport.poller import Poller
+from fakecluster.transport.sockaddrs import sockaddr, sockaddr_text
 from o2cbd.core.rules import SECOND_US
 
 EPOCH_S = 1_700_000_000

@@ -1,0 +1,66 @@
+"""What stands between a simulated daemon and its membership source: a judge, another manager."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from fakecluster.oracles.safety import SafetyOracle
+from o2cbd.core.events import Notice, ShutdownAsked
+from o2cbd.core.model import Membership, Quorum
+from o2cbd.membership.interface import MembershipSource
+
+
+class SourceWithoutQuorum:
+    """Makes a manager without a quorum provider of one that has one."""
+
+    def __init__(self, source: MembershipSource) -> None:
+        self._source = source
+        self._last: tuple[Membership, Membership] | None = None
+        """What was read, and what was made of it: the same reading stays the same value."""
+        self.fileno = source.fileno
+        self.dispatch = source.dispatch
+        self.reply_shutdown = source.reply_shutdown
+        self.close = source.close
+
+    def snapshot(self) -> Membership:
+        """See `MembershipSource.snapshot`."""
+        read = self._source.snapshot()
+        if self._last is None or self._last[0] is not read:
+            self._last = (read, replace(read, quorum=Quorum.UNKNOWN))
+        return self._last[1]
+
+
+class WatchedSource:
+    """Hands everything on, and tells the judge of it."""
+
+    def __init__(self, source: MembershipSource, oracle: SafetyOracle) -> None:
+        self._source = source
+        self._oracle = oracle
+
+    def fileno(self) -> int:
+        """See `MembershipSource.fileno`."""
+        return self._source.fileno()
+
+    def dispatch(self) -> tuple[Notice, ...]:
+        """See `MembershipSource.dispatch`."""
+        notices = self._source.dispatch()
+        for notice in notices:
+            if isinstance(notice, ShutdownAsked):
+                self._oracle.asked()
+        return notices
+
+    def snapshot(self) -> Membership:
+        """See `MembershipSource.snapshot`."""
+        membership = self._source.snapshot()
+        self._oracle.read(membership)
+        return membership
+
+    def reply_shutdown(self, yes: bool) -> None:  # noqa: FBT001 - as in the interface
+        """See `MembershipSource.reply_shutdown`."""
+        self._oracle.answered(yes=yes)
+        self._source.reply_shutdown(yes)
+
+    def close(self) -> None:
+        """See `MembershipSource.close`."""
+        self._oracle.closing()
+        self._source.close()

@@ -1,0 +1,1 @@
+"""Traces: their lines, files, schema and digests."""

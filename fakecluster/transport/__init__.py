@@ -1,0 +1,1 @@
+"""Sockets, clients and what waits for them: beneath every server."""
