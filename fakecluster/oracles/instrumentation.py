@@ -46,6 +46,7 @@ class Witness:
     def told(self, report: reports.Report) -> None:
         """See what the daemon tells."""
         self._probes.told(report)
+        self._oracle.logged(report)
         if isinstance(report, reports.StepApplied):
             self._untouched = False
         elif isinstance(report, reports.Synced) and self._untouched:

@@ -17,8 +17,9 @@ from fakecluster.configfs.model import ConfigfsModel
 from fakecluster.oracles.expected import Listed, ManagerView, Row, num_of, usable_cluster_name
 from fakecluster.oracles.mutual_removals import MutualRemovals
 from fakecluster.oracles.quorum_blockers import lost_of, nodes_of, quorum_blockers
+from o2cbd.core import reports
 from o2cbd.core.memo import gap
-from o2cbd.core.model import Entry, Membership, State, Status, Why
+from o2cbd.core.model import Entry, Membership, State, Status, Step, Why
 from o2cbd.core.rules import MajorityRule, Rules, TwoNodeRule
 
 
@@ -84,6 +85,8 @@ class SafetyOracle:
         self._open_questions = 0
         self._poison_seen = 0
         self._believed: tuple[Entry, ...] = ()
+        self._log_pending: set[Step] = set()
+        """What the log of this daemon has as pending, by its own reports."""
         self._cluster: str | None = None
         self._counted: tuple[object, ...] | None = None
         """Quorum and members as the daemon last read them, and since when it reads the same."""
@@ -103,7 +106,18 @@ class SafetyOracle:
         self._counted = None
         self.followed = None
         self._believed = ()
+        self._log_pending.clear()
         self.forgotten.clear()
+
+    def logged(self, report: reports.Report) -> None:
+        """Note what the daemon's log says."""
+        match report:
+            case reports.PendingBegan(pending=pending):
+                self._log_pending.add(pending.step)
+            case reports.PendingEnded(pending=pending):
+                self._log_pending.discard(pending.step)
+            case _:
+                pass
 
     def read(self, membership: Membership) -> None:
         """Note what the daemon reads of its manager."""
@@ -279,14 +293,22 @@ class SafetyOracle:
             self._found("it rests and keeps the semaphore")
         for text in self._removals.found(self._host_id, self._truth.view):
             self._found(text)
-        if status is not None and status.state is State.SYNCED:
+        if status is not None:
+            self._judge_status(status)
+        if self.forgotten and (view := self._truth.view) is not None:
+            self.forgotten -= view.member_names
+
+    def _judge_status(self, status: Status) -> None:
+        ended = self._log_pending - {one.step for one in status.pending}
+        for step in sorted(ended, key=reports.describe):
+            self._found(f"its log does not say that it is over: {reports.describe(step)}")
+        self._log_pending -= ended
+        if status.state is State.SYNCED:
             self._judge_own_node(status)
-        if status is not None and status.entries is not self._believed:
+        if status.entries is not self._believed:
             start, _, end = gap(self._believed, status.entries)
             self._believed = status.entries
             self._judge_beliefs(status.entries[start:end])
-        if self.forgotten and (view := self._truth.view) is not None:
-            self.forgotten -= view.member_names
 
     def _judge_own_node(self, status: Status) -> None:
         """Whoever is in sync lets the mount through, so its own node must be there."""

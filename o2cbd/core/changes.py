@@ -6,9 +6,7 @@ from collections.abc import Collection, Mapping
 
 from o2cbd.core import reports
 from o2cbd.core.memo import gap
-from o2cbd.core.model import LeftOut, Membership, Pending, Step, Why
-
-_QUIET = frozenset({Why.HELD, Why.UNSETTLED})
+from o2cbd.core.model import LeftOut, Membership, Pending, Step
 
 
 def membership_changes(before: Membership | None, now: Membership) -> list[reports.Report]:
@@ -61,21 +59,16 @@ def left_out_changes(before: Collection[LeftOut], now: Collection[LeftOut]) -> l
 def pending_changes(
     before: Mapping[Step, Pending], now: Mapping[Step, Pending], done: Collection[Step]
 ) -> list[reports.Report]:
-    """Report steps newly pending, or pending for another reason, and those that no longer are.
-
-    Steps that wait for a hold are not reported one by one: the hold itself is. Nor is a removal
-    that waits for a moment, as each does.
-    """
+    """Report steps newly pending, or pending for another reason, and those that no longer are."""
     told: list[reports.Report] = []
     for step, pending in now.items():
         old = before.get(step)
-        if pending.why in _QUIET or (old is not None and _same(old, pending)):
-            continue
-        told.append(reports.PendingBegan(pending=pending))
+        if old is None or not _same(old, pending):
+            told.append(reports.PendingBegan(pending=pending))
     told.extend(
         reports.PendingEnded(pending=old, done=step in done)
         for step, old in before.items()
-        if step not in now and old.why not in _QUIET
+        if step not in now
     )
     return told
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
 from o2cbd.core import reports
@@ -11,6 +11,8 @@ from o2cbd.core.model import Pending, Step, Why
 
 _ENDS_UNANNOUNCED = frozenset({Why.REGION, Why.FOREIGN_CLUSTER, Why.IGNORED})
 """What may end without any notice, and is looked at now and then."""
+_NOT_REPORTED = frozenset({Why.HELD, Why.UNSETTLED})
+"""Not step by step: the hold itself is reported, and every removal waits for a moment."""
 
 
 class Waiting:
@@ -18,6 +20,8 @@ class Waiting:
 
     def __init__(self) -> None:
         self._pending: tuple[Pending, ...] = ()
+        self._reported: dict[Step, Pending] = {}
+        """As the log has them last, for those that are still pending."""
         self._done: set[Step] = set()
 
     @property
@@ -48,9 +52,19 @@ class Waiting:
             since_us = now_us if old is None else old.since_us
             now[pending.step] = replace(pending, since_us=since_us)
         self._pending = tuple(now.values())
-        told = pending_changes(before, now, self._done)
+        reported = dict(self._reportable(now.values()))
+        told = pending_changes(self._reported, reported, self._done)
+        self._reported = reported
         self._done.clear()
         return told
+
+    def _reportable(self, pendings: Iterable[Pending]) -> Iterator[tuple[Step, Pending]]:
+        """Yield what the log has of each step; one that waits for a moment is as it was before."""
+        for pending in pendings:
+            if pending.why not in _NOT_REPORTED:
+                yield pending.step, pending
+            elif pending.step in self._reported:
+                yield pending.step, self._reported[pending.step]
 
     def next_look_us(self, now_us: int, pinned_us: int, unannounced_us: int) -> int | None:
         """Return when to look again at what ends without a notice; None when nothing does.

@@ -13,7 +13,18 @@ from fakecluster.configfs.model import ConfigfsModel
 from fakecluster.oracles.expected import Listed, ManagerView, Row
 from fakecluster.oracles.mutual_removals import MutualRemovals
 from fakecluster.oracles.safety import SafetyOracle
-from o2cbd.core.model import Entry, Member, Membership, Quorum, State, Status
+from o2cbd.core import reports
+from o2cbd.core.model import (
+    Entry,
+    Member,
+    Membership,
+    Pending,
+    Quorum,
+    RemoveNode,
+    State,
+    Status,
+    Why,
+)
 from o2cbd.core.rules import (
     MajorityRule,
     NodeOverride,
@@ -507,6 +518,22 @@ def test_a_semaphore_that_is_kept_at_rest_is_found(bench: Bench) -> None:
     bench.oracle.at_rest()
 
     assert bench.found == ["it rests and keeps the semaphore"]
+
+
+def test_a_pending_step_whose_end_is_not_logged_is_found(bench: Bench) -> None:
+    pending = Pending(step=RemoveNode(cluster="c", node="n2"), why=Why.INQUORATE, reason="")
+    status = replace(_status(), pending=(pending,))
+    bench.oracle.logged(reports.PendingBegan(pending=pending))
+    bench.oracle.at_rest(status)
+    assert bench.found == []
+
+    bench.oracle.at_rest(_status())
+    assert bench.found == ["its log does not say that it is over: remove node n2"]
+
+    bench.oracle.logged(reports.PendingBegan(pending=pending))
+    bench.oracle.logged(reports.PendingEnded(pending=pending, done=True))
+    bench.oracle.at_rest(_status())
+    assert len(bench.found) == 1
 
 
 REFUSED = Done(name="write:idle_timeout_ms", path="/cluster/c/idle_timeout_ms", data=b"1",

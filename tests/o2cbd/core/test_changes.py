@@ -83,10 +83,3 @@ def test_the_end_of_waiting_says_whether_it_was_done() -> None:
         reports.PendingEnded(pending=before[STEP], done=False),
         reports.PendingEnded(pending=before[OTHER], done=True),
     ]
-
-
-def test_what_a_hold_keeps_back_is_not_told_step_by_step() -> None:
-    """The hold itself is told."""
-    held = {STEP: pending(Why.HELD)}
-    assert pending_changes({}, held, ()) == []
-    assert pending_changes(held, {}, ()) == []

@@ -42,6 +42,28 @@ def test_what_waited_no_longer_and_waits_again_does_so_since_then() -> None:
     assert waiting.pending[0].since_us == 7
 
 
+@pytest.mark.parametrize("why", [Why.HELD, Why.UNSETTLED])
+def test_a_wait_of_a_moment_is_not_reported_by_itself(why: Why) -> None:
+    """The hold itself is reported, and every removal waits for membership to stand still."""
+    waiting = Waiting()
+    assert waiting.now([pending(why)], 5) == []
+    assert waiting.now([], 6) == []
+
+
+@pytest.mark.parametrize("why", [Why.HELD, Why.UNSETTLED])
+def test_a_wait_of_a_moment_hides_no_end(why: Why) -> None:
+    """What was reported before it goes on meanwhile, and its end is reported."""
+    waiting = Waiting()
+    began = waiting.now([pending(Why.INQUORATE)], 5)
+    reported = Pending(step=STEP, why=Why.INQUORATE, reason="inquorate", since_us=5)
+    assert began == [reports.PendingBegan(pending=reported)]
+    assert waiting.now([pending(why)], 6) == []
+    assert waiting.now([pending(Why.INQUORATE)], 7) == []
+    waiting.now([pending(why)], 8)
+    waiting.did(STEP)
+    assert waiting.now([], 9) == [reports.PendingEnded(pending=reported, done=True)]
+
+
 @pytest.mark.parametrize(
     ("why", "expected_us"),
     [
