@@ -135,18 +135,22 @@ class Relay:
         self.places = SERVED / f"node{{number}}"
         self.selector = selectors.DefaultSelector()
         self.pairs = {{}}
+        self.listeners = {{}}
         for name in ("cman_client", "cman_admin"):
             path = Path("/var/run", name)
             path.unlink(missing_ok=True)
             listener = socket.socket(socket.AF_UNIX)
             listener.bind(str(path))
             listener.listen()
-            self.selector.register(listener, selectors.EVENT_READ, name)
+            self.listeners[name] = listener
 
     def run(self):
-        served = False
-        while (there := (self.places / "cman_client").exists()) or not served:
-            served = served or there
+        # Whoever comes before the cman is up waits for it, as with a real one.
+        while not all(map(self.connects, self.listeners)):
+            self.selector.select(0.05)
+        for name, listener in self.listeners.items():
+            self.selector.register(listener, selectors.EVENT_READ, name)
+        while (self.places / "cman_client").exists():
             for key, _ in self.selector.select(0.05):
                 if key.data is not None:
                     self.accept(key.fileobj, key.data)
@@ -154,6 +158,10 @@ class Relay:
                     self.copy(key.fileobj)
         for name in ("cman_client", "cman_admin"):
             Path("/var/run", name).unlink()
+
+    def connects(self, name):
+        with socket.socket(socket.AF_UNIX) as trial:
+            return trial.connect_ex(str(self.places / name)) == 0
 
     def accept(self, listener, name):
         ours, _ = listener.accept()
