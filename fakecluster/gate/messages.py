@@ -21,7 +21,7 @@ class NoMessageError(ValueError):
     """What came from the group is no message of a gate."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class PortChanged:
     """A client of the sender has bound or freed a port."""
 
@@ -29,14 +29,14 @@ class PortChanged:
     opened: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class PortsAsked:
     """The sender wants to know the ports of a node."""
 
     to: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class PortsTold:
     """All ports of the sender, to a node that asked."""
 
@@ -44,7 +44,7 @@ class PortsTold:
     ports: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class PortMessage:
     """A message of a client to a port."""
 
@@ -54,7 +54,7 @@ class PortMessage:
     payload: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Fenced:
     """A fence daemon told the sender of a fenced node."""
 
