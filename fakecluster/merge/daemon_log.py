@@ -7,11 +7,12 @@ it.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import ModuleType
-from typing import Any, Final, get_args
+from typing import Any, Final, get_args, get_type_hints
 
 import cattrs
 
@@ -60,6 +61,20 @@ _REPORTS: Final = {
 
 _STEPS: Final = {step.__name__: step for step in get_args(Step)}
 _converter = cattrs.Converter(detailed_validation=False)
+
+
+def _by_names(kind: type[Any]) -> Callable[[Row, object], object]:
+    """Return what makes a dataclass of a row; Debian 12's cattrs knows no `kw_only`."""
+    hints = get_type_hints(kind)
+
+    def structure(row: Row, _kind: object) -> object:
+        given = {one.name for one in dataclasses.fields(kind)} & row.keys()
+        return kind(**{name: _converter.structure(row[name], hints[name]) for name in given})
+
+    return structure
+
+
+_converter.register_structure_hook_factory(dataclasses.is_dataclass, _by_names)
 _converter.register_structure_hook(
     Step, lambda row, _: _converter.structure(row, _STEPS[row["kind"]])
 )
