@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from fakecluster.clock import VirtualClock
 from fakecluster.cman.outside import Sockets
@@ -22,6 +22,7 @@ from fakecluster.transport.listener import PathTooLongError
 from fakecluster.transport.poller import Poller
 from o2cbd.calls import CallBoard
 from o2cbd.service.notify import Notifier
+from tests.streams import separate_runner
 
 
 @pytest.fixture
@@ -118,7 +119,7 @@ def run(monkeypatch: pytest.MonkeyPatch, ends: OSError | bool) -> Result:
 
     monkeypatch.setattr(cli, "load_libraries", lambda: None)
     monkeypatch.setattr(cli, "serve_gate", serve)
-    return CliRunner().invoke(cli.gate_command, ["--socket-dir", "/"], standalone_mode=False)
+    return separate_runner().invoke(cli.gate_command, ["--socket-dir", "/"], standalone_mode=False)
 
 
 @pytest.mark.parametrize(
@@ -157,10 +158,10 @@ def test_libraries_that_are_missing_end_it(monkeypatch: pytest.MonkeyPatch) -> N
         raise OSError(errno.ELIBACC, "cannot load libcpg.so.4 (install it)")
 
     monkeypatch.setattr(cli, "load_libraries", load)
-    done = CliRunner().invoke(cli.gate_command, [], standalone_mode=False)
+    done = separate_runner().invoke(cli.gate_command, [], standalone_mode=False)
     assert (done.return_value, "install it" in done.stderr) == (cli.EX_UNAVAILABLE, True)
 
 
 def test_a_directory_that_is_not_there_is_wrong_usage() -> None:
-    done = CliRunner().invoke(cli.gate_command, ["--socket-dir", "/no/such"])
-    assert "does not exist" in done.output
+    done = separate_runner().invoke(cli.gate_command, ["--socket-dir", "/no/such"])
+    assert "does not exist" in done.stderr

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from fakecluster.explore.command import replay_command
 from fakecluster.merge.cli import merge_command
 from fakecluster.trace.file import read_trace
+from tests.streams import separate_runner
 
 
 class Desk:
@@ -29,7 +30,7 @@ class Desk:
         return path
 
     def merge(self, *words: object) -> Result:
-        return CliRunner().invoke(merge_command, ["-o", str(self.out), *map(str, words)])
+        return separate_runner().invoke(merge_command, ["-o", str(self.out), *map(str, words)])
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def test_nodes_go_by_id_or_name_and_the_trace_can_be_drawn(desk: Desk) -> None:
     assert (done.exit_code, done.output) == (0, "")
     assert {line.host for line in read_trace(desk.out).lines} == {1, 3}
     page = desk.root / "page.html"
-    drawn = CliRunner().invoke(replay_command, [str(desk.out), "--html", str(page)])
+    drawn = separate_runner().invoke(replay_command, [str(desk.out), "--html", str(page)])
     assert drawn.exit_code == 0
     assert '"node3"' in page.read_text(encoding="utf-8")
 
@@ -78,15 +79,15 @@ def test_names_that_nobody_knows_are_told_all_at_once(desk: Desk) -> None:
     done = desk.merge(f"who={desk.journal}", f"whom={desk.dump}", f"1={desk.journal}")
 
     assert done.exit_code == 65
-    assert "unknown node 'who': no record has its id; give ID=FILE" in done.output
-    assert "'whom'" in done.output
+    assert "unknown node 'who': no record has its id; give ID=FILE" in done.stderr
+    assert "'whom'" in done.stderr
 
 
 def test_one_node_under_two_names_is_told(desk: Desk) -> None:
     done = desk.merge(f"1={desk.journal}", f"node1={desk.journal}")
 
     assert done.exit_code == 65
-    assert "'1' and 'node1' are the same node" in done.output
+    assert "'1' and 'node1' are the same node" in done.stderr
 
 
 def test_files_that_are_none_are_65_with_every_reason(desk: Desk) -> None:
@@ -94,8 +95,8 @@ def test_files_that_are_none_are_65_with_every_reason(desk: Desk) -> None:
     done = desk.merge(f"1={bad}", f"2={worse}")
 
     assert done.exit_code == 65
-    assert "node 1: no line of it" in done.output
-    assert "node 2: {'a': 1}: it has neither" in done.output
+    assert "node 1: no line of it" in done.stderr
+    assert "node 2: {'a': 1}: it has neither" in done.stderr
     assert not desk.out.exists()
 
 
@@ -113,4 +114,4 @@ def test_wrong_usage(desk: Desk, words: list[str]) -> None:
 def test_an_offset_is_a_number(desk: Desk) -> None:
     done = desk.merge(f"1={desk.journal}", "--offset", "1=soon")
     assert done.exit_code == 2
-    assert "invalid offset 'soon': must be microseconds" in done.output
+    assert "invalid offset 'soon': must be microseconds" in done.stderr

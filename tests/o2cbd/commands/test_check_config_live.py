@@ -10,7 +10,7 @@ from fakecluster.testing.scripted_corosync import ScriptedCorosync, block
 from fakecluster.testing.scripted_libcman import ScriptedCman, node
 from o2cbd.cli import cli
 from o2cbd.membership import libcman, libcorosync
-from tests.o2cbd.commands.streams import separate_runner
+from tests.streams import separate_runner
 
 
 def check_live(

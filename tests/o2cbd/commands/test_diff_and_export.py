@@ -17,7 +17,7 @@ from o2cbd.cli import cli
 from o2cbd.clusterconf import FileCluster, FileNode
 from o2cbd.commands import offline
 from o2cbd.core.model import AddNode, CreateCluster, Node
-from tests.o2cbd.commands.streams import separate_runner
+from tests.streams import separate_runner
 
 HOST = os.uname().nodename
 OURS = FileNode(name=HOST, num=1, address="10.0.0.1", port=7777)

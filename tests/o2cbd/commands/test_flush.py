@@ -20,7 +20,7 @@ from o2cbd.core.model import AddNode, CreateCluster, Node, RemoveNode, SetAttrib
 from o2cbd.hold.semaphore import SysvHold
 from o2cbd.service.locks import AlreadyRunningError, lock_configfs
 from tests.o2cbd.commands.conftest import FakeDaemon, Reply
-from tests.o2cbd.commands.streams import separate_runner
+from tests.streams import separate_runner
 
 NODES = tuple(
     Node(name=name, num=num, address=f"10.0.0.{num + 1}", port=7777, local=name == "alpha")
