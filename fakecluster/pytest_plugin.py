@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol, Self
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, Self
 
 import pytest
 
@@ -77,12 +77,12 @@ class Arm:
     """For every test that boots a cluster on it."""
 
 
-class Hooks:
+class Hooks(Protocol):
     """What a conftest.py can add."""
 
     def pytest_fakecluster_arms(self, config: pytest.Config) -> Mapping[str, Arm]:
         """Return more arms, or others in place of those there are, for the tests of a directory."""
-        raise NotImplementedError
+        ...
 
 
 CLUSTERS = pytest.StashKey[list[JudgedCluster]]()
@@ -292,11 +292,19 @@ def _boot_simulated(boot: Boot, nodes: Any = 3, **more: Any) -> Any:
     if make is None:
         if boot.request.config.getoption("fakecluster_arm", None) is None:
             return _boot_real(boot, nodes, **more)  # the only one that can be
-        pytest.skip("sim: the project has no fixture `simulated_daemon`")
+        _fail_without("sim", "simulated_daemon")
     from fakecluster import simulate  # noqa: PLC0415 - only where it is used
 
     more.setdefault("invariant", boot.request.getfixturevalue("cluster_invariant"))
     return boot.stack.enter_context(simulate(nodes, make, **more))
+
+
+def _fail_without(arm: str, fixture: str) -> NoReturn:
+    """Fail a test whose daemon cannot be started: a skip would look like a success."""
+    pytest.fail(
+        f"--arm {arm} starts your daemon by the fixture `{fixture}`: define it in conftest.py",
+        pytrace=False,
+    )
 
 
 def _boot_real(boot: Boot, nodes: Any = 3, **more: Any) -> Any:
@@ -309,7 +317,7 @@ def _boot_real(boot: Boot, nodes: Any = 3, **more: Any) -> Any:
 def _served(boot: Boot, nodes: Any, **more: Any) -> Any:
     command = boot.request.getfixturevalue("daemon_command")
     if command is None:
-        pytest.skip("process: the project has no fixture `daemon_command`")
+        _fail_without("process", "daemon_command")
     from fakecluster import serve  # noqa: PLC0415 - only where it is used
     from fakecluster.cman.standin import BuildError  # noqa: PLC0415 - see above
 
@@ -318,7 +326,7 @@ def _served(boot: Boot, nodes: Any, **more: Any) -> Any:
     try:
         cluster = serve(nodes, command, Path(directory), **more)
     except BuildError as error:
-        pytest.skip(f"process: {error}")
+        pytest.fail(f"process: {error}", pytrace=False)
     return boot.stack.enter_context(cluster)
 
 

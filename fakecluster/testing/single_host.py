@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from fakecluster.clock import VirtualClock
 from fakecluster.configfs.direct import DirectTree
@@ -392,9 +392,9 @@ class SingleHost:
         self.rules = rules or AT_ONCE
         self.agent = self.start()
 
-    def start(self, **parts: object) -> Agent:
+    def start(self, **parts: Any) -> Agent:
         """Start an agent on what is there, as after a kill; `parts` replace the host's own."""
-        values: dict[str, object] = {
+        values: dict[str, Any] = {
             "connect": self.manager.connect,
             "tree": self.kernel,
             "make_hold": lambda _cluster: self.hold,
@@ -403,7 +403,7 @@ class SingleHost:
             "rules": self.rules,
             "journal": self.reports.append,
         }
-        self.agent = Agent(**(values | parts))  # type: ignore[arg-type]
+        self.agent = Agent(**(values | parts))
         return self.agent
 
     @property

@@ -174,15 +174,20 @@ def test_a_history_that_fails_is_repeated_by_its_line(project: Project) -> None:
     assert f"seed {seed}: wrong, and nothing is going on" in told
 
 
-def test_without_a_daemon_tests_are_skipped_with_what_is_missing(project: Project) -> None:
+def test_without_a_daemon_tests_fail_with_what_to_define(project: Project) -> None:
     project.write("conftest.py", "")
     project.write("test_it.py", "def test_it(make_cluster):\n    make_cluster(1)\n")
-    assert "sim: the project has no fixture `simulated_daemon`" in project.pytest("--arm", "sim")
-    no_command = "process: the project has no fixture `daemon_command`"
-    assert no_command in project.pytest("--arm", "process")
-    assert no_command in project.pytest()
+    line = "--arm {} starts your daemon by the fixture `{}`: define it in conftest.py".format
+    for options, expected in (
+        (("--arm", "sim"), line("sim", "simulated_daemon")),
+        (("--arm", "process"), line("process", "daemon_command")),
+        ((), line("process", "daemon_command")),
+    ):
+        printed = project.pytest(*options)
+        assert expected in printed
+        assert "1 failed" in printed or "1 error" in printed
     project.write("test_it.py", DRAWN)
-    assert no_command in project.pytest("--seeds", "1")
+    assert line("process", "daemon_command") in project.pytest("--seeds", "1")
 
 
 def test_an_arm_that_is_not_there_is_refused_with_those_that_are(project: Project) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.resources
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -25,7 +26,6 @@ DATA: Final = (
     *("cman/standin/libcman.h", "cman/standin/handle.c", "cman/standin/libcman.map"),
     *("report/page.html", "report/page.css", "report/page.js", "report/paint.js"),
 )
-BEFORE: Final = ("-o", "pythonpath=before .")
 
 
 def main() -> None:
@@ -49,28 +49,33 @@ def _of_wheel() -> Iterator[str]:
 
 
 def _of_example(copy: Path) -> Iterator[str]:
-    told = _pytest(copy, "--seeds", "80..100")
-    if not re.search(r"^\d+ passed in", told, re.MULTILINE):
-        yield f"the daemon does not pass its tests:\n{told}"
-    told = _pytest(copy, "--arm", "process")
-    if not re.search(r"^\d+ (passed|skipped) in", told, re.MULTILINE):
-        yield f"the daemon does not pass its tests as a process:\n{told}"
-    told = _pytest(copy, "--seeds", "80..100", *BEFORE)
-    failed = re.findall(r"^FAILED tests/test_leader\.py::(\w+)", told, re.MULTILINE)
-    if not failed or set(failed) != {"test_any_history"}:
-        yield f"the first version is not found wrong by drawn histories alone:\n{told}"
-    pages = re.findall(r"^timeline: (.*)$", told, re.MULTILINE)
-    if len(pages) != len(failed) or not all(Path(page).is_file() for page in pages):
-        yield f"not every failure has its timeline:\n{told}"
+    for options in (("--seeds", "80..100"), ("--arm", "process")):
+        printed = _pytest(copy, *options)
+        if not re.search(r"^\d+ passed in", printed, re.MULTILINE):
+            yield f"the daemon does not pass its tests with {options}:\n{printed}"
     readme = (copy / "README.md").read_text(encoding="utf-8")
-    again = re.findall(r"^run it again: pytest '(\S+)' --seeds (\S+)$", readme, re.MULTILINE)
-    if not again:
-        yield "the README has no line that repeats a failure"
-    for test, seeds in again:
-        if "1 failed" not in _pytest(copy, test, "--seeds", seeds, *BEFORE):
-            yield f"the README's seed {seeds} does not fail before the mending"
-        if "1 passed" not in _pytest(copy, test, "--seeds", seeds):
-            yield f"the README's seed {seeds} fails after the mending"
+    mistake = re.search(r"^\$ (sed -i .*)$", readme, re.MULTILINE)
+    again = re.search(r"^run it again: pytest '(\S+)' --seeds (\S+)$", readme, re.MULTILINE)
+    if mistake is None or again is None:
+        yield "the README has no line that makes the mistake, or none that repeats the failure"
+        return
+    repeated = again[1], "--seeds", again[2]
+    if "1 passed" not in _pytest(copy, *repeated):
+        yield f"{repeated} of the README fails without the mistake"
+    subprocess.run(shlex.split(mistake[1]), cwd=copy, check=True)
+    if "1 failed" not in _pytest(copy, *repeated):
+        yield f"{repeated} of the README does not fail with the mistake"
+    yield from _of_mistake(copy)
+
+
+def _of_mistake(copy: Path) -> Iterator[str]:
+    printed = _pytest(copy, "--seeds", "80..100")
+    failed = re.findall(r"^FAILED tests/test_leader\.py::(\w+)", printed, re.MULTILINE)
+    if not failed or set(failed) != {"test_any_history"}:
+        yield f"the mistake is not found by drawn histories alone:\n{printed}"
+    pages = re.findall(r"^timeline: (.*)$", printed, re.MULTILINE)
+    if len(pages) != len(failed) or not all(Path(page).is_file() for page in pages):
+        yield f"not every failure has its timeline:\n{printed}"
 
 
 def _pytest(directory: Path, *options: str) -> str:

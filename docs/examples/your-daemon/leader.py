@@ -16,7 +16,7 @@ RETRY_S = 1.0
 
 
 class Leader:
-    """The daemon: `step` does what is due and never waits, so that tests can run it."""
+    """The daemon. `step` never blocks, so that tests can drive it."""
 
     def __init__(self, libcman, directory, log=print):
         self.libcman = libcman
@@ -31,7 +31,7 @@ class Leader:
         self.stopping = True
 
     def step(self):
-        """Do what is due; return the descriptor to poll, and the longest wait in seconds."""
+        """Handle pending events; return the descriptor to poll and the time-out in seconds."""
         if self.stopping:
             self.elect((), quorate=False)
             raise SystemExit(0)
@@ -46,7 +46,7 @@ class Leader:
                 self.read()
             return self.handle.get_fd(), None
         except OSError as error:
-            self.log(f"no cman: {error}; trying again in {RETRY_S:g} s")
+            self.log(f"cannot reach cman: {error}; retrying in {RETRY_S:g} s")
             if self.handle is not None:
                 self.handle.finish()
             self.handle = None
@@ -68,7 +68,7 @@ class Leader:
             return
         self.known = members, quorate
         text = str(members[0]) if members and quorate else ""
-        self.log(f"members {members}, {quorate=}: the leader is {text or 'nobody'}")
+        self.log(f"members {members}, {quorate=}: leader {text or 'none'}")
         self.file.write_text(text)
 
 

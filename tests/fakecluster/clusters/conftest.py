@@ -1,9 +1,9 @@
-"""A daemon that is not o2cbd, right or with its first version's mistake: that of the example."""
+"""A daemon that is not o2cbd, right or with its first version's mistake: the example's."""
 
 from __future__ import annotations
 
-import importlib.util
 import sys
+import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,19 +11,22 @@ from typing import Any
 import pytest
 
 EXAMPLE = Path(__file__).parents[3] / "docs" / "examples" / "your-daemon"
+RIGHT = "(members, quorate) == self.known:"
+WRONG = "self.known and members == self.known[0]:"
 
 
 @pytest.fixture
-def leader_of(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
-    """Imports a version of the example's daemon: `.` or `before`."""
+def leader_of(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """Imports the example's daemon, with or without the mistake that its README puts back."""
 
-    def load(version: str) -> Any:
+    def load(*, mistaken: bool) -> Any:
         monkeypatch.setattr(sys, "path", [str(EXAMPLE), *sys.path])
-        spec = importlib.util.spec_from_file_location("leader", EXAMPLE / version / "leader.py")
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
+        text = (EXAMPLE / "leader.py").read_text(encoding="utf-8")
+        if mistaken:
+            assert RIGHT in text
+            text = text.replace(RIGHT, WRONG)
+        module = types.ModuleType("leader")
+        exec(compile(text, "leader.py", "exec"), module.__dict__)  # noqa: S102 - our own file
         sys.modules.pop("libcman", None)
         return module.Leader
 

@@ -69,23 +69,23 @@ def test_usual_kinds_are_kinds() -> None:
     assert set(USUAL_KINDS) < set(KINDS)
 
 
-def test_a_good_daemon_lives_through_all(drawn: Drawn, leader_of: Callable[[str], Any]) -> None:
-    leader = leader_of(".")
+def test_a_good_daemon_lives_through_all(drawn: Drawn, leader_of: Callable[..., Any]) -> None:
+    leader = leader_of(mistaken=False)
     for seed in range(20):
         drawn.history(seed, leader).run()
     assert drawn.kept == []
 
 
 def test_a_good_history_is_kept_where_it_is_wanted(
-    drawn: Drawn, leader_of: Callable[[str], Any]
+    drawn: Drawn, leader_of: Callable[..., Any]
 ) -> None:
-    drawn.history(0, leader_of("."), recorded=True).run()
+    drawn.history(0, leader_of(mistaken=False), recorded=True).run()
     (cluster,) = drawn.kept
     assert cluster.trace().lines
 
 
-def test_a_mistake_is_found_and_cut_down(drawn: Drawn, leader_of: Callable[[str], Any]) -> None:
-    leader, failures = leader_of("before"), []
+def test_a_mistake_is_found_and_cut_down(drawn: Drawn, leader_of: Callable[..., Any]) -> None:
+    leader, failures = leader_of(mistaken=True), []
     for seed in range(100):
         try:
             drawn.history(seed, leader).run(kinds=("expected", "votes"))
