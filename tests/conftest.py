@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Generator, Mapping
-from pathlib import Path
 from typing import Final
 
 import pytest
@@ -20,7 +19,7 @@ from fakecluster.cman.standin.build import find_compiler
 from fakecluster.cman.topology import NodeConfig
 from fakecluster.configfs.model import ConfigfsModel
 from fakecluster.corosync.namespaces import Hosts
-from fakecluster.historic.root import CmanRoot, CmanRootError
+from fakecluster.historic.root import CmanRoot
 from o2cbd.membership.libcorosync import load
 from o2cbd.membership.libcorosync_table import CorosyncTable
 
@@ -42,27 +41,6 @@ TOOLS: Final = ("o2cb", "pkg-config")
 NO_CMAN_ROOT: Final = (
     "no historic cman: give --cman-root DIR (docs/integration.md says what it holds)"
 )
-
-CMAN_ROOT = pytest.StashKey[CmanRoot]()
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--cman-root",
-        type=Path,
-        metavar="DIR",
-        help="a historic cman: sbin/, lib/, libexec/lcrso/ of cman 3 and corosync 1",
-    )
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    directory: Path | None = config.getoption("--cman-root")
-    if directory is None:
-        return
-    try:
-        config.stash[CMAN_ROOT] = CmanRoot.read(directory)
-    except CmanRootError as error:
-        raise pytest.UsageError(str(error)) from None
 
 
 class LackingMachineError(pytest.skip.Exception):  # type: ignore[name-defined, misc]
@@ -149,9 +127,8 @@ def namespaces(missing: Mapping[str, str]) -> None:
 
 
 @pytest.fixture(scope="session")
-def cman_root(pytestconfig: pytest.Config) -> CmanRoot:
+def cman_root(given_cman_root: CmanRoot | None) -> CmanRoot:
     """A historic cman, where somebody has one."""
-    root = pytestconfig.stash.get(CMAN_ROOT, None)
-    if root is None:
+    if given_cman_root is None:
         raise LackingMachineError(NO_CMAN_ROOT)
-    return root
+    return given_cman_root

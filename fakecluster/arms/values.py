@@ -114,7 +114,6 @@ VM_CMAN: Final[Mapping[Capability, str]] = {
 VM_HISTORIC: Final[Mapping[Capability, str]] = {
     **_HISTORIC,
     **_ON_GUESTS,
-    Capability.QUORUM_DISK: "no daemon of a quorum disk runs in the guests",
 }
 
 MISSING: Final[Mapping[str, Mapping[Capability, str]]] = {

@@ -25,6 +25,8 @@ _EXTRA_ROOM_BYTES: Final = 8192
 _LEAVE_REMOVED: Final = 3
 _CMAN_VERSION: Final = (6, 2, 0)
 _AGENT: Final = b"fence_harness"
+_POLL_S: Final = 2.0
+"""cman gives a device up that is not polled for 6 s."""
 
 
 class CmanRefusedError(OSError):
@@ -236,6 +238,48 @@ def cman_set_version(version: int) -> None:
     """
     record = _Version(*_CMAN_VERSION, version)
     _order("cman_set_version", ctypes.byref(record))
+
+
+def cman_poll_disk(name: str, votes: int, *, available: bool) -> None:
+    """Poll a quorum disk with this result from now on; register it where that is not done.
+
+    Raises:
+        CmanRefusedError: it is refused.
+    """
+    for disk in _disks:
+        disk.available = available
+        disk.changed.set()
+    if not _disks:
+        _disks.append(_Disk(name, votes, available=available))
+
+
+class _Disk:
+    """A quorum disk's daemon, as far as cman knows it; it ends with its cman."""
+
+    def __init__(self, name: str, votes: int, *, available: bool) -> None:
+        self.available = available
+        self.changed = threading.Event()
+        self._cman = Cman(admin=True)
+        try:
+            self._cman.ask("cman_register_quorum_device", name.encode(), votes)
+        except CmanRefusedError:
+            self._cman.close()
+            raise
+        threading.Thread(target=self._poll, daemon=True).start()
+
+    def _poll(self) -> None:
+        try:
+            while True:
+                self._cman.ask("cman_poll_quorum_device", int(self.available))
+                self.changed.wait(_POLL_S)
+                self.changed.clear()
+        except CmanRefusedError:  # it has gone, and its devices with it
+            _disks.remove(self)
+            self._cman.close()
+
+
+_disks: list[_Disk] = []
+"""At most one."""
 
 
 def _order(function: str, *arguments: Any) -> None:

@@ -16,6 +16,7 @@ from integration.arm.guest_cman import (
     cman_expect,
     cman_fenced,
     cman_leave,
+    cman_poll_disk,
     cman_set_version,
     cman_view,
     historic_cman_view,
@@ -33,11 +34,30 @@ from integration.arm.guest_volume import make_volume, mount_volume, umount_volum
 from o2cbd.service.client import ControlClient, NoDaemonError
 
 __all__ = [
-    "changes", "cman", "cman_expect", "cman_fenced", "cman_leave", "cman_set_version",
-    "drop_cluster", "drop_node", "historic_cman", "look", "make_volume", "manager", "mount_volume",
-    "place_cluster", "place_node", "records", "runs", "status", "umount_volume", "unit", "utc_us",
+    "changes",
+    "cman",
+    "cman_expect",
+    "cman_fenced",
+    "cman_leave",
+    "cman_poll_disk",
+    "cman_set_version",
+    "drop_cluster",
+    "drop_node",
+    "historic_cman",
+    "look",
+    "make_volume",
+    "manager",
+    "mount_volume",
+    "place_cluster",
+    "place_node",
+    "records",
+    "runs",
+    "status",
+    "umount_volume",
+    "unit",
+    "utc_us",
     "watch",
-]  # fmt: skip
+]
 
 _CONFIGFS = Path("/sys/kernel/config")
 _RUNTIME_DIR = "/run/o2cbd"

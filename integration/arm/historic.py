@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from fakecluster.arms.values import VM_HISTORIC
 from fakecluster.capabilities import Capability
-from fakecluster.cman.topology import Topology
+from fakecluster.cman.topology import QuorumDisk, Topology
 from fakecluster.historic.cluster_conf import cluster_conf, hosts_file
 from fakecluster.historic.host import (
     EMPTY_DIRECTORIES,
@@ -128,6 +128,10 @@ class HistoricCman(CmanManager):
     def reload(self, hands: Hands, host: int, version: int) -> None:
         """See `Manager.reload`: the operator says which version is current."""
         hands.eye(host, "cman_set_version", version=version)
+
+    def poll_disk(self, hands: Hands, host: int, disk: QuorumDisk, *, available: bool) -> None:
+        """See `Manager.poll_disk`."""
+        hands.eye(host, "cman_poll_disk", name=disk.name, votes=disk.votes, available=available)
 
 
 def _modules() -> list[tuple[str, Path]]:

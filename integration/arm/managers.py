@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 
 from fakecluster.arms.values import VM_CMAN, VM_COROSYNC
 from fakecluster.capabilities import Capability, UnsupportedVerbError
-from fakecluster.cman.topology import NodeConfig, Topology
+from fakecluster.cman.topology import NodeConfig, QuorumDisk, Topology
 from integration import deb
 from integration.lab.base import Extra
 from integration.lab.corosync import CONFIGURATION, RingNode, corosync_conf
@@ -100,6 +100,10 @@ class Manager(Protocol):
         """Tell a host's manager that a node was fenced."""
         ...
 
+    def poll_disk(self, hands: Hands, host: int, disk: QuorumDisk, *, available: bool) -> None:
+        """Have a host poll the quorum disk with this result, from now on."""
+        ...
+
     def disagreement(self, seen: Mapping[str, Any]) -> str | None:
         """Return what of an answer of `look` contradicts itself; None: nothing."""
         ...
@@ -147,6 +151,10 @@ class CorosyncManager:
     def fence(self, hands: Hands, host: int, node: int) -> None:
         """See `Manager.fence`; corosync is not told."""
         raise UnsupportedVerbError(self.arm, Capability.FENCING_NOTICE)
+
+    def poll_disk(self, hands: Hands, host: int, disk: QuorumDisk, *, available: bool) -> None:
+        """See `Manager.poll_disk`; corosync 3 has none."""
+        raise UnsupportedVerbError(self.arm, Capability.QUORUM_DISK)
 
     def disagreement(self, seen: Mapping[str, Any]) -> str | None:
         """See `Manager.disagreement`: there is one answer only."""
@@ -196,6 +204,10 @@ class CmanManager:
     def fence(self, hands: Hands, host: int, node: int) -> None:
         """See `Manager.fence`."""
         hands.eye(host, "cman_fenced", node=node)
+
+    def poll_disk(self, hands: Hands, host: int, disk: QuorumDisk, *, available: bool) -> None:
+        """See `Manager.poll_disk`; the corosync beneath has none."""
+        raise UnsupportedVerbError(self.arm, Capability.QUORUM_DISK)
 
     def disagreement(self, seen: Mapping[str, Any]) -> str | None:
         """See `Manager.disagreement`: what the gate says, and what corosync does."""

@@ -49,6 +49,8 @@ _SCENARIO_TIMEOUT_S: Final = 1800
 """What a scenario starts in the background ends with it at the latest."""
 _HOLDER_PID: Final = "/run/holder.pid"
 _EVENTS_KEPT: Final = 40
+_LINES_KEPT: Final = 20
+"""Of what a manager that does not run has written."""
 _EYE = "integration.arm.guest_eye"
 _KILLED = "2"
 """systemd's ExecMainCode of a process that a signal ended (CLD_KILLED)."""
@@ -146,6 +148,7 @@ class VmCluster(StatusLooks):
                 lambda host=host: self._sees(host, on),  # type: ignore[misc]
                 within=Span.LATER,
             )
+        self.lab.each(self._start_disk, on)
 
     def _powered(self) -> list[int]:
         """Those that have power at first."""
@@ -153,7 +156,9 @@ class VmCluster(StatusLooks):
 
     def _sees(self, host: int, members: Sequence[int]) -> bool:
         view = self.view(host)
-        found = [] if view is None else [each["id"] for each in view["listed"] if each["member"]]
+        listed = [] if view is None else view["listed"]
+        # 0 is a quorum disk.
+        found = [each["id"] for each in listed if each["member"] and each["id"] != 0]
         return found == sorted(members)
 
     def lanes(self) -> dict[int, str]:
@@ -280,6 +285,20 @@ class VmCluster(StatusLooks):
             lambda: self.view(host) is not None,
             within=Span.LATER,
         )
+        self._start_disk(host)
+
+    def _start_disk(self, host: int) -> None:
+        disk = self.spec.topology.qdisk
+        if disk is not None and disk.polled:
+            self._manager.poll_disk(self, host, disk, available=True)
+
+    @_do.register
+    def _qdisk(self, verb: verbs.Qdisk) -> None:
+        disk = self.spec.topology.qdisk
+        if disk is None:
+            raise ValueError("there is no quorum disk in the topology")
+        self.verb_log.verb(verb)
+        self._manager.poll_disk(self, verb.node, disk, available=verb.available)
 
     @_do.register
     def _cman_crash(self, verb: verbs.CmanCrash) -> None:
@@ -644,6 +663,14 @@ class VmCluster(StatusLooks):
         return {} if status is None else status
 
     # --- telling --------------------------------------------------------------------------------
+
+    def _host_lines(self, host: int) -> Iterator[str]:
+        yield from super()._host_lines(host)
+        if self.lab.alive(host) and not self.manager(host)["running"]:
+            units = [f"--unit={unit}" for unit in self._manager.units]
+            # A clone has another machine id than its journal began with, hence --merge.
+            said = self.tell(host, "journalctl", "--merge", f"-n{_LINES_KEPT}", *units)
+            yield from (f"    {line}" for line in said.splitlines())
 
     def last_events(self) -> tuple[str, ...]:
         """See `Cluster.last_events`: the verbs, and what the daemons tell."""

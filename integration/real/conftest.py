@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
-from integration.arm.managers import MANAGERS, CorosyncManager
+from fakecluster.historic.root import CmanRoot
+from integration.arm.historic import HistoricCman
+from integration.arm.managers import MANAGERS, CmanManager, CorosyncManager, Manager
 from integration.arm.suite import packaged_base, say
 from integration.errors import EXIT_CANNOT_RUN, CannotRunError
 from integration.real.operator import Operator, operated
@@ -26,6 +28,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     arm = _arm_of(config)
+    if arm == CmanManager.arm and config.getoption("--cman-root") is not None:
+        arm = HistoricCman.arm
     for item in items:
         mark = item.get_closest_marker("one_arm")
         if mark is not None and mark.args[0] != arm:
@@ -40,21 +44,24 @@ def _arm_of(config: pytest.Config) -> str:
 
 
 @pytest.fixture(scope="session")
-def arm(pytestconfig: pytest.Config) -> str:
-    """The arm that was asked for."""
-    return _arm_of(pytestconfig)
+def manager(pytestconfig: pytest.Config, given_cman_root: CmanRoot | None) -> Manager:
+    """What manages the guests: the arm's own, or the cman that was brought to it."""
+    arm = _arm_of(pytestconfig)
+    if arm == CmanManager.arm and given_cman_root is not None:
+        return HistoricCman(given_cman_root)
+    return MANAGERS[arm]
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _base(arm: str) -> None:
+def _base(manager: Manager) -> None:
     try:
-        packaged_base(MANAGERS[arm])
+        packaged_base(manager)
     except CannotRunError as error:
         pytest.exit(f"real kernels cannot run: {error}", returncode=EXIT_CANNOT_RUN)
 
 
 @pytest.fixture
-def operate(request: pytest.FixtureRequest, arm: str) -> Iterator[Operate]:
+def operate(request: pytest.FixtureRequest, manager: Manager) -> Iterator[Operate]:
     """Boots three nodes; they are judged when the test has come to its end."""
     traces: Path | None = request.config.getoption("fakecluster_trace_dir")
     name = re.sub(r"[^\w]+", "-", request.node.name).strip("-")
@@ -63,7 +70,8 @@ def operate(request: pytest.FixtureRequest, arm: str) -> Iterator[Operate]:
         kept.mkdir(parents=True, exist_ok=True)
 
         def operate(**more: Any) -> Operator:
-            operator = stack.enter_context(operated(arm, kept / f"{name}.consoles", say, **more))
+            consoles = kept / f"{name}.consoles"
+            operator = stack.enter_context(operated(manager, consoles, say, **more))
             operator.cluster.scenario = request.node.nodeid
             stack.callback(_write_trace, operator, request.node, kept / f"{name}.jsonl")
             return operator

@@ -11,7 +11,7 @@ from typing import Final
 from fakecluster.arms.values import ClusterSpec, Span
 from fakecluster.cman.topology import NodeConfig, Topology
 from integration.arm.guest_volume import DISK, MOUNT_POINT
-from integration.arm.managers import MANAGERS
+from integration.arm.managers import Manager
 from integration.arm.suite import vm_cluster
 from integration.arm.units import DROP_IN, UNIT
 from integration.arm.vm import VmCluster
@@ -28,9 +28,10 @@ _LONG_TIMEOUT_S: Final = 600
 class Operator:
     """Three nodes with the package as it is installed, and somebody at their consoles."""
 
-    def __init__(self, cluster: VmCluster) -> None:
-        """Look after a cluster."""
+    def __init__(self, cluster: VmCluster, packages: Sequence[str]) -> None:
+        """Look after a cluster, whose nodes have these packages of the project."""
         self.cluster = cluster
+        self._packages = packages
 
     def on_all(self, *argv: str, timeout_s: float = _LONG_TIMEOUT_S) -> list[int]:
         """Run one command on every node at the same time; the return codes."""
@@ -84,7 +85,7 @@ class Operator:
             packages: by their names.
         """
         guest = self.cluster.lab.guests[host]
-        newer = [packages[name] for name in MANAGERS[self.cluster.arm].packages]
+        newer = [packages[name] for name in self._packages]
         guest.unpack([(path.name, path) for path in newer], _PACKAGES)
         guest.check(
             ["apt-get", "install", "--yes", "--no-install-recommends",
@@ -145,17 +146,22 @@ def topology() -> Topology:
 
 @contextlib.contextmanager
 def operated(
-    arm: str, directory: Path, say: Progress, *, settings: str = "", down: Sequence[int] = ()
+    manager: Manager,
+    directory: Path,
+    say: Progress,
+    *,
+    settings: str = "",
+    down: Sequence[int] = (),
 ) -> Iterator[Operator]:
     """Three nodes with their manager running, the daemon not yet started.
 
     Args:
-        arm: what manages them.
+        manager: what manages them.
         directory: takes the consoles.
         say: takes progress.
         settings: TOML for every daemon's settings file.
         down: nodes without power at first.
     """
     spec = ClusterSpec(topology=topology(), settings=settings, down=tuple(down))
-    with vm_cluster(MANAGERS[arm], spec, directory, say) as cluster:
-        yield Operator(cluster)
+    with vm_cluster(manager, spec, directory, say) as cluster:
+        yield Operator(cluster, manager.packages)

@@ -11,7 +11,7 @@ from integration.arm.managers import CmanManager
 from integration.libcman_program import SOURCE, compiled, exported
 from integration.real.conftest import Operate
 
-pytestmark = pytest.mark.one_arm(CmanManager.arm, "there is no cman without its gate")
+pytestmark = pytest.mark.one_arm(CmanManager.arm, "a program of the gate's stand-in libcman")
 
 PLACE = "/srv"
 TIMEOUT_S = 600

@@ -54,7 +54,6 @@ _ON_GUESTS: Mapping[str, str] = {
 """Whatever manages them."""
 
 _NO_DISK = MISSING["vm-cman"][Capability.QUORUM_DISK]
-_NO_DISK_DAEMON = MISSING["vm-historic"][Capability.QUORUM_DISK]
 
 SKIPS: Mapping[str, Mapping[str, str]] = {
     "sim": {},
@@ -148,7 +147,6 @@ SKIPS: Mapping[str, Mapping[str, str]] = {
     "vm-historic": {
         **_ON_GUESTS,
         "addresses: address change": _CMAN[Capability.FREE_ADDRESSES],
-        "addresses: quorum disk with id 0 is left out": _NO_DISK_DAEMON,
         "addresses: ipv6 only node is left out": _CMAN[Capability.IPV6_ONLY],
         "addresses: node with the address 0 0 0 0 is left out": _CMAN[Capability.FREE_ADDRESSES],
         "addresses: own node without an address is never in sync": _CMAN[Capability.FREE_ADDRESSES],
@@ -164,8 +162,6 @@ SKIPS: Mapping[str, Mapping[str, str]] = {
             f"{_CMAN[Capability.FREE_ADDRESSES]}; {_PINS}"
         ),
         "pins: our own node is never removed under a region": _CMAN[Capability.FREE_ADDRESSES],
-        "quorum: quorum disk keeps the last host quorate and proves nothing": _NO_DISK_DAEMON,
-        "quorum: half of the nodes and a fencing": _NO_DISK_DAEMON,
         "start: cluster name that changes is never a second cluster": _CMAN[
             Capability.RENAMED_CLUSTER
         ],

@@ -1,0 +1,3 @@
+"""Options that tests/ and integration/ share."""
+
+pytest_plugins = ("tests.cman_root",)
