@@ -38,7 +38,7 @@ if b'"schema"' not in corosync.stdout.readline():
 _COROSYNC: Final = """\
 #!/usr/bin/python3
 # Compiled in: /usr/libexec/lcrso /etc/cluster/cluster.conf /var/run/cman_client
-import os, signal, socket, subprocess, sys, time
+import os, shutil, signal, socket, subprocess, sys, time
 import xml.etree.ElementTree as xml
 from pathlib import Path
 
@@ -58,7 +58,8 @@ node = top.find("clusternodes/clusternode")
 name = node.get("name")
 if name != os.environ["CMAN_NODENAME"]:
     refuse(f"plays {name} alone")
-SERVED.mkdir(exist_ok=True)
+shutil.rmtree(SERVED, ignore_errors=True)  # of one that was killed
+SERVED.mkdir()
 topology = Path(SERVED, "topology.toml")
 topology.write_text(
     f'cluster = "{top.get("name")}"\\n[[nodes]]\\nid = {node.get("nodeid")}\\n'
