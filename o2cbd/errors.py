@@ -17,3 +17,10 @@ def said(error: OSError) -> str:
 
 def _text(filename: object) -> str:
     return os.fsdecode(filename) if isinstance(filename, str | bytes) else str(filename)
+
+
+def printable(text: str) -> str:
+    """Escape what must not reach a terminal: control characters, undecodable bytes."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from o2cbd.service.signals import CAUGHT
 
@@ -17,10 +18,31 @@ def main() -> None:
     """Run the command line and exit."""
     prepare(sys.argv[1:])
     speak_utf8()
+    if sys.argv[1:] == ["run"]:
+        run_as_installed()
     # Only now, since it takes a third of a second in which a signal may come.
     from o2cbd.cli import main as run  # noqa: PLC0415
 
     run()
+
+
+def run_as_installed() -> NoReturn:
+    """Run the daemon as its unit does: without options, there is nothing to load a parser for."""
+    from o2cbd.errors import printable  # noqa: PLC0415 - see main
+    from o2cbd.given_settings import (  # noqa: PLC0415
+        UnusableSettingsError,
+        overridden,
+        read_settings,
+    )
+    from o2cbd.service.wiring import run_and_exit  # noqa: PLC0415
+
+    try:
+        settings = overridden(read_settings())
+    except UnusableSettingsError as error:
+        for line in str(error).splitlines():
+            print(f"o2cbd: {printable(line)}", file=sys.stderr)
+        sys.exit(error.code)
+    run_and_exit(settings)
 
 
 def prepare(words: Sequence[str]) -> None:

@@ -6,9 +6,11 @@ import os
 
 import click
 
-from o2cbd.commands.common import Failure, load_settings, printable, say
-from o2cbd.commands.run import library, membership_option, overridden
+from o2cbd.commands.common import Failure, load_settings, say
+from o2cbd.commands.run import library, membership_option
 from o2cbd.core.exit_codes import EXIT_BAD_SETTINGS
+from o2cbd.errors import printable
+from o2cbd.given_settings import overridden
 from o2cbd.settings import DEFAULT_FILE, DaemonSettings
 
 

@@ -14,13 +14,13 @@ from o2cbd.commands.common import (
     absolute,
     config_option,
     load_settings,
-    printable,
 )
 from o2cbd.commands.offline import WantedTable
-from o2cbd.commands.run import library, membership_option, overridden
+from o2cbd.commands.run import library, membership_option
 from o2cbd.core.exit_codes import EXIT_BAD_INPUT, EXIT_NO_INPUT
 from o2cbd.core.reports import spell
-from o2cbd.errors import said
+from o2cbd.errors import printable, said
+from o2cbd.given_settings import overridden
 from o2cbd.settings import DaemonSettings
 
 _F = TypeVar("_F", bound=Callable[..., object])

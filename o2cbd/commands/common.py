@@ -11,12 +11,12 @@ from typing import Any, TypeVar
 
 import click
 
-from o2cbd.core.exit_codes import EXIT_BAD_SETTINGS, EXIT_NO_PERMISSION, EXIT_UNAVAILABLE
-from o2cbd.errors import said
+from o2cbd.core.exit_codes import EXIT_NO_PERMISSION, EXIT_UNAVAILABLE
+from o2cbd.errors import printable, said
+from o2cbd.given_settings import UnusableSettingsError, read_settings
 from o2cbd.settings import (
     DEFAULT_FILE,
     DaemonSettings,
-    SettingsError,
     ValueProblem,
     check_cluster_name,
 )
@@ -67,13 +67,6 @@ def say(text: str, *, newline: bool = True) -> None:
     click.echo(text, nl=newline)
 
 
-def printable(text: str) -> str:
-    """Escape what must not reach a terminal: control characters, undecodable bytes."""
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
-    )
-
-
 def absolute(_context: click.Context, _option: click.Parameter, path: str | None) -> str | None:
     """Make a path that was given absolute."""
     return None if path is None else os.path.abspath(path)  # noqa: PTH100 - text stays text
@@ -115,20 +108,10 @@ def load_settings(config: str | None) -> DaemonSettings:
     Raises:
         Failure: it cannot be read or is wrong.
     """
-    path = config if config is not None else DEFAULT_FILE
-    if config is None and not os.path.lexists(path):
-        return DaemonSettings()
-    # Only here, since it takes a tenth of a second that a start without a file need not spend.
-    from o2cbd import settings_file  # noqa: PLC0415
-
     try:
-        return settings_file.load(path)
-    except PermissionError as error:
-        raise Failure(EXIT_NO_PERMISSION, said(error)) from None
-    except OSError as error:
-        raise Failure(EXIT_BAD_SETTINGS, said(error)) from None
-    except SettingsError as error:
-        raise Failure(EXIT_BAD_SETTINGS, str(error)) from None
+        return read_settings(config)
+    except UnusableSettingsError as error:
+        raise Failure(error.code, str(error)) from None
 
 
 def runtime_dir_of(runtime_dir: str | None, config: str | None) -> str:

@@ -16,13 +16,14 @@ from o2cbd.commands.cluster_file import (
     wanted_options,
     warn_of_left_out,
 )
-from o2cbd.commands.common import absolute, printable, say
+from o2cbd.commands.common import absolute, say
 from o2cbd.commands.offline import WantedTable, wanted_here
 from o2cbd.core.exit_codes import EXIT_DIFFERENT
 from o2cbd.core.frozen import frozen
 from o2cbd.core.model import Tables
 from o2cbd.core.reports import counted
 from o2cbd.core.table_diff import VALUES, Row, pairs, value_of
+from o2cbd.errors import printable
 from o2cbd.service.view import SCHEMA
 
 SIDES = ("file", "wanted", "kernel")

@@ -18,11 +18,9 @@ from o2cbd.commands.common import (
     config_option,
     load_settings,
     os_failure,
-    printable,
     runtime_dir_option,
     say,
 )
-from o2cbd.commands.run import overridden
 from o2cbd.configfs.interface import NotConfigfsError
 from o2cbd.configfs.refusals import check_name
 from o2cbd.configfs.tree import OsNodeTree
@@ -34,7 +32,8 @@ from o2cbd.core.exit_codes import (
 from o2cbd.core.model import UNSET_ADDRESS, Entry, RemoveNode, Tables, Usage
 from o2cbd.core.removals import holds_zero
 from o2cbd.core.reports import counted, process, spell, symbol
-from o2cbd.errors import said
+from o2cbd.errors import printable, said
+from o2cbd.given_settings import overridden
 from o2cbd.hold.semaphore import SysvHold
 from o2cbd.service.client import ControlClient, NoDaemonError
 from o2cbd.service.locks import AlreadyRunningError, lock_configfs

@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from o2cbd.commands.asking import ask
-from o2cbd.commands.common import config_option, printable, runtime_dir_of, runtime_dir_option, say
+from o2cbd.commands.common import config_option, runtime_dir_of, runtime_dir_option, say
+from o2cbd.errors import printable
 
 
 @click.command("forget")

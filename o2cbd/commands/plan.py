@@ -13,12 +13,13 @@ from o2cbd.commands.common import (
     absolute,
     config_option,
     load_settings,
-    printable,
     runtime_dir_option,
     say,
 )
 from o2cbd.commands.layout import facts, left_out, pending, warnings
-from o2cbd.commands.run import library, membership_option, overridden
+from o2cbd.commands.run import library, membership_option
+from o2cbd.errors import printable
+from o2cbd.given_settings import overridden
 from o2cbd.service.client import ControlClient, NoDaemonError
 from o2cbd.settings import DaemonSettings
 

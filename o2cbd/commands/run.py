@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
-from dataclasses import replace
 
 import click
 
@@ -16,7 +14,8 @@ from o2cbd.commands.common import (
     runtime_dir_option,
 )
 from o2cbd.core.model import MAX_PORT
-from o2cbd.settings import DEFAULT_SCOPES, DaemonSettings, Source
+from o2cbd.given_settings import overridden
+from o2cbd.settings import Source
 
 
 def library(_context: click.Context, _option: click.Parameter, path: str | None) -> str | None:
@@ -74,40 +73,6 @@ def command(
         port=port,
     )
     # The parts that only a daemon needs; status, plan and the others start without them.
-    from o2cbd.service.wiring import run  # noqa: PLC0415
+    from o2cbd.service.wiring import run_and_exit  # noqa: PLC0415
 
-    ending = run(settings)
-    if ending.abandoned:
-        # The agent's thread is inside a library that may never return: nothing waits for it.
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(ending.code)
-    sys.exit(ending.code)
-
-
-def overridden(
-    settings: DaemonSettings,
-    *,
-    membership: str | None,
-    libcman: str | None,
-    paths: dict[str, str | None],
-    cluster: str | None,
-    port: int | None,
-) -> DaemonSettings:
-    """Return the settings with what was given on the command line in place of the file's."""
-    given = {name: path for name, path in paths.items() if path is not None}
-    rules = settings.rules
-    source = settings.source if membership is None else Source(membership)
-    if not settings.scope_chosen:
-        rules = replace(rules, table=replace(rules.table, scope=DEFAULT_SCOPES[source]))
-    if cluster is not None:
-        rules = replace(rules, cluster=cluster)
-    if port is not None:
-        rules = replace(rules, table=replace(rules.table, port=port))
-    return replace(
-        settings,
-        source=source,
-        libcman=settings.libcman if libcman is None else libcman,
-        paths=replace(settings.paths, **given),
-        rules=rules,
-    )
+    run_and_exit(settings)

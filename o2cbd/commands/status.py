@@ -9,10 +9,11 @@ from typing import Any
 import click
 
 from o2cbd.commands.asking import ask
-from o2cbd.commands.common import config_option, printable, runtime_dir_of, runtime_dir_option, say
+from o2cbd.commands.common import config_option, runtime_dir_of, runtime_dir_option, say
 from o2cbd.commands.layout import facts, left_out, pending, table, warnings
 from o2cbd.core.model import Quorum, quorum_text
 from o2cbd.core.reports import counted
+from o2cbd.errors import printable
 
 
 @click.command("status")

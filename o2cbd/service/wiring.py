@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 from o2cbd import __version__
 from o2cbd.agent import Agent, Observer
@@ -62,6 +64,17 @@ def run(settings: DaemonSettings) -> Ending:
         return _refuse(journal, CannotServe(detail=said(error)), EXIT_CANNOT_CREATE)
     finally:
         lock.release()
+
+
+def run_and_exit(settings: DaemonSettings) -> NoReturn:
+    """Run the daemon, and end the process with its exit code."""
+    ending = run(settings)
+    if ending.abandoned:
+        # The agent's thread is inside a library that may never return: nothing waits for it.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(ending.code)
+    sys.exit(ending.code)
 
 
 def _prepare(runtime_dir: str) -> Lock:

@@ -43,4 +43,6 @@ def test_a_module_of_the_core_opens_and_prints_nothing(path: Path) -> None:
         for one in ast.walk(tree)
         if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Load)
     }
-    assert names.isdisjoint({"open", "print", "input", "exec", "eval", "id", "hash"})
+    # frozen.py says what the hash of a value is.
+    impure = {"open", "print", "input", "exec", "eval", "id", "hash"}
+    assert names & impure <= ({"hash"} if path.name == "frozen.py" else set())

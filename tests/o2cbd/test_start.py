@@ -102,3 +102,42 @@ def test_names_are_utf_8_in_every_locale(tmp_path: Path) -> None:
         env=environment, capture_output=True, text=True, check=True, timeout=60,
     )  # fmt: skip
     assert shown.stdout.splitlines() == ["ascii ['a', 'b c']", "utf-8 ['a', 'b c']"]
+
+
+AS_INSTALLED = """
+import sys
+from o2cbd import given_settings, start
+from o2cbd.service import wiring
+def run(settings):
+    print(settings)
+    sys.exit(5)
+wiring.run_and_exit = run
+given_settings.DEFAULT_FILE = {file!r}
+sys.argv = ["o2cbd", *{words!r}]
+try:
+    start.main()
+finally:
+    print("click" in sys.modules)
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [("[table]\nport = 7778\n", 5), ("[membership]\nsource = 'corosync'\n", 5), ("[tble]\n", 78)],
+)
+def test_the_units_command_line_is_run_like_any_other_but_without_a_parser(
+    tmp_path: Path, text: str, code: int
+) -> None:
+    file = tmp_path / "o2cbd.toml"
+    file.write_text(text)
+
+    def ended(*words: str) -> tuple[int, str, list[str]]:
+        command = [sys.executable, "-c", AS_INSTALLED.format(file=str(file), words=words)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        return done.returncode, done.stderr, done.stdout.splitlines()
+
+    plain, parsed = ended("run"), ended("run", "--config", str(file))
+    assert plain[:2] == parsed[:2]
+    assert (plain[0], bool(plain[1])) == (code, code != 5)
+    assert plain[2] == [*parsed[2][:-1], "False"]
+    assert parsed[2][-1] == "True"

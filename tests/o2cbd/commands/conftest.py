@@ -102,7 +102,7 @@ def daemon(tmp_path: Path) -> Iterator[FakeDaemon]:
 @pytest.fixture
 def o2cbd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs a command in this process, its runtime directory the test's."""
-    monkeypatch.setattr("o2cbd.commands.common.DEFAULT_FILE", str(tmp_path / "o2cbd.toml"))
+    monkeypatch.setattr("o2cbd.given_settings.DEFAULT_FILE", str(tmp_path / "o2cbd.toml"))
     monkeypatch.setattr("o2cbd.commands.check_config.DEFAULT_FILE", str(tmp_path / "o2cbd.toml"))
 
     def run(command: str, *words: str) -> Result:

@@ -14,8 +14,8 @@ from click.testing import CliRunner
 from fakecluster.server.holds import remove_hold
 from o2cbd.cli import cli
 from o2cbd.commands import hold
-from o2cbd.commands.run import overridden
 from o2cbd.core.rules import Rules, Scope, TableRules
+from o2cbd.given_settings import overridden
 from o2cbd.hold import sysv
 from o2cbd.hold.semaphore import CannotRunError, HeldError
 from o2cbd.settings import DaemonSettings, Paths, Source

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import pytest
 
 from o2cbd.core.frozen import frozen
+from o2cbd.core.reports import Report
 
 
 @frozen
@@ -54,6 +55,18 @@ def test_it_has_its_fields_defaults_and_methods() -> None:
     one = Point(x=1)
     assert (one.x, one.y, one.tags, one.sum, one.word) == (1, 2, (), 3, "point")
     assert repr(Point3(x=1)) == "Point3(x=1, y=2, tags=(), z=3)"
+
+
+def test_what_a_base_of_another_module_has_for_its_class_is_no_field() -> None:
+    """Whether or not that name means anything in the module of the class itself."""
+
+    @frozen
+    class Reached(Report):
+        what: ClassVar[str] = "reached"
+        errno: int
+
+    assert [one.name for one in dataclasses.fields(Reached)] == ["errno"]
+    assert Reached(errno=5).errno == 5
 
 
 def test_it_is_equal_by_its_values_and_its_class() -> None:
