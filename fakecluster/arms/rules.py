@@ -6,6 +6,7 @@ import functools
 import tomllib
 
 from fakecluster.arms.values import ClusterSpec
+from o2cbd import given_settings
 from o2cbd.commands import run
 from o2cbd.core.rules import Rules
 from o2cbd.settings_file import from_data
@@ -30,7 +31,7 @@ def rules_of(spec: ClusterSpec, host: int) -> Rules:
 def _rules(text: str, words: tuple[str, ...]) -> Rules:
     settings = from_data(tomllib.loads(text), origin="the scenario's settings")
     given = run.command.make_context("o2cbd run", list(words)).params
-    overridden = run.overridden(
+    overridden = given_settings.overridden(
         settings,
         membership=given["membership"],
         libcman=None,

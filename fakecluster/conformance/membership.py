@@ -29,7 +29,9 @@ class Dialect:
     lists_addresses: bool = False
     """Absentees have the addresses that are configured; cman shows another node's there."""
     votes: int | None = 1
-    """Those of a node of which nothing else is configured; cman's node list has none."""
+    """Those of a node of which nothing else is configured."""
+    member_has_votes: bool = False
+    """Each member has its own; cman's node list has none, so those of all are one number."""
     delivers_after_death: bool = True
     """What was not taken before the manager's death is delivered after it; corosync's events are
     in memory that is not looked into any more."""
@@ -225,6 +227,7 @@ def a_reading_is_whole(make: Make) -> None:
     driver.settle()
     membership = driver.connect().snapshot()
     incarnations = [member.incarnation for member in membership.members]
+    votes = driver.dialect.votes
     assert membership == Membership(
         cluster="alpha",
         local_id=LOCAL,
@@ -236,11 +239,12 @@ def a_reading_is_whole(make: Make) -> None:
                 name=f"node{i}",
                 incarnation=incarnation,
                 addresses=(f"10.0.0.{i}",),
-                votes=driver.dialect.votes,
+                votes=votes if driver.dialect.member_has_votes else None,
             )
             for i, incarnation in zip((1, 2), incarnations, strict=True)
         ),
         absentees=(absentee_of(driver, 3),),
+        member_votes=None if votes is None or driver.dialect.member_has_votes else 2 * votes,
     )
 
 

@@ -20,6 +20,7 @@ from o2cbd.membership.interface import MembershipSource
 from o2cbd.membership.libcorosync_table import CorosyncError, CorosyncTable
 
 COROSYNC: Final = Dialect(
+    member_has_votes=True,
     not_running=errno.ECONNREFUSED,
     lists_addresses=True,
     delivers_after_death=False,

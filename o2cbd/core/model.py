@@ -128,6 +128,8 @@ class Membership:
     """Sorted by id. The local node is among them, or we are not a member."""
     absentees: tuple[Absentee, ...] = ()
     """Sorted by id."""
+    member_votes: int | None = None
+    """The members' votes together, devices aside, where no member has its own."""
 
     @property
     def everybody(self) -> tuple[Member | Absentee, ...]:

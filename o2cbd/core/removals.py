@@ -191,12 +191,13 @@ def _votes(membership: Membership) -> tuple[int, int]:
     """
     here = [one.votes for one in membership.members if one.listed and not is_device(one)]
     here += [one.votes for one in membership.absentees if one.runs_as is not None]
-    away = (one for one in membership.absentees if one.runs_as is None and not is_device(one))
-    everybody = here + [one.votes for one in away]
-    known = [votes for votes in everybody if votes is not None]
-    if len(known) == len(everybody) and sum(known) > 0:
-        return sum(known[: len(here)]), sum(known)
-    return len(here), len(everybody)
+    gone = (one for one in membership.absentees if one.runs_as is None and not is_device(one))
+    away = [one.votes for one in gone]
+    together = [membership.member_votes] if membership.member_votes is not None else here
+    known = [votes for votes in (*together, *away) if votes is not None]
+    if len(known) == len(together) + len(away) and sum(known) > 0:
+        return sum(known[: len(together)]), sum(known)
+    return len(here), len(here) + len(away)
 
 
 def _settle_gate(permits: Permits) -> Gate | None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from operator import attrgetter
 from typing import Final, TypeVar, TypeVarTuple
 
@@ -142,7 +141,8 @@ class CmanSource:
             local_id=identity.local_id,
             quorum=Quorum.QUORATE if quorate else Quorum.INQUORATE,
             two_node=two_node,
-            members=self._believe_members(nodes, votes),
+            members=self._believe_members(nodes),
+            member_votes=_member_votes(nodes, votes),
             absentees=tuple(
                 Absentee(
                     id=node.nodeid,
@@ -233,11 +233,9 @@ class CmanSource:
                     raise
         return votes
 
-    def _believe_members(
-        self, nodes: tuple[NodeRecord, ...], votes: Mapping[int, int]
-    ) -> tuple[Member, ...]:
+    def _believe_members(self, nodes: tuple[NodeRecord, ...]) -> tuple[Member, ...]:
         """Turn records into members, those that read as they did before into the same ones."""
-        if self._believed is not None and self._believed[0] is nodes and not votes:
+        if self._believed is not None and self._believed[0] is nodes:
             return self._believed[1]
         before, self._members = self._members, {}
         members = []
@@ -252,13 +250,11 @@ class CmanSource:
                     incarnation=node.incarnation,
                     addresses=self._addresses(node),
                 )
-            if member.votes != votes.get(node.nodeid):
-                member = replace(member, votes=votes.get(node.nodeid))
             # Interfaces that the record does not show are asked for each time.
             if _has_ipv4(member.addresses[:1]) and not self._every_address:
                 self._members[node] = member
             members.append(member)
-        whole = len(self._members) == len(members) and not votes
+        whole = len(self._members) == len(members)
         self._believed = (nodes, tuple(members)) if whole else None
         return tuple(members)
 
@@ -306,6 +302,13 @@ class CmanSource:
             raise
         except OSError:
             return False
+
+
+def _member_votes(nodes: Sequence[NodeRecord], votes: Mapping[int, int]) -> int | None:
+    """Return the members' votes together; None where one's are not known, or none were asked."""
+    ours = [votes.get(one.nodeid) for one in nodes if one.member and one.nodeid != QUORUM_DISK_ID]
+    known = [each for each in ours if each is not None]
+    return sum(known) if votes and len(known) == len(ours) else None
 
 
 def _majority(nodes: Sequence[NodeRecord], votes: Mapping[int, int]) -> bool:

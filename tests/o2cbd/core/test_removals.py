@@ -119,6 +119,9 @@ def voters(here: dict[int, int | None], away: dict[int, int | None]) -> Membersh
         (voters({1: 1, 2: 1}, {3: 3}), True),
         (voters({1: 3}, {2: 1, 3: None}), True),
         (voters({1: 0, 2: 0}, {3: 0}), False),
+        (replace(voters({1: None}, {2: 1, 3: 1}), member_votes=3), False),
+        (replace(voters({1: None, 2: None}, {3: 3}), member_votes=2), True),
+        (replace(voters({1: None}, {2: 1, 3: None}), member_votes=3), True),
         (membership(1, member(0, name="/dev/qdisk0"), absentee(2)), True),
         (membership(1, replace(member(2), listed=False), absentee(3)), True),
         (
@@ -132,6 +135,9 @@ def voters(here: dict[int, int | None], away: dict[int, int | None]) -> Membersh
         *(
             "not all votes known",
             "nobody votes",
+            "3 of 5 votes together",
+            "2 of 5 votes together",
+            "not all votes known together",
             "a disk votes",
             "not listed",
             "renumbered",

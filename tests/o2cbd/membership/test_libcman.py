@@ -163,16 +163,16 @@ def test_a_whole_reading(table: LibcmanTable, socket_dir: Path) -> None:
             two_node=True,
             members=(
                 Member(id=0, name="/dev/qdisk0", incarnation=0, addresses=()),
-                Member(id=1, name="n1", incarnation=8, addresses=("192.0.2.1",), votes=1),
+                Member(id=1, name="n1", incarnation=8, addresses=("192.0.2.1",)),
                 Member(
                     id=2,
                     name="nöde2",
                     incarnation=2**32 - 1,
                     addresses=("2001:db8::2", "192.0.2.2"),
-                    votes=2,
                 ),
             ),
             absentees=(Absentee(id=3, name="n3", votes=3, fenced=True),),
+            member_votes=3,
         )
         held_back = source.fileno()
         assert held_back != before
