@@ -9,7 +9,7 @@ from o2cbd.clock import Clock
 
 
 class Call(NamedTuple):
-    """An external call that is under way; a tuple, since a table takes hundreds."""
+    """An external call that is under way."""
 
     name: str
     """As an operator knows it: `cman_get_nodes`, `rmdir`."""
@@ -19,19 +19,20 @@ class Call(NamedTuple):
 class CallBoard:
     """Where the agent thread declares its calls and any other thread may look.
 
-    One writer; a reader sees a whole frozen `Call` or None (attribute reads are atomic).
+    One writer; a reader sees a whole tuple or None (attribute reads are atomic).
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._call: Call | None = None
+        self._declared: tuple[str, int] | None = None
         self._count = 0
         self._ending = _Ending(self)
 
     @property
     def current(self) -> Call | None:
         """The call that is under way, None between calls."""
-        return self._call
+        declared = self._declared
+        return None if declared is None else Call(*declared)
 
     @property
     def count(self) -> int:
@@ -41,12 +42,13 @@ class CallBoard:
     def declare(self, name: str) -> AbstractContextManager[None]:
         """Declare a call, from now to the end of the with block that this is given to."""
         self._count += 1
-        self._call = Call(name=name, since_us=self._clock.now_us())
+        # A plain tuple: a table takes hundreds of calls, and hardly one is looked at.
+        self._declared = (name, self._clock.now_us())
         return self._ending
 
     def clear(self) -> None:
         """No call is under way any more."""
-        self._call = None
+        self._declared = None
 
 
 class _Ending(AbstractContextManager[None]):

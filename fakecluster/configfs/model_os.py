@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import io
 import itertools
 import os
@@ -11,7 +12,7 @@ import posixpath
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar, TypeVarTuple
 
 from fakecluster.configfs.items import ROOT, Caller, Directory, DirEntry, Handle
 from fakecluster.configfs.model import ConfigfsModel, Status, status_of
@@ -31,6 +32,16 @@ _FILE_ALONE = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 PathText = str | bytes | os.PathLike[str]
 Shown = Callable[[], bytes]
 """Makes a file's text whenever it is opened."""
+
+_R = TypeVar("_R")
+_Args = TypeVarTuple("_Args")
+
+
+def _repeated(call: Callable[[*_Args], _R], *args: *_Args) -> _R:
+    """Make a call that Python itself repeats when interrupted: open, read, write (PEP 475)."""
+    while True:
+        with contextlib.suppress(InterruptedError):
+            return call(*args)
 
 
 class ScannedEntry:
@@ -195,9 +206,9 @@ class ModelOs:
                 raise _error(errno.ENOTDIR, where)
             self._opened[number] = found
         elif flags & _FILE_ALONE or not isinstance(self.model.find(where), Directory):
-            self._opened[number] = _OpenFile(self.model.open(where, flags, self.caller))
+            self._opened[number] = _OpenFile(_repeated(self.model.open, where, flags, self.caller))
         else:
-            self._opened[number] = self.model.open_directory(where, self.caller)
+            self._opened[number] = _repeated(self.model.open_directory, where, self.caller)
         return number
 
     def close(self, fd: int) -> None:
@@ -215,14 +226,16 @@ class ModelOs:
             return opened.read(n)
         if not isinstance(opened, _OpenFile):
             raise _bad(fd) if opened is None else _error(errno.EISDIR, fd)
-        data = self.model.read(opened.handle, n, opened.position, pid=self.caller.pid)
+        read = functools.partial(self.model.read, pid=self.caller.pid)
+        data = _repeated(read, opened.handle, n, opened.position)
         opened.position += len(data)
         return data
 
     def write(self, fd: int, data: bytes) -> int:
         """Stand for os.write."""
         opened = self._file(fd)
-        count = self.model.write(opened.handle, bytes(data), pid=self.caller.pid)
+        write = functools.partial(self.model.write, pid=self.caller.pid)
+        count = _repeated(write, opened.handle, bytes(data))
         opened.position += count
         return count
 

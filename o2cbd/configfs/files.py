@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import sys
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
@@ -20,6 +21,7 @@ VALUE_MAX_BYTES = 4096
 
 _TOP = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _LIST = _TOP | os.O_NOFOLLOW
+_ENCODING, _ERRORS = sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()
 _WALK = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 _WRITE = os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -102,21 +104,24 @@ class closing(AbstractContextManager[int]):  # noqa: N801 - as contextlib's, and
 
 
 class OsFiles:
-    """The calls of this host's kernel."""
+    """The calls of this host's kernel.
+
+    Python itself repeats open, read and write after a signal (PEP 475), and not the others.
+    """
 
     # ---- directories
 
     def open_top(self, path: str) -> int:
         """Open a directory by its path, symbolic links followed, for listing and going on."""
-        return uninterrupted(os.open, path, _TOP)
+        return os.open(path, _TOP)
 
     def open_list(self, name: str, dir_fd: int) -> int:
         """Open a directory for listing and for going on from it."""
-        return uninterrupted(os.open, name, _LIST, dir_fd=dir_fd)
+        return os.open(name, _LIST, dir_fd=dir_fd)
 
     def open_walk(self, name: str, dir_fd: int) -> int:
         """Open a directory only to go on from it: needs no right to list and costs no call."""
-        return uninterrupted(os.open, name, _WALK, dir_fd=dir_fd)
+        return os.open(name, _WALK, dir_fd=dir_fd)
 
     def close(self, fd: int) -> None:
         """Close it for good, whatever close says: nothing was buffered."""
@@ -155,12 +160,12 @@ class OsFiles:
 
     def read_value(self, name: str, dir_fd: int | None) -> str:
         """Read an attribute whole, in one read, without its newline; None: `name` is a path."""
-        fd = uninterrupted(os.open, name, _READ, dir_fd=dir_fd)
+        fd = os.open(name, _READ, dir_fd=dir_fd)
         try:
-            value = uninterrupted(os.read, fd, VALUE_MAX_BYTES)
+            value = os.read(fd, VALUE_MAX_BYTES)
         finally:
             self.close(fd)
-        return os.fsdecode(value).rstrip("\n")
+        return str(value, _ENCODING, _ERRORS).rstrip("\n")
 
     def write_value(self, name: str, dir_fd: int, value: str) -> None:
         """Write an attribute in exactly one write(2), since each is a store of its own.
@@ -168,10 +173,10 @@ class OsFiles:
         Raises:
             OSError: the kernel's errno; EIO when it took a part of it only.
         """
-        data = os.fsencode(value)
-        fd = uninterrupted(os.open, name, _WRITE, dir_fd=dir_fd)
+        data = value.encode(_ENCODING, _ERRORS)
+        fd = os.open(name, _WRITE, dir_fd=dir_fd)
         try:
-            written = uninterrupted(os.write, fd, data)
+            written = os.write(fd, data)
         except OSError:
             self.close(fd)
             raise
