@@ -18,11 +18,11 @@ from fakecluster.trace.events import Line
 from integration.arm.managers import MANAGERS, TOKEN_MS, CorosyncManager
 from integration.arm.suite import packaged_base, say, vm_cluster
 from integration.arm.vm import VmCluster
+from integration.cache import cache_directory
 from integration.guest import BOOT_TIMEOUT_S
 from integration.lab.base import alone, settle
 from integration.lab.disks import nameless_overlay, shared_disk
 from integration.lab.lab import Lab
-from integration.recipe import cache_directory
 
 _MANAGER: Final = MANAGERS[CorosyncManager.arm]
 _CONSENSUS: Final = 1.2

@@ -11,10 +11,10 @@ import types
 from collections.abc import Sequence
 from typing import NoReturn
 
+from integration.cache import CACHE_VARIABLE, SUITE_VARIABLE, cache_directory, chosen_suite
 from integration.command import Command
 from integration.errors import EXIT_CANNOT_RUN, CannotRunError, GuestError, missing_library_text
 from integration.host_commands import HOST_COMMANDS
-from integration.recipe import CACHE_VARIABLE, SUITE_VARIABLE, cache_directory, chosen_suite
 
 GUEST_COMMANDS: tuple[Command, ...] = ()
 MISSING_LIBRARY = ""

@@ -10,8 +10,7 @@ from integration.cache import Progress
 from integration.command import Command, Verdict, add_json_argument
 from integration.image import image
 from integration.lab import command as lab
-from integration.lab.cluster_image import CLUSTER_IMAGE
-from integration.smoke_image import SMOKE_IMAGE
+from integration.recipes import CLUSTER_IMAGE, SMOKE_IMAGE
 
 IMAGES = {recipe.name: recipe for recipe in (SMOKE_IMAGE, CLUSTER_IMAGE)}
 

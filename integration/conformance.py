@@ -23,8 +23,8 @@ from integration.kernels import Family, UnknownKernelError, departures, family
 from integration.packages import require_tools
 from integration.prepared import prepare
 from integration.qemu import Machine
+from integration.recipes import SMOKE_IMAGE
 from integration.sides import FakeSide, GuestSide, Side
-from integration.smoke_image import SMOKE_IMAGE
 from integration.storm import episodes, every_value
 
 SHRUNK_MAX = 4

@@ -9,15 +9,14 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from integration.build import fetch_packages
-from integration.cache import make_place
+from integration.cache import Progress, digest_of, make_place
 from integration.errors import CannotRunError
 from integration.packages import CHECKOUT, Tool, find_program, lacking_text
-from integration.recipe import recipe_digest
 from integration.sources import Source
 
 INPUTS = (
@@ -66,9 +65,6 @@ _TOP_VERSION = re.compile(r"\A(o2cbd \(\S+)\)")
 _BUILD_TIMEOUT_S = 900
 _SHOWN_LINES = 25
 _LEFT_OUT = "__pycache__"
-
-Progress = Callable[[str], None]
-"""Takes one line for the one who waits."""
 
 
 def build(
@@ -139,7 +135,7 @@ def inputs_digest(revision: str = "", checkout: Path = CHECKOUT) -> str:
     parts = [revision, Path(__file__).read_text("utf-8")]
     for name, path in input_files(checkout):
         parts += [name, path.read_text("utf-8")]
-    return recipe_digest(parts)
+    return digest_of(parts)
 
 
 def input_files(checkout: Path = CHECKOUT) -> Iterator[tuple[str, Path]]:

@@ -26,20 +26,6 @@ for path in proc sys dev; do mount --move /$path /root/$path; done
 exec switch_root /root {start}
 """
 
-GUEST_INIT = """\
-#!/bin/sh
-export PATH=/usr/sbin:/usr/bin HOME=/root LC_ALL=C.UTF-8
-mount -t tmpfs tmpfs /run
-mount -t tmpfs tmpfs /tmp
-ip link set lo up
-modprobe virtio-rng
-mkdir /run/payload
-tar -C /run/payload -xf /dev/vdb
-PYTHONPATH=/run/payload python3 -m integration.guest_agent
-echo "the agent ended"
-poweroff -f
-"""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:

@@ -57,10 +57,10 @@ def host_packages(section: str) -> list[str]:
     return parse_packages(HOST_PACKAGES.read_text("utf-8"))[section]
 
 
-def guest_packages(path: Path = GUEST_PACKAGES) -> list[str]:
-    """Every package that a guest image is made of, by its list."""
-    sections = parse_packages(path.read_text("utf-8"))
-    return [package for names in sections.values() for package in names]
+def guest_packages(image: str) -> list[str]:
+    """The packages that a guest image is made of: those for both, and its own."""
+    sections = parse_packages(GUEST_PACKAGES.read_text("utf-8"))
+    return [*sections["both"], *sections[image]]
 
 
 def find_program(name: str) -> str | None:

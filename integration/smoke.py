@@ -39,8 +39,8 @@ from integration.kernels import family
 from integration.packages import require_tools
 from integration.prepared import prepare
 from integration.qemu import Machine
+from integration.recipes import SMOKE_IMAGE
 from integration.sides import FakeSide, GuestSide
-from integration.smoke_image import SMOKE_IMAGE
 from integration.storm import every_value, ordinary_episodes
 
 STANDIN = "lib/libcman.so.3"

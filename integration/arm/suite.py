@@ -22,13 +22,12 @@ from integration.arm.eye_files import EYE_DIRECTORY, eye_files
 from integration.arm.managers import Manager
 from integration.arm.units import UNIT, unit_files
 from integration.arm.vm import VmCluster
-from integration.cache import Progress, seats
+from integration.cache import Progress, cache_directory, chosen_suite, seats
 from integration.guest import Guest
 from integration.lab import corosync
 from integration.lab.base import Base, cluster_base, installed
 from integration.lab.lab import Lab
 from integration.lab.together import SavedCluster, saved_together
-from integration.recipe import cache_directory, chosen_suite
 from integration.sources import other_sources
 
 MADE_IN = (

@@ -14,7 +14,7 @@ from typing import IO, TypeVar
 from integration.cache import Progress
 from integration.errors import GuestError
 from integration.guest import BOOT_TIMEOUT_S, Guest
-from integration.lab.base import DISK, Base
+from integration.lab.base import Base, SavedState, saved_state
 from integration.lab.disks import SHARED_MIB, nameless_overlay, shared_disk
 from integration.lab.host import Disks, Host
 from integration.lab.identity import (
@@ -23,7 +23,6 @@ from integration.lab.identity import (
     Identity,
     identity_command,
 )
-from integration.lab.state import MEMORY, SavedState, save, saved_state
 from integration.lab.switch import Switch
 from o2cbd.clock import MonotonicClock
 
@@ -84,7 +83,7 @@ class Lab:
             GuestError: a guest did not come up.
             CannotRunError: this machine lacks something.
         """
-        anyone = saved_state(base, cache, say)
+        anyone, _ = saved_state(base, cache, say)
         chosen = {number: (states or {}).get(number, anyone) for number in hosts}
         directory.mkdir(parents=True, exist_ok=True)
         identities = [Identity(number=number, network=network) for number in hosts]
@@ -227,10 +226,10 @@ class Lab:
         self.each(lambda number: self._save(number, saved_as(directory, number)), on)
 
     def _save(self, number: int, directory: Path) -> None:
-        host = self._hosts[number]
-        save(host.monitor, directory / MEMORY)
+        host, state = self._hosts[number], SavedState(directory=directory)
+        state.take(host.monitor)
         host.kill()
-        host.copy_root(directory / DISK)
+        host.copy_root(state.disk)
 
     def _load(self, number: int) -> None:
         """Let a machine stand where it was saved; nothing moves in it yet."""

@@ -15,11 +15,11 @@ from fakecluster.conformance.membership import Make
 from fakecluster.conformance.membership_corosync import ON_COROSYNC
 from integration.arm.managers import MANAGERS, CorosyncManager
 from integration.arm.suite import packaged_base, say
+from integration.cache import cache_directory
 from integration.lab.lab import Lab
 from integration.membership.cluster import GuestHosts
 from integration.membership.driver import GuestDriver
 from integration.membership.source import asking
-from integration.recipe import cache_directory
 
 pytestmark = pytest.mark.one_arm(CorosyncManager.arm, "corosync's own source is another arm's")
 

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from integration import packages
+from integration import build, packages
 from integration.__main__ import main
+from integration.build import sources_list
 from integration.errors import EXIT_CANNOT_RUN, CannotRunError
-from integration.fresh import access, command, machine, root
+from integration.fresh import access, command, machine
 from integration.sources import Source, of_suite
 
 ROOT = Path(__file__).parents[2]
@@ -33,7 +34,7 @@ def test_sources_of_another_suite_keep_archive_and_pocket() -> None:
         source("bookworm-updates", "bookworm-updates"),
         source("bookworm-security", "bookworm-security", "file:/b"),
     ]
-    assert root.sources_list(of_suite(here, "trixie")) == (
+    assert sources_list(of_suite(here, "trixie")) == (
         "deb file:/a trixie main\n"
         "deb file:/a trixie-updates main\n"
         "deb file:/b trixie-security main\n"
@@ -128,9 +129,9 @@ def test_without_mmdebstrap_it_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(packages, "find_program", lambda _name: None)
-    monkeypatch.setattr(root, "apt_settings", str)
+    monkeypatch.setattr(build, "apt_settings", str)
     with pytest.raises(CannotRunError, match="mmdebstrap"):
-        root.bare_root(tmp_path, "bookworm", [source("bookworm", "bookworm")], print)
+        command.bare_root(tmp_path, [source("bookworm", "bookworm")], print)
 
 
 @pytest.mark.parametrize(

@@ -9,23 +9,24 @@ import os
 import queue
 import subprocess
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from integration import cache
-from integration.cache import load_facts, lock, making, note_facts, seats
+from integration import cache, guest_files
+from integration.cache import Layer, load, lock, seats
 from integration.errors import CannotRunError, GuestError
-from integration.image import Image, Recipe
-from integration.lab import cluster_image, guest_files
+from integration.image import Image
+from integration.lab.base import SavedState
 from integration.lab.corosync import Membership, RingNode, corosync_conf, parse_quorumtool
 from integration.lab.host import Plugs, cluster_wiring
 from integration.lab.identity import Identity, identity_command
 from integration.lab.prompt import Prompt
-from integration.lab.state import SavedState
 from integration.lab.waiting import wait_until
 from integration.qemu import Machine, command_line
+from integration.recipes import CLUSTER_IMAGE
 
 IMAGE = Image(directory=Path("/images/x"), kernel_release="6.1.0", identity="1")
 
@@ -85,9 +86,12 @@ def test_a_clone_comes_from_a_saved_state() -> None:
     ]
 
 
-@pytest.mark.parametrize("name", sorted(guest_files.PROGRAMS))
+PROGRAMS = {**guest_files.CLUSTER_PROGRAMS, **guest_files.SMOKE_PROGRAMS}
+
+
+@pytest.mark.parametrize("name", sorted(PROGRAMS))
 def test_the_guests_programs_are_shell(name: str) -> None:
-    text = guest_files.PROGRAMS[name]
+    text = PROGRAMS[name]
     subprocess.run(["sh", "-n"], input=text, text=True, check=True)
 
 
@@ -107,7 +111,7 @@ def test_units_of_the_harness_are_on_and_others_off(tmp_path: Path) -> None:
 def test_a_user_who_is_not_root_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(CannotRunError, match="needs root: run `python -m integration"):
-        cluster_image.CLUSTER_IMAGE.require()
+        CLUSTER_IMAGE.require()
 
 
 def test_the_configuration_names_each_node_by_id_and_address() -> None:
@@ -209,55 +213,61 @@ def test_waiting_in_vain_says_for_what() -> None:
         wait_until(lambda: False, 0, "the sun")
 
 
+def layer(kind: str = "kind", word: str = "1", *files: Path) -> Layer:
+    return Layer(kind=kind, words=[word], files=files, make=lambda _result: {"what": "x"})
+
+
 def test_what_is_made_takes_its_name_when_it_is_complete(tmp_path: Path) -> None:
-    with lock(tmp_path, "kind-1", print), making(tmp_path, "kind-1") as result:
-        note_facts(result, what="x")
-        assert load_facts(tmp_path / "kind-1") is None
-    facts = load_facts(tmp_path / "kind-1")
-    assert facts is not None
-    assert facts["what"] == "x"
+    def make(result: Path) -> dict[str, str]:
+        (result / "made").write_text("")
+        assert load(tmp_path / whole.name) is None
+        return {"what": "x"}
+
+    whole = replace(layer(), make=make)
+    kept = whole.kept(tmp_path, print)
+    assert (kept.directory, kept.facts["what"]) == (tmp_path / whole.name, "x")
+    assert (kept.directory / "made").is_file()
 
 
 def test_what_fails_leaves_nothing(tmp_path: Path) -> None:
-    with contextlib.suppress(GuestError), making(tmp_path, "kind-1") as result:
+    def make(result: Path) -> dict[str, str]:
         (result / "half").write_text("")
         raise GuestError("no")
-    assert list(tmp_path.iterdir()) == []
+
+    with contextlib.suppress(GuestError):
+        replace(layer(), make=make).kept(tmp_path, print)
+    assert [path.name for path in tmp_path.iterdir()] == ["locks"]
 
 
-def test_each_build_has_an_identity_of_its_own(tmp_path: Path) -> None:
-    seen = set()
-    for _ in range(2):
-        with making(tmp_path, "kind-1") as result:
-            note_facts(result)
-        facts = load_facts(tmp_path / "kind-1")
-        assert facts is not None
-        seen.add(facts["identity"])
-    assert len(seen) == 2
+def test_a_layer_is_made_once_and_each_making_has_an_identity_of_its_own(tmp_path: Path) -> None:
+    first, again = layer().kept(tmp_path, print), layer().kept(tmp_path, print)
+    assert first == again
+    assert layer().kept(tmp_path, print, anew=True).identity != first.identity
+
+
+def test_a_layer_changes_with_all_that_it_is_made_of(tmp_path: Path) -> None:
+    maker = tmp_path / "maker.py"
+    maker.write_text("a")
+    first = layer("kind", "1", maker).name
+    assert layer("kind", "1", maker).name == first
+    maker.write_text("b")
+    names = {first, layer("kind", "1", maker).name, layer("kind", "2", maker).name, layer().name}
+    assert len(names) == 4
+    maker.unlink()
+    with pytest.raises(CannotRunError, match=r"cannot make kind: .*No such file"):
+        assert layer("kind", "1", maker).name
 
 
 def test_of_a_kind_the_last_used_are_kept(tmp_path: Path) -> None:
-    for number in range(cache._KEPT + 2):
-        with making(tmp_path, f"kind-{number}") as result:
-            note_facts(result)
-        (tmp_path / "other-0").mkdir(exist_ok=True)
-    assert (tmp_path / "other-0").is_dir()
-    assert len(list(tmp_path.glob("kind-*"))) == cache._KEPT
-    assert load_facts(tmp_path / f"kind-{cache._KEPT + 1}") is not None
-
-
-def test_who_is_found_in_the_cache_is_used(tmp_path: Path) -> None:
-    for number in range(cache._KEPT):
-        with making(tmp_path, f"kind-{number}") as result:
-            note_facts(result)
-        os.utime(tmp_path / f"kind-{number}", (number + 1, number + 1))
-    assert load_facts(tmp_path / "kind-0") is not None
-    with making(tmp_path, "kind-new") as result:
-        note_facts(result)
-    assert load_facts(tmp_path / "kind-0") is not None
-    assert load_facts(tmp_path / "kind-1") is None
-    with pytest.raises(CannotRunError, match="kind-1 vanished from the cache"):
-        cache.identity_of(tmp_path / "kind-1")
+    layers = [layer("kind", str(number)) for number in range(cache._KEPT + 1)]
+    other = layer("other").kept(tmp_path, print)
+    for number, each in enumerate(layers[:-1]):
+        os.utime(each.kept(tmp_path, print).directory, (number + 1, number + 1))
+    layers[0].kept(tmp_path, print)  # is used, and stays
+    layers[-1].kept(tmp_path, print)
+    there = [load(tmp_path / each.name) is not None for each in layers]
+    assert there == [True, False, *[True] * (cache._KEPT - 1)]
+    assert other.directory.is_dir()
 
 
 def test_what_a_killed_builder_left_goes_and_what_a_living_one_makes_stays(
@@ -271,27 +281,6 @@ def test_what_a_killed_builder_left_goes_and_what_a_living_one_makes_stays(
         fcntl.flock(held, fcntl.LOCK_EX)
         with lock(tmp_path, "kind-3", print):
             assert (dead.exists(), alive.exists()) == (False, True)
-
-
-def test_a_recipe_changes_with_its_makers(tmp_path: Path) -> None:
-    maker = tmp_path / "maker.py"
-
-    def digest(text: str) -> str:
-        maker.write_text(text)
-        return Recipe(
-            name="x",
-            makers=(maker,),
-            unpack=lambda _root, _sources: None,
-            furnish=lambda _root: None,
-            modules=(),
-            pruned=(),
-            start="/x",
-            disk_mib=1,
-            disk_options=(),
-        ).digest("bookworm")
-
-    assert digest("a") != digest("b")
-    assert digest("a") == digest("a")
 
 
 def test_seats_are_taken_all_at_once_and_shared_with_others(tmp_path: Path) -> None:

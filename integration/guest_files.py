@@ -1,8 +1,29 @@
-"""What is written into the cluster image: the units of the harness, and what is switched off."""
+"""What is written into guest images: the start of the smoke's, the units of the cluster's."""
 
 from __future__ import annotations
 
 from pathlib import Path
+
+_SMOKE_INIT = """\
+#!/bin/sh
+export PATH=/usr/sbin:/usr/bin HOME=/root LC_ALL=C.UTF-8
+mount -t tmpfs tmpfs /run
+mount -t tmpfs tmpfs /tmp
+ip link set lo up
+modprobe virtio-rng
+mkdir /run/payload
+tar -C /run/payload -xf /dev/vdb
+PYTHONPATH=/run/payload python3 -m integration.guest_agent
+echo "the agent ended"
+poweroff -f
+"""
+
+SMOKE_FILES = {
+    "etc/passwd": "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n",
+    "etc/group": "root:x:0:\nnogroup:x:65534:\n",
+    "etc/hosts": "127.0.0.1 localhost\n",
+}
+SMOKE_PROGRAMS = {"usr/sbin/guest-init": _SMOKE_INIT}
 
 IDENTITY_PROGRAM = "/usr/lib/guest/identity"
 """Gives the running guest its identity: arguments as in `identity_command`."""
@@ -71,7 +92,7 @@ DefaultTimeoutStopSec=300
 DefaultDeviceTimeoutSec=600
 """
 
-FILES = {
+CLUSTER_FILES = {
     "etc/fstab": "",
     "etc/hostname": "guest\n",
     "etc/hosts": "127.0.0.1 localhost\n",
@@ -86,8 +107,9 @@ FILES = {
     "etc/systemd/system/guest-agent.service": _AGENT_UNIT,
     "etc/systemd/system/guest-network.service": _NETWORK_UNIT,
     "etc/systemd/system/systemd-udev-trigger.service.d/guest.conf": _COLDPLUG,
+    "usr/lib/guest/integration/__init__.py": "",
 }
-PROGRAMS = {
+CLUSTER_PROGRAMS = {
     IDENTITY_PROGRAM.removeprefix("/"): _IDENTITY,
     "usr/lib/guest/network": _NETWORK,
 }
