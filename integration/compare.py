@@ -96,7 +96,7 @@ def rows_in(guest: Guest, names: Sequence[str]) -> list[RowResult]:
         GuestError: the guest failed; a row that differs is none.
     """
     result = guest.run(
-        ["python3", "-m", "integration.guest_rows", *names], timeout_s=ROWS_TIMEOUT_S
+        ["python3", "-m", "integration.inside.configfs", "rows", *names], timeout_s=ROWS_TIMEOUT_S
     )
     if result.rc != 0:
         raise GuestError(f"running rows ended with {result.rc}: {result.err}")

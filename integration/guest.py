@@ -18,6 +18,7 @@ from typing import Any
 from integration.cache import Progress
 from integration.conversation import Call, Command, Conversation, Result
 from integration.errors import GuestError
+from integration.guest_modules import INSIDE
 from integration.image import Image
 from integration.payload import DIRECTORY, pack
 from integration.qemu import Drive, Machine, Running, Wiring, open_file, running
@@ -136,14 +137,17 @@ class Guest:
         """Call a function in the agent's process; its value.
 
         Args:
-            function: as `module:name`; the guest has the module (`unpack`).
+            function: as `module:name`, of a module of `integration.inside` that the guest has
+                (`unpack`).
             arguments: by keyword; they and the value go through JSON.
             timeout_s: after this time we lose patience.
 
         Raises:
             GuestError: it raised something, or the guest ended.
         """
-        result = self._conversation.call(function, arguments or {}, timeout_s).result()
+        result = self._conversation.call(
+            f"{INSIDE}.{function}", arguments or {}, timeout_s
+        ).result()
         if result.rc != 0:
             raise GuestError(f"in the guest, {function} failed: {result.err.strip()}")
         return json.loads(result.out)

@@ -13,7 +13,7 @@ ip link set lo up
 modprobe virtio-rng
 mkdir /run/payload
 tar -C /run/payload -xf /dev/vdb
-PYTHONPATH=/run/payload python3 -m integration.guest_agent
+PYTHONPATH=/run/payload python3 -m integration.inside.agent
 echo "the agent ended"
 poweroff -f
 """
@@ -36,7 +36,7 @@ After=systemd-tmpfiles-setup-dev.service systemd-modules-load.service
 
 [Service]
 Environment=PYTHONPATH=/usr/lib/guest HOME=/root LC_ALL=C.UTF-8
-ExecStart=/usr/bin/python3 -m integration.guest_agent
+ExecStart=/usr/bin/python3 -m integration.inside.agent
 OOMScoreAdjust=-900
 """
 
@@ -107,7 +107,6 @@ CLUSTER_FILES = {
     "etc/systemd/system/guest-agent.service": _AGENT_UNIT,
     "etc/systemd/system/guest-network.service": _NETWORK_UNIT,
     "etc/systemd/system/systemd-udev-trigger.service.d/guest.conf": _COLDPLUG,
-    "usr/lib/guest/integration/__init__.py": "",
 }
 CLUSTER_PROGRAMS = {
     IDENTITY_PROGRAM.removeprefix("/"): _IDENTITY,

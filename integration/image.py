@@ -8,19 +8,19 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from integration import build, channel, guest_agent, guest_files
+from integration import build, guest_files
 from integration.cache import Layer, Progress, make_place
+from integration.guest_modules import inside
 from integration.initrd import initrd
 from integration.packages import GUEST_PACKAGES, guest_packages
 from integration.sources import Source, debian_sources
 
 _HERE = Path(__file__)
-_AGENT = (Path(str(channel.__file__)), Path(str(guest_agent.__file__)))
 _MAKERS = (
     *(_HERE.with_name(f"{name}.py") for name in ("build", "image", "initrd", "recipes")),
     Path(str(guest_files.__file__)),
     GUEST_PACKAGES,
-    *_AGENT,
+    *(path for _, path in inside("agent")),
 )
 """The files whose text decides what images look like."""
 

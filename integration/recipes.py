@@ -16,8 +16,9 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from integration import build, channel, guest_agent, guest_files
+from integration import build, guest_files
 from integration.errors import CannotRunError
+from integration.guest_modules import GUEST_DIRECTORY, inside
 from integration.image import Recipe
 
 _MODULES = (
@@ -142,9 +143,10 @@ def _configure(work: Path) -> Sequence[str]:
 
 def _furnish_cluster(root: Path) -> None:
     build.write_files(root, guest_files.CLUSTER_FILES, guest_files.CLUSTER_PROGRAMS)
-    for module in (channel, guest_agent):
-        source = Path(str(module.__file__))
-        shutil.copyfile(source, root / "usr/lib/guest/integration" / source.name)
+    for name, path in inside("agent"):
+        place = root / GUEST_DIRECTORY[1:] / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, place)
     (root / "var/log/journal").mkdir(exist_ok=True)
     guest_files.furnish_units(root)
 

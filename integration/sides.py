@@ -64,7 +64,7 @@ class GuestSide:
             GuestError: the guest failed; a kernel that differs is no failure.
         """
         result = self._guest.run(
-            ["python3", "-m", "integration.guest_episodes"],
+            ["python3", "-m", "integration.inside.configfs", "episodes"],
             timeout_s=BATCH_TIMEOUT_S,
             stdin="".join(f"{encode_operations(each)}\n" for each in batch),
         )

@@ -32,7 +32,7 @@ from integration.compare import (
     split_rows,
 )
 from integration.errors import CannotRunError
-from integration.follow import Story, follow
+from integration.follow import FollowResult, follow
 from integration.guest import Guest
 from integration.image import image
 from integration.kernels import family
@@ -68,7 +68,7 @@ class Verdict:
     acceleration: str
     rows: RowComparison
     storm: Agreement
-    story: Story
+    story: FollowResult
     alarms: tuple[str, ...]
     """What the kernels' consoles complained of."""
     seconds: float
@@ -110,7 +110,7 @@ class _Findings:
 
     rows: list[RowResult]
     storm: Agreement
-    story: Story
+    story: FollowResult
 
 
 def standin() -> Path:

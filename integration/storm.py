@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from fakecluster.conformance.configfs_row import Op
 from integration import storm_places as places
 from integration.episode import Episode
-from integration.guest_own_volume import VOLUME_ID
+from integration.inside.volume import VOLUME_ID
 from integration.storm_draw import Draw, Theme
 from integration.storm_values import CLUSTER, CLUSTER_VALUES, op, reset, values
 

@@ -9,12 +9,11 @@ from fakecluster.cman.topology import Topology
 from fakecluster.corosync.configuration import CorosyncConf
 from fakecluster.corosync.observer import RingView
 from fakecluster.corosync.settled import settled
-from integration.arm.eye_files import EYE_DIRECTORY
 from integration.errors import GuestError
 from integration.guest import Guest
+from integration.guest_modules import GUEST_DIRECTORY, inside
 from integration.lab.lab import Lab
 from integration.lab.waiting import wait_until
-from integration.membership.brought import brought_files
 
 PATIENCE_S: Final = 300
 """No corosync takes so long for anything, even where processors are emulated and shared."""
@@ -22,7 +21,6 @@ _TOKEN_MS: Final = 3000
 """Emulated processors are shared: a shorter token is lost now and then for no reason."""
 _SHUTDOWN_TIMEOUT_MS: Final = 20_000
 """Several calls of a busy guest come between a question and its answer."""
-_MANAGER: Final = "integration.membership.guest_manager"
 
 
 class GuestHosts:
@@ -47,12 +45,12 @@ class GuestHosts:
     def _prepare(self, number: int, address: str) -> None:
         if not self.lab.alive(number):
             self.lab.boot(number)
-        self.lab.guests[number].unpack(brought_files(), EYE_DIRECTORY)
-        self.manager(number, "prepare", address=address)
+        self.lab.guests[number].unpack(inside("ring", "sources"), GUEST_DIRECTORY)
+        self.ask(number, "prepare", address=address)
 
-    def manager(self, number: int, function: str, **arguments: object) -> Any:
-        """Call a function of `guest_manager` in a guest; its value."""
-        return self.lab.guests[number].call(f"{_MANAGER}:{function}", arguments)
+    def ask(self, number: int, function: str, **arguments: object) -> Any:
+        """Call a function of `ring` in a guest; its value."""
+        return self.lab.guests[number].call(f"ring:{function}", arguments)
 
 
 class GuestCorosyncs:
@@ -159,7 +157,7 @@ class GuestCorosyncs:
         self._each(lambda node: self._tell(node, "configure", text=text), list(self._number))
 
     def _tell(self, node: int, function: str, **arguments: object) -> Any:
-        return self._hosts.manager(self._number[node], function, **arguments)
+        return self._hosts.ask(self._number[node], function, **arguments)
 
     def _each(self, work: Callable[[int], Any], nodes: Sequence[int]) -> dict[int, Any]:
         by_number = {self._number[node]: node for node in nodes}

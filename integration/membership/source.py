@@ -11,14 +11,12 @@ from o2cbd.core.events import Notice
 from o2cbd.core.model import Membership
 
 Ask = Callable[..., Any]
-"""Calls a function of `guest_sources` by its name with arguments by keyword; its value."""
-
-_SOURCES = "integration.membership.guest_sources"
+"""Calls a function of `sources` by its name with arguments by keyword; its value."""
 
 
 def asking(guest: Guest) -> Ask:
     """What asks a guest that has been brought the module."""
-    return lambda name, **arguments: guest.call(f"{_SOURCES}:{name}", arguments)
+    return lambda name, **arguments: guest.call(f"sources:{name}", arguments)
 
 
 class GuestSource:
@@ -37,22 +35,18 @@ class GuestSource:
         self._number: int = value(ask("connect"))
 
     def fileno(self) -> int:
-        """Return the descriptor of the guest's agent, which only `guest_sources.readable` knows."""
+        """Return the descriptor of the guest's agent, which only `sources.readable` knows."""
         descriptor: int = value(self._ask("fileno", number=self._number))
         return descriptor
 
     def dispatch(self) -> tuple[Notice, ...]:
-        """See `MembershipSource`."""
         return tuple(notice(words) for words in self._ask("dispatch", number=self._number))
 
     def snapshot(self) -> Membership:
-        """See `MembershipSource`."""
         return membership(value(self._ask("snapshot", number=self._number)))
 
     def reply_shutdown(self, yes: bool) -> None:  # noqa: FBT001 - the answer itself
-        """See `MembershipSource`."""
         value(self._ask("reply_shutdown", number=self._number, yes=yes))
 
     def close(self) -> None:
-        """See `MembershipSource`."""
         self._ask("close", number=self._number)

@@ -10,12 +10,12 @@ from typing import Final
 
 from fakecluster.arms.values import ClusterSpec, Span
 from fakecluster.cman.topology import NodeConfig, Topology
-from integration.arm.guest_volume import DISK, MOUNT_POINT
 from integration.arm.managers import Manager
 from integration.arm.suite import vm_cluster
 from integration.arm.units import DROP_IN, UNIT
 from integration.arm.vm import VmCluster
 from integration.cache import Progress
+from integration.inside.volume import SHARED
 from integration.lab.identity import Identity
 
 ALL: Final = (1, 2, 3)
@@ -55,23 +55,23 @@ class Operator:
 
     def write(self, host: int, name: str, text: str) -> None:
         """Write a small file on the volume, through to the disk."""
-        self.cluster.lab.guests[host].put(f"{MOUNT_POINT}/{name}", text)
-        self.cluster.tell(host, "sync", "--file-system", str(MOUNT_POINT))
+        self.cluster.lab.guests[host].put(f"{SHARED.mount_point}/{name}", text)
+        self.cluster.tell(host, "sync", "--file-system", str(SHARED.mount_point))
 
     def read(self, host: int, name: str) -> str:
         """Read a small file of the volume."""
-        return self.cluster.tell(host, "cat", f"{MOUNT_POINT}/{name}")
+        return self.cluster.tell(host, "cat", f"{SHARED.mount_point}/{name}")
 
     def is_mounted(self, host: int) -> bool:
         """Whether a node has the volume mounted."""
         done = self.cluster.lab.guests[host].run(
-            ["mountpoint", "--quiet", str(MOUNT_POINT)], timeout_s=_LONG_TIMEOUT_S
+            ["mountpoint", "--quiet", str(SHARED.mount_point)], timeout_s=_LONG_TIMEOUT_S
         )
         return done.rc == 0
 
     def daemon_pid(self, host: int) -> str:
         """The daemon's process id; "0" while there is none."""
-        return str(self.cluster.eye(host, "unit")["MainPID"])
+        return str(self.cluster.ask_guest(host, "daemon:unit")["MainPID"])
 
     def restart(self, host: int) -> None:
         """`systemctl restart o2cbd`."""
@@ -123,7 +123,7 @@ class Operator:
     def fsck(self, host: int) -> int:
         """`fsck.ocfs2 -f -n` of the volume that nobody has mounted; its return code."""
         done = self.cluster.lab.guests[host].run(
-            ["fsck.ocfs2", "-f", "-n", DISK], timeout_s=_LONG_TIMEOUT_S
+            ["fsck.ocfs2", "-f", "-n", SHARED.disk], timeout_s=_LONG_TIMEOUT_S
         )
         return done.rc
 

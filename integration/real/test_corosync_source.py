@@ -13,7 +13,7 @@ import pytest
 from fakecluster.cman.topology import Topology
 from fakecluster.conformance.membership import Make
 from fakecluster.conformance.membership_corosync import ON_COROSYNC
-from integration.arm.managers import MANAGERS, CorosyncManager
+from integration.arm.managers import COROSYNC_MANAGER
 from integration.arm.suite import packaged_base, say
 from integration.cache import cache_directory
 from integration.lab.lab import Lab
@@ -21,7 +21,7 @@ from integration.membership.cluster import GuestHosts
 from integration.membership.driver import GuestDriver
 from integration.membership.source import asking
 
-pytestmark = pytest.mark.one_arm(CorosyncManager.arm, "corosync's own source is another arm's")
+pytestmark = pytest.mark.one_arm(COROSYNC_MANAGER.arm, "corosync's own source is another arm's")
 
 ALL = (1, 2, 3, 4, 5)
 AT_FIRST = (1, 2, 3)
@@ -37,7 +37,7 @@ def hosts(request: pytest.FixtureRequest) -> Iterator[GuestHosts]:
         directory = kept or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vm-")))
         lab = stack.enter_context(
             Lab.started(
-                packaged_base(MANAGERS[CorosyncManager.arm]),
+                packaged_base(COROSYNC_MANAGER),
                 cache=cache_directory(os.environ),
                 directory=directory / "corosync-source.consoles",
                 say=say,

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from fakecluster.cman.standin import standin_library
-from integration.arm.managers import CmanManager
+from integration.arm.managers import CMAN_MANAGER
 from integration.libcman_program import SOURCE, compiled, exported
 from integration.real.conftest import Operate
 
-pytestmark = pytest.mark.one_arm(CmanManager.arm, "a program of the gate's stand-in libcman")
+pytestmark = pytest.mark.one_arm(CMAN_MANAGER.arm, "a program of the gate's stand-in libcman")
 
 PLACE = "/srv"
 TIMEOUT_S = 600

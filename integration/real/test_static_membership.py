@@ -7,7 +7,7 @@ import json
 import pytest
 
 from fakecluster.arms.values import Span
-from integration.arm.managers import CorosyncManager
+from integration.arm.managers import COROSYNC_MANAGER
 from integration.arm.units import UNIT
 from integration.conversation import Result
 from integration.lab.identity import Identity
@@ -63,7 +63,7 @@ def in_sync(operator: Operator, *hosts: int, nodes: tuple[int, ...]) -> None:
     )
 
 
-@pytest.mark.one_arm(CorosyncManager.arm, "a static membership has no manager")
+@pytest.mark.one_arm(COROSYNC_MANAGER.arm, "a static membership has no manager")
 def test_a_node_comes_and_goes_by_one_file_under_mounts(operate: Operate) -> None:
     """Nothing is restarted or mounted anew on the others; then its kernel is flushed."""
     operator = operate()

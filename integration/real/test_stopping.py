@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from fakecluster.arms.values import Span
-from integration.arm.guest_volume import DISK, MOUNT_POINT
+from integration.inside.volume import SHARED
 from integration.packages import CHECKOUT
 from integration.real.conftest import Operate
 from integration.real.operator import ALL, Operator
@@ -25,8 +25,8 @@ def manuals_options() -> str:
 def prepared(operator: Operator, host: int) -> None:
     """A node with the volume in its fstab, as the manual says, and all its units on."""
     guest = operator.cluster.lab.guests[host]
-    operator.cluster.tell(host, "mkdir", "-p", str(MOUNT_POINT))
-    guest.put("/etc/fstab", f"{DISK} {MOUNT_POINT} ocfs2 {manuals_options()} 0 0\n")
+    operator.cluster.tell(host, "mkdir", "-p", str(SHARED.mount_point))
+    guest.put("/etc/fstab", f"{SHARED.disk} {SHARED.mount_point} ocfs2 {manuals_options()} 0 0\n")
     operator.cluster.tell(host, "systemctl", "daemon-reload")
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Self
 
-from integration.arm.guest_volume import MOUNT_POINT
 from integration.arm.vm import VmCluster
 from integration.conversation import Call
 from integration.errors import GuestError
+from integration.inside.volume import SHARED
 
-_PROGRAM: Final = ("python3", "-m", "integration.arm.guest_load")
+_PROGRAM: Final = ("python3", "-m", "integration.inside.load")
 _TIMEOUT_S: Final = 1800
 _VERIFY_TIMEOUT_S: Final = 300
 
@@ -29,7 +29,7 @@ class Workload:
     def begun(cls, cluster: VmCluster, host: int) -> Self:
         """Begin to write on a host; the file goes on where an earlier load of it has ended."""
         seed = f"load{host}"
-        words = [*_PROGRAM, "write", f"{MOUNT_POINT}/{seed}", seed]
+        words = [*_PROGRAM, "write", f"{SHARED.mount_point}/{seed}", seed]
         call = cluster.lab.guests[host].spawn(words, timeout_s=_TIMEOUT_S)
         return cls(cluster=cluster, host=host, seed=seed, call=call)
 
@@ -60,7 +60,7 @@ class Workload:
 
     def end(self) -> int:
         """Let it end; how many blocks it has written."""
-        self.cluster.tell(self.host, "pkill", "-TERM", "-f", f"guest_load write .* {self.seed}")
+        self.cluster.tell(self.host, "pkill", "-TERM", "-f", f"inside.load write .* {self.seed}")
         result = self.call.result()
         if result.rc != 0:
             raise GuestError(f"the load of node {self.host} failed: {result.err.strip()}")
@@ -68,6 +68,6 @@ class Workload:
 
     def right_blocks_on(self, host: int) -> int:
         """How many blocks from the start another host reads as they were written."""
-        words = [*_PROGRAM, "verify", f"{MOUNT_POINT}/{self.seed}", self.seed]
+        words = [*_PROGRAM, "verify", f"{SHARED.mount_point}/{self.seed}", self.seed]
         text = self.cluster.lab.guests[host].check(words, timeout_s=_VERIFY_TIMEOUT_S)
         return int(text)

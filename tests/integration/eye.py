@@ -9,7 +9,7 @@ from typing import Any
 
 SCRIPT = """
 import json, sys
-from integration.arm.{module} import {view}
+from integration.inside.{module} import {view}
 for line in sys.stdin:
     print(json.dumps({view}(*map(int, line.split()))))
 """

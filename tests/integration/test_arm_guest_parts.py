@@ -16,12 +16,14 @@ import pytest
 
 from fakecluster.arms.sections import with_sections
 from fakecluster.corosync.view import parsed
-from integration.arm import guest_load, suite
-from integration.arm.eye_files import eye_files
-from integration.arm.guest_changes import Watch
-from integration.arm.guest_eye import patient
-from integration.arm.guest_furnish import furnish
-from integration.arm.guest_tables import (
+from integration.arm import suite
+from integration.arm.units import drop_in
+from integration.guest_modules import inside
+from integration.inside import load
+from integration.inside.changes import TableWatch
+from integration.inside.daemon import patient
+from integration.inside.provision import provision
+from integration.inside.tables import (
     CLUSTER_ATTRIBUTES,
     drop_cluster,
     drop_node,
@@ -29,8 +31,7 @@ from integration.arm.guest_tables import (
     place_node,
     tables,
 )
-from integration.arm.guest_units import unit_pids, want_a_processor
-from integration.arm.units import drop_in
+from integration.inside.units import unit_pids, want_a_processor
 
 ROOT = Path(__file__).parents[2]
 LOOKS = 2000
@@ -96,7 +97,7 @@ def test_only_given_values_are_written_and_what_was_made_can_be_dropped(base: Pa
 
 
 def test_every_change_below_is_noted_in_its_order(base: Path) -> None:
-    watch = Watch(base.parent)
+    watch = TableWatch(base.parent)
     node = base / "o2" / "node" / "n1"
     node.mkdir()
     until(lambda: len(watch.changes()) == 1)
@@ -113,7 +114,7 @@ def test_every_change_below_is_noted_in_its_order(base: Path) -> None:
 
 def test_a_directory_that_is_there_before_is_watched_too(base: Path) -> None:
     (base / "o2" / "node" / "n1").mkdir()
-    watch = Watch(base.parent)
+    watch = TableWatch(base.parent)
     (base / "o2" / "node" / "n1" / "local").write_text("1")
     until(lambda: bool(watch.changes()))
     assert watch.changes() == [{"name": "write:local", "path": "/cluster/o2/node/n1/local"}]
@@ -150,7 +151,7 @@ def test_corosyncs_map_gives_nodes_by_id_and_the_address_that_o2cb_has() -> None
 
 def test_a_load_can_be_checked_block_by_block(tmp_path: Path) -> None:
     file = tmp_path / "load"
-    command = [sys.executable, "-m", "integration.arm.guest_load", "write", str(file), "seed"]
+    command = [sys.executable, "-m", "integration.inside.load", "write", str(file), "seed"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
         assert process.stdout is not None
@@ -158,16 +159,16 @@ def test_a_load_can_be_checked_block_by_block(tmp_path: Path) -> None:
         process.send_signal(signal.SIGTERM)
         written = 3 + len(process.stdout.read().splitlines())
     assert process.returncode == 0
-    assert guest_load.verify(file, "seed") == written
-    assert guest_load.verify(file, "another") == 0
+    assert load.verify(file, "seed") == written
+    assert load.verify(file, "another") == 0
     data = bytearray(file.read_bytes())
-    data[guest_load.BLOCK_BYTES + 5] ^= 1
+    data[load.BLOCK_BYTES + 5] ^= 1
     file.write_bytes(data)
-    assert guest_load.verify(file, "seed") == 1
+    assert load.verify(file, "seed") == 1
 
 
-def test_whatever_a_guest_is_brought_decides_about_its_saved_state() -> None:
-    assert {path for _, path in eye_files()} <= set(suite.MADE_IN)
+def test_whatever_a_guest_is_given_decides_about_its_saved_state() -> None:
+    assert {path for _, path in suite.GUEST_MODULES} <= set(suite.MADE_IN)
 
 
 def test_the_scenario_says_when_a_daemon_starts_and_with_which_words() -> None:
@@ -206,14 +207,31 @@ def test_a_section_that_a_scenario_has_gets_the_arms_values_as_well() -> None:
     }
 
 
-def test_the_eye_is_whole() -> None:
-    """Every module of the project that it imports is brought, or is in the daemon's package."""
-    brought = {name for name, path in eye_files() if path.is_file()}
-    assert len(brought) == len(list(eye_files()))
-    for name, path in eye_files():
-        for line in path.read_text("utf-8").splitlines():
-            if line.startswith("from integration"):
-                assert line.split()[1].replace(".", "/") + ".py" in brought, (name, line)
+def test_a_module_is_given_with_all_that_it_imports() -> None:
+    names = {name for name, _ in inside("cman_question")}
+    assert {"integration/inside/cman.py", "fakecluster/corosync/cmap.py"} < names
+    assert "integration/inside/__init__.py" in names
+    assert not [name for name in names if name.startswith("o2cbd")]
+
+
+@pytest.mark.parametrize(
+    "given", [suite.GUEST_MODULES, inside("ring", "sources"), inside("historic"), inside("agent")]
+)
+def test_a_guest_imports_all_that_it_is_given(
+    given: list[tuple[str, Path]], tmp_path: Path
+) -> None:
+    """Nothing but the daemon's package is beside it."""
+    for name, path in given:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(path.read_bytes())
+    (tmp_path / "o2cbd").symlink_to(ROOT / "o2cbd")
+    modules = [name.removesuffix(".py").replace("/", ".") for name, _ in given]
+    script = f"import importlib, sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+    script += f"for name in {modules!r}: print(importlib.import_module(name).__file__)"
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", script], check=True, capture_output=True, text=True
+    )
+    assert all(Path(line).is_relative_to(tmp_path) for line in done.stdout.splitlines())
 
 
 @pytest.fixture
@@ -234,7 +252,7 @@ def test_a_guest_is_told_only_what_differs(tmp_path: Path, tools: Path) -> None:
     (root / "proc/sys/net/ipv4/conf/all").mkdir(parents=True)
     unit, other = "/run/systemd/system/u.service.d/scenario.conf", "/etc/corosync/corosync.conf"
 
-    furnish({unit: "[Unit]\n", other: "totem {}\n"}, "u.service", ["10.0.0.1"], root)
+    provision({unit: "[Unit]\n", other: "totem {}\n"}, "u.service", ["10.0.0.1"], root)
 
     assert (root / other.lstrip("/")).read_text() == "totem {}\n"
     assert tools.read_text().splitlines() == [
@@ -246,7 +264,7 @@ def test_a_guest_is_told_only_what_differs(tmp_path: Path, tools: Path) -> None:
 
     tools.unlink()
     (root / "sys/module/ocfs2_stack_o2cb").mkdir(parents=True)
-    furnish({unit: "[Unit]\n", other: "totem { version: 2 }\n"}, "u.service", [], root)
+    provision({unit: "[Unit]\n", other: "totem { version: 2 }\n"}, "u.service", [], root)
 
     assert (root / other.lstrip("/")).read_text() == "totem { version: 2 }\n"
     assert not tools.exists()
@@ -255,7 +273,7 @@ def test_a_guest_is_told_only_what_differs(tmp_path: Path, tools: Path) -> None:
 def test_what_a_tool_says_is_told(tmp_path: Path, tools: Path) -> None:
     (tools.parent / "tools/modprobe").write_text("#!/bin/sh\necho no such module\nexit 3\n")
     with pytest.raises(OSError, match=r"modprobe ocfs2_stack_o2cb: no such module"):
-        furnish({}, "u.service", [], tmp_path)
+        provision({}, "u.service", [], tmp_path)
 
 
 def test_a_process_that_waits_wants_no_processor_and_a_busy_one_does() -> None:

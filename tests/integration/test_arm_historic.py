@@ -12,15 +12,16 @@ import pytest
 from fakecluster.cman.standin.build import find_compiler
 from fakecluster.cman.topology import NodeConfig, Topology
 from fakecluster.historic.root import CmanRoot
-from integration.arm.guest_historic import provision
 from integration.arm.historic import (
     DIRECTORY,
-    HistoricCman,
+    historic_manager,
     packed_files,
     placement,
     spare_files,
     spare_members,
 )
+from integration.inside.historic import provision
+from integration.lab.base import Extra
 from integration.payload import pack
 
 pytestmark = pytest.mark.usefixtures("compiler")
@@ -144,14 +145,20 @@ def test_what_a_library_loads_later_goes_with_it(root: CmanRoot, tmp_path: Path)
     assert members == ["spare/libnss3.so", "spare/libsoftokn3.so"]
 
 
+def extra_of(root: CmanRoot) -> Extra:
+    extra = historic_manager(root).extra()
+    assert extra is not None
+    return extra
+
+
 def test_another_directory_is_another_image(root: CmanRoot, tmp_path: Path) -> None:
-    manager = HistoricCman(root)
-    before = manager.extra
-    assert list(before.words) == list(manager.extra.words)
+    manager = historic_manager(root)
+    before = extra_of(root)
+    assert list(before.words) == list(extra_of(root).words)
     assert [name for name, _ in before.files][:2] == ["cman/sbin/cman_tool", "cman/sbin/corosync"]
     (root.directory / "lib/libmore.so.1").write_bytes(b"")
-    assert [*manager.extra.files] != [*before.files]
-    assert hash(manager) == hash(HistoricCman(CmanRoot.read(root.directory)))
+    assert [*extra_of(root).files] != [*before.files]
+    assert manager is historic_manager(CmanRoot.read(root.directory))
 
 
 def test_a_host_is_configured_by_clusters_own_files(root: CmanRoot) -> None:
@@ -159,7 +166,7 @@ def test_a_host_is_configured_by_clusters_own_files(root: CmanRoot) -> None:
         NodeConfig(id=each, name=name, addresses=(f"10.0.0.{each}",))
         for each, name in ((1, "node1"), (2, "two words"))
     )
-    files = HistoricCman(root).files(2, Topology(cluster="o2", nodes=nodes), 4)
+    files = historic_manager(root).files(2, Topology(cluster="o2", nodes=nodes), 4)
     assert list(files) == ["/etc/cluster/cluster.conf", "/etc/hosts", "/etc/default/historic-cman"]
     assert '<cluster name="o2" config_version="4">' in files["/etc/cluster/cluster.conf"]
     assert 'transport="udpu"' in files["/etc/cluster/cluster.conf"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,21 +15,21 @@ from fakecluster.cman.topology import Topology
 from fakecluster.historic.root import CmanRoot
 from fakecluster.verbs import VERBS
 from integration import deb
-from integration.arm import guest_eye
-from integration.arm.beginning import Begun, Stage
-from integration.arm.historic import HistoricCman
+from integration.arm.historic import historic_manager
 from integration.arm.managers import (
+    CMAN_MANAGER,
     COROSYNC,
+    COROSYNC_MANAGER,
     GATE,
     MANAGERS,
-    CmanManager,
-    CorosyncManager,
     Manager,
+    gate_disagreement,
 )
 from integration.arm.units import DROP_IN, unit_files
-from integration.arm.vm import VmCluster
+from integration.arm.vm import Readiness, StartedGuests, VmCluster
+from integration.guest_modules import INSIDE
 
-HISTORIC = HistoricCman(CmanRoot(directory=Path("/opt/cman")))
+HISTORIC = historic_manager(CmanRoot(directory=Path("/opt/cman")))
 
 
 class NotingHands:
@@ -41,8 +42,9 @@ class NotingHands:
         self.done.append((host, *argv))
         return ""
 
-    def eye(self, host: int, function: str, **arguments: object) -> Any:
-        assert callable(getattr(guest_eye, function))
+    def ask_guest(self, host: int, function: str, **arguments: object) -> Any:
+        module, _, name = function.partition(":")
+        assert callable(getattr(importlib.import_module(f"{INSIDE}.{module}"), name))
         self.done.append((host, function, arguments))
 
 
@@ -68,12 +70,12 @@ class NoLab:
     went_on_us = 0
 
     def each(self, work: object, numbers: object) -> None:
-        """Do nothing: nobody is furnished."""
+        """Do nothing: nobody is provisioned."""
 
 
 def cluster(manager: Manager, kind: type[NotingCluster] = NotingCluster) -> NotingCluster:
     spec = ClusterSpec(topology=Topology.of(3))
-    begun = Begun(lab=NoLab(), stage=Stage.FORMED)  # type: ignore[arg-type]
+    begun = StartedGuests(lab=NoLab(), readiness=Readiness.FORMED)  # type: ignore[arg-type]
     made = kind(spec, manager, lambda _: begun)
     made.done = []
     return made
@@ -103,8 +105,8 @@ def test_a_verb_without_a_handler_is_a_missing_capability() -> None:
 
 
 def test_packages_are_those_that_are_built() -> None:
-    assert CmanManager.packages == (deb.DAEMON, deb.GATE, deb.LIBRARY)
-    assert set(CorosyncManager.packages) < set(deb.NAMES)
+    assert CMAN_MANAGER.packages == (deb.DAEMON, deb.GATE, deb.LIBRARY)
+    assert set(COROSYNC_MANAGER.packages) < set(deb.NAMES)
 
 
 @pytest.mark.parametrize("manager", [*MANAGERS.values(), HISTORIC], ids=lambda each: each.arm)
@@ -129,7 +131,7 @@ def test_its_units_are_started_by_nobody_else(manager: Manager) -> None:
 def test_signals_reach_both_processes_and_nobody_sees_half_a_cman(
     verb: Callable[[VmCluster, int], None], name: str, units: tuple[str, ...]
 ) -> None:
-    gated, bare = cluster(CmanManager()), cluster(CorosyncManager())
+    gated, bare = cluster(CMAN_MANAGER), cluster(COROSYNC_MANAGER)
     verb(gated, 1)
     verb(bare, 1)
     assert gated.done == signalled(name, *units)
@@ -160,35 +162,35 @@ def test_a_historic_cman_keeps_its_address_for_its_life() -> None:
 
 def test_a_reload_is_said_in_the_managers_own_way() -> None:
     hands = NotingHands()
-    for manager in (CorosyncManager(), CmanManager(), HISTORIC):
+    for manager in (COROSYNC_MANAGER, CMAN_MANAGER, HISTORIC):
         manager.reload(hands, 2, 7)
     assert hands.done == [
         (2, "corosync-cfgtool", "-R"),
         (2, "corosync-cfgtool", "-R"),
-        (2, "cman_set_version", {"version": 7}),
+        (2, "cman:set_version", {"version": 7}),
     ]
 
 
 def test_both_start_together_and_systemd_knows_their_order() -> None:
-    gated = cluster(CmanManager())
+    gated = cluster(CMAN_MANAGER)
     gated.cman_start(1)
     assert gated.done == [f"1 systemctl start --no-block {COROSYNC} {GATE}"]
 
 
 def test_cman_is_ordered_about_by_its_library_alone() -> None:
-    hands, manager = NotingHands(), CmanManager()
+    hands, manager = NotingHands(), CMAN_MANAGER.orders
     manager.leave(hands, 1, removed=True)
     manager.expect(hands, 2, 3)
     manager.fence(hands, 1, 3)
     assert hands.done == [
-        (1, "cman_leave", {"removed": True}),
-        (2, "cman_expect", {"votes": 3}),
-        (1, "cman_fenced", {"node": 3}),
+        (1, "cman:leave", {"removed": True}),
+        (2, "cman:expect", {"votes": 3}),
+        (1, "cman:fenced", {"node": 3}),
     ]
 
 
 def test_what_corosync_cannot_do_is_said_with_the_arm() -> None:
-    hands, manager = NotingHands(), CorosyncManager()
+    hands, manager = NotingHands(), COROSYNC_MANAGER.orders
     with pytest.raises(UnsupportedVerbError, match=r"vm-corosync .*remove"):
         manager.leave(hands, 1, removed=True)
     with pytest.raises(UnsupportedVerbError, match="remove"):
@@ -197,23 +199,23 @@ def test_what_corosync_cannot_do_is_said_with_the_arm() -> None:
         manager.fence(hands, 1, 2)
     assert hands.done == []
     for capability in (Capability.LEAVING_FOR_GOOD, Capability.FENCING_NOTICE):
-        assert capability in manager.missing
+        assert capability in COROSYNC_MANAGER.missing
 
 
 @pytest.mark.parametrize(
     ("manager", "force", "remove", "words"),
     [
-        (CorosyncManager(), False, False, ["fakecluster.corosync.question"]),
-        (CorosyncManager(), True, False, ["fakecluster.corosync.question", "--force"]),
-        (CmanManager(), False, False, ["integration.arm.guest_cman_question"]),
-        (CmanManager(), True, True,
-         ["integration.arm.guest_cman_question", "--force", "--remove"]),
+        (COROSYNC_MANAGER, False, False, ["fakecluster.corosync.question"]),
+        (COROSYNC_MANAGER, True, False, ["fakecluster.corosync.question", "--force"]),
+        (CMAN_MANAGER, False, False, ["integration.inside.cman_question"]),
+        (CMAN_MANAGER, True, True,
+         ["integration.inside.cman_question", "--force", "--remove"]),
     ],
 )  # fmt: skip
 def test_the_question_is_a_program_of_the_guest(
     manager: Manager, force: bool, remove: bool, words: list[str]
 ) -> None:
-    assert manager.question(force=force, remove=remove) == ["python3", "-m", *words]
+    assert manager.orders.question(force=force, remove=remove) == ["python3", "-m", *words]
 
 
 def view(*members: int, quorate: bool = True) -> dict[str, Any]:
@@ -222,12 +224,12 @@ def view(*members: int, quorate: bool = True) -> dict[str, Any]:
 
 
 def test_a_gate_that_says_something_else_than_its_corosync_is_found_out() -> None:
-    manager = CmanManager()
-    said = manager.disagreement({"view": view(1, 2), "beneath": view(1, quorate=False)})
+    assert CMAN_MANAGER.disagreement is gate_disagreement
+    said = gate_disagreement({"view": view(1, 2), "beneath": view(1, quorate=False)})
     assert said == "the gate says quorate, [1, 2], and corosync not quorate, [1]"
-    assert manager.disagreement({"view": view(1, 2), "beneath": view(1, 2)}) is None
+    assert gate_disagreement({"view": view(1, 2), "beneath": view(1, 2)}) is None
 
 
 @pytest.mark.parametrize("seen", [(None, view(1)), (view(1), None), (None, None)])
 def test_who_does_not_answer_contradicts_nobody(seen: tuple[Any, Any]) -> None:
-    assert CmanManager().disagreement({"view": seen[0], "beneath": seen[1]}) is None
+    assert gate_disagreement({"view": seen[0], "beneath": seen[1]}) is None

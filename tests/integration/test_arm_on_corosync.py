@@ -58,7 +58,7 @@ def python(lab: CorosyncLab, host: int, *words: str) -> list[str]:
 
 @pytest.fixture
 def eye(lab: CorosyncLab) -> Iterator[Eye]:
-    with contextlib.closing(Eye(python(lab, 1), "guest_corosync", "manager_view")) as eye:
+    with contextlib.closing(Eye(python(lab, 1), "corosync", "manager_view")) as eye:
         yield eye
 
 

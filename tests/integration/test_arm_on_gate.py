@@ -64,12 +64,12 @@ class Gated:
 
     def order(self, host: int, call: str) -> None:
         """Give an administrator's order, as the eye does."""
-        code = f"from integration.arm.guest_cman import *; {call}"
+        code = f"from integration.inside.cman import *; {call}"
         subprocess.run(self.command(host, sys.executable, "-c", code), check=True)
 
     def question(self, host: int, *words: str) -> list[str]:
         """Ask for a shutdown, as an arm does; the lines that are said."""
-        program = [sys.executable, "-m", "integration.arm.guest_cman_question", *words]
+        program = [sys.executable, "-m", "integration.inside.cman_question", *words]
         return subprocess.check_output(self.command(host, *program), text=True).splitlines()
 
     def close(self) -> None:
@@ -92,7 +92,7 @@ def gated(libcorosync: CorosyncTable, compiler: None) -> Iterator[Gated]:
 @pytest.fixture
 def eye(gated: Gated) -> Iterator[Eye]:
     python = gated.command(1, sys.executable)
-    with contextlib.closing(Eye(python, "guest_cman", "cman_view")) as eye:
+    with contextlib.closing(Eye(python, "cman", "cman_view")) as eye:
         yield eye
 
 
@@ -138,16 +138,16 @@ def test_orders_reach_cman(gated: Gated) -> None:
     gated.up(1, 2)
     with gated.gates[1].connect() as client:
         client.ask(Opcode.NOTIFY)
-        gated.order(1, "cman_expect(votes=2)")
+        gated.order(1, "expect(votes=2)")
         event = client.next_message()
         assert isinstance(event, EventMessage)
         assert event.reason == Reason.STATE_CHANGE
-        gated.order(1, "cman_fenced(node=2)")
+        gated.order(1, "fenced(node=2)")
         gated.gates[1].catch_up()
     with gated.gates[1].connect() as client:
         answer = client.ask(Opcode.GET_FENCE_INFO, encode_ints(2))
         assert FenceStruct.decode(answer.payload).agent == b"fence_harness"
-    gated.order(1, "cman_leave(removed=False)")
+    gated.order(1, "leave(removed=False)")
     gated.lab.ended(1)
 
 
@@ -160,8 +160,8 @@ def test_a_question_that_nobody_minds_is_allowed(gated: Gated) -> None:
 def test_a_veto_is_ebusy_and_is_not_heeded_under_force(gated: Gated) -> None:
     gated.up(1)
     code = """
-from integration.arm.guest_cman import Cman
-from integration.arm import guest_cman_question as question
+from integration.inside.cman import Cman
+from integration.inside import cman_question as question
 import ctypes, select
 cman = Cman()
 reply = cman.library.cman_replyto_shutdown

@@ -36,7 +36,7 @@ from integration.episode import (
 )
 from integration.errors import CannotRunError, GuestError
 from integration.fake import VolumeHost, new_model
-from integration.guest_own_volume import VOLUME_ID
+from integration.inside.volume import VOLUME_ID
 from integration.sides import Answers, FakeSide, GuestSide, Operations
 from integration.storm import (
     CROWD_COUNT,
@@ -377,7 +377,7 @@ class StubGuest:
         self.rc, self.lost = rc, lost
 
     def run(self, argv: list[str], *, timeout_s: float, stdin: str) -> SimpleNamespace:
-        assert argv == ["python3", "-m", "integration.guest_episodes"]
+        assert argv == ["python3", "-m", "integration.inside.configfs", "episodes"]
         assert timeout_s > 0
         batch = [decode_operations(line) for line in stdin.splitlines()]
         lines = [json.dumps(answers) for answers in FAKE.answers(batch)]

@@ -14,11 +14,12 @@ from pathlib import Path
 import pytest
 
 from integration import guest as guests
-from integration import guest_agent, payload
+from integration import payload
 from integration.channel import LINE_LIMIT_BYTES, ChannelError, Lines, encode
 from integration.conversation import Result
 from integration.errors import GuestError
 from integration.image import Image
+from integration.inside import agent as guest_agent
 from integration.qemu import (
     ACCELERATIONS,
     Drive,

@@ -9,7 +9,7 @@ from fakecluster.conformance.configfs_row import RowResult, do, get, mkdir, row
 from fakecluster.conformance.configfs_rows import ROWS, clear
 from integration import compare
 from integration.fake import CAPABILITIES, fake_operator, new_model
-from integration.guest_host import CAPABILITIES as GUEST_CAPABILITIES
+from integration.inside.configfs import CAPABILITIES as GUEST_CAPABILITIES
 from integration.storm_values import values
 
 ONE = row("t/one", "Values", mkdir("cluster/c"), get("cluster/c/fence_method", "reset\n"))

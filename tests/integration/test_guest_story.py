@@ -16,19 +16,30 @@ import pytest
 
 from fakecluster.conformance.configfs_row import Op
 from fakecluster.topology_file import topology_from
+from fakecluster.verbs import ChangeAddress, Kill, Shutdown, Start, Verb
 from integration import __main__ as program
-from integration import guest_cluster, guest_follow, smoke
+from integration import smoke
 from integration.agreement import Agreement
 from integration.compare import RowComparison
 from integration.errors import CannotRunError, GuestError
-from integration.follow import Story, parse_stage, picture
-from integration.guest_host import GuestHost, GuestOperator, listening_ports
-from integration.guest_own_volume import VOLUME_ID
-from integration.kernel_table import read_table, same_directories
-from integration.stages import CLUSTER, END, OWN, STAGES, TOPOLOGY, Act, Row, Stage
+from integration.follow import FollowResult, parse_stage, picture
+from integration.inside import follow as guest_follow
+from integration.inside.configfs import GuestHost, GuestOperator, listening_ports
+from integration.inside.follow import read_table, same_directories
+from integration.inside.volume import VOLUME_ID
+from integration.stages import (
+    CLUSTER,
+    END,
+    OWN,
+    STAGES,
+    TOPOLOGY,
+    GuestAction,
+    KernelRow,
+    StoryStage,
+)
 
 
-def write_node(cluster: Path, row: Row) -> None:
+def write_node(cluster: Path, row: KernelRow) -> None:
     node = cluster / "node" / row.name
     node.mkdir(parents=True, exist_ok=True)
     for name, value in (
@@ -47,10 +58,10 @@ def test_the_topology_is_one_that_serve_reads() -> None:
 
 
 def test_the_story_has_a_join_a_death_an_address_change_and_both_votes() -> None:
-    verbs = {verb[0] for stage in STAGES for verb in stage.verbs}
-    assert {"start", "kill", "address"} <= verbs
+    verbs = {type(verb) for stage in STAGES for verb in stage.verbs}
+    assert {Start, Kill, ChangeAddress} <= verbs
     assert {stage.allowed for stage in STAGES} == {None, False, True}
-    assert {stage.act for stage in STAGES} == set(Act)
+    assert {stage.act for stage in STAGES} == set(GuestAction)
     assert all(row.local == (row.num == OWN) for stage in STAGES for row in stage.table)
 
 
@@ -71,7 +82,9 @@ def test_no_cluster_is_an_empty_table(tmp_path: Path) -> None:
 
 def test_a_directory_that_was_made_anew_is_noticed() -> None:
     row = STAGES[0].table[0]
-    moved = Row(name=row.name, num=row.num, address="10.0.0.9", port=row.port, local=row.local)
+    moved = KernelRow(
+        name=row.name, num=row.num, address="10.0.0.9", port=row.port, local=row.local
+    )
     assert same_directories({"n1": (5, row)}, {"n1": (5, row)})
     assert not same_directories({"n1": (5, row)}, {"n1": (6, row)})
     assert same_directories({"n1": (5, row)}, {"n1": (6, moved)})
@@ -81,20 +94,19 @@ def test_a_directory_that_was_made_anew_is_noticed() -> None:
 class StubCman:
     """Notes what it is told; the table follows at once."""
 
-    def __init__(self, cluster: Path, stage: Stage, *, allowed: bool = True) -> None:
+    def __init__(self, cluster: Path, stage: StoryStage, *, allowed: bool = True) -> None:
         self.cluster = cluster
         self.stage = stage
         self.allowed = allowed
-        self.told: list[tuple[str, ...]] = []
+        self.told: list[Verb] = []
 
-    def ctl(self, *words: str) -> Mapping[str, Any]:
-        self.told.append(words)
+    def apply(self, verb: Verb) -> Mapping[str, Any]:
+        if isinstance(verb, Shutdown):
+            return {"allowed": self.allowed}
+        self.told.append(verb)
         for row in self.stage.table:
             write_node(self.cluster, row)
         return {}
-
-    def shutdown_allowed(self) -> bool:
-        return self.allowed
 
 
 class StubDaemon:
@@ -106,18 +118,18 @@ class StubDaemon:
     def stop(self) -> int:
         return self.rc
 
-    def status(self) -> Mapping[str, Any]:
-        return {"vote": {"answer": "yes", "reason": "idle"}}
+    def vote(self) -> Mapping[str, Any]:
+        return {"answer": "yes", "reason": "idle"}
 
 
-def story(cman: StubCman, daemon: StubDaemon) -> guest_follow.Story:
-    return guest_follow.Story(cman, daemon, cman.cluster)  # type: ignore[arg-type]
+def runner(cman: StubCman, daemon: StubDaemon) -> guest_follow.StageRunner:
+    return guest_follow.StageRunner(cman, daemon, cman.cluster)  # type: ignore[arg-type]
 
 
 def test_a_stage_tells_the_cluster_and_sees_the_table(tmp_path: Path) -> None:
     stage = STAGES[0]
     cman = StubCman(tmp_path, stage)
-    seen = story(cman, StubDaemon()).tell(stage)
+    seen = runner(cman, StubDaemon()).run(stage)
     assert (cman.told, seen["ok"], seen["kept"]) == ([*stage.verbs], True, True)
     assert seen["table"] == seen["expected"]
     assert json.loads(json.dumps(seen)) == seen
@@ -128,8 +140,8 @@ def test_a_table_that_does_not_come_is_a_difference(
 ) -> None:
     monkeypatch.setattr(guest_follow, "STAGE_TIMEOUT_S", 0.1)
     stage = STAGES[0]
-    other = StubCman(tmp_path, Stage(name="x", table=stage.table[:1]))
-    seen = story(other, StubDaemon()).tell(stage)
+    other = StubCman(tmp_path, StoryStage(name="x", table=stage.table[:1]))
+    seen = runner(other, StubDaemon()).run(stage)
     assert (seen["ok"], len(seen["table"]), len(seen["expected"])) == (False, 1, 2)
 
 
@@ -137,23 +149,23 @@ def test_a_table_that_does_not_come_is_a_difference(
 def test_the_answer_to_the_shutdown_question_counts(
     allowed: bool, ok: bool, tmp_path: Path
 ) -> None:
-    stage = Stage(name="asked", verbs=(("x",),), table=STAGES[0].table, allowed=True)
-    seen = story(StubCman(tmp_path, stage, allowed=allowed), StubDaemon()).tell(stage)
+    stage = StoryStage(name="asked", verbs=(Start(node=3),), table=STAGES[0].table, allowed=True)
+    seen = runner(StubCman(tmp_path, stage, allowed=allowed), StubDaemon()).run(stage)
     assert (seen["allowed"], seen["ok"], seen["vote"]["answer"]) == (allowed, ok, "yes")
 
 
 @pytest.mark.parametrize(("rc", "ok"), [(0, True), (1, False)])
 def test_the_end_wants_a_clean_exit_and_tables_that_stay(rc: int, ok: bool, tmp_path: Path) -> None:
     cman = StubCman(tmp_path, STAGES[0])
-    told = story(cman, StubDaemon(rc))
-    told.tell(STAGES[0])
+    told = runner(cman, StubDaemon(rc))
+    told.run(STAGES[0])
     assert told.end() == {"stage": END, "rc": rc, "kept": True, "ok": ok}
 
 
 def test_tables_that_go_with_the_daemon_are_a_difference(tmp_path: Path) -> None:
     cman = StubCman(tmp_path, STAGES[0])
-    told = story(cman, StubDaemon())
-    told.tell(STAGES[0])
+    told = runner(cman, StubDaemon())
+    told.run(STAGES[0])
     for path in (tmp_path / "node" / "n1").iterdir():
         path.unlink()
     (tmp_path / "node" / "n1").rmdir()
@@ -167,12 +179,12 @@ def stages_told(*, ok: bool = True) -> tuple[Mapping[str, Any], ...]:
 
 def test_a_story_is_good_only_when_every_stage_was_told_in_order_and_agreed() -> None:
     told = stages_told()
-    assert Story(stages=told, rc=0, errors="").good
-    assert not Story(stages=told, rc=1, errors="").good
-    assert not Story(stages=told[:-1], rc=0, errors="").good
-    assert not Story(stages=told[::-1], rc=0, errors="").good
-    assert not Story(stages=stages_told(ok=False), rc=0, errors="").good
-    assert not Story(stages=(), rc=0, errors="").good
+    assert FollowResult(stages=told, rc=0, errors="").good
+    assert not FollowResult(stages=told, rc=1, errors="").good
+    assert not FollowResult(stages=told[:-1], rc=0, errors="").good
+    assert not FollowResult(stages=told[::-1], rc=0, errors="").good
+    assert not FollowResult(stages=stages_told(ok=False), rc=0, errors="").good
+    assert not FollowResult(stages=(), rc=0, errors="").good
 
 
 def test_a_stage_is_shown_as_a_line_and_its_differences_below() -> None:
@@ -236,7 +248,7 @@ def test_a_mounted_volume_s_region_is_found_by_its_real_name(
 
 
 def test_a_process_that_ignores_sigterm_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guest_cluster, "END_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(guest_follow, "END_TIMEOUT_S", 0.2)
     script = (
         "import signal,sys; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
         "print('up', flush=True); signal.pause()"
@@ -246,11 +258,11 @@ def test_a_process_that_ignores_sigterm_is_killed(monkeypatch: pytest.MonkeyPatc
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "up\n"
-        assert guest_cluster.stop(process) == -signal.SIGKILL
+        assert guest_follow.stop(process) == -signal.SIGKILL
 
 
 def test_the_daemon_is_given_every_path_and_the_library() -> None:
-    command = guest_cluster.daemon_command("/lib/x.so", Path("/r"))
+    command = guest_follow.daemon_command("/lib/x.so", Path("/r"))
     assert command[1:4] == ["-m", "o2cbd", "run"]
     given = dict(zip(command[4::2], command[5::2], strict=True))
     assert given == {
@@ -275,7 +287,7 @@ def verdict(**changes: Any) -> smoke.Verdict:
         "acceleration": "tcg",
         "rows": rows,
         "storm": Agreement(operations=9, agreed=9),
-        "story": Story(stages=stages_told(), rc=0, errors=""),
+        "story": FollowResult(stages=stages_told(), rc=0, errors=""),
         "alarms": (),
         "seconds": 1.0,
     }
@@ -303,7 +315,7 @@ def test_a_smoke_is_good_when_all_ran_and_agreed() -> None:
         {"rows": with_rows(kernel=0)},
         {"storm": Agreement(operations=9, agreed=8)},
         {"storm": Agreement()},
-        {"story": Story(stages=(), rc=0, errors="")},
+        {"story": FollowResult(stages=(), rc=0, errors="")},
     ],
 )
 def test_anything_that_differs_or_did_not_run_makes_a_smoke_bad(changes: dict[str, Any]) -> None:

@@ -14,9 +14,8 @@ from fakecluster.cman.topology import Topology
 from fakecluster.conformance import membership as checks
 from fakecluster.conformance.membership import Make
 from fakecluster.conformance.membership_corosync import CorosyncDriver
-from integration.arm.eye_files import eye_files
-from integration.membership import guest_sources, values
-from integration.membership.brought import brought_files
+from integration.inside import sources
+from integration.membership import values
 from integration.membership.source import GuestSource
 from o2cbd.core.events import ConfigChange, ManagerLost, Notice, ShutdownAsked, StateChange
 from o2cbd.core.model import Absentee, Advice, Member, Membership, Quorum
@@ -90,18 +89,9 @@ def test_what_is_no_refusal_is_not_taken_for_one() -> None:
         values.answered(lambda: 1 // 0)
 
 
-def test_a_guest_is_brought_all_that_its_modules_import() -> None:
-    brought = dict(brought_files())
-    there = brought.keys() | {name for name, _path in eye_files()}
-    for name, path in brought.items():
-        for line in path.read_text("utf-8").splitlines():
-            if line.startswith(("from integration", "from fakecluster")):
-                assert line.split()[1].replace(".", "/") + ".py" in there, (name, line)
-
-
 def ask_here(name: str, **arguments: object) -> Any:
     """What the guest's agent does with a call, in this process."""
-    return crossed(getattr(guest_sources, name)(**crossed(arguments)))
+    return crossed(getattr(sources, name)(**crossed(arguments)))
 
 
 @pytest.fixture
@@ -117,7 +107,7 @@ def make(libcorosync: CorosyncTable, tmp_path: Path) -> Iterator[Make]:
     yield making
     for driver in drivers:
         driver.close()
-    guest_sources.close_all()
+    sources.close_all()
 
 
 @pytest.mark.process

@@ -21,16 +21,16 @@ from fakecluster.cman.wire.raw_client import RawClient
 from fakecluster.corosync.namespaces import Hosts, Namespace
 from fakecluster.historic.files import PrivateFiles
 from fakecluster.historic.root import CmanRoot
-from integration.arm.guest_historic import provision
 from integration.arm.historic import (
     DIRECTORY,
     NAME_FILE,
-    HistoricCman,
+    historic_manager,
     packed_files,
     placement,
     spare_files,
     spare_members,
 )
+from integration.inside.historic import provision
 from integration.payload import pack
 
 pytestmark = pytest.mark.process
@@ -39,8 +39,8 @@ THREE = Topology.of(3)
 ROOT = Path(__file__).parents[2]
 EYE = """
 import json, sys
-from integration.arm.guest_cman import cman_set_version, historic_cman_view
-cman_set_version(1)  # which it has
+from integration.inside.cman import historic_cman_view, set_version
+set_version(1)  # which it has
 print(json.dumps(historic_cman_view(int(sys.argv[1]))))
 """
 
@@ -59,7 +59,7 @@ class PlayedGuest:
         told = {**placement(root, spare), "archive": str(archive)}
         disk = directory / "disk"
         provision(**told, root=str(disk))
-        for path, text in HistoricCman(root).files(1, THREE, 1).items():
+        for path, text in historic_manager(root).files(1, THREE, 1).items():
             place = disk / path.lstrip("/")
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_text(text)

@@ -1,4 +1,4 @@
-"""In the guest: what a cman's clients see, and what its administrators order, by ctypes.
+"""What a cman's clients see, and what its administrators order, by ctypes.
 
 Not by the daemon's own code, which is judged by this. The library is the one that is installed.
 """
@@ -14,10 +14,12 @@ import threading
 import time
 from typing import Any, Final
 
-from integration.arm.guest_corosync import manager_view
-from integration.arm.guest_units import Process, process_state
+from integration.inside.corosync import COROSYNC, Observed, manager_view
+from integration.inside.units import Process, process_state, unit_pid
 
 LIBRARY: Final = "libcman.so.3"
+_GATE: Final = "cman-gate.service"
+_HISTORIC: Final = "cman.service"
 _ROOM: Final = 64
 """More nodes and addresses than guests have."""
 _TWO_NODE: Final = 1
@@ -134,9 +136,7 @@ class Cman:
         return int(extra[1])
 
 
-_connected: dict[tuple[int | None, int | None], Cman] = {}
-"""By the processes that it is to; at most one."""
-_one_at_a_time: Final = threading.Lock()
+_observed: Final = Observed(Cman, Cman.view, CmanRefusedError)
 
 
 def _text(address: _Address) -> str:
@@ -161,7 +161,7 @@ def cman_view(corosync: int | None, gate: int | None) -> dict[str, Any]:
     over = process_state(gate)
     running = beneath["running"] and over is not Process.GONE
     stopped = running and (beneath["stopped"] or over is Process.STOPPED)
-    view = _view((corosync, gate)) if running and not stopped else None
+    view = _observed.view(corosync, gate) if running and not stopped else None
     return {
         "running": running,
         "stopped": stopped,
@@ -180,30 +180,22 @@ def historic_cman_view(pid: int | None) -> dict[str, Any]:
     return {
         "running": state is not Process.GONE,
         "stopped": state is Process.STOPPED,
-        "view": _view((pid, None)) if state is Process.RUNS else None,
+        "view": _observed.view(pid) if state is Process.RUNS else None,
         "beneath": None,
     }
 
 
-def _view(processes: tuple[int | None, int | None]) -> dict[str, Any] | None:
-    """The view, over a connection that is kept for a cman's life; None: it does not answer."""
-    with _one_at_a_time:
-        try:
-            if processes not in _connected:
-                _forget()
-                _connected[processes] = Cman()
-            return _connected[processes].view()
-        except CmanRefusedError:
-            _forget()
-            return None
+def look() -> dict[str, Any]:
+    """What this host's cman, the gate over corosync, holds for true."""
+    return cman_view(unit_pid(COROSYNC), unit_pid(_GATE))
 
 
-def _forget() -> None:
-    while _connected:
-        _connected.popitem()[1].close()
+def look_historic() -> dict[str, Any]:
+    """What this host's historic cman holds for true."""
+    return historic_cman_view(unit_pid(_HISTORIC))
 
 
-def cman_leave(*, removed: bool) -> None:
+def leave(*, removed: bool) -> None:
     """Let this node leave; nobody is asked.
 
     Raises:
@@ -212,7 +204,7 @@ def cman_leave(*, removed: bool) -> None:
     _order("cman_leave_cluster", _LEAVE_REMOVED if removed else 0)
 
 
-def cman_expect(votes: int) -> None:
+def expect(votes: int) -> None:
     """Let the partition expect so many votes.
 
     Raises:
@@ -221,7 +213,7 @@ def cman_expect(votes: int) -> None:
     _order("cman_set_expected_votes", votes)
 
 
-def cman_fenced(node: int) -> None:
+def fenced(node: int) -> None:
     """Say that a node was fenced, just now.
 
     Raises:
@@ -230,7 +222,7 @@ def cman_fenced(node: int) -> None:
     _order("cman_node_fenced", node, ctypes.c_uint64(int(time.time())), _AGENT)
 
 
-def cman_set_version(version: int) -> None:
+def set_version(version: int) -> None:
     """Say which version of the configuration is current: every node reads its file.
 
     Raises:
@@ -240,7 +232,7 @@ def cman_set_version(version: int) -> None:
     _order("cman_set_version", ctypes.byref(record))
 
 
-def cman_poll_disk(name: str, votes: int, *, available: bool) -> None:
+def poll_disk(name: str, votes: int, *, available: bool) -> None:
     """Poll a quorum disk with this result from now on; register it where that is not done.
 
     Raises:

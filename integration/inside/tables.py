@@ -1,4 +1,4 @@
-"""In the guest: the kernel's o2cb tables as files, read and changed by hand."""
+"""The kernel's o2cb tables as files, read and changed by hand."""
 
 from __future__ import annotations
 
@@ -22,12 +22,19 @@ def tables(base: Path = CLUSTERS) -> dict[str, Any]:
 
 def _cluster(path: Path) -> dict[str, Any]:
     attributes = {name: _value(path / name) for name in CLUSTER_ATTRIBUTES}
-    entries = [_entry(node) for node in sorted((path / "node").iterdir())]
     return {
         "attributes": attributes,
-        "entries": [entry for entry in entries if entry is not None],
+        "entries": entries(path),
         "regions": sorted(each.name for each in (path / "heartbeat").iterdir() if each.is_dir()),
     }
+
+
+def entries(cluster: Path) -> list[dict[str, Any]]:
+    """A cluster's nodes, sorted by name; none without a cluster."""
+    if not cluster.is_dir():
+        return []
+    found = [_entry(node) for node in sorted((cluster / "node").iterdir())]
+    return [entry for entry in found if entry is not None]
 
 
 def _entry(path: Path) -> dict[str, Any] | None:

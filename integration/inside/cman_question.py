@@ -1,4 +1,4 @@
-"""In the guest: asks cman for a shutdown as an administrator does, and knows when it is asked.
+"""Asks cman for a shutdown as an administrator does, and knows when it is asked.
 
 Nothing tells an administrator when the question has reached those who vote. So this is a requester
 and, on a second connection, a voter that says yes: once it is asked, everybody is.
@@ -15,7 +15,7 @@ import sys
 import threading
 from typing import Final
 
-from integration.arm.guest_cman import Cman, CmanRefusedError
+from integration.inside.cman import Cman, CmanRefusedError
 
 _TRY_SHUTDOWN: Final = 3
 _DISPATCH_ALL: Final = 1
@@ -28,7 +28,7 @@ _GONE: Final = frozenset({errno.EHOSTDOWN, errno.ECONNRESET})
 _Noticed = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_int)
 
 
-class Question:
+class ShutdownRequester:
     """One question, from its beginning to its end."""
 
     def __init__(self) -> None:
@@ -81,9 +81,9 @@ class Question:
 
 
 def main() -> int:
-    """`guest_cman_question [--force] [--remove]`."""
+    """`cman_question [--force] [--remove]`."""
     force, remove = "--force" in sys.argv[1:], "--remove" in sys.argv[1:]
-    print(Question().ask(_FORCE * force | _REMOVE * remove), flush=True)
+    print(ShutdownRequester().ask(_FORCE * force | _REMOVE * remove), flush=True)
     return 0
 
 

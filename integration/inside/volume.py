@@ -1,11 +1,11 @@
-"""In the guest: an OCFS2 volume on one of its disks, with the kernel's own disk heartbeat."""
+"""OCFS2 volumes on a guest's disks, with the kernel's own disk heartbeat."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from integration.guest_tools import run_tool
+from integration.inside.tools import run_tool
 
 _SUPERBLOCK_BYTES = 1 << 20
 """In so much of its beginning a volume is recognised."""
@@ -54,3 +54,11 @@ class Volume:
             OSError: umount fails.
         """
         run_tool("umount", str(self.mount_point))
+
+
+VOLUME_ID = "0FA1C0DE" * 4
+"""The UUID of the own volume; the kernel's heartbeat region has it for a name."""
+OWN = Volume(disk="/dev/vdc", mount_point=Path("/run/volume"), slots=2, uuid=VOLUME_ID)
+"""On the empty disk that a guest of the smoke has for itself."""
+SHARED = Volume(disk="/dev/vdb", mount_point=Path("/srv/volume"), slots=6)
+"""On the disk that all guests of a cluster share."""

@@ -1,4 +1,4 @@
-"""In the guest: which processes a unit has and how they are, read where a look costs nothing."""
+"""Which processes a unit has and how they are, read where a look costs nothing."""
 
 from __future__ import annotations
 

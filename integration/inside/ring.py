@@ -1,4 +1,4 @@
-"""In the guest: its corosync, as systemd's unit, and what that thinks of the ring."""
+"""A guest's corosync, as systemd's unit, and what that thinks of the ring."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from fakecluster.corosync.observer import Observer
-from integration.arm.guest_furnish import furnish
-from integration.arm.guest_units import unit_pid
-from integration.guest_tools import run_tool
-from integration.membership.guest_sources import close_all, libraries
+from integration.inside.provision import provision
+from integration.inside.sources import close_all, libraries
+from integration.inside.tools import run_tool
+from integration.inside.units import unit_pid
 
 _UNIT: Final = "corosync.service"
 _CONFIGURATION: Final = Path("/etc/corosync/corosync.conf")
@@ -41,7 +41,7 @@ _running: list[_Running] = []
 
 def prepare(address: str) -> None:
     """Give this guest an address of the ring, and its unit what checks need."""
-    furnish({_DROP_IN: _DROP_IN_TEXT}, _UNIT, [address])
+    provision({_DROP_IN: _DROP_IN_TEXT}, _UNIT, [address])
 
 
 def configure(text: str) -> None:

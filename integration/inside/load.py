@@ -1,7 +1,7 @@
-"""In the guest: a workload on the volume of which every byte can be checked afterwards.
+"""A workload on the volume of which every byte can be checked afterwards.
 
-`guest_load write FILE SEED` appends blocks, each on the disk before its number is printed, until it
-is told to end. `guest_load verify FILE SEED` prints how many blocks from the start are as written.
+`load write FILE SEED` appends blocks, each on the disk before its number is printed, until it
+is told to end. `load verify FILE SEED` prints how many blocks from the start are as written.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""In the guest: puts a historic cman where its programs look for it, with the libraries they lack.
+"""Puts a historic cman where its programs look for it, with the libraries they lack.
 
 Its files come as an archive, beneath `cman/`; beneath `spare/` are libraries of the machine that
 packed it. Of those a guest takes what its own loader does not have.
@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from fakecluster.historic.libraries import linked_libraries
-from integration.guest_tools import run_tool
+from integration.inside.tools import run_tool
 
 
 def provision(

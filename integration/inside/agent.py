@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import json
+import operator
 import os
 import platform
 import selectors
@@ -63,7 +64,7 @@ def call_function(request: dict[str, Any], send: Send) -> None:
     number, value = request["id"], None
     try:
         module, _, name = request["call"].partition(":")
-        function = getattr(importlib.import_module(module), name)
+        function = operator.attrgetter(name)(importlib.import_module(module))
         value = json.dumps(function(**request["arguments"]))
     finally:
         error = sys.exception()

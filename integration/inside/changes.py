@@ -1,4 +1,4 @@
-"""In the guest: notes every change of the kernel's o2cb tables, whoever made it, by inotify.
+"""Notes every change of the kernel's o2cb tables, whoever made it, by inotify.
 
 What it cannot see: a call that failed, and a value that is written before the watch of a new
 directory is in place. So it proves that something was *not* touched, and tells what was.
@@ -11,9 +11,10 @@ import os
 import struct
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from integration.inside.tables import CLUSTERS
 
 _IN_MODIFY: Final = 0x2
 _IN_CREATE: Final = 0x100
@@ -27,17 +28,7 @@ OVERFLOWN: Final = "overflow"
 """The name of a change that stands for those which the kernel has dropped."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """One change as the kernel told it."""
-
-    name: str
-    """`mkdir`, `rmdir`, `write:num` ... as the simulator's journal has it."""
-    path: str
-    """Below the configfs: `/cluster/o2/node/node1`."""
-
-
-class Watch:
+class TableWatch:
     """Watches a directory `cluster` of a configfs and everything that will ever be below it."""
 
     def __init__(self, configfs: Path) -> None:
@@ -45,16 +36,20 @@ class Watch:
         self._libc = ctypes.CDLL(None, use_errno=True)
         self._configfs = configfs
         self._paths: dict[int, Path] = {}
-        self._changes: list[Change] = []
+        self._changes: list[dict[str, str]] = []
         self._lock = threading.Lock()
         self._fd = self._call("inotify_init1", os.O_CLOEXEC)
         self._add(configfs / "cluster")
         threading.Thread(target=self._run, daemon=True, name="changes").start()
 
     def changes(self) -> list[dict[str, str]]:
-        """All that was noted since the beginning."""
+        """All that was noted since the beginning.
+
+        Each has a `name`, `mkdir`, `rmdir`, `write:num` ... as the simulator's journal has it, and
+        a `path` below the configfs: `/cluster/o2/node/node1`.
+        """
         with self._lock:
-            return [{"name": each.name, "path": each.path} for each in self._changes]
+            return list(self._changes)
 
     def _call(self, function: str, *arguments: int | bytes) -> int:
         result = int(getattr(self._libc, function)(*arguments))
@@ -99,7 +94,7 @@ class Watch:
     def _note(self, name: str, path: Path) -> None:
         shown = "/" + str(path.relative_to(self._configfs)) if path.parts else ""
         with self._lock:
-            self._changes.append(Change(name=name, path=shown))
+            self._changes.append({"name": name, "path": shown})
 
 
 def _events(data: bytes) -> Iterator[tuple[int, int, str]]:
@@ -109,3 +104,17 @@ def _events(data: bytes) -> Iterator[tuple[int, int, str]]:
         end = _HEADER.size + length
         yield watch, mask, os.fsdecode(data[_HEADER.size : end].rstrip(b"\0"))
         data = data[end:]
+
+
+_watches: list[TableWatch] = []
+
+
+def watch() -> None:
+    """Note from now on every change of the tables; begins once."""
+    if not _watches:
+        _watches.append(TableWatch(CLUSTERS.parent))
+
+
+def changes() -> list[dict[str, str]]:
+    """All changes that were noted."""
+    return [change for each in _watches for change in each.changes()]

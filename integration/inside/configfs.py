@@ -1,17 +1,27 @@
-"""What rows ask of the host, done by a guest to itself: ports, addresses, a mounted volume."""
+"""Rows and episodes on a guest's own configfs, and what they ask of its host.
+
+`configfs rows NAME...` runs rows, all of them without a name. `configfs episodes` plays the
+episodes that come on standard input, one a line. Each result is a line of JSON.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import errno
+import json
 import socket
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
+from fakecluster.conformance.configfs_deep_operator import DeepOperator
 from fakecluster.conformance.configfs_operator import OsOperator
 from fakecluster.conformance.configfs_row import Op
-from integration.guest_own_volume import OWN_VOLUME, VOLUME_ID
-from integration.guest_tools import run_tool
+from fakecluster.conformance.configfs_rows import ROWS, run_row
+from integration.episode import decode_operations, play
+from integration.inside.tools import run_tool
+from integration.inside.volume import OWN, VOLUME_ID
+from integration.storm_values import CLUSTER_NAME
 
 CAPABILITIES = frozenset(
     {
@@ -29,7 +39,7 @@ CAPABILITIES = frozenset(
 """What one guest can show, of the rows' `CAPABILITIES`."""
 
 CONFIGFS = "/sys/kernel/config"
-CLUSTER = "rows"
+_ROWS_CLUSTER = "rows"
 LIVE_NODES = Path("/sys/kernel/debug/o2hb/livenodes")
 REGION_IN_ROWS = "R"
 """What rows call the region of a mounted volume."""
@@ -46,7 +56,7 @@ def listening_ports(table: str) -> set[int]:
 class GuestHost:
     """`HostActions` on the machine this runs on; only for a guest that nobody else uses."""
 
-    def __init__(self, *, cluster: str = CLUSTER) -> None:
+    def __init__(self, *, cluster: str = _ROWS_CLUSTER) -> None:
         """Nothing is done yet.
 
         Args:
@@ -111,9 +121,9 @@ class GuestHost:
         if self.mounted:
             raise OSError(errno.EBUSY, "the volume is mounted")
         if not self._formatted:
-            OWN_VOLUME.make(self._cluster)
+            OWN.make(self._cluster)
             self._formatted = True
-        OWN_VOLUME.mount()
+        OWN.mount()
         self.mounted = True
 
     def _live(self, _argument: str) -> str:
@@ -122,7 +132,7 @@ class GuestHost:
     def _umount(self, _region: str) -> None:
         if not self.mounted:
             raise OSError(errno.EINVAL, "no volume is mounted")
-        OWN_VOLUME.umount()
+        OWN.umount()
         self.mounted = False
 
 
@@ -140,3 +150,27 @@ class GuestOperator(OsOperator):
         if self._guest_host.mounted and region in op.path:
             op = dataclasses.replace(op, path=op.path.replace(region, f"/heartbeat/{VOLUME_ID}"))
         return super().do(op)
+
+
+def _rows(names: Sequence[str]) -> Iterator[object]:
+    operator = GuestOperator()
+    for name in names or ROWS:
+        yield run_row(operator, ROWS[name], CAPABILITIES).as_json()
+
+
+def _episodes(lines: Iterable[str]) -> Iterator[object]:
+    operator = DeepOperator(CONFIGFS, host=GuestHost(cluster=CLUSTER_NAME))
+    for line in lines:
+        yield play(operator, decode_operations(line))
+
+
+def main(argv: Sequence[str]) -> int:
+    """Do what the first word says."""
+    word, *names = argv
+    for result in _rows(names) if word == "rows" else _episodes(sys.stdin):
+        print(json.dumps(result), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""In the guest: running its tools, whose own words are told when they fail."""
+"""Running a guest's tools, whose own words are told when they fail."""
 
 from __future__ import annotations
 

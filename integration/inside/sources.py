@@ -1,4 +1,4 @@
-"""In the guest: sources of the installed package, each by its number, in the agent's process.
+"""Sources of the installed package, each by its number, in the agent's process.
 
 An answer is as `answered` makes it where the source may refuse.
 """

@@ -1,4 +1,4 @@
-"""In the guest: what a host of a scenario needs before its manager and its daemon start.
+"""What a host of a scenario needs before its manager and its daemon start.
 
 Doing it again changes nothing and costs little, so that a guest that was saved with most of it is
 only told what differs.
@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from integration.guest_tools import run_tool
+from integration.inside.tools import run_tool
 
 INTERFACE = "eth0"
 _MODULE = "ocfs2_stack_o2cb"
 _UNITS = "/run/systemd/"
 
 
-def furnish(
+def provision(
     files: Mapping[str, str], wanted: str, addresses: Sequence[str], root: Path = Path("/")
 ) -> None:
     """Write files, load o2cb's modules, give the network card its addresses.
