@@ -21,7 +21,7 @@ from integration.arm.vm import VmCluster
 from integration.cache import cache_directory
 from integration.guest import BOOT_TIMEOUT_S
 from integration.lab.base import alone, settle
-from integration.lab.disks import nameless_overlay, shared_disk
+from integration.lab.host import nameless_overlay, shared_disk
 from integration.lab.lab import Lab
 
 _CONSENSUS: Final = 1.2

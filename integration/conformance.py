@@ -129,7 +129,7 @@ def conformance(cache: Path, options: Options, say: Progress) -> Verdict:
                 seed=options.seed,
                 found=agreement,
                 differences=differences,
-                alarms=tuple(guests.alarms(guest.console_text())),
+                alarms=tuple(guests.alarms(guest.qemu.console_text())),
                 boot_s=guest.boot_s,
                 playing_s=time.monotonic() - began,
             )

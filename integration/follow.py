@@ -86,11 +86,8 @@ def follow(guest: Guest, libcman: str, say: Progress) -> FollowResult:
             say(picture(stage))
 
     say("follow: the kernel's own tables under o2cbd (num:name=address:port, * is local)")
-    result = guest.run(
-        ["python3", "-m", "integration.inside.follow", libcman],
-        timeout_s=FOLLOW_TIMEOUT_S,
-        on_line=on_line,
-    )
+    argv = ["python3", "-m", "integration.inside.follow", libcman]
+    result = guest.spawn(argv, timeout_s=FOLLOW_TIMEOUT_S).result(on_line)
     if result.rc != 0:
         say(result.err)
     return FollowResult(stages=tuple(stages), rc=result.rc, errors=result.err)

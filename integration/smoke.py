@@ -170,14 +170,15 @@ def smoke(cache: Path, options: Options, say: Progress) -> Verdict:
             pool.submit(_second_lane, second, say),
         )
         findings, mounted = lanes[0].result(), lanes[1].result()
-        alarms = tuple(guests.alarms(first.console_text()) + guests.alarms(second.console_text()))
+        consoles = [guest.qemu.console_text() for guest in (first, second)]
+        alarms = tuple(line for text in consoles for line in guests.alarms(text))
     verdict = Verdict(
         kernel=first.kernel,
         acceleration=acceleration,
         rows=compare_rows([*findings.rows, *mounted], rows_on_the_fake(), ROWS),
         storm=findings.storm,
         story=findings.story,
-        alarms=alarms,
+        alarms=tuple(alarms),
         seconds=time.monotonic() - began,
     )
     for line in report(verdict, options):

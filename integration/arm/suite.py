@@ -18,8 +18,7 @@ from fakecluster.merge.verb_log import PriorTrace
 from fakecluster.trace.file import parse_trace
 from integration import deb
 from integration.arm.managers import Manager
-from integration.arm.units import UNIT, unit_files
-from integration.arm.vm import Readiness, StartedGuests, VmCluster
+from integration.arm.vm import UNIT, Readiness, StartedGuests, VmCluster, unit_files
 from integration.cache import Progress, cache_directory, chosen_suite, seats
 from integration.guest import Guest
 from integration.guest_modules import GUEST_DIRECTORY, inside, module_files

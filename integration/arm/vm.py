@@ -6,10 +6,11 @@ import contextlib
 import enum
 import ipaddress
 import select
+import shlex
 import signal
 import time
 import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import singledispatchmethod
 from typing import Any, Final
@@ -30,8 +31,7 @@ from fakecluster.report.words import event_text
 from fakecluster.trace.file import TraceFile
 from fakecluster.verbs import Verb
 from integration.arm.managers import Manager
-from integration.arm.units import UNIT, unit_files
-from integration.conversation import Call
+from integration.conversation import GuestCall
 from integration.errors import GuestError
 from integration.guest import alarms
 from integration.inside.provision import INTERFACE
@@ -39,6 +39,10 @@ from integration.lab.lab import Lab
 from o2cbd.clock import MonotonicClock
 from o2cbd.hold.sysv import key_of
 
+UNIT: Final = "o2cbd.service"
+DROP_IN: Final = f"/run/systemd/system/{UNIT}.d/scenario.conf"
+_NEVER_BY_ITSELF: Final = "[Unit]\nStartLimitIntervalSec=0\n[Service]\nRestart=no\n"
+"""Whatever is killed and started again and again is no failure here, and nothing starts itself."""
 _SPANS_S: Final = {Span.SOON: 90.0, Span.LATER: 180.0, Span.A_MOMENT: 3.0, Span.A_WHILE: 8.0}
 """The first two are far beyond what it takes, since machines are shared and processors emulated."""
 _LOOK_EVERY_S: Final = 0.5
@@ -107,7 +111,7 @@ class VmCluster(StatusLooks):
         self._lab: Lab | None = None
         self._seen: dict[tuple[int, str], Mapping[str, Any]] | None = None
         """While a condition is looked at, one answer of each guest serves all of it."""
-        self._holders: dict[int, Call] = {}
+        self._holders: dict[int, GuestCall] = {}
         self._questions: dict[int, VmQuestion] = {}
         self._boots: dict[int, list[tuple[Source, int]]] = {}
         """What a host told in each boot whose power went, and by how much its clock was ahead; its
@@ -212,7 +216,7 @@ class VmCluster(StatusLooks):
 
     def tell(self, host: int, *argv: str) -> str:
         """Run a command on a host that must succeed; its output."""
-        return self.lab.guests[host].check(argv, timeout_s=COMMAND_TIMEOUT_S)
+        return self.lab.guest(host).check(argv, timeout_s=COMMAND_TIMEOUT_S)
 
     # --- hosts and their managers ---------------------------------------------------------------
 
@@ -261,14 +265,14 @@ class VmCluster(StatusLooks):
             "/etc/o2cbd/o2cbd.toml": with_sections(text, own),
             **unit_files(self.spec.options.get(host, ()), self._manager.units),
         }
-        machine = self.lab.identity(host).address
+        machine = self.lab.machines[host].identity.address
         more = [
             address
             for address in self._nodes[host].addresses
             if address != machine and not ipaddress.ip_address(address).is_unspecified
         ]
         arguments = {"files": files, "wanted": UNIT, "addresses": more}
-        self.lab.guests[host].call("provision:provision", arguments)
+        self.lab.guest(host).call("provision:provision", arguments)
 
     def _configuration(self, host: int) -> dict[str, str]:
         topology = replace(self.spec.topology, nodes=tuple(self._nodes.values()))
@@ -279,7 +283,7 @@ class VmCluster(StatusLooks):
         self.last_words(verb.node)
         self.verb_log.verb(verb)
         self._holders.pop(verb.node, None)
-        self.lab.kill(verb.node)
+        self.lab.machines[verb.node].kill()
 
     @_do.register
     def _leave(self, verb: verbs.Leave) -> None:
@@ -452,7 +456,7 @@ class VmCluster(StatusLooks):
         # `o2cbd hold`, whose command says when it runs.
         self.verb_log.verb(verb)
         said = f"echo $$ > {_HOLDER_PID}; echo held; exec sleep {_SCENARIO_TIMEOUT_S}"
-        holder = self.lab.guests[verb.node].spawn(
+        holder = self.lab.guest(verb.node).spawn(
             # No daemon may run that knows the name.
             ["o2cbd", "hold", "--cluster", self.spec.topology.cluster, "--", "sh", "-c", said],
             timeout_s=_SCENARIO_TIMEOUT_S,
@@ -533,7 +537,7 @@ class VmCluster(StatusLooks):
     def _shutdown(self, verb: verbs.Shutdown) -> None:
         words = self._manager.orders.question(force=verb.forced, remove=verb.removed)
         self.verb_log.verb(verb)
-        asked = self.lab.guests[verb.node].spawn(words, timeout_s=COMMAND_TIMEOUT_S)
+        asked = self.lab.guest(verb.node).spawn(words, timeout_s=COMMAND_TIMEOUT_S)
         asked.wait_line("asked")
         self._questions[verb.node] = VmQuestion(asked)
 
@@ -580,7 +584,7 @@ class VmCluster(StatusLooks):
         on = [host for host in self._nodes if self.lab.alive(host)]
         for host in on:
             for path, text in self._configuration(host).items():
-                self.lab.guests[host].put(path, text)
+                self.lab.guest(host).put(path, text)
         running = [host for host in on if self.manager(host)["running"]]
         if running:
             self._manager.reload(self, running[0], self._version)
@@ -598,7 +602,7 @@ class VmCluster(StatusLooks):
 
     def ask_guest(self, host: int, function: str, **arguments: object) -> Any:
         """Call a function of `integration.inside` in a guest; its value."""
-        return self.lab.guests[host].call(function, arguments)
+        return self.lab.guest(host).call(function, arguments)
 
     def look(self, host: int) -> Mapping[str, Any]:
         """The tables and the daemon's status, of one moment; of a host without power nothing."""
@@ -749,14 +753,14 @@ class VmCluster(StatusLooks):
 
     def _alarms(self) -> Iterator[str]:
         for host in self.spec.topology.ids:
-            for line in alarms(self.lab.console(host)):
+            for line in alarms(self.lab.machines[host].console_text()):
                 yield f"host {host}: the kernel complained: {line}"
 
 
 class VmQuestion:
     """A shutdown that was asked of a guest's manager."""
 
-    def __init__(self, asked: Call) -> None:
+    def __init__(self, asked: GuestCall) -> None:
         self._asked = asked
 
     @property
@@ -777,3 +781,17 @@ def _now_s() -> float:
 def _until_next_look() -> None:
     # Nothing announces what is looked at; a look is a question to each guest.
     select.select([], [], [], _LOOK_EVERY_S)
+
+
+def unit_files(options: Sequence[str], managers: Iterable[str]) -> dict[str, str]:
+    """What systemd is told of the daemon's unit and its manager's, by path.
+
+    A scenario alone says when they start.
+
+    Args:
+        options: more words for `o2cbd run`.
+        managers: the units of the manager.
+    """
+    files = {f"/run/systemd/system/{unit}.d/scenario.conf": _NEVER_BY_ITSELF for unit in managers}
+    start = f"ExecStart=\nExecStart=/usr/bin/o2cbd run {shlex.join(options)}\n" if options else ""
+    return {DROP_IN: f"{_NEVER_BY_ITSELF}{start}", **files}

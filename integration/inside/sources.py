@@ -8,13 +8,16 @@ from __future__ import annotations
 import functools
 import inspect
 import select
+from collections.abc import Callable
 from typing import Any
 
-from integration.membership.values import answered, membership_words, notice_words
+from cattrs import unstructure
+
 from o2cbd.calls import CallBoard
 from o2cbd.clock import MonotonicClock, pause
+from o2cbd.core.events import Notice
 from o2cbd.membership.corosync import connect_corosync
-from o2cbd.membership.interface import MembershipSource
+from o2cbd.membership.interface import ManagerGoneError, MembershipSource
 from o2cbd.membership.libcorosync import load
 from o2cbd.membership.libcorosync_table import CorosyncTable
 
@@ -25,6 +28,15 @@ _sources: list[MembershipSource] = []
 def libraries() -> CorosyncTable:
     """Those of this guest, loaded once."""
     return load()
+
+
+def answered(call: Callable[[], object]) -> dict[str, Any]:
+    """Call what may be refused; its value, which JSON can spell, or the refusal."""
+    try:
+        return {"value": call()}
+    except OSError as error:
+        gone = isinstance(error, ManagerGoneError)
+        return {"errno": error.errno, "text": error.strerror, "gone": gone}
 
 
 def origin() -> str:
@@ -56,12 +68,17 @@ def readable(descriptor: int, wait_s: float) -> bool:
 
 def dispatch(number: int) -> list[dict[str, Any]]:
     """The notices that are there."""
-    return [notice_words(each) for each in _sources[number].dispatch()]
+    return [spelled(each) for each in _sources[number].dispatch()]
+
+
+def spelled(notice: Notice) -> dict[str, Any]:
+    """A notice with its kind."""
+    return {"kind": type(notice).__name__, "is": unstructure(notice)}
 
 
 def snapshot(number: int) -> dict[str, Any]:
     """A reading."""
-    return answered(lambda: membership_words(_sources[number].snapshot()))
+    return answered(lambda: unstructure(_sources[number].snapshot()))
 
 
 def reply_shutdown(number: int, *, yes: bool) -> dict[str, Any]:

@@ -18,8 +18,15 @@ from integration.cache import Layer, Progress
 from integration.errors import GuestError
 from integration.guest import BOOT_TIMEOUT_S, Guest, choose_acceleration
 from integration.image import image
-from integration.lab.disks import make_overlay, nameless_overlay, shared_disk
-from integration.lab.host import Disks, Host, Plugs, cluster_wiring
+from integration.lab.host import (
+    Disks,
+    LabMachine,
+    Plugs,
+    cluster_wiring,
+    make_overlay,
+    nameless_overlay,
+    shared_disk,
+)
 from integration.lab.identity import Identity
 from integration.lab.monitor import Monitor
 from integration.lab.switch import Switch
@@ -102,10 +109,10 @@ class SavedState:
 
 
 @contextlib.contextmanager
-def alone(machine: Machine, root: IO[bytes], shared: IO[bytes]) -> Iterator[Host]:
+def alone(machine: Machine, root: IO[bytes], shared: IO[bytes]) -> Iterator[LabMachine]:
     """A machine without a cluster, whose power is on; for the making of disks and states."""
     with Switch.running() as switch, tempfile.TemporaryFile() as console:
-        host = Host(_NOBODY, machine, Disks(root=root, shared=shared), console)
+        host = LabMachine(_NOBODY, machine, Disks(root=root, shared=shared), console)
         try:
             host.switch_on(switch.plug(_NOBODY.number))
             yield host
@@ -117,7 +124,7 @@ def alone(machine: Machine, root: IO[bytes], shared: IO[bytes]) -> Iterator[Host
 
 
 @contextlib.contextmanager
-def _overlaid(base: Base, result: Path, second: IO[bytes]) -> Iterator[Host]:
+def _overlaid(base: Base, result: Path, second: IO[bytes]) -> Iterator[LabMachine]:
     """A machine that has booted from a base; what it writes goes to a disk of its own."""
     with (result / _DISK).open("w+b") as root:
         make_overlay(root, base.disk, base.disk_format)
@@ -251,7 +258,7 @@ def saved_state(base: Base, cache: Path, say: Progress) -> tuple[SavedState, str
             if base.prepare is not None:
                 base.prepare(host.guest)
             host.guest.check(["sync"], timeout_s=60)
-            host.monitor.order("stop")
+            host.pause()
             SavedState(directory=result).take(host.monitor)
         return {}
 

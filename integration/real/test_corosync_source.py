@@ -17,9 +17,7 @@ from integration.arm.managers import COROSYNC_MANAGER
 from integration.arm.suite import packaged_base, say
 from integration.cache import cache_directory
 from integration.lab.lab import Lab
-from integration.membership.cluster import GuestHosts
-from integration.membership.driver import GuestDriver
-from integration.membership.source import asking
+from integration.membership import GuestDriver, GuestHosts, asking
 
 pytestmark = pytest.mark.one_arm(COROSYNC_MANAGER.arm, "corosync's own source is another arm's")
 
@@ -67,4 +65,4 @@ def test_corosync_source(check: Callable[[Make], None], make: Make) -> None:
 
 def test_the_source_is_that_of_the_package(hosts: GuestHosts) -> None:
     hosts.prepare(["10.0.0.1"])
-    assert asking(hosts.lab.guests[1])("origin") == PACKAGED
+    assert asking(hosts.lab.guest(1))("origin") == PACKAGED

@@ -22,7 +22,7 @@ def test_every_function_of_libcman(operate: Operate, tmp_path: Path) -> None:
     operator = operate()
     library = standin_library()
     program = compiled(SOURCE, library, tmp_path / "program")
-    guest = operator.cluster.lab.guests[1]
+    guest = operator.cluster.lab.guest(1)
     guest.unpack([(program.name, program)], PLACE)
 
     done = guest.run([f"{PLACE}/{program.name}", "1", "2", "o2"], timeout_s=TIMEOUT_S)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from integration.arm.vm import VmCluster
-from integration.conversation import Call
+from integration.conversation import GuestCall
 from integration.errors import GuestError
 from integration.inside.volume import SHARED
 
@@ -22,7 +22,7 @@ class Workload:
     cluster: VmCluster
     host: int
     seed: str
-    call: Call
+    call: GuestCall
     _seen: int = 0
 
     @classmethod
@@ -30,7 +30,7 @@ class Workload:
         """Begin to write on a host; the file goes on where an earlier load of it has ended."""
         seed = f"load{host}"
         words = [*_PROGRAM, "write", f"{SHARED.mount_point}/{seed}", seed]
-        call = cluster.lab.guests[host].spawn(words, timeout_s=_TIMEOUT_S)
+        call = cluster.lab.guest(host).spawn(words, timeout_s=_TIMEOUT_S)
         return cls(cluster=cluster, host=host, seed=seed, call=call)
 
     @property
@@ -69,5 +69,5 @@ class Workload:
     def right_blocks_on(self, host: int) -> int:
         """How many blocks from the start another host reads as they were written."""
         words = [*_PROGRAM, "verify", f"{SHARED.mount_point}/{self.seed}", self.seed]
-        text = self.cluster.lab.guests[host].check(words, timeout_s=_VERIFY_TIMEOUT_S)
+        text = self.cluster.lab.guest(host).check(words, timeout_s=_VERIFY_TIMEOUT_S)
         return int(text)

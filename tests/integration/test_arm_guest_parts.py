@@ -17,7 +17,7 @@ import pytest
 from fakecluster.arms.sections import with_sections
 from fakecluster.corosync.view import parsed
 from integration.arm import suite
-from integration.arm.units import drop_in
+from integration.arm.vm import DROP_IN, unit_files
 from integration.guest_modules import inside
 from integration.inside import load
 from integration.inside.changes import TableWatch
@@ -172,9 +172,10 @@ def test_whatever_a_guest_is_given_decides_about_its_saved_state() -> None:
 
 
 def test_the_scenario_says_when_a_daemon_starts_and_with_which_words() -> None:
-    assert "Restart=no\n" in drop_in(())
-    assert "ExecStart" not in drop_in(())
-    assert drop_in(("--port", "7800")).endswith(
+    usual = unit_files((), ())[DROP_IN]
+    assert "Restart=no\n" in usual
+    assert "ExecStart" not in usual
+    assert unit_files(("--port", "7800"), ())[DROP_IN].endswith(
         "ExecStart=\nExecStart=/usr/bin/o2cbd run --port 7800\n"
     )
 

@@ -25,8 +25,7 @@ from integration.arm.managers import (
     Manager,
     gate_disagreement,
 )
-from integration.arm.units import DROP_IN, unit_files
-from integration.arm.vm import Readiness, StartedGuests, VmCluster
+from integration.arm.vm import DROP_IN, Readiness, StartedGuests, VmCluster, unit_files
 from integration.guest_modules import INSIDE
 
 HISTORIC = historic_manager(CmanRoot(directory=Path("/opt/cman")))

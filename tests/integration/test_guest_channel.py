@@ -16,7 +16,7 @@ import pytest
 from integration import guest as guests
 from integration import payload
 from integration.channel import LINE_LIMIT_BYTES, ChannelError, Lines, encode
-from integration.conversation import Result
+from integration.conversation import CommandResult
 from integration.errors import GuestError
 from integration.image import Image
 from integration.inside import agent as guest_agent
@@ -129,8 +129,8 @@ def test_a_ready_guest_says_its_kernel(guest: guests.Guest) -> None:
 
 def test_a_command_gives_its_output_line_by_line_and_whole(guest: guests.Guest) -> None:
     seen: list[str] = []
-    result = guest.run(["sh", "-c", "echo a; echo b"], timeout_s=20, on_line=seen.append)
-    assert (result, seen) == (Result(rc=0, out="a\nb", err=""), ["a", "b"])
+    result = guest.spawn(["sh", "-c", "echo a; echo b"], timeout_s=20).result(seen.append)
+    assert (result, seen) == (CommandResult(rc=0, out="a\nb", err=""), ["a", "b"])
 
 
 def test_the_environment_of_a_command_can_be_added_to(guest: guests.Guest) -> None:
@@ -145,7 +145,7 @@ def test_a_long_command_lets_others_pass(guest: guests.Guest, tmp_path: Path) ->
     assert guest.check(["echo", "short"], timeout_s=60) == "short"
     assert long.poll() is None
     guest.check(["sh", "-c", f"echo late > {fifo}"], timeout_s=60)
-    assert long.result() == Result(rc=0, out="late", err="")
+    assert long.result() == CommandResult(rc=0, out="late", err="")
     assert long.poll() == long.result()
 
 

@@ -18,13 +18,13 @@ import pytest
 from integration import cache, guest_files
 from integration.cache import Layer, load, lock, seats
 from integration.errors import CannotRunError, GuestError
+from integration.guest import wait_until
 from integration.image import Image
 from integration.lab.base import SavedState
 from integration.lab.corosync import Membership, RingNode, corosync_conf, parse_quorumtool
 from integration.lab.host import Plugs, cluster_wiring
 from integration.lab.identity import Identity, identity_command
 from integration.lab.prompt import Prompt
-from integration.lab.waiting import wait_until
 from integration.qemu import Machine, command_line
 from integration.recipes import CLUSTER_IMAGE
 
@@ -165,20 +165,19 @@ class FakeNetwork:
         self.heal = lambda: did.append("heal")
 
 
-class FakeLab:
-    hosts = (1, 2)
+class FakeMachine:
+    def __init__(self, number: int, did: list[Any]) -> None:
+        self.kill = lambda: did.append(("kill", number))
 
+
+class FakeLab:
     def __init__(self) -> None:
         self.did: list[Any] = []
         self.network = FakeNetwork(self.did)
+        self.machines = {number: FakeMachine(number, self.did) for number in (1, 2)}
 
     def alive(self, number: int) -> bool:
         return number == 2
-
-    def kill(self, number: int) -> None:
-        if number not in self.hosts:
-            raise KeyError(number)
-        self.did.append(("kill", number))
 
 
 def test_verbs_reach_the_lab() -> None:

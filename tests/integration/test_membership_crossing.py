@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cattrs import structure, unstructure
 
 from fakecluster.cman.topology import Topology
 from fakecluster.conformance import membership as checks
 from fakecluster.conformance.membership import Make
 from fakecluster.conformance.membership_corosync import CorosyncDriver
+from integration import membership
 from integration.inside import sources
-from integration.membership import values
-from integration.membership.source import GuestSource
+from integration.membership import GuestSource
 from o2cbd.core.events import ConfigChange, ManagerLost, Notice, ShutdownAsked, StateChange
 from o2cbd.core.model import Absentee, Advice, Member, Membership, Quorum
 from o2cbd.membership.interface import ManagerGoneError
@@ -40,12 +41,12 @@ def crossed(value: Any) -> Any:
     ids=repr,
 )
 def test_a_notice_crosses(notice: Notice) -> None:
-    assert values.notice(crossed(values.notice_words(notice))) == notice
+    assert membership.notice(crossed(sources.spelled(notice))) == notice
 
 
 @pytest.mark.parametrize("quorum", Quorum)
 def test_a_reading_crosses_whole(quorum: Quorum) -> None:
-    membership = Membership(
+    reading = Membership(
         cluster="\udcff",
         local_id=2**32 - 1,
         quorum=quorum,
@@ -65,12 +66,12 @@ def test_a_reading_crosses_whole(quorum: Quorum) -> None:
             Absentee(id=3, name="m"),
         ),
     )
-    assert values.membership(crossed(values.membership_words(membership))) == membership
+    assert structure(crossed(unstructure(reading)), Membership) == reading
 
 
 def test_a_value_crosses_and_nothing_is_a_value() -> None:
-    assert values.value(crossed(values.answered(lambda: 7))) == 7
-    assert values.value(crossed(values.answered(lambda: None))) is None
+    assert membership.value(crossed(sources.answered(lambda: 7))) == 7
+    assert membership.value(crossed(sources.answered(lambda: None))) is None
 
 
 @pytest.mark.parametrize("kind", [OSError, ManagerGoneError])
@@ -79,14 +80,14 @@ def test_a_refusal_crosses_with_its_errno_and_what_it_means(kind: type[OSError])
         raise kind(errno.EHOSTDOWN, "corosync is gone")
 
     with pytest.raises(OSError, match="corosync is gone") as caught:
-        values.value(crossed(values.answered(refuse)))
+        membership.value(crossed(sources.answered(refuse)))
     assert caught.value.errno == errno.EHOSTDOWN
     assert isinstance(caught.value, ManagerGoneError) == (kind is ManagerGoneError)
 
 
 def test_what_is_no_refusal_is_not_taken_for_one() -> None:
     with pytest.raises(ZeroDivisionError):
-        values.answered(lambda: 1 // 0)
+        sources.answered(lambda: 1 // 0)
 
 
 def ask_here(name: str, **arguments: object) -> Any:

@@ -1,19 +1,25 @@
-"""Corosyncs in guests, each as its systemd unit, and what can happen to them."""
+"""The checks of a membership source, on the corosync and the package of guests."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from cattrs import structure
+
 from fakecluster.cman.topology import Topology
+from fakecluster.conformance.membership import LOCAL
+from fakecluster.conformance.membership_corosync import CorosyncVerbs, Said
 from fakecluster.corosync.configuration import CorosyncConf
 from fakecluster.corosync.observer import RingView
 from fakecluster.corosync.settled import settled
 from integration.errors import GuestError
-from integration.guest import Guest
+from integration.guest import Guest, wait_until
 from integration.guest_modules import GUEST_DIRECTORY, inside
 from integration.lab.lab import Lab
-from integration.lab.waiting import wait_until
+from o2cbd.core.events import ConfigChange, ManagerLost, Notice, ShutdownAsked, StateChange
+from o2cbd.core.model import Membership
+from o2cbd.membership.interface import ManagerGoneError, MembershipSource
 
 PATIENCE_S: Final = 300
 """No corosync takes so long for anything, even where processors are emulated and shared."""
@@ -21,6 +27,12 @@ _TOKEN_MS: Final = 3000
 """Emulated processors are shared: a shorter token is lost now and then for no reason."""
 _SHUTDOWN_TIMEOUT_MS: Final = 20_000
 """Several calls of a busy guest come between a question and its answer."""
+_KINDS: Final[Mapping[str, type[Notice]]] = {
+    kind.__name__: kind for kind in (StateChange, ConfigChange, ShutdownAsked, ManagerLost)
+}
+
+Ask = Callable[..., Any]
+"""Calls a function of `sources` by its name with arguments by keyword; its value."""
 
 
 class GuestHosts:
@@ -45,12 +57,12 @@ class GuestHosts:
     def _prepare(self, number: int, address: str) -> None:
         if not self.lab.alive(number):
             self.lab.boot(number)
-        self.lab.guests[number].unpack(inside("ring", "sources"), GUEST_DIRECTORY)
+        self.lab.guest(number).unpack(inside("ring", "sources"), GUEST_DIRECTORY)
         self.ask(number, "prepare", address=address)
 
     def ask(self, number: int, function: str, **arguments: object) -> Any:
         """Call a function of `ring` in a guest; its value."""
-        return self.lab.guests[number].call(f"ring:{function}", arguments)
+        return self.lab.guest(number).call(f"ring:{function}", arguments)
 
 
 class GuestCorosyncs:
@@ -73,7 +85,7 @@ class GuestCorosyncs:
 
     def guest(self, node_id: int) -> Guest:
         """Return the guest on which a node is."""
-        return self._hosts.lab.guests[self._number[node_id]]
+        return self._hosts.lab.guest(self._number[node_id])
 
     # --- the verbs: see `Corosyncs`
 
@@ -163,3 +175,91 @@ class GuestCorosyncs:
         by_number = {self._number[node]: node for node in nodes}
         found = self._hosts.lab.each(lambda number: work(by_number[number]), list(by_number))
         return {by_number[number]: value for number, value in found.items()}
+
+
+def notice(words: Mapping[str, Any]) -> Notice:
+    """Read a notice as `sources.spelled` spells it."""
+    return structure(words["is"], _KINDS[words["kind"]])
+
+
+def value(answer: Mapping[str, Any]) -> Any:
+    """The value of what `sources.answered` has returned.
+
+    Raises:
+        ManagerGoneError: the connection is dead.
+        OSError: it was refused with that errno.
+    """
+    if "value" in answer:
+        return answer["value"]
+    kind = ManagerGoneError if answer["gone"] else OSError
+    raise kind(answer["errno"], answer["text"])
+
+
+def asking(guest: Guest) -> Ask:
+    """What asks a guest that has been brought the module."""
+    return lambda name, **arguments: guest.call(f"sources:{name}", arguments)
+
+
+class GuestSource:
+    """A `MembershipSource`, each of whose methods is one call of the guest's agent."""
+
+    def __init__(self, ask: Ask) -> None:
+        """Connect there.
+
+        Args:
+            ask: asks the guest.
+
+        Raises:
+            OSError: as a `Connect` does.
+        """
+        self._ask = ask
+        self._number: int = value(ask("connect"))
+
+    def fileno(self) -> int:
+        """Return the descriptor of the guest's agent, which only `sources.readable` knows."""
+        descriptor: int = value(self._ask("fileno", number=self._number))
+        return descriptor
+
+    def dispatch(self) -> tuple[Notice, ...]:
+        return tuple(map(notice, self._ask("dispatch", number=self._number)))
+
+    def snapshot(self) -> Membership:
+        return structure(value(self._ask("snapshot", number=self._number)), Membership)
+
+    def reply_shutdown(self, yes: bool) -> None:  # noqa: FBT001 - the answer itself
+        value(self._ask("reply_shutdown", number=self._number, yes=yes))
+
+    def close(self) -> None:
+        self._ask("close", number=self._number)
+
+
+class GuestDriver(CorosyncVerbs):
+    """A cluster in guests, each of which has been brought the project's package by apt."""
+
+    def __init__(self, hosts: GuestHosts, topology: Topology) -> None:
+        """Make it.
+
+        Args:
+            hosts: where no corosync runs.
+            topology: the cluster.
+        """
+        self._cluster = GuestCorosyncs(hosts, topology)
+        self._guest = self._cluster.guest(LOCAL)
+        self._ask = asking(self._guest)
+        super().__init__(self._cluster, PATIENCE_S)
+
+    def close(self) -> None:
+        """Leave guests on which nothing runs, for the next one."""
+        self._cluster.close()
+        self._end_asked()
+
+    def _connect(self) -> MembershipSource:
+        return GuestSource(self._ask)
+
+    def _readable_within(self, source: MembershipSource, wait_s: float) -> bool:
+        woken: bool = self._ask("readable", descriptor=source.fileno(), wait_s=wait_s)
+        return woken
+
+    def _spawn(self, words: Sequence[str]) -> Said:
+        call = self._guest.spawn(words, timeout_s=PATIENCE_S)
+        return lambda: call.result().err
