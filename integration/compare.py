@@ -10,9 +10,9 @@ from typing import Any
 
 from fakecluster.conformance.configfs_row import ConfigfsRow, RowResult
 from fakecluster.conformance.configfs_rows import ROWS, run_rows
+from integration.backends import CAPABILITIES, fake_operator
 from integration.episode import shown
 from integration.errors import GuestError
-from integration.fake import CAPABILITIES, fake_operator
 from integration.guest import Guest
 
 ROWS_TIMEOUT_S = 900

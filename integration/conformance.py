@@ -13,9 +13,9 @@ from typing import Any
 
 from integration import guest as guests
 from integration import payload
-from integration.agreement import Agreement, Difference, compare
+from integration.backends import Backend, FakeBackend, GuestBackend
 from integration.cache import Progress
-from integration.cut import shrunk
+from integration.differential import Agreement, EpisodeDifference, compare, shrunk
 from integration.episode import Episode, EpisodeError, decode_operations, encode_operations, shown
 from integration.errors import CannotRunError, GuestError
 from integration.image import image
@@ -23,9 +23,8 @@ from integration.kernels import Family, UnknownKernelError, departures, family
 from integration.packages import require_tools
 from integration.prepared import prepare
 from integration.qemu import Machine
+from integration.random_ops import episodes, every_value
 from integration.recipes import SMOKE_IMAGE
-from integration.sides import FakeSide, GuestSide, Side
-from integration.storm import episodes, every_value
 
 SHRUNK_MAX = 4
 """So many kinds of difference are cut down; the others are named as they were found."""
@@ -55,7 +54,7 @@ class Verdict:
     acceleration: str
     seed: str
     found: Agreement
-    differences: tuple[Difference, ...]
+    differences: tuple[EpisodeDifference, ...]
     """One of each kind; the first ones cut down."""
     alarms: tuple[str, ...]
     """What the kernel's console complained of."""
@@ -120,7 +119,7 @@ def conformance(cache: Path, options: Options, say: Progress) -> Verdict:
             say(f"fake: {_described(kernels)}")
             began = time.monotonic()
             agreement, differences = judged(
-                chosen, GuestSide(guest), FakeSide(kernels.variant), say
+                chosen, GuestBackend(guest), FakeBackend(kernels.variant), say
             )
             verdict = Verdict(
                 kernel=guest.kernel,
@@ -170,8 +169,8 @@ def chosen_episodes(options: Options) -> Iterator[Episode]:
 
 
 def judged(
-    chosen: Iterator[Episode], kernel: Side, fake: Side, say: Progress
-) -> tuple[Agreement, tuple[Difference, ...]]:
+    chosen: Iterator[Episode], kernel: Backend, fake: Backend, say: Progress
+) -> tuple[Agreement, tuple[EpisodeDifference, ...]]:
     """Compare the sides, and cut down one difference of each kind.
 
     Raises:
@@ -190,7 +189,7 @@ def judged(
     return agreement, tuple(found)
 
 
-def save(differences: Sequence[Difference], directory: Path) -> list[Path]:
+def save(differences: Sequence[EpisodeDifference], directory: Path) -> list[Path]:
     """Leave each difference's episode as a file to replay."""
     paths = []
     for number, difference in enumerate(differences, start=1):
@@ -232,7 +231,7 @@ def report(verdict: Verdict, saved: Sequence[Path]) -> list[str]:
 _OPERATIONS_SHOWN = 30
 
 
-def _sequence(difference: Difference) -> list[str]:
+def _sequence(difference: EpisodeDifference) -> list[str]:
     operations = difference.episode.operations[: difference.at + 1]
     lines = [f"    {shown(one)}" for one in operations[-_OPERATIONS_SHOWN:]]
     if len(operations) > _OPERATIONS_SHOWN:

@@ -14,7 +14,7 @@ from typing import Any
 from fakecluster.conformance.configfs_operator import RowOperator
 from fakecluster.conformance.configfs_row import Op
 from fakecluster.conformance.configfs_rows import clear
-from integration.storm_values import CLUSTER
+from integration.random_values import CLUSTER
 
 NOT_OPEN = "not open"
 """What an operation on a handle answers that nobody opened."""

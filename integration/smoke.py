@@ -21,7 +21,7 @@ from fakecluster.conformance.configfs_row import RowResult
 from fakecluster.conformance.configfs_rows import ROWS
 from integration import guest as guests
 from integration import payload
-from integration.agreement import Agreement, compare
+from integration.backends import FakeBackend, GuestBackend
 from integration.cache import Progress
 from integration.compare import (
     RowComparison,
@@ -31,6 +31,7 @@ from integration.compare import (
     rows_on_the_fake,
     split_rows,
 )
+from integration.differential import Agreement, compare
 from integration.errors import CannotRunError
 from integration.follow import FollowResult, follow
 from integration.guest import Guest
@@ -39,9 +40,8 @@ from integration.kernels import family
 from integration.packages import require_tools
 from integration.prepared import prepare
 from integration.qemu import Machine
+from integration.random_ops import every_value, ordinary_episodes
 from integration.recipes import SMOKE_IMAGE
-from integration.sides import FakeSide, GuestSide
-from integration.storm import every_value, ordinary_episodes
 
 STANDIN = "lib/libcman.so.3"
 """The stand-in library's place in the payload."""
@@ -131,7 +131,7 @@ def _first_lane(guest: Guest, options: Options, say: Progress) -> _Findings:
     rows = rows_in(guest, split_rows()[0])
     say(f"first guest: {len(rows)} rows done")
     wind = (*every_value(), *ordinary_episodes(options.seed, options.sequences))
-    storm = compare(wind, GuestSide(guest), FakeSide(family(guest.kernel).variant), say)
+    storm = compare(wind, GuestBackend(guest), FakeBackend(family(guest.kernel).variant), say)
     return _Findings(rows=rows, storm=storm, story=story)
 
 

@@ -21,7 +21,7 @@ from fakecluster.conformance.configfs_rows import ROWS, run_row
 from integration.episode import decode_operations, play
 from integration.inside.tools import run_tool
 from integration.inside.volume import OWN, VOLUME_ID
-from integration.storm_values import CLUSTER_NAME
+from integration.random_values import CLUSTER_NAME
 
 CAPABILITIES = frozenset(
     {

@@ -14,15 +14,27 @@ from typing import Any
 
 import pytest
 
-from fakecluster.configfs.model import ConfigfsModel
-from fakecluster.configfs.model_os import ModelOs
 from fakecluster.configfs.variant import KERNEL_A, KERNEL_C, OBSERVED_6_1, KernelVariant
-from fakecluster.conformance.configfs_deep_operator import DeepOperator
 from fakecluster.conformance.configfs_row import Op
 from integration import __main__ as program
 from integration import conformance, kernels
-from integration.agreement import NO_ANSWER, Agreement, Difference, batches, compare
-from integration.cut import fewest, shrunk
+from integration.backends import (
+    Answers,
+    FakeBackend,
+    GuestBackend,
+    Operations,
+    deep_operator,
+    new_model,
+)
+from integration.differential import (
+    NO_ANSWER,
+    Agreement,
+    EpisodeDifference,
+    batches,
+    compare,
+    fewest,
+    shrunk,
+)
 from integration.episode import (
     A_PID,
     NOT_OPEN,
@@ -35,31 +47,25 @@ from integration.episode import (
     shown,
 )
 from integration.errors import CannotRunError, GuestError
-from integration.fake import VolumeHost, new_model
 from integration.inside.volume import VOLUME_ID
-from integration.sides import Answers, FakeSide, GuestSide, Operations
-from integration.storm import (
+from integration.random_ops import (
     CROWD_COUNT,
+    Draw,
+    Theme,
     crowd,
     episodes,
     every_value,
     ordinary_episodes,
     volume_episode,
 )
-from integration.storm_draw import Draw, Theme
-from integration.storm_values import CLUSTER
+from integration.random_values import CLUSTER
 
-FAKE = FakeSide(OBSERVED_6_1)
+FAKE = FakeBackend(OBSERVED_6_1)
 SMALL = (*every_value(), *episodes("small", 4000))
 
 
 def quiet(_line: str) -> None:
     """Take a line of progress."""
-
-
-def deep(model: ConfigfsModel) -> DeepOperator:
-    calls = ModelOs(model)
-    return DeepOperator(calls.root, host=VolumeHost(model), os_module=calls, become=calls.not_root)
 
 
 # ---- what is drawn
@@ -107,7 +113,7 @@ def test_an_episode_ends_with_nothing_left(number: int) -> None:
 
 def hazards(operations: Sequence[Op]) -> tuple[object, ...]:
     model = new_model()
-    play(deep(model), operations)
+    play(deep_operator(model), operations)
     return model.poisoned
 
 
@@ -169,7 +175,7 @@ def test_what_is_no_episode_is_refused_with_the_place(text: str, why: str) -> No
 
 
 def test_what_is_module_wide_does_not_outlive_an_episode() -> None:
-    operator = deep(new_model())
+    operator = deep_operator(new_model())
     threshold = f"{CLUSTER}/heartbeat/dead_threshold"
     mkdir, put, get = (
         Op(call="mkdir", path=CLUSTER),
@@ -186,7 +192,7 @@ def test_pids_are_all_alike_and_a_closed_handle_is_an_answer() -> None:
     answering: Any = SimpleNamespace(do=lambda _one: "=873\n")
     assert made(answering, Op(call="get", path="a/pid")) == A_PID
     assert made(answering, Op(call="get", path="a/num")) == "=873\n"
-    assert made(deep(new_model()), Op(call="read", handle="a")) == NOT_OPEN
+    assert made(deep_operator(new_model()), Op(call="read", handle="a")) == NOT_OPEN
 
 
 def test_an_operation_is_shown_with_what_it_is_about() -> None:
@@ -268,9 +274,9 @@ def test_episodes_are_played_in_batches_without_loss() -> None:
 # ---- cutting down
 
 
-def judged_against(variant: KernelVariant, seed: str) -> tuple[Difference, ...]:
+def judged_against(variant: KernelVariant, seed: str) -> tuple[EpisodeDifference, ...]:
     drawn = ordinary_episodes(seed, 12)
-    return conformance.judged(drawn, FakeSide(variant), FAKE, quiet)[1]
+    return conformance.judged(drawn, FakeBackend(variant), FAKE, quiet)[1]
 
 
 def test_a_kernel_that_keeps_the_claim_of_local_is_found_out_and_cut_down() -> None:
@@ -292,7 +298,7 @@ def test_an_old_kernel_is_found_out_in_several_ways() -> None:
 
 
 def test_what_was_cut_down_differs_in_the_same_way_by_itself() -> None:
-    kernel = FakeSide(KERNEL_A)
+    kernel = FakeBackend(KERNEL_A)
     difference = compare(ordinary_episodes("old", 3), kernel, FAKE, quiet).differences[0]
     less = shrunk(difference, kernel, FAKE)
     assert less.kind == difference.kind
@@ -386,19 +392,19 @@ class StubGuest:
 
 
 def test_a_guest_plays_what_it_is_sent() -> None:
-    side = GuestSide(StubGuest())  # type: ignore[arg-type]
+    side = GuestBackend(StubGuest())  # type: ignore[arg-type]
     assert compare(ordinary_episodes("sent", 3), side, FAKE, quiet).good
 
 
 @pytest.mark.parametrize(("rc", "lost"), [(1, 0), (0, 1)])
 def test_a_guest_that_does_not_play_all_failed(rc: int, lost: int) -> None:
-    side = GuestSide(StubGuest(rc, lost))  # type: ignore[arg-type]
+    side = GuestBackend(StubGuest(rc, lost))  # type: ignore[arg-type]
     with pytest.raises(GuestError, match="it said"):
         compare(ordinary_episodes("sent", 3), side, FAKE, quiet)
 
 
 def verdict(
-    found: Agreement, differences: tuple[Difference, ...] = (), **changes: Any
+    found: Agreement, differences: tuple[EpisodeDifference, ...] = (), **changes: Any
 ) -> conformance.Verdict:
     fields: dict[str, Any] = {
         "kernel": "6.1.0-56-amd64",
@@ -422,7 +428,7 @@ def good() -> conformance.Verdict:
 @pytest.fixture(scope="module")
 def bad() -> conformance.Verdict:
     drawn = ordinary_episodes("claim", 12)
-    return verdict(*conformance.judged(drawn, FakeSide(KERNEL_C), FAKE, quiet))
+    return verdict(*conformance.judged(drawn, FakeBackend(KERNEL_C), FAKE, quiet))
 
 
 def test_a_verdict_needs_agreement_and_a_quiet_kernel(
@@ -501,7 +507,7 @@ def test_the_command_gives_options_on_and_says_the_verdict(
 
 def test_a_volume_is_mounted_once_and_a_mount_that_fails_tells_no_errno() -> None:
     model = new_model()
-    operator = deep(model)
+    operator = deep_operator(model)
     mount, umount = (Op(call="host", path=each, data=VOLUME_ID) for each in ("mount", "umount"))
     assert [made(operator, one) for one in (mount, umount)] == ["EIO", "EINVAL"]
     node = f"{CLUSTER}/node/own"

@@ -8,9 +8,9 @@ import json
 from fakecluster.conformance.configfs_row import RowResult, do, get, mkdir, row
 from fakecluster.conformance.configfs_rows import ROWS, clear
 from integration import compare
-from integration.fake import CAPABILITIES, fake_operator, new_model
+from integration.backends import CAPABILITIES, fake_operator, new_model
 from integration.inside.configfs import CAPABILITIES as GUEST_CAPABILITIES
-from integration.storm_values import values
+from integration.random_values import values
 
 ONE = row("t/one", "Values", mkdir("cluster/c"), get("cluster/c/fence_method", "reset\n"))
 TWO = row("t/two", "Directories", do("events", "", "=", handle="w"), needs=("inotify",))

@@ -19,8 +19,8 @@ from fakecluster.topology_file import topology_from
 from fakecluster.verbs import ChangeAddress, Kill, Shutdown, Start, Verb
 from integration import __main__ as program
 from integration import smoke
-from integration.agreement import Agreement
 from integration.compare import RowComparison
+from integration.differential import Agreement
 from integration.errors import CannotRunError, GuestError
 from integration.follow import FollowResult, parse_stage, picture
 from integration.inside import follow as guest_follow

@@ -1,16 +1,16 @@
-"""Plays episodes on two sides and compares them, operation by operation."""
+"""Plays episodes on two backends, compares them, and cuts a difference down to what it needs."""
 
 from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from fakecluster.conformance.configfs_row import OK, Op
+from integration.backends import Answers, Backend, Operations
 from integration.cache import Progress
 from integration.episode import Episode, shown
-from integration.sides import Answers, Operations, Side
 
 BATCH_OPERATIONS = 4000
 """About so many operations go to the sides at once; a mount among them takes its time."""
@@ -20,7 +20,7 @@ _PINS = frozenset({"EBUSY", "ENOTEMPTY"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
+class EpisodeDifference:
     """The first operation of an episode that the sides answered differently."""
 
     episode: Episode
@@ -66,7 +66,7 @@ class Agreement:
     """Volumes that were mounted."""
     pins: int = 0
     """Removals that a running heartbeat forbade."""
-    differences: list[Difference] = field(default_factory=list)
+    differences: list[EpisodeDifference] = field(default_factory=list)
     """The first one of each episode that has any."""
 
     @property
@@ -89,7 +89,9 @@ class Agreement:
         self.agreed += len(episode.operations) - len(different)
         if different:
             at, our, their = different[0]
-            self.differences.append(Difference(episode=episode, at=at, ours=our, theirs=their))
+            self.differences.append(
+                EpisodeDifference(episode=episode, at=at, ours=our, theirs=their)
+            )
 
     def _count_pins(self, operations: Operations, answers: Answers) -> None:
         mounted = False
@@ -129,7 +131,9 @@ def batches(episodes: Iterable[Episode]) -> Iterator[list[Episode]]:
         yield batch
 
 
-def compare(episodes: Iterable[Episode], kernel: Side, fake: Side, say: Progress) -> Agreement:
+def compare(
+    episodes: Iterable[Episode], kernel: Backend, fake: Backend, say: Progress
+) -> Agreement:
     """Play all of them on both sides.
 
     Raises:
@@ -146,16 +150,75 @@ def compare(episodes: Iterable[Episode], kernel: Side, fake: Side, say: Progress
     return found
 
 
-def differences(operations: Sequence[Operations], kernel: Side, fake: Side) -> list[Agreement]:
-    """Play each by itself; what was found in each.
+# ---- delta debugging
+
+OPERATIONS_MAX = 400_000
+"""So many operations a shrinking may play; then the smallest that was found is taken."""
+
+Judge = Callable[[Sequence[Operations]], list[bool]]
+"""Which of these still differ in the same way."""
+
+
+def shrunk(difference: EpisodeDifference, kernel: Backend, fake: Backend) -> EpisodeDifference:
+    """Return the difference in the shortest episode that was found to show it.
 
     Raises:
         GuestError: a side failed.
     """
-    found = []
-    pairs = zip(kernel.answers(operations), fake.answers(operations), strict=True)
-    for each, (ours, theirs) in zip(operations, pairs, strict=True):
-        agreement = Agreement()
-        agreement.add(Episode(name="", operations=each), ours, theirs)
-        found.append(agreement)
-    return found
+
+    def alike(candidates: Sequence[Operations]) -> list[EpisodeDifference | None]:
+        name = f"{difference.episode.name}, cut down"
+        found = []
+        for each, ours, theirs in zip(
+            candidates, kernel.answers(candidates), fake.answers(candidates), strict=True
+        ):
+            one = Agreement()
+            one.add(Episode(name=name, operations=each), ours, theirs)
+            same = (other for other in one.differences if other.kind == difference.kind)
+            found.append(next(same, None))
+        return found
+
+    # What comes after the first difference has no part in it.
+    head = difference.episode.operations[: difference.at + 1]
+    least = fewest(head, lambda candidates: [one is not None for one in alike(candidates)])
+    return alike([least])[0] or difference
+
+
+def fewest(operations: Operations, judge: Judge) -> Operations:
+    """Leave out ever smaller runs of operations for as long as the judge says that it holds.
+
+    A try costs little and a start of the guest's program costs much, so all cuts of one size are
+    judged together, and those that hold are then made together where that holds too.
+    """
+    best, left = operations, OPERATIONS_MAX
+
+    def holding(candidates: list[Operations]) -> list[bool]:
+        nonlocal left
+        left -= sum(map(len, candidates))
+        return judge(candidates) if candidates else []
+
+    size = max(1, len(best) // 2)
+    while left > 0:
+        runs = [range(at, min(at + size, len(best))) for at in range(0, len(best), size)]
+        held = holding([_without(best, [run]) for run in runs])
+        spare = list(itertools.compress(runs, held))
+        if spare and left > 0:
+            # One run that holds holds by itself; of ever more together the most that hold go.
+            together = [_without(best, spare[:count]) for count in _ever_fewer(len(spare))]
+            judged = itertools.compress(together, [*holding(together[:-1]), True])
+            best = next(judged)
+        elif size == 1:
+            break
+        else:
+            size //= 2
+    return best
+
+
+def _ever_fewer(count: int) -> list[int]:
+    """All, half of them, a quarter, down to one."""
+    return [count >> shift for shift in range(count.bit_length())]
+
+
+def _without(operations: Operations, runs: Sequence[range]) -> Operations:
+    gone = {at for run in runs for at in run}
+    return tuple(one for at, one in enumerate(operations) if at not in gone)
