@@ -44,6 +44,7 @@ def run_tool(
             env=os.environ | environment,
             pass_fds=fds,
             text=True,
+            errors="backslashreplace",
         )
     except subprocess.TimeoutExpired:
         raise CannotRunError(f"{what} did not end within {_TIMEOUT_S} s") from None

@@ -6,7 +6,8 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+
+from cattrs import structure
 
 from fakecluster.conformance.configfs_row import ConfigfsRow, RowResult
 from fakecluster.conformance.configfs_rows import ROWS, run_rows
@@ -100,19 +101,7 @@ def rows_in(guest: Guest, names: Sequence[str]) -> list[RowResult]:
     )
     if result.rc != 0:
         raise GuestError(f"running rows ended with {result.rc}: {result.err}")
-    return [parse_result(json.loads(line)) for line in result.out.splitlines()]
-
-
-def parse_result(fields: Mapping[str, Any]) -> RowResult:
-    """A row's result out of its JSON."""
-    return RowResult(
-        name=fields["name"],
-        table=fields["table"],
-        status=fields["status"],
-        expected=tuple(fields["expected"]),
-        got=tuple(fields["got"]),
-        why=fields["why"],
-    )
+    return [structure(json.loads(line), RowResult) for line in result.out.splitlines()]
 
 
 def rows_on_the_fake() -> list[RowResult]:

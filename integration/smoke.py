@@ -6,9 +6,8 @@ runs the rows that mount, the other all else.
 
 from __future__ import annotations
 
+import argparse
 import contextlib
-import functools
-import os
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -32,16 +31,12 @@ from integration.compare import (
     split_rows,
 )
 from integration.differential import Agreement, compare
-from integration.errors import CannotRunError
+from integration.errors import JSON_HELP, CannotRunError
 from integration.follow import FollowResult, follow
 from integration.guest import Guest
-from integration.image import image
 from integration.kernels import family
-from integration.packages import require_tools
-from integration.prepared import prepare
-from integration.qemu import Machine
+from integration.prepared import prepare, smoke_machine
 from integration.random_ops import every_value, ordinary_episodes
-from integration.recipes import SMOKE_IMAGE
 
 STANDIN = "lib/libcman.so.3"
 """The stand-in library's place in the payload."""
@@ -50,7 +45,7 @@ _SHOWN_DIFFERENCES = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class SmokeOptions:
     """What a user may choose."""
 
     seed: str = "smoke"
@@ -61,7 +56,7 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class SmokeVerdict:
     """What the smoke found."""
 
     kernel: str
@@ -113,6 +108,28 @@ class _Findings:
     story: FollowResult
 
 
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command line."""
+    usual = SmokeOptions()
+    parser.add_argument("--json", action="store_true", help=JSON_HELP)
+    parser.add_argument("--seed", default=usual.seed, help="of the random sequences of calls")
+    parser.add_argument(
+        "--sequences",
+        type=int,
+        default=usual.sequences,
+        metavar="N",
+        help="how many random sequences of calls are compared (%(default)s)",
+    )
+
+
+def run(arguments: argparse.Namespace, cache: Path, say: Progress) -> SmokeVerdict:
+    """Run the smoke that was asked for."""
+    options = SmokeOptions(
+        seed=arguments.seed, sequences=arguments.sequences, suite=arguments.suite
+    )
+    return smoke(cache, options, say)
+
+
 def standin() -> Path:
     """The stand-in libcman, compiled on this host.
 
@@ -125,7 +142,7 @@ def standin() -> Path:
         raise CannotRunError(str(error)) from error
 
 
-def _first_lane(guest: Guest, options: Options, say: Progress) -> _Findings:
+def _first_lane(guest: Guest, options: SmokeOptions, say: Progress) -> _Findings:
     prepare(guest, say, "first guest")
     story = follow(guest, f"{payload.DIRECTORY}/{STANDIN}", say)
     rows = rows_in(guest, split_rows()[0])
@@ -142,7 +159,7 @@ def _second_lane(guest: Guest, say: Progress) -> list[RowResult]:
     return rows
 
 
-def smoke(cache: Path, options: Options, say: Progress) -> Verdict:
+def smoke(cache: Path, options: SmokeOptions, say: Progress) -> SmokeVerdict:
     """Run all of it, and say what was found.
 
     Raises:
@@ -150,15 +167,9 @@ def smoke(cache: Path, options: Options, say: Progress) -> Verdict:
         GuestError: a guest did not do its part.
     """
     began = time.monotonic()
-    require_tools()
-    library = standin()
-    found = image(cache, SMOKE_IMAGE, say, suite=options.suite)
     with contextlib.ExitStack() as stack:
-        payload_fd = payload.project_payload({STANDIN: library})
-        stack.callback(os.close, payload_fd)
-        boot = functools.partial(guests.started, payload_fd=payload_fd)
-        acceleration = guests.choose_acceleration(found, boot, cache, say)
-        machine = Machine(image=found, acceleration=acceleration)
+        ready = smoke_machine(cache, say, suite=options.suite, extra={STANDIN: standin()})
+        machine, payload_fd = stack.enter_context(ready)
         # Guests end before the threads are waited for: their channels' end frees the threads.
         pool = stack.enter_context(ThreadPoolExecutor(max_workers=2))
         first, second = (
@@ -172,9 +183,9 @@ def smoke(cache: Path, options: Options, say: Progress) -> Verdict:
         findings, mounted = lanes[0].result(), lanes[1].result()
         consoles = [guest.qemu.console_text() for guest in (first, second)]
         alarms = tuple(line for text in consoles for line in guests.alarms(text))
-    verdict = Verdict(
+    verdict = SmokeVerdict(
         kernel=first.kernel,
-        acceleration=acceleration,
+        acceleration=machine.acceleration,
         rows=compare_rows([*findings.rows, *mounted], rows_on_the_fake(), ROWS),
         storm=findings.storm,
         story=findings.story,
@@ -186,7 +197,7 @@ def smoke(cache: Path, options: Options, say: Progress) -> Verdict:
     return verdict
 
 
-def report(verdict: Verdict, options: Options) -> list[str]:
+def report(verdict: SmokeVerdict, options: SmokeOptions) -> list[str]:
     """The end in words."""
     lines = row_report(verdict.rows, verdict.kernel)
     lines.append(f"storm {options.seed}: {verdict.storm.told()}")

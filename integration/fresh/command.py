@@ -15,8 +15,7 @@ from typing import Any
 
 from integration import cache
 from integration.build import fetch_packages, run_tool, sources_list
-from integration.command import add_json_argument
-from integration.errors import CannotRunError
+from integration.errors import JSON_HELP, CannotRunError
 from integration.fresh.access import access_variables, copy_access
 from integration.fresh.machine import require_namespaces, run_in
 from integration.packages import CHECKOUT
@@ -47,7 +46,7 @@ class Ran:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class FreshVerdict:
     """The lines that ran, up to the first that failed."""
 
     suite: str
@@ -72,10 +71,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "words", nargs="*", metavar="WORD", help="after `--`: more options of the test line"
     )
-    add_json_argument(parser)
+    parser.add_argument("--json", action="store_true", help=JSON_HELP)
 
 
-def run(arguments: argparse.Namespace, place: Path, say: cache.Progress) -> Outcome:
+def run(arguments: argparse.Namespace, place: Path, say: cache.Progress) -> FreshVerdict:
     """Run the README's lines in a clone on a bare root, which is deleted afterwards.
 
     Raises:
@@ -100,7 +99,7 @@ def run(arguments: argparse.Namespace, place: Path, say: cache.Progress) -> Outc
             ran.append(Ran(command=line, exit_code=code, seconds=round(took, 1)))
             if code != 0:
                 break
-    return Outcome(suite=suite, lines=tuple(ran))
+    return FreshVerdict(suite=suite, lines=tuple(ran))
 
 
 def readme_lines(readme: str, arguments: Sequence[str] = ()) -> tuple[str, str]:

@@ -26,6 +26,7 @@ from integration.backends import (
     deep_operator,
     new_model,
 )
+from integration.conformance import ConformanceOptions, ConformanceVerdict
 from integration.differential import (
     NO_ANSWER,
     Agreement,
@@ -405,7 +406,7 @@ def test_a_guest_that_does_not_play_all_failed(rc: int, lost: int) -> None:
 
 def verdict(
     found: Agreement, differences: tuple[EpisodeDifference, ...] = (), **changes: Any
-) -> conformance.Verdict:
+) -> ConformanceVerdict:
     fields: dict[str, Any] = {
         "kernel": "6.1.0-56-amd64",
         "family": kernels.family("6.1.0-56-amd64"),
@@ -417,22 +418,22 @@ def verdict(
         "boot_s": 9.0,
         "playing_s": 99.0,
     }
-    return conformance.Verdict(**(fields | changes))
+    return ConformanceVerdict(**(fields | changes))
 
 
 @pytest.fixture(scope="module")
-def good() -> conformance.Verdict:
+def good() -> ConformanceVerdict:
     return verdict(compare(ordinary_episodes("v", 2), FAKE, FAKE, quiet))
 
 
 @pytest.fixture(scope="module")
-def bad() -> conformance.Verdict:
+def bad() -> ConformanceVerdict:
     drawn = ordinary_episodes("claim", 12)
     return verdict(*conformance.judged(drawn, FakeBackend(KERNEL_C), FAKE, quiet))
 
 
 def test_a_verdict_needs_agreement_and_a_quiet_kernel(
-    good: conformance.Verdict, bad: conformance.Verdict
+    good: ConformanceVerdict, bad: ConformanceVerdict
 ) -> None:
     assert good.good
     assert not bad.good
@@ -440,20 +441,20 @@ def test_a_verdict_needs_agreement_and_a_quiet_kernel(
     assert json.loads(json.dumps(good.as_json()))["agreed"] == good.found.operations
 
 
-def test_differences_are_left_as_files_that_replay(
-    bad: conformance.Verdict, tmp_path: Path
-) -> None:
+def test_differences_are_left_as_files_that_replay(bad: ConformanceVerdict, tmp_path: Path) -> None:
     saved = conformance.save(bad.differences, tmp_path)
     lines = conformance.report(bad, saved)
     assert lines[-1].endswith("s)")
     assert "NOT all agree" in lines[-1]
     for difference, path in zip(bad.differences, saved, strict=True):
         assert any(str(path) in line and "--replay" in line for line in lines)
-        (again,) = conformance.chosen_episodes(conformance.Options(replay=path))
+        (again,) = conformance.chosen_episodes(ConformanceOptions(replay=path))
         assert again.operations == difference.episode.operations
 
 
-def test_the_report_of_agreement_says_how_many_and_of_what(good: conformance.Verdict) -> None:
+def test_the_report_of_agreement_says_how_many_and_of_what(
+    good: ConformanceVerdict,
+) -> None:
     lines = conformance.report(good, [])
     count = good.found.operations
     assert lines[0].startswith("operations: put ")
@@ -466,14 +467,14 @@ def test_a_file_that_is_no_episode_cannot_be_replayed(tmp_path: Path) -> None:
     for path in (tmp_path / "none", tmp_path / "bad"):
         (tmp_path / "bad").write_text("x")
         with pytest.raises(CannotRunError, match="cannot be replayed"):
-            conformance.chosen_episodes(conformance.Options(replay=path))
+            conformance.chosen_episodes(ConformanceOptions(replay=path))
 
 
-def ran(given: conformance.Verdict, words: list[str]) -> tuple[int, conformance.Options]:
+def ran(given: ConformanceVerdict, words: list[str]) -> tuple[int, ConformanceOptions]:
     """Run the command with this verdict: its exit code, and the options it gave on."""
     asked = []
 
-    def run(_cache: Path, options: conformance.Options, _say: object) -> conformance.Verdict:
+    def run(_cache: Path, options: ConformanceOptions, _say: object) -> ConformanceVerdict:
         asked.append(options)
         return given
 
@@ -492,12 +493,12 @@ def ran(given: conformance.Verdict, words: list[str]) -> tuple[int, conformance.
 def test_the_command_gives_options_on_and_says_the_verdict(
     alarms: tuple[str, ...],
     code: int,
-    good: conformance.Verdict,
+    good: ConformanceVerdict,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     given = dataclasses.replace(good, alarms=alarms)
     words = ["--seed", "q", "--operations", "5", "--failures", "f"]
-    options = conformance.Options(seed="q", operations=5, failures=Path("f"))
+    options = ConformanceOptions(seed="q", operations=5, failures=Path("f"))
     assert ran(given, words) == (code, options)
     assert json.loads(capsys.readouterr().out)["variant"] == "6.1"
 

@@ -278,7 +278,7 @@ def test_the_daemon_is_given_every_path_and_the_library() -> None:
 # ---- the verdict and the program
 
 
-def verdict(**changes: Any) -> smoke.Verdict:
+def verdict(**changes: Any) -> smoke.SmokeVerdict:
     rows = RowComparison(
         kernel=2, fake=2, tables={"Values": 2}, differences=(), not_shown={}, kernel_alone=()
     )
@@ -291,7 +291,7 @@ def verdict(**changes: Any) -> smoke.Verdict:
         "alarms": (),
         "seconds": 1.0,
     }
-    return smoke.Verdict(**(fields | changes))
+    return smoke.SmokeVerdict(**(fields | changes))
 
 
 def with_rows(**changes: Any) -> RowComparison:
@@ -321,7 +321,7 @@ def test_a_smoke_is_good_when_all_ran_and_agreed() -> None:
 def test_anything_that_differs_or_did_not_run_makes_a_smoke_bad(changes: dict[str, Any]) -> None:
     bad = verdict(**changes)
     assert not bad.good
-    assert smoke.report(bad, smoke.Options())[-1].startswith("smoke: NOT all agreed")
+    assert smoke.report(bad, smoke.SmokeOptions())[-1].startswith("smoke: NOT all agreed")
 
 
 @pytest.mark.parametrize(
@@ -335,13 +335,13 @@ def test_anything_that_differs_or_did_not_run_makes_a_smoke_bad(changes: dict[st
     ],
 )
 def test_the_exit_code_says_what_happened(
-    outcome: smoke.Verdict | BaseException,
+    outcome: smoke.SmokeVerdict | BaseException,
     code: int,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def run(*_: object) -> smoke.Verdict:
+    def run(*_: object) -> smoke.SmokeVerdict:
         if isinstance(outcome, BaseException):
             raise outcome
         return outcome
@@ -354,7 +354,7 @@ def test_the_exit_code_says_what_happened(
     finally:
         signal.signal(signal.SIGTERM, before)
     out = capsys.readouterr().out
-    assert bool(out) == (code in {0, 1} and isinstance(outcome, smoke.Verdict))
+    assert bool(out) == (code in {0, 1} and isinstance(outcome, smoke.SmokeVerdict))
 
 
 def test_a_smoke_without_its_tools_could_not_run(
@@ -362,5 +362,5 @@ def test_a_smoke_without_its_tools_could_not_run(
 ) -> None:
     monkeypatch.setattr("integration.packages.find_program", lambda _name: None)
     with pytest.raises(CannotRunError, match="not installed: mmdebstrap, mke2fs, qemu"):
-        smoke.smoke(tmp_path, smoke.Options(), lambda _line: None)
+        smoke.smoke(tmp_path, smoke.SmokeOptions(), lambda _line: None)
     assert list(tmp_path.iterdir()) == []

@@ -22,7 +22,7 @@ runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 """
 
 
-@pytest.mark.parametrize("words", [["integration", "image"], ["benchmarks", "guests"]])
+@pytest.mark.parametrize("words", [["integration", "lab"], ["benchmarks", "guests"]])
 def test_who_lacks_the_library_for_qemu_is_told_how_to_get_it(words: list[str]) -> None:
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT_QMP, *words],
@@ -42,7 +42,7 @@ def test_a_place_that_cannot_be_written_to_is_named(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     (tmp_path / "file").write_text("")
-    monkeypatch.setattr(deb, "_require_tools", lambda: None)
+    monkeypatch.setattr(deb, "require_tools", lambda _tools: {})
     monkeypatch.setenv("O2CBD_VM_CACHE", str(tmp_path / "file" / "below"))
     assert main([word.format(tmp_path / "file") for word in words]) == EXIT_CANNOT_RUN
     said = capsys.readouterr().err
