@@ -30,7 +30,7 @@ EXIT_GOOD = 0
 EXIT_DIFFERENCE = 1
 
 
-class Verdict(Protocol):
+class CommandVerdict(Protocol):
     """The result of a run that is judged; the command has an option `--json` then."""
 
     @property
@@ -92,7 +92,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         arguments = parser(words).parse_args(words)
         signal.signal(signal.SIGTERM, _terminated)
-        verdict: Verdict | None = arguments.run(arguments, cache_directory(os.environ), say)
+        verdict: CommandVerdict | None = arguments.run(arguments, cache_directory(os.environ), say)
     except CannotRunError as error:
         say(f"could not run: {error}")
         return EXIT_CANNOT_RUN

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from integration.errors import CannotRunError
 from integration.packages import program
-from integration.sources import Source, apt_settings
+from integration.sources import AptSource, apt_settings
 
 _ROOT_MODULES = ("virtio_pci", "virtio_blk", "virtio_console", "crc32c_generic", "ext4")
 """What the initrd loads to reach the channel and the root file system."""
@@ -54,7 +54,7 @@ def run_tool(
     return done.stdout
 
 
-def sources_list(sources: Sequence[Source]) -> str:
+def sources_list(sources: Sequence[AptSource]) -> str:
     """Return the text of apt's sources.list."""
     return "".join(f"{source.line}\n" for source in sources)
 
@@ -62,7 +62,7 @@ def sources_list(sources: Sequence[Source]) -> str:
 def fetch_packages(
     root: Path,
     work: Path,
-    sources: Sequence[Source],
+    sources: Sequence[AptSource],
     packages: Sequence[str],
     options: Sequence[str],
 ) -> None:

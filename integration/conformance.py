@@ -205,7 +205,7 @@ def judged(
     kinds = {each.kind: each for each in reversed(agreement.differences)}
     found = sorted(kinds.values(), key=lambda each: len(each.episode.operations))
     for number, difference in enumerate(found[:SHRUNK_MAX]):
-        say(f"cutting down {difference.told()}")
+        say(f"cutting down {difference.text()}")
         try:
             found[number] = shrunk(difference, kernel, fake)
         except GuestError as error:
@@ -239,7 +239,7 @@ def report(verdict: ConformanceVerdict, saved: Sequence[Path]) -> list[str]:
         f"heartbeat: {found.mounts} mounts, {found.pins} removals forbidden by it",
     ]
     for difference, path in zip(verdict.differences, saved, strict=True):
-        lines += [f"DIFFERENCE in {difference.told()}", *_sequence(difference)]
+        lines += [f"DIFFERENCE in {difference.text()}", *_sequence(difference)]
         lines.append(f"  replay: python -m integration conformance configfs --replay {path}")
     if verdict.differences:
         lines.append(f"  all of it: --seed {verdict.seed}")

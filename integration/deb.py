@@ -17,7 +17,7 @@ from integration.build import fetch_packages, run_tool
 from integration.cache import Progress, digest_of, make_place
 from integration.errors import CannotRunError
 from integration.packages import CHECKOUT, Tool, require_tools
-from integration.sources import Source, other_sources
+from integration.sources import AptSource, other_sources
 
 INPUTS = (
     "CHANGELOG.md",
@@ -95,7 +95,7 @@ def run(arguments: argparse.Namespace, cache: Path, say: Progress) -> None:
 
 
 def build(
-    output: Path, say: Progress, *, revision: str = "", others: Sequence[Source] = ()
+    output: Path, say: Progress, *, revision: str = "", others: Sequence[AptSource] = ()
 ) -> Mapping[str, Path]:
     """Each package's file by its name, below `output`; built now where there are none of today's.
 
@@ -211,7 +211,7 @@ def _command(source: str, home: str) -> list[str]:
     return ["env", "--ignore-environment", f"--chdir={source}", *words, *_BUILD]
 
 
-def _build_in_root(work: Path, result: Path, others: Sequence[Source]) -> None:
+def _build_in_root(work: Path, result: Path, others: Sequence[AptSource]) -> None:
     """Build in a root of another release that lives no longer than the build."""
     script = shlex.join(_command("/build/source", "/build"))
     hooks = (

@@ -41,8 +41,8 @@ class EpisodeDifference:
         """What differences have in common that are about the same thing."""
         return self.operation.call, _answer_kind(self.ours), _answer_kind(self.theirs)
 
-    def told(self) -> str:
-        """Say it in a line."""
+    def text(self) -> str:
+        """Describe it in a line."""
         one = shown(self.operation)
         return f"{self.episode.name}, operation {self.at + 1}: {one}: {self.sides()}"
 
@@ -74,8 +74,8 @@ class Agreement:
         """True when something was compared and all of it agreed."""
         return 0 < self.operations == self.agreed
 
-    def told(self) -> str:
-        """Say it in a few words."""
+    def text(self) -> str:
+        """Describe it in a few words."""
         return f"{self.agreed} of {self.operations} operations on kernel and fake agree"
 
     def add(self, episode: Episode, ours: Answers, theirs: Answers) -> None:

@@ -187,23 +187,11 @@ class Guest:
 
 
 @contextlib.contextmanager
-def speaking(qemu: Running, directory: str, name: str) -> Iterator[Guest]:
-    """The guest of a running qemu; a failure in the block carries the console's end as a note."""
-    guest = Guest(qemu, directory)
-    try:
-        yield guest
-    except (GuestError, OSError, ValueError) as error:
-        tail = "\n".join(guest.qemu.console_text().splitlines()[-40:])
-        error.add_note(f"--- the console of {name}, its end ---\n{tail}\n---")
-        raise
-
-
-@contextlib.contextmanager
 def started(machine: Machine, payload_fd: int, name: str = "the guest") -> Iterator[Guest]:
     """A guest of the smoke that was just switched on; it ends with the block.
 
     Its disks are its root (vda, a snapshot whose file has no name), the payload (vdb) and an empty
-    one (vdc).
+    one (vdc). A failure in the block carries the console's end as a note.
     """
     with tempfile.TemporaryFile() as console, tempfile.TemporaryFile() as scratch:
         scratch.truncate(_SCRATCH_MIB << 20)
@@ -215,11 +203,13 @@ def started(machine: Machine, payload_fd: int, name: str = "the guest") -> Itera
             ),
             fds=(payload_fd, scratch.fileno()),
         )
-        with (
-            running(machine, wiring, console) as qemu,
-            speaking(qemu, DIRECTORY, name) as guest,
-        ):
-            yield guest
+        with running(machine, wiring, console) as qemu:
+            try:
+                yield Guest(qemu, DIRECTORY)
+            except (GuestError, OSError, ValueError) as error:
+                tail = "\n".join(qemu.console_text().splitlines()[-40:])
+                error.add_note(f"--- the console of {name}, its end ---\n{tail}\n---")
+                raise
 
 
 def _machine_key() -> str:

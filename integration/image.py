@@ -13,7 +13,7 @@ from integration.cache import Layer, Progress, make_place
 from integration.guest_modules import inside
 from integration.initrd import initrd
 from integration.packages import GUEST_PACKAGES, guest_packages
-from integration.sources import Source, debian_sources
+from integration.sources import AptSource, debian_sources
 
 _HERE = Path(__file__)
 _MAKERS = (
@@ -96,7 +96,7 @@ def image(
     return Image(directory=found.directory, kernel_release=release, identity=found.identity)
 
 
-def layer(recipe: Recipe, sources: Sequence[Source], say: Progress) -> Layer:
+def layer(recipe: Recipe, sources: Sequence[AptSource], say: Progress) -> Layer:
     """An image as a layer of the cache."""
     return Layer(
         kind=f"{recipe.name}-image",
@@ -107,7 +107,7 @@ def layer(recipe: Recipe, sources: Sequence[Source], say: Progress) -> Layer:
 
 
 def _build(
-    result: Path, recipe: Recipe, sources: Sequence[Source], say: Progress
+    result: Path, recipe: Recipe, sources: Sequence[AptSource], say: Progress
 ) -> Mapping[str, Any]:
     recipe.require()
     work = result.parent

@@ -74,7 +74,7 @@ class Theme(enum.Enum):
         return self is not Theme.LOCAL
 
 
-class Draw:
+class OpDraw:
     """One random sequence in the making."""
 
     def __init__(self, seed: str, theme: Theme) -> None:
@@ -113,7 +113,7 @@ class Draw:
         return self._random.randrange(count) == 0
 
     def calls(self) -> list[Op]:
-        """Draw one operation, or some that belong together."""
+        """OpDraw one operation, or some that belong together."""
         at = self._random.randrange(self._weights)
         for weight, make in self._kinds:
             if at < weight:
@@ -277,7 +277,7 @@ def every_value() -> Iterator[Episode]:
 
 def episode(seed: str, theme: Theme, length: int = LENGTH) -> Episode:
     """One random episode without a mounted volume."""
-    draw = Draw(seed, theme)
+    draw = OpDraw(seed, theme)
     calls = [op("mkdir", CLUSTER)]
     for _ in range(length):
         calls += draw.calls()
@@ -286,7 +286,7 @@ def episode(seed: str, theme: Theme, length: int = LENGTH) -> Episode:
 
 def volume_episode(seed: str, length: int = MOUNTED_LENGTH) -> Episode:
     """One random episode around two mounts of a volume, whose heartbeat pins what it needs."""
-    draw = Draw(seed, Theme.VOLUME)
+    draw = OpDraw(seed, Theme.VOLUME)
     calls = [op("mkdir", CLUSTER), *_own_node(draw.of((0, 1, 7, 254)))]
     for _ in range(2):
         calls += [each for _ in range(length // 4) for each in draw.calls()]
@@ -316,7 +316,7 @@ def _before_mount() -> Iterator[Op]:
     yield op("put", f"{CLUSTER}/heartbeat/mode", data="local")
 
 
-def _pinned(draw: Draw) -> list[Op]:
+def _pinned(draw: OpDraw) -> list[Op]:
     """Something that a running heartbeat forbids, ignores or does not mind."""
     node = f"{CLUSTER}/node/{_OWN}"
     name = draw.of(places.REGION_ATTRIBUTES)
@@ -339,7 +339,7 @@ def _pinned(draw: Draw) -> list[Op]:
 
 def crowd(seed: str, length: int = LENGTH) -> Episode:
     """As many nodes as a cluster can have, random operations among them, and all of them gone."""
-    draw = Draw(seed, Theme.LOCAL)
+    draw = OpDraw(seed, Theme.LOCAL)
     names = [f"{CLUSTER}/node/m{number}" for number in range(CROWD_COUNT)]
     calls = [op("mkdir", CLUSTER)]
     for number, name in enumerate(names):
@@ -394,7 +394,7 @@ def _closed(seed: str, calls: Sequence[Op]) -> Episode:
 
 def ordinary_episodes(seed: str, count: int | None = None) -> Iterator[Episode]:
     """Episodes that mount nothing: so many, or for ever."""
-    draw = Draw(f"{seed}/themes", Theme.LOCAL)
+    draw = OpDraw(f"{seed}/themes", Theme.LOCAL)
     for number in itertools.count() if count is None else range(count):
         theme = Theme.REGIONS if draw.one_in(_REGIONS_ONE_IN) else Theme.LOCAL
         yield episode(f"{seed}/{number}", theme)

@@ -42,6 +42,7 @@ STANDIN = "lib/libcman.so.3"
 """The stand-in library's place in the payload."""
 
 _SHOWN_DIFFERENCES = 20
+_Findings = tuple[list[RowResult], Agreement, FollowResult]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,21 +92,12 @@ class SmokeVerdict:
             },
             "storm": {
                 "operations": self.storm.operations,
-                "differences": [each.told() for each in self.storm.differences],
+                "differences": [each.text() for each in self.storm.differences],
             },
             "stages": self.story.as_json(),
             "alarms": self.alarms,
             "seconds": round(self.seconds, 1),
         }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Findings:
-    """What the guest that does not mount found."""
-
-    rows: list[RowResult]
-    storm: Agreement
-    story: FollowResult
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -143,13 +135,14 @@ def standin() -> Path:
 
 
 def _first_lane(guest: Guest, options: SmokeOptions, say: Progress) -> _Findings:
+    """All that does not mount: the story, most rows, and the random operations."""
     prepare(guest, say, "first guest")
     story = follow(guest, f"{payload.DIRECTORY}/{STANDIN}", say)
     rows = rows_in(guest, split_rows()[0])
     say(f"first guest: {len(rows)} rows done")
     wind = (*every_value(), *ordinary_episodes(options.seed, options.sequences))
     storm = compare(wind, GuestBackend(guest), FakeBackend(family(guest.kernel).variant), say)
-    return _Findings(rows=rows, storm=storm, story=story)
+    return rows, storm, story
 
 
 def _second_lane(guest: Guest, say: Progress) -> list[RowResult]:
@@ -180,15 +173,15 @@ def smoke(cache: Path, options: SmokeOptions, say: Progress) -> SmokeVerdict:
             pool.submit(_first_lane, first, options, say),
             pool.submit(_second_lane, second, say),
         )
-        findings, mounted = lanes[0].result(), lanes[1].result()
+        (rows, storm, story), mounted = lanes[0].result(), lanes[1].result()
         consoles = [guest.qemu.console_text() for guest in (first, second)]
         alarms = tuple(line for text in consoles for line in guests.alarms(text))
     verdict = SmokeVerdict(
         kernel=first.kernel,
         acceleration=machine.acceleration,
-        rows=compare_rows([*findings.rows, *mounted], rows_on_the_fake(), ROWS),
-        storm=findings.storm,
-        story=findings.story,
+        rows=compare_rows([*rows, *mounted], rows_on_the_fake(), ROWS),
+        storm=storm,
+        story=story,
         alarms=tuple(alarms),
         seconds=time.monotonic() - began,
     )
@@ -200,8 +193,8 @@ def smoke(cache: Path, options: SmokeOptions, say: Progress) -> SmokeVerdict:
 def report(verdict: SmokeVerdict, options: SmokeOptions) -> list[str]:
     """The end in words."""
     lines = row_report(verdict.rows, verdict.kernel)
-    lines.append(f"storm {options.seed}: {verdict.storm.told()}")
-    lines += [f"  {each.told()}" for each in verdict.storm.differences[:_SHOWN_DIFFERENCES]]
+    lines.append(f"storm {options.seed}: {verdict.storm.text()}")
+    lines += [f"  {each.text()}" for each in verdict.storm.differences[:_SHOWN_DIFFERENCES]]
     lines += [f"the kernel complained: {line}" for line in verdict.alarms]
     word = "all ran and agreed" if verdict.good else "NOT all agreed"
     stages = len(verdict.story.stages)

@@ -36,7 +36,7 @@ class Hands(Protocol):
         ...
 
 
-class Orders(Protocol):
+class ManagerOrders(Protocol):
     """An operator's orders to the manager of a host."""
 
     def question(self, *, force: bool, remove: bool) -> list[str]:
@@ -139,7 +139,7 @@ class Manager:
     """The guest's function that says whether it runs, hangs, and what it holds for true."""
     warm: tuple[tuple[str, ...], ...]
     """Commands that have its programs read from the disk, and change nothing."""
-    orders: Orders
+    orders: ManagerOrders
     files: Callable[[int, Topology, int], dict[str, str]]
     """What configures it on a host, as text by path, from the cluster as it is configured now and
     the version of that, counted up by each change."""

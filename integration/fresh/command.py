@@ -19,7 +19,7 @@ from integration.errors import JSON_HELP, CannotRunError
 from integration.fresh.access import access_variables, copy_access
 from integration.fresh.machine import require_namespaces, run_in
 from integration.packages import CHECKOUT
-from integration.sources import Source, apt_settings, debian_sources
+from integration.sources import AptSource, apt_settings, debian_sources
 
 _CLONE = "root/o2cbd"
 _SH_BLOCK = re.compile(r"^```sh\n(.+)\n```$", re.MULTILINE)
@@ -116,7 +116,7 @@ def readme_lines(readme: str, arguments: Sequence[str] = ()) -> tuple[str, str]:
 
 
 def bare_root(
-    place: Path, sources: Sequence[Source], say: cache.Progress, *, anew: bool = False
+    place: Path, sources: Sequence[AptSource], say: cache.Progress, *, anew: bool = False
 ) -> Path:
     """Return a bare Debian as a tar archive, from the cache or made now: the smallest with apt.
 
@@ -143,7 +143,7 @@ def bare_root(
 
 @contextmanager
 def _machine(
-    place: Path, sources: Sequence[Source], say: cache.Progress, *, anew: bool
+    place: Path, sources: Sequence[AptSource], say: cache.Progress, *, anew: bool
 ) -> Iterator[Path]:
     """A bare root with a clone of this checkout, able to fetch what this machine can fetch."""
     suite = sources[0].codename

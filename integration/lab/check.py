@@ -9,19 +9,24 @@ from pathlib import Path
 from integration.cache import Progress
 from integration.errors import GuestError
 from integration.guest import alarms, wait_until
+from integration.guest_modules import GUEST_DIRECTORY, inside
+from integration.inside.volume import SHARED
 from integration.lab.base import Base
 from integration.lab.corosync import (
-    Membership,
+    RingMembers,
     RingNode,
     corosync_conf,
     membership,
     start_corosync,
 )
-from integration.lab.lab import SHARED_DEVICE, Lab
-from integration.lab.volume import CLUSTER, format_volume, mount_volume, write_tables
+from integration.lab.lab import Lab
 
 _TIMEOUT_S = 300
-_MOUNT = "/mnt"
+CLUSTER = "lab"
+_DEAD_THRESHOLD = 5
+"""In heartbeats of two seconds; short, so that a dead machine is let go soon."""
+_MODULES = ("ocfs2_stack_o2cb", "ocfs2_dlm", "ocfs2")
+_MOUNTS = ("sys-kernel-config.mount", "sys-kernel-debug.mount")
 
 
 def check(base: Base, cache: Path, directory: Path, say: Progress) -> None:
@@ -50,7 +55,7 @@ def _await(lab: Lab, expected: Mapping[int, tuple[int, ...]], what: str, say: Pr
     def seen() -> bool:
         return all(
             membership(lab.guest(number))
-            == Membership(members=members, quorate=len(members) > len(lab.machines) // 2)
+            == RingMembers(members=members, quorate=len(members) > len(lab.machines) // 2)
             for number, members in expected.items()
         )
 
@@ -86,15 +91,32 @@ def _membership(lab: Lab, say: Progress) -> None:
 
 def _volume(lab: Lab, say: Progress) -> None:
     began = time.monotonic()
-    identities = [one.identity for one in lab.machines.values()]
-    lab.each(
-        lambda number: write_tables(lab.guest(number), lab.machines[number].identity, identities)
-    )
-    format_volume(lab.guest(1), SHARED_DEVICE)
-    lab.each(lambda number: mount_volume(lab.guest(number), SHARED_DEVICE, _MOUNT))
+    lab.each(lambda number: _fill_tables(lab, number))
+    lab.guest(1).call("volume:SHARED.make", {"cluster": CLUSTER})
+    lab.each(lambda number: lab.guest(number).call("volume:SHARED.mount"))
     say(f"check: a volume mounted on three after {time.monotonic() - began:.1f} s")
-    lab.guest(1).put(f"{_MOUNT}/greeting", "from 1\n")
-    heard = lab.guest(2).check(["cat", f"{_MOUNT}/greeting"], timeout_s=_TIMEOUT_S)
+    greeting = f"{SHARED.mount_point}/greeting"
+    lab.guest(1).put(greeting, "from 1\n")
+    heard = lab.guest(2).check(["cat", greeting], timeout_s=_TIMEOUT_S)
     if heard != "from 1":
         raise GuestError(f"written on 1 and read on 2: {heard!r}")
-    lab.each(lambda number: lab.guest(number).check(["umount", _MOUNT], timeout_s=_TIMEOUT_S))
+    lab.each(lambda number: lab.guest(number).call("volume:SHARED.umount"))
+
+
+def _fill_tables(lab: Lab, number: int) -> None:
+    """Fill a guest's o2cb tables by hand, as o2cbd would."""
+    guest = lab.guest(number)
+    guest.unpack(inside("tables", "volume"), GUEST_DIRECTORY)
+    for argv in (("modprobe", "--all", *_MODULES), ("systemctl", "start", *_MOUNTS)):
+        guest.check(argv, timeout_s=_TIMEOUT_S)
+    guest.call("tables:place_cluster", {"name": CLUSTER, "dead_threshold": _DEAD_THRESHOLD})
+    for other, machine in lab.machines.items():
+        values: dict[str, int | str] = {
+            "ipv4_port": 7777,
+            "ipv4_address": machine.identity.address,
+            "num": other,
+        }
+        if other == number:
+            values["local"] = 1
+        node = {"cluster": CLUSTER, "name": machine.identity.name, "values": values}
+        guest.call("tables:place_node", node)

@@ -43,8 +43,7 @@ class Workload:
         result = self.call.poll()
         if result is not None and result.rc != 0:
             raise GuestError(f"the load of node {self.host} ended: {result.err.strip()}")
-        lines = self.call.lines()
-        return int(lines[-1]) if lines else 0
+        return self.lost_with_its_host()
 
     def goes_on(self) -> bool:
         """Whether a block was written since this was last asked."""
@@ -55,8 +54,7 @@ class Workload:
 
     def lost_with_its_host(self) -> int:
         """How many blocks are surely on the disk of a host whose power is gone."""
-        lines = self.call.lines()
-        return int(lines[-1]) if lines else 0
+        return int((self.call.lines() or ["0"])[-1])
 
     def end(self) -> int:
         """Let it end; how many blocks it has written."""

@@ -1,4 +1,4 @@
-"""The eye's view of corosync and the arm's shutdown question, on a corosync of this machine."""
+"""The probe's view of corosync and the arm's shutdown question, on a corosync of this machine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from fakecluster.cman.topology import Topology
 from fakecluster.corosync.lab import CorosyncLab
 from o2cbd.membership.libcorosync_table import CorosyncTable
-from tests.integration.eye import Eye
+from tests.integration.guest_probe import GuestProbe
 
 pytestmark = pytest.mark.process
 
@@ -57,9 +57,9 @@ def python(lab: CorosyncLab, host: int, *words: str) -> list[str]:
 
 
 @pytest.fixture
-def eye(lab: CorosyncLab) -> Iterator[Eye]:
-    with contextlib.closing(Eye(python(lab, 1), "corosync", "manager_view")) as eye:
-        yield eye
+def probe(lab: CorosyncLab) -> Iterator[GuestProbe]:
+    with contextlib.closing(GuestProbe(python(lab, 1), "corosync", "manager_view")) as probe:
+        yield probe
 
 
 def ask(lab: CorosyncLab, host: int, *words: str) -> list[str]:
@@ -67,11 +67,11 @@ def ask(lab: CorosyncLab, host: int, *words: str) -> list[str]:
     return subprocess.check_output(command, text=True).splitlines()
 
 
-def test_the_eye_sees_members_quorum_and_who_is_away(lab: CorosyncLab, eye: Eye) -> None:
+def test_the_probe_sees_members_quorum_and_who_is_away(lab: CorosyncLab, probe: GuestProbe) -> None:
     for host in (1, 2):
         lab.start(host)
     lab.settle()
-    view = eye.look(lab.process(1).pid)["view"]
+    view = probe.look(lab.process(1).pid)["view"]
     assert (view["cluster"], view["local_id"], view["quorate"]) == ("o2", 1, True)
     assert {each["name"]: each["member"] for each in view["listed"]} == {
         "node1": True,
@@ -81,19 +81,21 @@ def test_the_eye_sees_members_quorum_and_who_is_away(lab: CorosyncLab, eye: Eye)
     assert view["listed"][1]["addresses"] == ["10.0.0.2"]
 
 
-def test_the_eye_sees_who_hangs_who_is_gone_and_who_came_after(lab: CorosyncLab, eye: Eye) -> None:
+def test_the_probe_sees_who_hangs_who_is_gone_and_who_came_after(
+    lab: CorosyncLab, probe: GuestProbe
+) -> None:
     lab.start(1)
     lab.settle()
     first = lab.process(1)
-    assert eye.look(first.pid)["view"]["quorate"] is False
+    assert probe.look(first.pid)["view"]["quorate"] is False
     lab.stop(1)
-    assert eye.look(first.pid) == {"running": True, "stopped": True, "view": None}
+    assert probe.look(first.pid) == {"running": True, "stopped": True, "view": None}
     lab.go_on(1)
     lab.kill(1)
-    assert eye.look(first.pid) == {"running": False, "stopped": False, "view": None}
+    assert probe.look(first.pid) == {"running": False, "stopped": False, "view": None}
     lab.start(1)
     lab.settle()
-    assert eye.look(lab.process(1).pid)["view"]["local_id"] == 1
+    assert probe.look(lab.process(1).pid)["view"]["local_id"] == 1
 
 
 def test_numbers_of_the_map_have_their_signs(lab: CorosyncLab) -> None:

@@ -1,7 +1,7 @@
 """What the arm `vm-cman` does in guests, on gates and corosyncs of this machine.
 
-The eye's view, an administrator's orders, the shutdown question, and the C program that calls every
-function of libcman.h.
+What a guest observes, an administrator's orders, the shutdown question, and the C program that
+calls every function of libcman.h.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from fakecluster.corosync.gates import GateProcess
 from fakecluster.corosync.lab import CorosyncLab
 from integration.libcman_program import SOURCE, compiled, exported
 from o2cbd.membership.libcorosync_table import CorosyncTable
-from tests.integration.eye import Eye
+from tests.integration.guest_probe import GuestProbe
 
 pytestmark = pytest.mark.process
 
@@ -63,7 +63,7 @@ class Gated:
         return self.lab.host(host).command("env", *places, *words)
 
     def order(self, host: int, call: str) -> None:
-        """Give an administrator's order, as the eye does."""
+        """Give an administrator's order, as the probe does."""
         code = f"from integration.inside.cman import *; {call}"
         subprocess.run(self.command(host, sys.executable, "-c", code), check=True)
 
@@ -90,15 +90,17 @@ def gated(libcorosync: CorosyncTable, compiler: None) -> Iterator[Gated]:
 
 
 @pytest.fixture
-def eye(gated: Gated) -> Iterator[Eye]:
+def probe(gated: Gated) -> Iterator[GuestProbe]:
     python = gated.command(1, sys.executable)
-    with contextlib.closing(Eye(python, "cman", "cman_view")) as eye:
-        yield eye
+    with contextlib.closing(GuestProbe(python, "cman", "cman_view")) as probe:
+        yield probe
 
 
-def test_the_eye_sees_what_cman_says_and_what_corosync_does(gated: Gated, eye: Eye) -> None:
+def test_the_probe_sees_what_cman_says_and_what_corosync_does(
+    gated: Gated, probe: GuestProbe
+) -> None:
     gated.up(1, 2)
-    seen = eye.look(*gated.pids(1))
+    seen = probe.look(*gated.pids(1))
     assert (seen["running"], seen["stopped"]) == (True, False)
     view = seen["view"]
     assert (view["cluster"], view["local_id"], view["quorate"]) == ("o2", 1, True)
@@ -113,25 +115,25 @@ def test_the_eye_sees_what_cman_says_and_what_corosync_does(gated: Gated, eye: E
     assert members == beneath == [1, 2]
 
 
-def test_the_eye_sees_who_hangs_and_who_is_gone(gated: Gated, eye: Eye) -> None:
+def test_the_probe_sees_who_hangs_and_who_is_gone(gated: Gated, probe: GuestProbe) -> None:
     gated.up(1)
     corosync, gate = gated.pids(1)
     process = gated.gates[1].process
     process.send_signal(signal.SIGSTOP)
     os.waitid(os.P_PID, gate, os.WSTOPPED | os.WNOWAIT)
-    assert eye.look(corosync, gate) == {**NOTHING, "running": True, "stopped": True}
+    assert probe.look(corosync, gate) == {**NOTHING, "running": True, "stopped": True}
     process.send_signal(signal.SIGCONT)
     process.kill()
     process.wait()
-    assert eye.look(corosync, gate) == NOTHING
+    assert probe.look(corosync, gate) == NOTHING
 
 
-def test_without_its_corosync_a_gate_is_no_cman(gated: Gated, eye: Eye) -> None:
+def test_without_its_corosync_a_gate_is_no_cman(gated: Gated, probe: GuestProbe) -> None:
     gated.up(1)
     corosync, gate = gated.pids(1)
     gated.lab.kill(1)
     gated.gates[1].away()
-    assert eye.look(corosync, gate) == NOTHING
+    assert probe.look(corosync, gate) == NOTHING
 
 
 def test_orders_reach_cman(gated: Gated) -> None:

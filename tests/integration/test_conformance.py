@@ -51,7 +51,7 @@ from integration.errors import CannotRunError, GuestError
 from integration.inside.volume import VOLUME_ID
 from integration.random_ops import (
     CROWD_COUNT,
-    Draw,
+    OpDraw,
     Theme,
     crowd,
     episodes,
@@ -144,7 +144,7 @@ def test_no_local_of_zero_and_no_low_threshold_where_a_volume_is_mounted() -> No
 
 def test_regions_and_free_writes_to_local_are_never_in_one_episode() -> None:
     for theme in Theme:
-        draw = Draw("apart", theme)
+        draw = OpDraw("apart", theme)
         calls = [one for _ in range(800) for one in draw.calls()]
         made_region = any(one.call == "mkdir" and "/heartbeat/" in one.path for one in calls)
         zeroed = any(one.path.endswith("/local") and one.data == "0" for one in calls)

@@ -9,7 +9,7 @@ import pytest
 from integration import deb, packages
 from integration.__main__ import parser
 from integration.errors import CannotRunError
-from integration.sources import Source
+from integration.sources import AptSource
 
 
 def test_every_tool_of_the_build_is_in_the_host_list() -> None:
@@ -75,7 +75,7 @@ def test_a_build_that_fails_shows_its_end_and_leaves_nothing(
     assert list((tmp_path / "out").iterdir()) == []
 
 
-OTHERS = [Source(codename="trixie", uri="http://a.invalid/", release="trixie", component="main")]
+OTHERS = [AptSource(codename="trixie", uri="http://a.invalid/", release="trixie", component="main")]
 
 
 def test_another_release_builds_it_in_a_root_of_its_own(

@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,31 +12,15 @@ import pytest
 
 from integration import build, packages
 from integration.__main__ import main
-from integration.build import sources_list
 from integration.errors import EXIT_CANNOT_RUN, CannotRunError
 from integration.fresh import access, command, machine
-from integration.sources import Source, of_suite
+from integration.sources import AptSource
 
 ROOT = Path(__file__).parents[2]
 README = "# x\n```sh\nrun demo\n```\n```console\n$ no\n```\n```sh\nrun test\n```\n"
 
 
-def source(codename: str, release: str, uri: str = "file:/a") -> Source:
-    return Source(codename=codename, uri=uri, release=release, component="main")
-
-
-def test_sources_of_another_suite_keep_archive_and_pocket() -> None:
-    here = [
-        source("bookworm", "bookworm"),
-        source("bookworm", "stable"),
-        source("bookworm-updates", "bookworm-updates"),
-        source("bookworm-security", "bookworm-security", "file:/b"),
-    ]
-    assert sources_list(of_suite(here, "trixie")) == (
-        "deb file:/a trixie main\n"
-        "deb file:/a trixie-updates main\n"
-        "deb file:/b trixie-security main\n"
-    )
+SOURCE = AptSource(codename="bookworm", uri="file:/a", release="bookworm", component="main")
 
 
 def test_the_readme_lines_run_as_they_stand() -> None:
@@ -131,7 +113,7 @@ def test_without_mmdebstrap_it_says_what_to_install(
     monkeypatch.setattr(packages, "find_program", lambda _name: None)
     monkeypatch.setattr(build, "apt_settings", str)
     with pytest.raises(CannotRunError, match="mmdebstrap"):
-        command.bare_root(tmp_path, [source("bookworm", "bookworm")], print)
+        command.bare_root(tmp_path, [SOURCE], print)
 
 
 @pytest.mark.parametrize(
@@ -175,13 +157,3 @@ def test_a_line_runs_in_namespaces_with_a_clean_environment(
     ran = (tmp_path / "ran").read_text()
     assert ran.startswith("--mount --pid --ipc --fork --kill-child sh -c ")
     assert ran.endswith("sh /root-of-it /there some line /root  given\n")
-
-
-def test_it_runs_with_nothing_but_the_standard_library() -> None:
-    """A bare host has no virtual environment either."""
-    done = subprocess.run(
-        [sys.executable, "-S", "-m", "integration", "fresh", "--help"],
-        cwd=ROOT, check=False, capture_output=True, text=True, env={"PATH": os.environ["PATH"]},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert "--suite" in done.stdout

@@ -100,6 +100,7 @@ def test_sources_are_read_once_each_in_order() -> None:
 
 
 OWN = sources.parse_sources(
+    "bookworm http://a.invalid/debian/ bookworm main\n"
     "bookworm http://a.invalid/debian/ stable main\n"
     "bookworm-updates http://a.invalid/debian/ stable-updates main\n"
     "bookworm-security http://b.invalid/security/ stable-security main\n"

@@ -279,13 +279,10 @@ def test_the_daemon_is_given_every_path_and_the_library() -> None:
 
 
 def verdict(**changes: Any) -> smoke.SmokeVerdict:
-    rows = RowComparison(
-        kernel=2, fake=2, tables={"Values": 2}, differences=(), not_shown={}, kernel_alone=()
-    )
     fields: dict[str, Any] = {
         "kernel": "6.1",
         "acceleration": "tcg",
-        "rows": rows,
+        "rows": with_rows(),
         "storm": Agreement(operations=9, agreed=9),
         "story": FollowResult(stages=stages_told(), rc=0, errors=""),
         "alarms": (),

@@ -73,11 +73,14 @@ def test_guests_are_measured_in_numbers_that_they_can_have(
     assert text in capsys.readouterr().err
 
 
-def test_the_package_is_built_with_nothing_but_the_standard_library() -> None:
-    """As the README does, with Debian's own Python."""
+@pytest.mark.parametrize(("command", "option"), [("deb", "--revision"), ("fresh", "--suite")])
+def test_what_starts_no_guest_runs_with_nothing_but_the_standard_library(
+    command: str, option: str
+) -> None:
+    """As the README does, with Debian's own Python; a bare host has no virtual environment."""
     done = subprocess.run(
-        [sys.executable, "-S", "-m", "integration", "deb", "--help"],
+        [sys.executable, "-S", "-m", "integration", command, "--help"],
         cwd=ROOT, check=False, capture_output=True, text=True, env={"PATH": "/usr/bin:/bin"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert "--revision" in done.stdout
+    assert option in done.stdout

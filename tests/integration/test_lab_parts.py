@@ -21,7 +21,7 @@ from integration.errors import CannotRunError, GuestError
 from integration.guest import wait_until
 from integration.image import Image
 from integration.lab.base import SavedState
-from integration.lab.corosync import Membership, RingNode, corosync_conf, parse_quorumtool
+from integration.lab.corosync import RingMembers, RingNode, corosync_conf, parse_quorumtool
 from integration.lab.host import Plugs, cluster_wiring
 from integration.lab.identity import Identity, identity_command
 from integration.lab.prompt import Prompt
@@ -142,7 +142,7 @@ Nodes:            2
 Node ID:          2
 Quorate:          Yes
 
-Membership information
+RingMembers information
 ----------------------
     Nodeid      Votes Name
          1          1 node1
@@ -151,7 +151,7 @@ Membership information
 
 
 def test_what_quorumtool_says_is_read() -> None:
-    assert parse_quorumtool(QUORUMTOOL) == Membership(members=(1, 2), quorate=True)
+    assert parse_quorumtool(QUORUMTOOL) == RingMembers(members=(1, 2), quorate=True)
     assert parse_quorumtool(QUORUMTOOL.replace("Yes", "No")).quorate is False
     hexadecimal = QUORUMTOOL.replace("         1  ", "  0x00000001  ", 1)
     assert parse_quorumtool(hexadecimal).members == (1, 2)

@@ -15,7 +15,7 @@ for line in sys.stdin:
 """
 
 
-class Eye:
+class GuestProbe:
     """The process, run by a command that takes words for Python."""
 
     def __init__(self, python: Sequence[str], module: str, view: str) -> None:
