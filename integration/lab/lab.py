@@ -38,15 +38,16 @@ class Lab:
     """Guests that share a network and a disk; numbered, and named `node<number>`."""
 
     def __init__(
-        self, machines: Mapping[int, LabMachine], network: Switch, states: Mapping[int, SavedState]
+        self, machines: Mapping[int, LabMachine], switch: Switch, states: Mapping[int, SavedState]
     ) -> None:
         """Hold machines whose power is off; `started` makes them."""
-        self.network = network
+        self.network = switch.network
         """Who hears whom: `partition`, `cut`, `heal`."""
         self.machines = machines
         """By number; one that is booted again has a new guest."""
         self.went_on_us = 0
         """When those went on that had power at first, by the monotonic clock."""
+        self._switch = switch
         self._fresh = dict(states)
         """Who was never on: its first boot is that of a saved state."""
 
@@ -141,7 +142,7 @@ class Lab:
             self._load(number)
             self._go_on(number)
         else:
-            host.switch_on(self.network.plug(number))
+            host.switch_on(self._switch.plug(number))
             host.guest.wait_ready(timeout_s)
         return host.guest
 
@@ -191,7 +192,7 @@ class Lab:
     def _load(self, number: int) -> None:
         """Let a machine stand where it was saved; nothing moves in it yet."""
         host = self.machines[number]
-        host.switch_on(self.network.plug(number), self._fresh[number].incoming)
+        host.switch_on(self._switch.plug(number), self._fresh[number].incoming)
         host.wait_loaded()
 
     def _go_on(self, number: int) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from integration.lab.switch import Cuts, Forwarding, Switch
+from integration.lab.switch import Network, Switch
 
 BROADCAST = b"\xff" * 6
 
@@ -21,71 +21,71 @@ def frame(source: int, target: bytes, text: bytes = b"hello") -> bytes:
 
 
 def test_whose_place_is_not_known_is_looked_for_everywhere() -> None:
-    forwarding = Forwarding(Cuts())
-    assert forwarding.listeners(1, frame(1, mac(2)), [1, 2, 3]) == [2, 3]
+    network = Network()
+    assert network.listeners(1, frame(1, mac(2)), [1, 2, 3]) == [2, 3]
 
 
 def test_who_has_spoken_is_found() -> None:
-    forwarding = Forwarding(Cuts())
-    assert forwarding.listeners(2, frame(2, BROADCAST), [1, 2, 3]) == [1, 3]
-    assert forwarding.listeners(1, frame(1, mac(2)), [1, 2, 3]) == [2]
+    network = Network()
+    assert network.listeners(2, frame(2, BROADCAST), [1, 2, 3]) == [1, 3]
+    assert network.listeners(1, frame(1, mac(2)), [1, 2, 3]) == [2]
 
 
 def test_groups_are_never_learnt() -> None:
-    forwarding = Forwarding(Cuts())
+    network = Network()
     multicast = b"\x01\x00\x5e\x00\x00\x01"
-    assert forwarding.listeners(1, frame(1, multicast), [1, 2, 3]) == [2, 3]
-    assert forwarding.listeners(2, frame(2, multicast), [1, 2, 3]) == [1, 3]
+    assert network.listeners(1, frame(1, multicast), [1, 2, 3]) == [2, 3]
+    assert network.listeners(2, frame(2, multicast), [1, 2, 3]) == [1, 3]
 
 
 def test_who_moves_is_found_again() -> None:
-    forwarding = Forwarding(Cuts())
-    forwarding.listeners(2, frame(9, BROADCAST), [1, 2, 3])
-    forwarding.listeners(3, frame(9, BROADCAST), [1, 2, 3])
-    assert forwarding.listeners(1, frame(1, mac(9)), [1, 2, 3]) == [3]
+    network = Network()
+    network.listeners(2, frame(9, BROADCAST), [1, 2, 3])
+    network.listeners(3, frame(9, BROADCAST), [1, 2, 3])
+    assert network.listeners(1, frame(1, mac(9)), [1, 2, 3]) == [3]
 
 
 def test_no_host_hears_itself() -> None:
-    forwarding = Forwarding(Cuts())
-    forwarding.listeners(1, frame(1, BROADCAST), [1, 2])
-    assert forwarding.listeners(1, frame(1, mac(1)), [1, 2]) == []
+    network = Network()
+    network.listeners(1, frame(1, BROADCAST), [1, 2])
+    assert network.listeners(1, frame(1, mac(1)), [1, 2]) == []
 
 
 def test_less_than_a_frame_goes_nowhere() -> None:
-    assert Forwarding(Cuts()).listeners(1, BROADCAST, [1, 2]) == []
+    assert Network().listeners(1, BROADCAST, [1, 2]) == []
 
 
-def hearing(cuts: Cuts, hosts: int = 3) -> set[tuple[int, int]]:
+def hearing(network: Network, hosts: int = 3) -> set[tuple[int, int]]:
     """Every (speaker, listener) that works."""
     numbers = range(1, hosts + 1)
-    return {(a, b) for a in numbers for b in numbers if a != b and cuts.hears(b, a)}
+    return {(a, b) for a in numbers for b in numbers if a != b and network.hears(b, a)}
 
 
 def test_a_cut_goes_one_way() -> None:
-    cuts = Cuts()
-    cuts.cut(1, 2)
-    assert hearing(cuts) == {(1, 3), (2, 1), (2, 3), (3, 1), (3, 2)}
+    network = Network()
+    network.cut(1, 2)
+    assert hearing(network) == {(1, 3), (2, 1), (2, 3), (3, 1), (3, 2)}
 
 
 def test_a_partition_goes_both_ways_and_spares_the_groups() -> None:
-    cuts = Cuts()
-    cuts.partition((1, 2), (3,))
-    assert hearing(cuts) == {(1, 2), (2, 1)}
+    network = Network()
+    network.partition((1, 2), (3,))
+    assert hearing(network) == {(1, 2), (2, 1)}
 
 
 def test_a_partition_has_any_number_of_groups() -> None:
-    cuts = Cuts()
-    cuts.partition((1, 2), (3,), (4,))
-    assert hearing(cuts, 4) == {(1, 2), (2, 1)}
+    network = Network()
+    network.partition((1, 2), (3,), (4,))
+    assert hearing(network, 4) == {(1, 2), (2, 1)}
 
 
 def test_partitions_add_up_until_they_are_healed() -> None:
-    cuts = Cuts()
-    cuts.partition((1,), (2, 3, 4))
-    cuts.partition((1, 2, 3), (4,))
-    assert hearing(cuts, 4) == {(2, 3), (3, 2)}
-    cuts.heal()
-    assert len(hearing(cuts)) == 6
+    network = Network()
+    network.partition((1,), (2, 3, 4))
+    network.partition((1, 2, 3), (4,))
+    assert hearing(network, 4) == {(2, 3), (3, 2)}
+    network.heal()
+    assert len(hearing(network)) == 6
 
 
 @pytest.fixture
@@ -111,10 +111,10 @@ def test_the_switch_carries_frames(switch: Switch, cables: dict[int, socket.sock
 
 
 def test_what_is_cut_is_not_carried(switch: Switch, cables: dict[int, socket.socket]) -> None:
-    switch.cut(1, 2)
+    switch.network.cut(1, 2)
     cables[1].send(frame(1, BROADCAST, b"lost"))
     assert cables[3].recv(9000) == frame(1, BROADCAST, b"lost")
-    switch.heal()
+    switch.network.heal()
     cables[1].send(frame(1, BROADCAST, b"heard"))
     assert cables[2].recv(9000) == frame(1, BROADCAST, b"heard")
 
@@ -149,10 +149,10 @@ def test_a_host_that_does_not_read_does_not_stop_the_others(
 
 
 def test_those_in_no_group_are_one() -> None:
-    cuts = Cuts()
-    cuts.partition((2,))
-    assert hearing(cuts) == {(1, 3), (3, 1)}
-    cuts.cut(1, 3)
-    assert hearing(cuts) == {(3, 1)}
-    cuts.heal()
-    assert len(hearing(cuts)) == 6
+    network = Network()
+    network.partition((2,))
+    assert hearing(network) == {(1, 3), (3, 1)}
+    network.cut(1, 3)
+    assert hearing(network) == {(3, 1)}
+    network.heal()
+    assert len(hearing(network)) == 6
