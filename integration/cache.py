@@ -127,7 +127,7 @@ class Layer:
                 say(f"cache: {name} made in {time.monotonic() - began:.0f} s")
             found = load(cache / name)
         if found is None:
-            raise CannotRunError(f"{cache / name} vanished from the cache")
+            raise CannotRunError(f"{cache / name} was deleted from the cache")
         return found
 
 
@@ -151,7 +151,7 @@ def make_place(directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CannotRunError(
-            f"{directory} cannot be made: {error.strerror}; say where else things may be kept,"
+            f"cannot create {directory} ({error.strerror}); choose another directory"
             f" with --output or ${CACHE_VARIABLE}"
         ) from error
 

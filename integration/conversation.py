@@ -61,7 +61,7 @@ class GuestCall:
         except queue.Empty:
             if time.monotonic() < self._deadline:
                 raise
-            raise GuestError(f"waited in vain for {self._what}") from None
+            raise GuestError(f"timed out waiting for {self._what}") from None
         if isinstance(message, GuestError):
             raise GuestError(f"{message} while waiting for {self._what}")
         return message
@@ -101,7 +101,7 @@ class GuestCall:
         while text not in self._out:
             if self._result is not None:
                 said = self._result.err.strip() or self._result.out.strip()
-                raise GuestError(f"the command ended and never said {text!r}: {said}")
+                raise GuestError(f"the command ended without printing {text!r}: {said}")
             self._take(self.next_message(), None)
 
     def lines(self) -> list[str]:
@@ -194,11 +194,11 @@ class Conversation:
             while data := self._channel.recv(_PIECE):
                 for message in lines.feed(data):
                     if not self._hand_out(message):
-                        return GuestError(f"an answer to no question of ours: {message}")
+                        return GuestError(f"an answer to no request: {message}")
         except OSError as error:
             return GuestError(f"the channel broke ({error})")
         except ChannelError as error:
-            return GuestError(f"nonsense came ({error})")
+            return GuestError(f"invalid data on the channel ({error})")
         return GuestError("the guest ended")
 
     def _hand_out(self, message: dict[str, Any]) -> bool:

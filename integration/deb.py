@@ -136,7 +136,7 @@ def build(
         made = _packages_in(result)
         if sorted(made) != sorted(NAMES):
             raise CannotRunError(
-                f"the build ended well and left {_listed(made) or 'no package'},"
+                f"the build succeeded and left {_listed(made) or 'no package'},"
                 f" not {', '.join(NAMES)}"
             )
         if not final.exists():  # another build of the same may have been faster

@@ -95,7 +95,7 @@ def decode_operations(text: str) -> tuple[Op, ...]:
     except ValueError as error:
         raise EpisodeError(f"not JSON: {error}") from None
     if not isinstance(found, list):
-        raise EpisodeError("no list of operations")
+        raise EpisodeError("not a list of operations")
     return tuple(_operation(number, fields) for number, fields in enumerate(found, start=1))
 
 

@@ -49,7 +49,7 @@ def wait_until(holds: Callable[[], bool], timeout_s: float, what: str) -> float:
     began = time.monotonic()
     while not holds():
         if time.monotonic() - began > timeout_s:
-            raise GuestError(f"not within {timeout_s:.0f} s: {what}")
+            raise GuestError(f"timed out after {timeout_s:.0f} s: {what}")
         time.sleep(_LOOK_AGAIN_S)
     return time.monotonic() - began
 
@@ -243,7 +243,7 @@ def choose_acceleration(
             guest.wait_ready(_KVM_TIMEOUT_S)
             found = "kvm"
     except GuestError as error:
-        say(f"guest: /dev/kvm is there and runs no guest ({error}); emulating")
+        say(f"guest: /dev/kvm boots no guest ({error}); emulating")
         found = "tcg"
     note.write_text(json.dumps(known | {key: found}), "utf-8")
     return found

@@ -56,7 +56,7 @@ def _apt(*argv: str) -> str:
         done = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=_TIMEOUT_S)
     except FileNotFoundError:
         raise CannotRunError(
-            f"{argv[0]} is not here: the guest is made from Debian packages, on a Debian machine"
+            f"{argv[0]} not found: guests are made from Debian packages, on a Debian machine"
         ) from None
     except subprocess.TimeoutExpired:
         raise CannotRunError(f"{argv[0]} did not end within {_TIMEOUT_S} s") from None

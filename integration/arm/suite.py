@@ -28,11 +28,8 @@ from integration.lab.lab import Lab
 from integration.lab.together import SavedCluster, saved_together
 from integration.sources import other_sources
 
-GUEST_MODULES = (
-    *inside("cman", "cman_question", "changes", "corosync", "daemon", "load", "provision"),
-    *inside("tables", "volume"),
-    *module_files("fakecluster.corosync.question"),
-)
+_INSIDE = "cman cman_question changes corosync daemon load provision tables volume"
+GUEST_MODULES = sorted({*inside(*_INSIDE.split()), *module_files("fakecluster.corosync.question")})
 """What every guest of an arm is given."""
 MADE_IN = (
     *sorted({*Path(__file__).parent.glob("*.py"), *(path for _, path in GUEST_MODULES)}),
@@ -56,7 +53,7 @@ _GUESTS_A_PROCESSOR = 3
 
 def _prepare(manager: Manager, guest: Guest) -> None:
     """Give a guest its modules, and have it read what every scenario reads."""
-    guest.unpack(dict.fromkeys(GUEST_MODULES), GUEST_DIRECTORY)
+    guest.unpack(GUEST_MODULES, GUEST_DIRECTORY)
     usual = {"files": unit_files((), manager.units), "wanted": UNIT, "addresses": []}
     guest.call("provision:provision", usual)
     guest.call("daemon:look")

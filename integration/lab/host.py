@@ -205,7 +205,9 @@ class LabMachine:
         deadline = time.monotonic() + _LOAD_TIMEOUT_S
         while self.monitor.order("query-status")["status"] == "inmigrate":
             if time.monotonic() > deadline:
-                raise GuestError(f"{self.identity.name}: its saved state did not load")
+                raise GuestError(
+                    f"{self.identity.name}: the saved state did not load in {_LOAD_TIMEOUT_S} s"
+                )
             time.sleep(_LOOK_AGAIN_S)
 
     def pause(self) -> None:

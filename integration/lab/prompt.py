@@ -52,13 +52,13 @@ class Prompt:
         """
         verb, *rest = words
         if verb not in {*self._orders, *self._questions}:
-            raise GuestError(f"no verb {verb!r}; `help` has them all")
+            raise GuestError(f"unknown verb {verb!r}; `help` lists them")
         try:
             if verb in self._questions:
                 return self._questions[verb](rest)
             self._orders[verb](rest)
         except (IndexError, KeyError, ValueError):
-            raise GuestError(f"{' '.join(words)}: not understood; `help` has the words") from None
+            raise GuestError(f"invalid arguments: {' '.join(words)}; `help` lists them") from None
         return "done"
 
     def serve(self, lines: Iterable[str], answer: Callable[[str], None]) -> None:

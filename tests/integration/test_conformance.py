@@ -163,7 +163,7 @@ def test_operations_survive_their_way_through_text() -> None:
     ("text", "why"),
     [
         ("{", "not JSON"),
-        ("{}", "no list of operations"),
+        ("{}", "not a list of operations"),
         ('[{"call": "get"}, {"cal": "x"}]', "operation 2"),
         ('[{"path": "x"}]', "operation 1"),
         ('[{"call": 5}]', "operation 1: call is not of type str"),

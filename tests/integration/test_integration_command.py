@@ -46,7 +46,7 @@ def test_a_place_that_cannot_be_written_to_is_named(
     monkeypatch.setenv("O2CBD_VM_CACHE", str(tmp_path / "file" / "below"))
     assert main([word.format(tmp_path / "file") for word in words]) == EXIT_CANNOT_RUN
     said = capsys.readouterr().err
-    assert f"{tmp_path}/file/below cannot be made: Not a directory" in said
+    assert f"cannot create {tmp_path}/file/below (Not a directory)" in said
     assert "$O2CBD_VM_CACHE" in said
 
 

@@ -208,7 +208,7 @@ def test_waiting_ends_when_it_holds() -> None:
 
 
 def test_waiting_in_vain_says_for_what() -> None:
-    with pytest.raises(GuestError, match="not within 0 s: the sun"):
+    with pytest.raises(GuestError, match="timed out after 0 s: the sun"):
         wait_until(lambda: False, 0, "the sun")
 
 
