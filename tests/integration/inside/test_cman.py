@@ -25,11 +25,11 @@ from fakecluster.corosync.gates import GateProcess
 from fakecluster.corosync.lab import CorosyncLab
 from integration.libcman_program import SOURCE, compiled, exported
 from o2cbd.membership.libcorosync_table import CorosyncTable
-from tests.integration.guest_probe import GuestProbe
+from tests.integration.inside.guest_probe import GuestProbe
 
 pytestmark = pytest.mark.process
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 NOTHING = {"running": False, "stopped": False, "view": None, "beneath": None}
 
 

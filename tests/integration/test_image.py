@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from integration import cache, initrd, packages, sources
+from integration import initrd, packages, sources
 from integration.build import load_order, parse_dependencies
 from integration.errors import CannotRunError
 from integration.image import layer
@@ -56,13 +56,6 @@ def test_a_missing_program_cannot_run(monkeypatch: pytest.MonkeyPatch) -> None:
         packages.program("mke2fs")
 
 
-def test_the_digest_changes_with_each_part_and_with_their_borders() -> None:
-    digests = {cache.digest_of(parts) for parts in (["ab", "c"], ["a", "bc"], ["abc"], [])}
-    assert len(digests) == 4
-    assert cache.digest_of(["ab", "c"]) == cache.digest_of(["ab", "c"])
-    assert all(len(digest) == 16 for digest in digests)
-
-
 def test_the_digest_changes_with_the_release() -> None:
     names = {
         layer(recipe, sources.of_suite(OWN, codename), print).name
@@ -70,20 +63,6 @@ def test_the_digest_changes_with_the_release() -> None:
         for codename in ("bookworm", "trixie")
     }
     assert len(names) == 4
-
-
-@pytest.mark.parametrize(
-    ("environment", "expected"),
-    [
-        ({"O2CBD_VM_CACHE": "/a", "XDG_CACHE_HOME": "/b"}, Path("/a")),
-        ({"XDG_CACHE_HOME": "/b"}, Path("/b/o2cbd-integration")),
-        ({}, Path.home() / ".cache/o2cbd-integration"),
-    ],
-)
-def test_the_cache_is_where_the_environment_says(
-    environment: dict[str, str], expected: Path
-) -> None:
-    assert cache.cache_directory(environment) == expected
 
 
 def test_sources_are_read_once_each_in_order() -> None:

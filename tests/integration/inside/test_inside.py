@@ -33,7 +33,7 @@ from integration.inside.tables import (
 )
 from integration.inside.units import unit_pids, want_a_processor
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 LOOKS = 2000
 
 

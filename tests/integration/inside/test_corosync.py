@@ -15,11 +15,11 @@ import pytest
 from fakecluster.cman.topology import Topology
 from fakecluster.corosync.lab import CorosyncLab
 from o2cbd.membership.libcorosync_table import CorosyncTable
-from tests.integration.guest_probe import GuestProbe
+from tests.integration.inside.guest_probe import GuestProbe
 
 pytestmark = pytest.mark.process
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 NUMBERS = {"u8": 255, "i16": -2, "u32": 2**32 - 1, "i32": -1, "u64": 2**64 - 1, "i64": -(2**63)}
 VETO = """
 import ctypes, select, sys

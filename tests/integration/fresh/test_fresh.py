@@ -16,7 +16,7 @@ from integration.errors import EXIT_CANNOT_RUN, CannotRunError
 from integration.fresh import access, command, machine
 from integration.sources import AptSource
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 README = "# x\n```sh\nrun demo\n```\n```console\n$ no\n```\n```sh\nrun test\n```\n"
 
 
