@@ -15,16 +15,15 @@ from typing import Final
 from fakecluster.arms.suite import spec_of
 from fakecluster.arms.values import ClusterSpec, Span
 from fakecluster.trace.events import Line
-from integration.arm.managers import MANAGERS, TOKEN_MS, CorosyncManager
+from integration.arm.managers import COROSYNC_MANAGER, TOKEN_MS
 from integration.arm.suite import packaged_base, say, vm_cluster
 from integration.arm.vm import VmCluster
+from integration.cache import cache_directory
 from integration.guest import BOOT_TIMEOUT_S
 from integration.lab.base import alone, settle
-from integration.lab.disks import nameless_overlay, shared_disk
+from integration.lab.host import nameless_overlay, shared_disk
 from integration.lab.lab import Lab
-from integration.recipe import cache_directory
 
-_MANAGER: Final = MANAGERS[CorosyncManager.arm]
 _CONSENSUS: Final = 1.2
 """corosync's consensus timeout, in tokens, where nothing else is configured."""
 _BEAT_S: Final = 2.0
@@ -78,7 +77,7 @@ def guests(members: int, rounds: int) -> Guests:
     found: dict[str, list[float]] = {}
     with (
         tempfile.TemporaryDirectory() as consoles,
-        vm_cluster(_MANAGER, spec, Path(consoles)) as cluster,
+        vm_cluster(COROSYNC_MANAGER, spec, Path(consoles)) as cluster,
     ):
         cluster.up()  # what is made once is there from now on
     for _ in range(rounds):
@@ -89,7 +88,7 @@ def guests(members: int, rounds: int) -> Guests:
     floors = _floors(spec)
     return Guests(
         members=members,
-        acceleration=packaged_base(_MANAGER).machine.acceleration,
+        acceleration=packaged_base(COROSYNC_MANAGER).machine.acceleration,
         figures=tuple(
             Figure(what=what, seconds=tuple(spans), floor=floors.get(what))
             for what, spans in found.items()
@@ -117,7 +116,7 @@ def _floors(spec: ClusterSpec) -> dict[str, Floor]:
 
 
 def _boot(_spec: ClusterSpec, _consoles: Path) -> Spans:
-    base = packaged_base(_MANAGER)
+    base = packaged_base(COROSYNC_MANAGER)
     with (
         nameless_overlay(base.disk, base.disk_format) as root,
         shared_disk() as shared,
@@ -133,7 +132,7 @@ def _boot(_spec: ClusterSpec, _consoles: Path) -> Spans:
 def _clones(spec: ClusterSpec, consoles: Path) -> Spans:
     began_s = time.monotonic()
     with Lab.started(
-        packaged_base(_MANAGER),
+        packaged_base(COROSYNC_MANAGER),
         cache=cache_directory(os.environ),
         directory=consoles,
         say=say,
@@ -146,7 +145,7 @@ def _join(spec: ClusterSpec, consoles: Path) -> Spans:
     last = spec.topology.ids[-1]
     others = spec.topology.ids[:-1]
     with vm_cluster(
-        _MANAGER, ClusterSpec(topology=spec.topology, down=(last,)), consoles
+        COROSYNC_MANAGER, ClusterSpec(topology=spec.topology, down=(last,)), consoles
     ) as cluster:
         cluster.up()
         cluster.start(last)
@@ -184,7 +183,7 @@ def _death(spec: ClusterSpec, consoles: Path) -> Spans:
     others = spec.topology.ids[:-1]
     with ExitStack() as stack:
         began_s = time.monotonic()
-        cluster: VmCluster = stack.enter_context(vm_cluster(_MANAGER, spec, consoles))
+        cluster: VmCluster = stack.enter_context(vm_cluster(COROSYNC_MANAGER, spec, consoles))
         cluster.up()
         up_s = time.monotonic() - began_s
         for host in spec.topology.ids:

@@ -3,33 +3,52 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import signal
 import sys
 import types
-from collections.abc import Sequence
-from typing import NoReturn
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn, Protocol
 
-from integration.command import Command
+from integration.cache import CACHE_VARIABLE, SUITE_VARIABLE, cache_directory, chosen_suite
 from integration.errors import EXIT_CANNOT_RUN, CannotRunError, GuestError, missing_library_text
-from integration.host_commands import HOST_COMMANDS
-from integration.recipe import CACHE_VARIABLE, SUITE_VARIABLE, cache_directory, chosen_suite
 
-GUEST_COMMANDS: tuple[Command, ...] = ()
-MISSING_LIBRARY = ""
-"""What to do before a command that starts guests can run; empty: nothing."""
-try:
-    from integration.commands import GUEST_COMMANDS
-except ModuleNotFoundError as lacking:
-    MISSING_LIBRARY = missing_library_text(lacking)
+COMMANDS = {
+    "deb": ("integration.deb", "build the Debian packages and print their paths"),
+    "fresh": ("integration.fresh.command", "the README's two lines on a bare Debian (root)"),
+    "image": ("integration.image_command", "build the guest images, or find them in the cache"),
+    "smoke": ("integration.smoke", "hold a real kernel against the fake, and follow it"),
+    "conformance": ("integration.conformance", "measure how true the fake is"),
+    "lab": ("integration.lab.command", "a cluster of guests, and a prompt to it"),
+}
+"""By name: the module with `add_arguments` and `run`, and what it does. Only the module of the
+command that is given is imported: those that start no guest need no library from PyPI."""
 
 EXIT_GOOD = 0
 EXIT_DIFFERENCE = 1
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line."""
+class CommandVerdict(Protocol):
+    """The result of a run that is judged; the command has an option `--json` then."""
+
+    @property
+    def good(self) -> bool:
+        """True when all ran and agreed."""
+        ...
+
+    def as_json(self) -> Mapping[str, Any]:
+        """The summary for programs."""
+        ...
+
+
+def parser(words: Sequence[str]) -> argparse.ArgumentParser:
+    """The command line, with the arguments of the command that it begins with.
+
+    Raises:
+        CannotRunError: the command needs a library that is missing.
+    """
     top = argparse.ArgumentParser(
         prog="python -m integration",
         description=__doc__,
@@ -37,8 +56,14 @@ def parser() -> argparse.ArgumentParser:
         "Exit: 0 all ran and agreed, 1 a difference, 77 this machine lacks something.",
     )
     commands = top.add_subparsers(dest="command", required=True)
-    for command in (*HOST_COMMANDS, *GUEST_COMMANDS):
-        below = commands.add_parser(command.name, help=command.about)
+    for name, (module, about) in COMMANDS.items():
+        below = commands.add_parser(name, help=about)
+        if name not in words[:1]:
+            continue
+        try:
+            command = importlib.import_module(module)
+        except ModuleNotFoundError as error:
+            raise CannotRunError(missing_library_text(error)) from error
         command.add_arguments(below)
         below.add_argument(
             "--suite",
@@ -64,14 +89,10 @@ def _terminated(_number: int, _frame: types.FrameType | None) -> NoReturn:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit code."""
     words = sys.argv[1:] if argv is None else argv
-    of_host = {command.name for command in HOST_COMMANDS}
-    if MISSING_LIBRARY and words and words[0] not in of_host and not words[0].startswith("-"):
-        say(f"could not run: {MISSING_LIBRARY}")
-        return EXIT_CANNOT_RUN
-    arguments = parser().parse_args(words)
-    signal.signal(signal.SIGTERM, _terminated)
     try:
-        verdict = arguments.run(arguments, cache_directory(os.environ), say)
+        arguments = parser(words).parse_args(words)
+        signal.signal(signal.SIGTERM, _terminated)
+        verdict: CommandVerdict | None = arguments.run(arguments, cache_directory(os.environ), say)
     except CannotRunError as error:
         say(f"could not run: {error}")
         return EXIT_CANNOT_RUN

@@ -1,19 +1,19 @@
-"""The steps of building a guest image that every recipe shares."""
+"""The steps by which roots of Debian packages become disks of guests."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path, PurePosixPath
 
 from integration.errors import CannotRunError
-from integration.modules import load_order, parse_dependencies
 from integration.packages import program
-from integration.recipe import ROOT_MODULES
-from integration.sources import Source, apt_settings
+from integration.sources import AptSource, apt_settings
 
+_ROOT_MODULES = ("virtio_pci", "virtio_blk", "virtio_console", "crc32c_generic", "ext4")
+"""What the initrd loads to reach the channel and the root file system."""
 _TIMEOUT_S = 1800
 _LIBRARIES = "usr/lib/x86_64-linux-gnu"
 
@@ -44,6 +44,7 @@ def run_tool(
             env=os.environ | environment,
             pass_fds=fds,
             text=True,
+            errors="backslashreplace",
         )
     except subprocess.TimeoutExpired:
         raise CannotRunError(f"{what} did not end within {_TIMEOUT_S} s") from None
@@ -53,30 +54,35 @@ def run_tool(
     return done.stdout
 
 
+def sources_list(sources: Sequence[AptSource]) -> str:
+    """Return the text of apt's sources.list."""
+    return "".join(f"{source.line}\n" for source in sources)
+
+
 def fetch_packages(
     root: Path,
     work: Path,
-    sources: Sequence[Source],
+    sources: Sequence[AptSource],
     packages: Sequence[str],
     options: Sequence[str],
 ) -> None:
-    """Let mmdebstrap make a root directory of packages, without those that they only recommend.
+    """Let mmdebstrap make a root of packages, without those that they only recommend.
 
     Args:
-        root: made here; /dev/null: nothing is left of it, and hooks do what it is made for.
+        root: made here, a directory or a tar archive by its name; /dev/null: nothing is left of
+            it, and hooks do what it is made for.
         work: takes the files that mmdebstrap reads.
         sources: where the packages come from.
         packages: their names; what they depend on comes with them.
         options: variant, mode and hooks.
     """
     lists, settings = work / "sources.list", work / "apt.conf"
-    lists.write_text("".join(f"{source.line}\n" for source in sources), "utf-8")
+    lists.write_text(sources_list(sources), "utf-8")
     settings.write_text('APT::Install-Recommends "false";\n' + apt_settings(), "utf-8")
     run_tool(
         [
             program("mmdebstrap"),
             *options,
-            f"--format={'null' if root == Path(os.devnull) else 'directory'}",
             "--architectures=amd64",
             *([f"--include={','.join(packages)}"] if packages else []),
             f"--aptopt={settings}",
@@ -112,7 +118,7 @@ def keep_modules(root: Path, release: str, wanted: Sequence[str]) -> list[Path]:
     depmod = [*guest_program(root, "kmod", "depmod"), "-b", root, release]
     run_tool(depmod, "listing kernel modules")
     dependencies = parse_dependencies((tree / "modules.dep").read_text("utf-8"))
-    first = load_order(dependencies, ROOT_MODULES)
+    first = load_order(dependencies, _ROOT_MODULES)
     kept = set(first) | set(load_order(dependencies, wanted))
     if not any("ocfs2_nodemanager" in path for path in kept):
         raise CannotRunError(f"kernel {release} has no o2cb (ocfs2_nodemanager)")
@@ -121,6 +127,29 @@ def keep_modules(root: Path, release: str, wanted: Sequence[str]) -> list[Path]:
             (tree / path).unlink()
     run_tool(depmod, "listing kernel modules")
     return [tree / path for path in first]
+
+
+def parse_dependencies(text: str) -> dict[str, list[str]]:
+    """Read depmod's modules.dep: path -> the paths that it needs, last needed first."""
+    lines = (line.partition(":") for line in text.splitlines())
+    return {path: needs.split() for path, _, needs in lines}
+
+
+def load_order(dependencies: Mapping[str, Sequence[str]], wanted: Iterable[str]) -> list[str]:
+    """The paths of the wanted modules and all they need, each after what it needs.
+
+    A name that is not there is left out: what one kernel has as a module, another has built in.
+    """
+    by_name = {_module_name(path): path for path in dependencies}
+    paths = (by_name.get(name.replace("-", "_")) for name in wanted)
+    # depmod lists all that a module needs, so that the last of a list needs nothing.
+    needed = ([*reversed(dependencies[path]), path] for path in paths if path)
+    return list(dict.fromkeys(path for each in needed for path in each))
+
+
+def _module_name(path: str) -> str:
+    """A module's one name: the kernel treats `-` and `_` alike."""
+    return PurePosixPath(path).name.partition(".ko")[0].replace("-", "_")
 
 
 def prune(root: Path, patterns: Sequence[str]) -> None:
@@ -133,9 +162,9 @@ def prune(root: Path, patterns: Sequence[str]) -> None:
                 path.unlink()
 
 
-def write_files(root: Path, files: dict[str, str], programs: dict[str, str]) -> None:
+def write_files(root: Path, files: Mapping[str, str], programs: Mapping[str, str]) -> None:
     """Write texts below the root; programs are executable."""
-    for name, text in (files | programs).items():
+    for name, text in {**files, **programs}.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")

@@ -1,21 +1,37 @@
-"""What is made once and kept: whole directories under a name, with one maker at a time."""
+"""What is made once and kept: layers, each under a hash of all that it is made of.
+
+A guest starts from a pile of them, each made from the one below:
+
+| layer | what it is | made by |
+|---|---|---|
+| `smoke-image`, `cluster-image` | Debian packages as a kernel, an initrd and a disk | `image.py` |
+| `installed` | its disk, with packages installed by a guest's own apt | `lab/base.py` |
+| `state` | one guest of it that has booted: memory and disk | `lab/state.py` |
+| `<arm>-formed`, `<arm>-up` | a cluster of its clones, saved at one moment | `lab/together.py` |
+"""
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import itertools
 import json
 import os
 import shutil
 import tempfile
+import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from integration.errors import CannotRunError
-from integration.recipe import CACHE_VARIABLE
+
+CACHE_VARIABLE = "O2CBD_VM_CACHE"
+SUITE_VARIABLE = "O2CBD_VM_SUITE"
+"""The codename of the Debian release that guests are made of, where no option says it."""
 
 _KEPT = 4
 _FACTS = "facts.json"
@@ -23,6 +39,106 @@ _MAKING = "making-"
 
 Progress = Callable[[str], None]
 """Takes one line for the one who waits."""
+
+
+def cache_directory(environment: Mapping[str, str]) -> Path:
+    """Where images and what was learnt of this machine are kept between runs."""
+    if given := environment.get(CACHE_VARIABLE):
+        return Path(given)
+    base = environment.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "o2cbd-integration"
+
+
+def chosen_suite(environment: Mapping[str, str]) -> str:
+    """The Debian release that guests are made of; empty: this machine's own."""
+    return environment.get(SUITE_VARIABLE, "")
+
+
+def digest_of(parts: Iterable[str | bytes]) -> str:
+    """16 hexadecimal digits that change with any part, and with where one part ends."""
+    digest = hashlib.sha256()
+    for part in parts:
+        data = part.encode() if isinstance(part, str) else part
+        digest.update(len(data).to_bytes(8, "big"))
+        digest.update(data)
+    return digest.hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A layer in the cache."""
+
+    directory: Path
+    facts: Mapping[str, Any]
+    """What was noted when it was made."""
+
+    @property
+    def identity(self) -> str:
+        """Another one for each making, of the same layer too."""
+        return str(self.facts["identity"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """Something that is made once, and made anew when anything that it is made of changes."""
+
+    kind: str
+    """Of each kind the ones that were used last are kept."""
+    words: Sequence[str]
+    """What it is made of, beside files; the identity of the layer below is one of them."""
+    files: Sequence[Path]
+    """What is in it, or decides what it looks like."""
+    make: Callable[[Path], Mapping[str, Any]]
+    """Fills an empty directory; what it returns is noted."""
+
+    @property
+    def name(self) -> str:
+        """Its directory in the cache.
+
+        New versions of Debian packages do not change it: an image is kept until `--anew`.
+
+        Raises:
+            CannotRunError: a file cannot be read.
+        """
+        try:
+            contents = [path.read_bytes() for path in self.files]
+        except OSError as error:
+            raise CannotRunError(f"cannot make {self.kind}: {error}") from error
+        return f"{self.kind}-{digest_of([self.kind, *self.words, *contents])}"
+
+    def kept(self, cache: Path, say: Progress, *, anew: bool = False) -> Kept:
+        """Return it, out of the cache or made now.
+
+        Args:
+            cache: where it is kept.
+            say: takes progress.
+            anew: make it even if there is one.
+
+        Raises:
+            CannotRunError: it cannot be made, or vanished from the cache.
+        """
+        name = self.name
+        with lock(cache, name, say):
+            if anew or load(cache / name) is None:
+                began = time.monotonic()
+                with _making(cache, name) as result:
+                    facts = {**self.make(result), "identity": uuid.uuid4().hex}
+                    (result / _FACTS).write_text(json.dumps(facts, indent=1), "utf-8")
+                say(f"cache: {name} made in {time.monotonic() - began:.0f} s")
+            found = load(cache / name)
+        if found is None:
+            raise CannotRunError(f"{cache / name} was deleted from the cache")
+        return found
+
+
+def load(directory: Path) -> Kept | None:
+    """A layer in the cache, None when it is not there or not finished; marks it as used."""
+    try:
+        facts = json.loads((directory / _FACTS).read_text("utf-8"))
+    except FileNotFoundError:
+        return None
+    os.utime(directory)
+    return Kept(directory=directory, facts=facts)
 
 
 def make_place(directory: Path) -> None:
@@ -35,46 +151,9 @@ def make_place(directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CannotRunError(
-            f"{directory} cannot be made: {error.strerror}; say where else things may be kept,"
+            f"cannot create {directory} ({error.strerror}); choose another directory"
             f" with --output or ${CACHE_VARIABLE}"
         ) from error
-
-
-def load_facts(directory: Path) -> dict[str, Any] | None:
-    """What was noted of a directory in the cache; None when there is none. Marks it as used."""
-    try:
-        facts: dict[str, Any] = json.loads((directory / _FACTS).read_text("utf-8"))
-    except FileNotFoundError:
-        return None
-    os.utime(directory)
-    return facts
-
-
-def kept_facts(directory: Path) -> dict[str, Any]:
-    """What was noted of a directory in the cache that must be there.
-
-    Raises:
-        CannotRunError: something else has taken it away.
-    """
-    facts = load_facts(directory)
-    if facts is None:
-        raise CannotRunError(f"{directory} vanished from the cache")
-    return facts
-
-
-def identity_of(directory: Path) -> str:
-    """The identity of what was made in a directory in the cache.
-
-    Raises:
-        CannotRunError: something else has taken it away.
-    """
-    return str(kept_facts(directory)["identity"])
-
-
-def note_facts(directory: Path, **facts: Any) -> None:
-    """Note facts of what was built, and an identity that only this build has."""
-    identity = {"identity": uuid.uuid4().hex}
-    (directory / _FACTS).write_text(json.dumps(facts | identity, indent=1), "utf-8")
 
 
 @contextlib.contextmanager
@@ -84,7 +163,7 @@ def lock(cache: Path, name: str, say: Progress) -> Iterator[None]:
     locks.mkdir(parents=True, exist_ok=True)
     with (locks / name).open("w") as file:
         if not _locked(file):
-            say(f"image: another run is making {name}, waiting for it")
+            say(f"cache: another run is making {name}, waiting for it")
             fcntl.flock(file, fcntl.LOCK_EX)
         for left in cache.glob(f"{_MAKING}*"):
             whose = left.name.removeprefix(_MAKING).rpartition("-")[0]
@@ -142,7 +221,7 @@ def scratch(cache: Path, name: str) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def making(cache: Path, name: str) -> Iterator[Path]:
+def _making(cache: Path, name: str) -> Iterator[Path]:
     """A directory that takes its name in the cache when it is complete; only under `lock`.
 
     Of each kind (a name without its hash) the ones that were used last are kept; one that a guest

@@ -6,13 +6,14 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+
+from cattrs import structure
 
 from fakecluster.conformance.configfs_row import ConfigfsRow, RowResult
 from fakecluster.conformance.configfs_rows import ROWS, run_rows
+from integration.backends import CAPABILITIES, fake_operator
 from integration.episode import shown
 from integration.errors import GuestError
-from integration.fake import CAPABILITIES, fake_operator
 from integration.guest import Guest
 
 ROWS_TIMEOUT_S = 900
@@ -96,23 +97,11 @@ def rows_in(guest: Guest, names: Sequence[str]) -> list[RowResult]:
         GuestError: the guest failed; a row that differs is none.
     """
     result = guest.run(
-        ["python3", "-m", "integration.guest_rows", *names], timeout_s=ROWS_TIMEOUT_S
+        ["python3", "-m", "integration.inside.configfs", "rows", *names], timeout_s=ROWS_TIMEOUT_S
     )
     if result.rc != 0:
         raise GuestError(f"running rows ended with {result.rc}: {result.err}")
-    return [parse_result(json.loads(line)) for line in result.out.splitlines()]
-
-
-def parse_result(fields: Mapping[str, Any]) -> RowResult:
-    """A row's result out of its JSON."""
-    return RowResult(
-        name=fields["name"],
-        table=fields["table"],
-        status=fields["status"],
-        expected=tuple(fields["expected"]),
-        got=tuple(fields["got"]),
-        why=fields["why"],
-    )
+    return [structure(json.loads(line), RowResult) for line in result.out.splitlines()]
 
 
 def rows_on_the_fake() -> list[RowResult]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import functools
+import argparse
 import itertools
-import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,27 +11,21 @@ from pathlib import Path
 from typing import Any
 
 from integration import guest as guests
-from integration import payload
-from integration.agreement import Agreement, Difference, compare
+from integration.backends import Backend, FakeBackend, GuestBackend
 from integration.cache import Progress
-from integration.cut import shrunk
+from integration.differential import Agreement, EpisodeDifference, compare, shrunk
 from integration.episode import Episode, EpisodeError, decode_operations, encode_operations, shown
-from integration.errors import CannotRunError, GuestError
-from integration.image import image
+from integration.errors import JSON_HELP, CannotRunError, GuestError
 from integration.kernels import Family, UnknownKernelError, departures, family
-from integration.packages import require_tools
-from integration.prepared import prepare
-from integration.qemu import Machine
-from integration.sides import FakeSide, GuestSide, Side
-from integration.smoke_image import SMOKE_IMAGE
-from integration.storm import episodes, every_value
+from integration.prepared import prepare, smoke_machine
+from integration.random_ops import episodes, every_value
 
 SHRUNK_MAX = 4
 """So many kinds of difference are cut down; the others are named as they were found."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class ConformanceOptions:
     """What a user may choose."""
 
     seed: str = "conformance"
@@ -47,7 +40,7 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class ConformanceVerdict:
     """What a comparison found."""
 
     kernel: str
@@ -55,7 +48,7 @@ class Verdict:
     acceleration: str
     seed: str
     found: Agreement
-    differences: tuple[Difference, ...]
+    differences: tuple[EpisodeDifference, ...]
     """One of each kind; the first ones cut down."""
     alarms: tuple[str, ...]
     """What the kernel's console complained of."""
@@ -99,7 +92,44 @@ class Verdict:
         }
 
 
-def conformance(cache: Path, options: Options, say: Progress) -> Verdict:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command line."""
+    usual = ConformanceOptions()
+    parser.add_argument("what", choices=["configfs"], help="the fake that is measured")
+    parser.add_argument("--json", action="store_true", help=JSON_HELP)
+    parser.add_argument("--seed", default=usual.seed, help="of the random operations")
+    parser.add_argument(
+        "--operations",
+        type=int,
+        default=usual.operations,
+        metavar="N",
+        help="how many random operations are compared at least (%(default)s)",
+    )
+    parser.add_argument(
+        "--replay", type=Path, metavar="FILE", help="play this episode and nothing else"
+    )
+    parser.add_argument(
+        "--failures",
+        type=Path,
+        default=usual.failures,
+        metavar="DIR",
+        help="where episodes that differ are left, to be replayed (here)",
+    )
+
+
+def run(arguments: argparse.Namespace, cache: Path, say: Progress) -> ConformanceVerdict:
+    """Compare as was asked for."""
+    options = ConformanceOptions(
+        seed=arguments.seed,
+        operations=arguments.operations,
+        replay=arguments.replay,
+        failures=arguments.failures,
+        suite=arguments.suite,
+    )
+    return conformance(cache, options, say)
+
+
+def conformance(cache: Path, options: ConformanceOptions, say: Progress) -> ConformanceVerdict:
     """Compare the fake with the kernel of the guest's image.
 
     Raises:
@@ -107,34 +137,28 @@ def conformance(cache: Path, options: Options, say: Progress) -> Verdict:
         GuestError: the guest did not do its part.
     """
     chosen = chosen_episodes(options)
-    require_tools()
-    found = image(cache, SMOKE_IMAGE, say, suite=options.suite)
-    payload_fd = payload.project_payload({})
-    try:
-        boot = functools.partial(guests.started, payload_fd=payload_fd)
-        acceleration = guests.choose_acceleration(found, boot, cache, say)
-        machine = Machine(image=found, acceleration=acceleration)
-        with guests.started(machine, payload_fd) as guest:
-            prepare(guest, say, "guest")
-            kernels = _family(guest.kernel)
-            say(f"fake: {_described(kernels)}")
-            began = time.monotonic()
-            agreement, differences = judged(
-                chosen, GuestSide(guest), FakeSide(kernels.variant), say
-            )
-            verdict = Verdict(
-                kernel=guest.kernel,
-                family=kernels,
-                acceleration=acceleration,
-                seed=options.seed,
-                found=agreement,
-                differences=differences,
-                alarms=tuple(guests.alarms(guest.console_text())),
-                boot_s=guest.boot_s,
-                playing_s=time.monotonic() - began,
-            )
-    finally:
-        os.close(payload_fd)
+    with (
+        smoke_machine(cache, say, suite=options.suite) as (machine, payload_fd),
+        guests.started(machine, payload_fd) as guest,
+    ):
+        prepare(guest, say, "guest")
+        kernels = _family(guest.kernel)
+        say(f"fake: {_described(kernels)}")
+        began = time.monotonic()
+        agreement, differences = judged(
+            chosen, GuestBackend(guest), FakeBackend(kernels.variant), say
+        )
+        verdict = ConformanceVerdict(
+            kernel=guest.kernel,
+            family=kernels,
+            acceleration=machine.acceleration,
+            seed=options.seed,
+            found=agreement,
+            differences=differences,
+            alarms=tuple(guests.alarms(guest.qemu.console_text())),
+            boot_s=guest.boot_s,
+            playing_s=time.monotonic() - began,
+        )
     for line in report(verdict, save(verdict.differences, options.failures)):
         say(line)
     return verdict
@@ -154,7 +178,7 @@ def _described(kernels: Family) -> str:
     return f"variant {variant.name}, known by {kernels.known_by}{ways}"
 
 
-def chosen_episodes(options: Options) -> Iterator[Episode]:
+def chosen_episodes(options: ConformanceOptions) -> Iterator[Episode]:
     """The episodes that these options ask for.
 
     Raises:
@@ -170,8 +194,8 @@ def chosen_episodes(options: Options) -> Iterator[Episode]:
 
 
 def judged(
-    chosen: Iterator[Episode], kernel: Side, fake: Side, say: Progress
-) -> tuple[Agreement, tuple[Difference, ...]]:
+    chosen: Iterator[Episode], kernel: Backend, fake: Backend, say: Progress
+) -> tuple[Agreement, tuple[EpisodeDifference, ...]]:
     """Compare the sides, and cut down one difference of each kind.
 
     Raises:
@@ -181,7 +205,7 @@ def judged(
     kinds = {each.kind: each for each in reversed(agreement.differences)}
     found = sorted(kinds.values(), key=lambda each: len(each.episode.operations))
     for number, difference in enumerate(found[:SHRUNK_MAX]):
-        say(f"cutting down {difference.told()}")
+        say(f"cutting down {difference.text()}")
         try:
             found[number] = shrunk(difference, kernel, fake)
         except GuestError as error:
@@ -190,7 +214,7 @@ def judged(
     return agreement, tuple(found)
 
 
-def save(differences: Sequence[Difference], directory: Path) -> list[Path]:
+def save(differences: Sequence[EpisodeDifference], directory: Path) -> list[Path]:
     """Leave each difference's episode as a file to replay."""
     paths = []
     for number, difference in enumerate(differences, start=1):
@@ -206,7 +230,7 @@ def _counts(counter: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {count}" for name, count in ordered)
 
 
-def report(verdict: Verdict, saved: Sequence[Path]) -> list[str]:
+def report(verdict: ConformanceVerdict, saved: Sequence[Path]) -> list[str]:
     """The end in words."""
     found = verdict.found
     lines = [
@@ -215,7 +239,7 @@ def report(verdict: Verdict, saved: Sequence[Path]) -> list[str]:
         f"heartbeat: {found.mounts} mounts, {found.pins} removals forbidden by it",
     ]
     for difference, path in zip(verdict.differences, saved, strict=True):
-        lines += [f"DIFFERENCE in {difference.told()}", *_sequence(difference)]
+        lines += [f"DIFFERENCE in {difference.text()}", *_sequence(difference)]
         lines.append(f"  replay: python -m integration conformance configfs --replay {path}")
     if verdict.differences:
         lines.append(f"  all of it: --seed {verdict.seed}")
@@ -232,7 +256,7 @@ def report(verdict: Verdict, saved: Sequence[Path]) -> list[str]:
 _OPERATIONS_SHOWN = 30
 
 
-def _sequence(difference: Difference) -> list[str]:
+def _sequence(difference: EpisodeDifference) -> list[str]:
     operations = difference.episode.operations[: difference.at + 1]
     lines = [f"    {shown(one)}" for one in operations[-_OPERATIONS_SHOWN:]]
     if len(operations) > _OPERATIONS_SHOWN:

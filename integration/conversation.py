@@ -8,8 +8,8 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from integration.channel import ChannelError, Lines, encode
@@ -24,7 +24,7 @@ _READY = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class CommandResult:
     """How a command in the guest ended."""
 
     rc: int
@@ -34,26 +34,7 @@ class Result:
     timed_out: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
-    """What the guest is asked to run."""
-
-    argv: Sequence[str]
-    """The program and its arguments; no shell."""
-    timeout_s: float
-    """After this time it is killed in the guest."""
-    env: Mapping[str, str] = field(default_factory=dict)
-    """Added to the agent's environment."""
-    stdin: str = ""
-    cwd: str = "/"
-
-    @property
-    def text(self) -> str:
-        """The command as one would type it."""
-        return " ".join(self.argv)
-
-
-class Call:
+class GuestCall:
     """A command that was sent; only one thread may wait for it."""
 
     def __init__(self, what: str, deadline: float) -> None:
@@ -61,7 +42,7 @@ class Call:
         self._deadline = deadline
         self._messages: queue.SimpleQueue[dict[str, Any] | GuestError] = queue.SimpleQueue()
         self._out: list[str] = []
-        self._result: Result | None = None
+        self._result: CommandResult | None = None
 
     def deliver(self, message: dict[str, Any] | GuestError) -> None:
         """Take what came for this command; for the one who reads the channel."""
@@ -80,12 +61,12 @@ class Call:
         except queue.Empty:
             if time.monotonic() < self._deadline:
                 raise
-            raise GuestError(f"waited in vain for {self._what}") from None
+            raise GuestError(f"timed out waiting for {self._what}") from None
         if isinstance(message, GuestError):
             raise GuestError(f"{message} while waiting for {self._what}")
         return message
 
-    def result(self, on_line: Callable[[str], None] | None = None) -> Result:
+    def result(self, on_line: Callable[[str], None] | None = None) -> CommandResult:
         """Wait for the command's end.
 
         Args:
@@ -98,7 +79,7 @@ class Call:
             self._take(self.next_message(), on_line)
         return self._result
 
-    def poll(self) -> Result | None:
+    def poll(self) -> CommandResult | None:
         """The result if the command has ended; does not wait.
 
         Raises:
@@ -120,7 +101,7 @@ class Call:
         while text not in self._out:
             if self._result is not None:
                 said = self._result.err.strip() or self._result.out.strip()
-                raise GuestError(f"the command ended and never said {text!r}: {said}")
+                raise GuestError(f"the command ended without printing {text!r}: {said}")
             self._take(self.next_message(), None)
 
     def lines(self) -> list[str]:
@@ -129,7 +110,7 @@ class Call:
 
     def _take(self, message: dict[str, Any], on_line: Callable[[str], None] | None) -> None:
         if "line" not in message:
-            self._result = Result(
+            self._result = CommandResult(
                 rc=message["rc"],
                 out="\n".join(self._out),
                 err=message["err"],
@@ -150,7 +131,7 @@ class Conversation:
         self._numbers = itertools.count(_READY + 1)
         self._lock = threading.Lock()
         self._sending = threading.Lock()
-        self._calls: dict[int, Call] = {}
+        self._calls: dict[int, GuestCall] = {}
         self._end: GuestError | None = None
         self._channel.setsockopt(
             socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", _SEND_TIMEOUT_S, 0)
@@ -164,7 +145,7 @@ class Conversation:
         Raises:
             GuestError: the guest ended or nothing came in time.
         """
-        call = Call("its agent to be ready", time.monotonic() + timeout_s)
+        call = GuestCall("its agent to be ready", time.monotonic() + timeout_s)
         with self._lock:
             if self._early is not None:
                 call.deliver(self._early)
@@ -172,37 +153,18 @@ class Conversation:
         facts: dict[str, Any] = call.next_message()["ready"]
         return facts
 
-    def spawn(self, command: Command) -> Call:
-        """Send a command, and do not wait for it.
-
-        Raises:
-            GuestError: the guest takes no command.
-        """
-        request = {
-            "argv": list(command.argv),
-            "env": dict(command.env),
-            "cwd": command.cwd,
-            "stdin": command.stdin,
-            "timeout_s": command.timeout_s,
-        }
-        return self._send(f"`{command.argv[0]}` to end", command.timeout_s, request)
-
-    def call(self, function: str, arguments: Mapping[str, object], timeout_s: float) -> Call:
-        """Let the agent call a function in its own process, and do not wait for it.
+    def send(self, what: str, timeout_s: float, request: Mapping[str, object]) -> GuestCall:
+        """Send a request, and do not wait for its end.
 
         Args:
-            function: as `module:name`; its result is JSON.
-            arguments: by keyword.
-            timeout_s: after this time we lose patience; nobody can end the call.
+            what: what is waited for, for messages.
+            timeout_s: after this time, and some more, we lose patience.
+            request: as `integration.channel` describes it, without a number.
 
         Raises:
             GuestError: the guest takes no command.
         """
-        request = {"call": function, "arguments": arguments}
-        return self._send(f"{function} to return", timeout_s, request)
-
-    def _send(self, what: str, timeout_s: float, request: Mapping[str, object]) -> Call:
-        call = Call(what, time.monotonic() + timeout_s + _GRACE_S)
+        call = GuestCall(what, time.monotonic() + timeout_s + _GRACE_S)
         with self._lock:
             number = next(self._numbers)
             self._enter(number, call)
@@ -213,7 +175,7 @@ class Conversation:
             raise GuestError(f"the guest takes no command: {error}") from None
         return call
 
-    def _enter(self, number: int, call: Call) -> None:
+    def _enter(self, number: int, call: GuestCall) -> None:
         self._calls[number] = call
         if self._end is not None:
             call.deliver(self._end)
@@ -232,11 +194,11 @@ class Conversation:
             while data := self._channel.recv(_PIECE):
                 for message in lines.feed(data):
                     if not self._hand_out(message):
-                        return GuestError(f"an answer to no question of ours: {message}")
+                        return GuestError(f"an answer to no request: {message}")
         except OSError as error:
             return GuestError(f"the channel broke ({error})")
         except ChannelError as error:
-            return GuestError(f"nonsense came ({error})")
+            return GuestError(f"invalid data on the channel ({error})")
         return GuestError("the guest ended")
 
     def _hand_out(self, message: dict[str, Any]) -> bool:

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import shlex
 import shutil
-import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from integration.build import fetch_packages
-from integration.cache import make_place
+from integration.build import fetch_packages, run_tool
+from integration.cache import Progress, digest_of, make_place
 from integration.errors import CannotRunError
-from integration.packages import CHECKOUT, Tool, find_program, lacking_text
-from integration.recipe import recipe_digest
-from integration.sources import Source
+from integration.packages import CHECKOUT, Tool, require_tools
+from integration.sources import AptSource, other_sources
 
 INPUTS = (
     "CHANGELOG.md",
@@ -63,16 +62,40 @@ _OPTIONS = "noautodbgsym"
 _REVISION = re.compile(r"[0-9A-Za-z.+~]*")
 _REBUILD: Final = re.compile(r"\+b[0-9]+$")
 _TOP_VERSION = re.compile(r"\A(o2cbd \(\S+)\)")
-_BUILD_TIMEOUT_S = 900
-_SHOWN_LINES = 25
 _LEFT_OUT = "__pycache__"
 
-Progress = Callable[[str], None]
-"""Takes one line for the one who waits."""
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command line."""
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="in a directory below this one (the cache); it stays while nothing changes",
+    )
+    parser.add_argument(
+        "--revision",
+        type=checked_revision,
+        default="",
+        metavar="TEXT",
+        help="appended to the version, as +1",
+    )
+
+
+def run(arguments: argparse.Namespace, cache: Path, say: Progress) -> None:
+    """Build the packages and print their paths.
+
+    Raises:
+        CannotRunError: see `build`.
+    """
+    others = other_sources(cache, arguments.suite)
+    built = build(arguments.output or cache, say, revision=arguments.revision, others=others)
+    for path in built.values():
+        print(path)
 
 
 def build(
-    output: Path, say: Progress, *, revision: str = "", others: Sequence[Source] = ()
+    output: Path, say: Progress, *, revision: str = "", others: Sequence[AptSource] = ()
 ) -> Mapping[str, Path]:
     """Each package's file by its name, below `output`; built now where there are none of today's.
 
@@ -93,7 +116,7 @@ def build(
         say(f"package: {_listed(found)} ({final.name}), built before")
         return found
     if not others:
-        _require_tools()
+        require_tools(TOOLS)
     began = time.monotonic()
     make_place(output)
     with tempfile.TemporaryDirectory(prefix="building-deb-", dir=output) as work_name:
@@ -106,13 +129,14 @@ def build(
             _build_in_root(work, result, others)
         else:
             say("package: building")
-            _run_build(work / "source")
+            what = "the build (what it needs is under `package` in debian-packages.txt)"
+            run_tool(_command(str(work / "source"), work_name), what)
             for file in (*work.glob("*.deb"), *work.glob("*.buildinfo"), *work.glob("*.changes")):
                 file.rename(result / file.name)
         made = _packages_in(result)
         if sorted(made) != sorted(NAMES):
             raise CannotRunError(
-                f"the build ended well and left {_listed(made) or 'no package'},"
+                f"the build succeeded and left {_listed(made) or 'no package'},"
                 f" not {', '.join(NAMES)}"
             )
         if not final.exists():  # another build of the same may have been faster
@@ -139,7 +163,7 @@ def inputs_digest(revision: str = "", checkout: Path = CHECKOUT) -> str:
     parts = [revision, Path(__file__).read_text("utf-8")]
     for name, path in input_files(checkout):
         parts += [name, path.read_text("utf-8")]
-    return recipe_digest(parts)
+    return digest_of(parts)
 
 
 def input_files(checkout: Path = CHECKOUT) -> Iterator[tuple[str, Path]]:
@@ -164,12 +188,6 @@ def _listed(packages: Mapping[str, Path]) -> str:
     return ", ".join(path.name for path in packages.values())
 
 
-def _require_tools() -> None:
-    missing = [tool for tool in TOOLS if find_program(tool.program) is None]
-    if missing:
-        raise CannotRunError(lacking_text(missing))
-
-
 def _assemble(source: Path, revision: str) -> None:
     """Make the source tree that Debian's tools want."""
     for name, path in input_files():
@@ -182,51 +200,28 @@ def _assemble(source: Path, revision: str) -> None:
     (source / "debian/rules").chmod(0o755)
 
 
-def _environment(home: str) -> Iterator[tuple[str, str]]:
-    """All that a build gets of its surroundings."""
-    yield "PATH", SYSTEM_PATH
-    yield "HOME", home
-    yield "LC_ALL", "C.UTF-8"
-    yield "DEB_BUILD_OPTIONS", _OPTIONS
+def _command(source: str, home: str) -> list[str]:
+    """The build, with all that it gets of its surroundings."""
+    words = (
+        f"PATH={SYSTEM_PATH}",
+        f"HOME={home}",
+        "LC_ALL=C.UTF-8",
+        f"DEB_BUILD_OPTIONS={_OPTIONS}",
+    )
+    return ["env", "--ignore-environment", f"--chdir={source}", *words, *_BUILD]
 
 
-def _build_in_root(work: Path, result: Path, others: Sequence[Source]) -> None:
+def _build_in_root(work: Path, result: Path, others: Sequence[AptSource]) -> None:
     """Build in a root of another release that lives no longer than the build."""
-    environment = f"env -i {shlex.join(f'{name}={text}' for name, text in _environment('/build'))}"
-    script = f"cd /build/source && {environment} {shlex.join(_BUILD)}"
+    script = shlex.join(_command("/build/source", "/build"))
     hooks = (
         'mkdir "$1/build" "$1/build/result"',
         f"copy-in {shlex.quote(str(work / 'source'))} /build",
         'chroot "$1" apt-get build-dep --yes /build/source',
-        f'chroot "$1" sh -c {shlex.quote(script)}',
+        f'chroot "$1" {script}',
         'cd "$1/build" && mv -- *.deb *.buildinfo *.changes result',
         f"sync-out /build/result {shlex.quote(str(result))}",
     )
     options = ("--variant=buildd", "--dpkgopt=force-unsafe-io")
     customize = [f"--customize-hook={hook}" for hook in hooks]
     fetch_packages(Path(os.devnull), work, others, [], [*options, *customize])
-
-
-def _run_build(source: Path) -> None:
-    environment = dict(_environment(str(source.parent)))
-    try:
-        done = subprocess.run(
-            _BUILD,
-            check=False,
-            cwd=source,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=_BUILD_TIMEOUT_S,
-            text=True,
-            errors="backslashreplace",
-        )
-    except subprocess.TimeoutExpired:
-        raise CannotRunError(f"dpkg-buildpackage did not end within {_BUILD_TIMEOUT_S} s") from None
-    if done.returncode != 0:
-        tail = "\n".join(done.stdout.splitlines()[-_SHOWN_LINES:])
-        raise CannotRunError(
-            f"dpkg-buildpackage ended with {done.returncode}"
-            f" (what it needs is under `package` in debian-packages.txt):\n{tail}"
-        )

@@ -14,7 +14,7 @@ from typing import Any
 from fakecluster.conformance.configfs_operator import RowOperator
 from fakecluster.conformance.configfs_row import Op
 from fakecluster.conformance.configfs_rows import clear
-from integration.storm_values import CLUSTER
+from integration.random_values import CLUSTER
 
 NOT_OPEN = "not open"
 """What an operation on a handle answers that nobody opened."""
@@ -95,7 +95,7 @@ def decode_operations(text: str) -> tuple[Op, ...]:
     except ValueError as error:
         raise EpisodeError(f"not JSON: {error}") from None
     if not isinstance(found, list):
-        raise EpisodeError("no list of operations")
+        raise EpisodeError("not a list of operations")
     return tuple(_operation(number, fields) for number, fields in enumerate(found, start=1))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+JSON_HELP = "end with a summary as one JSON line"
 EXIT_CANNOT_RUN = 77
 """What a command ends with that could not run."""
 

@@ -15,7 +15,7 @@ FOLLOW_TIMEOUT_S = 900
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Story:
+class FollowResult:
     """Every stage as the guest reported it, and what was missing."""
 
     stages: tuple[Mapping[str, Any], ...]
@@ -69,7 +69,7 @@ def parse_stage(line: str) -> Mapping[str, Any] | None:
     return stage if isinstance(stage, dict) and "stage" in stage else None
 
 
-def follow(guest: Guest, libcman: str, say: Progress) -> Story:
+def follow(guest: Guest, libcman: str, say: Progress) -> FollowResult:
     """Run the story in the guest and show each stage as it comes.
 
     Raises:
@@ -86,11 +86,8 @@ def follow(guest: Guest, libcman: str, say: Progress) -> Story:
             say(picture(stage))
 
     say("follow: the kernel's own tables under o2cbd (num:name=address:port, * is local)")
-    result = guest.run(
-        ["python3", "-m", "integration.guest_follow", libcman],
-        timeout_s=FOLLOW_TIMEOUT_S,
-        on_line=on_line,
-    )
+    argv = ["python3", "-m", "integration.inside.follow", libcman]
+    result = guest.spawn(argv, timeout_s=FOLLOW_TIMEOUT_S).result(on_line)
     if result.rc != 0:
         say(result.err)
-    return Story(stages=tuple(stages), rc=result.rc, errors=result.err)
+    return FollowResult(stages=tuple(stages), rc=result.rc, errors=result.err)

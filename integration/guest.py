@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from integration.cache import Progress
-from integration.conversation import Call, Command, Conversation, Result
+from integration.conversation import CommandResult, Conversation, GuestCall
 from integration.errors import GuestError
+from integration.guest_modules import INSIDE
 from integration.image import Image
 from integration.payload import DIRECTORY, pack
 from integration.qemu import Drive, Machine, Running, Wiring, open_file, running
@@ -27,6 +28,7 @@ _KVM_TIMEOUT_S = 25
 _PUT_TIMEOUT_S = 120
 _CALL_TIMEOUT_S = 420
 _SCRATCH_MIB = 256
+_LOOK_AGAIN_S = 0.3
 
 _ALARMS = re.compile(
     r"Oops|BUG:|kernel BUG|general protection|Kernel panic|Call Trace|unable to handle|WARNING: CPU"
@@ -36,6 +38,20 @@ _ALARMS = re.compile(
 def alarms(console: str) -> list[str]:
     """The lines of a console by which a kernel says that it is not well."""
     return [line.strip() for line in console.splitlines() if _ALARMS.search(line)]
+
+
+def wait_until(holds: Callable[[], bool], timeout_s: float, what: str) -> float:
+    """Ask again and again until it holds; how many seconds that took.
+
+    Raises:
+        GuestError: it did not come to be in time.
+    """
+    began = time.monotonic()
+    while not holds():
+        if time.monotonic() - began > timeout_s:
+            raise GuestError(f"timed out after {timeout_s:.0f} s: {what}")
+        time.sleep(_LOOK_AGAIN_S)
+    return time.monotonic() - began
 
 
 class Guest:
@@ -55,10 +71,6 @@ class Guest:
         self._directory = directory
         self._conversation = Conversation(qemu.channel)
 
-    def console_text(self) -> str:
-        """All that the console has shown so far."""
-        return self.qemu.console_text()
-
     def wait_ready(self, timeout_s: float) -> None:
         """Wait for the agent's first word.
 
@@ -76,7 +88,7 @@ class Guest:
         timeout_s: float,
         env: Mapping[str, str] | None = None,
         stdin: str = "",
-    ) -> Call:
+    ) -> GuestCall:
         """Start a command and do not wait for its end.
 
         Args:
@@ -88,9 +100,14 @@ class Guest:
         Raises:
             GuestError: the guest takes no command.
         """
-        return self._conversation.spawn(
-            Command(argv=argv, timeout_s=timeout_s, env=env or {}, stdin=stdin, cwd=self._directory)
-        )
+        request = {
+            "argv": list(argv),
+            "env": dict(env or {}),
+            "cwd": self._directory,
+            "stdin": stdin,
+            "timeout_s": timeout_s,
+        }
+        return self._conversation.send(f"`{argv[0]}` to end", timeout_s, request)
 
     def run(
         self,
@@ -99,21 +116,13 @@ class Guest:
         timeout_s: float,
         env: Mapping[str, str] | None = None,
         stdin: str = "",
-        on_line: Callable[[str], None] | None = None,
-    ) -> Result:
-        """Run a command and wait for its end.
-
-        Args:
-            argv: as for `spawn`, with the three below.
-            timeout_s: as there.
-            env: as there.
-            stdin: as there.
-            on_line: takes each line of its output as it comes; it is in the result as well.
+    ) -> CommandResult:
+        """Run a command as `spawn` does, and wait for its end.
 
         Raises:
             GuestError: the guest ended, or did not answer even after the time was up.
         """
-        return self.spawn(argv, timeout_s=timeout_s, env=env, stdin=stdin).result(on_line)
+        return self.spawn(argv, timeout_s=timeout_s, env=env, stdin=stdin).result()
 
     def check(self, argv: Sequence[str], *, timeout_s: float, stdin: str = "") -> str:
         """Run a command that must succeed; its output.
@@ -136,14 +145,16 @@ class Guest:
         """Call a function in the agent's process; its value.
 
         Args:
-            function: as `module:name`; the guest has the module (`unpack`).
+            function: as `module:name`, of a module of `integration.inside` that the guest has
+                (`unpack`).
             arguments: by keyword; they and the value go through JSON.
-            timeout_s: after this time we lose patience.
+            timeout_s: after this time we lose patience; nobody can end the call.
 
         Raises:
             GuestError: it raised something, or the guest ended.
         """
-        result = self._conversation.call(function, arguments or {}, timeout_s).result()
+        request = {"call": f"{INSIDE}.{function}", "arguments": arguments or {}}
+        result = self._conversation.send(f"{function} to return", timeout_s, request).result()
         if result.rc != 0:
             raise GuestError(f"in the guest, {function} failed: {result.err.strip()}")
         return json.loads(result.out)
@@ -176,23 +187,11 @@ class Guest:
 
 
 @contextlib.contextmanager
-def speaking(qemu: Running, directory: str, name: str) -> Iterator[Guest]:
-    """The guest of a running qemu; a failure in the block carries the console's end as a note."""
-    guest = Guest(qemu, directory)
-    try:
-        yield guest
-    except (GuestError, OSError, ValueError) as error:
-        tail = "\n".join(guest.console_text().splitlines()[-40:])
-        error.add_note(f"--- the console of {name}, its end ---\n{tail}\n---")
-        raise
-
-
-@contextlib.contextmanager
 def started(machine: Machine, payload_fd: int, name: str = "the guest") -> Iterator[Guest]:
     """A guest of the smoke that was just switched on; it ends with the block.
 
     Its disks are its root (vda, a snapshot whose file has no name), the payload (vdb) and an empty
-    one (vdc).
+    one (vdc). A failure in the block carries the console's end as a note.
     """
     with tempfile.TemporaryFile() as console, tempfile.TemporaryFile() as scratch:
         scratch.truncate(_SCRATCH_MIB << 20)
@@ -204,11 +203,13 @@ def started(machine: Machine, payload_fd: int, name: str = "the guest") -> Itera
             ),
             fds=(payload_fd, scratch.fileno()),
         )
-        with (
-            running(machine, wiring, console) as qemu,
-            speaking(qemu, DIRECTORY, name) as guest,
-        ):
-            yield guest
+        with running(machine, wiring, console) as qemu:
+            try:
+                yield Guest(qemu, DIRECTORY)
+            except (GuestError, OSError, ValueError) as error:
+                tail = "\n".join(qemu.console_text().splitlines()[-40:])
+                error.add_note(f"--- the console of {name}, its end ---\n{tail}\n---")
+                raise
 
 
 def _machine_key() -> str:
@@ -242,7 +243,7 @@ def choose_acceleration(
             guest.wait_ready(_KVM_TIMEOUT_S)
             found = "kvm"
     except GuestError as error:
-        say(f"guest: /dev/kvm is there and runs no guest ({error}); emulating")
+        say(f"guest: /dev/kvm boots no guest ({error}); emulating")
         found = "tcg"
     note.write_text(json.dumps(known | {key: found}), "utf-8")
     return found

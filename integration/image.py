@@ -1,22 +1,28 @@
-"""Guest images: built from Debian packages by a recipe, and kept in a cache under its hash."""
+"""Guest images: built from Debian packages by a recipe, and kept in the cache."""
 
 from __future__ import annotations
 
 import shutil
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-from integration import build
-from integration.cache import Progress, load_facts, lock, make_place, making, note_facts
-from integration.errors import CannotRunError
+from integration import build, guest_files
+from integration.cache import Layer, Progress, make_place
+from integration.guest_modules import inside
 from integration.initrd import initrd
-from integration.recipe import text_digest
-from integration.sources import Source, debian_sources
+from integration.packages import GUEST_PACKAGES, guest_packages
+from integration.sources import AptSource, debian_sources
 
-_SHARED_MAKERS = ("build.py", "image.py", "initrd.py", "recipe.py")
-"""The modules whose text decides what every image looks like."""
+_HERE = Path(__file__)
+_MAKERS = (
+    *(_HERE.with_name(f"{name}.py") for name in ("build", "image", "initrd", "recipes")),
+    Path(str(guest_files.__file__)),
+    GUEST_PACKAGES,
+    *(path for _, path in inside("agent")),
+)
+"""The files whose text decides what images look like."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,14 +30,14 @@ class Recipe:
     """What makes one kind of image differ from another."""
 
     name: str
-    makers: tuple[Path, ...]
-    """The files whose text decides what this kind looks like."""
-    unpack: Callable[[Path, Sequence[Source]], None]
-    """Makes the root directory, the kernel's `boot/vmlinuz-*` and modules in it."""
-    furnish: Callable[[Path], None]
-    """Makes what packages do not bring, after what nobody reads was deleted."""
+    """Its packages are those of the list's section of that name, and those for both."""
     require: Callable[[], None] = lambda: None
     """Raises CannotRunError where this machine cannot build it."""
+    unpack: Callable[[Path], Sequence[str]]
+    """Takes a directory for hooks, and returns mmdebstrap's options: it makes the root directory,
+    the kernel's `boot/vmlinuz-*` and modules in it."""
+    furnish: Callable[[Path], None]
+    """Makes what packages do not bring, after what nobody reads was deleted."""
     modules: tuple[str, ...]
     """What the guest loads itself, by modprobe."""
     pruned: tuple[str, ...]
@@ -39,14 +45,8 @@ class Recipe:
     start: str
     """What the initrd hands over to."""
     disk_mib: int
-    disk_options: tuple[str, ...]
+    disk_options: tuple[str, ...] = ()
     """For mke2fs."""
-
-    def digest(self, codename: str) -> str:
-        """The hash of all that decides what is made of a Debian release."""
-        here = Path(__file__)
-        makers = [here.with_name(name) for name in _SHARED_MAKERS]
-        return text_digest([codename, self.name], [*makers, *self.makers])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,16 +74,6 @@ class Image:
         return self.directory / "root.ext4"
 
 
-def load(directory: Path) -> Image | None:
-    """The image of a directory; None when it is not there or not finished."""
-    facts = load_facts(directory)
-    if facts is None:
-        return None
-    return Image(
-        directory=directory, kernel_release=facts["kernel_release"], identity=facts["identity"]
-    )
-
-
 def image(
     cache: Path, recipe: Recipe, say: Progress, *, suite: str = "", anew: bool = False
 ) -> Image:
@@ -100,37 +90,37 @@ def image(
         CannotRunError: the packages cannot be had, or a tool is missing.
     """
     make_place(cache)
-    sources = debian_sources(cache, suite)
-    name = f"{recipe.name}-image-{recipe.digest(sources[0].codename)}"
-    with lock(cache, name, say):
-        found = None if anew else load(cache / name)
-        if found is not None:
-            say(f"image: {name}, from the cache ({found.kernel_release})")
-            return found
-        recipe.require()
-        return _build(cache, recipe, name, sources, say)
+    found = layer(recipe, debian_sources(cache, suite), say).kept(cache, say, anew=anew)
+    release = found.facts["kernel_release"]
+    say(f"image: {found.directory.name} ({release})")
+    return Image(directory=found.directory, kernel_release=release, identity=found.identity)
+
+
+def layer(recipe: Recipe, sources: Sequence[AptSource], say: Progress) -> Layer:
+    """An image as a layer of the cache."""
+    return Layer(
+        kind=f"{recipe.name}-image",
+        words=[sources[0].codename],
+        files=_MAKERS,
+        make=lambda result: _build(result, recipe, sources, say),
+    )
 
 
 def _build(
-    cache: Path, recipe: Recipe, name: str, sources: Sequence[Source], say: Progress
-) -> Image:
-    began = time.monotonic()
-    with making(cache, name) as result:
-        root = result.parent / "root"
-        say(f"image: fetching Debian {sources[0].codename} packages for the {recipe.name} image")
-        recipe.unpack(root, sources)
-        release = next((root / "usr/lib/modules").iterdir()).name
-        say(f"image: kernel {release}, keeping its o2cb modules")
-        order = build.keep_modules(root, release, recipe.modules)
-        busybox = root / "usr/bin/busybox"
-        (result / "initrd.gz").write_bytes(initrd(busybox, order, recipe.start))
-        shutil.copyfile(root / f"boot/vmlinuz-{release}", result / "vmlinuz")
-        build.prune(root, recipe.pruned)
-        recipe.furnish(root)
-        build.make_disk(root, result / "root.ext4", recipe.disk_mib, recipe.disk_options)
-        note_facts(result, kernel_release=release, sources=[*map(asdict, sources)])
-    say(f"image: {name} built in {time.monotonic() - began:.0f} s")
-    built = load(cache / name)
-    if built is None:
-        raise CannotRunError(f"{cache / name} vanished while it was made")
-    return built
+    result: Path, recipe: Recipe, sources: Sequence[AptSource], say: Progress
+) -> Mapping[str, Any]:
+    recipe.require()
+    work = result.parent
+    root = work / "root"
+    say(f"image: fetching Debian {sources[0].codename} packages for the {recipe.name} image")
+    packages = guest_packages(recipe.name)
+    build.fetch_packages(root, work, sources, packages, recipe.unpack(work))
+    release = next((root / "usr/lib/modules").iterdir()).name
+    say(f"image: kernel {release}, keeping its o2cb modules")
+    order = build.keep_modules(root, release, recipe.modules)
+    (result / "initrd.gz").write_bytes(initrd(root / "usr/bin/busybox", order, recipe.start))
+    shutil.copyfile(root / f"boot/vmlinuz-{release}", result / "vmlinuz")
+    build.prune(root, recipe.pruned)
+    recipe.furnish(root)
+    build.make_disk(root, result / "root.ext4", recipe.disk_mib, recipe.disk_options)
+    return {"kernel_release": release, "sources": [*map(asdict, sources)]}

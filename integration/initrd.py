@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import gzip
 import lzma
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 _MAGIC = "070701"
 _DIRECTORY = 0o040755
 _PROGRAM = 0o100755
 _FILE = 0o100644
+_LINK = 0o120777
+_APPLETS = ("sh", "mount", "insmod", "sleep", "echo", "switch_root", "poweroff")
 
 INIT = """\
 #!/bin/sh
@@ -26,48 +27,24 @@ for path in proc sys dev; do mount --move /$path /root/$path; done
 exec switch_root /root {start}
 """
 
-GUEST_INIT = """\
-#!/bin/sh
-export PATH=/usr/sbin:/usr/bin HOME=/root LC_ALL=C.UTF-8
-mount -t tmpfs tmpfs /run
-mount -t tmpfs tmpfs /tmp
-ip link set lo up
-modprobe virtio-rng
-mkdir /run/payload
-tar -C /run/payload -xf /dev/vdb
-PYTHONPATH=/run/payload python3 -m integration.guest_agent
-echo "the agent ended"
-poweroff -f
-"""
+
+def archive(members: Iterable[tuple[str, int, bytes]]) -> bytes:
+    """A "newc" cpio archive as the kernel unpacks it, of (path, mode, contents)."""
+    end = ("TRAILER!!!", 0, b"")
+    return b"".join(_record(inode, *one) for inode, one in enumerate((*members, end), start=1))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
-    """A file or directory of the archive."""
-
-    path: str
-    mode: int
-    data: bytes = b""
-
-
-def _record(member: Member, inode: int) -> bytes:
-    """One entry of a "newc" cpio archive: a header of 8-digit hexadecimal fields, name, data."""
-    name = member.path.encode() + b"\0"
-    links = 2 if member.mode == _DIRECTORY else 1
-    fields = (inode, member.mode, 0, 0, links, 0, len(member.data), 0, 0, 0, 0, len(name), 0)
+def _record(inode: int, path: str, mode: int, data: bytes) -> bytes:
+    """One entry: a header of 8-digit hexadecimal fields, name, data."""
+    name = path.encode() + b"\0"
+    links = 2 if mode == _DIRECTORY else 1
+    fields = (inode, mode, 0, 0, links, 0, len(data), 0, 0, 0, 0, len(name), 0)
     head = (_MAGIC + "".join(f"{field:08x}" for field in fields)).encode() + name
-    return _padded(head) + _padded(member.data)
+    return _padded(head) + _padded(data)
 
 
 def _padded(data: bytes) -> bytes:
     return data + b"\0" * (-len(data) % 4)
-
-
-def archive(members: Sequence[Member]) -> bytes:
-    """A cpio archive as the kernel unpacks it."""
-    end = Member(path="TRAILER!!!", mode=0)
-    records = [_record(member, inode) for inode, member in enumerate((*members, end), start=1)]
-    return b"".join(records)
 
 
 def _uncompressed(module: Path) -> bytes:
@@ -85,15 +62,15 @@ def initrd(busybox: Path, modules: Sequence[Path], start: str) -> bytes:
         start: the program of the root disk that it hands over to.
     """
     names = [module.name.partition(".ko")[0] for module in modules]
-    directories = ("bin", "dev", "proc", "sys", "root", "modules")
-    applets = ("sh", "mount", "insmod", "sleep", "echo", "switch_root", "poweroff")
-    members = [Member(path=name, mode=_DIRECTORY) for name in directories]
-    members.append(Member(path="bin/busybox", mode=_PROGRAM, data=busybox.read_bytes()))
-    members += [Member(path=f"bin/{name}", mode=0o120777, data=b"busybox") for name in applets]
     init = INIT.format(modules=" ".join(names), start=start)
-    members.append(Member(path="init", mode=_PROGRAM, data=init.encode()))
-    members += [
-        Member(path=f"modules/{name}.ko", mode=_FILE, data=_uncompressed(module))
-        for name, module in zip(names, modules, strict=True)
+    members = [
+        *((name, _DIRECTORY, b"") for name in ("bin", "dev", "proc", "sys", "root", "modules")),
+        ("bin/busybox", _PROGRAM, busybox.read_bytes()),
+        *((f"bin/{name}", _LINK, b"busybox") for name in _APPLETS),
+        ("init", _PROGRAM, init.encode()),
+        *(
+            (f"modules/{name}.ko", _FILE, _uncompressed(module))
+            for name, module in zip(names, modules, strict=True)
+        ),
     ]
     return gzip.compress(archive(members), compresslevel=6, mtime=0)

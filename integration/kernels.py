@@ -59,7 +59,7 @@ def parse_release(text: str) -> Release:
     """
     found = _RELEASE.match(text)
     if found is None:
-        raise UnknownKernelError(f"{text!r} is no kernel release")
+        raise UnknownKernelError(f"invalid kernel release {text!r}")
     major, minor, patch = found.groups(default="0")
     return int(major), int(minor), int(patch)
 
@@ -73,7 +73,7 @@ def family(text: str) -> Family:
     release = parse_release(text)
     fitting = [each for each in FAMILIES if each.since <= release]
     if not fitting:
-        raise UnknownKernelError(f"nothing is known of kernels as old as {text}")
+        raise UnknownKernelError(f"unknown kernel {text}: older than all that were read")
     return fitting[-1]
 
 

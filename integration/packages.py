@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,15 +57,32 @@ def host_packages(section: str) -> list[str]:
     return parse_packages(HOST_PACKAGES.read_text("utf-8"))[section]
 
 
-def guest_packages(path: Path = GUEST_PACKAGES) -> list[str]:
-    """Every package that a guest image is made of, by its list."""
-    sections = parse_packages(path.read_text("utf-8"))
-    return [package for names in sections.values() for package in names]
+def guest_packages(image: str) -> list[str]:
+    """The packages that a guest image is made of: those for both, and its own."""
+    sections = parse_packages(GUEST_PACKAGES.read_text("utf-8"))
+    return [*sections["both"], *sections[image]]
 
 
 def find_program(name: str) -> str | None:
     """The path of a program, looked for where administrators' programs are too."""
     return shutil.which(name) or shutil.which(name, path=ADMIN_PATH)
+
+
+def require_tools(tools: Sequence[Tool] = TOOLS) -> dict[str, str]:
+    """Every tool's path, by its name.
+
+    Raises:
+        CannotRunError: at least one is missing; all of them are named, with what installs them.
+    """
+    found = {tool.program: find_program(tool.program) for tool in tools}
+    missing = [tool for tool in tools if found[tool.program] is None]
+    if missing:
+        packages = " ".join(sorted({tool.package for tool in missing}))
+        raise CannotRunError(
+            f"not installed: {', '.join(tool.program for tool in missing)}. As root: "
+            f"apt-get update && apt-get install --no-install-recommends --yes {packages}"
+        )
+    return {name: path for name, path in found.items() if path is not None}
 
 
 def program(name: str) -> str:
@@ -74,35 +91,4 @@ def program(name: str) -> str:
     Raises:
         CannotRunError: it is not installed.
     """
-    path = find_program(name)
-    if path is None:
-        raise CannotRunError(lacking_text([tool for tool in TOOLS if tool.program == name]))
-    return path
-
-
-def lacking(find: Callable[[str], str | None] | None = None) -> list[Tool]:
-    """The tools that this machine does not have."""
-    look = find or find_program
-    return [tool for tool in TOOLS if look(tool.program) is None]
-
-
-def lacking_text(tools: list[Tool]) -> str:
-    """What is missing, and the command that installs it."""
-    packages = " ".join(sorted({tool.package for tool in tools}))
-    names = ", ".join(tool.program for tool in tools)
-    return (
-        f"not installed: {names}. As root: "
-        f"apt-get update && apt-get install --no-install-recommends --yes {packages}"
-    )
-
-
-def require_tools() -> Mapping[str, str]:
-    """Every tool's path.
-
-    Raises:
-        CannotRunError: at least one is missing; all of them are named.
-    """
-    missing = lacking()
-    if missing:
-        raise CannotRunError(lacking_text(missing))
-    return {tool.program: program(tool.program) for tool in TOOLS}
+    return require_tools([tool for tool in TOOLS if tool.program == name])[name]

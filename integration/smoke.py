@@ -6,9 +6,8 @@ runs the rows that mount, the other all else.
 
 from __future__ import annotations
 
+import argparse
 import contextlib
-import functools
-import os
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +20,7 @@ from fakecluster.conformance.configfs_row import RowResult
 from fakecluster.conformance.configfs_rows import ROWS
 from integration import guest as guests
 from integration import payload
-from integration.agreement import Agreement, compare
+from integration.backends import FakeBackend, GuestBackend
 from integration.cache import Progress
 from integration.compare import (
     RowComparison,
@@ -31,26 +30,23 @@ from integration.compare import (
     rows_on_the_fake,
     split_rows,
 )
-from integration.errors import CannotRunError
-from integration.follow import Story, follow
+from integration.differential import Agreement, compare
+from integration.errors import JSON_HELP, CannotRunError
+from integration.follow import FollowResult, follow
 from integration.guest import Guest
-from integration.image import image
 from integration.kernels import family
-from integration.packages import require_tools
-from integration.prepared import prepare
-from integration.qemu import Machine
-from integration.sides import FakeSide, GuestSide
-from integration.smoke_image import SMOKE_IMAGE
-from integration.storm import every_value, ordinary_episodes
+from integration.prepared import prepare, smoke_machine
+from integration.random_ops import every_value, ordinary_episodes
 
 STANDIN = "lib/libcman.so.3"
 """The stand-in library's place in the payload."""
 
 _SHOWN_DIFFERENCES = 20
+_Findings = tuple[list[RowResult], Agreement, FollowResult]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class SmokeOptions:
     """What a user may choose."""
 
     seed: str = "smoke"
@@ -61,14 +57,14 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class SmokeVerdict:
     """What the smoke found."""
 
     kernel: str
     acceleration: str
     rows: RowComparison
     storm: Agreement
-    story: Story
+    story: FollowResult
     alarms: tuple[str, ...]
     """What the kernels' consoles complained of."""
     seconds: float
@@ -96,7 +92,7 @@ class Verdict:
             },
             "storm": {
                 "operations": self.storm.operations,
-                "differences": [each.told() for each in self.storm.differences],
+                "differences": [each.text() for each in self.storm.differences],
             },
             "stages": self.story.as_json(),
             "alarms": self.alarms,
@@ -104,13 +100,26 @@ class Verdict:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Findings:
-    """What the guest that does not mount found."""
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command line."""
+    usual = SmokeOptions()
+    parser.add_argument("--json", action="store_true", help=JSON_HELP)
+    parser.add_argument("--seed", default=usual.seed, help="of the random sequences of calls")
+    parser.add_argument(
+        "--sequences",
+        type=int,
+        default=usual.sequences,
+        metavar="N",
+        help="how many random sequences of calls are compared (%(default)s)",
+    )
 
-    rows: list[RowResult]
-    storm: Agreement
-    story: Story
+
+def run(arguments: argparse.Namespace, cache: Path, say: Progress) -> SmokeVerdict:
+    """Run the smoke that was asked for."""
+    options = SmokeOptions(
+        seed=arguments.seed, sequences=arguments.sequences, suite=arguments.suite
+    )
+    return smoke(cache, options, say)
 
 
 def standin() -> Path:
@@ -125,14 +134,15 @@ def standin() -> Path:
         raise CannotRunError(str(error)) from error
 
 
-def _first_lane(guest: Guest, options: Options, say: Progress) -> _Findings:
+def _first_lane(guest: Guest, options: SmokeOptions, say: Progress) -> _Findings:
+    """All that does not mount: the story, most rows, and the random operations."""
     prepare(guest, say, "first guest")
     story = follow(guest, f"{payload.DIRECTORY}/{STANDIN}", say)
     rows = rows_in(guest, split_rows()[0])
     say(f"first guest: {len(rows)} rows done")
     wind = (*every_value(), *ordinary_episodes(options.seed, options.sequences))
-    storm = compare(wind, GuestSide(guest), FakeSide(family(guest.kernel).variant), say)
-    return _Findings(rows=rows, storm=storm, story=story)
+    storm = compare(wind, GuestBackend(guest), FakeBackend(family(guest.kernel).variant), say)
+    return rows, storm, story
 
 
 def _second_lane(guest: Guest, say: Progress) -> list[RowResult]:
@@ -142,7 +152,7 @@ def _second_lane(guest: Guest, say: Progress) -> list[RowResult]:
     return rows
 
 
-def smoke(cache: Path, options: Options, say: Progress) -> Verdict:
+def smoke(cache: Path, options: SmokeOptions, say: Progress) -> SmokeVerdict:
     """Run all of it, and say what was found.
 
     Raises:
@@ -150,15 +160,9 @@ def smoke(cache: Path, options: Options, say: Progress) -> Verdict:
         GuestError: a guest did not do its part.
     """
     began = time.monotonic()
-    require_tools()
-    library = standin()
-    found = image(cache, SMOKE_IMAGE, say, suite=options.suite)
     with contextlib.ExitStack() as stack:
-        payload_fd = payload.project_payload({STANDIN: library})
-        stack.callback(os.close, payload_fd)
-        boot = functools.partial(guests.started, payload_fd=payload_fd)
-        acceleration = guests.choose_acceleration(found, boot, cache, say)
-        machine = Machine(image=found, acceleration=acceleration)
+        ready = smoke_machine(cache, say, suite=options.suite, extra={STANDIN: standin()})
+        machine, payload_fd = stack.enter_context(ready)
         # Guests end before the threads are waited for: their channels' end frees the threads.
         pool = stack.enter_context(ThreadPoolExecutor(max_workers=2))
         first, second = (
@@ -169,15 +173,16 @@ def smoke(cache: Path, options: Options, say: Progress) -> Verdict:
             pool.submit(_first_lane, first, options, say),
             pool.submit(_second_lane, second, say),
         )
-        findings, mounted = lanes[0].result(), lanes[1].result()
-        alarms = tuple(guests.alarms(first.console_text()) + guests.alarms(second.console_text()))
-    verdict = Verdict(
+        (rows, storm, story), mounted = lanes[0].result(), lanes[1].result()
+        consoles = [guest.qemu.console_text() for guest in (first, second)]
+        alarms = tuple(line for text in consoles for line in guests.alarms(text))
+    verdict = SmokeVerdict(
         kernel=first.kernel,
-        acceleration=acceleration,
-        rows=compare_rows([*findings.rows, *mounted], rows_on_the_fake(), ROWS),
-        storm=findings.storm,
-        story=findings.story,
-        alarms=alarms,
+        acceleration=machine.acceleration,
+        rows=compare_rows([*rows, *mounted], rows_on_the_fake(), ROWS),
+        storm=storm,
+        story=story,
+        alarms=tuple(alarms),
         seconds=time.monotonic() - began,
     )
     for line in report(verdict, options):
@@ -185,11 +190,11 @@ def smoke(cache: Path, options: Options, say: Progress) -> Verdict:
     return verdict
 
 
-def report(verdict: Verdict, options: Options) -> list[str]:
+def report(verdict: SmokeVerdict, options: SmokeOptions) -> list[str]:
     """The end in words."""
     lines = row_report(verdict.rows, verdict.kernel)
-    lines.append(f"storm {options.seed}: {verdict.storm.told()}")
-    lines += [f"  {each.told()}" for each in verdict.storm.differences[:_SHOWN_DIFFERENCES]]
+    lines.append(f"storm {options.seed}: {verdict.storm.text()}")
+    lines += [f"  {each.text()}" for each in verdict.storm.differences[:_SHOWN_DIFFERENCES]]
     lines += [f"the kernel complained: {line}" for line in verdict.alarms]
     word = "all ran and agreed" if verdict.good else "NOT all agreed"
     stages = len(verdict.story.stages)

@@ -25,7 +25,7 @@ _TIMEOUT_S = 180
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class AptSource:
     """One component of one release of a Debian archive."""
 
     codename: str
@@ -39,14 +39,14 @@ class Source:
         return f"deb {self.uri} {self.release} {self.component}"
 
 
-def parse_sources(text: str) -> list[Source]:
+def parse_sources(text: str) -> list[AptSource]:
     """Read `apt-get indextargets` in our format, doublings dropped, sorted by apt's own order."""
-    found: dict[str, Source] = {}
+    found: dict[str, AptSource] = {}
     for line in text.splitlines():
         words = line.split()
         if len(words) == 4:
             codename, uri, release, component = words
-            source = Source(codename=codename, uri=uri, release=release, component=component)
+            source = AptSource(codename=codename, uri=uri, release=release, component=component)
             found.setdefault(source.line, source)
     return list(found.values())
 
@@ -56,7 +56,7 @@ def _apt(*argv: str) -> str:
         done = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=_TIMEOUT_S)
     except FileNotFoundError:
         raise CannotRunError(
-            f"{argv[0]} is not here: the guest is made from Debian packages, on a Debian machine"
+            f"{argv[0]} not found: guests are made from Debian packages, on a Debian machine"
         ) from None
     except subprocess.TimeoutExpired:
         raise CannotRunError(f"{argv[0]} did not end within {_TIMEOUT_S} s") from None
@@ -65,7 +65,7 @@ def _apt(*argv: str) -> str:
     return done.stdout
 
 
-def _index_targets(*options: str) -> list[Source]:
+def _index_targets(*options: str) -> list[AptSource]:
     return parse_sources(
         _apt(
             "apt-get",
@@ -79,7 +79,7 @@ def _index_targets(*options: str) -> list[Source]:
     )
 
 
-def debian_sources(cache: Path, suite: str = "") -> list[Source]:
+def debian_sources(cache: Path, suite: str = "") -> list[AptSource]:
     """The Debian archives that this machine's apt is set up for, other vendors' left out.
 
     Args:
@@ -92,7 +92,7 @@ def debian_sources(cache: Path, suite: str = "") -> list[Source]:
     return of_suite(_own_sources(cache), suite)
 
 
-def other_sources(cache: Path, suite: str) -> list[Source]:
+def other_sources(cache: Path, suite: str) -> list[AptSource]:
     """The archives of a release that is not this machine's own; none where it is, or for "".
 
     Raises:
@@ -102,7 +102,7 @@ def other_sources(cache: Path, suite: str) -> list[Source]:
     return of_suite(own, suite) if own and own[0].codename != suite else []
 
 
-def of_suite(own: Sequence[Source], suite: str) -> list[Source]:
+def of_suite(own: Sequence[AptSource], suite: str) -> list[AptSource]:
     """The same archives of another release: its updates for our updates, and so on; "": ours."""
     name = own[0].codename
     if suite in {"", name}:
@@ -115,7 +115,7 @@ def of_suite(own: Sequence[Source], suite: str) -> list[Source]:
     return list(dict.fromkeys(moved))  # an archive may stand there as stable, too
 
 
-def _own_sources(cache: Path) -> list[Source]:
+def _own_sources(cache: Path) -> list[AptSource]:
     """What apt is set up for.
 
     apt knows who an archive belongs to once it has the archive's lists. Where the machine's own

@@ -1,9 +1,11 @@
-"""The story that the kernel's tables have to follow: three nodes, told stage by stage."""
+"""The story that the kernel's tables have to follow: three nodes, stage by stage."""
 
 from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+
+from fakecluster.verbs import ChangeAddress, Kill, Leave, Start, Verb
 
 CLUSTER = "smoke"
 OWN = 1
@@ -24,7 +26,7 @@ TOPOLOGY = f'cluster = "{CLUSTER}"\n' + "".join(
 """For `fakecluster serve --topology`."""
 
 
-class Act(enum.Enum):
+class GuestAction(enum.Enum):
     """What the guest does to itself in a stage."""
 
     NOTHING = "nothing"
@@ -34,7 +36,7 @@ class Act(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class KernelRow:
     """A node as the kernel shows it."""
 
     name: str
@@ -45,23 +47,23 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
+class StoryStage:
     """What happens, and the table that the kernel must come to or keep.
 
     A directory whose values are as before must be the same directory, by its inode.
     """
 
     name: str
-    table: tuple[Row, ...]
-    verbs: tuple[tuple[str, ...], ...] = ()
-    """For `fakecluster ctl`, in order."""
-    act: Act = Act.NOTHING
+    table: tuple[KernelRow, ...]
+    verbs: tuple[Verb, ...] = ()
+    """For the fake cluster, in order."""
+    act: GuestAction = GuestAction.NOTHING
     allowed: bool | None = None
     """Where the shutdown question is asked at the end: whether it must be allowed."""
 
 
-def _row(number: int, address: str | None = None) -> Row:
-    return Row(
+def _row(number: int, address: str | None = None) -> KernelRow:
+    return KernelRow(
         name=f"n{number}",
         num=number,
         address=address or ADDRESSES[number],
@@ -75,14 +77,18 @@ _THREE = (*_TWO, _row(3))
 _AT_LAST = (*_TWO, _row(3, MOVED))
 
 STAGES = (
-    Stage(name="two members", verbs=(("leave", "3"),), table=_TWO),
-    Stage(name="n3 joins", verbs=(("start", "3"),), table=_THREE),
-    Stage(name="n2 dies", verbs=(("kill", "2"),), table=(_row(1), _row(3))),
-    Stage(name="n2 is back", verbs=(("start", "2"),), table=_THREE),
-    Stage(name="n3 changes address", verbs=(("address", "3", MOVED),), table=_AT_LAST),
-    Stage(name="o2cbd killed, started", act=Act.KILL_DAEMON, table=_AT_LAST),
-    Stage(name="mounted: shutdown?", act=Act.MOUNT, table=_AT_LAST, allowed=False),
-    Stage(name="unmounted: shutdown?", act=Act.UMOUNT, table=_AT_LAST, allowed=True),
+    StoryStage(name="two members", verbs=(Leave(node=3),), table=_TWO),
+    StoryStage(name="n3 joins", verbs=(Start(node=3),), table=_THREE),
+    StoryStage(name="n2 dies", verbs=(Kill(node=2),), table=(_row(1), _row(3))),
+    StoryStage(name="n2 is back", verbs=(Start(node=2),), table=_THREE),
+    StoryStage(
+        name="n3 changes address",
+        verbs=(ChangeAddress(node=3, addresses=(MOVED,)),),
+        table=_AT_LAST,
+    ),
+    StoryStage(name="o2cbd killed, started", act=GuestAction.KILL_DAEMON, table=_AT_LAST),
+    StoryStage(name="mounted: shutdown?", act=GuestAction.MOUNT, table=_AT_LAST, allowed=False),
+    StoryStage(name="unmounted: shutdown?", act=GuestAction.UMOUNT, table=_AT_LAST, allowed=True),
 )
 END = "o2cbd stops"
 """The name of what comes last: SIGTERM ends the daemon with 0, and the tables stay."""

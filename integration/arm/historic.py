@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fakecluster.arms.values import VM_HISTORIC
-from fakecluster.capabilities import Capability
-from fakecluster.cman.topology import QuorumDisk, Topology
+from fakecluster.cman.topology import Topology
 from fakecluster.historic.cluster_conf import cluster_conf, hosts_file
 from fakecluster.historic.host import (
     EMPTY_DIRECTORIES,
@@ -26,12 +25,13 @@ from fakecluster.historic.host import (
 )
 from fakecluster.historic.root import CmanRoot
 from integration import deb
-from integration.arm.eye_files import EYE_DIRECTORY, module_files
-from integration.arm.managers import CmanManager, Hands
+from integration.arm.managers import Hands, LibcmanOrders, Manager
 from integration.guest import Guest
+from integration.guest_modules import GUEST_DIRECTORY, inside
 from integration.lab.base import Extra
 from integration.lab.lab import SHARED_DEVICE
 
+HISTORIC_ARM: Final = "vm-historic"
 UNIT: Final = "cman.service"
 DIRECTORY: Final = "/usr/lib/historic-cman"
 """Where a guest has what `--cman-root` holds."""
@@ -68,79 +68,57 @@ _LOADED_LATER: Final[Mapping[str, tuple[str, ...]]] = {
     ),
 }
 """What a library loads by name when it runs, from beside it; the loader does not tell."""
-_MODULES: Final = (
-    "fakecluster/__init__",
-    "fakecluster/historic/__init__",
-    "fakecluster/historic/libraries",
-    "integration/arm/__init__",
-    "integration/arm/guest_historic",
-    "integration/guest_tools",
-)
 
 
-class HistoricCman(CmanManager):
+@functools.cache
+def historic_manager(root: CmanRoot) -> Manager:
     """A real cman on corosync 1, which somebody brings along: one process, ordered by libcman."""
-
-    arm = "vm-historic"
-    missing: Mapping[Capability, str] = VM_HISTORIC
-    packages: tuple[str, ...] = (deb.DAEMON,)
-    off: tuple[str, ...] = ()
-    units: tuple[str, ...] = (UNIT,)
-    whom = "all"
-    counts_anew = False
-    look = "historic_cman"
-    warm: tuple[tuple[str, ...], ...] = (
-        ("sh", "-c", f"cd {DIRECTORY} && cat sbin/* lib/* libexec/lcrso/* >/dev/null"),
+    return Manager(
+        arm=HISTORIC_ARM,
+        missing=VM_HISTORIC,
+        source="cman",
+        packages=(deb.DAEMON,),
+        units=(UNIT,),
+        whom="all",
+        counts_anew=False,
+        look="cman:look_historic",
+        warm=(("sh", "-c", f"cd {DIRECTORY} && cat sbin/* lib/* libexec/lcrso/* >/dev/null"),),
+        orders=LibcmanOrders(),
+        files=functools.partial(_files, root),
+        reload=_reload,
+        extra=functools.partial(_extra, root),
     )
 
-    def __init__(self, root: CmanRoot) -> None:
-        """Handle the one of a directory; two of the same directory are equal."""
-        self.root = root
 
-    def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.root == getattr(other, "root", None)
-
-    def __hash__(self) -> int:
-        return hash(self.root)
-
-    @property
-    def extra(self) -> Extra:
-        """What its guests are given besides packages."""
-        spare = spare_files(self.root)
-        arguments = placement(self.root, spare)
-        return Extra(
-            files=(*packed_files(self.root), *spare_members(spare)),
-            words=(repr(arguments), *(path.read_text("utf-8") for _, path in _modules())),
-            place=functools.partial(_place, arguments),
-        )
-
-    def files(self, host: int, topology: Topology, version: int) -> dict[str, str]:
-        """See `Manager.files`."""
-        name = next(node.name or f"node{node.id}" for node in topology.nodes if node.id == host)
-        return {
-            f"{CONFIGURATION}/cluster.conf": cluster_conf(
-                topology, version=version, udpu=self.root.udpu
-            ),
-            "/etc/hosts": hosts_file(topology.nodes),
-            NAME_FILE: f"NODENAME={shlex.quote(name)}\n",
-        }
-
-    def reload(self, hands: Hands, host: int, version: int) -> None:
-        """See `Manager.reload`: the operator says which version is current."""
-        hands.eye(host, "cman_set_version", version=version)
-
-    def poll_disk(self, hands: Hands, host: int, disk: QuorumDisk, *, available: bool) -> None:
-        """See `Manager.poll_disk`."""
-        hands.eye(host, "cman_poll_disk", name=disk.name, votes=disk.votes, available=available)
+def _files(root: CmanRoot, host: int, topology: Topology, version: int) -> dict[str, str]:
+    name = next(node.name or f"node{node.id}" for node in topology.nodes if node.id == host)
+    return {
+        f"{CONFIGURATION}/cluster.conf": cluster_conf(topology, version=version, udpu=root.udpu),
+        "/etc/hosts": hosts_file(topology.nodes),
+        NAME_FILE: f"NODENAME={shlex.quote(name)}\n",
+    }
 
 
-def _modules() -> list[tuple[str, Path]]:
-    return list(module_files(_MODULES))
+def _reload(hands: Hands, host: int, version: int) -> None:
+    # The operator says which version is current.
+    hands.ask_guest(host, "cman:set_version", version=version)
+
+
+def _extra(root: CmanRoot) -> Extra:
+    """What its guests are given besides packages."""
+    spare = spare_files(root)
+    arguments = placement(root, spare)
+    modules = inside("historic")
+    return Extra(
+        files=(*packed_files(root), *spare_members(spare)),
+        words=(repr(arguments), *(path.read_text("utf-8") for _, path in modules)),
+        place=functools.partial(_place, arguments),
+    )
 
 
 def _place(arguments: Mapping[str, object], guest: Guest) -> None:
-    guest.unpack(_modules(), EYE_DIRECTORY)
-    guest.call("integration.arm.guest_historic:provision", arguments, _PROVISION_TIMEOUT_S)
+    guest.unpack(inside("historic"), GUEST_DIRECTORY)
+    guest.call("historic:provision", arguments, _PROVISION_TIMEOUT_S)
     guest.check(["systemctl", "daemon-reload"], timeout_s=_RELOAD_TIMEOUT_S)
 
 
@@ -160,7 +138,7 @@ def spare_files(root: CmanRoot) -> dict[str, list[Path]]:
 
 
 def placement(root: CmanRoot, spare: Mapping[str, list[Path]]) -> dict[str, Any]:
-    """Return the arguments of the guest's part, `guest_historic.provision`."""
+    """Return the arguments of the guest's part, `integration.inside.historic`."""
     seen = places(
         root, plugins=f"{DIRECTORY}/libexec/lcrso", corosync="", configuration=CONFIGURATION
     )

@@ -17,27 +17,27 @@ from fakecluster.historic import cluster_conf
 from fakecluster.merge.verb_log import PriorTrace
 from fakecluster.trace.file import parse_trace
 from integration import deb
-from integration.arm.beginning import Begun, Stage
-from integration.arm.eye_files import EYE_DIRECTORY, eye_files
 from integration.arm.managers import Manager
-from integration.arm.units import UNIT, unit_files
-from integration.arm.vm import VmCluster
-from integration.cache import Progress, seats
+from integration.arm.vm import UNIT, Readiness, StartedGuests, VmCluster, unit_files
+from integration.cache import Progress, cache_directory, chosen_suite, seats
 from integration.guest import Guest
+from integration.guest_modules import GUEST_DIRECTORY, inside, module_files
 from integration.lab import corosync
 from integration.lab.base import Base, cluster_base, installed
 from integration.lab.lab import Lab
 from integration.lab.together import SavedCluster, saved_together
-from integration.recipe import cache_directory, chosen_suite
 from integration.sources import other_sources
 
+_INSIDE = "cman cman_question changes corosync daemon load provision tables volume"
+GUEST_MODULES = sorted({*inside(*_INSIDE.split()), *module_files("fakecluster.corosync.question")})
+"""What every guest of an arm is given."""
 MADE_IN = (
-    *sorted({*Path(__file__).parent.glob("*.py"), *(path for _, path in eye_files())}),
+    *sorted({*Path(__file__).parent.glob("*.py"), *(path for _, path in GUEST_MODULES)}),
     Path(rules.__file__),
     Path(corosync.__file__),
     Path(cluster_conf.__file__),
 )
-"""What decides how a cluster is formed, and all that its guests are brought."""
+"""What decides how a cluster is formed, and all that its guests are given."""
 
 
 def say(line: str) -> None:
@@ -52,12 +52,12 @@ _GUESTS_A_PROCESSOR = 3
 
 
 def _prepare(manager: Manager, guest: Guest) -> None:
-    """Bring a guest its eye, and have it read what every scenario reads."""
-    guest.unpack(eye_files(), EYE_DIRECTORY)
+    """Give a guest its modules, and have it read what every scenario reads."""
+    guest.unpack(GUEST_MODULES, GUEST_DIRECTORY)
     usual = {"files": unit_files((), manager.units), "wanted": UNIT, "addresses": []}
-    guest.call("integration.arm.guest_furnish:furnish", usual)
-    guest.call("integration.arm.guest_eye:look")
-    guest.call(f"integration.arm.guest_eye:{manager.look}")
+    guest.call("provision:provision", usual)
+    guest.call("daemon:look")
+    guest.call(manager.look)
     for command in (_WARM, *manager.warm):
         guest.run(command, timeout_s=_WARM_TIMEOUT_S)
 
@@ -90,7 +90,7 @@ def packaged_base(manager: Manager) -> Base:
     # The harness says when each of them starts.
     packages = [built[name] for name in manager.packages]
     off = [UNIT, *manager.off]
-    base = installed(base, packages, cache, say, off=off, extra=manager.extra)
+    base = installed(base, packages, cache, say, off=off, extra=manager.extra())
     return replace(base, prepare=functools.partial(_prepare, manager), prepared_in=MADE_IN)
 
 
@@ -113,8 +113,8 @@ def vm_cluster(
     room = seats(cache, len(spec.topology.ids), _room(), progress)
     with room, contextlib.ExitStack() as stack:
 
-        def begin(stage: Stage) -> Begun:
-            saved, stage = _saved(manager, spec, stage, progress)
+        def begin(readiness: Readiness) -> StartedGuests:
+            saved, readiness = _saved(manager, spec, readiness, progress)
             lab = stack.enter_context(
                 Lab.started(
                     packaged_base(manager),
@@ -126,7 +126,9 @@ def vm_cluster(
                     states={} if saved is None else saved.states,
                 )
             )
-            return Begun(lab=lab, stage=stage, prior=None if saved is None else _prior(saved))
+            return StartedGuests(
+                lab=lab, readiness=readiness, prior=None if saved is None else _prior(saved)
+            )
 
         yield VmCluster(spec, manager, begin)
 
@@ -146,38 +148,38 @@ def _hosts(spec: ClusterSpec) -> tuple[int, ...]:
 
 
 def _saved(
-    manager: Manager, spec: ClusterSpec, stage: Stage, progress: Progress
-) -> tuple[SavedCluster | None, Stage]:
-    """What was saved of a cluster like this one, and at which stage: as late as it can be.
+    manager: Manager, spec: ClusterSpec, readiness: Readiness, progress: Progress
+) -> tuple[SavedCluster | None, Readiness]:
+    """What was saved of a cluster like this one, and how far it had come: as late as it can be.
 
     Most scenarios begin with everybody on, and with every daemon as it is without options.
     """
     plain = ClusterSpec(topology=spec.topology)
     if spec.down:
-        return None, Stage.BOOTED
+        return None, Readiness.BOOTED
     if spec != plain:
-        stage = Stage.FORMED
+        readiness = Readiness.FORMED
     saved = saved_together(
         packaged_base(manager),
-        kind=f"{manager.arm}-{stage.value}",
+        kind=f"{manager.arm}-{readiness.value}",
         cache=cache_directory(os.environ),
         say=progress,
         hosts=_hosts(plain),
         off=_hosts(plain)[-1:],
-        form=lambda lab: _form(manager, plain, lab, stage),
+        form=lambda lab: _form(manager, plain, lab, readiness),
         made_by=[repr(plain)],
         made_in=MADE_IN,
     )
-    return saved, stage
+    return saved, readiness
 
 
-def _form(manager: Manager, spec: ClusterSpec, lab: Lab, stage: Stage) -> dict[str, Any]:
-    """Bring guests that have just come up to a stage; what was done, as `_prior` reads it."""
-    cluster = VmCluster(spec, manager, lambda _: Begun(lab=lab, stage=Stage.BOOTED))
-    if stage is Stage.UP:
+def _form(manager: Manager, spec: ClusterSpec, lab: Lab, readiness: Readiness) -> dict[str, Any]:
+    """Bring guests that have just come up to a readiness; what was done, as `_prior` reads it."""
+    cluster = VmCluster(spec, manager, lambda _: StartedGuests(lab=lab, readiness=Readiness.BOOTED))
+    if readiness is Readiness.UP:
         cluster.up()
     else:
-        cluster.go_on(Stage.FORMED)
+        cluster.go_on(Readiness.FORMED)
     prior = cluster.verb_log.as_prior()
     return {"done": cluster.verb_trace().as_text(), "ended_us": prior.ended_us}
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import enum
 import ipaddress
 import select
+import shlex
 import signal
 import time
 import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import singledispatchmethod
 from typing import Any, Final
 
@@ -24,21 +26,23 @@ from fakecluster.arms.values import ClusterSpec, Row, Span
 from fakecluster.capabilities import Capability, UnsupportedVerbError
 from fakecluster.merge.merge import merge_sources
 from fakecluster.merge.source import Source, join_boots, read_source
-from fakecluster.merge.verb_log import VerbLog
+from fakecluster.merge.verb_log import PriorTrace, VerbLog
 from fakecluster.report.words import event_text
 from fakecluster.trace.file import TraceFile
 from fakecluster.verbs import Verb
-from integration.arm.beginning import Begin, Stage
-from integration.arm.guest_furnish import INTERFACE
 from integration.arm.managers import Manager
-from integration.arm.units import UNIT, unit_files
-from integration.conversation import Call
+from integration.conversation import GuestCall
 from integration.errors import GuestError
 from integration.guest import alarms
+from integration.inside.provision import INTERFACE
 from integration.lab.lab import Lab
 from o2cbd.clock import MonotonicClock
 from o2cbd.hold.sysv import key_of
 
+UNIT: Final = "o2cbd.service"
+DROP_IN: Final = f"/run/systemd/system/{UNIT}.d/scenario.conf"
+_NEVER_BY_ITSELF: Final = "[Unit]\nStartLimitIntervalSec=0\n[Service]\nRestart=no\n"
+"""Whatever is killed and started again and again is no failure here, and nothing starts itself."""
 _SPANS_S: Final = {Span.SOON: 90.0, Span.LATER: 180.0, Span.A_MOMENT: 3.0, Span.A_WHILE: 8.0}
 """The first two are far beyond what it takes, since machines are shared and processors emulated."""
 _LOOK_EVERY_S: Final = 0.5
@@ -51,7 +55,6 @@ _HOLDER_PID: Final = "/run/holder.pid"
 _EVENTS_KEPT: Final = 40
 _LINES_KEPT: Final = 20
 """Of what a manager that does not run has written."""
-_EYE = "integration.arm.guest_eye"
 _KILLED = "2"
 """systemd's ExecMainCode of a process that a signal ended (CLD_KILLED)."""
 _NO_LOOK: Mapping[str, Any] = {"clusters": {}, "status": None, "runs": False}
@@ -61,6 +64,32 @@ _NO_MANAGER: Mapping[str, Any] = {
     "view": None,
     "beneath": None,
 }
+
+
+class Readiness(enum.Enum):
+    """How far guests have come when a scenario begins with them."""
+
+    BOOTED = "booted"
+    """Each has just come up."""
+    FORMED = "formed"
+    """Their managers are of one mind, in a cluster of the same nodes."""
+    UP = "up"
+    """`VmCluster.up` has ended, for a cluster of the same spec."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartedGuests:
+    """Guests that were started."""
+
+    lab: Lab
+    """Those of the spec; off are those that it calls down."""
+    readiness: Readiness
+    prior: PriorTrace | None = None
+    """What was done to them, where that is not nothing."""
+
+
+Begin = Callable[[Readiness], StartedGuests]
+"""Starts a cluster's guests, as far as that at most."""
 
 
 class VmCluster(StatusLooks):
@@ -82,7 +111,7 @@ class VmCluster(StatusLooks):
         self._lab: Lab | None = None
         self._seen: dict[tuple[int, str], Mapping[str, Any]] | None = None
         """While a condition is looked at, one answer of each guest serves all of it."""
-        self._holders: dict[int, Call] = {}
+        self._holders: dict[int, GuestCall] = {}
         self._questions: dict[int, VmQuestion] = {}
         self._boots: dict[int, list[tuple[Source, int]]] = {}
         """What a host told in each boot whose power went, and by how much its clock was ahead; its
@@ -95,44 +124,40 @@ class VmCluster(StatusLooks):
     @property
     def lab(self) -> Lab:
         """The guests."""
-        return self._lab or self.go_on(Stage.FORMED)
+        return self._lab or self.go_on(Readiness.FORMED)
 
     @property
     def verb_log(self) -> VerbLog:
         """What the scenario did; it begins with its guests."""
         if self._lab is None:
-            self.go_on(Stage.FORMED)
+            self.go_on(Readiness.FORMED)
         return self._verb_log
 
     def up(self) -> None:
-        """See `ClusterWords.up`.
-
-        As the first thing that is asked of a cluster it goes on from where another one of the same
-        spec had come to.
-        """
+        """Go on, where this is asked first, from where another of the same spec had come to."""
         if self._lab is None:
-            self.go_on(Stage.UP)
-        if self._stage is Stage.UP:
+            self.go_on(Readiness.UP)
+        if self._readiness is Readiness.UP:
             self._all_in_sync()
         else:
             super().up()
 
-    def go_on(self, stage: Stage) -> Lab:
+    def go_on(self, readiness: Readiness) -> Lab:
         """Switch the guests on, and let their managers be of one mind at least; the guests.
 
         Args:
-            stage: to go on from there, or earlier.
+            readiness: to go on from there, or earlier.
 
         Raises:
             GuestError: a guest did not do its part.
         """
-        begun = self._begin(stage)
-        self._lab, self._stage = begun.lab, begun.stage
+        begun = self._begin(readiness)
+        self._lab, self._readiness = begun.lab, begun.readiness
         self._verb_log = VerbLog(MonotonicClock(), begun.prior, begun.lab.went_on_us)
-        if begun.stage is Stage.BOOTED:
+        if begun.readiness is Readiness.BOOTED:
             self._form()
-        elif begun.stage is Stage.FORMED:
-            self.lab.each(self._furnish, self._powered())
+        elif begun.readiness is Readiness.FORMED:
+            self.lab.each(self._provision, self._powered())
         return begun.lab
 
     def _form(self) -> None:
@@ -168,7 +193,7 @@ class VmCluster(StatusLooks):
     # --- time -----------------------------------------------------------------------------------
 
     def wait(self, condition: Callable[[], bool], within: Span) -> bool:
-        """See `Cluster.wait`; looks now and then."""
+        """Looks now and then."""
         deadline_s = _now_s() + _SPANS_S[within]
         while not self._now(condition):
             if _now_s() > deadline_s:
@@ -177,7 +202,7 @@ class VmCluster(StatusLooks):
         return True
 
     def watch(self, condition: Callable[[], bool], during: Span) -> bool:
-        """See `Cluster.watch`; looks now and then."""
+        """Looks now and then."""
         deadline_s = _now_s() + _SPANS_S[during]
         while self._now(condition):
             if _now_s() > deadline_s:
@@ -191,12 +216,12 @@ class VmCluster(StatusLooks):
 
     def tell(self, host: int, *argv: str) -> str:
         """Run a command on a host that must succeed; its output."""
-        return self.lab.guests[host].check(argv, timeout_s=COMMAND_TIMEOUT_S)
+        return self.lab.guest(host).check(argv, timeout_s=COMMAND_TIMEOUT_S)
 
     # --- hosts and their managers ---------------------------------------------------------------
 
     def apply(self, verb: Verb) -> None:
-        """See `VerbMethods.apply`; each handler notes its verb for the trace."""
+        """Each handler notes its verb for the trace."""
         self.untouched_oracle.hears(verb)
         self._do(verb)
 
@@ -219,10 +244,10 @@ class VmCluster(StatusLooks):
 
     def _settle(self, host: int) -> None:
         """Tell a guest that has just booted who it is, and watch its tables from now on."""
-        self._furnish(host)
-        self.eye(host, "watch")
+        self._provision(host)
+        self.ask_guest(host, "changes:watch")
 
-    def _furnish(self, host: int) -> None:
+    def _provision(self, host: int) -> None:
         """Tell a guest who it is in this scenario."""
         resync_s = _SELDOM_S if self.spec.seldom_resync else _RESYNC_S
         text = settings_text(self.spec, host)
@@ -240,14 +265,14 @@ class VmCluster(StatusLooks):
             "/etc/o2cbd/o2cbd.toml": with_sections(text, own),
             **unit_files(self.spec.options.get(host, ()), self._manager.units),
         }
-        machine = self.lab.identity(host).address
+        machine = self.lab.machines[host].identity.address
         more = [
             address
             for address in self._nodes[host].addresses
             if address != machine and not ipaddress.ip_address(address).is_unspecified
         ]
         arguments = {"files": files, "wanted": UNIT, "addresses": more}
-        self.lab.guests[host].call("integration.arm.guest_furnish:furnish", arguments)
+        self.lab.guest(host).call("provision:provision", arguments)
 
     def _configuration(self, host: int) -> dict[str, str]:
         topology = replace(self.spec.topology, nodes=tuple(self._nodes.values()))
@@ -258,12 +283,12 @@ class VmCluster(StatusLooks):
         self.last_words(verb.node)
         self.verb_log.verb(verb)
         self._holders.pop(verb.node, None)
-        self.lab.kill(verb.node)
+        self.lab.machines[verb.node].kill()
 
     @_do.register
     def _leave(self, verb: verbs.Leave) -> None:
         self.verb_log.verb(verb)
-        self._manager.leave(self, verb.node, removed=verb.removed)
+        self._manager.orders.leave(self, verb.node, removed=verb.removed)
         self._manager_ended(verb.node)
 
     @_do.register
@@ -290,7 +315,7 @@ class VmCluster(StatusLooks):
     def _start_disk(self, host: int) -> None:
         disk = self.spec.topology.qdisk
         if disk is not None and disk.polled:
-            self._manager.poll_disk(self, host, disk, available=True)
+            self._manager.orders.poll_disk(self, host, disk, available=True)
 
     @_do.register
     def _qdisk(self, verb: verbs.Qdisk) -> None:
@@ -298,7 +323,7 @@ class VmCluster(StatusLooks):
         if disk is None:
             raise ValueError("there is no quorum disk in the topology")
         self.verb_log.verb(verb)
-        self._manager.poll_disk(self, verb.node, disk, available=verb.available)
+        self._manager.orders.poll_disk(self, verb.node, disk, available=verb.available)
 
     @_do.register
     def _cman_crash(self, verb: verbs.CmanCrash) -> None:
@@ -330,12 +355,12 @@ class VmCluster(StatusLooks):
     @_do.register
     def _expected(self, verb: verbs.Expected) -> None:
         self.verb_log.verb(verb)
-        self._manager.expect(self, verb.node, verb.votes)
+        self._manager.orders.expect(self, verb.node, verb.votes)
 
     @_do.register
     def _fence(self, verb: verbs.Fence) -> None:
         self.verb_log.verb(verb)
-        self._manager.fence(self, verb.by, verb.node)
+        self._manager.orders.fence(self, verb.by, verb.node)
 
     # --- the network ----------------------------------------------------------------------------
 
@@ -360,18 +385,18 @@ class VmCluster(StatusLooks):
     def _mount(self, verb: verbs.Mount) -> None:
         self.make_volume(verb.node)  # at the first one
         self.verb_log.verb(verb)
-        self.eye(verb.node, "mount_volume")
+        self.ask_guest(verb.node, "volume:SHARED.mount")
 
     def make_volume(self, host: int) -> None:
         """Make the file system on the shared disk, once."""
         if not self._formatted:
-            self.eye(host, "make_volume", cluster=self.spec.topology.cluster)
+            self.ask_guest(host, "volume:SHARED.make", cluster=self.spec.topology.cluster)
             self._formatted = True
 
     @_do.register
     def _umount(self, verb: verbs.Umount) -> None:
         self.verb_log.verb(verb)
-        self.eye(verb.node, "umount_volume")
+        self.ask_guest(verb.node, "volume:SHARED.umount")
 
     @_do.register
     def _give_address(self, verb: verbs.GiveAddress) -> None:
@@ -396,7 +421,9 @@ class VmCluster(StatusLooks):
         self._make_cluster(verb.node, chosen)
 
     def _make_cluster(self, host: int, name: str) -> None:
-        self.eye(host, "place_cluster", name=name, dead_threshold=self.spec.dead_threshold)
+        self.ask_guest(
+            host, "tables:place_cluster", name=name, dead_threshold=self.spec.dead_threshold
+        )
 
     @_do.register
     def _place_node(self, verb: verbs.PlaceNode) -> None:
@@ -406,17 +433,21 @@ class VmCluster(StatusLooks):
         values |= {"local": 1} if verb.local else {}
         cluster = self.spec.topology.cluster
         self._make_cluster(verb.node, cluster)
-        self.eye(verb.node, "place_node", cluster=cluster, name=verb.name, values=values)
+        self.ask_guest(
+            verb.node, "tables:place_node", cluster=cluster, name=verb.name, values=values
+        )
 
     @_do.register
     def _drop_cluster(self, verb: verbs.DropCluster) -> None:
         self.verb_log.verb(verb)
-        self.eye(verb.node, "drop_cluster", name=verb.name)
+        self.ask_guest(verb.node, "tables:drop_cluster", name=verb.name)
 
     @_do.register
     def _drop_node(self, verb: verbs.DropNode) -> None:
         self.verb_log.verb(verb)
-        self.eye(verb.node, "drop_node", cluster=self.spec.topology.cluster, name=verb.name)
+        self.ask_guest(
+            verb.node, "tables:drop_node", cluster=self.spec.topology.cluster, name=verb.name
+        )
 
     # --- the semaphore --------------------------------------------------------------------------
 
@@ -425,7 +456,7 @@ class VmCluster(StatusLooks):
         # `o2cbd hold`, whose command says when it runs.
         self.verb_log.verb(verb)
         said = f"echo $$ > {_HOLDER_PID}; echo held; exec sleep {_SCENARIO_TIMEOUT_S}"
-        holder = self.lab.guests[verb.node].spawn(
+        holder = self.lab.guest(verb.node).spawn(
             # No daemon may run that knows the name.
             ["o2cbd", "hold", "--cluster", self.spec.topology.cluster, "--", "sh", "-c", said],
             timeout_s=_SCENARIO_TIMEOUT_S,
@@ -466,7 +497,7 @@ class VmCluster(StatusLooks):
         self.tell(host, "kill", f"-{number.name.removeprefix('SIG')}", self._daemon_pid(host))
 
     def _daemon_pid(self, host: int) -> str:
-        pid = str(self.eye(host, "unit")["MainPID"])
+        pid = str(self.ask_guest(host, "daemon:unit")["MainPID"])
         if pid == "0":
             raise GuestError(f"no daemon runs on host {host}")
         return pid
@@ -478,7 +509,7 @@ class VmCluster(StatusLooks):
         self._signal(verb.node, signal.SIGKILL)
         self.eventually(
             f"systemd knows that the daemon of host {verb.node} is dead",
-            lambda: self.eye(verb.node, "unit")["MainPID"] != pid,
+            lambda: self.ask_guest(verb.node, "daemon:unit")["MainPID"] != pid,
         )
 
     @_do.register
@@ -493,7 +524,7 @@ class VmCluster(StatusLooks):
 
     @contextlib.contextmanager
     def unseen(self, host: int) -> Iterator[None]:
-        """See `Cluster.unseen`: the daemon's process is stopped meanwhile."""
+        """The daemon's process is stopped meanwhile."""
         self._signal(host, signal.SIGSTOP)
         try:
             yield
@@ -504,14 +535,13 @@ class VmCluster(StatusLooks):
 
     @_do.register
     def _shutdown(self, verb: verbs.Shutdown) -> None:
-        words = self._manager.question(force=verb.forced, remove=verb.removed)
+        words = self._manager.orders.question(force=verb.forced, remove=verb.removed)
         self.verb_log.verb(verb)
-        asked = self.lab.guests[verb.node].spawn(words, timeout_s=COMMAND_TIMEOUT_S)
+        asked = self.lab.guest(verb.node).spawn(words, timeout_s=COMMAND_TIMEOUT_S)
         asked.wait_line("asked")
         self._questions[verb.node] = VmQuestion(asked)
 
     def question(self, host: int) -> VmQuestion:
-        """See `VerbMethods.question`."""
         return self._questions[host]
 
     # --- the configuration ----------------------------------------------------------------------
@@ -554,7 +584,7 @@ class VmCluster(StatusLooks):
         on = [host for host in self._nodes if self.lab.alive(host)]
         for host in on:
             for path, text in self._configuration(host).items():
-                self.lab.guests[host].put(path, text)
+                self.lab.guest(host).put(path, text)
         running = [host for host in on if self.manager(host)["running"]]
         if running:
             self._manager.reload(self, running[0], self._version)
@@ -570,18 +600,20 @@ class VmCluster(StatusLooks):
         finally:
             self._seen = None
 
-    def eye(self, host: int, function: str, **arguments: object) -> Any:
-        """Ask a guest's eye."""
-        return self.lab.guests[host].call(f"{_EYE}:{function}", arguments)
+    def ask_guest(self, host: int, function: str, **arguments: object) -> Any:
+        """Call a function of `integration.inside` in a guest; its value."""
+        return self.lab.guest(host).call(function, arguments)
 
     def look(self, host: int) -> Mapping[str, Any]:
         """The tables and the daemon's status, of one moment; of a host without power nothing."""
-        return self._see(host, "look", _NO_LOOK)
+        return self._see(host, "daemon:look", _NO_LOOK)
 
     def _see(self, host: int, function: str, nothing: Mapping[str, Any]) -> Mapping[str, Any]:
         if self._seen is not None and (host, function) in self._seen:
             return self._seen[host, function]
-        seen: Mapping[str, Any] = self.eye(host, function) if self.lab.alive(host) else nothing
+        seen: Mapping[str, Any] = (
+            self.ask_guest(host, function) if self.lab.alive(host) else nothing
+        )
         if self._seen is not None:
             self._seen[host, function] = seen
         return seen
@@ -622,35 +654,30 @@ class VmCluster(StatusLooks):
     # --- looking --------------------------------------------------------------------------------
 
     def table(self, host: int) -> dict[str, Row]:
-        """See `Cluster.table`."""
         keys = ("num", "address", "port", "local")
         return {
             each["name"]: Row(**{key: each[key] for key in keys}) for each in self._entries(host)
         }
 
     def inodes(self, host: int) -> dict[str, int]:
-        """See `Cluster.inodes`."""
         return {each["name"]: each["inode"] for each in self._entries(host)}
 
     def clusters(self, host: int) -> tuple[str, ...]:
-        """See `Cluster.clusters`."""
         return tuple(self.look(host)["clusters"])
 
     def attribute(self, host: int, name: str) -> str:
-        """See `Cluster.attribute`."""
         ours = self._ours(host)
         return "" if ours is None else str(ours["attributes"][name])
 
     def calls(self, host: int) -> tuple[ConfigfsCall, ...]:
-        """See `Cluster.calls`: what inotify tells of; nothing that failed, and no values."""
-        noted = self.eye(host, "changes") if self.lab.alive(host) else ()
+        """What inotify tells of; nothing that failed, and no values."""
+        noted = self.ask_guest(host, "changes:changes") if self.lab.alive(host) else ()
         return tuple(ConfigfsCall(name=each["name"], path=each["path"]) for each in noted)
 
     def daemon_exit(self, host: int) -> int | None:
-        """See `Cluster.daemon_exit`."""
         if self.runs(host) or not self.lab.alive(host):
             return None
-        facts = self.eye(host, "unit")
+        facts = self.ask_guest(host, "daemon:unit")
         never = facts["ExecMainStartTimestampMonotonic"] == "0"
         if never or facts["ActiveState"] not in {"inactive", "failed"}:
             return None
@@ -658,7 +685,6 @@ class VmCluster(StatusLooks):
         return -status if facts["ExecMainCode"] == _KILLED else status
 
     def status(self, host: int) -> Mapping[str, Any]:
-        """See `StatusLooks.status`."""
         status: Mapping[str, Any] | None = self.look(host)["status"]
         return {} if status is None else status
 
@@ -673,7 +699,7 @@ class VmCluster(StatusLooks):
             yield from (f"    {line}" for line in said.splitlines())
 
     def last_events(self) -> tuple[str, ...]:
-        """See `Cluster.last_events`: the verbs, and what the daemons tell."""
+        """The verbs, and what the daemons tell."""
         return tuple(event_text(line) for line in self.trace().lines[-_EVENTS_KEPT:])
 
     def trace(self, outcome: str | None = None) -> TraceFile:
@@ -704,14 +730,14 @@ class VmCluster(StatusLooks):
         """A host's records: the journal of this boot, and what its daemon has in memory."""
         if self.lab.alive(host):
             before_us = time.time_ns() // 1000
-            theirs_us = self.eye(host, "utc_us")
+            theirs_us = self.ask_guest(host, "daemon:utc_us")
             ahead_us = theirs_us - (before_us + time.time_ns() // 1000) // 2
-            yield read_source(self.eye(host, "records")), ahead_us
+            yield read_source(self.ask_guest(host, "daemon:records")), ahead_us
 
     # --- judging --------------------------------------------------------------------------------
 
     def findings(self) -> tuple[str, ...]:
-        """See `Cluster.findings`: what can be seen from outside, and what kernels say."""
+        """What can be seen from outside, and what kernels say."""
         outside = Outside(self, self.host_state, self.view)
         found = outside.found_at_last(self.wait, self._disagreements)
         return (*found, *self.seen_wrong())
@@ -723,24 +749,22 @@ class VmCluster(StatusLooks):
                 yield f"host {host}: {said}"
 
     def seen_wrong(self) -> tuple[str, ...]:
-        """See `Cluster.seen_wrong`."""
         return (*self.untouched_oracle.findings, *self._alarms())
 
     def _alarms(self) -> Iterator[str]:
         for host in self.spec.topology.ids:
-            for line in alarms(self.lab.console(host)):
+            for line in alarms(self.lab.machines[host].console_text()):
                 yield f"host {host}: the kernel complained: {line}"
 
 
 class VmQuestion:
     """A shutdown that was asked of a guest's manager."""
 
-    def __init__(self, asked: Call) -> None:
+    def __init__(self, asked: GuestCall) -> None:
         self._asked = asked
 
     @property
     def outcome(self) -> str | None:
-        """See `Question.outcome`."""
         result = self._asked.poll()
         if result is None:
             return None
@@ -757,3 +781,17 @@ def _now_s() -> float:
 def _until_next_look() -> None:
     # Nothing announces what is looked at; a look is a question to each guest.
     select.select([], [], [], _LOOK_EVERY_S)
+
+
+def unit_files(options: Sequence[str], managers: Iterable[str]) -> dict[str, str]:
+    """What systemd is told of the daemon's unit and its manager's, by path.
+
+    A scenario alone says when they start.
+
+    Args:
+        options: more words for `o2cbd run`.
+        managers: the units of the manager.
+    """
+    files = {f"/run/systemd/system/{unit}.d/scenario.conf": _NEVER_BY_ITSELF for unit in managers}
+    start = f"ExecStart=\nExecStart=/usr/bin/o2cbd run {shlex.join(options)}\n" if options else ""
+    return {DROP_IN: f"{_NEVER_BY_ITSELF}{start}", **files}

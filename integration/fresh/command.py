@@ -14,18 +14,26 @@ from pathlib import Path
 from typing import Any
 
 from integration import cache
-from integration.build import run_tool
-from integration.command import add_json_argument
-from integration.errors import CannotRunError
+from integration.build import fetch_packages, run_tool, sources_list
+from integration.errors import JSON_HELP, CannotRunError
 from integration.fresh.access import access_variables, copy_access
 from integration.fresh.machine import require_namespaces, run_in
-from integration.fresh.root import bare_root, sources_list
 from integration.packages import CHECKOUT
-from integration.sources import Source, apt_settings, debian_sources
+from integration.sources import AptSource, apt_settings, debian_sources
 
 _CLONE = "root/o2cbd"
 _SH_BLOCK = re.compile(r"^```sh\n(.+)\n```$", re.MULTILINE)
 _NO_SERVICES = "#!/bin/sh\nexit 101\n"
+_PACKAGES = ("git", "python3")
+"""What the README assumes of a machine."""
+_ROOT = "root.tar"
+_ROOT_OPTIONS = (
+    "--variant=minbase",
+    # Stays in the root: packages unpack faster, and nothing in it must outlive a crash.
+    "--dpkgopt=force-unsafe-io",
+    # Of how this machine reaches its archives nothing is kept.
+    "--customize-hook=rm -f $1/etc/apt/apt.conf.d/99mmdebstrap $1/etc/apt/sources.list.d/*",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +46,7 @@ class Ran:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class FreshVerdict:
     """The lines that ran, up to the first that failed."""
 
     suite: str
@@ -63,10 +71,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "words", nargs="*", metavar="WORD", help="after `--`: more options of the test line"
     )
-    add_json_argument(parser)
+    parser.add_argument("--json", action="store_true", help=JSON_HELP)
 
 
-def run(arguments: argparse.Namespace, place: Path, say: cache.Progress) -> Outcome:
+def run(arguments: argparse.Namespace, place: Path, say: cache.Progress) -> FreshVerdict:
     """Run the README's lines in a clone on a bare root, which is deleted afterwards.
 
     Raises:
@@ -91,7 +99,7 @@ def run(arguments: argparse.Namespace, place: Path, say: cache.Progress) -> Outc
             ran.append(Ran(command=line, exit_code=code, seconds=round(took, 1)))
             if code != 0:
                 break
-    return Outcome(suite=suite, lines=tuple(ran))
+    return FreshVerdict(suite=suite, lines=tuple(ran))
 
 
 def readme_lines(readme: str, arguments: Sequence[str] = ()) -> tuple[str, str]:
@@ -107,13 +115,39 @@ def readme_lines(readme: str, arguments: Sequence[str] = ()) -> tuple[str, str]:
     return demo, " ".join([test, *map(shlex.quote, arguments)])
 
 
+def bare_root(
+    place: Path, sources: Sequence[AptSource], say: cache.Progress, *, anew: bool = False
+) -> Path:
+    """Return a bare Debian as a tar archive, from the cache or made now: the smallest with apt.
+
+    Args:
+        place: the cache.
+        sources: of one Debian release.
+        say: progress.
+        anew: make it even if there is one.
+
+    Raises:
+        CannotRunError: mmdebstrap is missing or failed.
+    """
+
+    def make(result: Path) -> Mapping[str, Any]:
+        fetch_packages(result / _ROOT, result.parent, sources, _PACKAGES, _ROOT_OPTIONS)
+        return {}
+
+    suite = sources[0].codename
+    layer = cache.Layer(
+        kind=f"fresh-root-{suite}", words=_ROOT_OPTIONS, files=[Path(__file__)], make=make
+    )
+    return layer.kept(place, say, anew=anew).directory / _ROOT
+
+
 @contextmanager
 def _machine(
-    place: Path, sources: Sequence[Source], say: cache.Progress, *, anew: bool
+    place: Path, sources: Sequence[AptSource], say: cache.Progress, *, anew: bool
 ) -> Iterator[Path]:
     """A bare root with a clone of this checkout, able to fetch what this machine can fetch."""
     suite = sources[0].codename
-    archive = bare_root(place, suite, sources, say, anew=anew)
+    archive = bare_root(place, sources, say, anew=anew)
     name = f"fresh-{suite}"
     with cache.lock(place, name, say), cache.scratch(place, name) as work:
         root = work / "root"

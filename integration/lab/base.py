@@ -1,38 +1,50 @@
-"""What a cluster's machines start from: the image, the project's package installed in it."""
+"""What a cluster's machines start from: the image, packages installed in it, a boot of it saved."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
 import os
+import shlex
+import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
-from integration.cache import Progress, identity_of, load_facts, lock, making, note_facts
-from integration.errors import CannotRunError, GuestError
+from integration.cache import Layer, Progress
+from integration.errors import GuestError
 from integration.guest import BOOT_TIMEOUT_S, Guest, choose_acceleration
 from integration.image import image
-from integration.lab.cluster_image import CLUSTER_IMAGE
-from integration.lab.disks import make_overlay, nameless_overlay, shared_disk
-from integration.lab.host import Disks, Host
+from integration.lab.host import (
+    Disks,
+    LabMachine,
+    Plugs,
+    cluster_wiring,
+    make_overlay,
+    nameless_overlay,
+    shared_disk,
+)
 from integration.lab.identity import Identity
+from integration.lab.monitor import Monitor
 from integration.lab.switch import Switch
-from integration.packages import require_tools
+from integration.packages import program, require_tools
 from integration.payload import pack
-from integration.qemu import Machine
-from integration.recipe import recipe_digest
+from integration.qemu import Machine, command_line
+from integration.recipes import CLUSTER_IMAGE
 
-DISK = "disk.qcow2"
-SETTLE_TIMEOUT_S = 300
+_DISK = "disk.qcow2"
+_MEMORY = "memory"
+_SETTLE_TIMEOUT_S = 300
 _INSTALL_TIMEOUT_S = 900
 _END_TIMEOUT_S = 120
+_SAVE_TIMEOUT_S = 300
+_LOOK_AGAIN_S = 0.1
 _NOBODY = Identity(number=254)
 """Who a guest is before it becomes somebody."""
+_NO_PLUGS = Plugs(root_fd=0, shared_fd=0, cable_fd=0, monitor_fd=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,19 +66,53 @@ class Base:
 class Extra:
     """What a disk is given besides packages."""
 
-    files: Sequence[tuple[str, Path]]
+    files: Sequence[tuple[str, Path]] = ()
     """In a tar archive, the guest's second disk meanwhile: the name there, and the path here."""
-    words: Sequence[str]
+    words: Sequence[str] = ()
     """They change when what is done with the files changes."""
-    place: Callable[[Guest], None]
+    place: Callable[[Guest], None] = lambda _guest: None
     """Puts them where they belong."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedState:
+    """The memory and the disk of a guest at one moment."""
+
+    directory: Path
+    anonymous: bool = True
+    """Whoever starts from it has still to become somebody: it is a clone of many."""
+
+    @property
+    def disk(self) -> Path:
+        """Its qcow2 disk; who starts from it has an overlay over it."""
+        return self.directory / _DISK
+
+    @property
+    def incoming(self) -> str:
+        """Where its memory comes from, in qemu's words."""
+        return f"exec:cat {shlex.quote(str(self.directory / _MEMORY))}"
+
+    def take(self, monitor: Monitor) -> None:
+        """Write the memory of a guest that stands still, and end it.
+
+        Raises:
+            GuestError: qemu could not.
+        """
+        path = shlex.quote(str(self.directory / _MEMORY))
+        monitor.order("migrate", uri=f"exec:cat > {path}")
+        deadline = time.monotonic() + _SAVE_TIMEOUT_S
+        while (status := monitor.order("query-migrate")["status"]) != "completed":
+            if status in {"failed", "cancelled"} or time.monotonic() > deadline:
+                raise GuestError(f"the guest's state could not be saved: {status}")
+            time.sleep(_LOOK_AGAIN_S)
+        monitor.order("quit")
+
+
 @contextlib.contextmanager
-def alone(machine: Machine, root: IO[bytes], shared: IO[bytes]) -> Iterator[Host]:
+def alone(machine: Machine, root: IO[bytes], shared: IO[bytes]) -> Iterator[LabMachine]:
     """A machine without a cluster, whose power is on; for the making of disks and states."""
     with Switch.running() as switch, tempfile.TemporaryFile() as console:
-        host = Host(_NOBODY, machine, Disks(root=root, shared=shared), console)
+        host = LabMachine(_NOBODY, machine, Disks(root=root, shared=shared), console)
         try:
             host.switch_on(switch.plug(_NOBODY.number))
             yield host
@@ -78,14 +124,27 @@ def alone(machine: Machine, root: IO[bytes], shared: IO[bytes]) -> Iterator[Host
 
 
 @contextlib.contextmanager
-def _trial(machine: Machine) -> Iterator[Guest]:
-    """A guest of the image that leaves nothing behind."""
-    with (
-        nameless_overlay(machine.image.disk, "raw") as root,
-        shared_disk() as shared,
-        alone(machine, root, shared) as host,
-    ):
-        yield host.guest
+def _overlaid(base: Base, result: Path, second: IO[bytes]) -> Iterator[LabMachine]:
+    """A machine that has booted from a base; what it writes goes to a disk of its own."""
+    with (result / _DISK).open("w+b") as root:
+        make_overlay(root, base.disk, base.disk_format)
+        with alone(base.machine, root, second) as host:
+            host.guest.wait_ready(BOOT_TIMEOUT_S)
+            settle(host.guest)
+            yield host
+
+
+def settle(guest: Guest) -> None:
+    """Wait until systemd has started all that it wants to start.
+
+    Raises:
+        GuestError: it does not end with that, or a unit failed.
+    """
+    argv = ["systemctl", "is-system-running", "--wait"]
+    state = guest.run(argv, timeout_s=_SETTLE_TIMEOUT_S).out.strip()
+    if state != "running":
+        failed = guest.run(["systemctl", "--failed", "--no-legend"], timeout_s=60).out
+        raise GuestError(f"the guest's systemd is {state or 'silent'}, not running: {failed}")
 
 
 def cluster_base(cache: Path, say: Progress, suite: str = "") -> Base:
@@ -102,8 +161,7 @@ def cluster_base(cache: Path, say: Progress, suite: str = "") -> Base:
     require_tools()
     found = image(cache, CLUSTER_IMAGE, say, suite=suite)
     machine = Machine(image=found, acceleration="tcg", kernel_arguments=("net.ifnames=0",))
-    boot = functools.partial(_like, machine)
-    acceleration = choose_acceleration(found, boot, cache, say)
+    acceleration = choose_acceleration(found, functools.partial(_trial, machine), cache, say)
     return Base(
         machine=replace(machine, acceleration=acceleration),
         disk=found.disk,
@@ -112,21 +170,16 @@ def cluster_base(cache: Path, say: Progress, suite: str = "") -> Base:
     )
 
 
-def _like(machine: Machine, other: Machine) -> contextlib.AbstractContextManager[Guest]:
-    return _trial(replace(machine, acceleration=other.acceleration))
-
-
-def settle(guest: Guest) -> None:
-    """Wait until systemd has started all that it wants to start.
-
-    Raises:
-        GuestError: it does not end with that, or a unit failed.
-    """
-    argv = ["systemctl", "is-system-running", "--wait"]
-    state = guest.run(argv, timeout_s=SETTLE_TIMEOUT_S).out.strip()
-    if state != "running":
-        failed = guest.run(["systemctl", "--failed", "--no-legend"], timeout_s=60).out
-        raise GuestError(f"the guest's systemd is {state or 'silent'}, not running: {failed}")
+@contextlib.contextmanager
+def _trial(machine: Machine, other: Machine) -> Iterator[Guest]:
+    """A guest that is accelerated as another, and leaves nothing behind."""
+    tried = replace(machine, acceleration=other.acceleration)
+    with (
+        nameless_overlay(machine.image.disk, "raw") as root,
+        shared_disk() as shared,
+        alone(tried, root, shared) as host,
+    ):
+        yield host.guest
 
 
 def installed(
@@ -152,53 +205,35 @@ def installed(
         CannotRunError: a file is not there.
         GuestError: apt refused.
     """
-    try:
-        digests = [sha256(path.read_bytes()).hexdigest() for path in packages]
-        digests += off
-        if extra is not None:
-            digests += extra.words
-            digests += [sha256(path.read_bytes()).hexdigest() for _, path in extra.files]
-    except OSError as error:
-        raise CannotRunError(f"no package to install: {error}") from error
-    name = f"installed-{recipe_digest([base.identity, *digests])}"
-    with lock(cache, name, say):
-        if load_facts(cache / name) is None:
-            _install(base, packages, cache, name, say, off, extra)
-        identity = identity_of(cache / name)
-    return replace(base, disk=cache / name / DISK, disk_format="qcow2", identity=identity)
+    more = extra or Extra()
+    names = [path.name for path in packages]
+
+    def make(result: Path) -> Mapping[str, Any]:
+        say(f"image: installing {', '.join(names)} in a guest")
+        with (
+            os.fdopen(pack([*zip(names, packages, strict=True), *more.files]), "r+b") as archive,
+            _overlaid(base, result, archive) as host,
+        ):
+            _install(host.guest, names)
+            for unit in off:
+                host.guest.check(["systemctl", "disable", unit], timeout_s=_END_TIMEOUT_S)
+            more.place(host.guest)
+            host.guest.check(["systemctl", "poweroff"], timeout_s=_END_TIMEOUT_S)
+            host.wait_end(_END_TIMEOUT_S)
+        return {"packages": names}
+
+    layer = Layer(
+        kind="installed",
+        words=[base.identity, *off, *more.words],
+        files=[*packages, *(path for _, path in more.files)],
+        make=make,
+    )
+    found = layer.kept(cache, say)
+    disk = found.directory / _DISK
+    return replace(base, disk=disk, disk_format="qcow2", identity=found.identity)
 
 
-def _install(  # noqa: PLR0917 - private, and all of it is needed
-    base: Base,
-    packages: Sequence[Path],
-    cache: Path,
-    name: str,
-    say: Progress,
-    off: Sequence[str],
-    extra: Extra | None,
-) -> None:
-    began = time.monotonic()
-    say(f"image: installing {', '.join(path.name for path in packages)} in a guest")
-    with making(cache, name) as result, contextlib.ExitStack() as stack:
-        root = stack.enter_context((result / DISK).open("w+b"))
-        make_overlay(root, base.disk, base.disk_format)
-        brought = [*((path.name, path) for path in packages), *(extra.files if extra else ())]
-        archive = stack.enter_context(os.fdopen(pack(brought), "r+b"))
-        host = stack.enter_context(alone(base.machine, root, archive))
-        host.guest.wait_ready(BOOT_TIMEOUT_S)
-        settle(host.guest)
-        _install_in(host.guest, [path.name for path in packages])
-        for unit in off:
-            host.guest.check(["systemctl", "disable", unit], timeout_s=_END_TIMEOUT_S)
-        if extra is not None:
-            extra.place(host.guest)
-        host.guest.check(["systemctl", "poweroff"], timeout_s=_END_TIMEOUT_S)
-        host.wait_end(_END_TIMEOUT_S)
-        note_facts(result, packages=[path.name for path in packages])
-    say(f"image: {name} made in {time.monotonic() - began:.0f} s")
-
-
-def _install_in(guest: Guest, names: Sequence[str]) -> None:
+def _install(guest: Guest, names: Sequence[str]) -> None:
     guest.check(["mkdir", "/run/packages"], timeout_s=60)
     guest.check(["tar", "-C", "/run/packages", "-xf", "/dev/vdb", *names], timeout_s=60)
     argv = ["apt-get", "install", "--yes", "--no-install-recommends"]
@@ -207,3 +242,36 @@ def _install_in(guest: Guest, names: Sequence[str]) -> None:
     result = guest.run(argv, timeout_s=_INSTALL_TIMEOUT_S, env=environment)
     if result.rc != 0:
         raise GuestError(f"apt-get install ended with {result.rc}: {result.out}\n{result.err}")
+
+
+def saved_state(base: Base, cache: Path, say: Progress) -> tuple[SavedState, str]:
+    """The state of a base whose boot is over, out of the cache or made now, and its identity.
+
+    Raises:
+        GuestError: it does not come up.
+        CannotRunError: this machine lacks something.
+    """
+
+    def make(result: Path) -> Mapping[str, Any]:
+        say("state: booting a guest to save it")
+        with shared_disk() as shared, _overlaid(base, result, shared) as host:
+            if base.prepare is not None:
+                base.prepare(host.guest)
+            host.guest.check(["sync"], timeout_s=60)
+            host.pause()
+            SavedState(directory=result).take(host.monitor)
+        return {}
+
+    # A memory depends on the disk, the machine as qemu is told, and qemu.
+    qemu = program("qemu-system-x86_64")
+    version = subprocess.run([qemu, "--version"], check=True, capture_output=True, text=True)
+    wiring = cluster_wiring(_NO_PLUGS, "")
+    machine = command_line(base.machine, wiring, qemu=qemu, channel_fd=0)
+    layer = Layer(
+        kind="state",
+        words=[base.identity, version.stdout, *machine],
+        files=[Path(__file__), *base.prepared_in],
+        make=make,
+    )
+    found = layer.kept(cache, say)
+    return SavedState(directory=found.directory), found.identity

@@ -8,21 +8,25 @@ from pathlib import Path
 
 from integration.cache import Progress
 from integration.errors import GuestError
-from integration.guest import alarms
+from integration.guest import alarms, wait_until
+from integration.guest_modules import GUEST_DIRECTORY, inside
+from integration.inside.volume import SHARED
 from integration.lab.base import Base
 from integration.lab.corosync import (
-    Membership,
+    RingMembers,
     RingNode,
     corosync_conf,
     membership,
     start_corosync,
 )
-from integration.lab.lab import SHARED_DEVICE, Lab
-from integration.lab.volume import CLUSTER, format_volume, mount_volume, write_tables
-from integration.lab.waiting import wait_until
+from integration.lab.lab import Lab
 
 _TIMEOUT_S = 300
-_MOUNT = "/mnt"
+CLUSTER = "lab"
+_DEAD_THRESHOLD = 5
+"""In heartbeats of two seconds; short, so that a dead machine is let go soon."""
+_MODULES = ("ocfs2_stack_o2cb", "ocfs2_dlm", "ocfs2")
+_MOUNTS = ("sys-kernel-config.mount", "sys-kernel-debug.mount")
 
 
 def check(base: Base, cache: Path, directory: Path, say: Progress) -> None:
@@ -37,9 +41,9 @@ def check(base: Base, cache: Path, directory: Path, say: Progress) -> None:
         say(f"check: three clones answer after {time.monotonic() - began:.1f} s")
         _membership(lab, say)
         _volume(lab, say)
-        memory = ", ".join(f"{lab.memory_kib(number) >> 10}" for number in lab.hosts)
+        memory = ", ".join(f"{one.memory_kib() >> 10}" for one in lab.machines.values())
         say(f"check: the machines take {memory} MiB")
-        complaints = [line for number in lab.hosts for line in alarms(lab.console(number))]
+        complaints = [line for one in lab.machines.values() for line in alarms(one.console_text())]
         if complaints:
             raise GuestError(f"a kernel complained: {complaints}")
     say(f"check: all as it should be, {time.monotonic() - began:.0f} s")
@@ -50,8 +54,8 @@ def _await(lab: Lab, expected: Mapping[int, tuple[int, ...]], what: str, say: Pr
 
     def seen() -> bool:
         return all(
-            membership(lab.guests[number])
-            == Membership(members=members, quorate=len(members) > len(lab.hosts) // 2)
+            membership(lab.guest(number))
+            == RingMembers(members=members, quorate=len(members) > len(lab.machines) // 2)
             for number, members in expected.items()
         )
 
@@ -60,22 +64,22 @@ def _await(lab: Lab, expected: Mapping[int, tuple[int, ...]], what: str, say: Pr
 
 def _membership(lab: Lab, say: Progress) -> None:
     configuration = corosync_conf(
-        [RingNode(machine=lab.identity(number)) for number in lab.hosts], name=CLUSTER
+        [RingNode(machine=one.identity) for one in lab.machines.values()], name=CLUSTER
     )
-    lab.each(lambda number: start_corosync(lab.guests[number], configuration))
-    together = dict.fromkeys(lab.hosts, (1, 2, 3))
+    lab.each(lambda number: start_corosync(lab.guest(number), configuration))
+    together = dict.fromkeys(lab.machines, (1, 2, 3))
     _await(lab, together, "three members", say)
     lab.network.partition((1, 2), (3,))
     _await(lab, {1: (1, 2), 2: (1, 2), 3: (3,)}, "partition 1,2/3", say)
     lab.network.heal()
     _await(lab, together, "healed", say)
-    lab.pause(2)
+    lab.machines[2].pause()
     _await(lab, {1: (1, 3), 3: (1, 3)}, "2 stands still", say)
-    lab.resume(2)
+    lab.machines[2].resume()
     _await(lab, together, "2 goes on", say)
-    lab.guests[3].put("/var/lib/kept", "before the power cut\n")
-    lab.guests[3].check(["sync"], timeout_s=_TIMEOUT_S)
-    lab.kill(3)
+    lab.guest(3).put("/var/lib/kept", "before the power cut\n")
+    lab.guest(3).check(["sync"], timeout_s=_TIMEOUT_S)
+    lab.machines[3].kill()
     _await(lab, {1: (1, 2), 2: (1, 2)}, "power cut of 3", say)
     began = time.monotonic()
     kept = lab.boot(3).check(["cat", "/var/lib/kept", "/etc/hostname"], timeout_s=_TIMEOUT_S)
@@ -87,13 +91,32 @@ def _membership(lab: Lab, say: Progress) -> None:
 
 def _volume(lab: Lab, say: Progress) -> None:
     began = time.monotonic()
-    identities = [lab.identity(number) for number in lab.hosts]
-    lab.each(lambda number: write_tables(lab.guests[number], lab.identity(number), identities))
-    format_volume(lab.guests[1], SHARED_DEVICE)
-    lab.each(lambda number: mount_volume(lab.guests[number], SHARED_DEVICE, _MOUNT))
+    lab.each(lambda number: _fill_tables(lab, number))
+    lab.guest(1).call("volume:SHARED.make", {"cluster": CLUSTER})
+    lab.each(lambda number: lab.guest(number).call("volume:SHARED.mount"))
     say(f"check: a volume mounted on three after {time.monotonic() - began:.1f} s")
-    lab.guests[1].put(f"{_MOUNT}/greeting", "from 1\n")
-    heard = lab.guests[2].check(["cat", f"{_MOUNT}/greeting"], timeout_s=_TIMEOUT_S)
+    greeting = f"{SHARED.mount_point}/greeting"
+    lab.guest(1).put(greeting, "from 1\n")
+    heard = lab.guest(2).check(["cat", greeting], timeout_s=_TIMEOUT_S)
     if heard != "from 1":
         raise GuestError(f"written on 1 and read on 2: {heard!r}")
-    lab.each(lambda number: lab.guests[number].check(["umount", _MOUNT], timeout_s=_TIMEOUT_S))
+    lab.each(lambda number: lab.guest(number).call("volume:SHARED.umount"))
+
+
+def _fill_tables(lab: Lab, number: int) -> None:
+    """Fill a guest's o2cb tables by hand, as o2cbd would."""
+    guest = lab.guest(number)
+    guest.unpack(inside("tables", "volume"), GUEST_DIRECTORY)
+    for argv in (("modprobe", "--all", *_MODULES), ("systemctl", "start", *_MOUNTS)):
+        guest.check(argv, timeout_s=_TIMEOUT_S)
+    guest.call("tables:place_cluster", {"name": CLUSTER, "dead_threshold": _DEAD_THRESHOLD})
+    for other, machine in lab.machines.items():
+        values: dict[str, int | str] = {
+            "ipv4_port": 7777,
+            "ipv4_address": machine.identity.address,
+            "num": other,
+        }
+        if other == number:
+            values["local"] = 1
+        node = {"cluster": CLUSTER, "name": machine.identity.name, "values": values}
+        guest.call("tables:place_node", node)

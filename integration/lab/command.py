@@ -74,9 +74,9 @@ def _serve(
     with Lab.started(base, cache=cache, directory=directory, say=say, hosts=hosts) as lab:
         if not arguments.bare:
             configuration = corosync_conf(
-                [RingNode(machine=lab.identity(number)) for number in hosts]
+                [RingNode(machine=lab.machines[number].identity) for number in hosts]
             )
-            lab.each(lambda number: start_corosync(lab.guests[number], configuration))
+            lab.each(lambda number: start_corosync(lab.guest(number), configuration))
         prompt = Prompt(lab)
         if arguments.words:
             print(prompt.do(arguments.words))

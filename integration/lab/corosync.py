@@ -43,7 +43,7 @@ class RingNode:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Membership:
+class RingMembers:
     """What a node's quorum service says."""
 
     members: tuple[int, ...]
@@ -101,14 +101,14 @@ def start_corosync(guest: Guest, configuration: str) -> None:
     guest.check(["systemctl", "enable", "--now", "corosync"], timeout_s=_START_TIMEOUT_S)
 
 
-def parse_quorumtool(text: str) -> Membership:
+def parse_quorumtool(text: str) -> RingMembers:
     """Read `corosync-quorumtool -s`."""
     ids = re.findall(r"^\s+(0x[0-9a-f]+|\d+)\s+\d+\s", text, re.MULTILINE)
     quorate = re.search(r"^Quorate:\s+Yes", text, re.MULTILINE) is not None
-    return Membership(members=tuple(sorted(int(word, 0) for word in ids)), quorate=quorate)
+    return RingMembers(members=tuple(sorted(int(word, 0) for word in ids)), quorate=quorate)
 
 
-def membership(guest: Guest) -> Membership:
+def membership(guest: Guest) -> RingMembers:
     """What a guest's corosync says of its members.
 
     Raises:

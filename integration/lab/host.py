@@ -8,18 +8,22 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from integration import build
 from integration.errors import GuestError
 from integration.guest import Guest
 from integration.lab.identity import Identity
 from integration.lab.monitor import Monitor, monitor_arguments, monitoring
+from integration.packages import program
 from integration.qemu import Drive, Machine, Running, Wiring, open_file, running
 
+_SHARED_MIB = 256
 _LOAD_TIMEOUT_S = 120
 _LOOK_AGAIN_S = 0.05
 _KILL_WAIT_S = 60
@@ -79,7 +83,37 @@ class Disks:
     shared: IO[bytes]
 
 
-class Host:
+def make_overlay(file: IO[bytes], backing: Path, backing_format: str) -> None:
+    """Make an empty file a qcow2 disk that starts as another one and takes what is written.
+
+    Raises:
+        CannotRunError: qemu-img is missing or failed.
+    """
+    build.run_tool(
+        [program("qemu-img"), "create", "-q", "-f", "qcow2", "-b", backing.resolve(),
+         "-F", backing_format, open_file(file.fileno())],
+        "making a disk",
+        fds=(file.fileno(),),
+    )  # fmt: skip
+
+
+@contextlib.contextmanager
+def nameless_overlay(backing: Path, backing_format: str) -> Iterator[IO[bytes]]:
+    """An overlay that never has a name, so that nothing is left behind whatever happens."""
+    with tempfile.TemporaryFile() as file:
+        make_overlay(file, backing, backing_format)
+        yield file
+
+
+@contextlib.contextmanager
+def shared_disk(size_mib: int = _SHARED_MIB) -> Iterator[IO[bytes]]:
+    """An empty raw disk without a name."""
+    with tempfile.TemporaryFile() as file:
+        file.truncate(size_mib << 20)
+        yield file
+
+
+class LabMachine:
     """A machine that can be switched on and off; its disks stay what they are."""
 
     def __init__(
@@ -171,8 +205,26 @@ class Host:
         deadline = time.monotonic() + _LOAD_TIMEOUT_S
         while self.monitor.order("query-status")["status"] == "inmigrate":
             if time.monotonic() > deadline:
-                raise GuestError(f"{self.identity.name}: its saved state did not load")
+                raise GuestError(
+                    f"{self.identity.name}: the saved state did not load in {_LOAD_TIMEOUT_S} s"
+                )
             time.sleep(_LOOK_AGAIN_S)
+
+    def pause(self) -> None:
+        """Let it stand still: it does nothing and hears nothing until `resume`.
+
+        Raises:
+            GuestError: the power is off.
+        """
+        self.monitor.order("stop")
+
+    def resume(self) -> None:
+        """Let it go on from a pause or a saved state; its clock has not moved.
+
+        Raises:
+            GuestError: the power is off.
+        """
+        self.monitor.order("cont")
 
     def cut_power(self) -> None:
         """End its qemu, and with it whoever waits for an answer; `kill` tidies up after it."""

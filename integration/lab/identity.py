@@ -7,7 +7,7 @@ import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from integration.lab.guest_files import IDENTITY_PROGRAM
+from integration.guest_files import IDENTITY_PROGRAM
 
 AWAKEN = ("cp", "/dev/stdin", "/dev/urandom")
 """What a guest that has its identity runs when it goes on from a saved state; its standard input

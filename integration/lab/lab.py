@@ -14,16 +14,14 @@ from typing import IO, TypeVar
 from integration.cache import Progress
 from integration.errors import GuestError
 from integration.guest import BOOT_TIMEOUT_S, Guest
-from integration.lab.base import DISK, Base
-from integration.lab.disks import SHARED_MIB, nameless_overlay, shared_disk
-from integration.lab.host import Disks, Host
+from integration.lab.base import Base, SavedState, saved_state
+from integration.lab.host import Disks, LabMachine, nameless_overlay, shared_disk
 from integration.lab.identity import (
     AWAKEN,
     DEFAULT_NETWORK,
     Identity,
     identity_command,
 )
-from integration.lab.state import MEMORY, SavedState, save, saved_state
 from integration.lab.switch import Switch
 from o2cbd.clock import MonotonicClock
 
@@ -40,16 +38,16 @@ class Lab:
     """Guests that share a network and a disk; numbered, and named `node<number>`."""
 
     def __init__(
-        self, hosts: Mapping[int, Host], network: Switch, states: Mapping[int, SavedState]
+        self, machines: Mapping[int, LabMachine], switch: Switch, states: Mapping[int, SavedState]
     ) -> None:
         """Hold machines whose power is off; `started` makes them."""
-        self.network = network
+        self.network = switch.network
         """Who hears whom: `partition`, `cut`, `heal`."""
-        self.guests: Mapping[int, Guest] = _Guests(hosts)
-        """Who takes commands; a machine that is booted again is a new guest."""
+        self.machines = machines
+        """By number; one that is booted again has a new guest."""
         self.went_on_us = 0
         """When those went on that had power at first, by the monotonic clock."""
-        self._hosts = hosts
+        self._switch = switch
         self._fresh = dict(states)
         """Who was never on: its first boot is that of a saved state."""
 
@@ -84,7 +82,7 @@ class Lab:
             GuestError: a guest did not come up.
             CannotRunError: this machine lacks something.
         """
-        anyone = saved_state(base, cache, say)
+        anyone, _ = saved_state(base, cache, say)
         chosen = {number: (states or {}).get(number, anyone) for number in hosts}
         directory.mkdir(parents=True, exist_ok=True)
         identities = [Identity(number=number, network=network) for number in hosts]
@@ -92,15 +90,15 @@ class Lab:
             # Outlives the machines: their parent-death signal is this thread's end.
             starter = stack.enter_context(ThreadPoolExecutor(max_workers=1))
             switch = stack.enter_context(Switch.running())
-            shared = stack.enter_context(shared_disk(SHARED_MIB))
-            machines: dict[int, Host] = {}
+            shared = stack.enter_context(shared_disk())
+            machines: dict[int, LabMachine] = {}
             for identity in identities:
                 root = chosen[identity.number].disk
                 disks = Disks(
                     root=stack.enter_context(nameless_overlay(root, "qcow2")), shared=shared
                 )
                 console = stack.enter_context(_console(directory, identity))
-                machines[identity.number] = Host(
+                machines[identity.number] = LabMachine(
                     identity,
                     base.machine,
                     disks,
@@ -119,30 +117,17 @@ class Lab:
                 error.add_note(f"the consoles of all machines are in {directory}")
                 raise
 
-    @property
-    def hosts(self) -> list[int]:
-        """The numbers of all machines, on or off."""
-        return list(self._hosts)
+    def guest(self, number: int) -> Guest:
+        """Who takes commands on a machine.
 
-    def identity(self, number: int) -> Identity:
-        """The name and the addresses of a machine."""
-        return self._hosts[number].identity
+        Raises:
+            GuestError: the power is off.
+        """
+        return self.machines[number].guest
 
     def alive(self, number: int) -> bool:
         """Whether a machine runs, or stands paused; one that fenced itself has ended."""
-        return self._hosts[number].alive()
-
-    def wait_end(self, number: int, timeout_s: float) -> None:
-        """Wait until a machine has ended by itself: switched off, rebooted, fenced, panicked.
-
-        Raises:
-            GuestError: it has not, or was not on.
-        """
-        self._hosts[number].wait_end(timeout_s)
-
-    def kill(self, number: int) -> None:
-        """Cut the power of a machine."""
-        self._hosts[number].kill()
+        return self.machines[number].alive()
 
     def boot(self, number: int, timeout_s: float = BOOT_TIMEOUT_S) -> Guest:
         """Switch a machine on, with the disk that it has; its guest, once that takes commands.
@@ -152,42 +137,14 @@ class Lab:
         Raises:
             GuestError: it is on, or does not come up.
         """
-        host = self._hosts[number]
+        host = self.machines[number]
         if number in self._fresh:
             self._load(number)
             self._go_on(number)
         else:
-            host.switch_on(self.network.plug(number))
+            host.switch_on(self._switch.plug(number))
             host.guest.wait_ready(timeout_s)
         return host.guest
-
-    def pause(self, number: int) -> None:
-        """Let a machine stand still: it does nothing and hears nothing until `resume`.
-
-        Raises:
-            GuestError: it is off.
-        """
-        self._hosts[number].monitor.order("stop")
-
-    def resume(self, number: int) -> None:
-        """Let a paused machine go on; its clock has not moved.
-
-        Raises:
-            GuestError: it is off.
-        """
-        self._hosts[number].monitor.order("cont")
-
-    def console(self, number: int) -> str:
-        """All that a machine's console and its qemu have said, over all its boots."""
-        return self._hosts[number].console_text()
-
-    def memory_kib(self, number: int) -> int:
-        """The resident memory of a machine's qemu.
-
-        Raises:
-            GuestError: it is off.
-        """
-        return self._hosts[number].memory_kib()
 
     def each(self, work: Callable[[int], T], numbers: Sequence[int] | None = None) -> dict[int, T]:
         """Do the same for several machines at once; what it gives, by number.
@@ -199,14 +156,14 @@ class Lab:
         Raises:
             GuestError: of the first machine where it failed.
         """
-        chosen = list(self._hosts) if numbers is None else list(numbers)
+        chosen = list(self.machines) if numbers is None else list(numbers)
         with ThreadPoolExecutor(max_workers=max(1, len(chosen))) as pool:
             running = {number: pool.submit(work, number) for number in chosen}
             try:
                 return {number: future.result() for number, future in running.items()}
             except (KeyboardInterrupt, SystemExit):
-                for host in self._hosts.values():
-                    host.cut_power()  # or the pool would wait for answers
+                for machine in self.machines.values():
+                    machine.cut_power()  # or the pool would wait for answers
                 raise
 
     def save(self, directory: Path) -> None:
@@ -220,22 +177,22 @@ class Lab:
         Raises:
             GuestError: a machine could not be saved.
         """
-        on = [number for number, host in self._hosts.items() if host.alive()]
-        self.each(self.pause, on)
+        on = [number for number, machine in self.machines.items() if machine.alive()]
+        self.each(lambda number: self.machines[number].pause(), on)
         for number in on:
             saved_as(directory, number).mkdir()
         self.each(lambda number: self._save(number, saved_as(directory, number)), on)
 
     def _save(self, number: int, directory: Path) -> None:
-        host = self._hosts[number]
-        save(host.monitor, directory / MEMORY)
+        host, state = self.machines[number], SavedState(directory=directory)
+        state.take(host.monitor)
         host.kill()
-        host.copy_root(directory / DISK)
+        host.copy_root(state.disk)
 
     def _load(self, number: int) -> None:
         """Let a machine stand where it was saved; nothing moves in it yet."""
-        host = self._hosts[number]
-        host.switch_on(self.network.plug(number), self._fresh[number].incoming)
+        host = self.machines[number]
+        host.switch_on(self._switch.plug(number), self._fresh[number].incoming)
         host.wait_loaded()
 
     def _go_on(self, number: int) -> None:
@@ -243,11 +200,11 @@ class Lab:
 
         Who was somebody already keeps the time that it has: its clock never jumps.
         """
-        host = self._hosts[number]
+        host = self.machines[number]
         state = self._fresh.pop(number)
         host.monitor.order("cont")
         if state.anonymous:
-            everybody = [self.identity(other) for other in self._hosts]
+            everybody = [other.identity for other in self.machines.values()]
             command = identity_command(host.identity, everybody, time.time())
         else:
             command = list(AWAKEN)
@@ -258,22 +215,6 @@ class Lab:
 def saved_as(directory: Path, number: int) -> Path:
     """Where below a directory a machine is saved."""
     return directory / f"node{number}"
-
-
-class _Guests(Mapping[int, Guest]):
-    """The guests of machines that are on; asking for another's is a GuestError."""
-
-    def __init__(self, hosts: Mapping[int, Host]) -> None:
-        self._hosts = hosts
-
-    def __getitem__(self, number: int) -> Guest:
-        return self._hosts[number].guest
-
-    def __iter__(self) -> Iterator[int]:
-        return (number for number, host in self._hosts.items() if host.alive())
-
-    def __len__(self) -> int:
-        return len(list(iter(self)))
 
 
 @contextlib.contextmanager

@@ -36,7 +36,7 @@ class Monitor:
             try:
                 return self._loop.run_until_complete(asyncio.wait_for(call, _ORDER_TIMEOUT_S))
             except (QMPError, TimeoutError) as error:
-                raise GuestError(f"qemu was told to {command}: {error!r}") from error
+                raise GuestError(f"qemu failed to {command}: {error!r}") from error
 
 
 def monitor_arguments(fd: int) -> tuple[str, ...]:

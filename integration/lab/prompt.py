@@ -29,18 +29,18 @@ class Prompt:
         """Work on a running lab."""
         self._lab = lab
         self._orders: dict[str, Callable[[Sequence[str]], object]] = {
-            "kill": lambda words: lab.kill(int(words[0])),
+            "kill": lambda words: lab.machines[int(words[0])].kill(),
             "boot": lambda words: lab.boot(int(words[0])),
-            "pause": lambda words: lab.pause(int(words[0])),
-            "resume": lambda words: lab.resume(int(words[0])),
+            "pause": lambda words: lab.machines[int(words[0])].pause(),
+            "resume": lambda words: lab.machines[int(words[0])].resume(),
             "partition": lambda words: lab.network.partition(*_groups(words[0])),
             "cut": lambda words: lab.network.cut(int(words[0]), int(words[1])),
             "heal": lambda _words: lab.network.heal(),
         }
         self._questions: dict[str, Callable[[Sequence[str]], str]] = {
             "run": self._run,
-            "alive": lambda _words: " ".join(str(n) for n in lab.hosts if lab.alive(n)),
-            "console": lambda words: lab.console(int(words[0])),
+            "alive": lambda _words: " ".join(str(n) for n in lab.machines if lab.alive(n)),
+            "console": lambda words: lab.machines[int(words[0])].console_text(),
             "help": lambda _words: HELP,
         }
 
@@ -52,13 +52,13 @@ class Prompt:
         """
         verb, *rest = words
         if verb not in {*self._orders, *self._questions}:
-            raise GuestError(f"no verb {verb!r}; `help` has them all")
+            raise GuestError(f"unknown verb {verb!r}; `help` lists them")
         try:
             if verb in self._questions:
                 return self._questions[verb](rest)
             self._orders[verb](rest)
         except (IndexError, KeyError, ValueError):
-            raise GuestError(f"{' '.join(words)}: not understood; `help` has the words") from None
+            raise GuestError(f"invalid arguments: {' '.join(words)}; `help` lists them") from None
         return "done"
 
     def serve(self, lines: Iterable[str], answer: Callable[[str], None]) -> None:
@@ -75,7 +75,7 @@ class Prompt:
 
     def _run(self, words: Sequence[str]) -> str:
         number, *argv = words
-        result = self._lab.guests[int(number)].run(argv, timeout_s=_RUN_TIMEOUT_S)
+        result = self._lab.guest(int(number)).run(argv, timeout_s=_RUN_TIMEOUT_S)
         parts = [result.out, result.err.rstrip("\n")]
         if result.rc != 0:
             parts.append(f"(ended with {result.rc})")

@@ -14,10 +14,11 @@ _ADDRESS = 6
 _GROUP_BIT = 1
 
 
-class Cuts:
-    """Who does not hear whom."""
+class Network:
+    """Who hears whom, and where frames go by the addresses that were seen."""
 
     def __init__(self) -> None:
+        self._host_of: dict[bytes, int] = {}
         self._cut: set[tuple[int, int]] = set()
         self._partitions: list[dict[int, int]] = []
         """Of each that was made, the group of every host that was named."""
@@ -45,14 +46,6 @@ class Cuts:
         together = all(part.get(speaker) == part.get(listener) for part in self._partitions)
         return together and (speaker, listener) not in self._cut
 
-
-class Forwarding:
-    """Where frames go, by the addresses that were seen."""
-
-    def __init__(self, cuts: Cuts) -> None:
-        self._cuts = cuts
-        self._host_of: dict[bytes, int] = {}
-
     def listeners(self, speaker: int, frame: bytes, hosts: Iterable[int]) -> list[int]:
         """The hosts that a frame goes to.
 
@@ -69,11 +62,11 @@ class Forwarding:
         return [
             host
             for host in sorted(hosts)
-            if host != speaker and known in {None, host} and self._cuts.hears(host, speaker)
+            if host != speaker and known in {None, host} and self.hears(host, speaker)
         ]
 
 
-class Switch(Cuts):
+class Switch:
     """Carries frames between the hosts that are plugged in, in a thread of its own.
 
     Frames that a host does not take at once are lost, as on a wire.
@@ -81,8 +74,8 @@ class Switch(Cuts):
 
     def __init__(self) -> None:
         """Start with nobody plugged in."""
-        super().__init__()
-        self._forwarding = Forwarding(self)
+        self.network = Network()
+        """Decides where frames go."""
         self._ports: dict[int, socket.socket] = {}
         self._lock = threading.Lock()
         self._waking, self._wake = socket.socketpair()
@@ -106,12 +99,13 @@ class Switch(Cuts):
         ours.settimeout(0)
         for end in (ours, theirs):
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER_BYTES)
-        self._change(host, ours)
+        with self._lock:
+            old = self._ports.pop(host, None)
+            if old is not None:
+                old.close()
+            self._ports[host] = ours
+        self._wake.send(b"w")
         return theirs
-
-    def unplug(self, host: int) -> None:
-        """Take a host's cable away."""
-        self._change(host, None)
 
     def close(self) -> None:
         """End the thread and unplug everybody."""
@@ -120,15 +114,6 @@ class Switch(Cuts):
         self._thread.join()
         for end in (*self._ports.values(), self._waking, self._wake):
             end.close()
-
-    def _change(self, host: int, cable: socket.socket | None) -> None:
-        with self._lock:
-            old = self._ports.pop(host, None)
-            if old is not None:
-                old.close()
-            if cable is not None:
-                self._ports[host] = cable
-        self._wake.send(b"w")
 
     def _carry(self) -> None:
         while not self._closed:
@@ -153,6 +138,6 @@ class Switch(Cuts):
                 frame = port.recv(_FRAME_BYTES)
             except OSError:
                 return  # nothing there after all, or its qemu has just ended
-            for host in self._forwarding.listeners(speaker, frame, self._ports):
+            for host in self.network.listeners(speaker, frame, self._ports):
                 with contextlib.suppress(OSError):  # full, or its qemu has just ended
                     self._ports[host].send(frame)

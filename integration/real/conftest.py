@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from fakecluster.historic.root import CmanRoot
-from integration.arm.historic import HistoricCman
-from integration.arm.managers import MANAGERS, CmanManager, CorosyncManager, Manager
+from integration.arm.historic import HISTORIC_ARM, historic_manager
+from integration.arm.managers import CMAN_MANAGER, COROSYNC_MANAGER, MANAGERS, Manager
 from integration.arm.suite import packaged_base, say
 from integration.errors import EXIT_CANNOT_RUN, CannotRunError
 from integration.real.operator import Operator, operated
@@ -28,8 +28,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     arm = _arm_of(config)
-    if arm == CmanManager.arm and config.getoption("--cman-root") is not None:
-        arm = HistoricCman.arm
+    if arm == CMAN_MANAGER.arm and config.getoption("--cman-root") is not None:
+        arm = HISTORIC_ARM
     for item in items:
         mark = item.get_closest_marker("one_arm")
         if mark is not None and mark.args[0] != arm:
@@ -37,7 +37,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _arm_of(config: pytest.Config) -> str:
-    arm = str(config.getoption("fakecluster_arm") or CorosyncManager.arm)
+    arm = str(config.getoption("fakecluster_arm") or COROSYNC_MANAGER.arm)
     if arm not in MANAGERS:
         raise pytest.UsageError(f"--arm {arm}: real kernels have {', '.join(MANAGERS)}")
     return arm
@@ -47,8 +47,8 @@ def _arm_of(config: pytest.Config) -> str:
 def manager(pytestconfig: pytest.Config, given_cman_root: CmanRoot | None) -> Manager:
     """What manages the guests: the arm's own, or the cman that was brought to it."""
     arm = _arm_of(pytestconfig)
-    if arm == CmanManager.arm and given_cman_root is not None:
-        return HistoricCman(given_cman_root)
+    if arm == CMAN_MANAGER.arm and given_cman_root is not None:
+        return historic_manager(given_cman_root)
     return MANAGERS[arm]
 
 

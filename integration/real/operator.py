@@ -10,12 +10,11 @@ from typing import Final
 
 from fakecluster.arms.values import ClusterSpec, Span
 from fakecluster.cman.topology import NodeConfig, Topology
-from integration.arm.guest_volume import DISK, MOUNT_POINT
 from integration.arm.managers import Manager
 from integration.arm.suite import vm_cluster
-from integration.arm.units import DROP_IN, UNIT
-from integration.arm.vm import VmCluster
+from integration.arm.vm import DROP_IN, UNIT, VmCluster
 from integration.cache import Progress
+from integration.inside.volume import SHARED
 from integration.lab.identity import Identity
 
 ALL: Final = (1, 2, 3)
@@ -35,7 +34,7 @@ class Operator:
 
     def on_all(self, *argv: str, timeout_s: float = _LONG_TIMEOUT_S) -> list[int]:
         """Run one command on every node at the same time; the return codes."""
-        running = [self.cluster.lab.guests[host].spawn(argv, timeout_s=timeout_s) for host in ALL]
+        running = [self.cluster.lab.guest(host).spawn(argv, timeout_s=timeout_s) for host in ALL]
         return [each.result().rc for each in running]
 
     def start_and_wait(self) -> None:
@@ -55,23 +54,23 @@ class Operator:
 
     def write(self, host: int, name: str, text: str) -> None:
         """Write a small file on the volume, through to the disk."""
-        self.cluster.lab.guests[host].put(f"{MOUNT_POINT}/{name}", text)
-        self.cluster.tell(host, "sync", "--file-system", str(MOUNT_POINT))
+        self.cluster.lab.guest(host).put(f"{SHARED.mount_point}/{name}", text)
+        self.cluster.tell(host, "sync", "--file-system", str(SHARED.mount_point))
 
     def read(self, host: int, name: str) -> str:
         """Read a small file of the volume."""
-        return self.cluster.tell(host, "cat", f"{MOUNT_POINT}/{name}")
+        return self.cluster.tell(host, "cat", f"{SHARED.mount_point}/{name}")
 
     def is_mounted(self, host: int) -> bool:
         """Whether a node has the volume mounted."""
-        done = self.cluster.lab.guests[host].run(
-            ["mountpoint", "--quiet", str(MOUNT_POINT)], timeout_s=_LONG_TIMEOUT_S
+        done = self.cluster.lab.guest(host).run(
+            ["mountpoint", "--quiet", str(SHARED.mount_point)], timeout_s=_LONG_TIMEOUT_S
         )
         return done.rc == 0
 
     def daemon_pid(self, host: int) -> str:
         """The daemon's process id; "0" while there is none."""
-        return str(self.cluster.eye(host, "unit")["MainPID"])
+        return str(self.cluster.ask_guest(host, "daemon:unit")["MainPID"])
 
     def restart(self, host: int) -> None:
         """`systemctl restart o2cbd`."""
@@ -84,7 +83,7 @@ class Operator:
             host: on which node.
             packages: by their names.
         """
-        guest = self.cluster.lab.guests[host]
+        guest = self.cluster.lab.guest(host)
         newer = [packages[name] for name in self._packages]
         guest.unpack([(path.name, path) for path in newer], _PACKAGES)
         guest.check(
@@ -102,8 +101,8 @@ class Operator:
         self.cluster.last_words(host)
         self.cluster.untouched_oracle.boots(host)
         self.cluster.verb_log.note(host, "verb", "poweroff")
-        self.cluster.lab.guests[host].spawn(["systemctl", "poweroff"], timeout_s=_OFF_TIMEOUT_S)
-        self.cluster.lab.wait_end(host, _OFF_TIMEOUT_S)
+        self.cluster.lab.guest(host).spawn(["systemctl", "poweroff"], timeout_s=_OFF_TIMEOUT_S)
+        self.cluster.lab.machines[host].wait_end(_OFF_TIMEOUT_S)
 
     def wait_reset(self, host: int) -> None:
         """Wait until a node has reset itself, as o2cb does to one that must not go on.
@@ -122,8 +121,8 @@ class Operator:
 
     def fsck(self, host: int) -> int:
         """`fsck.ocfs2 -f -n` of the volume that nobody has mounted; its return code."""
-        done = self.cluster.lab.guests[host].run(
-            ["fsck.ocfs2", "-f", "-n", DISK], timeout_s=_LONG_TIMEOUT_S
+        done = self.cluster.lab.guest(host).run(
+            ["fsck.ocfs2", "-f", "-n", SHARED.disk], timeout_s=_LONG_TIMEOUT_S
         )
         return done.rc
 

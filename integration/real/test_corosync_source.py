@@ -13,15 +13,13 @@ import pytest
 from fakecluster.cman.topology import Topology
 from fakecluster.conformance.membership import Make
 from fakecluster.conformance.membership_corosync import ON_COROSYNC
-from integration.arm.managers import MANAGERS, CorosyncManager
+from integration.arm.managers import COROSYNC_MANAGER
 from integration.arm.suite import packaged_base, say
+from integration.cache import cache_directory
 from integration.lab.lab import Lab
-from integration.membership.cluster import GuestHosts
-from integration.membership.driver import GuestDriver
-from integration.membership.source import asking
-from integration.recipe import cache_directory
+from integration.membership import GuestDriver, GuestHosts, asking
 
-pytestmark = pytest.mark.one_arm(CorosyncManager.arm, "corosync's own source is another arm's")
+pytestmark = pytest.mark.one_arm(COROSYNC_MANAGER.arm, "corosync's own source is another arm's")
 
 ALL = (1, 2, 3, 4, 5)
 AT_FIRST = (1, 2, 3)
@@ -37,7 +35,7 @@ def hosts(request: pytest.FixtureRequest) -> Iterator[GuestHosts]:
         directory = kept or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vm-")))
         lab = stack.enter_context(
             Lab.started(
-                packaged_base(MANAGERS[CorosyncManager.arm]),
+                packaged_base(COROSYNC_MANAGER),
                 cache=cache_directory(os.environ),
                 directory=directory / "corosync-source.consoles",
                 say=say,
@@ -67,4 +65,4 @@ def test_corosync_source(check: Callable[[Make], None], make: Make) -> None:
 
 def test_the_source_is_that_of_the_package(hosts: GuestHosts) -> None:
     hosts.prepare(["10.0.0.1"])
-    assert asking(hosts.lab.guests[1])("origin") == PACKAGED
+    assert asking(hosts.lab.guest(1))("origin") == PACKAGED

@@ -22,7 +22,7 @@ def operator(operate: Operate) -> Operator:
 def tried(operator: Operator, *argv: str) -> str:
     """What a program says that sees the files as the daemon does."""
     inside = ["nsenter", "--mount", f"--target={operator.daemon_pid(1)}", *argv]
-    return operator.cluster.lab.guests[1].run(inside, timeout_s=TIMEOUT_S).err
+    return operator.cluster.lab.guest(1).run(inside, timeout_s=TIMEOUT_S).err
 
 
 def test_no_more_than_is_needed(operator: Operator) -> None:

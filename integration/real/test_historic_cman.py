@@ -11,21 +11,21 @@ import pytest
 
 from fakecluster.arms.values import ClusterSpec
 from fakecluster.cman.topology import QuorumDisk, Topology
-from integration.arm.historic import HistoricCman
-from integration.arm.managers import CmanManager
+from integration.arm.historic import historic_manager
+from integration.arm.managers import CMAN_MANAGER
 from integration.arm.suite import vm_cluster
 from integration.real.operator import node_config
 from integration.real.played_cman import make_root
 from o2cbd.core.model import State
 
-pytestmark = pytest.mark.one_arm(CmanManager.arm, "the cman that is brought is a played one")
+pytestmark = pytest.mark.one_arm(CMAN_MANAGER.arm, "the cman that is brought is a played one")
 
 TOPOLOGY = Topology(cluster="o2", nodes=(node_config(1),), qdisk=QuorumDisk(name="/dev/q"))
 SPEC = ClusterSpec(topology=TOPOLOGY.checked())
 
 
 def test_a_daemon_follows_the_cman_that_was_brought(tmp_path: Path) -> None:
-    manager = HistoricCman(make_root(tmp_path / "cman"))
+    manager = historic_manager(make_root(tmp_path / "cman"))
     with vm_cluster(manager, SPEC, tmp_path / "consoles") as cluster:
         cluster.up()
         cluster.in_sync(1, nodes=(1,))
@@ -61,7 +61,7 @@ def test_a_daemon_follows_the_cman_that_was_brought(tmp_path: Path) -> None:
 
 def test_a_saved_state_of_it_is_gone_on_from(tmp_path: Path) -> None:
     """The second cluster is a clone: its cman never started there."""
-    manager = HistoricCman(make_root(tmp_path / "cman"))
+    manager = historic_manager(make_root(tmp_path / "cman"))
     with vm_cluster(manager, SPEC, tmp_path / "consoles") as cluster:
         cluster.up()
         cluster.in_sync(1, nodes=(1,))

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from fakecluster.cman.standin import standin_library
-from integration.arm.managers import CmanManager
+from integration.arm.managers import CMAN_MANAGER
 from integration.libcman_program import SOURCE, compiled, exported
 from integration.real.conftest import Operate
 
-pytestmark = pytest.mark.one_arm(CmanManager.arm, "a program of the gate's stand-in libcman")
+pytestmark = pytest.mark.one_arm(CMAN_MANAGER.arm, "a program of the gate's stand-in libcman")
 
 PLACE = "/srv"
 TIMEOUT_S = 600
@@ -22,7 +22,7 @@ def test_every_function_of_libcman(operate: Operate, tmp_path: Path) -> None:
     operator = operate()
     library = standin_library()
     program = compiled(SOURCE, library, tmp_path / "program")
-    guest = operator.cluster.lab.guests[1]
+    guest = operator.cluster.lab.guest(1)
     guest.unpack([(program.name, program)], PLACE)
 
     done = guest.run([f"{PLACE}/{program.name}", "1", "2", "o2"], timeout_s=TIMEOUT_S)

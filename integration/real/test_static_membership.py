@@ -7,9 +7,9 @@ import json
 import pytest
 
 from fakecluster.arms.values import Span
-from integration.arm.managers import CorosyncManager
-from integration.arm.units import UNIT
-from integration.conversation import Result
+from integration.arm.managers import COROSYNC_MANAGER
+from integration.arm.vm import UNIT
+from integration.conversation import CommandResult
 from integration.lab.identity import Identity
 from integration.real.conftest import Operate
 from integration.real.operator import ALL, Operator
@@ -34,12 +34,12 @@ def write(operator: Operator, *hosts: int) -> None:
     text = clusterconf.render(FileCluster(name="o2", nodes=tuple(map(node, hosts))))
     for host in ALL:
         operator.cluster.tell(host, "mkdir", "-p", "/etc/ocfs2")
-        operator.cluster.lab.guests[host].put(FILE, text)
+        operator.cluster.lab.guest(host).put(FILE, text)
 
 
-def run(operator: Operator, host: int, *argv: str) -> Result:
+def run(operator: Operator, host: int, *argv: str) -> CommandResult:
     """Run a command, and return how it ended."""
-    return operator.cluster.lab.guests[host].run(argv, timeout_s=TIMEOUT_S)
+    return operator.cluster.lab.guest(host).run(argv, timeout_s=TIMEOUT_S)
 
 
 def table(operator: Operator, host: int) -> set[tuple[str, int]]:
@@ -63,7 +63,7 @@ def in_sync(operator: Operator, *hosts: int, nodes: tuple[int, ...]) -> None:
     )
 
 
-@pytest.mark.one_arm(CorosyncManager.arm, "a static membership has no manager")
+@pytest.mark.one_arm(COROSYNC_MANAGER.arm, "a static membership has no manager")
 def test_a_node_comes_and_goes_by_one_file_under_mounts(operate: Operate) -> None:
     """Nothing is restarted or mounted anew on the others; then its kernel is flushed."""
     operator = operate()
@@ -71,7 +71,7 @@ def test_a_node_comes_and_goes_by_one_file_under_mounts(operate: Operate) -> Non
     operator.own_unit()
     for host in ALL:
         cluster.tell(host, "systemctl", "stop", "corosync.service")
-        cluster.lab.guests[host].put("/etc/o2cbd/o2cbd.toml", SETTINGS)
+        cluster.lab.guest(host).put("/etc/o2cbd/o2cbd.toml", SETTINGS)
     write(operator, 1, 2)
     for host in ALL:
         cluster.tell(host, "systemctl", "start", "--no-block", UNIT)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from fakecluster.arms.values import Span
-from integration.arm.guest_volume import DISK, MOUNT_POINT
+from integration.inside.volume import SHARED
 from integration.packages import CHECKOUT
 from integration.real.conftest import Operate
 from integration.real.operator import ALL, Operator
@@ -24,9 +24,9 @@ def manuals_options() -> str:
 
 def prepared(operator: Operator, host: int) -> None:
     """A node with the volume in its fstab, as the manual says, and all its units on."""
-    guest = operator.cluster.lab.guests[host]
-    operator.cluster.tell(host, "mkdir", "-p", str(MOUNT_POINT))
-    guest.put("/etc/fstab", f"{DISK} {MOUNT_POINT} ocfs2 {manuals_options()} 0 0\n")
+    guest = operator.cluster.lab.guest(host)
+    operator.cluster.tell(host, "mkdir", "-p", str(SHARED.mount_point))
+    guest.put("/etc/fstab", f"{SHARED.disk} {SHARED.mount_point} ocfs2 {manuals_options()} 0 0\n")
     operator.cluster.tell(host, "systemctl", "daemon-reload")
 
 
@@ -40,10 +40,10 @@ def test_stopping_corosync_unmounts_first(operate: Operate) -> None:
     operator.start_and_wait()
     cluster.make_volume(1)
     for host in ALL:
-        cluster.lab.guests[host].check(["systemctl", "start", UNIT], timeout_s=STOP_TIMEOUT_S)
+        cluster.lab.guest(host).check(["systemctl", "start", UNIT], timeout_s=STOP_TIMEOUT_S)
         assert operator.is_mounted(host)
 
-    cluster.lab.guests[3].check(["systemctl", "stop", "corosync.service"], timeout_s=STOP_TIMEOUT_S)
+    cluster.lab.guest(3).check(["systemctl", "stop", "corosync.service"], timeout_s=STOP_TIMEOUT_S)
 
     assert not operator.is_mounted(3)
     cluster.in_sync(1, 2, nodes=(1, 2))
@@ -60,7 +60,7 @@ def test_restarting_the_daemon_never_unmounts(operate: Operate) -> None:
     prepared(operator, 1)
     operator.start_and_wait()
     cluster.make_volume(1)
-    cluster.lab.guests[1].check(["systemctl", "start", UNIT], timeout_s=STOP_TIMEOUT_S)
+    cluster.lab.guest(1).check(["systemctl", "start", UNIT], timeout_s=STOP_TIMEOUT_S)
 
     operator.restart(1)
 
@@ -81,11 +81,11 @@ def test_power_off_ends_in_the_right_order(operate: Operate) -> None:
     operator.start_and_wait()
     cluster.make_volume(1)
     for host in ALL:
-        cluster.lab.guests[host].check(["systemctl", "start", UNIT], timeout_s=STOP_TIMEOUT_S)
+        cluster.lab.guest(host).check(["systemctl", "start", UNIT], timeout_s=STOP_TIMEOUT_S)
 
     operator.power_off(3)
 
-    assert "o2quo" not in cluster.lab.console(3)
+    assert "o2quo" not in cluster.lab.machines[3].console_text()
     cluster.in_sync(1, 2, nodes=(1, 2), within=Span.LATER)
     assert [operator.is_mounted(host) for host in (1, 2)] == [True, True]
     cluster.judge()

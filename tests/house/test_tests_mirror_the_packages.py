@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-MIRRORED = ("o2cbd", "fakecluster")
+MIRRORED = ("o2cbd", "fakecluster", "integration")
 
 EXCEPTIONS: dict[str, str] = {}
 """Files that are named otherwise, each with the reason."""

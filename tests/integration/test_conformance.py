@@ -14,15 +14,28 @@ from typing import Any
 
 import pytest
 
-from fakecluster.configfs.model import ConfigfsModel
-from fakecluster.configfs.model_os import ModelOs
 from fakecluster.configfs.variant import KERNEL_A, KERNEL_C, OBSERVED_6_1, KernelVariant
-from fakecluster.conformance.configfs_deep_operator import DeepOperator
 from fakecluster.conformance.configfs_row import Op
 from integration import __main__ as program
 from integration import conformance, kernels
-from integration.agreement import NO_ANSWER, Agreement, Difference, batches, compare
-from integration.cut import fewest, shrunk
+from integration.backends import (
+    Answers,
+    FakeBackend,
+    GuestBackend,
+    Operations,
+    deep_operator,
+    new_model,
+)
+from integration.conformance import ConformanceOptions, ConformanceVerdict
+from integration.differential import (
+    NO_ANSWER,
+    Agreement,
+    EpisodeDifference,
+    batches,
+    compare,
+    fewest,
+    shrunk,
+)
 from integration.episode import (
     A_PID,
     NOT_OPEN,
@@ -35,31 +48,25 @@ from integration.episode import (
     shown,
 )
 from integration.errors import CannotRunError, GuestError
-from integration.fake import VolumeHost, new_model
-from integration.guest_own_volume import VOLUME_ID
-from integration.sides import Answers, FakeSide, GuestSide, Operations
-from integration.storm import (
+from integration.inside.volume import VOLUME_ID
+from integration.random_ops import (
     CROWD_COUNT,
+    OpDraw,
+    Theme,
     crowd,
     episodes,
     every_value,
     ordinary_episodes,
     volume_episode,
 )
-from integration.storm_draw import Draw, Theme
-from integration.storm_values import CLUSTER
+from integration.random_values import CLUSTER
 
-FAKE = FakeSide(OBSERVED_6_1)
+FAKE = FakeBackend(OBSERVED_6_1)
 SMALL = (*every_value(), *episodes("small", 4000))
 
 
 def quiet(_line: str) -> None:
     """Take a line of progress."""
-
-
-def deep(model: ConfigfsModel) -> DeepOperator:
-    calls = ModelOs(model)
-    return DeepOperator(calls.root, host=VolumeHost(model), os_module=calls, become=calls.not_root)
 
 
 # ---- what is drawn
@@ -107,7 +114,7 @@ def test_an_episode_ends_with_nothing_left(number: int) -> None:
 
 def hazards(operations: Sequence[Op]) -> tuple[object, ...]:
     model = new_model()
-    play(deep(model), operations)
+    play(deep_operator(model), operations)
     return model.poisoned
 
 
@@ -137,7 +144,7 @@ def test_no_local_of_zero_and_no_low_threshold_where_a_volume_is_mounted() -> No
 
 def test_regions_and_free_writes_to_local_are_never_in_one_episode() -> None:
     for theme in Theme:
-        draw = Draw("apart", theme)
+        draw = OpDraw("apart", theme)
         calls = [one for _ in range(800) for one in draw.calls()]
         made_region = any(one.call == "mkdir" and "/heartbeat/" in one.path for one in calls)
         zeroed = any(one.path.endswith("/local") and one.data == "0" for one in calls)
@@ -156,7 +163,7 @@ def test_operations_survive_their_way_through_text() -> None:
     ("text", "why"),
     [
         ("{", "not JSON"),
-        ("{}", "no list of operations"),
+        ("{}", "not a list of operations"),
         ('[{"call": "get"}, {"cal": "x"}]', "operation 2"),
         ('[{"path": "x"}]', "operation 1"),
         ('[{"call": 5}]', "operation 1: call is not of type str"),
@@ -169,7 +176,7 @@ def test_what_is_no_episode_is_refused_with_the_place(text: str, why: str) -> No
 
 
 def test_what_is_module_wide_does_not_outlive_an_episode() -> None:
-    operator = deep(new_model())
+    operator = deep_operator(new_model())
     threshold = f"{CLUSTER}/heartbeat/dead_threshold"
     mkdir, put, get = (
         Op(call="mkdir", path=CLUSTER),
@@ -186,7 +193,7 @@ def test_pids_are_all_alike_and_a_closed_handle_is_an_answer() -> None:
     answering: Any = SimpleNamespace(do=lambda _one: "=873\n")
     assert made(answering, Op(call="get", path="a/pid")) == A_PID
     assert made(answering, Op(call="get", path="a/num")) == "=873\n"
-    assert made(deep(new_model()), Op(call="read", handle="a")) == NOT_OPEN
+    assert made(deep_operator(new_model()), Op(call="read", handle="a")) == NOT_OPEN
 
 
 def test_an_operation_is_shown_with_what_it_is_about() -> None:
@@ -268,9 +275,9 @@ def test_episodes_are_played_in_batches_without_loss() -> None:
 # ---- cutting down
 
 
-def judged_against(variant: KernelVariant, seed: str) -> tuple[Difference, ...]:
+def judged_against(variant: KernelVariant, seed: str) -> tuple[EpisodeDifference, ...]:
     drawn = ordinary_episodes(seed, 12)
-    return conformance.judged(drawn, FakeSide(variant), FAKE, quiet)[1]
+    return conformance.judged(drawn, FakeBackend(variant), FAKE, quiet)[1]
 
 
 def test_a_kernel_that_keeps_the_claim_of_local_is_found_out_and_cut_down() -> None:
@@ -292,7 +299,7 @@ def test_an_old_kernel_is_found_out_in_several_ways() -> None:
 
 
 def test_what_was_cut_down_differs_in_the_same_way_by_itself() -> None:
-    kernel = FakeSide(KERNEL_A)
+    kernel = FakeBackend(KERNEL_A)
     difference = compare(ordinary_episodes("old", 3), kernel, FAKE, quiet).differences[0]
     less = shrunk(difference, kernel, FAKE)
     assert less.kind == difference.kind
@@ -377,7 +384,7 @@ class StubGuest:
         self.rc, self.lost = rc, lost
 
     def run(self, argv: list[str], *, timeout_s: float, stdin: str) -> SimpleNamespace:
-        assert argv == ["python3", "-m", "integration.guest_episodes"]
+        assert argv == ["python3", "-m", "integration.inside.configfs", "episodes"]
         assert timeout_s > 0
         batch = [decode_operations(line) for line in stdin.splitlines()]
         lines = [json.dumps(answers) for answers in FAKE.answers(batch)]
@@ -386,20 +393,20 @@ class StubGuest:
 
 
 def test_a_guest_plays_what_it_is_sent() -> None:
-    side = GuestSide(StubGuest())  # type: ignore[arg-type]
+    side = GuestBackend(StubGuest())  # type: ignore[arg-type]
     assert compare(ordinary_episodes("sent", 3), side, FAKE, quiet).good
 
 
 @pytest.mark.parametrize(("rc", "lost"), [(1, 0), (0, 1)])
 def test_a_guest_that_does_not_play_all_failed(rc: int, lost: int) -> None:
-    side = GuestSide(StubGuest(rc, lost))  # type: ignore[arg-type]
+    side = GuestBackend(StubGuest(rc, lost))  # type: ignore[arg-type]
     with pytest.raises(GuestError, match="it said"):
         compare(ordinary_episodes("sent", 3), side, FAKE, quiet)
 
 
 def verdict(
-    found: Agreement, differences: tuple[Difference, ...] = (), **changes: Any
-) -> conformance.Verdict:
+    found: Agreement, differences: tuple[EpisodeDifference, ...] = (), **changes: Any
+) -> ConformanceVerdict:
     fields: dict[str, Any] = {
         "kernel": "6.1.0-56-amd64",
         "family": kernels.family("6.1.0-56-amd64"),
@@ -411,22 +418,22 @@ def verdict(
         "boot_s": 9.0,
         "playing_s": 99.0,
     }
-    return conformance.Verdict(**(fields | changes))
+    return ConformanceVerdict(**(fields | changes))
 
 
 @pytest.fixture(scope="module")
-def good() -> conformance.Verdict:
+def good() -> ConformanceVerdict:
     return verdict(compare(ordinary_episodes("v", 2), FAKE, FAKE, quiet))
 
 
 @pytest.fixture(scope="module")
-def bad() -> conformance.Verdict:
+def bad() -> ConformanceVerdict:
     drawn = ordinary_episodes("claim", 12)
-    return verdict(*conformance.judged(drawn, FakeSide(KERNEL_C), FAKE, quiet))
+    return verdict(*conformance.judged(drawn, FakeBackend(KERNEL_C), FAKE, quiet))
 
 
 def test_a_verdict_needs_agreement_and_a_quiet_kernel(
-    good: conformance.Verdict, bad: conformance.Verdict
+    good: ConformanceVerdict, bad: ConformanceVerdict
 ) -> None:
     assert good.good
     assert not bad.good
@@ -434,20 +441,20 @@ def test_a_verdict_needs_agreement_and_a_quiet_kernel(
     assert json.loads(json.dumps(good.as_json()))["agreed"] == good.found.operations
 
 
-def test_differences_are_left_as_files_that_replay(
-    bad: conformance.Verdict, tmp_path: Path
-) -> None:
+def test_differences_are_left_as_files_that_replay(bad: ConformanceVerdict, tmp_path: Path) -> None:
     saved = conformance.save(bad.differences, tmp_path)
     lines = conformance.report(bad, saved)
     assert lines[-1].endswith("s)")
     assert "NOT all agree" in lines[-1]
     for difference, path in zip(bad.differences, saved, strict=True):
         assert any(str(path) in line and "--replay" in line for line in lines)
-        (again,) = conformance.chosen_episodes(conformance.Options(replay=path))
+        (again,) = conformance.chosen_episodes(ConformanceOptions(replay=path))
         assert again.operations == difference.episode.operations
 
 
-def test_the_report_of_agreement_says_how_many_and_of_what(good: conformance.Verdict) -> None:
+def test_the_report_of_agreement_says_how_many_and_of_what(
+    good: ConformanceVerdict,
+) -> None:
     lines = conformance.report(good, [])
     count = good.found.operations
     assert lines[0].startswith("operations: put ")
@@ -460,14 +467,14 @@ def test_a_file_that_is_no_episode_cannot_be_replayed(tmp_path: Path) -> None:
     for path in (tmp_path / "none", tmp_path / "bad"):
         (tmp_path / "bad").write_text("x")
         with pytest.raises(CannotRunError, match="cannot be replayed"):
-            conformance.chosen_episodes(conformance.Options(replay=path))
+            conformance.chosen_episodes(ConformanceOptions(replay=path))
 
 
-def ran(given: conformance.Verdict, words: list[str]) -> tuple[int, conformance.Options]:
+def ran(given: ConformanceVerdict, words: list[str]) -> tuple[int, ConformanceOptions]:
     """Run the command with this verdict: its exit code, and the options it gave on."""
     asked = []
 
-    def run(_cache: Path, options: conformance.Options, _say: object) -> conformance.Verdict:
+    def run(_cache: Path, options: ConformanceOptions, _say: object) -> ConformanceVerdict:
         asked.append(options)
         return given
 
@@ -486,12 +493,12 @@ def ran(given: conformance.Verdict, words: list[str]) -> tuple[int, conformance.
 def test_the_command_gives_options_on_and_says_the_verdict(
     alarms: tuple[str, ...],
     code: int,
-    good: conformance.Verdict,
+    good: ConformanceVerdict,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     given = dataclasses.replace(good, alarms=alarms)
     words = ["--seed", "q", "--operations", "5", "--failures", "f"]
-    options = conformance.Options(seed="q", operations=5, failures=Path("f"))
+    options = ConformanceOptions(seed="q", operations=5, failures=Path("f"))
     assert ran(given, words) == (code, options)
     assert json.loads(capsys.readouterr().out)["variant"] == "6.1"
 
@@ -501,7 +508,7 @@ def test_the_command_gives_options_on_and_says_the_verdict(
 
 def test_a_volume_is_mounted_once_and_a_mount_that_fails_tells_no_errno() -> None:
     model = new_model()
-    operator = deep(model)
+    operator = deep_operator(model)
     mount, umount = (Op(call="host", path=each, data=VOLUME_ID) for each in ("mount", "umount"))
     assert [made(operator, one) for one in (mount, umount)] == ["EIO", "EINVAL"]
     node = f"{CLUSTER}/node/own"

@@ -22,7 +22,7 @@ runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 """
 
 
-@pytest.mark.parametrize("words", [["integration", "image"], ["benchmarks", "guests"]])
+@pytest.mark.parametrize("words", [["integration", "lab"], ["benchmarks", "guests"]])
 def test_who_lacks_the_library_for_qemu_is_told_how_to_get_it(words: list[str]) -> None:
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT_QMP, *words],
@@ -42,11 +42,11 @@ def test_a_place_that_cannot_be_written_to_is_named(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     (tmp_path / "file").write_text("")
-    monkeypatch.setattr(deb, "_require_tools", lambda: None)
+    monkeypatch.setattr(deb, "require_tools", lambda _tools: {})
     monkeypatch.setenv("O2CBD_VM_CACHE", str(tmp_path / "file" / "below"))
     assert main([word.format(tmp_path / "file") for word in words]) == EXIT_CANNOT_RUN
     said = capsys.readouterr().err
-    assert f"{tmp_path}/file/below cannot be made: Not a directory" in said
+    assert f"cannot create {tmp_path}/file/below (Not a directory)" in said
     assert "$O2CBD_VM_CACHE" in said
 
 
@@ -73,11 +73,14 @@ def test_guests_are_measured_in_numbers_that_they_can_have(
     assert text in capsys.readouterr().err
 
 
-def test_the_package_is_built_with_nothing_but_the_standard_library() -> None:
-    """As the README does, with Debian's own Python."""
+@pytest.mark.parametrize(("command", "option"), [("deb", "--revision"), ("fresh", "--suite")])
+def test_what_starts_no_guest_runs_with_nothing_but_the_standard_library(
+    command: str, option: str
+) -> None:
+    """As the README does, with Debian's own Python; a bare host has no virtual environment."""
     done = subprocess.run(
-        [sys.executable, "-S", "-m", "integration", "deb", "--help"],
+        [sys.executable, "-S", "-m", "integration", command, "--help"],
         cwd=ROOT, check=False, capture_output=True, text=True, env={"PATH": "/usr/bin:/bin"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert "--revision" in done.stdout
+    assert option in done.stdout

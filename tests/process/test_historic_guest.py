@@ -21,26 +21,26 @@ from fakecluster.cman.wire.raw_client import RawClient
 from fakecluster.corosync.namespaces import Hosts, Namespace
 from fakecluster.historic.files import PrivateFiles
 from fakecluster.historic.root import CmanRoot
-from integration.arm.guest_historic import provision
 from integration.arm.historic import (
     DIRECTORY,
     NAME_FILE,
-    HistoricCman,
+    historic_manager,
     packed_files,
     placement,
     spare_files,
     spare_members,
 )
+from integration.inside.historic import provision
 from integration.payload import pack
 
 pytestmark = pytest.mark.process
 
 THREE = Topology.of(3)
 ROOT = Path(__file__).parents[2]
-EYE = """
+PROBE = """
 import json, sys
-from integration.arm.guest_cman import cman_set_version, historic_cman_view
-cman_set_version(1)  # which it has
+from integration.inside.cman import historic_cman_view, set_version
+set_version(1)  # which it has
 print(json.dumps(historic_cman_view(int(sys.argv[1]))))
 """
 
@@ -59,7 +59,7 @@ class PlayedGuest:
         told = {**placement(root, spare), "archive": str(archive)}
         disk = directory / "disk"
         provision(**told, root=str(disk))
-        for path, text in HistoricCman(root).files(1, THREE, 1).items():
+        for path, text in historic_manager(root).files(1, THREE, 1).items():
             place = disk / path.lstrip("/")
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_text(text)
@@ -78,9 +78,9 @@ class PlayedGuest:
             done = subprocess.run(self.host.command(*words), stdout=log, stderr=log, check=False)
         return subprocess.CompletedProcess(words, done.returncode, said.read_text())
 
-    def eye(self) -> Any:
-        """Ask what a guest's eye is asked; the library is the one that was put there."""
-        command = ["env", f"PYTHONPATH={ROOT}", sys.executable, "-c", EYE, str(self.host.pid)]
+    def probe(self) -> Any:
+        """Ask what a guest is asked; the library is the one that was put there."""
+        command = ["env", f"PYTHONPATH={ROOT}", sys.executable, "-c", PROBE, str(self.host.pid)]
         return json.loads(self.host.run(*command))
 
 
@@ -91,13 +91,13 @@ def guest(standin_cman: CmanRoot, place: Path) -> Iterator[PlayedGuest]:
         yield PlayedGuest(standin_cman, place, hosts.host(1))
 
 
-def test_the_units_program_starts_a_cman_that_the_eye_sees(guest: PlayedGuest) -> None:
+def test_the_units_program_starts_a_cman_that_the_probe_sees(guest: PlayedGuest) -> None:
     done = guest.start()
     assert done.returncode == 0, done.stdout
     client = Path(f"/proc/{guest.host.pid}/root/run/cman_client")
     with RawClient(client) as connected:
         assert [each for each, node in connected.members().items() if node.us] == [1]
-    seen = guest.eye()
+    seen = guest.probe()
     assert (seen["running"], seen["stopped"], seen["beneath"]) == (True, False, None)
     view = seen["view"]
     assert (view["cluster"], view["local_id"]) == ("o2", 1)

@@ -114,13 +114,13 @@ def _guests(name: str, *fixtures: str) -> Arm:
 
     def boot_on(boot: Boot, nodes: Any = 3, **spec: Any) -> ClusterWords:
         # Imported here: it needs QEMU and a guest image, which it makes where there is none.
-        from integration.arm.historic import HistoricCman  # noqa: PLC0415
+        from integration.arm.historic import historic_manager  # noqa: PLC0415
         from integration.arm.managers import MANAGERS  # noqa: PLC0415
         from integration.arm.suite import packaged_base, vm_cluster  # noqa: PLC0415
         from integration.errors import EXIT_CANNOT_RUN, CannotRunError  # noqa: PLC0415
 
         root = boot.request.getfixturevalue("cman_root") if fixtures else None
-        manager = MANAGERS[name] if root is None else HistoricCman(root)
+        manager = MANAGERS[name] if root is None else historic_manager(root)
         try:
             packaged_base(manager)
         except CannotRunError as error:

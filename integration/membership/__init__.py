@@ -1,1 +1,0 @@
-"""The checks of a membership source, on the corosync and the package of a guest."""
