@@ -1,5 +1,5 @@
 """What the model answers to every operation that FUSE knows, with the errno of configfs."""
-# ruff: noqa: ARG002, PLR0917 - libfuse decides which arguments an operation gets
+# ruff: noqa: ARG002 - libfuse decides which arguments an operation gets
 
 from __future__ import annotations
 
@@ -64,6 +64,15 @@ EXCEPTIONS = (
 
 def _refuse(number: int) -> NoReturn:
     raise OSError(number, os.strerror(number))
+
+
+def _refusing(number: int) -> Callable[..., NoReturn]:
+    """Return an operation that is always refused with this errno."""
+
+    def refuse(*_: Any, **__: Any) -> NoReturn:
+        _refuse(number)
+
+    return refuse
 
 
 class ConfigfsOperations(mfusepy.Operations):  # type: ignore[misc] # mfusepy is untyped
@@ -190,9 +199,8 @@ class ConfigfsOperations(mfusepy.Operations):  # type: ignore[misc] # mfusepy is
         del self._open[fh]
         return 0
 
-    def flush(self, path: str | None, fh: int) -> int:
-        """Tell the kernel not to ask at each close; close then succeeds, as it does on configfs."""
-        _refuse(errno.ENOSYS)
+    # The kernel does not ask at each close then, which succeeds, as it does on configfs.
+    flush = _refusing(errno.ENOSYS)
 
     def _keep(self, opened: Handle | Directory) -> int:
         number = next(self._numbers)
@@ -262,48 +270,15 @@ class ConfigfsOperations(mfusepy.Operations):  # type: ignore[misc] # mfusepy is
         self._model.link(source, target, self._caller())
         return 0
 
-    def readlink(self, path: str) -> str:
-        """Refuse: there are no symbolic links."""
-        _refuse(errno.EINVAL)
-
-    def fsync(self, path: str | None, datasync: int, fh: int) -> int:
-        """Refuse: configfs has no fsync."""
-        _refuse(errno.EINVAL)
-
-    def fsyncdir(self, path: str | None, datasync: int, fh: int) -> int:
-        """Refuse: configfs has no fsync."""
-        _refuse(errno.EINVAL)
-
-    def ioctl(self, path: str | None, cmd: int, arg: Any, fh: int, flags: int, data: Any) -> int:
-        """Refuse: there are none."""
-        _refuse(errno.ENOTTY)
-
-    def fallocate(self, path: str | None, mode: int, offset: int, size: int, fh: int) -> int:
-        """Refuse: there is nothing to allocate."""
-        _refuse(errno.EOPNOTSUPP)
-
-    def bmap(self, path: str, blocksize: int, idx: Any) -> int:
-        """Refuse: there are no blocks."""
-        _refuse(errno.EINVAL)
-
+    readlink = _refusing(errno.EINVAL)  # there are no symbolic links
+    fsync = fsyncdir = _refusing(errno.EINVAL)
+    ioctl = _refusing(errno.ENOTTY)
+    fallocate = _refusing(errno.EOPNOTSUPP)
+    bmap = _refusing(errno.EINVAL)  # there are no blocks
     # The kernel asks for none of these again; its callers get EOPNOTSUPP, as on configfs.
-
-    def getxattr(self, path: str, name: str, position: int = 0) -> bytes:
-        """Refuse: EOPNOTSUPP."""
-        _refuse(errno.ENOSYS)
-
-    def setxattr(self, path: str, name: str, value: bytes, options: int, position: int = 0) -> int:
-        """Refuse: EOPNOTSUPP."""
-        _refuse(errno.ENOSYS)
-
-    def removexattr(self, path: str, name: str) -> int:
-        """Refuse: EOPNOTSUPP."""
-        _refuse(errno.ENOSYS)
+    getxattr = setxattr = removexattr = _refusing(errno.ENOSYS)
+    poll = _refusing(errno.ENOSYS)  # the kernel says then that it is always ready
 
     def listxattr(self, path: str) -> list[str]:
         """List none."""
         return []
-
-    def poll(self, path: str | None, fh: int, ph: Any, reventsp: Any) -> int:
-        """Let the kernel say that it is always ready."""
-        _refuse(errno.ENOSYS)
