@@ -23,6 +23,16 @@ class Refusal(Exception):  # noqa: N818 - it is the kernel's answer, not a fault
         self.errno = number
 
 
+def require(condition: bool, number: int) -> None:  # noqa: FBT001 - reads as an assertion
+    """Refuse with this errno unless the condition holds.
+
+    Raises:
+        Refusal: with the errno.
+    """
+    if not condition:
+        raise Refusal(number)
+
+
 def number(data: bytes, *, base: int = 0) -> int:
     """Read a number as the kernel does: no sign, no space, base by prefix, modulo 2**64.
 

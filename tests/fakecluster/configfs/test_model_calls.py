@@ -155,15 +155,15 @@ def test_a_truncated_size_is_seen_while_the_file_is_open(made: ConfigfsModel) ->
     """As on 6.1: it is the inode's, which goes with the last handle; the value is as it was."""
     path = f"{A}/num"
     made.truncate(path, 7)
-    assert made.stat(path).size_bytes == 4096
+    assert made.stat(path).size == 4096
     first, second = made.open(path), made.open(path, os.O_RDWR | os.O_TRUNC)
-    assert made.stat(path).size_bytes == 0
+    assert made.stat(path).size == 0
     made.truncate(path, 5000)
-    assert (made.stat(path).size_bytes, made.read(second, 9)) == (5000, b"0\n")
+    assert (made.stat(path).size, made.read(second, 9)) == (5000, b"0\n")
     made.close(first)
-    assert made.stat(path).size_bytes == 5000
+    assert made.stat(path).size == 5000
     made.close(second)
-    assert made.stat(path).size_bytes == 4096
+    assert made.stat(path).size == 4096
 
 
 def test_truncating_at_open_needs_the_right_to_write(made: ConfigfsModel) -> None:
@@ -207,8 +207,8 @@ def test_stat(model: ConfigfsModel) -> None:
     """A directory counts those below it; an attribute is a page."""
     model.mkdir(C)
     directory, attribute = model.stat(C), model.stat(f"{C}/fence_method")
-    assert (stat.S_ISDIR(directory.mode), directory.links, directory.size_bytes) == (True, 4, 0)
-    assert (stat.S_ISREG(attribute.mode), attribute.links, attribute.size_bytes) == (True, 1, 4096)
+    assert (stat.S_ISDIR(directory.mode), directory.links, directory.size) == (True, 4, 0)
+    assert (stat.S_ISREG(attribute.mode), attribute.links, attribute.size) == (True, 1, 4096)
 
 
 def test_owner_uid_and_times() -> None:
