@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import replace
 from functools import singledispatchmethod
 from pathlib import Path
 from typing import Any, Final
 
 from fakecluster import verbs
+from fakecluster.arms.lab_managers import LabManagers
 from fakecluster.capabilities import Capability, UnsupportedVerbError
 from fakecluster.cman.constants import FENCED, CmanState, ExtraFlag, ShutdownFlag
 from fakecluster.cman.topology import Topology
@@ -36,11 +36,10 @@ _GONE: Final = "EHOSTDOWN"
 """How a question ends whose cman goes without a word."""
 
 
-class CmanManagers:
-    """One historic cman a host; the hosts hear each other over a switch of namespaces."""
+class CmanManagers(LabManagers[CmanLab, "CmanQuestion"]):
+    """One historic cman a host."""
 
-    arm: str = "process-cman"
-    serve_options: Sequence[str] = ("--no-manager",)
+    arm = "process-cman"
     counts_anew: bool = False
 
     def __init__(self, root: CmanRoot, topology: Topology, directory: Path) -> None:
@@ -51,20 +50,11 @@ class CmanManagers:
             topology: the cluster that is configured.
             directory: made, for logs and the configuration.
         """
+        super().__init__(topology)
         self._root = root
-        self._topology = topology
         self._directory = directory
         self.settings = f'[membership]\nsource = "cman"\nlibcman = "{root.libcman}"\n'
         self._nodes = {node.id: node for node in topology.nodes}
-        self._opened = ExitStack()
-        self._lab: CmanLab | None = None
-        self._questions: dict[int, CmanQuestion] = {}
-
-    @property
-    def lab(self) -> CmanLab:
-        """The hosts and their cmans, from `open` to `close`."""
-        assert self._lab is not None, "there are no hosts before `open`"  # noqa: S101 - for type checkers
-        return self._lab
 
     def inside(self, host: int, command: Sequence[str]) -> list[str]:
         """See `Managers.inside`; the semaphores are those of the served hosts, on this machine."""
@@ -82,19 +72,7 @@ class CmanManagers:
                 self._lab.start(host)
         self._lab.settle()
 
-    def close(self) -> None:
-        """See `Managers.close`."""
-        self._opened.close()
-
     # --- looking
-
-    def running(self, host: int) -> bool:
-        """See `Managers.running`."""
-        return self.lab.runs(host)
-
-    def stopped(self, host: int) -> bool:
-        """See `Managers.stopped`."""
-        return self.lab.stopped(host)
 
     def view(self, host: int) -> Mapping[str, Any] | None:
         """See `Managers.view`; asked over the wire, not by the library that the daemon uses."""
@@ -117,77 +95,38 @@ class CmanManagers:
         """See `Managers.powered_off`."""
         self.lab.power(host, on=False)
 
+    @singledispatchmethod
     def apply(self, verb: Verb) -> None:
         """See `Managers.apply`."""
-        self._do(verb)
+        super().apply(verb)
 
-    @singledispatchmethod
-    def _do(self, verb: Verb) -> None:
-        raise verb.refused_by(self.arm)
-
-    @_do.register
-    def _start(self, verb: verbs.CmanStart) -> None:
-        self.lab.start(verb.node)  # it is a member on return
-
-    @_do.register
-    def _crash(self, verb: verbs.CmanCrash) -> None:
-        self.lab.kill(verb.node)
-
-    @_do.register
-    def _stop(self, verb: verbs.CmanStop) -> None:
-        self.lab.stop(verb.node)
-
-    @_do.register
-    def _cont(self, verb: verbs.CmanCont) -> None:
-        self.lab.go_on(verb.node)
-
-    @_do.register
+    @apply.register
     def _leave(self, verb: verbs.Leave) -> None:
         self.lab.leave(verb.node, removed=verb.removed)
 
-    @_do.register
+    @apply.register
     def _fence(self, verb: verbs.Fence) -> None:
         self.lab.fenced(verb.node, by=verb.by)
 
-    @_do.register
+    @apply.register
     def _qdisk(self, verb: verbs.Qdisk) -> None:
         # Its daemon is played over cman's admin socket.
         self.lab.poll_disk(verb.node, available=verb.available)
 
-    @_do.register
+    @apply.register
     def _expected(self, verb: verbs.Expected) -> None:
         self.lab.expect(verb.node, verb.votes)
 
-    @_do.register
+    @apply.register
     def _shutdown(self, verb: verbs.Shutdown) -> None:
         flags = ShutdownFlag.ANYWAY if verb.forced else ShutdownFlag(0)
         flags |= ShutdownFlag.REMOVED if verb.removed else ShutdownFlag(0)
         client = self._opened.enter_context(self.lab.client(verb.node, admin=True))
         self._questions[verb.node] = CmanQuestion(client, flags)
 
-    def question(self, host: int) -> CmanQuestion:
-        """See `Managers.question`."""
-        return self._questions[host]
-
-    # --- the network
-
-    @_do.register
-    def _partition(self, verb: verbs.Partition) -> None:
-        named = {node for group in verb.groups for node in group}
-        others = [node for node in self.lab.ids if node not in named]
-        self.lab.connect([*verb.groups, others])
-
-    @_do.register
-    def _cut(self, verb: verbs.Cut) -> None:
-        self.lab.cut(verb.speaker, verb.listener)
-
-    @_do.register
-    def _heal(self, _verb: verbs.Heal) -> None:
-        self.lab.heal()
-
     # --- the configuration
 
-    @_do.register
+    @apply.register
     def _address(self, verb: verbs.ChangeAddress) -> None:
         if self.running(verb.node):  # it reports its ring's, for its life
             raise UnsupportedVerbError(self.arm, Capability.FREE_ADDRESSES)
@@ -195,27 +134,26 @@ class CmanManagers:
         self.lab.move(self._nodes[verb.node])
         self._announce()
 
-    @_do.register
+    @apply.register
     def _add_node(self, verb: verbs.AddNode) -> None:
         self._nodes[verb.id] = verb.config
         self.lab.add(verb.config)
         self.lab.power(verb.id, on=False)
         self._announce()
 
-    @_do.register
+    @apply.register
     def _remove_node(self, verb: verbs.RemoveNode) -> None:
         del self._nodes[verb.node]
         self._announce()
 
-    @_do.register
+    @apply.register
     def _rename_node(self, verb: verbs.RenameNode) -> None:
         self._nodes[verb.node] = replace(self._nodes[verb.node], name=verb.name)
         self._announce()
 
     def _announce(self) -> None:
         self.lab.configure(list(self._nodes.values()))
-        able = [host for host in self.lab.ids if self.running(host) and not self.stopped(host)]
-        if able:
+        if able := self._answering():
             self.lab.announce(able[0])
 
 

@@ -55,7 +55,6 @@ class GateCman:
         self._home = Path(tempfile.mkdtemp(prefix="gd-", dir="/tmp"))
         self._gates: dict[int, GateProcess] = {}
         self._made = 0
-        self._stopped: set[int] = set()
         self._groups: Sequence[Sequence[int]] = [topology.ids]
         self._cut = False
         try:
@@ -89,10 +88,9 @@ class GateCman:
 
     def crash(self, node_id: int) -> None:
         """Its gate has noticed it when this returns."""
+        gate, stopped = self._gates[node_id], self.lab.stopped(node_id)
         self.lab.kill(node_id)
-        gate = self._gates[node_id]
-        if node_id in self._stopped:
-            self._stopped.discard(node_id)
+        if stopped:
             gate.go_on()
         gate.away()
 
@@ -100,17 +98,14 @@ class GateCman:
         """The gate first: it would remove the sockets."""
         self._gates.pop(node_id).close()
         self.lab.kill(node_id)
-        self._stopped.discard(node_id)
 
     def stop(self, node_id: int) -> None:
-        self._stopped.add(node_id)
         self._gates[node_id].stop()
         self.lab.stop(node_id)
 
     def cont(self, node_id: int) -> None:
         self.lab.go_on(node_id)
         self._gates[node_id].go_on()
-        self._stopped.discard(node_id)
 
     def partition(self, groups: Sequence[Sequence[int]]) -> None:
         self._groups = groups
@@ -162,7 +157,7 @@ class GateCman:
         )
 
     def _serves(self, node_id: int) -> bool:
-        return node_id not in self._stopped and self.lab.runs(node_id)
+        return self.lab.runs(node_id) and not self.lab.stopped(node_id)
 
     def _complaint(self) -> str:
         said = [

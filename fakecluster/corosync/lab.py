@@ -14,7 +14,7 @@ from typing import Final
 
 from fakecluster.cman.topology import NodeConfig, Topology
 from fakecluster.corosync.configuration import CorosyncConf, block_of
-from fakecluster.corosync.namespaces import Hosts, Namespace
+from fakecluster.corosync.namespaces import Hosts, ManagersLab
 from fakecluster.corosync.observer import Observer, RingView
 from fakecluster.corosync.settled import settled
 from o2cbd.membership.libcorosync_table import CorosyncTable
@@ -36,7 +36,7 @@ class _RunningCorosync:
     observer: Observer
 
 
-class CorosyncLab:
+class CorosyncLab(ManagersLab):
     """Corosyncs by their node ids; nothing runs at first."""
 
     def __init__(
@@ -57,17 +57,8 @@ class CorosyncLab:
         self.configuration.written = written
         self._running: dict[int, _RunningCorosync] = {}
         self._groups: tuple[frozenset[int], ...] = (frozenset(topology.ids),)
-        self._hosts = Hosts(topology.nodes)
+        super().__init__(Hosts(topology.nodes))
         self.write()
-
-    @property
-    def ids(self) -> tuple[int, ...]:
-        """The nodes that have a host, whether they are configured or not."""
-        return self._hosts.ids
-
-    def host(self, node_id: int) -> Namespace:
-        """Return the host on which a node is."""
-        return self._hosts.host(node_id)
 
     def process(self, node_id: int) -> subprocess.Popen[bytes]:
         """Return the corosync that runs on a node."""
@@ -146,10 +137,12 @@ class CorosyncLab:
         process = self.process(node_id)
         process.send_signal(signal.SIGSTOP)
         os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        self._stopped.add(node_id)
 
     def go_on(self, node_id: int) -> None:
         """Undo `stop`."""
         self.process(node_id).send_signal(signal.SIGCONT)
+        self._stopped.discard(node_id)
 
     def leave(self, node_id: int) -> None:
         """Shut a node's corosync down in good order; nobody is asked."""
@@ -159,21 +152,18 @@ class CorosyncLab:
     def ended(self, node_id: int) -> None:
         """Wait for the end of a node's corosync."""
         gone = self._running.pop(node_id)
+        self._stopped.discard(node_id)
         gone.process.wait(PATIENCE_S)
         gone.observer.close()
 
     def connect(self, groups: Sequence[Sequence[int]]) -> None:
         """Cut all links between groups of nodes."""
         self._groups = tuple(map(frozenset, groups))
-        self._hosts.connect(groups)
-
-    def cut(self, speaker: int, listener: int) -> None:
-        """Cut the link from a speaker to a listener, one way; `settle` does not count with it."""
-        self._hosts.cut(speaker, listener)
+        super().connect(groups)
 
     def heal(self) -> None:
         """Restore all links."""
-        self._hosts.heal()
+        super().heal()
         self._groups = (frozenset(self.ids),)
 
     def log(self, node_id: int) -> str:

@@ -21,7 +21,7 @@ from fakecluster.cman.constants import LeaveFlag
 from fakecluster.cman.topology import NodeConfig, Topology
 from fakecluster.cman.wire.codec import FenceStruct, NodeStruct, Opcode, VersionStruct, encode_ints
 from fakecluster.cman.wire.raw_client import RawClient
-from fakecluster.corosync.namespaces import Hosts, Namespace
+from fakecluster.corosync.namespaces import Hosts, ManagersLab
 from fakecluster.historic.cluster_conf import cluster_conf, hosts_file
 from fakecluster.historic.disk import DiskDaemon
 from fakecluster.historic.files import PrivateFiles
@@ -56,7 +56,7 @@ class _RunningCman:
     """A pidfd."""
 
 
-class CmanLab:
+class CmanLab(ManagersLab):
     """Cmans by their node ids; nothing runs at first."""
 
     def __init__(self, root: CmanRoot, topology: Topology, directory: Path) -> None:
@@ -78,26 +78,16 @@ class CmanLab:
         self.topology = topology
         self.version = topology.config_version
         self._running: dict[int, _RunningCman] = {}
-        self._stopped: set[int] = set()
         self._disks: dict[int, DiskDaemon] = {}
         directory.mkdir(parents=True, exist_ok=True)
         self._program = self._corosync()
         with ExitStack() as stack:
-            self._hosts = Hosts(topology.nodes, directories=_OWN, own_pids=True)
+            super().__init__(Hosts(topology.nodes, directories=_OWN, own_pids=True))
             stack.callback(self._hosts.close)
             self._write()
             for node_id in self.ids:
                 self._provision(node_id)
             stack.pop_all()
-
-    @property
-    def ids(self) -> tuple[int, ...]:
-        """The nodes that have a host, whether they are configured or not."""
-        return self._hosts.ids
-
-    def host(self, node_id: int) -> Namespace:
-        """Return the host on which a node is."""
-        return self._hosts.host(node_id)
 
     def _provision(self, node_id: int) -> None:
         """Provide a host with the programs, files and directories that cman wants."""
@@ -184,10 +174,6 @@ class CmanLab:
         if _ended(running, 0):
             self._forget(node_id)
         return node_id in self._running
-
-    def stopped(self, node_id: int) -> bool:
-        """Return whether a node's cman was told to stand still."""
-        return node_id in self._stopped
 
     def start(self, node_id: int) -> None:
         """Start a node's cman with `cman_tool join`, and wait until it is a member.
@@ -304,23 +290,6 @@ class CmanLab:
         if not on and self.runs(node_id):
             self.kill(node_id)
         self._link(node_id, "up" if on else "down")
-
-    # --- the network
-
-    def connect(self, groups: Sequence[Sequence[int]]) -> None:
-        """Cut all links between groups of nodes."""
-        self._hosts.connect(groups)
-
-    def cut(self, speaker: int, listener: int) -> None:
-        """Cut the link from a speaker to a listener, one way.
-
-        Without udpu that is the token; what goes to all by multicast is heard still.
-        """
-        self._hosts.cut(speaker, listener)
-
-    def heal(self) -> None:
-        """Restore all links."""
-        self._hosts.heal()
 
     # --- the configuration
 
