@@ -15,7 +15,6 @@ from fakecluster.capabilities import Capability, UnsupportedVerbError
 from fakecluster.cman.constants import FENCED, CmanState, ExtraFlag, ShutdownFlag
 from fakecluster.cman.topology import Topology
 from fakecluster.cman.wire.codec import (
-    NODE_BYTES,
     AddressesStruct,
     ClusterStruct,
     ExtraInfoStruct,
@@ -23,6 +22,7 @@ from fakecluster.cman.wire.codec import (
     NodeStruct,
     Opcode,
     Reply,
+    decode_nodes,
     encode_ints,
 )
 from fakecluster.cman.wire.raw_client import HungUpError, RawClient
@@ -206,8 +206,7 @@ def _view(client: RawClient) -> dict[str, Any] | None:
     nodes = client.ask(Opcode.GETALLMEMBERS)
     if nodes.status == -errno.ENOENT:
         return None
-    offsets = range(0, max(nodes.status, 0) * NODE_BYTES, NODE_BYTES)
-    records = [NodeStruct.decode(nodes.payload, offset) for offset in offsets]
+    records = decode_nodes(nodes)
     cluster = ClusterStruct.decode(_good(client, Opcode.GETCLUSTER))
     extra = ExtraInfoStruct.decode(_good(client, Opcode.GETEXTRAINFO))
     return {
