@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from fakecluster import verbs
 from fakecluster.server.ask import Asked
-from fakecluster.server.child import ctl
+from fakecluster.server.child import AskedShutdown, ctl
 from fakecluster.verb_codec import request_of
 from fakecluster.verb_methods import Question
 from fakecluster.verbs import Verb
@@ -95,7 +95,8 @@ class SimulatedManagers:
             directory: the server's.
         """
         self._directory = directory
-        self._questions: list[tuple[int, Asked]] = []
+        self._asked: list[AskedShutdown] = []
+        self._questions: dict[int, AskedShutdown] = {}
 
     def inside(self, host: int, command: Sequence[str]) -> list[str]:  # noqa: ARG002 - all share this one
         """See `Managers.inside`: hosts share everything of this one."""
@@ -106,7 +107,7 @@ class SimulatedManagers:
 
     def close(self) -> None:
         """See `Managers.close`: no decision is waited for any more."""
-        for _, question in self._questions:
+        for question in self._asked:
             question.close()
 
     def _ask(self, word: str, host: int) -> Mapping[str, Any]:
@@ -133,7 +134,7 @@ class SimulatedManagers:
 
     def question(self, host: int) -> Question:
         """See `Managers.question`."""
-        return _ServedQuestion([asked for node, asked in self._questions if node == host][-1])
+        return self._questions[host]
 
     # --- verbs
 
@@ -153,25 +154,8 @@ class SimulatedManagers:
         if not isinstance(verb, verbs.Shutdown):
             ctl(self._directory, word, **fields)
             return
-        self._questions.append((verb.node, Asked(self._directory, word, fields)))
+        self._questions[verb.node] = AskedShutdown(Asked(self._directory, word, fields))
+        self._asked.append(self._questions[verb.node])
         # Whoever is answered twice after it knows that the server has dealt with it by then.
         for _ in range(2):
             self._state(verb.node)
-
-
-class _ServedQuestion:
-    """A shutdown that was asked of a served cluster."""
-
-    def __init__(self, asked: Asked) -> None:
-        self._asked = asked
-        self._outcome: str | None = None
-
-    @property
-    def outcome(self) -> str | None:
-        """See `Question.outcome`."""
-        if self._outcome is None and self._asked.answered():
-            answer = self._asked.wait()
-            if not answer["ok"]:
-                raise AssertionError(f"shutdown: {answer['error']}")
-            self._outcome = "allowed" if answer["allowed"] else answer["errno"]
-        return self._outcome

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,13 +13,12 @@ from typing import IO, Any, Self, TypeVar
 
 from fakecluster.arms.values import Row
 from fakecluster.server.child import ServedChild
+from fakecluster.transport.looking import look_until
 from o2cbd.service.client import ControlClient, NoDaemonError
 from o2cbd.service.signals import CAUGHT
 
 DEADLINE_S = 30.0
 """For what must come to be; far beyond what it takes, since machines are shared."""
-
-LOOK_EVERY_S = 0.05
 
 QUICK = ("--token-ms", "400", "--consensus-ms", "500", "--shutdown-timeout-ms", "2000")
 """A cluster that notices a death in about a second."""
@@ -33,7 +30,7 @@ class NotInTimeError(AssertionError):
     """A condition did not come to be; the text says what there was instead."""
 
 
-def look_until(
+def look_for(
     what: str,
     look: Callable[[], _T | None],
     *,
@@ -45,15 +42,17 @@ def look_until(
     Raises:
         NotInTimeError: there was nothing in time; the text ends with what `describe` gives.
     """
-    deadline = time.monotonic() + timeout_s
-    while True:
-        found = look()
-        if found:
-            return found
-        if time.monotonic() > deadline:
-            raise NotInTimeError(f"not within {timeout_s} s: {what}\n{describe()}")
-        # Nothing announces what is looked at; a look is a few short calls.
-        select.select([], [], [], LOOK_EVERY_S)
+    found: list[_T] = []
+
+    def looked() -> bool:
+        seen = look()
+        if seen:
+            found.append(seen)
+        return bool(found)
+
+    if not look_until(looked, timeout_s):
+        raise NotInTimeError(f"not within {timeout_s} s: {what}\n{describe()}")
+    return found[0]
 
 
 class Daemon:
@@ -93,7 +92,7 @@ class Daemon:
             NotInTimeError: it neither came so far nor ended.
         """
         if number in CAUGHT:
-            look_until("a daemon that answers signals", lambda: self._answers() or not self.runs)
+            look_for("a daemon that answers signals", lambda: self._answers() or not self.runs)
         self.process.send_signal(number)
         if number == signal.SIGSTOP and self.runs:
             os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
@@ -318,7 +317,7 @@ class ProcessCluster:
         Raises:
             NotInTimeError: there was nothing in time; the text has states and logs.
         """
-        return look_until(what, look, timeout_s=timeout_s, describe=self._describe)
+        return look_for(what, look, timeout_s=timeout_s, describe=self._describe)
 
     def wait_state(self, node_id: int, state: str) -> dict[str, Any]:
         """Wait until a daemon is in this state, and return its status."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import select
 import signal
 import subprocess
 import tomllib
@@ -18,7 +17,7 @@ from typing import Any, Final, Self
 from fakecluster import verbs
 from fakecluster.arms.managers import Managers, SimulatedManagers
 from fakecluster.arms.outside import Outside
-from fakecluster.arms.process import DEADLINE_S, LOOK_EVERY_S, ProcessCluster, release, served_in
+from fakecluster.arms.process import DEADLINE_S, ProcessCluster, release, served_in
 from fakecluster.arms.rules import settings_text
 from fakecluster.arms.sections import with_sections
 from fakecluster.arms.status_looks import StatusLooks
@@ -29,6 +28,7 @@ from fakecluster.merge.verb_log import VerbLog
 from fakecluster.report.words import event_text
 from fakecluster.topology_file import topology_text
 from fakecluster.trace.file import TraceFile
+from fakecluster.transport.looking import look_until
 from fakecluster.verb_codec import request_of
 from fakecluster.verb_methods import Question
 from fakecluster.verbs import Verb
@@ -133,21 +133,11 @@ class ProcessArm(StatusLooks):
 
     def wait(self, condition: Callable[[], bool], within: Span) -> bool:
         """See `Cluster.wait`; looks now and then."""
-        deadline_s = _now_s() + _SPANS_S[within]
-        while not condition():
-            if _now_s() > deadline_s:
-                return False
-            _until_next_look()
-        return True
+        return look_until(condition, _SPANS_S[within])
 
     def watch(self, condition: Callable[[], bool], during: Span) -> bool:
         """See `Cluster.watch`; looks now and then."""
-        deadline_s = _now_s() + _SPANS_S[during]
-        while condition():
-            if _now_s() > deadline_s:
-                return True
-            _until_next_look()
-        return False
+        return not look_until(lambda: not condition(), _SPANS_S[during])
 
     # --- verbs ----------------------------------------------------------------------------------
 
@@ -449,13 +439,3 @@ class ProcessArm(StatusLooks):
             for host in sorted(self.processes.daemons)
         }
         return merge(records, verb_log, outcome=outcome).trace
-
-
-def _until_next_look() -> None:
-    # Nothing announces what is looked at; a look is a few short questions.
-    select.select([], [], [], LOOK_EVERY_S)
-
-
-def _now_s() -> float:
-    """Return the time in seconds; only differences mean anything."""
-    return MonotonicClock().now_us() / 1_000_000

@@ -33,11 +33,10 @@ from fakecluster.historic.host import (
     places,
 )
 from fakecluster.historic.root import CmanRoot
-from o2cbd.clock import MonotonicClock
+from fakecluster.transport.looking import look_until
 
 PATIENCE_S: Final = 90
 """A death is noticed in token and consensus, 8 s; a leave can wait as long; machines are shared."""
-_LOOK_S: Final = 0.05
 _ANSWER_S: Final = 5.0
 """For one answer of a cman of which nobody says that it hangs."""
 _OWN: Final = ("/run", "/dev/shm")  # noqa: S108 - mounted over, never used
@@ -360,13 +359,8 @@ class CmanLab(ManagersLab):
         Raises:
             CmanLabError: it did not come to be.
         """
-        clock = MonotonicClock()
-        end_us = clock.now_us() + PATIENCE_S * 1_000_000
-        while not reached():
-            if clock.now_us() > end_us:
-                raise CmanLabError(f"not within {PATIENCE_S} s: {what}")
-            # Nothing announces what is looked at; a look is one short question.
-            select.select([], [], [], _LOOK_S)
+        if not look_until(reached, PATIENCE_S):
+            raise CmanLabError(f"not within {PATIENCE_S} s: {what}")
 
     def close(self) -> None:
         """End everything: what runs on the hosts ends with them."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fakecluster.arms.process import look_until
+from fakecluster.arms.process import look_for
 from fakecluster.cman.timings import Profile
 from fakecluster.cman.topology import Topology
 from fakecluster.conformance.cman_driver import until
@@ -57,7 +57,7 @@ def test_a_driver_starts_crashes_and_finds_sockets(driver: HistoricCman) -> None
     assert until(driver, lambda: len(driver.lab.seen_by(1)) == 2, within_us=60_000_000)
     assert (driver.socket_dir(1) / "cman_client").is_socket()
     driver.crash(2)
-    look_until("the death is seen", lambda: len(driver.lab.seen_by(1)) == 1)
+    look_for("the death is seen", lambda: len(driver.lab.seen_by(1)) == 1)
     assert not until(driver, lambda: False, within_us=1)
 
 
