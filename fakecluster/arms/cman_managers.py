@@ -28,7 +28,9 @@ from fakecluster.cman.wire.codec import (
 from fakecluster.cman.wire.raw_client import HungUpError, RawClient
 from fakecluster.historic.lab import CmanLab
 from fakecluster.historic.root import CmanRoot
+from fakecluster.overriding import override
 from fakecluster.transport.sockaddrs import sockaddr_text
+from fakecluster.verb_methods import Question
 from fakecluster.verbs import Verb
 from o2cbd.core.reports import symbol
 
@@ -56,13 +58,15 @@ class CmanManagers(LabManagers[CmanLab, "CmanQuestion"]):
         self.settings = f'[membership]\nsource = "cman"\nlibcman = "{root.libcman}"\n'
         self._nodes = {node.id: node for node in topology.nodes}
 
+    @override
     def inside(self, host: int, command: Sequence[str]) -> list[str]:
-        """See `Managers.inside`; the semaphores are those of the served hosts, on this machine."""
+        """Run it with the semaphores of the served hosts, which are this machine's."""
         libraries = f"LD_LIBRARY_PATH={self._root.environment['LD_LIBRARY_PATH']}"
         return self.lab.host(host).command_for_all("env", libraries, *command)
 
+    @override
     def open(self, down: Sequence[int]) -> None:
-        """See `Managers.open`; the hosts have copies of our mounts, so they are made now."""
+        """Make the hosts now, since they have copies of our mounts."""
         self._lab = CmanLab(self._root, self._topology, self._directory)
         self._opened.callback(self._lab.close)
         for host in self._topology.ids:
@@ -74,8 +78,9 @@ class CmanManagers(LabManagers[CmanLab, "CmanQuestion"]):
 
     # --- looking
 
+    @override
     def view(self, host: int) -> Mapping[str, Any] | None:
-        """See `Managers.view`; asked over the wire, not by the library that the daemon uses."""
+        """Ask over the wire, not by the library that the daemon uses."""
         if not self.running(host) or self.stopped(host):
             return None
         try:
@@ -86,38 +91,37 @@ class CmanManagers(LabManagers[CmanLab, "CmanQuestion"]):
 
     # --- the managers
 
+    @override
     def booted(self, host: int) -> None:
-        """See `Managers.booted`."""
         self.lab.power(host, on=True)
         self.lab.start(host)
 
+    @override
     def powered_off(self, host: int) -> None:
-        """See `Managers.powered_off`."""
         self.lab.power(host, on=False)
 
     @singledispatchmethod
-    def apply(self, verb: Verb) -> None:
-        """See `Managers.apply`."""
-        super().apply(verb)
+    def _do(self, verb: Verb) -> None:
+        super()._do(verb)
 
-    @apply.register
+    @_do.register
     def _leave(self, verb: verbs.Leave) -> None:
         self.lab.leave(verb.node, removed=verb.removed)
 
-    @apply.register
+    @_do.register
     def _fence(self, verb: verbs.Fence) -> None:
         self.lab.fenced(verb.node, by=verb.by)
 
-    @apply.register
+    @_do.register
     def _qdisk(self, verb: verbs.Qdisk) -> None:
         # Its daemon is played over cman's admin socket.
         self.lab.poll_disk(verb.node, available=verb.available)
 
-    @apply.register
+    @_do.register
     def _expected(self, verb: verbs.Expected) -> None:
         self.lab.expect(verb.node, verb.votes)
 
-    @apply.register
+    @_do.register
     def _shutdown(self, verb: verbs.Shutdown) -> None:
         flags = ShutdownFlag.ANYWAY if verb.forced else ShutdownFlag(0)
         flags |= ShutdownFlag.REMOVED if verb.removed else ShutdownFlag(0)
@@ -126,7 +130,7 @@ class CmanManagers(LabManagers[CmanLab, "CmanQuestion"]):
 
     # --- the configuration
 
-    @apply.register
+    @_do.register
     def _address(self, verb: verbs.ChangeAddress) -> None:
         if self.running(verb.node):  # it reports its ring's, for its life
             raise UnsupportedVerbError(self.arm, Capability.FREE_ADDRESSES)
@@ -134,19 +138,19 @@ class CmanManagers(LabManagers[CmanLab, "CmanQuestion"]):
         self.lab.move(self._nodes[verb.node])
         self._announce()
 
-    @apply.register
+    @_do.register
     def _add_node(self, verb: verbs.AddNode) -> None:
         self._nodes[verb.id] = verb.config
         self.lab.add(verb.config)
         self.lab.power(verb.id, on=False)
         self._announce()
 
-    @apply.register
+    @_do.register
     def _remove_node(self, verb: verbs.RemoveNode) -> None:
         del self._nodes[verb.node]
         self._announce()
 
-    @apply.register
+    @_do.register
     def _rename_node(self, verb: verbs.RenameNode) -> None:
         self._nodes[verb.node] = replace(self._nodes[verb.node], name=verb.name)
         self._announce()
@@ -157,7 +161,7 @@ class CmanManagers(LabManagers[CmanLab, "CmanQuestion"]):
             self.lab.announce(able[0])
 
 
-class CmanQuestion:
+class CmanQuestion(Question):
     """A shutdown that is asked of a cman over its admin socket."""
 
     def __init__(self, client: RawClient, flags: ShutdownFlag) -> None:
@@ -176,8 +180,8 @@ class CmanQuestion:
             pass
 
     @property
+    @override
     def outcome(self) -> str | None:
-        """See `Question.outcome`."""
         while self._outcome is None and self._client.has_news():
             self._next()
         return self._outcome

@@ -21,6 +21,8 @@ from fakecluster.corosync.cmap import CmapError, CorosyncMap
 from fakecluster.corosync.configuration import Block
 from fakecluster.corosync.lab import PATIENCE_S, CorosyncLab
 from fakecluster.corosync.view import manager_fields
+from fakecluster.overriding import override
+from fakecluster.verb_methods import Question
 from fakecluster.verbs import Verb
 from o2cbd.membership.libcorosync_table import CorosyncTable
 
@@ -50,12 +52,14 @@ class CorosyncManagers(LabManagers[CorosyncLab, "CorosyncQuestion"]):
         self._directory = directory
         self._maps: dict[int, tuple[subprocess.Popen[bytes], CorosyncMap]] = {}
 
+    @override
     def inside(self, host: int, command: Sequence[str]) -> list[str]:
-        """See `Managers.inside`; the semaphores are those of the served hosts, on this machine."""
+        """Run it with the semaphores of the served hosts, which are this machine's."""
         return self.lab.host(host).command_for_all(*command)
 
+    @override
     def open(self, down: Sequence[int]) -> None:
-        """See `Managers.open`; the hosts have copies of our mounts, so they are made now."""
+        """Make the hosts now, since they have copies of our mounts."""
         nodes, taken = [], set[str]()
         for place, node in enumerate(self._topology.nodes):
             ring = _ring_address(node, taken, place + 1)
@@ -79,8 +83,8 @@ class CorosyncManagers(LabManagers[CorosyncLab, "CorosyncQuestion"]):
 
     # --- looking
 
+    @override
     def view(self, host: int) -> Mapping[str, Any] | None:
-        """See `Managers.view`."""
         if not self.running(host) or self.stopped(host):
             return None
         try:
@@ -106,32 +110,31 @@ class CorosyncManagers(LabManagers[CorosyncLab, "CorosyncQuestion"]):
 
     # --- the managers
 
+    @override
     def booted(self, host: int) -> None:
-        """See `Managers.booted`."""
         self.lab.start(host)
 
+    @override
     def powered_off(self, host: int) -> None:
-        """See `Managers.powered_off`."""
         if self.running(host):
             self.lab.kill(host)
 
     @singledispatchmethod
-    def apply(self, verb: Verb) -> None:
-        """See `Managers.apply`."""
-        super().apply(verb)
+    def _do(self, verb: Verb) -> None:
+        super()._do(verb)
 
-    @apply.register
+    @_do.register
     def _leave(self, verb: verbs.Leave) -> None:
         if verb.removed:
             self._lacks(Capability.LEAVING_FOR_GOOD)
         self.lab.leave(verb.node)  # corosync leaves on SIGTERM without a shutdown question
 
-    @apply.register
+    @_do.register
     def _expected(self, verb: verbs.Expected) -> None:
         # votequorum refuses what members cannot reach, as cman does.
         self.lab.host(verb.node).run("corosync-quorumtool", "-e", str(verb.votes))
 
-    @apply.register
+    @_do.register
     def _shutdown(self, verb: verbs.Shutdown) -> None:
         if verb.removed:
             self._lacks(Capability.LEAVING_FOR_GOOD)
@@ -146,13 +149,13 @@ class CorosyncManagers(LabManagers[CorosyncLab, "CorosyncQuestion"]):
 
     # --- the configuration
 
-    @apply.register
+    @_do.register
     def _address(self, verb: verbs.ChangeAddress) -> None:
         # `o2cb_address` in corosync.conf, and a reload; rings stay.
         self._set_address(verb.node, verb.addresses)
         self._reload()
 
-    @apply.register
+    @_do.register
     def _add_node(self, verb: verbs.AddNode) -> None:
         # In front, so that every position shifts.
         taken = {ring for block in self.lab.configuration.blocks for ring in block.rings}
@@ -161,13 +164,13 @@ class CorosyncManagers(LabManagers[CorosyncLab, "CorosyncQuestion"]):
         self._set_address(verb.id, verb.addresses)
         self._reload()
 
-    @apply.register
+    @_do.register
     def _remove_node(self, verb: verbs.RemoveNode) -> None:
         blocks = self.lab.configuration.blocks
         blocks[:] = [block for block in blocks if block.id != verb.node]
         self._reload()
 
-    @apply.register
+    @_do.register
     def _rename_node(self, verb: verbs.RenameNode) -> None:
         self._replace(verb.node, lambda block: replace(block, name=verb.name))
         self._reload()
@@ -199,7 +202,7 @@ class CorosyncManagers(LabManagers[CorosyncLab, "CorosyncQuestion"]):
         raise UnsupportedVerbError(self.arm, capability)
 
 
-class CorosyncQuestion:
+class CorosyncQuestion(Question):
     """A shutdown that is asked of a corosync by a program of its own."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
@@ -217,8 +220,8 @@ class CorosyncQuestion:
             raise AssertionError(f"corosync could not be asked for a shutdown ({process.wait()})")
 
     @property
+    @override
     def outcome(self) -> str | None:
-        """See `Question.outcome`."""
         if self._process.poll() is None:
             return None
         if self._outcome is None:

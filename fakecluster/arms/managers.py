@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from fakecluster import verbs
+from fakecluster.overriding import override
 from fakecluster.server.ask import Asked
 from fakecluster.server.child import AskedShutdown, ctl
 from fakecluster.verb_codec import request_of
@@ -80,7 +81,7 @@ class Managers(Protocol):
         ...
 
 
-class SimulatedManagers:
+class SimulatedManagers(Managers):
     """The cmans of `fakecluster serve`; what a verb does to hosts, it does to them with it."""
 
     arm: str = "process"
@@ -98,15 +99,18 @@ class SimulatedManagers:
         self._asked: list[AskedShutdown] = []
         self._questions: dict[int, AskedShutdown] = {}
 
+    @override
     def inside(self, host: int, command: Sequence[str]) -> list[str]:  # noqa: ARG002 - all share this one
-        """See `Managers.inside`: hosts share everything of this one."""
+        """Run it here: hosts share everything of this one."""
         return list(command)
 
+    @override
     def open(self, down: Sequence[int]) -> None:
-        """See `Managers.open`: the server has them formed when it says that all is up."""
+        """Do nothing: the server has them formed when it says that all is up."""
 
+    @override
     def close(self) -> None:
-        """See `Managers.close`: no decision is waited for any more."""
+        """Wait for no decision any more."""
         for question in self._asked:
             question.close()
 
@@ -119,33 +123,36 @@ class SimulatedManagers:
 
     # --- looking
 
+    @override
     def running(self, host: int) -> bool:
-        """See `Managers.running`."""
         return bool(self._state(host)["running"])
 
+    @override
     def stopped(self, host: int) -> bool:
-        """See `Managers.stopped`."""
         return bool(self._state(host)["stopped"])
 
+    @override
     def view(self, host: int) -> Mapping[str, Any] | None:
-        """See `Managers.view`."""
         view: Mapping[str, Any] | None = self._ask("view", host)["view"]
         return view
 
+    @override
     def question(self, host: int) -> Question:
-        """See `Managers.question`."""
         return self._questions[host]
 
     # --- verbs
 
+    @override
     def booted(self, host: int) -> None:
-        """See `Managers.booted`: it has started with its host."""
+        """Do nothing: it has started with its host."""
 
+    @override
     def powered_off(self, host: int) -> None:
-        """See `Managers.powered_off`: it has ended with its host."""
+        """Do nothing: it has ended with its host."""
 
+    @override
     def apply(self, verb: Verb) -> None:
-        """See `Managers.apply`: as `fakecluster ctl` does."""
+        """Do it as `fakecluster ctl` does."""
         if isinstance(verb, verbs.ChangeAddress | verbs.AddNode):
             return  # they know it with the hosts
         if not verb.commands():

@@ -13,6 +13,7 @@ from fakecluster.arms.untouched import UntouchedOracle
 from fakecluster.arms.values import MISSING, Call, ClusterSpec, Row, Span
 from fakecluster.cman.timings import Timings
 from fakecluster.configfs.kernel import ClusterState
+from fakecluster.overriding import override
 from fakecluster.report.words import event_text
 from fakecluster.sim.trace_header import header_of
 from fakecluster.sim.world import World
@@ -73,36 +74,40 @@ class SimCluster(StatusLooks):
 
     # --- time -----------------------------------------------------------------------------------
 
+    @override
     def wait(self, condition: Callable[[], bool], within: Span) -> bool:
-        """See `Cluster.wait`; exact: it stops at the very event that makes it so."""
+        """Stop at the very event that makes it so."""
         return self.world.run_until(condition, within_us=_SPANS_US[within])
 
+    @override
     def watch(self, condition: Callable[[], bool], during: Span) -> bool:
-        """See `Cluster.watch`; exact: asked after every event."""
+        """Ask after every event."""
         return not self.world.run_until(lambda: not condition(), within_us=_SPANS_US[during])
 
     # --- verbs ----------------------------------------------------------------------------------
 
+    @override
     def apply(self, verb: Verb) -> None:
-        """See `VerbMethods.apply`: the world has a handler for each verb."""
+        """Do a verb: the world has a handler for each."""
         self.untouched_oracle.hears(verb)
         self.world.apply(verb)
 
+    @override
     def question(self, host: int) -> Question:
-        """See `VerbMethods.question`."""
         return self.world.question(host)
 
+    @override
     @contextlib.contextmanager
     def unseen(self, host: int) -> Iterator[None]:
-        """See `Cluster.unseen`: verbs take no time here, so nothing is to be done."""
+        """Do nothing: verbs take no time here."""
         before_us = self.world.now_us()
         yield
         self.check(f"host {host} has seen nothing yet", self.world.now_us() == before_us)
 
     # --- looking --------------------------------------------------------------------------------
 
+    @override
     def daemon_exit(self, host: int) -> int | None:
-        """See `Cluster.daemon_exit`."""
         daemon = self.world.host(host).daemon
         if daemon.runs or not daemon.starts:
             return None
@@ -112,8 +117,8 @@ class SimCluster(StatusLooks):
         cluster = self.world.host(host).model.kernel.cluster
         return cluster if cluster and cluster.name == self.spec.topology.cluster else None
 
+    @override
     def table(self, host: int) -> dict[str, Row]:
-        """See `Cluster.table`."""
         cluster = self._ours(host)
         return {
             name: Row(
@@ -125,32 +130,33 @@ class SimCluster(StatusLooks):
             for name, node in ({} if cluster is None else cluster.nodes).items()
         }
 
+    @override
     def inodes(self, host: int) -> dict[str, int]:
-        """See `Cluster.inodes`."""
         model = self.world.host(host).model
         where = f"/cluster/{self.spec.topology.cluster}/node"
         items = {name: model.find(f"{where}/{name}") for name in self.table(host)}
         return {name: item.inode for name, item in items.items() if item is not None}
 
+    @override
     def clusters(self, host: int) -> tuple[str, ...]:
-        """See `Cluster.clusters`."""
         cluster = self.world.host(host).model.kernel.cluster
         return () if cluster is None else (cluster.name,)
 
+    @override
     def attribute(self, host: int, name: str) -> str:
-        """See `Cluster.attribute`."""
         path = f"/cluster/{self.spec.topology.cluster}/{name}"
         return self.world.host(host).model.read_value(path).decode().strip()
 
+    @override
     def calls(self, host: int) -> tuple[Call, ...]:
-        """See `Cluster.calls`."""
         return tuple(
             Call(name=done.name, path=done.path, value=done.data.decode(), errno=done.error)
             for done in self.world.host(host).model.journal
         )
 
+    @override
     def status(self, host: int) -> Mapping[str, Any]:
-        """See `StatusLooks.status`: what the daemon's main thread would give out now."""
+        """Return what the daemon's main thread would give out now."""
         status = self.world.host(host).status
         if status is None:
             return {}
@@ -165,17 +171,19 @@ class SimCluster(StatusLooks):
 
     # --- judging --------------------------------------------------------------------------------
 
+    @override
     def findings(self) -> tuple[str, ...]:
-        """See `Cluster.findings`: safety after every event until now, and liveness."""
+        """Return what safety found after every event until now, and liveness."""
         late = self.world.settle()
         return (*self.seen_wrong(), *late)
 
+    @override
     def seen_wrong(self) -> tuple[str, ...]:
-        """See `Cluster.seen_wrong`: safety after every event until now."""
+        """Return what safety found after every event until now."""
         return (*self.world.violations, *self.untouched_oracle.findings)
 
+    @override
     def last_events(self) -> tuple[str, ...]:
-        """See `Cluster.last_events`."""
         return tuple(event_text(line) for line in self._events[-_EVENTS_SHOWN:])
 
     def trace(self, outcome: str | None = None) -> TraceFile:

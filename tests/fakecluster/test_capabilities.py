@@ -22,12 +22,12 @@ def handled(kind: type, name: str = "_do") -> set[type[Verb]]:
     return set(vars(kind)[name].dispatcher.registry) - {object}
 
 
-LAB = handled(LabManagers, "apply")
+LAB = handled(LabManagers)
 ARMS: Mapping[str, set[type[Verb]]] = {
     "sim": handled(World) | handled(EngineVerbs, "apply"),
     "process": handled(ProcessArm) | {each.verb for each in commands().values()},
-    "process-corosync": handled(ProcessArm) | LAB | handled(CorosyncManagers, "apply"),
-    "process-cman": handled(ProcessArm) | LAB | handled(CmanManagers, "apply"),
+    "process-corosync": handled(ProcessArm) | LAB | handled(CorosyncManagers),
+    "process-cman": handled(ProcessArm) | LAB | handled(CmanManagers),
 }
 
 
