@@ -55,7 +55,7 @@ def look_for(
     return found[0]
 
 
-class Daemon:
+class DaemonProcess:
     """One `o2cbd run`, and what this very process wrote."""
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
@@ -161,7 +161,7 @@ class ProcessCluster:
             (directory / "topology.toml").write_text(topology)
             shape = ["--topology", str(directory / "topology.toml")]
         self.served = ServedChild(served_in(directory), *shape, *options)
-        self._started: dict[int, list[Daemon]] = {}
+        self._started: dict[int, list[DaemonProcess]] = {}
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> Self:
@@ -182,11 +182,13 @@ class ProcessCluster:
         return self.served.ctl(verb, **arguments)
 
     @property
-    def daemons(self) -> Mapping[int, Daemon]:
+    def daemons(self) -> Mapping[int, DaemonProcess]:
         """Each node's daemon: the one that was started last."""
         return {node_id: started[-1] for node_id, started in self._started.items()}
 
-    def run(self, node_id: int, *more: str, environment: Mapping[str, str] | None = None) -> Daemon:
+    def run(
+        self, node_id: int, *more: str, environment: Mapping[str, str] | None = None
+    ) -> DaemonProcess:
         """Start a node's daemon; from now on what is waited for is this one's doing.
 
         Raises:
@@ -198,17 +200,17 @@ class ProcessCluster:
         started.append(self._daemon(node_id, f"log{node_id}.{len(started)}", more, environment))
         return started[-1]
 
-    def run_second(self, node_id: int, *more: str) -> Daemon:
+    def run_second(self, node_id: int, *more: str) -> DaemonProcess:
         """Start a daemon beside the node's own, which is to refuse it."""
         return self._daemon(node_id, f"log{node_id}.second", more, None)
 
     def _daemon(
         self, node_id: int, log: str, more: Sequence[str], environment: Mapping[str, str] | None
-    ) -> Daemon:
+    ) -> DaemonProcess:
         node = self.served.node(node_id)
         given = {**node["env"], **(environment or {})}
         command = self._inside(node_id, [*node["command"], *more])
-        daemon = Daemon(command, given, self.directory / log)
+        daemon = DaemonProcess(command, given, self.directory / log)
         self._processes.append(daemon.process)
         return daemon
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from fakecluster.arms.values import Vote, Waiting
+from fakecluster.arms.values import DaemonVote, PendingStep
 from fakecluster.arms.words import ClusterWords
 from fakecluster.overriding import override
 from o2cbd.core.model import State, Why
@@ -38,9 +38,9 @@ class StatusLooks(ClusterWords, Protocol):
         return {each["id"]: each["incarnation"] for each in members}
 
     @override
-    def pending(self, host: int) -> tuple[Waiting, ...]:
+    def pending(self, host: int) -> tuple[PendingStep, ...]:
         return tuple(
-            Waiting(
+            PendingStep(
                 step=each["step"],
                 node=each["node"],
                 why=Why(each["why"]),
@@ -59,11 +59,11 @@ class StatusLooks(ClusterWords, Protocol):
         return self.status(host).get("hold") is not None
 
     @override
-    def vote(self, host: int) -> Vote | None:
+    def vote(self, host: int) -> DaemonVote | None:
         vote = self.status(host).get("vote")
         if vote is None:
             return None
-        return Vote(yes=vote["answer"] == "yes", reason=vote["reason"], forced=vote["forced"])
+        return DaemonVote(yes=vote["answer"] == "yes", reason=vote["reason"], forced=vote["forced"])
 
     @override
     def fingerprint(self, host: int) -> str:

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 import mfusepy  # type: ignore[import-untyped]
 
-from fakecluster.configfs.items import ROOT, Caller, Directory, Handle, Item
+from fakecluster.configfs.items import ROOT, Caller, Directory, Item, OpenAttribute
 from fakecluster.configfs.model import ConfigfsModel
 from fakecluster.configfs.variant import PAGE_BYTES
 
@@ -21,7 +21,7 @@ NAME_MAX_BYTES = 255
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
+class FuseDifference:
     """Something that a FUSE mount cannot do as configfs does it."""
 
     what: str
@@ -34,25 +34,25 @@ class Difference:
 
 
 EXCEPTIONS = (
-    Difference(
+    FuseDifference(
         what="an empty write",
         kernel="EFAULT",
         fuse="succeeds: the kernel never forwards it",
         capability="empty-write",
     ),
-    Difference(
+    FuseDifference(
         what="the magic of statfs",
         kernel="0x62656570",
         fuse="FUSE's own: the kernel fills it in",
         capability="statfs",
     ),
-    Difference(
+    FuseDifference(
         what="inotify for changes that the server makes itself",
         kernel="every change comes through the VFS",
         fuse="no event: the VFS does not see it",
         capability="server-side-inotify",
     ),
-    Difference(
+    FuseDifference(
         what="fstat and openat on the descriptor of what was removed",
         kernel="fstat works as before, openat gives ENOENT",
         fuse="ENOENT (libfuse 2) or ESTALE (3): libfuse finds no path any more",
@@ -93,7 +93,7 @@ class ConfigfsOperations(mfusepy.Operations):  # type: ignore[misc] # mfusepy is
         self._model = model
         self._ready = ready
         self._numbers = itertools.count(1)
-        self._open: dict[int, Handle | Directory] = {}
+        self._open: dict[int, OpenAttribute | Directory] = {}
 
     def init(self, path: str) -> None:
         """Note that the kernel is there."""
@@ -117,7 +117,7 @@ class ConfigfsOperations(mfusepy.Operations):  # type: ignore[misc] # mfusepy is
                 _refuse(errno.ENOENT)
         else:
             opened = self._open[fh or 0]
-            item = opened.attribute if isinstance(opened, Handle) else opened
+            item = opened.attribute if isinstance(opened, OpenAttribute) else opened
         return {
             "st_mode": item.mode,
             "st_ino": item.inode,
@@ -202,14 +202,14 @@ class ConfigfsOperations(mfusepy.Operations):  # type: ignore[misc] # mfusepy is
     # The kernel does not ask at each close then, which succeeds, as it does on configfs.
     flush = _refusing(errno.ENOSYS)
 
-    def _keep(self, opened: Handle | Directory) -> int:
+    def _keep(self, opened: OpenAttribute | Directory) -> int:
         number = next(self._numbers)
         self._open[number] = opened
         return number
 
-    def _handle(self, fh: int) -> Handle:
+    def _handle(self, fh: int) -> OpenAttribute:
         opened = self._open[fh]
-        if isinstance(opened, Handle):
+        if isinstance(opened, OpenAttribute):
             return opened
         _refuse(errno.EISDIR)
 

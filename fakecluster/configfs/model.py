@@ -9,13 +9,21 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
-from fakecluster.configfs.directories import Directories, Presence, split
+from fakecluster.configfs.directories import DirectoryTree, Presence, split
 from fakecluster.configfs.heartbeat import Heartbeat
 from fakecluster.configfs.host import FakeHost
-from fakecluster.configfs.items import ROOT, Attribute, Caller, Directory, DirEntry, Handle, Item
-from fakecluster.configfs.journal import Call, Fault, Journal, is_read
+from fakecluster.configfs.items import (
+    ROOT,
+    Attribute,
+    Caller,
+    Directory,
+    DirEntry,
+    Item,
+    OpenAttribute,
+)
+from fakecluster.configfs.journal import Call, CallFault, CallJournal, is_read
 from fakecluster.configfs.kernel import Kernel, Poison
-from fakecluster.configfs.values import Refusal, require
+from fakecluster.configfs.values import KernelRefusal, require
 from fakecluster.configfs.variant import OBSERVED_6_1, STORE_MAX_BYTES, KernelVariant
 
 ResultT = TypeVar("ResultT")
@@ -49,10 +57,10 @@ class ConfigfsModel:
             now_ns: the time that files bear, in nanoseconds of the epoch.
         """
         self.lock = threading.RLock()
-        self.journal = Journal()
+        self.journal = CallJournal()
         self.host = FakeHost(addresses)
         self._variant = variant
-        self._directories = Directories(
+        self._directories = DirectoryTree(
             Kernel(variant, self.host), owner_uid=owner_uid, now_ns=now_ns
         )
         self.heartbeat = Heartbeat(self.lock, self._directories)
@@ -109,9 +117,9 @@ class ConfigfsModel:
     def fault(
         self, call: str, number: int, count: int | None = 1, *, path: str | None = None
     ) -> None:
-        """Make calls fail, see `Fault`: `fault("write:num", errno.EIO)`."""
+        """Make calls fail, see `CallFault`: `fault("write:num", errno.EIO)`."""
         with self.lock:
-            self.journal.arm(Fault(call, number, count=count, path=path))
+            self.journal.arm(CallFault(call, number, count=count, path=path))
 
     # ---- looking
 
@@ -129,7 +137,7 @@ class ConfigfsModel:
         with self.lock:
             try:
                 return self._directories.resolve(path, caller)
-            except Refusal as refusal:
+            except KernelRefusal as refusal:
                 raise _error(refusal.errno, path) from None
 
     def stat(self, path: str, caller: Caller = ROOT) -> Item:
@@ -160,7 +168,7 @@ class ConfigfsModel:
 
     # ---- attribute files
 
-    def open(self, path: str, flags: int = os.O_RDONLY, caller: Caller = ROOT) -> Handle:
+    def open(self, path: str, flags: int = os.O_RDONLY, caller: Caller = ROOT) -> OpenAttribute:
         """Open an attribute file; O_APPEND does nothing, O_TRUNC changes what stat says of it.
 
         Raises:
@@ -168,35 +176,35 @@ class ConfigfsModel:
         """
         return self._do("open", path, lambda: self._open(path, flags, caller), pid=caller.pid)
 
-    def _open(self, path: str, flags: int, caller: Caller) -> Handle:
+    def _open(self, path: str, flags: int, caller: Caller) -> OpenAttribute:
         access, truncates = flags & os.O_ACCMODE, bool(flags & os.O_TRUNC)
         wants_read, wants_write = access != os.O_WRONLY, access != os.O_RDONLY
         try:
             item = self._directories.resolve(path, caller)
-        except Refusal as refusal:
+        except KernelRefusal as refusal:
             if refusal.errno == errno.ENOENT and flags & os.O_CREAT:
                 self._directories.room_for(path, caller)
-                raise Refusal(errno.EACCES) from None
+                raise KernelRefusal(errno.EACCES) from None
             raise
         if flags & _MAKES == _MAKES:
-            raise Refusal(errno.EEXIST)
+            raise KernelRefusal(errno.EEXIST)
         if not isinstance(item, Attribute):
-            raise Refusal(errno.EISDIR)
+            raise KernelRefusal(errno.EISDIR)
         if flags & os.O_DIRECTORY:
-            raise Refusal(errno.ENOTDIR)
+            raise KernelRefusal(errno.ENOTDIR)
         # Root passes every mode check but the last two, which configfs makes itself.
         if (
             not item.allows(caller, 4 * wants_read + 2 * (wants_write or truncates))
             or (wants_read and not item.mode & 0o444)
             or (wants_write and not (item.writable and item.mode & 0o222))
         ):
-            raise Refusal(errno.EACCES)
+            raise KernelRefusal(errno.EACCES)
         item.opened()
         if truncates:
             item.truncate(0)
-        return Handle(item, can_read=wants_read, can_write=wants_write)
+        return OpenAttribute(item, can_read=wants_read, can_write=wants_write)
 
-    def close(self, handle: Handle) -> None:
+    def close(self, handle: OpenAttribute) -> None:
         """Close an attribute file; no call of the journal's, and nothing that can fail."""
         with self.lock:
             handle.attribute.closed()
@@ -211,7 +219,7 @@ class ConfigfsModel:
 
         return self._do("open", path, work, pid=caller.pid)
 
-    def read(self, handle: Handle, size: int, offset: int = 0, *, pid: int = 0) -> bytes:
+    def read(self, handle: OpenAttribute, size: int, offset: int = 0, *, pid: int = 0) -> bytes:
         """Read: the first read of a handle, or of one written to, generates the value.
 
         Raises:
@@ -225,14 +233,14 @@ class ConfigfsModel:
             )
         return value[offset : offset + size]
 
-    def _generate(self, handle: Handle) -> bytes:
+    def _generate(self, handle: OpenAttribute) -> bytes:
         require(handle.can_read, errno.EBADF)
         attribute = handle.attribute
         require(not attribute.removed or self._variant.removed_item_answers, errno.ENOENT)
         handle.value = attribute.show(self.kernel)
         return handle.value
 
-    def write(self, handle: Handle, data: bytes, *, pid: int = 0) -> int:
+    def write(self, handle: OpenAttribute, data: bytes, *, pid: int = 0) -> int:
         """Do one complete store; the offset counts for nothing.
 
         Returns:
@@ -251,7 +259,7 @@ class ConfigfsModel:
             pid=pid,
         )
 
-    def _store(self, handle: Handle, data: bytes) -> int:
+    def _store(self, handle: OpenAttribute, data: bytes) -> int:
         require(handle.can_write, errno.EBADF)
         taken = data[:STORE_MAX_BYTES]
         if not taken:
@@ -316,7 +324,7 @@ class ConfigfsModel:
         def work() -> None:
             item = self._directories.resolve(path, caller)
             if not isinstance(item, Attribute):
-                raise Refusal(errno.EISDIR)
+                raise KernelRefusal(errno.EISDIR)
             require(item.allows(caller, 2), errno.EACCES)
             item.truncate(size_bytes)
 
@@ -329,7 +337,7 @@ class ConfigfsModel:
 
         def work() -> None:
             item = self._directories.removable(path, caller)
-            raise Refusal(errno.EISDIR if item.is_dir else errno.EPERM)
+            raise KernelRefusal(errno.EISDIR if item.is_dir else errno.EPERM)
 
         self._do("unlink", path, work, pid=caller.pid)
 
@@ -353,9 +361,9 @@ class ConfigfsModel:
             if name == "link" and not _may_link(linked, caller):
                 # protected_hardlinks, which Debian's kernels have on, is asked before rights are.
                 self._directories.place_for(path, caller)
-                raise Refusal(errno.EPERM)
+                raise KernelRefusal(errno.EPERM)
             self._directories.room_for(path, caller)
-            raise Refusal(errno.EPERM)
+            raise KernelRefusal(errno.EPERM)
 
         self._do(name, path, work, data=os.fsencode(data), pid=caller.pid)
 
@@ -374,15 +382,15 @@ class ConfigfsModel:
             item = self._directories.removable(path, caller)
             try:
                 other = self._directories.removable(new_path, caller)
-            except Refusal as refusal:
+            except KernelRefusal as refusal:
                 require(refusal.errno == errno.ENOENT, refusal.errno)
                 self._directories.room_for(new_path, caller)
-                raise Refusal(errno.EPERM) from None
+                raise KernelRefusal(errno.EPERM) from None
             if other is item:
                 return
             if item.is_dir != other.is_dir:
-                raise Refusal(errno.ENOTDIR if item.is_dir else errno.EISDIR)
-            raise Refusal(errno.EPERM)
+                raise KernelRefusal(errno.ENOTDIR if item.is_dir else errno.EISDIR)
+            raise KernelRefusal(errno.EPERM)
 
         self._do("rename", path, work, data=os.fsencode(new_path), pid=caller.pid)
 
@@ -403,7 +411,7 @@ class ConfigfsModel:
                     if not is_read(name):
                         self._directories.change_count += 1
                 result = work()
-            except Refusal as refusal:
+            except KernelRefusal as refusal:
                 error = _error(refusal.errno, path)
                 if call is not None:
                     journal.note(call, error)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from fakecluster.configfs.items import ROOT, Caller, Directory, DirEntry, Handle, Item
+from fakecluster.configfs.items import ROOT, Caller, Directory, DirEntry, Item, OpenAttribute
 from fakecluster.configfs.model import ConfigfsModel
 
 FIRST_FD = 1 << 20
@@ -86,7 +86,7 @@ class Scan(contextlib.AbstractContextManager["Scan"]):
 
 @dataclass(slots=True)
 class _OpenFile:
-    handle: Handle
+    handle: OpenAttribute
     position: int = field(default=0)
 
 

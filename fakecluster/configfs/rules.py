@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from fakecluster.configfs import values
 from fakecluster.configfs.kernel import ClusterState, Kernel, NodeState, Poison, RegionState
-from fakecluster.configfs.values import Refusal, require
+from fakecluster.configfs.values import KernelRefusal, require
 
 NUM_MAX = 254
 PORT_MAX = 65534
@@ -25,7 +25,7 @@ Store = Callable[[Kernel, StateT, bytes], None]
 def _once(kernel: Kernel, value: object, *, first: bool) -> None:
     """Refuse a second write with EBUSY, at the place where this kernel tests for it."""
     if first == kernel.variant.already_set_first and value is not None:
-        raise Refusal(errno.EBUSY)
+        raise KernelRefusal(errno.EBUSY)
 
 
 def _nodes(kernel: Kernel) -> Iterable[NodeState]:
@@ -68,13 +68,13 @@ def store_local(kernel: Kernel, node: NodeState, data: bytes) -> None:
     """Store local: any number but 0 is 1; starts or stops o2net's listener."""
     cluster = kernel.cluster
     if kernel.variant.local_write_once and node.local_written:
-        raise Refusal(errno.EBUSY)
+        raise KernelRefusal(errno.EBUSY)
     wanted = values.number(data) != 0
     complete = node.address is not None and node.port is not None and node.num is not None
     require(complete and cluster is not None, errno.EINVAL)
     assert cluster is not None  # noqa: S101 - required in the line above
     if wanted and cluster.local_claimed and not node.local:
-        raise Refusal(errno.EBUSY)
+        raise KernelRefusal(errno.EBUSY)
     if wanted and not node.local:
         kernel.start_listening(node)
         cluster.local_claimed = True
@@ -152,7 +152,7 @@ def _store_dev(_kernel: Kernel, _region: RegionState, _data: bytes) -> None:
 
     A region starts through `ConfigfsModel.start_region`, as mount.ocfs2 would start it.
     """
-    raise Refusal(errno.EINVAL)
+    raise KernelRefusal(errno.EINVAL)
 
 
 def _text(value: object) -> str:

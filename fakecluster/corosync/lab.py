@@ -107,9 +107,9 @@ class CorosyncLab(ManagersLab):
         """Start a node's corosync, and wait until it serves."""
         host = self.host(node_id)
         ready = self._directory / f"ready{node_id}"
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as told:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as notified:
             ready.unlink(missing_ok=True)
-            told.bind(os.fspath(ready))
+            notified.bind(os.fspath(ready))
             with (self._directory / f"corosync{node_id}.log").open("ab") as log:
                 process = subprocess.Popen(
                     host.command("corosync", "-f", "-c", os.fspath(self._file(node_id))),
@@ -118,7 +118,7 @@ class CorosyncLab(ManagersLab):
                     stderr=log,
                     env={**os.environ, "NOTIFY_SOCKET": os.fspath(ready)},
                 )
-            if not _served(process, told):
+            if not _served(process, notified):
                 process.kill()
                 process.wait()
                 raise LabError(f"corosync does not start: {self.log(node_id)}")
@@ -213,16 +213,16 @@ class CorosyncLab(ManagersLab):
         return Observer(self._table, provider=self.configuration.provider)
 
 
-def _served(process: subprocess.Popen[bytes], told: socket.socket) -> bool:
+def _served(process: subprocess.Popen[bytes], notified: socket.socket) -> bool:
     """Wait until a corosync says that it serves; False when it ends, or says nothing."""
     end = os.pidfd_open(process.pid)
     poller = select.poll()
     poller.register(end, select.POLLIN)
-    poller.register(told, select.POLLIN)
+    poller.register(notified, select.POLLIN)
     try:
         while fds := {fd for fd, _events in poller.poll(PATIENCE_S * 1000)}:
-            if told.fileno() in fds:
-                if b"READY=1" in told.recv(4096):
+            if notified.fileno() in fds:
+                if b"READY=1" in notified.recv(4096):
                     return True
             else:
                 return False

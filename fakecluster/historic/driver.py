@@ -19,7 +19,7 @@ from o2cbd.clock import MonotonicClock
 _RUN: Final = Path("/var/run")
 
 
-class HistoricCman:
+class HistoricDriver:
     """A `CmanDriver` over real cmans in namespaces.
 
     Rows about the library load it into this process, and it looks into `/var/run`: whoever runs

@@ -11,7 +11,7 @@ import pytest
 
 from fakecluster.configfs.items import Caller
 from fakecluster.configfs.model import ConfigfsModel
-from fakecluster.configfs.values import ENDLESS_MS, Refusal, address, number
+from fakecluster.configfs.values import ENDLESS_MS, KernelRefusal, address, number
 from fakecluster.conformance.refusal import refusal
 
 C = "/cluster/c"
@@ -279,13 +279,13 @@ def test_numbers(data: bytes, value: int) -> None:
 
 @pytest.mark.parametrize("data", [b"0x", b"0xg", b"08", b"1 ", b" 1", b"+1", b"-1", b"1\r\n"])
 def test_no_numbers(data: bytes) -> None:
-    with pytest.raises(Refusal, match="EINVAL"):
+    with pytest.raises(KernelRefusal, match="EINVAL"):
         number(data)
 
 
 def test_decimal_numbers_have_no_prefix() -> None:
     assert number(b"010", base=10) == 10
-    with pytest.raises(Refusal, match="EINVAL"):
+    with pytest.raises(KernelRefusal, match="EINVAL"):
         number(b"0x10", base=10)
 
 
@@ -295,7 +295,7 @@ def test_a_space_before_each_octet() -> None:
 
 def test_a_first_octet_of_four_digits() -> None:
     """Only the last one may have a digit too much: the others must be followed by a dot."""
-    with pytest.raises(Refusal, match="EINVAL"):
+    with pytest.raises(KernelRefusal, match="EINVAL"):
         address(b"1000.2.3.4")
 
 
