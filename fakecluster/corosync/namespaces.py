@@ -270,6 +270,10 @@ class ManagersLab(abc.ABC):
     def go_on(self, node_id: int) -> None:
         """Undo `stop`."""
 
+    @abc.abstractmethod
+    def close(self) -> None:
+        """End everything."""
+
     def connect(self, groups: Sequence[Sequence[int]]) -> None:
         """Cut all links between groups of nodes."""
         self._hosts.connect(groups)

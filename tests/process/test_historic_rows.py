@@ -13,9 +13,9 @@ from fakecluster.arms.process import look_for
 from fakecluster.cman.timings import Profile
 from fakecluster.cman.topology import Topology
 from fakecluster.conformance.cman_driver import until
+from fakecluster.conformance.cman_labs import HistoricDriver, profile_of
 from fakecluster.conformance.cman_rows import ROWS
 from fakecluster.corosync.namespaces import Namespace
-from fakecluster.historic.driver import HistoricDriver, profile_of
 from fakecluster.historic.root import CmanRoot
 from o2cbd.calls import CallBoard
 from o2cbd.clock import MonotonicClock
