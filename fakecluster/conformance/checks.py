@@ -1,4 +1,4 @@
-"""What the modules of checks have in common."""
+"""Collecting the checks of a module, so that none can be forgotten."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def checks_in(module: str) -> tuple[Callable[[Any], None], ...]:
     """Return the checks of a module: its public functions of one argument that return nothing.
 
     Args:
-        module: its `__name__`; it must have come to its end.
+        module: its `__name__`; called at its end, when all of it is defined.
     """
     return tuple(
         each

@@ -119,11 +119,10 @@ def rows(prefix: str, table: str, *, text: str, begin: str = "") -> tuple[Config
         begin: operations that every row begins with.
     """
     found = []
-    for each in re.split(r"^(?=\S)", text, flags=re.MULTILINE):
-        head, colon, operations = each.partition(":")
-        if colon:
-            slug, *needs = head.replace("[", " ").replace("]", " ").split()
-            found.append(row(f"{prefix}/{slug}", table, f"{begin};{operations}", needs=needs))
+    for each in re.split(r"\n(?=\S)", text.strip()):
+        head, _, operations = each.partition(":")
+        slug, *needs = head.replace("[", " ").replace("]", " ").split()
+        found.append(row(f"{prefix}/{slug}", table, f"{begin};{operations}", needs=needs))
     return tuple(found)
 
 
