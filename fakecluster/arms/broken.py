@@ -7,7 +7,7 @@ from unittest import mock
 from fakecluster.arms.sim import SimCluster
 from fakecluster.arms.suite import spec_of
 from fakecluster.arms.values import Span
-from fakecluster.arms.words import NotSoError
+from fakecluster.arms.words import ExpectationFailedError
 from o2cbd.core import removals
 
 
@@ -31,6 +31,6 @@ def broken_story(scenario: str) -> str:
                 lambda: cluster.has(3, "node1", "node2", "node3"),
                 during=Span.A_WHILE,
             )
-        except NotSoError as error:
+        except ExpectationFailedError as error:
             return str(error)
     raise AssertionError("a daemon without a sense of quorum has done no harm")

@@ -10,13 +10,13 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from fakecluster.arms.values import Call, ClusterSpec, Row, Span, Vote, Waiting
+from fakecluster.arms.values import Call, ClusterSpec, DaemonVote, PendingStep, Row, Span
 from fakecluster.capabilities import Capability
 from fakecluster.verb_methods import VerbMethods
 from o2cbd.core.model import State
 
 
-class Cluster(VerbMethods, Protocol):
+class ArmCluster(VerbMethods, Protocol):
     """A cluster under test.
 
     Its verbs are those of `VerbMethods`; what the daemons make of them is waited for with
@@ -86,7 +86,7 @@ class Cluster(VerbMethods, Protocol):
         """Return the members that the daemon knows, by id, each with its incarnation."""
         ...
 
-    def pending(self, host: int) -> tuple[Waiting, ...]:
+    def pending(self, host: int) -> tuple[PendingStep, ...]:
         """Return what the daemon says that it waits with."""
         ...
 
@@ -98,7 +98,7 @@ class Cluster(VerbMethods, Protocol):
         """Return whether the daemon knows that somebody else holds."""
         ...
 
-    def vote(self, host: int) -> Vote | None:
+    def vote(self, host: int) -> DaemonVote | None:
         """Return the daemon's last answer to a shutdown question."""
         ...
 

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import replace
 from functools import singledispatchmethod
 from pathlib import Path
 from typing import Any, Final
 
 from fakecluster import verbs
+from fakecluster.arms.lab_managers import LabManagers
 from fakecluster.capabilities import Capability, UnsupportedVerbError
 from fakecluster.cman.constants import FENCED, CmanState, ExtraFlag, ShutdownFlag
 from fakecluster.cman.topology import Topology
 from fakecluster.cman.wire.codec import (
-    NODE_BYTES,
     AddressesStruct,
     ClusterStruct,
     ExtraInfoStruct,
@@ -23,12 +22,15 @@ from fakecluster.cman.wire.codec import (
     NodeStruct,
     Opcode,
     Reply,
+    decode_nodes,
     encode_ints,
 )
 from fakecluster.cman.wire.raw_client import HungUpError, RawClient
 from fakecluster.historic.lab import CmanLab
 from fakecluster.historic.root import CmanRoot
+from fakecluster.overriding import override
 from fakecluster.transport.sockaddrs import sockaddr_text
+from fakecluster.verb_methods import Question
 from fakecluster.verbs import Verb
 from o2cbd.core.reports import symbol
 
@@ -36,11 +38,10 @@ _GONE: Final = "EHOSTDOWN"
 """How a question ends whose cman goes without a word."""
 
 
-class CmanManagers:
-    """One historic cman a host; the hosts hear each other over a switch of namespaces."""
+class CmanManagers(LabManagers[CmanLab, "CmanQuestion"]):
+    """One historic cman a host."""
 
-    arm: str = "process-cman"
-    serve_options: Sequence[str] = ("--no-manager",)
+    arm = "process-cman"
     counts_anew: bool = False
 
     def __init__(self, root: CmanRoot, topology: Topology, directory: Path) -> None:
@@ -51,28 +52,21 @@ class CmanManagers:
             topology: the cluster that is configured.
             directory: made, for logs and the configuration.
         """
+        super().__init__(topology)
         self._root = root
-        self._topology = topology
         self._directory = directory
         self.settings = f'[membership]\nsource = "cman"\nlibcman = "{root.libcman}"\n'
         self._nodes = {node.id: node for node in topology.nodes}
-        self._opened = ExitStack()
-        self._lab: CmanLab | None = None
-        self._questions: dict[int, CmanQuestion] = {}
 
-    @property
-    def lab(self) -> CmanLab:
-        """The hosts and their cmans, from `open` to `close`."""
-        assert self._lab is not None, "there are no hosts before `open`"  # noqa: S101 - for type checkers
-        return self._lab
-
+    @override
     def inside(self, host: int, command: Sequence[str]) -> list[str]:
-        """See `Managers.inside`; the semaphores are those of the served hosts, on this machine."""
+        """Run it with the semaphores of the served hosts, which are this machine's."""
         libraries = f"LD_LIBRARY_PATH={self._root.environment['LD_LIBRARY_PATH']}"
         return self.lab.host(host).command_for_all("env", libraries, *command)
 
+    @override
     def open(self, down: Sequence[int]) -> None:
-        """See `Managers.open`; the hosts have copies of our mounts, so they are made now."""
+        """Make the hosts now, since they have copies of our mounts."""
         self._lab = CmanLab(self._root, self._topology, self._directory)
         self._opened.callback(self._lab.close)
         for host in self._topology.ids:
@@ -82,22 +76,11 @@ class CmanManagers:
                 self._lab.start(host)
         self._lab.settle()
 
-    def close(self) -> None:
-        """See `Managers.close`."""
-        self._opened.close()
-
     # --- looking
 
-    def running(self, host: int) -> bool:
-        """See `Managers.running`."""
-        return self.lab.runs(host)
-
-    def stopped(self, host: int) -> bool:
-        """See `Managers.stopped`."""
-        return self.lab.stopped(host)
-
+    @override
     def view(self, host: int) -> Mapping[str, Any] | None:
-        """See `Managers.view`; asked over the wire, not by the library that the daemon uses."""
+        """Ask over the wire, not by the library that the daemon uses."""
         if not self.running(host) or self.stopped(host):
             return None
         try:
@@ -108,38 +91,18 @@ class CmanManagers:
 
     # --- the managers
 
+    @override
     def booted(self, host: int) -> None:
-        """See `Managers.booted`."""
         self.lab.power(host, on=True)
         self.lab.start(host)
 
+    @override
     def powered_off(self, host: int) -> None:
-        """See `Managers.powered_off`."""
         self.lab.power(host, on=False)
-
-    def apply(self, verb: Verb) -> None:
-        """See `Managers.apply`."""
-        self._do(verb)
 
     @singledispatchmethod
     def _do(self, verb: Verb) -> None:
-        raise verb.refused_by(self.arm)
-
-    @_do.register
-    def _start(self, verb: verbs.CmanStart) -> None:
-        self.lab.start(verb.node)  # it is a member on return
-
-    @_do.register
-    def _crash(self, verb: verbs.CmanCrash) -> None:
-        self.lab.kill(verb.node)
-
-    @_do.register
-    def _stop(self, verb: verbs.CmanStop) -> None:
-        self.lab.stop(verb.node)
-
-    @_do.register
-    def _cont(self, verb: verbs.CmanCont) -> None:
-        self.lab.go_on(verb.node)
+        super()._do(verb)
 
     @_do.register
     def _leave(self, verb: verbs.Leave) -> None:
@@ -164,26 +127,6 @@ class CmanManagers:
         flags |= ShutdownFlag.REMOVED if verb.removed else ShutdownFlag(0)
         client = self._opened.enter_context(self.lab.client(verb.node, admin=True))
         self._questions[verb.node] = CmanQuestion(client, flags)
-
-    def question(self, host: int) -> CmanQuestion:
-        """See `Managers.question`."""
-        return self._questions[host]
-
-    # --- the network
-
-    @_do.register
-    def _partition(self, verb: verbs.Partition) -> None:
-        named = {node for group in verb.groups for node in group}
-        others = [node for node in self.lab.ids if node not in named]
-        self.lab.connect([*verb.groups, others])
-
-    @_do.register
-    def _cut(self, verb: verbs.Cut) -> None:
-        self.lab.cut(verb.speaker, verb.listener)
-
-    @_do.register
-    def _heal(self, _verb: verbs.Heal) -> None:
-        self.lab.heal()
 
     # --- the configuration
 
@@ -214,12 +157,11 @@ class CmanManagers:
 
     def _announce(self) -> None:
         self.lab.configure(list(self._nodes.values()))
-        able = [host for host in self.lab.ids if self.running(host) and not self.stopped(host)]
-        if able:
+        if able := self._answering():
             self.lab.announce(able[0])
 
 
-class CmanQuestion:
+class CmanQuestion(Question):
     """A shutdown that is asked of a cman over its admin socket."""
 
     def __init__(self, client: RawClient, flags: ShutdownFlag) -> None:
@@ -238,8 +180,8 @@ class CmanQuestion:
             pass
 
     @property
+    @override
     def outcome(self) -> str | None:
-        """See `Question.outcome`."""
         while self._outcome is None and self._client.has_news():
             self._next()
         return self._outcome
@@ -268,8 +210,7 @@ def _view(client: RawClient) -> dict[str, Any] | None:
     nodes = client.ask(Opcode.GETALLMEMBERS)
     if nodes.status == -errno.ENOENT:
         return None
-    offsets = range(0, max(nodes.status, 0) * NODE_BYTES, NODE_BYTES)
-    records = [NodeStruct.decode(nodes.payload, offset) for offset in offsets]
+    records = decode_nodes(nodes)
     cluster = ClusterStruct.decode(_good(client, Opcode.GETCLUSTER))
     extra = ExtraInfoStruct.decode(_good(client, Opcode.GETEXTRAINFO))
     return {

@@ -7,7 +7,6 @@ import select
 import subprocess
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import replace
 from functools import singledispatchmethod
 from pathlib import Path
@@ -15,12 +14,15 @@ from typing import Any, Final, NoReturn
 
 import fakecluster
 from fakecluster import verbs
+from fakecluster.arms.lab_managers import LabManagers
 from fakecluster.capabilities import Capability, UnsupportedVerbError
 from fakecluster.cman.topology import NodeConfig, Topology
 from fakecluster.corosync.cmap import CmapError, CorosyncMap
 from fakecluster.corosync.configuration import Block
 from fakecluster.corosync.lab import PATIENCE_S, CorosyncLab
 from fakecluster.corosync.view import manager_fields
+from fakecluster.overriding import override
+from fakecluster.verb_methods import Question
 from fakecluster.verbs import Verb
 from o2cbd.membership.libcorosync_table import CorosyncTable
 
@@ -29,11 +31,10 @@ _RING_NETWORK: Final = "10.0.255."
 _ROOT: Final = Path(fakecluster.__file__).parents[1]
 
 
-class CorosyncManagers:
-    """One corosync a host; the hosts hear each other over a switch of namespaces."""
+class CorosyncManagers(LabManagers[CorosyncLab, "CorosyncQuestion"]):
+    """One corosync a host."""
 
-    arm: str = "process-corosync"
-    serve_options: Sequence[str] = ("--no-manager",)
+    arm = "process-corosync"
     # The scenarios' default on every arm; o2cbd's own with corosync is another scope.
     settings: str = '[membership]\nsource = "corosync"\n[table]\nscope = "members"\n'
     counts_anew: bool = True
@@ -46,28 +47,19 @@ class CorosyncManagers:
             topology: the cluster that is configured.
             directory: an empty one, for logs and the configuration.
         """
+        super().__init__(topology)
         self._table = table
-        self._topology = topology
         self._directory = directory
-        self._opened = ExitStack()
-        self._stopped: set[int] = set()
-        self._asking: list[subprocess.Popen[bytes]] = []
-        self._questions: dict[int, CorosyncQuestion] = {}
         self._maps: dict[int, tuple[subprocess.Popen[bytes], CorosyncMap]] = {}
-        self._lab: CorosyncLab | None = None
 
-    @property
-    def lab(self) -> CorosyncLab:
-        """The hosts and their corosyncs, from `open` to `close`."""
-        assert self._lab is not None, "there are no hosts before `open`"  # noqa: S101 - for type checkers
-        return self._lab
-
+    @override
     def inside(self, host: int, command: Sequence[str]) -> list[str]:
-        """See `Managers.inside`; the semaphores are those of the served hosts, on this machine."""
+        """Run it with the semaphores of the served hosts, which are this machine's."""
         return self.lab.host(host).command_for_all(*command)
 
+    @override
     def open(self, down: Sequence[int]) -> None:
-        """See `Managers.open`; the hosts have copies of our mounts, so they are made now."""
+        """Make the hosts now, since they have copies of our mounts."""
         nodes, taken = [], set[str]()
         for place, node in enumerate(self._topology.nodes):
             ring = _ring_address(node, taken, place + 1)
@@ -76,6 +68,7 @@ class CorosyncManagers:
         topology = replace(self._topology, nodes=tuple(nodes))
         self._lab = CorosyncLab(self._table, topology, self._directory)
         self._opened.callback(self._lab.close)
+        self._opened.callback(self._forget_maps)
         for node in self._topology.nodes:
             self._set_address(node.id, node.addresses)
         self._lab.write()
@@ -84,27 +77,14 @@ class CorosyncManagers:
                 self._lab.start(node.id)
         self._lab.settle()
 
-    def close(self) -> None:
-        """See `Managers.close`."""
-        for process in self._asking:
-            process.kill()
-            process.communicate()
+    def _forget_maps(self) -> None:
         for host in list(self._maps):
             self._forget_map(host)
-        self._opened.close()
 
     # --- looking
 
-    def running(self, host: int) -> bool:
-        """See `Managers.running`."""
-        return self.lab.runs(host)
-
-    def stopped(self, host: int) -> bool:
-        """See `Managers.stopped`."""
-        return host in self._stopped
-
+    @override
     def view(self, host: int) -> Mapping[str, Any] | None:
-        """See `Managers.view`."""
         if not self.running(host) or self.stopped(host):
             return None
         try:
@@ -130,45 +110,18 @@ class CorosyncManagers:
 
     # --- the managers
 
+    @override
     def booted(self, host: int) -> None:
-        """See `Managers.booted`."""
         self.lab.start(host)
 
+    @override
     def powered_off(self, host: int) -> None:
-        """See `Managers.powered_off`."""
         if self.running(host):
-            self._end(host)
-
-    def apply(self, verb: Verb) -> None:
-        """See `Managers.apply`."""
-        self._do(verb)
+            self.lab.kill(host)
 
     @singledispatchmethod
     def _do(self, verb: Verb) -> None:
-        raise verb.refused_by(self.arm)
-
-    @_do.register
-    def _start(self, verb: verbs.CmanStart) -> None:
-        # It serves on return, and finds its ring later.
-        self.lab.start(verb.node)
-
-    @_do.register
-    def _crash(self, verb: verbs.CmanCrash) -> None:
-        self._end(verb.node)
-
-    def _end(self, host: int) -> None:
-        self._stopped.discard(host)
-        self.lab.kill(host)
-
-    @_do.register
-    def _stop(self, verb: verbs.CmanStop) -> None:
-        self.lab.stop(verb.node)
-        self._stopped.add(verb.node)
-
-    @_do.register
-    def _cont(self, verb: verbs.CmanCont) -> None:
-        self._stopped.discard(verb.node)
-        self.lab.go_on(verb.node)
+        super()._do(verb)
 
     @_do.register
     def _leave(self, verb: verbs.Leave) -> None:
@@ -190,28 +143,9 @@ class CorosyncManagers:
             self.lab.host(verb.node).command("env", f"PYTHONPATH={_ROOT}", sys.executable, *words),
             stdout=subprocess.PIPE,
         )
-        self._asking.append(process)
+        self._opened.enter_context(process)  # its end closes the pipe and waits
+        self._opened.callback(process.kill)
         self._questions[verb.node] = CorosyncQuestion(process)
-
-    def question(self, host: int) -> CorosyncQuestion:
-        """See `Managers.question`."""
-        return self._questions[host]
-
-    # --- the network
-
-    @_do.register
-    def _partition(self, verb: verbs.Partition) -> None:
-        named = {node for group in verb.groups for node in group}
-        others = [node for node in self.lab.ids if node not in named]
-        self.lab.connect([*verb.groups, others])
-
-    @_do.register
-    def _cut(self, verb: verbs.Cut) -> None:
-        self.lab.cut(verb.speaker, verb.listener)
-
-    @_do.register
-    def _heal(self, _verb: verbs.Heal) -> None:
-        self.lab.heal()
 
     # --- the configuration
 
@@ -259,8 +193,7 @@ class CorosyncManagers:
         blocks[:] = [change(block) if block.id == node else block for block in blocks]
 
     def _reload(self) -> None:
-        able = [host for host in self.lab.ids if self.running(host) and not self.stopped(host)]
-        if able:
+        if able := self._answering():
             self.lab.reload(able[0])
         else:
             self.lab.write()
@@ -269,7 +202,7 @@ class CorosyncManagers:
         raise UnsupportedVerbError(self.arm, capability)
 
 
-class CorosyncQuestion:
+class CorosyncQuestion(Question):
     """A shutdown that is asked of a corosync by a program of its own."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
@@ -287,8 +220,8 @@ class CorosyncQuestion:
             raise AssertionError(f"corosync could not be asked for a shutdown ({process.wait()})")
 
     @property
+    @override
     def outcome(self) -> str | None:
-        """See `Question.outcome`."""
         if self._process.poll() is None:
             return None
         if self._outcome is None:

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from fakecluster import verbs
+from fakecluster.overriding import override
 from fakecluster.server.ask import Asked
-from fakecluster.server.child import ctl
+from fakecluster.server.child import AskedShutdown, ctl
 from fakecluster.verb_codec import request_of
 from fakecluster.verb_methods import Question
 from fakecluster.verbs import Verb
@@ -80,7 +81,7 @@ class Managers(Protocol):
         ...
 
 
-class SimulatedManagers:
+class SimulatedManagers(Managers):
     """The cmans of `fakecluster serve`; what a verb does to hosts, it does to them with it."""
 
     arm: str = "process"
@@ -95,18 +96,22 @@ class SimulatedManagers:
             directory: the server's.
         """
         self._directory = directory
-        self._questions: list[tuple[int, Asked]] = []
+        self._asked: list[AskedShutdown] = []
+        self._questions: dict[int, AskedShutdown] = {}
 
+    @override
     def inside(self, host: int, command: Sequence[str]) -> list[str]:  # noqa: ARG002 - all share this one
-        """See `Managers.inside`: hosts share everything of this one."""
+        """Run it here: hosts share everything of this one."""
         return list(command)
 
+    @override
     def open(self, down: Sequence[int]) -> None:
-        """See `Managers.open`: the server has them formed when it says that all is up."""
+        """Do nothing: the server has them formed when it says that all is up."""
 
+    @override
     def close(self) -> None:
-        """See `Managers.close`: no decision is waited for any more."""
-        for _, question in self._questions:
+        """Wait for no decision any more."""
+        for question in self._asked:
             question.close()
 
     def _ask(self, word: str, host: int) -> Mapping[str, Any]:
@@ -118,33 +123,36 @@ class SimulatedManagers:
 
     # --- looking
 
+    @override
     def running(self, host: int) -> bool:
-        """See `Managers.running`."""
         return bool(self._state(host)["running"])
 
+    @override
     def stopped(self, host: int) -> bool:
-        """See `Managers.stopped`."""
         return bool(self._state(host)["stopped"])
 
+    @override
     def view(self, host: int) -> Mapping[str, Any] | None:
-        """See `Managers.view`."""
         view: Mapping[str, Any] | None = self._ask("view", host)["view"]
         return view
 
+    @override
     def question(self, host: int) -> Question:
-        """See `Managers.question`."""
-        return _ServedQuestion([asked for node, asked in self._questions if node == host][-1])
+        return self._questions[host]
 
     # --- verbs
 
+    @override
     def booted(self, host: int) -> None:
-        """See `Managers.booted`: it has started with its host."""
+        """Do nothing: it has started with its host."""
 
+    @override
     def powered_off(self, host: int) -> None:
-        """See `Managers.powered_off`: it has ended with its host."""
+        """Do nothing: it has ended with its host."""
 
+    @override
     def apply(self, verb: Verb) -> None:
-        """See `Managers.apply`: as `fakecluster ctl` does."""
+        """Do it as `fakecluster ctl` does."""
         if isinstance(verb, verbs.ChangeAddress | verbs.AddNode):
             return  # they know it with the hosts
         if not verb.commands():
@@ -153,25 +161,8 @@ class SimulatedManagers:
         if not isinstance(verb, verbs.Shutdown):
             ctl(self._directory, word, **fields)
             return
-        self._questions.append((verb.node, Asked(self._directory, word, fields)))
+        self._questions[verb.node] = AskedShutdown(Asked(self._directory, word, fields))
+        self._asked.append(self._questions[verb.node])
         # Whoever is answered twice after it knows that the server has dealt with it by then.
         for _ in range(2):
             self._state(verb.node)
-
-
-class _ServedQuestion:
-    """A shutdown that was asked of a served cluster."""
-
-    def __init__(self, asked: Asked) -> None:
-        self._asked = asked
-        self._outcome: str | None = None
-
-    @property
-    def outcome(self) -> str | None:
-        """See `Question.outcome`."""
-        if self._outcome is None and self._asked.answered():
-            answer = self._asked.wait()
-            if not answer["ok"]:
-                raise AssertionError(f"shutdown: {answer['error']}")
-            self._outcome = "allowed" if answer["allowed"] else answer["errno"]
-        return self._outcome

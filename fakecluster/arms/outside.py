@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from fakecluster.arms.cluster import Cluster
+from fakecluster.arms.cluster import ArmCluster
 from fakecluster.arms.rules import rules_of
 from fakecluster.arms.values import Span
 from fakecluster.configfs.kernel import NodeState
@@ -26,7 +26,7 @@ class Outside:
     """The judge; may be asked again and again."""
 
     def __init__(
-        self, cluster: Cluster, host_state: Look, view: Callable[[int], Mapping[str, Any] | None]
+        self, cluster: ArmCluster, host_state: Look, view: Callable[[int], Mapping[str, Any] | None]
     ) -> None:
         """Tie it.
 
@@ -51,7 +51,7 @@ class Outside:
         """Wait until there is nothing to find fault with; what there was at the last look.
 
         Args:
-            wait: `Cluster.wait`.
+            wait: `ArmCluster.wait`.
             also: what else is found at the same look.
         """
         found: tuple[str, ...] = ()

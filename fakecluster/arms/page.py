@@ -78,7 +78,7 @@ since the start, and the ends of the daemons' logs.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scenario:
+class SuiteScenario:
     """One scenario, as its source has it."""
 
     file: str
@@ -89,7 +89,7 @@ class Scenario:
     needs: tuple[Capability, ...]
 
 
-def scenarios(suite: Path) -> Iterator[Scenario]:
+def scenarios(suite: Path) -> Iterator[SuiteScenario]:
     """Read every scenario of the suite, by file and in the order of each file.
 
     Raises:
@@ -105,7 +105,7 @@ def _takes_a_cluster(node: ast.FunctionDef) -> bool:
     return node.name.startswith("test_") and any(arg.arg == "make" for arg in node.args.args)
 
 
-def _scenario(stem: str, node: ast.FunctionDef) -> Scenario:
+def _scenario(stem: str, node: ast.FunctionDef) -> SuiteScenario:
     line = (ast.get_docstring(node) or "").partition("\n")[0]
     rows, colon, about = line.partition(": ")
     if not colon:
@@ -118,15 +118,17 @@ def _scenario(stem: str, node: ast.FunctionDef) -> Scenario:
         if isinstance(argument, ast.Attribute)
     )
     name = node.name.removeprefix("test_").replace("_", " ")
-    return Scenario(file=stem.removeprefix("test_"), name=name, rows=rows, about=about, needs=needs)
+    return SuiteScenario(
+        file=stem.removeprefix("test_"), name=name, rows=rows, about=about, needs=needs
+    )
 
 
-def why_not(scenario: Scenario, arm: str) -> str:
+def why_not(scenario: SuiteScenario, arm: str) -> str:
     """Return why an arm cannot run a scenario; empty: it can."""
     return "; ".join(MISSING[arm][need] for need in scenario.needs if need in MISSING[arm])
 
 
-def not_on(scenario: Scenario) -> str:
+def not_on(scenario: SuiteScenario) -> str:
     """Return the arms that cannot run a scenario, each with its reason; a dash: all can."""
     arms_by_reason: dict[str, list[str]] = {}
     for arm in ARMS:

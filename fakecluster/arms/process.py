@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,13 +13,12 @@ from typing import IO, Any, Self, TypeVar
 
 from fakecluster.arms.values import Row
 from fakecluster.server.child import ServedChild
+from fakecluster.transport.looking import look_until
 from o2cbd.service.client import ControlClient, NoDaemonError
 from o2cbd.service.signals import CAUGHT
 
 DEADLINE_S = 30.0
 """For what must come to be; far beyond what it takes, since machines are shared."""
-
-LOOK_EVERY_S = 0.05
 
 QUICK = ("--token-ms", "400", "--consensus-ms", "500", "--shutdown-timeout-ms", "2000")
 """A cluster that notices a death in about a second."""
@@ -33,7 +30,7 @@ class NotInTimeError(AssertionError):
     """A condition did not come to be; the text says what there was instead."""
 
 
-def look_until(
+def look_for(
     what: str,
     look: Callable[[], _T | None],
     *,
@@ -45,18 +42,20 @@ def look_until(
     Raises:
         NotInTimeError: there was nothing in time; the text ends with what `describe` gives.
     """
-    deadline = time.monotonic() + timeout_s
-    while True:
-        found = look()
-        if found:
-            return found
-        if time.monotonic() > deadline:
-            raise NotInTimeError(f"not within {timeout_s} s: {what}\n{describe()}")
-        # Nothing announces what is looked at; a look is a few short calls.
-        select.select([], [], [], LOOK_EVERY_S)
+    found: list[_T] = []
+
+    def looked() -> bool:
+        seen = look()
+        if seen:
+            found.append(seen)
+        return bool(found)
+
+    if not look_until(looked, timeout_s):
+        raise NotInTimeError(f"not within {timeout_s} s: {what}\n{describe()}")
+    return found[0]
 
 
-class Daemon:
+class DaemonProcess:
     """One `o2cbd run`, and what this very process wrote."""
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
@@ -93,7 +92,7 @@ class Daemon:
             NotInTimeError: it neither came so far nor ended.
         """
         if number in CAUGHT:
-            look_until("a daemon that answers signals", lambda: self._answers() or not self.runs)
+            look_for("a daemon that answers signals", lambda: self._answers() or not self.runs)
         self.process.send_signal(number)
         if number == signal.SIGSTOP and self.runs:
             os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
@@ -162,7 +161,7 @@ class ProcessCluster:
             (directory / "topology.toml").write_text(topology)
             shape = ["--topology", str(directory / "topology.toml")]
         self.served = ServedChild(served_in(directory), *shape, *options)
-        self._started: dict[int, list[Daemon]] = {}
+        self._started: dict[int, list[DaemonProcess]] = {}
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> Self:
@@ -183,11 +182,13 @@ class ProcessCluster:
         return self.served.ctl(verb, **arguments)
 
     @property
-    def daemons(self) -> Mapping[int, Daemon]:
+    def daemons(self) -> Mapping[int, DaemonProcess]:
         """Each node's daemon: the one that was started last."""
         return {node_id: started[-1] for node_id, started in self._started.items()}
 
-    def run(self, node_id: int, *more: str, environment: Mapping[str, str] | None = None) -> Daemon:
+    def run(
+        self, node_id: int, *more: str, environment: Mapping[str, str] | None = None
+    ) -> DaemonProcess:
         """Start a node's daemon; from now on what is waited for is this one's doing.
 
         Raises:
@@ -199,17 +200,17 @@ class ProcessCluster:
         started.append(self._daemon(node_id, f"log{node_id}.{len(started)}", more, environment))
         return started[-1]
 
-    def run_second(self, node_id: int, *more: str) -> Daemon:
+    def run_second(self, node_id: int, *more: str) -> DaemonProcess:
         """Start a daemon beside the node's own, which is to refuse it."""
         return self._daemon(node_id, f"log{node_id}.second", more, None)
 
     def _daemon(
         self, node_id: int, log: str, more: Sequence[str], environment: Mapping[str, str] | None
-    ) -> Daemon:
+    ) -> DaemonProcess:
         node = self.served.node(node_id)
         given = {**node["env"], **(environment or {})}
         command = self._inside(node_id, [*node["command"], *more])
-        daemon = Daemon(command, given, self.directory / log)
+        daemon = DaemonProcess(command, given, self.directory / log)
         self._processes.append(daemon.process)
         return daemon
 
@@ -318,7 +319,7 @@ class ProcessCluster:
         Raises:
             NotInTimeError: there was nothing in time; the text has states and logs.
         """
-        return look_until(what, look, timeout_s=timeout_s, describe=self._describe)
+        return look_for(what, look, timeout_s=timeout_s, describe=self._describe)
 
     def wait_state(self, node_id: int, state: str) -> dict[str, Any]:
         """Wait until a daemon is in this state, and return its status."""

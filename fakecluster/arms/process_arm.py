@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import select
 import signal
 import subprocess
 import tomllib
@@ -18,7 +17,7 @@ from typing import Any, Final, Self
 from fakecluster import verbs
 from fakecluster.arms.managers import Managers, SimulatedManagers
 from fakecluster.arms.outside import Outside
-from fakecluster.arms.process import DEADLINE_S, LOOK_EVERY_S, ProcessCluster, release, served_in
+from fakecluster.arms.process import DEADLINE_S, ProcessCluster, release, served_in
 from fakecluster.arms.rules import settings_text
 from fakecluster.arms.sections import with_sections
 from fakecluster.arms.status_looks import StatusLooks
@@ -26,9 +25,11 @@ from fakecluster.arms.untouched import UntouchedOracle
 from fakecluster.arms.values import MISSING, Call, ClusterSpec, Row, Span
 from fakecluster.merge.merge import merge
 from fakecluster.merge.verb_log import VerbLog
+from fakecluster.overriding import override
 from fakecluster.report.words import event_text
 from fakecluster.topology_file import topology_text
 from fakecluster.trace.file import TraceFile
+from fakecluster.transport.looking import look_until
 from fakecluster.verb_codec import request_of
 from fakecluster.verb_methods import Question
 from fakecluster.verbs import Verb
@@ -131,28 +132,21 @@ class ProcessArm(StatusLooks):
 
     # --- time -----------------------------------------------------------------------------------
 
+    @override
     def wait(self, condition: Callable[[], bool], within: Span) -> bool:
-        """See `Cluster.wait`; looks now and then."""
-        deadline_s = _now_s() + _SPANS_S[within]
-        while not condition():
-            if _now_s() > deadline_s:
-                return False
-            _until_next_look()
-        return True
+        """Look now and then until it holds."""
+        return look_until(condition, _SPANS_S[within])
 
+    @override
     def watch(self, condition: Callable[[], bool], during: Span) -> bool:
-        """See `Cluster.watch`; looks now and then."""
-        deadline_s = _now_s() + _SPANS_S[during]
-        while condition():
-            if _now_s() > deadline_s:
-                return True
-            _until_next_look()
-        return False
+        """Look now and then whether it holds."""
+        return not look_until(lambda: not condition(), _SPANS_S[during])
 
     # --- verbs ----------------------------------------------------------------------------------
 
+    @override
     def apply(self, verb: Verb) -> None:
-        """See `VerbMethods.apply`; it is noted for the trace.
+        """Do it, and note it for the trace.
 
         Raises:
             UnsupportedVerbError: the arm's managers cannot do it.
@@ -309,9 +303,10 @@ class ProcessArm(StatusLooks):
         if done.returncode:
             raise AssertionError(f"o2cbd forget {verb.name}: {done.stderr}")
 
+    @override
     @contextlib.contextmanager
     def unseen(self, host: int) -> Iterator[None]:
-        """See `Cluster.unseen`: the daemon's process is stopped meanwhile."""
+        """Keep the daemon's process stopped meanwhile."""
         self.processes.daemons[host].send(signal.SIGSTOP)
         try:
             yield
@@ -358,14 +353,14 @@ class ProcessArm(StatusLooks):
             return []
         return lines
 
+    @override
     def question(self, host: int) -> Question:
-        """See `VerbMethods.question`."""
         return self.managers.question(host)
 
     # --- looking --------------------------------------------------------------------------------
 
+    @override
     def daemon_exit(self, host: int) -> int | None:
-        """See `Cluster.daemon_exit`."""
         process = self.process_of(host)
         return None if process is None else process.poll()
 
@@ -380,8 +375,8 @@ class ProcessArm(StatusLooks):
         entries: list[Mapping[str, Any]] = seen["table"] if ours else []
         return entries
 
+    @override
     def table(self, host: int) -> dict[str, Row]:
-        """See `Cluster.table`."""
         return {
             each["name"]: Row(
                 num=each["num"] or 0,
@@ -392,44 +387,46 @@ class ProcessArm(StatusLooks):
             for each in self._entries(host)
         }
 
+    @override
     def inodes(self, host: int) -> dict[str, int]:
-        """See `Cluster.inodes`."""
         return {each["name"]: each["inode"] for each in self._entries(host)}
 
+    @override
     def clusters(self, host: int) -> tuple[str, ...]:
-        """See `Cluster.clusters`."""
         name = self.host_state(host)["cluster"]
         return () if name is None else (name,)
 
+    @override
     def attribute(self, host: int, name: str) -> str:
-        """See `Cluster.attribute`."""
         return (self.by_hand(host) / name).read_text().strip()
 
+    @override
     def calls(self, host: int) -> tuple[Call, ...]:
-        """See `Cluster.calls`."""
         return tuple(
             Call(name=done["name"], path=done["path"], value=done["data"], errno=done["error"])
             for done in self.processes.ctl("journal", node=host)["calls"]
         )
 
+    @override
     def status(self, host: int) -> Mapping[str, Any]:
-        """See `StatusLooks.status`."""
         status = self.processes.status(host) if self.runs(host) else None
         return {} if status is None else status
 
     # --- judging --------------------------------------------------------------------------------
 
+    @override
     def findings(self) -> tuple[str, ...]:
-        """See `Cluster.findings`: what can be seen from outside."""
+        """Let the cluster come to rest, and judge what can be seen from outside."""
         outside = Outside(self, self.judged, self.view)
         return (*outside.found_at_last(self.wait), *self.seen_wrong())
 
+    @override
     def seen_wrong(self) -> tuple[str, ...]:
-        """See `Cluster.seen_wrong`."""
         return tuple(self.untouched_oracle.findings)
 
+    @override
     def last_events(self) -> tuple[str, ...]:
-        """See `Cluster.last_events`: the verbs, and the ends of the daemons' logs."""
+        """Return the last verbs, and the ends of the daemons' logs."""
         return tuple(event_text(line) for line in self.trace().lines[-_EVENTS_KEPT:])
 
     def trace(self, outcome: str | None = None) -> TraceFile:
@@ -449,13 +446,3 @@ class ProcessArm(StatusLooks):
             for host in sorted(self.processes.daemons)
         }
         return merge(records, verb_log, outcome=outcome).trace
-
-
-def _until_next_look() -> None:
-    # Nothing announces what is looked at; a look is a few short questions.
-    select.select([], [], [], LOOK_EVERY_S)
-
-
-def _now_s() -> float:
-    """Return the time in seconds; only differences mean anything."""
-    return MonotonicClock().now_us() / 1_000_000

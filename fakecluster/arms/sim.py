@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import signal
 from collections.abc import Callable, Iterator, Mapping
-from typing import Final
+from typing import Any, Final
 
 from fakecluster.arms.rules import rules_of
+from fakecluster.arms.status_looks import StatusLooks
 from fakecluster.arms.untouched import UntouchedOracle
-from fakecluster.arms.values import MISSING, Call, ClusterSpec, Row, Span, Vote, Waiting
-from fakecluster.arms.words import ClusterWords
+from fakecluster.arms.values import MISSING, Call, ClusterSpec, Row, Span
 from fakecluster.cman.timings import Timings
 from fakecluster.configfs.kernel import ClusterState
+from fakecluster.overriding import override
 from fakecluster.report.words import event_text
 from fakecluster.sim.trace_header import header_of
 from fakecluster.sim.world import World
@@ -20,9 +21,10 @@ from fakecluster.trace.events import Line
 from fakecluster.trace.file import TraceFile, end_line
 from fakecluster.verb_methods import Question
 from fakecluster.verbs import Verb
-from o2cbd.core.model import UNSET_ADDRESS, Quorum, State, Status
-from o2cbd.core.reports import symbol
+from o2cbd.clock import WallClock
+from o2cbd.core.model import UNSET_ADDRESS, Holder, Status
 from o2cbd.core.rules import SECOND_US as _SECOND_US
+from o2cbd.service.view import Overlay, overlaid, status_json
 
 _SPANS_US: Final[Mapping[Span, int]] = {
     Span.SOON: 30 * _SECOND_US,
@@ -35,15 +37,9 @@ _SPANS_US: Final[Mapping[Span, int]] = {
 _TIMINGS: Final = Timings(token_ms=1000, consensus_ms=1200)
 _FORMING_US: Final = 2 * _SECOND_US
 _EVENTS_SHOWN: Final = 30
-_QUORATE: Final = {
-    Quorum.QUORATE: True,
-    Quorum.INQUORATE: False,
-    Quorum.UNKNOWN: None,
-    None: None,
-}
 
 
-class SimCluster(ClusterWords):
+class SimCluster(StatusLooks):
     """One world, driven by the suite's words."""
 
     arm = "sim"
@@ -59,6 +55,9 @@ class SimCluster(ClusterWords):
         self.untouched_oracle = UntouchedOracle(self)
         self.world = World(spec.topology, timings=_TIMINGS, dead_threshold=spec.dead_threshold)
         self._header = header_of(self.world)
+        self._wall = WallClock(self.world)
+        self._shown: dict[int, tuple[Status | None, bool, Mapping[str, Any]]] = {}
+        """By host: its status, whether others held then, and what was made of that."""
         self._events: list[Line] = []
         self.world.trace.listen(self._events.append)
         for host in spec.hosts:
@@ -75,36 +74,40 @@ class SimCluster(ClusterWords):
 
     # --- time -----------------------------------------------------------------------------------
 
+    @override
     def wait(self, condition: Callable[[], bool], within: Span) -> bool:
-        """See `Cluster.wait`; exact: it stops at the very event that makes it so."""
+        """Stop at the very event that makes it so."""
         return self.world.run_until(condition, within_us=_SPANS_US[within])
 
+    @override
     def watch(self, condition: Callable[[], bool], during: Span) -> bool:
-        """See `Cluster.watch`; exact: asked after every event."""
+        """Ask after every event."""
         return not self.world.run_until(lambda: not condition(), within_us=_SPANS_US[during])
 
     # --- verbs ----------------------------------------------------------------------------------
 
+    @override
     def apply(self, verb: Verb) -> None:
-        """See `VerbMethods.apply`: the world has a handler for each verb."""
+        """Do a verb: the world has a handler for each."""
         self.untouched_oracle.hears(verb)
         self.world.apply(verb)
 
+    @override
     def question(self, host: int) -> Question:
-        """See `VerbMethods.question`."""
         return self.world.question(host)
 
+    @override
     @contextlib.contextmanager
     def unseen(self, host: int) -> Iterator[None]:
-        """See `Cluster.unseen`: verbs take no time here, so nothing is to be done."""
+        """Do nothing: verbs take no time here."""
         before_us = self.world.now_us()
         yield
         self.check(f"host {host} has seen nothing yet", self.world.now_us() == before_us)
 
     # --- looking --------------------------------------------------------------------------------
 
+    @override
     def daemon_exit(self, host: int) -> int | None:
-        """See `Cluster.daemon_exit`."""
         daemon = self.world.host(host).daemon
         if daemon.runs or not daemon.starts:
             return None
@@ -114,8 +117,8 @@ class SimCluster(ClusterWords):
         cluster = self.world.host(host).model.kernel.cluster
         return cluster if cluster and cluster.name == self.spec.topology.cluster else None
 
+    @override
     def table(self, host: int) -> dict[str, Row]:
-        """See `Cluster.table`."""
         cluster = self._ours(host)
         return {
             name: Row(
@@ -127,104 +130,60 @@ class SimCluster(ClusterWords):
             for name, node in ({} if cluster is None else cluster.nodes).items()
         }
 
+    @override
     def inodes(self, host: int) -> dict[str, int]:
-        """See `Cluster.inodes`."""
         model = self.world.host(host).model
         where = f"/cluster/{self.spec.topology.cluster}/node"
         items = {name: model.find(f"{where}/{name}") for name in self.table(host)}
         return {name: item.inode for name, item in items.items() if item is not None}
 
+    @override
     def clusters(self, host: int) -> tuple[str, ...]:
-        """See `Cluster.clusters`."""
         cluster = self.world.host(host).model.kernel.cluster
         return () if cluster is None else (cluster.name,)
 
+    @override
     def attribute(self, host: int, name: str) -> str:
-        """See `Cluster.attribute`."""
         path = f"/cluster/{self.spec.topology.cluster}/{name}"
         return self.world.host(host).model.read_value(path).decode().strip()
 
+    @override
     def calls(self, host: int) -> tuple[Call, ...]:
-        """See `Cluster.calls`."""
         return tuple(
             Call(name=done.name, path=done.path, value=done.data.decode(), errno=done.error)
             for done in self.world.host(host).model.journal
         )
 
-    def _status(self, host: int) -> Status | None:
-        return self.world.host(host).status
-
-    def state(self, host: int) -> State | None:
-        """See `Cluster.state`."""
-        status = self._status(host)
+    @override
+    def status(self, host: int) -> Mapping[str, Any]:
+        """Return what the daemon's main thread would give out now."""
+        status = self.world.host(host).status
         if status is None:
-            return None
-        if self.held(host) and status.state in {State.PENDING, State.SYNCED}:
-            return State.HELD  # as the daemon's main thread sees and shows it
-        return status.state
-
-    def reason(self, host: int) -> str:
-        """See `Cluster.reason`."""
-        status = self._status(host)
-        return "" if status is None else status.reason
-
-    def quorate(self, host: int) -> bool | None:
-        """See `Cluster.quorate`."""
-        status = self._status(host)
-        return None if status is None else _QUORATE[status.quorum]
-
-    def incarnations(self, host: int) -> dict[int, int]:
-        """See `Cluster.incarnations`."""
-        status = self._status(host)
-        return {one.id: one.incarnation for one in (() if status is None else status.members)}
-
-    def pending(self, host: int) -> tuple[Waiting, ...]:
-        """See `Cluster.pending`."""
-        status = self._status(host)
-        return tuple(
-            Waiting(
-                step=one.step.word,
-                node=one.node,
-                why=one.why,
-                errno=symbol(one.errno),
-                reason=one.reason,
-            )
-            for one in (() if status is None else status.pending)
-        )
-
-    def left_out(self, host: int) -> dict[int, str]:
-        """See `Cluster.left_out`."""
-        status = self._status(host)
-        return {one.id: one.reason for one in (() if status is None else status.left_out)}
-
-    def held(self, host: int) -> bool:
-        """See `Cluster.held`."""
-        return self._status(host) is not None and self.world.host(host).held_by_others
-
-    def vote(self, host: int) -> Vote | None:
-        """See `Cluster.vote`."""
-        status = self._status(host)
-        vote = None if status is None else status.vote
-        return None if vote is None else Vote(yes=vote.yes, reason=vote.reason, forced=vote.forced)
-
-    def fingerprint(self, host: int) -> str:
-        """See `Cluster.fingerprint`."""
-        status = self._status(host)
-        return "" if status is None else status.fingerprint
+            return {}
+        held = self.world.host(host).held_by_others
+        known, was_held, shown = self._shown.get(host, (None, False, {}))
+        if known is not status or was_held != held:
+            holder = Holder(pid=self.world.host(host).holder or 0, since_us=self.world.now_us())
+            overlay = Overlay(hold=holder if held else None)
+            shown = status_json(overlaid(status, overlay, self._wall), None, self._wall)
+            self._shown[host] = status, held, shown
+        return shown
 
     # --- judging --------------------------------------------------------------------------------
 
+    @override
     def findings(self) -> tuple[str, ...]:
-        """See `Cluster.findings`: safety after every event until now, and liveness."""
+        """Return what safety found after every event until now, and liveness."""
         late = self.world.settle()
         return (*self.seen_wrong(), *late)
 
+    @override
     def seen_wrong(self) -> tuple[str, ...]:
-        """See `Cluster.seen_wrong`: safety after every event until now."""
+        """Return what safety found after every event until now."""
         return (*self.world.violations, *self.untouched_oracle.findings)
 
+    @override
     def last_events(self) -> tuple[str, ...]:
-        """See `Cluster.last_events`."""
         return tuple(event_text(line) for line in self._events[-_EVENTS_SHOWN:])
 
     def trace(self, outcome: str | None = None) -> TraceFile:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from fakecluster.arms.values import Vote, Waiting
+from fakecluster.arms.values import DaemonVote, PendingStep
 from fakecluster.arms.words import ClusterWords
+from fakecluster.overriding import override
 from o2cbd.core.model import State, Why
 
 
@@ -17,29 +18,29 @@ class StatusLooks(ClusterWords, Protocol):
         """Return the status of a host's daemon; empty: there is none."""
         ...
 
+    @override
     def state(self, host: int) -> State | None:
-        """See `Cluster.state`."""
         status = self.status(host)
         return State(status["state"]) if status else None
 
+    @override
     def reason(self, host: int) -> str:
-        """See `Cluster.reason`."""
         return str(self.status(host).get("reason", ""))
 
+    @override
     def quorate(self, host: int) -> bool | None:
-        """See `Cluster.quorate`."""
         quorate: bool | None = self.status(host).get("quorate")
         return quorate
 
+    @override
     def incarnations(self, host: int) -> dict[int, int]:
-        """See `Cluster.incarnations`."""
         members = self.status(host).get("members", [])
         return {each["id"]: each["incarnation"] for each in members}
 
-    def pending(self, host: int) -> tuple[Waiting, ...]:
-        """See `Cluster.pending`."""
+    @override
+    def pending(self, host: int) -> tuple[PendingStep, ...]:
         return tuple(
-            Waiting(
+            PendingStep(
                 step=each["step"],
                 node=each["node"],
                 why=Why(each["why"]),
@@ -49,21 +50,21 @@ class StatusLooks(ClusterWords, Protocol):
             for each in self.status(host).get("pending", [])
         )
 
+    @override
     def left_out(self, host: int) -> dict[int, str]:
-        """See `Cluster.left_out`."""
         return {each["id"]: each["reason"] for each in self.status(host).get("left_out", [])}
 
+    @override
     def held(self, host: int) -> bool:
-        """See `Cluster.held`."""
         return self.status(host).get("hold") is not None
 
-    def vote(self, host: int) -> Vote | None:
-        """See `Cluster.vote`."""
+    @override
+    def vote(self, host: int) -> DaemonVote | None:
         vote = self.status(host).get("vote")
         if vote is None:
             return None
-        return Vote(yes=vote["answer"] == "yes", reason=vote["reason"], forced=vote["forced"])
+        return DaemonVote(yes=vote["answer"] == "yes", reason=vote["reason"], forced=vote["forced"])
 
+    @override
     def fingerprint(self, host: int) -> str:
-        """See `Cluster.fingerprint`."""
         return str(self.status(host).get("fingerprint", ""))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fakecluster.arms.cluster import Cluster
+from fakecluster.arms.cluster import ArmCluster
 from fakecluster.arms.values import Row
 from fakecluster.verbs import DropNode, Kill, PlaceNode, StallDisk, Start, Verb
 
@@ -24,7 +24,7 @@ class _Seen:
 class UntouchedOracle:
     """Compares each rest of a host with the one before."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: ArmCluster) -> None:
         self._cluster = cluster
         self._seen: dict[int, dict[str, _Seen]] = {}
         self._doomed: set[int] = set()

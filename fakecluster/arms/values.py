@@ -168,7 +168,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
+class PendingStep:
     """A step that a daemon says is pending."""
 
     step: str
@@ -185,7 +185,7 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Vote:
+class DaemonVote:
     """What a daemon last answered to a shutdown question."""
 
     yes: bool

@@ -10,22 +10,22 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
-from fakecluster.arms.cluster import Cluster
+from fakecluster.arms.cluster import ArmCluster
 from fakecluster.arms.untouched import UntouchedOracle
-from fakecluster.arms.values import Span, Waiting
+from fakecluster.arms.values import PendingStep, Span
 from fakecluster.verb_methods import Question
 from o2cbd.core.model import State, Why, quorum_text
 from o2cbd.core.records import ranges
 
 
-class NotSoError(AssertionError):
+class ExpectationFailedError(AssertionError):
     """Something that a scenario expects is not so; the text says what there was instead."""
 
     has_story = True
     """Nothing is to be added to the text."""
 
 
-class ClusterWords(Cluster, Protocol):
+class ClusterWords(ArmCluster, Protocol):
     """A cluster under test, and the words for what is expected of it."""
 
     untouched_oracle: UntouchedOracle
@@ -40,7 +40,7 @@ class ClusterWords(Cluster, Protocol):
         """Wait until something is so.
 
         Raises:
-            NotSoError: it was not in that time.
+            ExpectationFailedError: it was not in that time.
         """
         if not self.wait(condition, within):
             self._fail(f"{within.value} that {what}")
@@ -51,7 +51,7 @@ class ClusterWords(Cluster, Protocol):
         """Let time pass in which something must be so throughout.
 
         Raises:
-            NotSoError: it was not.
+            ExpectationFailedError: it was not.
         """
         if not self.watch(condition, during):
             self._fail(f"for {during.value} that {what}")
@@ -60,7 +60,7 @@ class ClusterWords(Cluster, Protocol):
         """Expect something now.
 
         Raises:
-            NotSoError: it is not so.
+            ExpectationFailedError: it is not so.
         """
         if not condition:
             self._fail(f"now that {what}")
@@ -118,7 +118,9 @@ class ClusterWords(Cluster, Protocol):
             f"host {host} is {state.value}", lambda: self.state(host) is state, within=within
         )
 
-    def waits(self, host: int, node: str | None, why: Why, *, errno: str | None = None) -> Waiting:
+    def waits(
+        self, host: int, node: str | None, why: Why, *, errno: str | None = None
+    ) -> PendingStep:
         """Wait until a daemon says that a step about a node waits for this reason; return it.
 
         Args:
@@ -127,7 +129,7 @@ class ClusterWords(Cluster, Protocol):
             why: for what reason.
             errno: the symbol that it must show; None: whichever.
         """
-        found: list[Waiting] = []
+        found: list[PendingStep] = []
 
         def look() -> bool:
             found[:] = [
@@ -167,7 +169,7 @@ class ClusterWords(Cluster, Protocol):
         """What is done inside must leave these entries of a kernel alone, by their inodes.
 
         Raises:
-            NotSoError: one was made anew or is gone.
+            ExpectationFailedError: one was made anew or is gone.
         """
         before = self.inodes(host)
         missing = [node for node in nodes if node not in before]
@@ -185,14 +187,14 @@ class ClusterWords(Cluster, Protocol):
         """Let the cluster come to rest and ask every oracle of the arm.
 
         Raises:
-            NotSoError: one found something.
+            ExpectationFailedError: one found something.
         """
         found = self.findings()
         if found:
             self._fail("no oracle to find anything, but:\n  " + "\n  ".join(found))
 
     def _fail(self, expected: str) -> None:
-        raise NotSoError(self.describe(expected))
+        raise ExpectationFailedError(self.describe(expected))
 
     def describe(self, expected: str) -> str:
         """Return the whole story of a failure."""

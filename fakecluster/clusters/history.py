@@ -39,7 +39,7 @@ _SENSELESS: Final = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
+class HistoryFailure:
     """A history that did not end well."""
 
     outcome: Outcome
@@ -56,7 +56,7 @@ class HistoryFailedError(AssertionError):
     has_story = True
     """Nothing is to be added to the text."""
 
-    def __init__(self, seed: int, failure: Failure, drawn: Scenario) -> None:
+    def __init__(self, seed: int, failure: HistoryFailure, drawn: Scenario) -> None:
         """Tell of it.
 
         Args:
@@ -131,12 +131,12 @@ class DrawnHistory:
         if failure is not None:
             raise HistoryFailedError(self.seed, failure, drawn)
 
-    def _play(self, drawn: Scenario) -> Failure | None:
+    def _play(self, drawn: Scenario) -> HistoryFailure | None:
         cluster = self._serve(drawn.topology, invariant=self._invariant)
         self._kept(cluster)
         return play_real(drawn, cluster)
 
-    def _simulate(self, drawn: Scenario, reaction_s: float) -> Failure | None:
+    def _simulate(self, drawn: Scenario, reaction_s: float) -> HistoryFailure | None:
         failed = self._once(drawn, reaction_s, recorded=self._recorded)
         if failed is None:
             return None
@@ -150,7 +150,7 @@ class DrawnHistory:
 
     def _once(
         self, scenario: Scenario, reaction_s: float, *, recorded: bool = False
-    ) -> Failure | None:
+    ) -> HistoryFailure | None:
         """Play a history in virtual time, in a cluster of its own."""
         if self._daemon is None:
             raise RuntimeError("nothing runs in virtual time here")
@@ -177,7 +177,7 @@ class _Player:
         self._scenario = scenario
         self._bound_us = 2 * scenario.timings.detection_us + round(reaction_s * SECOND_US)
 
-    def play(self) -> Failure | None:
+    def play(self) -> HistoryFailure | None:
         """Play it to its end, or to the first moment of rest at which something is wrong."""
         try:
             findings = self._play()
@@ -185,8 +185,8 @@ class _Player:
             return self._failure(Outcome.CRASH, [raised(error)])
         return self._failure(Outcome.LIVENESS, findings) if findings else None
 
-    def _failure(self, outcome: Outcome, findings: list[str]) -> Failure:
-        return Failure(
+    def _failure(self, outcome: Outcome, findings: list[str]) -> HistoryFailure:
+        return HistoryFailure(
             outcome=outcome,
             findings=tuple(findings),
             scenario=self._scenario,
@@ -224,7 +224,7 @@ class _Player:
         return self._cluster.findings(self._bound_us / SECOND_US)
 
 
-def play_real(scenario: Scenario, cluster: RealCluster) -> Failure | None:
+def play_real(scenario: Scenario, cluster: RealCluster) -> HistoryFailure | None:
     """Play a history with real processes, its pauses shortened; then end all faults, and judge.
 
     Args:
@@ -241,7 +241,7 @@ def play_real(scenario: Scenario, cluster: RealCluster) -> Failure | None:
     try:
         cluster.settle()
     except NotAsExpectedError:
-        return Failure(
+        return HistoryFailure(
             outcome=Outcome.LIVENESS,
             findings=tuple(cluster.broken()),
             scenario=scenario,

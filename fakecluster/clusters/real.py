@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import shutil
 import signal
 import subprocess
@@ -20,10 +19,11 @@ from fakecluster.cman.standin import standin_library
 from fakecluster.cman.topology import Topology
 from fakecluster.merge.verb_log import PriorTrace, VerbLog
 from fakecluster.server.ask import Asked
-from fakecluster.server.child import ServedChild, ServeFailedError
+from fakecluster.server.child import AskedShutdown, ServedChild, ServeFailedError
 from fakecluster.server.processes import SOCKET_DIR_VARIABLE
 from fakecluster.topology_file import topology_text
 from fakecluster.trace.file import TraceFile, end_line
+from fakecluster.transport.looking import look_until
 from fakecluster.verb_codec import request_of
 from fakecluster.verb_methods import Question
 from fakecluster.verbs import Verb
@@ -31,7 +31,6 @@ from o2cbd.clock import MonotonicClock
 
 _OPTIONS: Final = ("--token-ms", "400", "--consensus-ms", "500", "--shutdown-timeout-ms", "2000")
 """A death is noticed in about a second."""
-_LOOK_EVERY_S: Final = 0.05
 _CALM_S: Final = 2.0
 """For so long the invariant must go on holding: longer than a death takes to be noticed."""
 _END_S: Final = 30.0
@@ -100,7 +99,7 @@ class RealCluster(Cluster):
             *(*_OPTIONS, *down, *without),
         )
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
-        self._questions: dict[int, _Question] = {}
+        self._questions: dict[int, AskedShutdown] = {}
         clock = MonotonicClock()
         self._verb_log = VerbLog(clock, PriorTrace(lines=(), ended_us=0), clock.now_us())
 
@@ -132,14 +131,7 @@ class RealCluster(Cluster):
 
     def wait(self, condition: Callable[[], bool], within_s: float) -> bool:
         """Look now and then until a condition holds."""
-        deadline_s = _now_s() + within_s
-        while not condition():
-            left_s = deadline_s - _now_s()
-            if left_s <= 0:
-                return False
-            # Nothing announces what is looked at; a look is a few short questions.
-            select.select([], [], [], min(left_s, _LOOK_EVERY_S))
-        return True
+        return look_until(condition, within_s)
 
     def findings(self, within_s: float) -> list[str]:
         """Wait until the invariant holds and goes on holding, or time is up."""
@@ -218,7 +210,7 @@ class RealCluster(Cluster):
         before = self._questions.pop(verb.node, None)
         if before is not None:
             before.close()
-        self._questions[verb.node] = _Question(Asked(self._served.directory, word, fields))
+        self._questions[verb.node] = AskedShutdown(Asked(self._served.directory, word, fields))
 
     def question(self, host: int) -> Question:
         """Return the last shutdown that was asked for on a host."""
@@ -323,25 +315,6 @@ class RealCluster(Cluster):
         last_us = found.lines[-1].t_us if found.lines else 0
         lines = (*found.lines, end_line(outcome, last_us, len(found.lines), 0))
         return TraceFile(header=found.header, lines=lines)
-
-
-class _Question:
-    """A shutdown that was asked for."""
-
-    def __init__(self, asked: Asked) -> None:
-        self._asked = asked
-        self._outcome: str | None = None
-        self.close = asked.close
-
-    @property
-    def outcome(self) -> str | None:
-        """`allowed`, or the errno's symbol with which it was refused; None: not decided yet."""
-        if self._outcome is None and self._asked.answered():
-            answer = self._asked.wait()
-            if not answer["ok"]:
-                raise ServeFailedError(f"shutdown: {answer['error']}")
-            self._outcome = "allowed" if answer["allowed"] else answer["errno"]
-        return self._outcome
 
 
 def _now_s() -> float:

@@ -9,7 +9,7 @@ from functools import partial
 from fakecluster.clock import Timeline
 from fakecluster.cman.network import Network
 from fakecluster.cman.process import CmanProcess
-from fakecluster.cman.totem import Ring, Totem
+from fakecluster.cman.totem import Totem, TotemRing
 
 Effect = Callable[[CmanProcess], None]
 
@@ -19,7 +19,7 @@ Sent = Callable[[int, Sequence[int], int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Waiting:
-    ring: Ring
+    ring: TotemRing
     sender_id: int
     receiver: CmanProcess
     effect: Effect

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fakecluster.cman.constants import (
     CLUSTER_NAME_MAX_BYTES,
@@ -99,16 +99,7 @@ class Topology:
         problems = _problems(self)
         if problems:
             raise TopologyError(problems)
-        return Topology(
-            cluster=self.cluster,
-            nodes=merged(self.nodes),
-            number=self.number,
-            qdisk=self.qdisk,
-            two_node=self.two_node,
-            expected_votes=self.expected_votes,
-            config_version=self.config_version,
-            quorum_provider=self.quorum_provider,
-        )
+        return replace(self, nodes=merged(self.nodes))
 
     @property
     def called(self) -> tuple[str, ...]:

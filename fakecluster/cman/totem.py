@@ -27,7 +27,7 @@ _LATE_US = (7_000, 75_000)
 
 
 @dataclass(slots=True, eq=False)
-class Ring:
+class TotemRing:
     """A set of processes that agreed on each other."""
 
     seq: int
@@ -63,7 +63,7 @@ class RingProcess:
     """A totem process: a daemon that runs, be it stopped."""
 
     node_id: int
-    ring: Ring
+    ring: TotemRing
     boot: int
     """Tells this process from the node's earlier ones."""
     frozen: bool = False
@@ -128,7 +128,7 @@ class Totem:
 
     def begin(self, node_id: int, boot: int) -> None:
         """A process sends its first join message."""
-        ring = Ring(seq=self._stored_seq.get(node_id, 0), boots={node_id: boot}, joiner=True)
+        ring = TotemRing(seq=self._stored_seq.get(node_id, 0), boots={node_id: boot}, joiner=True)
         self._processes[node_id] = RingProcess(node_id, ring, boot)
         self._order = None
         self._want(ring, self._timeline.now_us() + self._timings.gather_us)
@@ -160,7 +160,7 @@ class Totem:
             self._order = None
             self.look()
 
-    def ring_of(self, node_id: int) -> Ring | None:
+    def ring_of(self, node_id: int) -> TotemRing | None:
         """Return the ring of a process; None while it has none."""
         process = self._processes.get(node_id)
         return None if process is None or process.ring.joiner else process.ring
@@ -216,7 +216,7 @@ class Totem:
                 found += self._network.cliques(group)
         return found
 
-    def _turns(self, ring: Ring) -> bool:
+    def _turns(self, ring: TotemRing) -> bool:
         """Return whether the token of a ring goes round."""
         at_work = all(
             i in self._processes and self._is_in(i, ring) and not self._processes[i].frozen
@@ -224,11 +224,11 @@ class Totem:
         )
         return at_work and self._network.goes_round(ring.members)
 
-    def _rings_of(self, clique: tuple[int, ...]) -> list[Ring]:
+    def _rings_of(self, clique: tuple[int, ...]) -> list[TotemRing]:
         return list(dict.fromkeys(self._processes[node_id].ring for node_id in clique))
 
     def _note_silence(self, cliques: list[tuple[int, ...]]) -> None:
-        parts: dict[Ring, list[frozenset[int]]] = {}
+        parts: dict[TotemRing, list[frozenset[int]]] = {}
         for clique in cliques:
             for ring, part in self._parts_of(clique).items():
                 parts.setdefault(ring, []).append(part)
@@ -247,26 +247,26 @@ class Totem:
             ring.silence = silence
             ring.parts = found
 
-    def _parts_of(self, clique: tuple[int, ...]) -> dict[Ring, frozenset[int]]:
-        found: dict[Ring, list[int]] = {}
+    def _parts_of(self, clique: tuple[int, ...]) -> dict[TotemRing, frozenset[int]]:
+        found: dict[TotemRing, list[int]] = {}
         for node_id in clique:
             found.setdefault(self._processes[node_id].ring, []).append(node_id)
         return {ring: frozenset(ids) for ring, ids in found.items()}
 
-    def _fell_silent(self, ring: Ring, part: frozenset[int]) -> bool:
+    def _fell_silent(self, ring: TotemRing, part: frozenset[int]) -> bool:
         """Return whether this part misses somebody whom one of it still heard before."""
         excused = self._excused(ring, part)
         return any(old & part and old - part - excused for old in ring.parts)
 
-    def _excused(self, ring: Ring, part: frozenset[int]) -> set[int]:
+    def _excused(self, ring: TotemRing, part: frozenset[int]) -> set[int]:
         """Who owes this part no answer: who is in another ring, and whose goodbye it heard."""
         moved = {i for i in ring.boots if i in self._processes and not self._is_in(i, ring)}
         return moved | {i for i, heard in ring.goodbyes.items() if part <= heard}
 
-    def _is_in(self, node_id: int, ring: Ring) -> bool:
+    def _is_in(self, node_id: int, ring: TotemRing) -> bool:
         return self._processes[node_id].ring is ring
 
-    def _want(self, ring: Ring, at_us: int) -> None:
+    def _want(self, ring: TotemRing, at_us: int) -> None:
         """Look for a new ring at that time, or earlier if that was wanted."""
         if ring.due is not None and ring.awaits:
             if ring.due.due_us <= at_us:
@@ -277,11 +277,11 @@ class Totem:
         )
 
     @staticmethod
-    def _rest(ring: Ring) -> None:
+    def _rest(ring: TotemRing) -> None:
         if ring.due is not None:
             ring.due.cancel()
 
-    def _gather(self, ring: Ring) -> None:
+    def _gather(self, ring: TotemRing) -> None:
         cliques = self._cliques()
         self._note_silence(cliques)
         for clique in cliques:
@@ -298,7 +298,7 @@ class Totem:
             else:
                 self._form(*self._merge_first(clique, list(parts)))
 
-    def _ready_us(self, ring: Ring, part: frozenset[int], *, heard: bool) -> int:
+    def _ready_us(self, ring: TotemRing, part: frozenset[int], *, heard: bool) -> int:
         """When this part of a ring can agree to another ring, given who is silent.
 
         `heard`: somebody else's message made it gather, so the token time-out need not run out.
@@ -317,8 +317,8 @@ class Totem:
     # -- forming
 
     def _merge_first(
-        self, clique: tuple[int, ...], rings: list[Ring]
-    ) -> tuple[tuple[int, ...], list[Ring]]:
+        self, clique: tuple[int, ...], rings: list[TotemRing]
+    ) -> tuple[tuple[int, ...], list[TotemRing]]:
         """Draw which of the rings that hear each other merge now; the others come a moment later.
 
         Real rings were seen to merge two by two, and all at once.
@@ -352,15 +352,15 @@ class Totem:
             return set()
         return {i for i in clique if i in self._leavers and self._rng.randrange(2)}
 
-    def _form(self, clique: tuple[int, ...], rings: list[Ring]) -> None:
+    def _form(self, clique: tuple[int, ...], rings: list[TotemRing]) -> None:
         processes = [self._processes[node_id] for node_id in clique]
         seqs = [ring.seq for ring in rings] + [self._stored_seq.get(i, 0) for i in clique]
-        new = Ring(
+        new = TotemRing(
             seq=max(seqs) + SEQ_STEP,
             boots={each.node_id: each.boot for each in processes},
             parts=[frozenset(clique)],
         )
-        staying: dict[Ring, list[int]] = {ring: [] for ring in rings}
+        staying: dict[TotemRing, list[int]] = {ring: [] for ring in rings}
         for process in processes:
             staying[process.ring].append(process.node_id)
         announced_us = self._draw_announced_us(clique)
@@ -381,14 +381,14 @@ class Totem:
             if not self._lives(ring):
                 self._rest(ring)
 
-    def _lives(self, ring: Ring) -> bool:
+    def _lives(self, ring: TotemRing) -> bool:
         return any(i in self._processes and self._is_in(i, ring) for i in ring.boots)
 
     @staticmethod
     def _transition(
         clique: tuple[int, ...],
-        new: Ring,
-        old: Ring,
+        new: TotemRing,
+        old: TotemRing,
         staying: set[int],
         announced_us: Mapping[int, int],
     ) -> Transition:

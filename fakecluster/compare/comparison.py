@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Final
 
-from fakecluster.compare.hosts import Standing, standings
+from fakecluster.compare.hosts import HostSummary, standings
 from fakecluster.compare.moves import Move, Story
 from fakecluster.compare.stages import Stage, Staged, staged
 
@@ -70,7 +70,7 @@ class Comparison:
     staged: Staged
     pairs: Mapping[int, tuple[Pair, ...]]
     """By host, in order."""
-    ends: tuple[Sequence[Mapping[int, Standing]], Sequence[Mapping[int, Standing]]]
+    ends: tuple[Sequence[Mapping[int, HostSummary]], Sequence[Mapping[int, HostSummary]]]
     """How every host stands at each stage's end, in each run."""
     differences: tuple[Difference, ...]
 
@@ -121,7 +121,7 @@ def compare(a: Story, b: Story) -> Comparison:
 
 def _ends(
     story: Story, side: int, cut: Staged, names: Mapping[int, str]
-) -> Sequence[Mapping[int, Standing]]:
+) -> Sequence[Mapping[int, HostSummary]]:
     ends = [stage.begins[side] for stage in cut.stages[1:]] + [len(story.lines)]
     return standings(story.lines, sorted(names), ends)
 

@@ -17,7 +17,7 @@ from fakecluster.compare.comparison import (
     Difference,
     Pair,
 )
-from fakecluster.compare.hosts import Standing
+from fakecluster.compare.hosts import HostSummary
 from fakecluster.compare.told import labels, span, stage_text, verdict
 from fakecluster.report.words import plain
 
@@ -103,7 +103,7 @@ def _add_pair(table: Table, comparison: Comparison, pair: Pair, name: str) -> No
     table.add_row("", name, mark, *after, "" if move is None else move.text, style=style)
 
 
-def _standing(one: Standing) -> str:
+def _standing(one: HostSummary) -> str:
     if one.state == "no daemon":
         said = one.state
     else:

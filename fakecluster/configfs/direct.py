@@ -10,8 +10,9 @@ from contextlib import AbstractContextManager
 from fakecluster.configfs.heartbeat import nums_line
 from fakecluster.configfs.items import Directory, DirEntry
 from fakecluster.configfs.model import ConfigfsModel
+from fakecluster.overriding import override
 from o2cbd.calls import CallBoard
-from o2cbd.configfs.files import VALUE_MAX_BYTES, Listed
+from o2cbd.configfs.files import VALUE_MAX_BYTES, Files, Listed
 from o2cbd.configfs.tree import OsNodeTree
 from o2cbd.eintr import uninterrupted
 
@@ -34,7 +35,7 @@ class DirectTree(OsNodeTree):
         super().__init__("/", "/debug", UnwatchedCalls(), files=self.files)
 
 
-class ModelFiles:
+class ModelFiles(Files):
     """The `Files` of a fake kernel; the calls that `OsFiles` would make there, one for one."""
 
     def __init__(self, model: ConfigfsModel, *, debugfs: bool = True) -> None:
@@ -46,28 +47,28 @@ class ModelFiles:
         """By path: what was found last, and what was made of it."""
         self._next_fd = 0
 
+    @override
     def open_top(self, path: str) -> int:
-        """See `Files.open_top`."""
         return self._keep(uninterrupted(self._model.open_directory, path))
 
+    @override
     def open_list(self, name: str, dir_fd: int) -> int:
-        """See `Files.open_list`."""
         return self._keep(uninterrupted(self._model.open_directory, self._path(name, dir_fd)))
 
+    @override
     def open_walk(self, name: str, dir_fd: int) -> int:
-        """See `Files.open_walk`."""
         path = self._path(name, dir_fd)
         found = self._model.lookup(path)
         if not isinstance(found, Directory):
             raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
         return self._keep(found)
 
+    @override
     def close(self, fd: int) -> None:
-        """See `Files.close`."""
         del self._opened[fd]
 
+    @override
     def listing(self, dir_fd: int) -> list[Listed]:
-        """See `Files.listing`."""
         path = self._opened[dir_fd].path
         entries = uninterrupted(self._model.scandir, path)
         if self._listings.get(path, (None, None))[0] is not entries:
@@ -75,23 +76,24 @@ class ModelFiles:
             self._listings[path] = (entries, listed)
         return self._listings[path][1]
 
+    @override
     def inode_of(self, name: str, dir_fd: int) -> int | None:
-        """See `Files.inode_of`."""
         try:
             return uninterrupted(self._model.stat, self._path(name, dir_fd)).inode
         except FileNotFoundError:
             return None
 
+    @override
     def mkdir(self, name: str, dir_fd: int) -> None:
-        """See `Files.mkdir`."""
         uninterrupted(self._model.mkdir, self._path(name, dir_fd))
 
+    @override
     def rmdir(self, name: str, dir_fd: int) -> None:
-        """See `Files.rmdir`."""
         uninterrupted(self._model.rmdir, self._path(name, dir_fd))
 
+    @override
     def read_value(self, name: str, dir_fd: int | None) -> str:
-        """See `Files.read_value`; the one path outside of the configfs is the live map's."""
+        """Read a value; the one path outside of the configfs is the live map's."""
         if dir_fd is None:
             if not self.debugfs:
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
@@ -103,8 +105,8 @@ class ModelFiles:
             value = uninterrupted(self._model.read, handle, VALUE_MAX_BYTES)
         return value.decode("utf-8", "surrogateescape").rstrip("\n")
 
+    @override
     def write_value(self, name: str, dir_fd: int, value: str) -> None:
-        """See `Files.write_value`."""
         path, data = self._path(name, dir_fd), os.fsencode(value)
         handle = uninterrupted(self._model.open, path, os.O_WRONLY)
         written = uninterrupted(self._model.write, handle, data)

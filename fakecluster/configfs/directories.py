@@ -18,11 +18,11 @@ from fakecluster.configfs.items import (
     Attribute,
     Caller,
     Directory,
+    DirectoryKind,
     Item,
-    Kind,
 )
 from fakecluster.configfs.kernel import ClusterState, Kernel, NodeState, RegionState
-from fakecluster.configfs.values import Refusal
+from fakecluster.configfs.values import KernelRefusal
 
 NAME_MAX_BYTES = 255
 NODE_NAME_MAX_BYTES = 64
@@ -52,8 +52,8 @@ def split(path: str) -> tuple[str, str]:
     return parent or "/", name
 
 
-class Directories:
-    """Everything that has a path; raises `Refusal`, knows no locks and no journal."""
+class DirectoryTree:
+    """Everything that has a path; raises `KernelRefusal`, knows no locks and no journal."""
 
     def __init__(
         self, kernel: Kernel, *, owner_uid: int = 0, now_ns: Callable[[], int] = lambda: 0
@@ -102,7 +102,7 @@ class Directories:
         """Find what has this path.
 
         Raises:
-            Refusal: ENOENT, ENOTDIR, ENAMETOOLONG, or EACCES where the caller may not search.
+            KernelRefusal: ENOENT, ENOTDIR, ENAMETOOLONG, or EACCES where the caller may not search.
         """
         item = self.index.get(path)
         if item is not None and caller.uid == 0:
@@ -110,14 +110,14 @@ class Directories:
         here = self.index["/"]
         for name in path.strip("/").split("/") if path != "/" else ():
             if not isinstance(here, Directory):
-                raise Refusal(errno.ENOTDIR)
+                raise KernelRefusal(errno.ENOTDIR)
             if not here.allows(caller, 1):
-                raise Refusal(errno.EACCES)
+                raise KernelRefusal(errno.EACCES)
             if len(os.fsencode(name)) > NAME_MAX_BYTES:
-                raise Refusal(errno.ENAMETOOLONG)
+                raise KernelRefusal(errno.ENAMETOOLONG)
             child = here.children.get(name)
             if child is None:
-                raise Refusal(errno.ENOENT)
+                raise KernelRefusal(errno.ENOENT)
             here = child
         return here
 
@@ -125,56 +125,56 @@ class Directories:
         """Find a directory.
 
         Raises:
-            Refusal: as `resolve`; ENOTDIR for an attribute file.
+            KernelRefusal: as `resolve`; ENOTDIR for an attribute file.
         """
         item = self.resolve(path, caller)
         if not isinstance(item, Directory):
-            raise Refusal(errno.ENOTDIR)
+            raise KernelRefusal(errno.ENOTDIR)
         return item
 
     def room_for(self, path: str, caller: Caller) -> tuple[Directory, str]:
         """Find the directory where something new could stand, and its name there.
 
         Raises:
-            Refusal: as `place_for`; EACCES where the caller may not write.
+            KernelRefusal: as `place_for`; EACCES where the caller may not write.
         """
         parent, name = self.place_for(path, caller)
         if not parent.allows(caller, 3):
-            raise Refusal(errno.EACCES)
+            raise KernelRefusal(errno.EACCES)
         return parent, name
 
     def place_for(self, path: str, caller: Caller) -> tuple[Directory, str]:
         """Find the same, whether the caller may write there or not.
 
         Raises:
-            Refusal: as `directory`; EEXIST, ENAMETOOLONG.
+            KernelRefusal: as `directory`; EEXIST, ENAMETOOLONG.
         """
         parent_path, name = split(path)
         parent = self.directory(parent_path, caller)
         # Only who may search the directory is told whether something stands there.
         if not parent.allows(caller, 1):
-            raise Refusal(errno.EACCES)
+            raise KernelRefusal(errno.EACCES)
         if len(os.fsencode(name)) > NAME_MAX_BYTES:
-            raise Refusal(errno.ENAMETOOLONG)
+            raise KernelRefusal(errno.ENAMETOOLONG)
         if name in parent.children or name in {"", ".", ".."}:
-            raise Refusal(errno.EEXIST)
+            raise KernelRefusal(errno.EEXIST)
         return parent, name
 
     def removable(self, path: str, caller: Caller) -> Item:
         """Find something whose name the caller may take away.
 
         Raises:
-            Refusal: as `resolve`; EACCES where the caller may not write, EPERM where the directory
-                is sticky and neither it nor the thing is the caller's.
+            KernelRefusal: as `resolve`; EACCES where the caller may not write, EPERM where the
+                directory is sticky and neither it nor the thing is the caller's.
         """
         item = self.resolve(path, caller)
         parent = item.parent
         if parent is None:
             return item
         if not parent.allows(caller, 3):
-            raise Refusal(errno.EACCES)
+            raise KernelRefusal(errno.EACCES)
         if parent.mode & stat.S_ISVTX and caller.uid not in {0, parent.uid, item.uid}:
-            raise Refusal(errno.EPERM)
+            raise KernelRefusal(errno.EPERM)
         return item
 
     # ---- mkdir
@@ -183,25 +183,25 @@ class Directories:
         """Make a directory and all that comes with it.
 
         Raises:
-            Refusal: what the VFS or o2cb says.
+            KernelRefusal: what the VFS or o2cb says.
         """
         parent, name = self.room_for(path, caller)
         match parent.kind:
-            case Kind.SUBSYSTEM:
+            case DirectoryKind.SUBSYSTEM:
                 return self._make_cluster(parent, name)
-            case Kind.NODES:
+            case DirectoryKind.NODES:
                 return self._make_node(parent, name)
-            case Kind.HEARTBEAT:
+            case DirectoryKind.HEARTBEAT:
                 return self._make_region(parent, name)
-            case Kind.PLAIN:
-                return self._add(Kind.PLAIN, parent, name)
+            case DirectoryKind.PLAIN:
+                return self._add(DirectoryKind.PLAIN, parent, name)
             case _:
-                raise Refusal(errno.EPERM)
+                raise KernelRefusal(errno.EPERM)
 
     def _make_cluster(self, parent: Directory, name: str) -> Directory:
         variant = self.kernel.variant
         if self.kernel.cluster is not None:
-            raise Refusal(variant.second_cluster_errno)
+            raise KernelRefusal(variant.second_cluster_errno)
         state = ClusterState(
             name=name,
             idle_timeout_ms=variant.idle_timeout_ms,
@@ -209,31 +209,31 @@ class Directories:
             reconnect_delay_ms=variant.reconnect_delay_ms,
         )
         self.kernel.cluster = state
-        made = self._add(Kind.CLUSTER, parent, name, state)
+        made = self._add(DirectoryKind.CLUSTER, parent, name, state)
         self._add_attributes(made, rules.CLUSTER_ATTRIBUTES)
-        self._add(Kind.NODES, made, "node", state)
-        heartbeat = self._add(Kind.HEARTBEAT, made, "heartbeat", state)
+        self._add(DirectoryKind.NODES, made, "node", state)
+        heartbeat = self._add(DirectoryKind.HEARTBEAT, made, "heartbeat", state)
         self._add_attributes(heartbeat, rules.HEARTBEAT_ATTRIBUTES, "heartbeat/")
         return made
 
     def _make_node(self, parent: Directory, name: str) -> Directory:
         if len(os.fsencode(name)) > NODE_NAME_MAX_BYTES:
-            raise Refusal(self.kernel.variant.long_name_errno)
+            raise KernelRefusal(self.kernel.variant.long_name_errno)
         state = NodeState(name=name)
         self._cluster().nodes[name] = state
-        made = self._add(Kind.NODE, parent, name, state)
+        made = self._add(DirectoryKind.NODE, parent, name, state)
         self._add_attributes(made, rules.NODE_ATTRIBUTES)
         return made
 
     def _make_region(self, parent: Directory, name: str) -> Directory:
         if len(os.fsencode(name)) > REGION_NAME_MAX_BYTES:
-            raise Refusal(self.kernel.variant.long_name_errno)
+            raise KernelRefusal(self.kernel.variant.long_name_errno)
         regions = self._cluster().regions
         if self.kernel.mode == "global" and len(regions) >= GLOBAL_REGIONS_MAX:
-            raise Refusal(errno.EFBIG)
+            raise KernelRefusal(errno.EFBIG)
         state = RegionState(name=name)
         regions[name] = state
-        made = self._add(Kind.REGION, parent, name, state)
+        made = self._add(DirectoryKind.REGION, parent, name, state)
         self._add_attributes(made, rules.REGION_ATTRIBUTES)
         return made
 
@@ -241,7 +241,7 @@ class Directories:
         """Make a heartbeat region, as mount.ocfs2 does, whatever is to be seen of the configfs.
 
         Raises:
-            Refusal: what o2cb says.
+            KernelRefusal: what o2cb says.
         """
         with self._kernel_tree():
             self.make(f"/cluster/{self._cluster().name}/heartbeat/{name}")
@@ -262,7 +262,7 @@ class Directories:
 
     def _cluster(self) -> ClusterState:
         if self.kernel.cluster is None:
-            raise Refusal(errno.ENOENT)
+            raise KernelRefusal(errno.ENOENT)
         return self.kernel.cluster
 
     # ---- rmdir
@@ -271,17 +271,17 @@ class Directories:
         """Remove a directory and all that came with it.
 
         Raises:
-            Refusal: what the VFS or o2cb says.
+            KernelRefusal: what the VFS or o2cb says.
         """
         item = self.removable(path, caller)
         if not isinstance(item, Directory):
-            raise Refusal(errno.ENOTDIR)
-        if item.kind is Kind.ROOT:
-            raise Refusal(errno.EBUSY)
-        if item.kind in {Kind.SUBSYSTEM, Kind.NODES, Kind.HEARTBEAT}:
-            raise Refusal(errno.EPERM)
-        if item.kind is Kind.PLAIN and item.children:
-            raise Refusal(errno.ENOTEMPTY)
+            raise KernelRefusal(errno.ENOTDIR)
+        if item.kind is DirectoryKind.ROOT:
+            raise KernelRefusal(errno.EBUSY)
+        if item.kind in {DirectoryKind.SUBSYSTEM, DirectoryKind.NODES, DirectoryKind.HEARTBEAT}:
+            raise KernelRefusal(errno.EPERM)
+        if item.kind is DirectoryKind.PLAIN and item.children:
+            raise KernelRefusal(errno.ENOTEMPTY)
         self._forget_state(item)
         self._drop(item)
 
@@ -289,16 +289,16 @@ class Directories:
         match item.state:
             case ClusterState() as cluster:
                 if cluster.nodes or cluster.regions:
-                    raise Refusal(errno.ENOTEMPTY)
+                    raise KernelRefusal(errno.ENOTEMPTY)
                 self.kernel.cluster = None
             case NodeState() as node:
                 if self.kernel.pinned(node):
-                    raise Refusal(errno.EBUSY)
+                    raise KernelRefusal(errno.EBUSY)
                 self.kernel.forget_node(node)
                 del self._cluster().nodes[node.name]
             case RegionState() as region:
                 if region.pid is not None:
-                    raise Refusal(errno.EBUSY)
+                    raise KernelRefusal(errno.EBUSY)
                 del self._cluster().regions[region.name]
 
     def _drop(self, item: Item) -> None:
@@ -318,7 +318,7 @@ class Directories:
 
     def _fresh_tree(self, presence: Presence) -> Index:
         root = Directory(
-            kind=Kind.ROOT,
+            kind=DirectoryKind.ROOT,
             parent=None,
             name="",
             inode=self._inode(),
@@ -328,13 +328,13 @@ class Directories:
         tree: Index = {"/": root}
         self.index = tree
         if presence is not Presence.EMPTY:
-            kind = Kind.SUBSYSTEM if presence is Presence.O2CB else Kind.PLAIN
+            kind = DirectoryKind.SUBSYSTEM if presence is Presence.O2CB else DirectoryKind.PLAIN
             self._add(kind, root, "cluster")
         return tree
 
     def _add(
         self,
-        kind: Kind,
+        kind: DirectoryKind,
         parent: Directory,
         name: str,
         state: ClusterState | NodeState | RegionState | None = None,

@@ -1,5 +1,5 @@
 """What the model answers to every operation that FUSE knows, with the errno of configfs."""
-# ruff: noqa: ARG002, PLR0917 - libfuse decides which arguments an operation gets
+# ruff: noqa: ARG002 - libfuse decides which arguments an operation gets
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 import mfusepy  # type: ignore[import-untyped]
 
-from fakecluster.configfs.items import ROOT, Caller, Directory, Handle, Item
+from fakecluster.configfs.items import ROOT, Caller, Directory, Item, OpenAttribute
 from fakecluster.configfs.model import ConfigfsModel
 from fakecluster.configfs.variant import PAGE_BYTES
 
@@ -21,7 +21,7 @@ NAME_MAX_BYTES = 255
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
+class FuseDifference:
     """Something that a FUSE mount cannot do as configfs does it."""
 
     what: str
@@ -34,25 +34,25 @@ class Difference:
 
 
 EXCEPTIONS = (
-    Difference(
+    FuseDifference(
         what="an empty write",
         kernel="EFAULT",
         fuse="succeeds: the kernel never forwards it",
         capability="empty-write",
     ),
-    Difference(
+    FuseDifference(
         what="the magic of statfs",
         kernel="0x62656570",
         fuse="FUSE's own: the kernel fills it in",
         capability="statfs",
     ),
-    Difference(
+    FuseDifference(
         what="inotify for changes that the server makes itself",
         kernel="every change comes through the VFS",
         fuse="no event: the VFS does not see it",
         capability="server-side-inotify",
     ),
-    Difference(
+    FuseDifference(
         what="fstat and openat on the descriptor of what was removed",
         kernel="fstat works as before, openat gives ENOENT",
         fuse="ENOENT (libfuse 2) or ESTALE (3): libfuse finds no path any more",
@@ -64,6 +64,15 @@ EXCEPTIONS = (
 
 def _refuse(number: int) -> NoReturn:
     raise OSError(number, os.strerror(number))
+
+
+def _refusing(number: int) -> Callable[..., NoReturn]:
+    """Return an operation that is always refused with this errno."""
+
+    def refuse(*_: Any, **__: Any) -> NoReturn:
+        _refuse(number)
+
+    return refuse
 
 
 class ConfigfsOperations(mfusepy.Operations):  # type: ignore[misc] # mfusepy is untyped
@@ -84,7 +93,7 @@ class ConfigfsOperations(mfusepy.Operations):  # type: ignore[misc] # mfusepy is
         self._model = model
         self._ready = ready
         self._numbers = itertools.count(1)
-        self._open: dict[int, Handle | Directory] = {}
+        self._open: dict[int, OpenAttribute | Directory] = {}
 
     def init(self, path: str) -> None:
         """Note that the kernel is there."""
@@ -108,7 +117,7 @@ class ConfigfsOperations(mfusepy.Operations):  # type: ignore[misc] # mfusepy is
                 _refuse(errno.ENOENT)
         else:
             opened = self._open[fh or 0]
-            item = opened.attribute if isinstance(opened, Handle) else opened
+            item = opened.attribute if isinstance(opened, OpenAttribute) else opened
         return {
             "st_mode": item.mode,
             "st_ino": item.inode,
@@ -190,18 +199,17 @@ class ConfigfsOperations(mfusepy.Operations):  # type: ignore[misc] # mfusepy is
         del self._open[fh]
         return 0
 
-    def flush(self, path: str | None, fh: int) -> int:
-        """Tell the kernel not to ask at each close; close then succeeds, as it does on configfs."""
-        _refuse(errno.ENOSYS)
+    # The kernel does not ask at each close then, which succeeds, as it does on configfs.
+    flush = _refusing(errno.ENOSYS)
 
-    def _keep(self, opened: Handle | Directory) -> int:
+    def _keep(self, opened: OpenAttribute | Directory) -> int:
         number = next(self._numbers)
         self._open[number] = opened
         return number
 
-    def _handle(self, fh: int) -> Handle:
+    def _handle(self, fh: int) -> OpenAttribute:
         opened = self._open[fh]
-        if isinstance(opened, Handle):
+        if isinstance(opened, OpenAttribute):
             return opened
         _refuse(errno.EISDIR)
 
@@ -262,48 +270,15 @@ class ConfigfsOperations(mfusepy.Operations):  # type: ignore[misc] # mfusepy is
         self._model.link(source, target, self._caller())
         return 0
 
-    def readlink(self, path: str) -> str:
-        """Refuse: there are no symbolic links."""
-        _refuse(errno.EINVAL)
-
-    def fsync(self, path: str | None, datasync: int, fh: int) -> int:
-        """Refuse: configfs has no fsync."""
-        _refuse(errno.EINVAL)
-
-    def fsyncdir(self, path: str | None, datasync: int, fh: int) -> int:
-        """Refuse: configfs has no fsync."""
-        _refuse(errno.EINVAL)
-
-    def ioctl(self, path: str | None, cmd: int, arg: Any, fh: int, flags: int, data: Any) -> int:
-        """Refuse: there are none."""
-        _refuse(errno.ENOTTY)
-
-    def fallocate(self, path: str | None, mode: int, offset: int, size: int, fh: int) -> int:
-        """Refuse: there is nothing to allocate."""
-        _refuse(errno.EOPNOTSUPP)
-
-    def bmap(self, path: str, blocksize: int, idx: Any) -> int:
-        """Refuse: there are no blocks."""
-        _refuse(errno.EINVAL)
-
+    readlink = _refusing(errno.EINVAL)  # there are no symbolic links
+    fsync = fsyncdir = _refusing(errno.EINVAL)
+    ioctl = _refusing(errno.ENOTTY)
+    fallocate = _refusing(errno.EOPNOTSUPP)
+    bmap = _refusing(errno.EINVAL)  # there are no blocks
     # The kernel asks for none of these again; its callers get EOPNOTSUPP, as on configfs.
-
-    def getxattr(self, path: str, name: str, position: int = 0) -> bytes:
-        """Refuse: EOPNOTSUPP."""
-        _refuse(errno.ENOSYS)
-
-    def setxattr(self, path: str, name: str, value: bytes, options: int, position: int = 0) -> int:
-        """Refuse: EOPNOTSUPP."""
-        _refuse(errno.ENOSYS)
-
-    def removexattr(self, path: str, name: str) -> int:
-        """Refuse: EOPNOTSUPP."""
-        _refuse(errno.ENOSYS)
+    getxattr = setxattr = removexattr = _refusing(errno.ENOSYS)
+    poll = _refusing(errno.ENOSYS)  # the kernel says then that it is always ready
 
     def listxattr(self, path: str) -> list[str]:
         """List none."""
         return []
-
-    def poll(self, path: str | None, fh: int, ph: Any, reventsp: Any) -> int:
-        """Let the kernel say that it is always ready."""
-        _refuse(errno.ENOSYS)

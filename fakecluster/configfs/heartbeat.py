@@ -7,9 +7,9 @@ import os
 from collections.abc import Iterable
 from threading import RLock
 
-from fakecluster.configfs.directories import Directories
+from fakecluster.configfs.directories import DirectoryTree
 from fakecluster.configfs.kernel import Kernel, RegionState
-from fakecluster.configfs.values import Refusal
+from fakecluster.configfs.values import KernelRefusal
 
 # What mount.ocfs2 was seen to give a small volume's region: it counts in sectors.
 _BLOCK_BYTES = 512
@@ -29,7 +29,7 @@ class Heartbeat:
     here when o2hb would have noticed.
     """
 
-    def __init__(self, lock: RLock, directories: Directories) -> None:
+    def __init__(self, lock: RLock, directories: DirectoryTree) -> None:
         self._lock = lock
         self._directories = directories
 
@@ -85,7 +85,7 @@ class Heartbeat:
             if region not in cluster.regions:
                 try:
                     self._directories.make_region(region)
-                except Refusal as refusal:
+                except KernelRefusal as refusal:
                     raise OSError(refusal.errno, os.strerror(refusal.errno), region) from None
             state = cluster.regions[region]
             state.block_bytes, state.start_block, state.blocks = (

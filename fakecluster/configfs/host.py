@@ -6,7 +6,7 @@ import errno
 import ipaddress
 from collections.abc import Iterable
 
-from fakecluster.configfs.values import Refusal
+from fakecluster.configfs.values import KernelRefusal
 
 _LOOPBACK = ipaddress.IPv4Network("127.0.0.0/8")
 
@@ -49,11 +49,11 @@ class FakeHost:
         """Bind o2net's listener.
 
         Raises:
-            Refusal: EADDRNOTAVAIL or EADDRINUSE.
+            KernelRefusal: EADDRNOTAVAIL or EADDRINUSE.
         """
         refusal = self._refusal(address, port)
         if refusal is not None:
-            raise Refusal(refusal)
+            raise KernelRefusal(refusal)
         self.listener = (address, port)
 
     def can_listen(self, address: str, port: int) -> bool:

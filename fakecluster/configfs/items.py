@@ -16,7 +16,7 @@ ATTRIBUTE_MODE = stat.S_IFREG | 0o644
 READ_ONLY_MODE = stat.S_IFREG | 0o444
 
 
-class Kind(enum.Enum):
+class DirectoryKind(enum.Enum):
     """What a directory is."""
 
     ROOT = "root"
@@ -102,7 +102,7 @@ class Directory(Item):
     def __init__(
         self,
         *,
-        kind: Kind,
+        kind: DirectoryKind,
         parent: Directory | None,
         name: str,
         inode: int,
@@ -207,13 +207,13 @@ class Attribute(Item):
         """Store what one write(2) brought.
 
         Raises:
-            Refusal: what the kernel says; nothing has changed.
+            KernelRefusal: what the kernel says; nothing has changed.
         """
         if self._store is not None:
             self._store(kernel, self._owner.state, data)
 
 
-class Handle:
+class OpenAttribute:
     """An open attribute file: its value is generated at the first read and stays."""
 
     __slots__ = ("attribute", "can_read", "can_write", "value")

@@ -59,7 +59,7 @@ Listener = Callable[[Done], None]
 """Told of every noted call after it was applied or refused; must not raise."""
 
 
-class Fault:
+class CallFault:
     """Makes the next calls of a kind fail with an errno, before they change anything."""
 
     def __init__(
@@ -99,7 +99,7 @@ class KillCaller:
         """Arm it.
 
         Args:
-            call: as for `Fault`.
+            call: as for `CallFault`.
             nth: 1 for the next such call.
             kill: ends the process with this pid; may raise what unwinds a simulated caller.
 
@@ -129,7 +129,7 @@ class KillCaller:
             raise OSError(errno.EINTR, os.strerror(errno.EINTR), call.path)
 
 
-class Journal:
+class CallJournal:
     """The calls in their order, the armed faults and the hooks."""
 
     def __init__(self) -> None:
@@ -137,7 +137,7 @@ class Journal:
         """Note also the calls that change nothing."""
         self._done: collections.deque[Done] = collections.deque()
         self._listeners: tuple[Listener, ...] = ()
-        self._faults: list[Fault] = []
+        self._faults: list[CallFault] = []
         self._hooks: tuple[Hook, ...] = ()
         self._hooks_of_reads: tuple[Hook, ...] = ()
 
@@ -166,7 +166,7 @@ class Journal:
         """Forget what was noted; faults and hooks stay."""
         self._done.clear()
 
-    def arm(self, fault: Fault) -> None:
+    def arm(self, fault: CallFault) -> None:
         """Arm a fault; the first armed that fits strikes."""
         self._faults.append(fault)
 

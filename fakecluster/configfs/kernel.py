@@ -6,7 +6,7 @@ import errno
 from dataclasses import dataclass, field
 
 from fakecluster.configfs.host import FakeHost
-from fakecluster.configfs.values import Refusal
+from fakecluster.configfs.values import KernelRefusal
 from fakecluster.configfs.variant import KernelVariant
 
 
@@ -101,13 +101,13 @@ class Kernel:
         """Start o2net on the node's address and port.
 
         Raises:
-            Refusal: the host cannot bind there; nothing has changed.
+            KernelRefusal: the host cannot bind there; nothing has changed.
         """
         if node.address is None or node.port is None:
-            raise Refusal(errno.EINVAL)
+            raise KernelRefusal(errno.EINVAL)
         try:
             self.host.listen(node.address, node.port)
-        except Refusal as refusal:
+        except KernelRefusal as refusal:
             self.log.append(f"o2net: Error -{refusal.errno} while binding socket")
             raise
 

@@ -4,35 +4,35 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+import stat
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
-from fakecluster.configfs.base import require
-from fakecluster.configfs.directories import Presence
-from fakecluster.configfs.items import ROOT, Attribute, Caller, Directory, DirEntry, Handle, Item
-from fakecluster.configfs.journal import Fault
+from fakecluster.configfs.directories import DirectoryTree, Presence, split
+from fakecluster.configfs.heartbeat import Heartbeat
+from fakecluster.configfs.host import FakeHost
+from fakecluster.configfs.items import (
+    ROOT,
+    Attribute,
+    Caller,
+    Directory,
+    DirEntry,
+    Item,
+    OpenAttribute,
+)
+from fakecluster.configfs.journal import Call, CallFault, CallJournal, is_read
 from fakecluster.configfs.kernel import Kernel, Poison
-from fakecluster.configfs.oddcalls import OddCalls
-from fakecluster.configfs.values import Refusal
-from fakecluster.configfs.variant import STORE_MAX_BYTES, KernelVariant
+from fakecluster.configfs.values import KernelRefusal, require
+from fakecluster.configfs.variant import OBSERVED_6_1, STORE_MAX_BYTES, KernelVariant
+
+ResultT = TypeVar("ResultT")
 
 _MAKES = os.O_CREAT | os.O_EXCL
+_PERMISSIONS = 0o7777
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Status:
-    """What stat says."""
-
-    inode: int
-    mode: int
-    links: int
-    uid: int
-    gid: int
-    size_bytes: int
-    born_ns: int
-
-
-class ConfigfsModel(OddCalls):
+class ConfigfsModel:
     """One fake kernel's configfs. Paths begin at its root: `/cluster/C/node/N/num`.
 
     Every call may be made from any thread: one lock guards the whole model. A refused call raises
@@ -40,7 +40,42 @@ class ConfigfsModel(OddCalls):
     see them first and makes them fail on demand.
     """
 
+    def __init__(
+        self,
+        *,
+        variant: KernelVariant = OBSERVED_6_1,
+        addresses: Iterable[str] = (),
+        owner_uid: int = 0,
+        now_ns: Callable[[], int] = lambda: 0,
+    ) -> None:
+        """Boot it.
+
+        Args:
+            variant: which kernels it behaves like.
+            addresses: the host's, beside 127/8; `local=1` binds to one of them.
+            owner_uid: whom everything belongs to.
+            now_ns: the time that files bear, in nanoseconds of the epoch.
+        """
+        self.lock = threading.RLock()
+        self.journal = CallJournal()
+        self.host = FakeHost(addresses)
+        self._variant = variant
+        self._directories = DirectoryTree(
+            Kernel(variant, self.host), owner_uid=owner_uid, now_ns=now_ns
+        )
+        self.heartbeat = Heartbeat(self.lock, self._directories)
+
     # ---- the machine
+
+    @property
+    def change_count(self) -> int:
+        """Another number after everything that can change what a reading shows."""
+        return self._directories.change_count
+
+    @property
+    def kernel(self) -> Kernel:
+        """The state behind the directories."""
+        return self._directories.kernel
 
     @property
     def variant(self) -> KernelVariant:
@@ -82,9 +117,9 @@ class ConfigfsModel(OddCalls):
     def fault(
         self, call: str, number: int, count: int | None = 1, *, path: str | None = None
     ) -> None:
-        """Make calls fail, see `Fault`: `fault("write:num", errno.EIO)`."""
+        """Make calls fail, see `CallFault`: `fault("write:num", errno.EIO)`."""
         with self.lock:
-            self.journal.arm(Fault(call, number, count=count, path=path))
+            self.journal.arm(CallFault(call, number, count=count, path=path))
 
     # ---- looking
 
@@ -93,10 +128,22 @@ class ConfigfsModel(OddCalls):
         with self.lock:
             return self._directories.index.get(path)
 
-    def stat(self, path: str, caller: Caller = ROOT) -> Status:
-        """Say what stat says of a path."""
+    def lookup(self, path: str, caller: Caller = ROOT) -> Item:
+        """Walk to what has this path; no call, so no hook and no fault.
+
+        Raises:
+            OSError: ENOENT, ENOTDIR, ENAMETOOLONG or EACCES.
+        """
+        with self.lock:
+            try:
+                return self._directories.resolve(path, caller)
+            except KernelRefusal as refusal:
+                raise _error(refusal.errno, path) from None
+
+    def stat(self, path: str, caller: Caller = ROOT) -> Item:
+        """Return what stat tells of: what has this path."""
         return self._do(
-            "stat", path, lambda: status_of(self._directories.resolve(path, caller)), pid=caller.pid
+            "stat", path, lambda: self._directories.resolve(path, caller), pid=caller.pid
         )
 
     def scandir(self, path: str, caller: Caller = ROOT) -> Sequence[DirEntry]:
@@ -121,7 +168,7 @@ class ConfigfsModel(OddCalls):
 
     # ---- attribute files
 
-    def open(self, path: str, flags: int = os.O_RDONLY, caller: Caller = ROOT) -> Handle:
+    def open(self, path: str, flags: int = os.O_RDONLY, caller: Caller = ROOT) -> OpenAttribute:
         """Open an attribute file; O_APPEND does nothing, O_TRUNC changes what stat says of it.
 
         Raises:
@@ -129,35 +176,35 @@ class ConfigfsModel(OddCalls):
         """
         return self._do("open", path, lambda: self._open(path, flags, caller), pid=caller.pid)
 
-    def _open(self, path: str, flags: int, caller: Caller) -> Handle:
+    def _open(self, path: str, flags: int, caller: Caller) -> OpenAttribute:
         access, truncates = flags & os.O_ACCMODE, bool(flags & os.O_TRUNC)
         wants_read, wants_write = access != os.O_WRONLY, access != os.O_RDONLY
         try:
             item = self._directories.resolve(path, caller)
-        except Refusal as refusal:
+        except KernelRefusal as refusal:
             if refusal.errno == errno.ENOENT and flags & os.O_CREAT:
                 self._directories.room_for(path, caller)
-                raise Refusal(errno.EACCES) from None
+                raise KernelRefusal(errno.EACCES) from None
             raise
         if flags & _MAKES == _MAKES:
-            raise Refusal(errno.EEXIST)
+            raise KernelRefusal(errno.EEXIST)
         if not isinstance(item, Attribute):
-            raise Refusal(errno.EISDIR)
+            raise KernelRefusal(errno.EISDIR)
         if flags & os.O_DIRECTORY:
-            raise Refusal(errno.ENOTDIR)
+            raise KernelRefusal(errno.ENOTDIR)
         # Root passes every mode check but the last two, which configfs makes itself.
         if (
             not item.allows(caller, 4 * wants_read + 2 * (wants_write or truncates))
             or (wants_read and not item.mode & 0o444)
             or (wants_write and not (item.writable and item.mode & 0o222))
         ):
-            raise Refusal(errno.EACCES)
+            raise KernelRefusal(errno.EACCES)
         item.opened()
         if truncates:
             item.truncate(0)
-        return Handle(item, can_read=wants_read, can_write=wants_write)
+        return OpenAttribute(item, can_read=wants_read, can_write=wants_write)
 
-    def close(self, handle: Handle) -> None:
+    def close(self, handle: OpenAttribute) -> None:
         """Close an attribute file; no call of the journal's, and nothing that can fail."""
         with self.lock:
             handle.attribute.closed()
@@ -172,7 +219,7 @@ class ConfigfsModel(OddCalls):
 
         return self._do("open", path, work, pid=caller.pid)
 
-    def read(self, handle: Handle, size: int, offset: int = 0, *, pid: int = 0) -> bytes:
+    def read(self, handle: OpenAttribute, size: int, offset: int = 0, *, pid: int = 0) -> bytes:
         """Read: the first read of a handle, or of one written to, generates the value.
 
         Raises:
@@ -186,14 +233,14 @@ class ConfigfsModel(OddCalls):
             )
         return value[offset : offset + size]
 
-    def _generate(self, handle: Handle) -> bytes:
+    def _generate(self, handle: OpenAttribute) -> bytes:
         require(handle.can_read, errno.EBADF)
         attribute = handle.attribute
         require(not attribute.removed or self._variant.removed_item_answers, errno.ENOENT)
         handle.value = attribute.show(self.kernel)
         return handle.value
 
-    def write(self, handle: Handle, data: bytes, *, pid: int = 0) -> int:
+    def write(self, handle: OpenAttribute, data: bytes, *, pid: int = 0) -> int:
         """Do one complete store; the offset counts for nothing.
 
         Returns:
@@ -212,7 +259,7 @@ class ConfigfsModel(OddCalls):
             pid=pid,
         )
 
-    def _store(self, handle: Handle, data: bytes) -> int:
+    def _store(self, handle: OpenAttribute, data: bytes) -> int:
         require(handle.can_write, errno.EBADF)
         taken = data[:STORE_MAX_BYTES]
         if not taken:
@@ -248,15 +295,153 @@ class ConfigfsModel(OddCalls):
         finally:
             self.close(handle)
 
+    # ---- what configfs allows without a purpose
 
-def status_of(item: Item) -> Status:
-    """Return what stat says of an item."""
-    return Status(
-        inode=item.inode,
-        mode=item.mode,
-        links=item.links,
-        uid=item.uid,
-        gid=item.gid,
-        size_bytes=item.size,
-        born_ns=item.born_ns,
+    def chmod(self, path: str, mode: int, caller: Caller = ROOT) -> None:
+        """Change the mode: it really opens or closes access, while the item lives."""
+
+        def work() -> None:
+            item = self._directories.resolve(path, caller)
+            require(caller.uid in {0, item.uid}, errno.EPERM)
+            item.mode = stat.S_IFMT(item.mode) | (mode & _PERMISSIONS)
+
+        self._do("chmod", path, work, pid=caller.pid)
+
+    def chown(self, path: str, uid: int, gid: int, caller: Caller = ROOT) -> None:
+        """Change the owner; -1 leaves as it is."""
+
+        def work() -> None:
+            item = self._directories.resolve(path, caller)
+            require(_may_own(item, uid, gid, caller), errno.EPERM)
+            item.uid = item.uid if uid == -1 else uid
+            item.gid = item.gid if gid == -1 else gid
+
+        self._do("chown", path, work, pid=caller.pid)
+
+    def truncate(self, path: str, size_bytes: int = 0, caller: Caller = ROOT) -> None:
+        """Truncate a file: its value stays, and who has it open sees another size."""
+
+        def work() -> None:
+            item = self._directories.resolve(path, caller)
+            if not isinstance(item, Attribute):
+                raise KernelRefusal(errno.EISDIR)
+            require(item.allows(caller, 2), errno.EACCES)
+            item.truncate(size_bytes)
+
+        self._do("truncate", path, work, pid=caller.pid)
+
+    # ---- what configfs refuses
+
+    def unlink(self, path: str, caller: Caller = ROOT) -> None:
+        """Unlink a file: never goes well."""
+
+        def work() -> None:
+            item = self._directories.removable(path, caller)
+            raise KernelRefusal(errno.EISDIR if item.is_dir else errno.EPERM)
+
+        self._do("unlink", path, work, pid=caller.pid)
+
+    def symlink(self, path: str, target: str, caller: Caller = ROOT) -> None:
+        """Make a symbolic link: never goes well."""
+        self._refuse_new("symlink", path, target, caller)
+
+    def mknod(self, path: str, caller: Caller = ROOT) -> None:
+        """Make a device or a socket: never goes well."""
+        self._refuse_new("mknod", path, "", caller)
+
+    def link(self, source: str, path: str, caller: Caller = ROOT) -> None:
+        """Make a hard link: never goes well."""
+        self._refuse_new("link", path, source, caller, source)
+
+    def _refuse_new(
+        self, name: str, path: str, data: str, caller: Caller, source: str = "/"
+    ) -> None:
+        def work() -> None:
+            linked = self._directories.resolve(source, caller)
+            if name == "link" and not _may_link(linked, caller):
+                # protected_hardlinks, which Debian's kernels have on, is asked before rights are.
+                self._directories.place_for(path, caller)
+                raise KernelRefusal(errno.EPERM)
+            self._directories.room_for(path, caller)
+            raise KernelRefusal(errno.EPERM)
+
+        self._do(name, path, work, data=os.fsencode(data), pid=caller.pid)
+
+    def rename(self, path: str, new_path: str, caller: Caller = ROOT) -> None:
+        """Rename: never goes well, but onto itself."""
+
+        def work() -> None:
+            # The VFS walks to both parents first, and looks for loops before it asks for rights.
+            parents = [
+                self._directories.directory(split(each)[0], caller) for each in (path, new_path)
+            ]
+            self._directories.resolve(path, caller)
+            if parents[0] is not parents[1]:
+                require(not new_path.startswith(f"{path}/"), errno.EINVAL)
+                require(not path.startswith(f"{new_path}/"), errno.ENOTEMPTY)
+            item = self._directories.removable(path, caller)
+            try:
+                other = self._directories.removable(new_path, caller)
+            except KernelRefusal as refusal:
+                require(refusal.errno == errno.ENOENT, refusal.errno)
+                self._directories.room_for(new_path, caller)
+                raise KernelRefusal(errno.EPERM) from None
+            if other is item:
+                return
+            if item.is_dir != other.is_dir:
+                raise KernelRefusal(errno.ENOTDIR if item.is_dir else errno.EISDIR)
+            raise KernelRefusal(errno.EPERM)
+
+        self._do("rename", path, work, data=os.fsencode(new_path), pid=caller.pid)
+
+    # ---- the way that each call takes
+
+    def _do(
+        self, name: str, path: str, work: Callable[[], ResultT], *, data: bytes = b"", pid: int = 0
+    ) -> ResultT:
+        """Do a call's work, after hooks and faults, and note it; see `Call` for the arguments."""
+        with self.lock:
+            journal = self.journal
+            call = None
+            if journal.wants(name):
+                call = Call(name=name, path=path, data=data, pid=pid)
+            try:
+                if call is not None:
+                    journal.enter(call)
+                    if not is_read(name):
+                        self._directories.change_count += 1
+                result = work()
+            except KernelRefusal as refusal:
+                error = _error(refusal.errno, path)
+                if call is not None:
+                    journal.note(call, error)
+                raise error from None
+            except OSError as error:
+                if call is not None:
+                    journal.note(call, error)
+                raise
+            if call is not None:
+                journal.note(call, None)
+            return result
+
+
+def _error(number: int, path: str) -> OSError:
+    return OSError(number, os.strerror(number), path)
+
+
+def _may_own(item: Item, uid: int, gid: int, caller: Caller) -> bool:
+    """Return whether the caller may change the owner so: others than root only to what is theirs.
+
+    -1 leaves as it is, which anybody may ask for.
+    """
+    if caller.uid == 0:
+        return True
+    owns = caller.uid == item.uid
+    return (uid == -1 or (owns and uid == item.uid)) and (
+        gid == -1 or (owns and gid in {item.gid, caller.gid})
     )
+
+
+def _may_link(item: Item, caller: Caller) -> bool:
+    """Return whether the caller may link what is not theirs: a file that they may write."""
+    return caller.uid in {0, item.uid} or (not item.is_dir and item.allows(caller, 6))

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, TypeVar, TypeVarTuple
 
-from fakecluster.configfs.items import ROOT, Caller, Directory, DirEntry, Handle
-from fakecluster.configfs.model import ConfigfsModel, Status, status_of
+from fakecluster.configfs.items import ROOT, Caller, Directory, DirEntry, Item, OpenAttribute
+from fakecluster.configfs.model import ConfigfsModel
 
 FIRST_FD = 1 << 20
 """Far above what a process has open, so that nobody takes one of ours for a real one."""
@@ -97,7 +97,7 @@ class Scan(contextlib.AbstractContextManager["Scan"]):
 
 @dataclass(slots=True)
 class _OpenFile:
-    handle: Handle
+    handle: OpenAttribute
     position: int = field(default=0)
 
 
@@ -268,7 +268,7 @@ class ModelOs:
         """Stand for os.fstat, which works for what has been removed, too."""
         opened = self._opened.get(fd)
         item = opened if isinstance(opened, Directory) else self._file(fd).handle.attribute
-        return _result(status_of(item))
+        return _result(item)
 
     # ---- the rest
 
@@ -352,19 +352,9 @@ def _error(number: int, where: str | int) -> OSError:
     return OSError(number, os.strerror(number), where)
 
 
-def _result(status: Status) -> os.stat_result:
-    seconds = status.born_ns // 1_000_000_000
+def _result(item: Item) -> os.stat_result:
+    seconds = item.born_ns // 1_000_000_000
+    times = (seconds, seconds, seconds)
     return os.stat_result(
-        (
-            status.mode,
-            status.inode,
-            0,
-            status.links,
-            status.uid,
-            status.gid,
-            status.size_bytes,
-            seconds,
-            seconds,
-            seconds,
-        )
+        (item.mode, item.inode, 0, item.links, item.uid, item.gid, item.size, *times)
     )

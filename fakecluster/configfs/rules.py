@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from fakecluster.configfs import values
 from fakecluster.configfs.kernel import ClusterState, Kernel, NodeState, Poison, RegionState
-from fakecluster.configfs.values import Refusal
+from fakecluster.configfs.values import KernelRefusal, require
 
 NUM_MAX = 254
 PORT_MAX = 65534
@@ -22,15 +22,10 @@ Show = Callable[[Kernel, StateT], str]
 Store = Callable[[Kernel, StateT, bytes], None]
 
 
-def _require(condition: bool, number: int) -> None:  # noqa: FBT001 - reads as an assertion
-    if not condition:
-        raise Refusal(number)
-
-
 def _once(kernel: Kernel, value: object, *, first: bool) -> None:
     """Refuse a second write with EBUSY, at the place where this kernel tests for it."""
     if first == kernel.variant.already_set_first and value is not None:
-        raise Refusal(errno.EBUSY)
+        raise KernelRefusal(errno.EBUSY)
 
 
 def _nodes(kernel: Kernel) -> Iterable[NodeState]:
@@ -41,8 +36,8 @@ def store_port(kernel: Kernel, node: NodeState, data: bytes) -> None:
     """Store ipv4_port: 1..65534, once."""
     _once(kernel, node.port, first=True)
     port = values.number(data)
-    _require(port != 0, errno.EINVAL)
-    _require(port <= PORT_MAX, errno.ERANGE)
+    require(port != 0, errno.EINVAL)
+    require(port <= PORT_MAX, errno.ERANGE)
     _once(kernel, node.port, first=False)
     node.port = port
 
@@ -51,7 +46,7 @@ def store_address(kernel: Kernel, node: NodeState, data: bytes) -> None:
     """Store ipv4_address: unique, once. The kernel takes 0.0.0.0, which poisons it."""
     _once(kernel, node.address, first=True)
     address = values.address(data)
-    _require(address not in [other.address for other in _nodes(kernel)], errno.EEXIST)
+    require(address not in [other.address for other in _nodes(kernel)], errno.EEXIST)
     _once(kernel, node.address, first=False)
     node.address = address
     if address == "0.0.0.0":  # the address that the kernel's rmdir does not unlink
@@ -62,9 +57,9 @@ def store_num(kernel: Kernel, node: NodeState, data: bytes) -> None:
     """Store num: 0..254, unique, once, after address and port."""
     _once(kernel, node.num, first=True)
     num = values.number(data)
-    _require(num <= NUM_MAX, errno.ERANGE)
-    _require(node.address is not None and node.port is not None, errno.EINVAL)
-    _require(num not in [other.num for other in _nodes(kernel)], errno.EEXIST)
+    require(num <= NUM_MAX, errno.ERANGE)
+    require(node.address is not None and node.port is not None, errno.EINVAL)
+    require(num not in [other.num for other in _nodes(kernel)], errno.EEXIST)
     _once(kernel, node.num, first=False)
     node.num = num
 
@@ -73,13 +68,13 @@ def store_local(kernel: Kernel, node: NodeState, data: bytes) -> None:
     """Store local: any number but 0 is 1; starts or stops o2net's listener."""
     cluster = kernel.cluster
     if kernel.variant.local_write_once and node.local_written:
-        raise Refusal(errno.EBUSY)
+        raise KernelRefusal(errno.EBUSY)
     wanted = values.number(data) != 0
     complete = node.address is not None and node.port is not None and node.num is not None
-    _require(complete and cluster is not None, errno.EINVAL)
+    require(complete and cluster is not None, errno.EINVAL)
     assert cluster is not None  # noqa: S101 - required in the line above
     if wanted and cluster.local_claimed and not node.local:
-        raise Refusal(errno.EBUSY)
+        raise KernelRefusal(errno.EBUSY)
     if wanted and not node.local:
         kernel.start_listening(node)
         cluster.local_claimed = True
@@ -95,16 +90,16 @@ def store_local(kernel: Kernel, node: NodeState, data: bytes) -> None:
 def store_idle_timeout(kernel: Kernel, cluster: ClusterState, data: bytes) -> None:
     """Store idle_timeout_ms: above keepalive, unchangeable under connected peers."""
     value = values.milliseconds(data)
-    _require(value == cluster.idle_timeout_ms or not kernel.connected_nums, errno.EINVAL)
-    _require(value > cluster.keepalive_delay_ms, errno.EINVAL)
+    require(value == cluster.idle_timeout_ms or not kernel.connected_nums, errno.EINVAL)
+    require(value > cluster.keepalive_delay_ms, errno.EINVAL)
     cluster.idle_timeout_ms = value
 
 
 def store_keepalive_delay(kernel: Kernel, cluster: ClusterState, data: bytes) -> None:
     """Store keepalive_delay_ms: below idle, unchangeable under connected peers."""
     value = values.milliseconds(data)
-    _require(value == cluster.keepalive_delay_ms or not kernel.connected_nums, errno.EINVAL)
-    _require(value < cluster.idle_timeout_ms, errno.EINVAL)
+    require(value == cluster.keepalive_delay_ms or not kernel.connected_nums, errno.EINVAL)
+    require(value < cluster.idle_timeout_ms, errno.EINVAL)
     cluster.keepalive_delay_ms = value
 
 
@@ -133,22 +128,22 @@ def store_mode(kernel: Kernel, cluster: ClusterState, data: bytes) -> None:
 
 
 def _store_block_bytes(_kernel: Kernel, region: RegionState, data: bytes) -> None:
-    _require(not region.dev, errno.EINVAL)
+    require(not region.dev, errno.EINVAL)
     value = values.number(data)
-    _require(_BLOCK_BYTES_MIN <= value <= _BLOCK_BYTES_MAX, errno.ERANGE)
-    _require(value & (value - 1) == 0, errno.EINVAL)
+    require(_BLOCK_BYTES_MIN <= value <= _BLOCK_BYTES_MAX, errno.ERANGE)
+    require(value & (value - 1) == 0, errno.EINVAL)
     region.block_bytes = value
 
 
 def _store_start_block(_kernel: Kernel, region: RegionState, data: bytes) -> None:
-    _require(not region.dev, errno.EINVAL)
+    require(not region.dev, errno.EINVAL)
     region.start_block = values.strict_number(data)
 
 
 def _store_blocks(_kernel: Kernel, region: RegionState, data: bytes) -> None:
-    _require(not region.dev, errno.EINVAL)
+    require(not region.dev, errno.EINVAL)
     value = values.number(data)
-    _require(1 <= value <= _BLOCKS_MAX, errno.ERANGE)
+    require(1 <= value <= _BLOCKS_MAX, errno.ERANGE)
     region.blocks = value
 
 
@@ -157,7 +152,7 @@ def _store_dev(_kernel: Kernel, _region: RegionState, _data: bytes) -> None:
 
     A region starts through `ConfigfsModel.start_region`, as mount.ocfs2 would start it.
     """
-    raise Refusal(errno.EINVAL)
+    raise KernelRefusal(errno.EINVAL)
 
 
 def _text(value: object) -> str:

@@ -15,12 +15,22 @@ ENDLESS_MS = (1 << 32) - 1
 """The first value of a *_ms attribute that is out of range."""
 
 
-class Refusal(Exception):  # noqa: N818 - it is the kernel's answer, not a fault of the fake
+class KernelRefusal(Exception):  # noqa: N818 - it is the kernel's answer, not a fault of the fake
     """A store or a directory operation that the kernel refuses with this errno."""
 
     def __init__(self, number: int) -> None:
         super().__init__(errno.errorcode[number])
         self.errno = number
+
+
+def require(condition: bool, number: int) -> None:  # noqa: FBT001 - reads as an assertion
+    """Refuse with this errno unless the condition holds.
+
+    Raises:
+        KernelRefusal: with the errno.
+    """
+    if not condition:
+        raise KernelRefusal(number)
 
 
 def number(data: bytes, *, base: int = 0) -> int:
@@ -29,7 +39,7 @@ def number(data: bytes, *, base: int = 0) -> int:
     What follows the digits must be the end (or a NUL) or a newline; no digits at all is 0.
 
     Raises:
-        Refusal: EINVAL for anything else.
+        KernelRefusal: EINVAL for anything else.
     """
     return _number(data.split(b"\0", 1)[0], base=base) % _WORD
 
@@ -46,7 +56,7 @@ def _number(text: bytes, *, base: int) -> int:
     while end < len(text) and text[end] in digits:
         end += 1
     if text[end : end + 1] not in {b"", b"\n"}:
-        raise Refusal(errno.EINVAL)
+        raise KernelRefusal(errno.EINVAL)
     return int(text[start:end] or b"0", base)
 
 
@@ -54,14 +64,14 @@ def strict_number(data: bytes) -> int:
     """Read a number as the kernel's stricter reader does: a plus is allowed, one newline ends it.
 
     Raises:
-        Refusal: EINVAL for anything else, for no digits and for more than 64 bits.
+        KernelRefusal: EINVAL for anything else, for no digits and for more than 64 bits.
     """
     text = data.split(b"\0", 1)[0].removeprefix(b"+").removesuffix(b"\n")
     if not text or b"\n" in text:
-        raise Refusal(errno.EINVAL)
+        raise KernelRefusal(errno.EINVAL)
     value = _number(text, base=0)
     if value >= _WORD:
-        raise Refusal(errno.EINVAL)
+        raise KernelRefusal(errno.EINVAL)
     return value
 
 
@@ -73,14 +83,14 @@ def address(data: bytes) -> str:
     """Read an IPv4 address: four numbers of one to three digits; whatever follows is ignored.
 
     Raises:
-        Refusal: EINVAL when there are no four numbers, ERANGE for one above 255.
+        KernelRefusal: EINVAL when there are no four numbers, ERANGE for one above 255.
     """
     found = _ADDRESS.match(data.split(b"\0", 1)[0])
     if found is None:
-        raise Refusal(errno.EINVAL)
+        raise KernelRefusal(errno.EINVAL)
     octets = [int(group) for group in found.groups()]
     if max(octets) > 255:
-        raise Refusal(errno.ERANGE)
+        raise KernelRefusal(errno.ERANGE)
     return ".".join(str(octet) for octet in octets)
 
 
@@ -88,13 +98,13 @@ def milliseconds(data: bytes) -> int:
     """Read the value of a *_ms attribute.
 
     Raises:
-        Refusal: EINVAL for garbage and 0, ERANGE from 4294967295 on.
+        KernelRefusal: EINVAL for garbage and 0, ERANGE from 4294967295 on.
     """
     value = number(data)
     if value == 0:
-        raise Refusal(errno.EINVAL)
+        raise KernelRefusal(errno.EINVAL)
     if value >= ENDLESS_MS:
-        raise Refusal(errno.ERANGE)
+        raise KernelRefusal(errno.ERANGE)
     return value
 
 
@@ -102,12 +112,12 @@ def fence_method(data: bytes) -> str:
     """Read `reset` or `panic` in any case; the newline is part of the word.
 
     Raises:
-        Refusal: EINVAL for anything else.
+        KernelRefusal: EINVAL for anything else.
     """
     for word in ("reset", "panic"):
         if data.lower() == word.encode() + b"\n":
             return word
-    raise Refusal(errno.EINVAL)
+    raise KernelRefusal(errno.EINVAL)
 
 
 def heartbeat_mode(data: bytes) -> str:
@@ -116,10 +126,10 @@ def heartbeat_mode(data: bytes) -> str:
     A NUL ends the comparison, and then it must be the whole word (seen on 6.1).
 
     Raises:
-        Refusal: EINVAL for anything else.
+        KernelRefusal: EINVAL for anything else.
     """
     wanted, nul, _ = data.removesuffix(b"\n").lower().partition(b"\0")
     for word in ("local", "global"):
         if wanted == word.encode() or (wanted and not nul and word.encode().startswith(wanted)):
             return word
-    raise Refusal(errno.EINVAL)
+    raise KernelRefusal(errno.EINVAL)

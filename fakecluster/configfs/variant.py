@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 PAGE_BYTES = 4096
 """What an attribute reports as its size."""
@@ -66,30 +66,21 @@ KERNEL_A = KernelVariant(
 )
 """2.6.2x, by its source."""
 
-KERNEL_B = KernelVariant(
+KERNEL_B = replace(
+    KERNEL_A,
     name="B",
-    already_set_first=True,
-    local_write_once=True,
-    local_zero_keeps_claim=True,
-    remote_pinned=False,
-    unset_num_is_zero=True,
-    empty_write_errno=0,
-    removed_item_answers=True,
-    idle_timeout_ms=10_000,
-    keepalive_delay_ms=5_000,
+    second_cluster_errno=errno.ENOSPC,
+    long_name_errno=errno.ENAMETOOLONG,
+    missing=frozenset(),
 )
 """2.6.3x to 4.x, by its source."""
 
-KERNEL_B_MISNAMED = KernelVariant(
+KERNEL_B_MISNAMED = replace(
+    KERNEL_B,
     name="B-misnamed",
-    already_set_first=True,
-    local_write_once=True,
-    local_zero_keeps_claim=True,
-    remote_pinned=False,
-    unset_num_is_zero=True,
-    empty_write_errno=0,
-    removed_item_answers=True,
     dead_threshold_name="threshold",
+    idle_timeout_ms=30_000,
+    keepalive_delay_ms=2_000,
 )
 """Some 4.x kernels, whose dead_threshold was called threshold until 2017."""
 

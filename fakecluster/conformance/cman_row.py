@@ -11,7 +11,7 @@ from fakecluster.conformance.cman_driver import MakeCman
 from fakecluster.conformance.cman_scene import Scene
 
 Act = Callable[[Scene], str]
-"""Does it to a cluster of which nothing runs yet, and returns what was seen."""
+"""Does it to a cluster, and returns what was seen."""
 
 NOT_OBSERVED: tuple[str, ...] = ()
 """What must be seen where nobody looked at a real one."""
@@ -29,6 +29,8 @@ class CmanRow:
     why_not: str = ""
     """Why nothing can be done that shows it, where `act` is None."""
     topology: Topology
+    up: tuple[int, ...] | None = None
+    """The nodes that are members when `act` begins; None: all."""
     library: bool = False
     """It is about the library, and needs one."""
 
@@ -39,6 +41,8 @@ class CmanRow:
         with Scene(make(self.topology), self.topology) as scene:
             if self.library and scene.driver.library is None:
                 return None
+            if self.up != ():
+                scene.up(*(self.up or ()))
             return self.act(scene)
 
 
@@ -55,6 +59,7 @@ class Rows:
         *seen: str,
         b: tuple[str, ...] | str | None = None,
         topology: Topology | None = None,
+        up: tuple[int, ...] | None = None,
         library: bool = False,
     ) -> Callable[[Act], Act]:
         """Make a row of the function below, which is named after it.
@@ -64,6 +69,7 @@ class Rows:
             seen: what 3.0.12 may show, and 3.1.8 if it has no `b`; none: not observed there.
             b: what 3.1.8 may show.
             topology: three nodes if nothing else is said.
+            up: the nodes that are members before it is done; None: all.
             library: it is about the library.
         """
 
@@ -77,6 +83,7 @@ class Rows:
                     seen={Profile.A: seen, Profile.B: for_b},
                     act=act,
                     topology=Topology.of(3) if topology is None else topology,
+                    up=up,
                     library=library,
                 )
             )

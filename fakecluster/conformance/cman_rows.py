@@ -49,6 +49,10 @@ class EngineDifference:
     reason: str
 
 
+def _gate(row: str, *shows: str, reason: str) -> EngineDifference:
+    return EngineDifference(row=row, engine=GATE, shows=shows, reason=reason)
+
+
 _WHOLE_RING: Final = (
     "A ring comes whole, with corosync's judgement of it, so every notice of it says the same."
 )
@@ -63,67 +67,57 @@ _OWN_FILE: Final = (
 )
 
 DIFFERENCES: Final[tuple[EngineDifference, ...]] = (
-    EngineDifference(
-        row="connect-after-crash",
-        engine=GATE,
-        shows=("ENOENT",),
+    _gate(
+        "connect-after-crash",
+        "ENOENT",
         reason="The gate outlives its corosync, and takes its sockets away.",
     ),
-    EngineDifference(row="two-deaths", engine=GATE, shows=("0 0",), reason=_WHOLE_RING),
-    EngineDifference(
-        row="isolated-view", engine=GATE, shows=("0 0, members 3",), reason=_WHOLE_RING
-    ),
-    EngineDifference(
-        row="leave-reasons",
-        engine=GATE,
-        shows=("0 0 1 0 0",),
+    _gate("two-deaths", "0 0", reason=_WHOLE_RING),
+    _gate("isolated-view", "0 0, members 3", reason=_WHOLE_RING),
+    _gate(
+        "leave-reasons",
+        "0 0 1 0 0",
         reason="A corosync that leaves does not say why, so nobody learns of a remove.",
     ),
-    EngineDifference(row="shutdown-requester-gone", engine=GATE, shows=("0, 0",), reason=_LIVES_ON),
-    EngineDifference(
-        row="shutdown-timer-left-over", engine=GATE, shows=("none, 0",), reason=_LIVES_ON
-    ),
-    EngineDifference(
-        row="D2-leave-after-a-crash",
-        engine=GATE,
-        shows=("1 2 3, none, 1 0", "1 2 3, none, 0 0"),
+    _gate("shutdown-requester-gone", "0, 0", reason=_LIVES_ON),
+    _gate("shutdown-timer-left-over", "none, 0", reason=_LIVES_ON),
+    _gate(
+        "D2-leave-after-a-crash",
+        "1 2 3, none, 1 0",
+        "1 2 3, none, 0 0",
         reason="Corosync agrees to a leave at once, and the gate ends with its yes; corosync "
         "itself stays until the ring is without the dead node, which its clients miss. Whether it "
         "is gone in that ring or in the next one is a race.",
     ),
-    EngineDifference(
-        row="D5-added-node",
-        engine=GATE,
-        shows=("3 4",),
+    _gate(
+        "D5-added-node",
+        "3 4",
         reason="Votequorum expects the votes of the whole node list, and counts them again at "
         "each reload.",
     ),
-    EngineDifference(
-        row="answer-before-the-end",
-        engine=GATE,
-        shows=("with it: 0 gone", "before"),
+    _gate(
+        "answer-before-the-end",
+        "with it: 0 gone",
+        "before",
         reason="Corosync answers and ends, and the gate with it; so the answer comes first, but by "
         "less than anybody is sure to see.",
     ),
-    EngineDifference(
-        row="version-without-a-file",
-        engine=GATE,
-        shows=("ENOENT, S1 C1",),
+    _gate(
+        "version-without-a-file",
+        "ENOENT, S1 C1",
         reason="Which version a file has is known when every corosync has read it, and that is a "
         "reload, which clients are told of.",
     ),
-    EngineDifference(row="config-lagging", engine=GATE, shows=("S1 C1; none",), reason=_OWN_FILE),
-    EngineDifference(row="D6-lagging-file", engine=GATE, shows=("0 1, 1, 0 1",), reason=_OWN_FILE),
-    EngineDifference(
-        row="D17-newer-joiner",
-        engine=GATE,
-        shows=("1 2 3, 1 2 3; 1 2 3, 1 2 3",),
+    _gate("config-lagging", "S1 C1; none", reason=_OWN_FILE),
+    _gate("D6-lagging-file", "0 1, 1, 0 1", reason=_OWN_FILE),
+    _gate(
+        "D17-newer-joiner",
+        "1 2 3, 1 2 3; 1 2 3, 1 2 3",
         reason="Corosync counts a joiner whose file is newer, and each node runs with its own.",
     ),
-    EngineDifference(
-        row="D18-older-joiner",
-        engine=GATE,
-        shows=("none, ENOENT",),
+    _gate(
+        "D18-older-joiner",
+        "none, ENOENT",
         reason="A corosync whose file is older than the others' ends by itself before it is in a "
         "ring with them.",
     ),

@@ -31,15 +31,13 @@ def _brief(node: NodeStruct) -> str:
     return spaced([int(node.state == 2), node.incarnation, node.join_seconds])
 
 
-@DATA.row("a node that was never seen: member, incarnation, jointime", "0 0 0")
+@DATA.row("a node that was never seen: member, incarnation, jointime", "0 0 0", up=(1,))
 def never_seen(s: Scene) -> str:
-    s.up(1)
     return _brief(s.client(1).node(2))
 
 
 @DATA.row("a node that died keeps incarnation and jointime", "kept")
 def dead_node(s: Scene) -> str:
-    s.up()
     seen = s.client(1)
     before = seen.node(3)
     s.driver.crash(3)
@@ -51,14 +49,12 @@ def dead_node(s: Scene) -> str:
 
 @DATA.row("incarnations of one node in two observers' eyes", "differ")
 def incarnation_of_an_observer(s: Scene) -> str:
-    s.up()
     one, three = s.client(1).node(1), s.client(3).node(1)
     return "differ" if one.incarnation != three.incarnation else "are one"
 
 
-@DATA.row("name and address: length, family, port", "node1 16 2 0")
+@DATA.row("name and address: length, family, port", "node1 16 2 0", up=(1,))
 def name_and_ipv4(s: Scene) -> str:
-    s.up(1)
     node = s.client(1).node(1)
     family, port = _IPV4.unpack_from(node.address)
     return spaced([node.name.decode(), len(node.address), family, port])
@@ -66,7 +62,6 @@ def name_and_ipv4(s: Scene) -> str:
 
 @DATA.row("IPv6: length, family, port, scope id", "28 10 0 2", topology=Topology.of(1, ipv6=True))
 def ipv6(s: Scene) -> str:
-    s.up()
     address = s.client(1).node(1).address
     (scope,) = _IPV6_SCOPE.unpack_from(address, 24)
     return spaced([len(address), *_IPV4.unpack_from(address), scope])
@@ -77,7 +72,6 @@ def ipv6(s: Scene) -> str:
     "the previous node's, 0 addresses",
 )
 def stale_address(s: Scene) -> str:
-    s.up()
     s.leave(2)
     s.settle()
     seen = s.client(1)
@@ -86,7 +80,6 @@ def stale_address(s: Scene) -> str:
 
 
 def _disk(s: Scene) -> tuple[SceneClient, SceneClient, SceneClient]:
-    s.up()
     here, there, admin = s.listener(1), s.listener(2), s.admin(1)
     admin.device(Opcode.REG_QUORUMDEV, 1, b"/dev/qdisk0")
     return here, there, admin
@@ -115,10 +108,11 @@ def special_ids(s: Scene) -> str:
 
 
 @DATA.row(
-    "an unknown id or name in get_node; in extra and addresses", "ENOENT ENOENT EINVAL EINVAL"
+    "an unknown id or name in get_node; in extra and addresses",
+    "ENOENT ENOENT EINVAL EINVAL",
+    up=(1,),
 )
 def unknown_node(s: Scene) -> str:
-    s.up(1)
     c = s.client(1)
     by_id, by_name = c.get_node(9), c.get_node(0, b"nobody")
     rest = [c.ints(each, 9) for each in (Opcode.GETNODE_EXTRA, Opcode.GET_NODEADDRS)]
@@ -127,7 +121,6 @@ def unknown_node(s: Scene) -> str:
 
 @DATA.row("cluster, generation, version, quorate", "o2, the ring sequence, 6.2.0, 1")
 def cluster_info(s: Scene) -> str:
-    s.up()
     c = s.client(1)
     cluster = ClusterStruct.decode(c.ask(Opcode.GETCLUSTER).payload)
     version = VersionStruct.decode(c.ask(Opcode.GET_VERSION).payload)
@@ -137,9 +130,10 @@ def cluster_info(s: Scene) -> str:
     return f"{cluster.name.decode()}, {generation}, {text}, {c.quorate()}"
 
 
-@DATA.row("administrators' commands on a client; start_notification on an admin", "EPERM EINVAL")
+@DATA.row(
+    "administrators' commands on a client; start_notification on an admin", "EPERM EINVAL", up=(1,)
+)
 def wrong_socket(s: Scene) -> str:
-    s.up(1)
     c = s.client(1)
     found = {c.status(each) for each in Opcode if each & ADMIN_BIT}
     return spaced([*sorted(found), s.admin(1).status(Opcode.NOTIFY)])
@@ -150,7 +144,6 @@ def wrong_socket(s: Scene) -> str:
 
 @CONFIG.row("a new version: the asker, another node", "C2, S1 C2", b="S1 C2, S1 C2")
 def config_update(s: Scene) -> str:
-    s.up()
     asker, other = s.listener(1), s.listener(2)
     s.write(2)
     s.admin(1).set_version(2)
@@ -160,7 +153,6 @@ def config_update(s: Scene) -> str:
 
 @CONFIG.row("the same version again", "0, none")
 def config_same(s: Scene) -> str:
-    s.up()
     seen = s.listener(1)
     status = s.admin(1).set_version(1)
     s.moment()
@@ -173,7 +165,6 @@ def config_same(s: Scene) -> str:
     b="none; S1 C2",
 )
 def config_lagging(s: Scene) -> str:
-    s.up()
     seen = s.listener(3)
     s.write(2, 1, 2)
     s.admin(1).set_version(2)
@@ -191,7 +182,6 @@ def config_lagging(s: Scene) -> str:
     "1 2 3 7 (incarnation 0), 1 2 7",
 )
 def config_nodes(s: Scene) -> str:
-    s.up()
     seen, admin = s.client(1), s.admin(1)
     s.write(2, nodes=(*s.nodes(), _NEW))
     admin.set_version(2)
@@ -215,9 +205,8 @@ def _raw(peer: SceneClient, count: int) -> bytes:
     return data
 
 
-@WIRE.row("a reply's header: magic, length, command", "434d414e 24 4000000b")
+@WIRE.row("a reply's header: magic, length, command", "434d414e 24 4000000b", up=(1,))
 def reply_header(s: Scene) -> str:
-    s.up(1)
     c = s.client(1)
     c.raw.send(Opcode.ISACTIVE)
     magic, _version, length, command, _flags = struct.unpack("=5I", _raw(c, 24)[:HEADER_BYTES])
@@ -226,7 +215,6 @@ def reply_header(s: Scene) -> str:
 
 @WIRE.row("an event: magic, length, command, reason, arg", "434d414e 28 102 1 1")
 def event_bytes(s: Scene) -> str:
-    s.up()
     seen = s.listener(1)
     s.leave(3)
     s.moment()
@@ -235,9 +223,8 @@ def event_bytes(s: Scene) -> str:
     return f"{magic:x} {length} {command:x} {reason} {arg}"
 
 
-@WIRE.row("a request in two parts, and the next one", "EINVAL EINVAL, 1")
+@WIRE.row("a request in two parts, and the next one", "EINVAL EINVAL, 1", up=(1,))
 def request_in_two_parts(s: Scene) -> str:
-    s.up(1)
     c = s.client(1)
     request = Request(command=Opcode.GET_NODEADDRS, body=encode_ints(1)).encode()
     found = []
@@ -247,9 +234,8 @@ def request_in_two_parts(s: Scene) -> str:
     return f"{spaced(found)}, {c.status(Opcode.ISACTIVE)}"
 
 
-@WIRE.row("a bad header with a body, and the next request", "EINVAL EINVAL, 1")
+@WIRE.row("a bad header with a body, and the next request", "EINVAL EINVAL, 1", up=(1,))
 def bad_header(s: Scene) -> str:
-    s.up(1)
     c = s.client(1)
     c.raw.sock.sendall(struct.pack("=5I", 0, 0, 24, Opcode.ISACTIVE, 0) + bytes(4))
     found = [word(c.raw.reply().status) for _ in range(2)]

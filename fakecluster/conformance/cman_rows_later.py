@@ -30,7 +30,6 @@ LATER.untold(
     "1 2 3, 1, 1 0",
 )
 def D2_leave_after_a_crash(s: Scene) -> str:  # noqa: N802 - as the row is called
-    s.up()
     leaver, other = s.listener(2), s.listener(1)
     s.driver.crash(3)
     s.driver.let_pass(SECOND_US // 2)
@@ -54,7 +53,6 @@ def D2_leave_after_a_crash(s: Scene) -> str:  # noqa: N802 - as the row is calle
     "EINVAL EINVAL, 2 and 2",
 )
 def D4_unreachable_votes(s: Scene) -> str:  # noqa: N802
-    s.up()
     admin, seen = s.admin(1), s.client(1)
     expected = admin.ints(Opcode.SETEXPECTED_VOTES, 9)
     before = seen.info().quorum
@@ -67,7 +65,6 @@ def D4_unreachable_votes(s: Scene) -> str:  # noqa: N802
 
 @LATER.row("D5: a node is added and announced: expected votes before and after", "3 3")
 def D5_added_node(s: Scene) -> str:  # noqa: N802
-    s.up()
     seen = s.client(1)
     before = seen.info().expected_votes
     s.write(2, nodes=(*s.nodes(), _NEW))
@@ -82,7 +79,6 @@ def D5_added_node(s: Scene) -> str:  # noqa: N802
     b="1 1, 0, 0 1",
 )
 def D6_lagging_file(s: Scene) -> str:  # noqa: N802
-    s.up()
     lagging = s.client(3)
 
     def state() -> str:
@@ -106,7 +102,6 @@ def D6_lagging_file(s: Scene) -> str:  # noqa: N802
     "1 2 3, 1 2",
 )
 def D7_taken_out(s: Scene) -> str:  # noqa: N802
-    s.up()
     seen, admin = s.client(1), s.admin(1)
     s.write(2, nodes=s.nodes(3))
     admin.set_version(2)
@@ -129,7 +124,6 @@ def D7_taken_out(s: Scene) -> str:  # noqa: N802
     ),
 )
 def D10_one_way_cuts(s: Scene) -> str:  # noqa: N802
-    s.up()
     seen = [s.listener(i) for i in (1, 2, 3)]
     for speaker, listener in ((2, 1), (1, 3)):
         s.driver.cut(speaker, listener)
@@ -149,7 +143,6 @@ def D10_one_way_cuts(s: Scene) -> str:  # noqa: N802
     b="1 77 fence_x, 0 77 fence_x, 0 77 fence_x",
 )
 def D11_old_fencing(s: Scene) -> str:  # noqa: N802
-    s.up()
     seen = s.client(1)
     s.admin(1).fence(3, 77)
     s.moment()
@@ -165,7 +158,6 @@ def D11_old_fencing(s: Scene) -> str:  # noqa: N802
 
 @LATER.row("D12: the quorum device, with junk for a name: status, name, votes", "0 /dev/q 2")
 def D12_quorum_device(s: Scene) -> str:  # noqa: N802
-    s.up()
     s.admin(1).device(Opcode.REG_QUORUMDEV, 2, b"/dev/q")
     reply = s.client(1).get_node(-1, b"\xff\x01junk")
     if reply.status:
@@ -180,7 +172,6 @@ def D12_quorum_device(s: Scene) -> str:  # noqa: N802
     b="EALREADY 0 EBUSY, 3, set, 1 0",
 )
 def D14_quorum_device_again(s: Scene) -> str:  # noqa: N802
-    s.up()
     seen, admin = s.listener(1), s.admin(1)
     found = [admin.device(Opcode.REG_QUORUMDEV, 2, b"node2")]
     admin.device(Opcode.REG_QUORUMDEV, 2, b"/dev/q")
@@ -207,7 +198,6 @@ def _bound(s: Scene, node_id: int, port: int) -> SceneClient:
     b="1, none, none; closed 1",
 )
 def D15_port_notices(s: Scene) -> str:  # noqa: N802
-    s.up()
     same, other, elsewhere = _bound(s, 2, 5), s.listener(2), _bound(s, 3, 6)
     s.moment()
     one = _bound(s, 1, 5)
@@ -230,9 +220,9 @@ LATER.untold(
     "D17: a joiner with a newer file: whom it sees, whom the others; after all are mended",
     "3, 1 2; 1 2 3, 1 2",
     b="1 2 3, 1 2; 1 2 3, 1 2",
+    up=(1, 2),
 )
 def D17_newer_joiner(s: Scene) -> str:  # noqa: N802
-    s.up(1, 2)
     s.write(2, 3)
     s.up(3)
     newer, other = s.client(3), s.client(1)
@@ -247,9 +237,9 @@ def D17_newer_joiner(s: Scene) -> str:  # noqa: N802
     "D18: a joiner with an older file: notices, and what is there then",
     *NOT_OBSERVED,
     b=("1 1 1, ENOENT", "1 1 1 1, ENOENT"),
+    up=(1, 2),
 )
 def D18_older_joiner(s: Scene) -> str:  # noqa: N802
-    s.up(1, 2)
     s.write(2, 1, 2)
     s.admin(1).set_version(2)
     s.moment()
@@ -264,7 +254,6 @@ def D18_older_joiner(s: Scene) -> str:  # noqa: N802
 
 @SMALLER.row("set_votes: notices where it is asked, elsewhere", "1 1, 1")
 def set_votes_notices(s: Scene) -> str:
-    s.up()
     asker, other = s.listener(1), s.listener(2)
     s.admin(1).ints(Opcode.SET_VOTES, 2, 2)
     s.moment()
@@ -273,7 +262,6 @@ def set_votes_notices(s: Scene) -> str:
 
 @SMALLER.row("all say yes: does the asker's 0 come before the end?", "before")
 def answer_before_the_end(s: Scene) -> str:
-    s.up()
     one, admin = s.listener(1), s.admin(1)
     admin.shutdown()
     one.vote(yes=True)
@@ -289,7 +277,6 @@ def answer_before_the_end(s: Scene) -> str:
 
 @SMALLER.row("set_version: older", "EPERM")
 def older_version(s: Scene) -> str:
-    s.up()
     s.write(2)
     admin = s.admin(1)
     admin.set_version(2)
@@ -299,16 +286,14 @@ def older_version(s: Scene) -> str:
 
 @SMALLER.row("set_version without a file: status, notices", "0, C1", b="ENOENT, none")
 def version_without_a_file(s: Scene) -> str:
-    s.up()
     seen = s.listener(1)
     status = s.admin(1).set_version(2)
     s.moment()
     return f"{status}, {seen.kinds()}"
 
 
-@SMALLER.row("get_node_addrs(0), get_fenceinfo(0), bind of port 0", "EINVAL EINVAL EINVAL")
+@SMALLER.row("get_node_addrs(0), get_fenceinfo(0), bind of port 0", "EINVAL EINVAL EINVAL", up=(1,))
 def node_zero(s: Scene) -> str:
-    s.up(1)
     c = s.client(1)
     commands = (Opcode.GET_NODEADDRS, Opcode.GET_FENCE_INFO, Opcode.BIND)
     return spaced([c.ints(each, 0) for each in commands])
@@ -318,7 +303,6 @@ def node_zero(s: Scene) -> str:
     "is_listening of a remote node, twice; of port 0 there; several ports", "EBUSY 1 1; 0 0"
 )
 def first_is_listening(s: Scene) -> str:
-    s.up()
     holder, seen = s.client(2), s.client(1)
     bound = [holder.ints(Opcode.BIND, port) for port in (5, 6)]
     first = seen.listening(2, 5)
@@ -330,7 +314,6 @@ def first_is_listening(s: Scene) -> str:
     "DATA to another node, to self, to a dead node: what arrives, a reply", "one, none, none"
 )
 def data_nowhere(s: Scene) -> str:
-    s.up()
     sender, there = s.client(1), s.client(2)
     for each in (sender, there):
         each.ints(Opcode.BIND, 5)
@@ -347,7 +330,6 @@ def data_nowhere(s: Scene) -> str:
 
 @SMALLER.row("members in the extra info after a kill order, and after the ring's change", "3, 2")
 def members_of_the_ring(s: Scene) -> str:
-    s.up()
     seen = s.client(1)
     s.admin(1).ints(Opcode.KILLNODE, 3)
     at_once = seen.info().members
@@ -357,7 +339,6 @@ def members_of_the_ring(s: Scene) -> str:
 
 @SMALLER.row("a fencing is told to cman: notices", "none", topology=Topology.of(2, two_node=True))
 def fencing_notice(s: Scene) -> str:
-    s.up()
     seen = s.listener(1)
     s.driver.crash(2)
     s.settle()
@@ -367,9 +348,8 @@ def fencing_notice(s: Scene) -> str:
     return seen.kinds()
 
 
-@SMALLER.row("the first ring that a joiner is in lists", "3, before the notices")
+@SMALLER.row("the first ring that a joiner is in lists", "3, before the notices", up=(1, 2))
 def confchg_lists_all(s: Scene) -> str:
-    s.up(1, 2)
     seen = s.listener(1, confchg=True)
     s.up(3)
     heard = seen.heard()
@@ -381,7 +361,6 @@ def confchg_lists_all(s: Scene) -> str:
 
 @SMALLER.row("a client leaves 278 notices unread, and 500", "kept, thrown out")
 def unread_notices(s: Scene) -> str:
-    s.up()
     admin = s.admin(1)
     found = []
     for count in (278, 500):

@@ -76,7 +76,6 @@ def _handle(s: Scene, node_id: int = 1, *, admin: bool = False) -> Iterator[tupl
 
 @LIBRARY.row("dispatch with nothing there; ALL and ONE with an event", "0, 0 and 8", library=True)
 def dispatch_returns(s: Scene) -> str:
-    s.up()
     with _handle(s) as (lib, handle):
         callback = lib.ffi.callback("event_fn", lambda *_: None)
         lib.c.cman_start_notification(handle, callback)
@@ -92,7 +91,6 @@ def dispatch_returns(s: Scene) -> str:
     "events that come before a reply: the descriptor", "another, then the first", library=True
 )
 def changing_descriptor(s: Scene) -> str:
-    s.up()
     with _handle(s) as (lib, handle):
         callback = lib.ffi.callback("event_fn", lambda *_: None)
         lib.c.cman_start_notification(handle, callback)
@@ -109,7 +107,6 @@ def changing_descriptor(s: Scene) -> str:
 
 @LIBRARY.row("get_nodes inside a callback", "0 of 3", library=True)
 def reading_inside_a_callback(s: Scene) -> str:
-    s.up()
     seen: list[str] = []
     with _handle(s) as (lib, handle):
         count = lib.ffi.new("int *")
@@ -129,7 +126,6 @@ def reading_inside_a_callback(s: Scene) -> str:
 
 @LIBRARY.row("get_nodes with room for fewer", "EINVAL, nothing copied", library=True)
 def small_buffer(s: Scene) -> str:
-    s.up()
     with _handle(s) as (lib, handle):
         count = lib.ffi.new("int *")
         nodes = lib.ffi.new("char[]", 2 * _NODE_BYTES)
@@ -142,9 +138,9 @@ def small_buffer(s: Scene) -> str:
     "SIGKILL: dispatch, get_node_count, is_active, replyto_shutdown, finish",
     "EHOSTDOWN EHOSTDOWN EHOSTDOWN 0 0",
     library=True,
+    up=(1,),
 )
 def dead_cman(s: Scene) -> str:
-    s.up(1)
     with _handle(s) as (lib, handle):
         lib.c.cman_is_active(handle)  # else it may not have been accepted, which is ECONNRESET
         s.driver.crash(1)
@@ -160,7 +156,6 @@ def dead_cman(s: Scene) -> str:
 
 @LIBRARY.row("SIGSTOP: a request; after SIGCONT", "blocks, 1", library=True)
 def library_blocks(s: Scene) -> str:
-    s.up()
     answers: list[int] = []
     with _handle(s) as (lib, handle):
         s.driver.stop(1)
@@ -175,7 +170,6 @@ def library_blocks(s: Scene) -> str:
 
 @LIBRARY.row("D12: cman_get_quorum_device", "0 /dev/q 2", library=True)
 def quorum_device(s: Scene) -> str:
-    s.up()
     s.admin(1).device(Opcode.REG_QUORUMDEV, 2, b"/dev/q")
     with _handle(s) as (lib, handle):
         info = lib.ffi.new("qdev *")
@@ -190,7 +184,6 @@ def quorum_device(s: Scene) -> str:
     library=True,
 )
 def refused_data(s: Scene) -> str:
-    s.up()
     seen: list[int] = []
     with _handle(s) as (lib, handle):
         callback = lib.ffi.callback("data_fn", lambda *given: seen.append(given[5]))

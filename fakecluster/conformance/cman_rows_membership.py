@@ -19,7 +19,7 @@ _EARLY_US: Final = 7 * SECOND_US
 """A death is noticed later than this."""
 
 
-@CONNECTING.row("never started; left; killed by order", "ENOENT ENOENT ENOENT")
+@CONNECTING.row("never started; left; killed by order", "ENOENT ENOENT ENOENT", up=())
 def connect_absent(s: Scene) -> str:
     never = s.connect_error(1)
     s.up()
@@ -29,18 +29,18 @@ def connect_absent(s: Scene) -> str:
     return spaced([never, s.connect_error(2), s.connect_error(3)])
 
 
-@CONNECTING.row("SIGKILL", "ECONNREFUSED")
+@CONNECTING.row("SIGKILL", "ECONNREFUSED", up=(1,))
 def connect_after_crash(s: Scene) -> str:
-    s.up(1)
     s.driver.crash(1)
     return s.connect_error(1)
 
 
 @CONNECTING.row(
-    "SIGKILL of all its processes: a client, a connect; started again", "gone ECONNREFUSED, 1"
+    "SIGKILL of all its processes: a client, a connect; started again",
+    "gone ECONNREFUSED, 1",
+    up=(1,),
 )
 def connect_after_crash_of_all(s: Scene) -> str:
-    s.up(1)
     c = s.client(1)
     c.status(Opcode.ISACTIVE)
     s.driver.crash_all(1)
@@ -49,9 +49,8 @@ def connect_after_crash_of_all(s: Scene) -> str:
     return f"{after}, {s.client(1).status(Opcode.ISACTIVE)}"
 
 
-@CONNECTING.row("the modes of the sockets: who is not root gets EACCES", "660 600")
+@CONNECTING.row("the modes of the sockets: who is not root gets EACCES", "660 600", up=(1,))
 def connect_not_root(s: Scene) -> str:
-    s.up(1)
     paths = [
         s.driver.socket_dir(1) / SOCKET_NAMES[kind]
         for kind in (SocketKind.CLIENT, SocketKind.ADMIN)
@@ -67,7 +66,7 @@ CONNECTING.untold(
 )
 
 
-@CONNECTING.row("the first instant of a join", "ENOENT, then 1 node")
+@CONNECTING.row("the first instant of a join", "ENOENT, then 1 node", up=())
 def connect_first_instant(s: Scene) -> str:
     s.driver.start(1)
     before = set()
@@ -82,9 +81,8 @@ def connect_first_instant(s: Scene) -> str:
     return f"{spaced(sorted(before - {'0'}))}, then {members} node"
 
 
-@MEMBERSHIP.row("a node joins", "1 1", b=("1 1", "1 1 1"))
+@MEMBERSHIP.row("a node joins", "1 1", b=("1 1", "1 1 1"), up=(1, 2))
 def join(s: Scene) -> str:
-    s.up(1, 2)
     seen = s.listener(1)
     s.up(3)
     return seen.events()
@@ -94,9 +92,7 @@ def join(s: Scene) -> str:
 def leave(s: Scene) -> str:
     found = []
     for flags in (0, 3):
-        if flags == 0:
-            s.up()
-        else:
+        if flags:
             s.up(3)
         seen = s.listener(1)
         s.leave(3, flags)
@@ -107,7 +103,6 @@ def leave(s: Scene) -> str:
 
 @MEMBERSHIP.row("SIGKILL of a node", "none, later 1", b=("none, later 1", "none, later 1 1 1"))
 def death(s: Scene) -> str:
-    s.up()
     seen = s.listener(1)
     s.driver.crash(3)
     s.driver.let_pass(_EARLY_US)
@@ -118,7 +113,6 @@ def death(s: Scene) -> str:
 
 @MEMBERSHIP.row("two of three die together (D3)", "1 0")
 def two_deaths(s: Scene) -> str:
-    s.up()
     seen = s.listener(1)
     s.driver.crash(2)
     s.driver.crash(3)
@@ -128,7 +122,6 @@ def two_deaths(s: Scene) -> str:
 
 @MEMBERSHIP.row("the isolated node's own view", "1 0, members 3")
 def isolated_view(s: Scene) -> str:
-    s.up()
     seen = s.listener(3)
     s.driver.partition([[1, 2], [3]])
     s.settle()
@@ -151,7 +144,6 @@ def _stamp(s: Scene) -> tuple[int, int, int]:
     "1 1 and 1 1 1 1, all members, new incarnation and jointime",
 )
 def merge(s: Scene) -> str:
-    s.up()
     s.driver.partition([[1, 2], [3]])
     s.settle()
     before, seen, alone = _stamp(s), s.listener(1), s.listener(3)
@@ -167,7 +159,6 @@ def merge(s: Scene) -> str:
     "1 while away; 1 1 for its return, new incarnation and jointime",
 )
 def paused(s: Scene) -> str:
-    s.up()
     before, seen = _stamp(s), s.listener(1)
     s.driver.stop(3)
     s.settle()
@@ -180,7 +171,6 @@ def paused(s: Scene) -> str:
 
 @MEMBERSHIP.row("SIGKILL and rejoin before the death is noticed", "new incarnation and jointime")
 def fast_rejoin(s: Scene) -> str:
-    s.up()
     before = _stamp(s)
     s.driver.crash(3)
     s.driver.start(3)
@@ -197,7 +187,6 @@ def fast_rejoin(s: Scene) -> str:
     ),
 )
 def kill_order(s: Scene) -> str:
-    s.up()
     killer, other, victim = s.listener(1), s.listener(2), s.listener(3)
     s.admin(1).ints(Opcode.KILLNODE, 3)
     gone = sum(each.state == 2 for each in killer.nodes())
@@ -213,7 +202,6 @@ def kill_order(s: Scene) -> str:
     b=("S1 ring, ring S1 S1", "S1 ring, ring S1 S1 S1"),
 )
 def confchg_order(s: Scene) -> str:
-    s.up()
     seen = s.listener(1, confchg=True)
     s.leave(3)
     s.settle()
@@ -228,7 +216,6 @@ def confchg_order(s: Scene) -> str:
     "0 0 1 0 3",
 )
 def leave_reasons(s: Scene) -> str:
-    s.up()
     killer, other = s.client(1), s.client(2)
     found = []
     s.leave(3)
@@ -250,7 +237,6 @@ def leave_reasons(s: Scene) -> str:
 
 @MEMBERSHIP.row("a leave reason after the rejoin", "3", b="0")
 def leave_reason_kept(s: Scene) -> str:
-    s.up()
     s.leave(3, 3)
     s.settle()
     s.up(3)
@@ -259,7 +245,6 @@ def leave_reason_kept(s: Scene) -> str:
 
 @MEMBERSHIP.row("notices of other kinds at all this", "none")
 def no_other_notices(s: Scene) -> str:
-    s.up()
     seen = s.listener(1)
     s.driver.crash(3)
     s.settle()

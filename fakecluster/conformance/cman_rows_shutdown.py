@@ -25,7 +25,6 @@ def _asked(peer: SceneClient) -> str:
 
 @SHUTDOWN.row("the arg of the flags normal, remove, both, force", "0 2 3 1")
 def shutdown_flags(s: Scene) -> str:
-    s.up()
     found = []
     for node_id, flags in ((1, 0), (1, REMOVE), (1, FORCE | REMOVE), (2, FORCE)):
         seen, admin = s.listener(node_id), s.admin(node_id)
@@ -39,7 +38,6 @@ def shutdown_flags(s: Scene) -> str:
 
 @SHUTDOWN.row("nobody listens", "0 0 gone, ENOENT", b=("0 0 gone, ENOENT", "0 gone, ENOENT"))
 def shutdown_nobody_listens(s: Scene) -> str:
-    s.up()
     admin = s.admin(1)
     admin.shutdown()
     s.moment()
@@ -48,7 +46,6 @@ def shutdown_nobody_listens(s: Scene) -> str:
 
 @SHUTDOWN.row("all say yes: before the last answer, after it", "none, 0 gone, gone")
 def shutdown_all_yes(s: Scene) -> str:
-    s.up()
     one, two, admin = s.listener(1), s.listener(1), s.admin(1)
     admin.shutdown()
     one.vote(yes=True)
@@ -61,7 +58,6 @@ def shutdown_all_yes(s: Scene) -> str:
 
 @SHUTDOWN.row("one says no: before the last answer, after it; what clients hear", "none, EBUSY; T0")
 def shutdown_one_no(s: Scene) -> str:
-    s.up()
     one, two, admin = s.listener(1), s.listener(1), s.admin(1)
     admin.shutdown()
     one.vote(yes=False)
@@ -74,7 +70,6 @@ def shutdown_one_no(s: Scene) -> str:
 
 @SHUTDOWN.row("silence: at 4 s, at 6 s; a late yes; asked again", "none, EBUSY; 1; T0 T0")
 def shutdown_silence(s: Scene) -> str:
-    s.up()
     silent, admin = s.listener(1), s.admin(1)
     admin.shutdown()
     s.driver.let_pass(_BEFORE_US)
@@ -90,7 +85,6 @@ def shutdown_silence(s: Scene) -> str:
 
 @SHUTDOWN.row("force and a no; force and silence at 4 s, at 6 s", "0 gone; none, 0 gone")
 def shutdown_forced(s: Scene) -> str:
-    s.up()
     one, admin = s.listener(1), s.admin(1)
     admin.shutdown(FORCE)
     one.vote(yes=False)
@@ -106,7 +100,6 @@ def shutdown_forced(s: Scene) -> str:
 
 @SHUTDOWN.row("a client closes while asked", "0 gone")
 def shutdown_client_gone(s: Scene) -> str:
-    s.up()
     one, admin = s.listener(1), s.admin(1)
     admin.shutdown()
     one.heard()
@@ -117,7 +110,6 @@ def shutdown_client_gone(s: Scene) -> str:
 
 @SHUTDOWN.row("stop_notification while asked: at 4 s, at 6 s", "none, EBUSY")
 def shutdown_stopped_listening(s: Scene) -> str:
-    s.up()
     one, admin = s.listener(1), s.admin(1)
     admin.shutdown()
     one.status(Opcode.REMOVENOTIFY)
@@ -129,7 +121,6 @@ def shutdown_stopped_listening(s: Scene) -> str:
 
 @SHUTDOWN.row("a new client while asked; the old one's yes, then its own", "T0; none, 0 gone")
 def shutdown_new_client(s: Scene) -> str:
-    s.up()
     one, admin = s.listener(1), s.admin(1)
     admin.shutdown()
     one.heard()
@@ -145,7 +136,6 @@ def shutdown_new_client(s: Scene) -> str:
 
 @SHUTDOWN.row("one of two clients says yes twice", "0 gone")
 def shutdown_double_yes(s: Scene) -> str:
-    s.up()
     eager, _silent, admin = s.listener(1), s.listener(1), s.admin(1)
     admin.shutdown()
     eager.heard()
@@ -157,7 +147,6 @@ def shutdown_double_yes(s: Scene) -> str:
 
 @SHUTDOWN.row("a second request while one is pending", "EALREADY")
 def shutdown_second_request(s: Scene) -> str:
-    s.up()
     one = s.listener(1)
     s.admin(1).shutdown()
     one.heard()
@@ -168,7 +157,6 @@ def shutdown_second_request(s: Scene) -> str:
 
 @SHUTDOWN.row("cman_leave_cluster of 0, 3, 0x10: who is asked, what is there then", "none ENOENT")
 def leave_asks_nobody(s: Scene) -> str:
-    s.up()
     found = set()
     for flags, node_id in ((0, 1), (3, 2), (0x10, 3)):
         seen = s.listener(node_id)
@@ -181,7 +169,6 @@ def leave_asks_nobody(s: Scene) -> str:
 
 @SHUTDOWN.row("the requester is killed, a client silent: at 4 s, at 6 s", "0, ECONNREFUSED")
 def shutdown_requester_gone(s: Scene) -> str:
-    s.up()
     _one, admin = s.listener(1), s.admin(1)
     admin.shutdown()
     admin.close()
@@ -196,7 +183,6 @@ def shutdown_requester_gone(s: Scene) -> str:
     "EBUSY, ECONNREFUSED",
 )
 def shutdown_timer_left_over(s: Scene) -> str:
-    s.up()
     _one, gone, admin = s.listener(1), s.admin(1), s.admin(1)
     gone.shutdown()
     gone.close()
@@ -212,7 +198,6 @@ def shutdown_timer_left_over(s: Scene) -> str:
     "notification started again while asked (D9): what comes; one yes, two", "T0 T0; none, 0 gone"
 )
 def shutdown_subscribed_again(s: Scene) -> str:
-    s.up()
     one, admin = s.listener(1), s.admin(1)
     admin.shutdown()
     one.heard()
@@ -228,7 +213,6 @@ def shutdown_subscribed_again(s: Scene) -> str:
 
 @SHUTDOWN.row("cman_leave_cluster while somebody is asked: the asker gets", "0 gone")
 def leave_during_a_question(s: Scene) -> str:
-    s.up()
     one, admin = s.listener(1), s.admin(1)
     admin.shutdown()
     one.heard()
@@ -237,9 +221,8 @@ def leave_during_a_question(s: Scene) -> str:
     return admin.replies()
 
 
-@SHUTDOWN.row("an answer with nothing pending", "1")
+@SHUTDOWN.row("an answer with nothing pending", "1", up=(1,))
 def reply_unasked(s: Scene) -> str:
-    s.up(1)
     one = s.listener(1)
     one.vote(yes=True)
     s.moment()
@@ -249,18 +232,16 @@ def reply_unasked(s: Scene) -> str:
 # -- dying
 
 
-@DYING.row("SIGKILL: three requests", "gone gone gone")
+@DYING.row("SIGKILL: three requests", "gone gone gone", up=(1,))
 def death_under_a_client(s: Scene) -> str:
-    s.up(1)
     c = s.client(1)
     c.status(Opcode.ISACTIVE)
     s.driver.crash(1)
     return spaced([c.status(each) for each in (Opcode.GETALLMEMBERS, 0x0E, Opcode.ISACTIVE)])
 
 
-@DYING.row("SIGKILL with a request unread: what recv(2) says", "ECONNRESET")
+@DYING.row("SIGKILL with a request unread: what recv(2) says", "ECONNRESET", up=(1,))
 def death_with_unread_request(s: Scene) -> str:
-    s.up(1)
     c = s.client(1)
     c.status(Opcode.ISACTIVE)
     s.driver.stop(1)
@@ -275,7 +256,6 @@ def death_with_unread_request(s: Scene) -> str:
 
 @DYING.row("SIGSTOP: a request within 2 s; after SIGCONT", "no answer, 1")
 def no_time_outs(s: Scene) -> str:
-    s.up()
     c = s.client(1)
     c.status(Opcode.ISACTIVE)
     s.driver.stop(1)

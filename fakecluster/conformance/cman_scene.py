@@ -28,6 +28,7 @@ from fakecluster.cman.wire.codec import (
     Opcode,
     Reply,
     VersionStruct,
+    decode_nodes,
     encode_ints,
     encode_listening,
 )
@@ -104,8 +105,7 @@ class SceneClient:
 
     def nodes(self) -> list[NodeStruct]:
         """Return the node list."""
-        reply = self.ask(Opcode.GETALLMEMBERS)
-        return [NodeStruct.decode(reply.payload, 440 * i) for i in range(max(reply.status, 0))]
+        return decode_nodes(self.ask(Opcode.GETALLMEMBERS))
 
     def node(self, node_id: int) -> NodeStruct:
         """Return one node of the list."""

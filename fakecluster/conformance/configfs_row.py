@@ -6,18 +6,37 @@ FUSE, and inside a guest on a real kernel.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import ast
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-Steps = list[tuple["Op", str]]
-"""Operations with the answer that each must give."""
-
 OK = "ok"
-C = "cluster/rows"
+CLUSTER = "cluster/rows"
 """The cluster that rows make."""
-THRESHOLD = f"{C}/heartbeat/dead_threshold"
-MODE = f"{C}/heartbeat/mode"
+
+_WORDS = re.compile(r'"[^"]*"|\S+')
+_REPEATED = re.compile(r"\{(.)\*(\d+)\}")
+_FIELDS = {
+    "put": ("path", "data"),
+    "put-truncating": ("path", "data"),
+    "put-appending": ("path", "data"),
+    "chmod": ("path", "data"),
+    "open": ("path", "handle", "data"),
+    "read": ("handle",),
+    "write": ("handle", "data"),
+    "rewind": ("handle",),
+    "watch": ("path", "handle"),
+    "events": ("handle",),
+    "remember-inode": ("path", "handle"),
+    "compare-inode": ("path", "handle"),
+    "rename": ("path", "to"),
+    "symlink": ("path", "to"),
+    "link": ("path", "to"),
+    "host": ("path", "data"),
+}
+"""Which fields of an `Op` the words behind a call are; of other calls its path."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,9 +106,44 @@ CAPABILITIES = {
 """What a place where rows run may offer, and what each means."""
 
 
-def row(name: str, table: str, *parts: Steps, needs: Iterable[str] = ()) -> ConfigfsRow:
-    """Put a row together."""
-    steps = [step for part in parts for step in part]
+def rows(prefix: str, table: str, *, text: str, begin: str = "") -> tuple[ConfigfsRow, ...]:
+    """Read the rows of an observed table.
+
+    A row is `slug [needs]: operations`, and lines that are indented go on with it. See `row` for
+    the operations.
+
+    Args:
+        prefix: of the rows' names.
+        table: the heading that they stand under.
+        text: the rows.
+        begin: operations that every row begins with.
+    """
+    found = []
+    for each in re.split(r"\n(?=\S)", text.strip()):
+        head, _, operations = each.partition(":")
+        slug, *needs = head.replace("[", " ").replace("]", " ").split()
+        found.append(row(f"{prefix}/{slug}", table, f"{begin};{operations}", needs=needs))
+    return tuple(found)
+
+
+def row(name: str, table: str, text: str, *, needs: Iterable[str] = ()) -> ConfigfsRow:
+    r"""Read one row.
+
+    Operations have semicolons between them: a call with its words, then ` -> ` and the errno with
+    which it fails, or ` = ` and what it answers (of `get` without the newline). `nobody` before a
+    call makes it that of somebody who is not root. A word in double quotes may have blanks and
+    escapes, and `{x*64}` is 64 times an x.
+
+    Paths are below the cluster's `node`; those that begin with `C` are below the cluster, and
+    those that begin with a slash are whole. Three calls are several operations:
+
+    - `cluster` makes the cluster;
+    - `node NAME [NUM] [address=A] [port=P]` makes a node with port and address, and its num;
+    - `local NAME NUM [address=A] [port=P]` makes it the local one, too.
+    """
+    steps = [
+        step for part in text.split(";") if part.strip() for step in _steps(" ".join(part.split()))
+    ]
     return ConfigfsRow(
         name=name,
         table=table,
@@ -99,81 +153,56 @@ def row(name: str, table: str, *parts: Steps, needs: Iterable[str] = ()) -> Conf
     )
 
 
-# ---- operations
+def _steps(text: str) -> Iterator[tuple[Op, str]]:
+    """Read one part of a row: operations with the answer that each must give."""
+    asked, fails, symbol = text.partition(" -> ")
+    asked, answers, value = asked.partition(" = ")
+    not_root = asked.startswith("nobody ")
+    call, *words = map(_word, _WORDS.findall(asked.removeprefix("nobody ")))
+    if call == "cluster":
+        yield Op(call="mkdir", path=CLUSTER), OK
+    elif call in {"node", "local"}:
+        yield from _node(words, local=call == "local")
+    else:
+        names = _FIELDS.get(call, ("path",))
+        if len(words) > len(names):
+            raise ValueError(f"{call} takes no more words than {names}: {text}")
+        fields = dict(zip(names, words, strict=False))
+        for name in {"path", "to"} & fields.keys() if call != "host" else ():
+            fields[name] = _path(fields[name])
+        answer = f"={_word(value)}" if answers else OK
+        if call == "get" and value != '""':
+            answer += "\n"
+        yield Op(call=call, not_root=not_root, **fields), symbol if fails else answer
 
 
-def mkdir(path: str, answer: str = OK, *, not_root: bool = False) -> Steps:
-    """Make a directory."""
-    return [(Op(call="mkdir", path=path, not_root=not_root), answer)]
+def _node(words: Sequence[str], *, local: bool) -> Iterator[tuple[Op, str]]:
+    name, *nums = (word for word in words if "=" not in word)
+    given = dict(word.split("=") for word in words if "=" in word)
+    usual = "127.0.0.1" if local else f"10.77.0.{int(nums[0]) + 1}" if nums else "10.77.0.1"
+    values = {
+        "ipv4_port": given.get("port", "7777"),
+        "ipv4_address": given.get("address", usual),
+    }
+    if nums:
+        values["num"] = nums[0]
+    if local:
+        values["local"] = "1"
+    yield Op(call="mkdir", path=_path(name)), OK
+    for attribute, value in values.items():
+        yield Op(call="put", path=_path(f"{name}/{attribute}"), data=value), OK
 
 
-def rmdir(path: str, answer: str = OK, *, not_root: bool = False) -> Steps:
-    """Remove a directory."""
-    return [(Op(call="rmdir", path=path, not_root=not_root), answer)]
+def _word(text: str) -> str:
+    word = str(ast.literal_eval(text)) if text.startswith('"') else text
+    return _REPEATED.sub(lambda found: found[1] * int(found[2]), word)
 
 
-def put(path: str, data: str, answer: str = OK, *, not_root: bool = False) -> Steps:
-    """Open for writing, write once, close."""
-    return [(Op(call="put", path=path, data=data, not_root=not_root), answer)]
-
-
-def get(path: str, value: str, *, not_root: bool = False) -> Steps:
-    """Open, read whole, close; the value is expected with its newline."""
-    return [(Op(call="get", path=path, not_root=not_root), f"={value}")]
-
-
-def do(call: str, path: str, answer: str = OK, **details: Any) -> Steps:
-    """Do any other operation."""
-    return [(Op(call=call, path=path, **details), answer)]
-
-
-def host(action: str, argument: str = "", answer: str = OK) -> Steps:
-    """Let the host do something: see `configfs_operator.HostActions`."""
-    return [(Op(call="host", path=action, data=argument), answer)]
-
-
-# ---- what many rows begin with
-
-
-def cluster() -> Steps:
-    """Make the cluster."""
-    return mkdir(C)
-
-
-def at(name: str, attribute: str = "") -> str:
-    """Return the path of a node, or of an attribute of it."""
-    return f"{C}/node/{name}/{attribute}".rstrip("/")
-
-
-def addressed(name: str, *, port: str = "7777", address: str = "10.77.0.1") -> Steps:
-    """Make a node with port and address, without a num."""
-    return [
-        *mkdir(at(name)),
-        *put(at(name, "ipv4_port"), port),
-        *put(at(name, "ipv4_address"), address),
-    ]
-
-
-def complete(name: str, num: int, *, address: str = "", port: str = "7777") -> Steps:
-    """Make a complete node; its address is unique to its num unless one is given."""
-    return [
-        *addressed(name, port=port, address=address or f"10.77.0.{num + 1}"),
-        *put(at(name, "num"), str(num)),
-    ]
-
-
-def local_node(name: str, num: int, *, address: str = "127.0.0.1", port: str = "7777") -> Steps:
-    """Make a complete node and let it be the local one."""
-    return [*complete(name, num, address=address, port=port), *put(at(name, "local"), "1")]
-
-
-def lines(name: str, **values: str) -> Steps:
-    """Read attributes of a node back; values without their newline."""
-    return [
-        step
-        for attribute, value in values.items()
-        for step in get(at(name, attribute), f"{value}\n")
-    ]
+def _path(text: str) -> str:
+    if text.startswith("/"):
+        return text[1:]
+    first, slash, rest = text.partition("/")
+    return f"{CLUSTER}{slash}{rest}" if first == "C" else f"{CLUSTER}/node/{text}"
 
 
 def named(rows: Sequence[ConfigfsRow]) -> dict[str, ConfigfsRow]:

@@ -1,8 +1,7 @@
 """Every row of what a real kernel's o2cb configfs was seen to do, and what runs them.
 
 Standard library only, so that the same file runs inside a guest:
-`run_rows("/sys/kernel/config", ROWS, {"root", "not-root", ...})`. Never part of a row, since it
-can crash a real kernel: `0.0.0.0` written to an address, and `local=0` under a region.
+`run_rows("/sys/kernel/config", ROWS, {"root", "not-root", ...})`.
 """
 
 from __future__ import annotations
@@ -10,13 +9,9 @@ from __future__ import annotations
 import errno
 from collections.abc import Collection, Iterable
 
-from fakecluster.conformance.configfs_attributes_rows import ATTRIBUTES
-from fakecluster.conformance.configfs_defaults_rows import DEFAULTS, SHAPES, SOURCE
-from fakecluster.conformance.configfs_directories_rows import DIRECTORIES
-from fakecluster.conformance.configfs_num_zero_rows import NUM_ZERO
 from fakecluster.conformance.configfs_operator import OsOperator, RowOperator
 from fakecluster.conformance.configfs_row import CAPABILITIES, OK, ConfigfsRow, Op, RowResult, named
-from fakecluster.conformance.configfs_values_rows import VALUES
+from fakecluster.conformance.configfs_table import GOLDEN, SOURCE
 
 __all__ = [
     "CAPABILITIES",
@@ -28,16 +23,6 @@ __all__ = [
     "run_row",
     "run_rows",
 ]
-
-GOLDEN: tuple[ConfigfsRow, ...] = (
-    *DEFAULTS,
-    *SHAPES,
-    *DIRECTORIES,
-    *VALUES,
-    *NUM_ZERO,
-    *ATTRIBUTES,
-)
-"""What was observed."""
 
 ROWS: dict[str, ConfigfsRow] = named((*GOLDEN, *SOURCE))
 """All rows by name, those that were only read in sources too."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from fakecluster.conformance.checks import checks_in
 from o2cbd.hold.interface import Hold
 
 
@@ -153,19 +154,5 @@ def close_releases(driver: HoldDriver) -> None:
     assert driver.other_tries() is True
 
 
-CHECKS: tuple[Callable[[HoldDriver], None], ...] = (
-    free_is_taken,
-    refusal_names_the_holder,
-    released_is_free,
-    dead_holder_holds_nothing,
-    holder_is_another_process,
-    own_hold_is_no_holder,
-    looking_makes_nothing,
-    release_of_nothing_is_harmless,
-    second_release_is_harmless,
-    removed_set_is_made_anew,
-    removed_while_ours,
-    removed_while_held,
-    close_releases,
-)
+CHECKS: tuple[Callable[[HoldDriver], None], ...] = checks_in(__name__)
 """Every check takes a driver of a semaphore that nobody has used yet."""

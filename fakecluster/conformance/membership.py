@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from fakecluster.cman.topology import NodeConfig, QuorumDisk, Topology
+from fakecluster.conformance.checks import checks_in
 from o2cbd.core.events import ConfigChange, ManagerLost, Notice, ShutdownAsked, StateChange
 from o2cbd.core.model import Absentee, Member, Membership, Quorum
 from o2cbd.membership.interface import ManagerGoneError, MembershipSource
@@ -335,23 +336,6 @@ def the_clusters_name_is_that_of_the_connection(make: Make) -> None:
     assert before != "other"
 
 
-READINGS: tuple[Callable[[Make], None], ...] = (
-    a_manager_that_does_not_run_refuses,
-    a_crashed_manager_refuses,
-    a_manager_that_came_back_is_connected_anew,
-    a_reading_is_whole,
-    any_id_is_a_number_that_counts,
-    long_names_are_whole,
-    two_hundred_and_fifty_five_nodes_are_read,
-    addresses_come_in_the_managers_order,
-    an_absentee_has_the_configured_addresses_or_none,
-    the_quorum_disk_is_node_0_without_an_address,
-    a_quorum_disk_that_is_not_polled_is_absent,
-    a_failed_reading_leaves_the_connection,
-    the_clusters_name_is_that_of_the_connection,
-)
-
-
 # -- changes, and the end
 
 
@@ -537,26 +521,6 @@ def closed_is_closed(make: Make) -> None:
     assert source.dispatch() == ()
 
 
-NOTICES: tuple[Callable[[Make], None], ...] = (
-    silence_is_silence,
-    a_join_is_told,
-    a_leave_is_told,
-    a_death_is_told,
-    lost_quorum_is_told,
-    healing_brings_others_back_with_a_new_incarnation,
-    a_fast_restart_changes_the_incarnation_alone,
-    what_comes_during_a_reading_is_not_lost,
-    every_connection_is_told,
-    a_new_configuration_is_told_with_its_version,
-    two_node_mode_is_told,
-    a_fenced_node_is_told_in_two_node_mode,
-    a_crash_is_told_once,
-    a_leave_of_our_own_is_an_end,
-    a_request_finds_the_manager_gone,
-    closed_is_closed,
-)
-
-
 # -- the shutdown question
 
 
@@ -651,16 +615,5 @@ def a_connection_that_ends_while_asked_is_a_yes(make: Make) -> None:
     assert outcome == [0]
 
 
-QUESTIONS: tuple[Callable[[Make], None], ...] = (
-    a_yes_ends_the_manager,
-    a_no_keeps_the_manager,
-    silence_is_a_no,
-    the_question_says_force_and_remove,
-    a_newcomer_is_asked_too,
-    one_no_among_two_is_a_no,
-    a_connection_that_ends_while_asked_is_a_yes,
-)
-
-
-CHECKS: tuple[Callable[[Make], None], ...] = (*READINGS, *NOTICES, *QUESTIONS)
+CHECKS: tuple[Callable[[Make], None], ...] = checks_in(__name__)
 """Every check makes a cluster of its own."""

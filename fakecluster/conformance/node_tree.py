@@ -10,6 +10,7 @@ import contextlib
 import errno
 from collections.abc import Callable, Iterator
 
+from fakecluster.conformance.checks import checks_in
 from fakecluster.conformance.tree_drivers import TreeDriver
 from o2cbd.core.model import (
     AddNode,
@@ -510,42 +511,5 @@ def local_that_moved_to_us_is_nobody_elses(driver: TreeDriver) -> None:
     assert entry(driver, "n1").local
 
 
-CHECKS: tuple[Callable[[TreeDriver], None], ...] = (
-    no_cluster_reads_empty,
-    cluster_is_created,
-    cluster_exists_already,
-    foreign_cluster_is_only_named,
-    no_parent_is_made,
-    cluster_made_anew_is_seen,
-    added_node_reads_back,
-    local_is_a_step_of_its_own,
-    local_waits_for_its_address,
-    names_may_be_odd,
-    too_long_name_fails,
-    existing_name_is_left_alone,
-    half_made_is_taken_away,
-    removed_node_is_gone,
-    removal_of_nothing_fails,
-    written_once_stays,
-    attributes_are_set_and_read,
-    ignored_write_is_no_error,
-    refused_attribute_keeps_its_errno,
-    unknown_attribute_is_left_out,
-    stopped_region_is_listed,
-    never_written,
-    closing_twice_is_harmless,
-    half_made_is_read_so,
-    zero_is_in_doubt_until_local,
-    our_own_zero_is_no_doubt,
-    refused_zero_is_written,
-    refused_zero_of_one_of_two_proves_nothing,
-    refused_zero_beside_a_node_in_the_making_proves_nothing,
-    refused_zero_of_a_half_made_entry_proves_nothing,
-    written_zero_is_busy,
-    missing_num_is_written,
-    new_directory_of_the_same_name_is_read,
-    local_is_never_kept,
-    local_of_others_is_found,
-    local_that_moved_to_us_is_nobody_elses,
-)
+CHECKS: tuple[Callable[[TreeDriver], None], ...] = checks_in(__name__)
 """Every check takes a driver whose configfs holds no cluster."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 from fakecluster.configfs.directories import Presence
 from fakecluster.configfs.journal import Call
+from fakecluster.conformance.checks import checks_in
 from fakecluster.conformance.node_tree import (
     CLUSTER,
     N1,
@@ -100,7 +101,7 @@ def interrupted_calls_are_made_again(driver: ModelDriver) -> None:
         driver.model.fault(call, errno.EINTR, count=3)
     driver.tree.do(CreateCluster(cluster=CLUSTER))
     driver.model.fault("mkdir", errno.EINTR, count=3)
-    fill_nodes(driver)
+    _fill_nodes(driver)
     driver.tree.do(setting("local", "1", "n1"))
     for call in ("scandir", "open", "read:num", "read:local"):
         driver.model.fault(call, errno.EINTR, count=3)
@@ -113,7 +114,7 @@ def interrupted_calls_are_made_again(driver: ModelDriver) -> None:
     assert driver.names(NODES) == ["n1"]
 
 
-def fill_nodes(driver: ModelDriver) -> None:
+def _fill_nodes(driver: ModelDriver) -> None:
     """Add n1 and n2 to the cluster that is there."""
     for node in (N1, N2):
         driver.tree.do(AddNode(cluster=CLUSTER, node=node))
@@ -373,29 +374,10 @@ def nothing_is_kept_after_an_error(driver: ModelDriver) -> None:
     assert len(reads(driver)) == 7
 
 
-CHECKS: tuple[Callable[[ModelDriver], None], ...] = (
-    nothing_mounted,
-    plain_directory_is_taken_away,
-    leftover_directory_is_never_filled,
-    unmounted_and_back,
-    interrupted_calls_are_made_again,
-    interrupted_for_ever_ends,
-    each_call_of_an_add_may_fail,
-    first_errno_is_kept,
-    failed_reading_says_where,
-    pinned_node_is_busy,
-    vanishing_entry_is_left_out,
-    missing_value_of_what_is_there_is_an_error,
-    live_nums_are_shown,
-    running_region_has_its_pid,
-    values_are_written_once_each_in_order,
-    reading_changes_nothing,
-    refused_steps_make_no_call,
-    complete_entries_are_read_once,
-    incomplete_entries_are_read_anew,
-    nothing_is_kept_after_an_error,
-)
-"""Every check takes a driver of the observed kernel without a cluster."""
-
 MISNAMED_CHECKS: tuple[Callable[[ModelDriver], None], ...] = (misnamed_attribute_is_found,)
 """These take a driver of `KERNEL_B_MISNAMED`."""
+
+CHECKS: tuple[Callable[[ModelDriver], None], ...] = tuple(
+    check for check in checks_in(__name__) if check not in MISNAMED_CHECKS
+)
+"""Every check takes a driver of the observed kernel without a cluster."""

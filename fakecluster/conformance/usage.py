@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from fakecluster.conformance.checks import checks_in
 from o2cbd.core.model import Region, Usage
 from o2cbd.usage.interface import UsageReader
 
@@ -163,17 +164,5 @@ def unreadable_regions(driver: UsageDriver) -> None:
     assert [item.endswith(f"/heartbeat: {symbol}") for item in usage.unreadable] == [True]
 
 
-CHECKS: tuple[Callable[[UsageDriver], None], ...] = (
-    idle_host,
-    running_region,
-    stopped_region,
-    clusters_are_told_apart,
-    mounted_volume,
-    volume_of_others,
-    held_by_another,
-    held_by_ourselves,
-    absent_is_no_reason,
-    unreadable_is_named,
-    unreadable_regions,
-)
+CHECKS: tuple[Callable[[UsageDriver], None], ...] = checks_in(__name__)
 """Every check takes a driver of an idle host."""

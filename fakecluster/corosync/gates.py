@@ -53,8 +53,8 @@ class GateProcess:
         self._sockets = sockets
         self._log = directory / "gate.log"
         self._heard: list[str] = []
-        self._told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
-        self._told.bind(os.fspath(directory / "notify"))
+        self._notify_socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+        self._notify_socket.bind(os.fspath(directory / "notify"))
         command = [sys.executable, "-m", "fakecluster", "gate", "--socket-dir", os.fspath(sockets)]
         words = ["env", f"PYTHONPATH={ROOT}", *command, *options]
         with self._log.open("ab") as log:
@@ -110,10 +110,10 @@ class GateProcess:
     def _listen(self, wait_s: float) -> bool:
         """Take what it has told by now, or tells next; False: that was nothing."""
         poller = select.poll()
-        poller.register(self._told, select.POLLIN)
+        poller.register(self._notify_socket, select.POLLIN)
         heard = False
         while poller.poll(0 if heard else wait_s * 1000):
-            self._heard.append(self._told.recv(4096).decode())
+            self._heard.append(self._notify_socket.recv(4096).decode())
             heard = True
         return heard
 
@@ -159,4 +159,4 @@ class GateProcess:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait(PATIENCE_S)
-        self._told.close()
+        self._notify_socket.close()

@@ -14,7 +14,7 @@ from typing import Final
 
 from fakecluster.cman.topology import NodeConfig, Topology
 from fakecluster.corosync.configuration import CorosyncConf, block_of
-from fakecluster.corosync.namespaces import Hosts, Namespace
+from fakecluster.corosync.namespaces import Hosts, ManagersLab
 from fakecluster.corosync.observer import Observer, RingView
 from fakecluster.corosync.settled import settled
 from o2cbd.membership.libcorosync_table import CorosyncTable
@@ -36,7 +36,7 @@ class _RunningCorosync:
     observer: Observer
 
 
-class CorosyncLab:
+class CorosyncLab(ManagersLab):
     """Corosyncs by their node ids; nothing runs at first."""
 
     def __init__(
@@ -57,17 +57,8 @@ class CorosyncLab:
         self.configuration.written = written
         self._running: dict[int, _RunningCorosync] = {}
         self._groups: tuple[frozenset[int], ...] = (frozenset(topology.ids),)
-        self._hosts = Hosts(topology.nodes)
+        super().__init__(Hosts(topology.nodes))
         self.write()
-
-    @property
-    def ids(self) -> tuple[int, ...]:
-        """The nodes that have a host, whether they are configured or not."""
-        return self._hosts.ids
-
-    def host(self, node_id: int) -> Namespace:
-        """Return the host on which a node is."""
-        return self._hosts.host(node_id)
 
     def process(self, node_id: int) -> subprocess.Popen[bytes]:
         """Return the corosync that runs on a node."""
@@ -116,9 +107,9 @@ class CorosyncLab:
         """Start a node's corosync, and wait until it serves."""
         host = self.host(node_id)
         ready = self._directory / f"ready{node_id}"
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as told:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as notified:
             ready.unlink(missing_ok=True)
-            told.bind(os.fspath(ready))
+            notified.bind(os.fspath(ready))
             with (self._directory / f"corosync{node_id}.log").open("ab") as log:
                 process = subprocess.Popen(
                     host.command("corosync", "-f", "-c", os.fspath(self._file(node_id))),
@@ -127,7 +118,7 @@ class CorosyncLab:
                     stderr=log,
                     env={**os.environ, "NOTIFY_SOCKET": os.fspath(ready)},
                 )
-            if not _served(process, told):
+            if not _served(process, notified):
                 process.kill()
                 process.wait()
                 raise LabError(f"corosync does not start: {self.log(node_id)}")
@@ -146,10 +137,12 @@ class CorosyncLab:
         process = self.process(node_id)
         process.send_signal(signal.SIGSTOP)
         os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        self._stopped.add(node_id)
 
     def go_on(self, node_id: int) -> None:
         """Undo `stop`."""
         self.process(node_id).send_signal(signal.SIGCONT)
+        self._stopped.discard(node_id)
 
     def leave(self, node_id: int) -> None:
         """Shut a node's corosync down in good order; nobody is asked."""
@@ -159,21 +152,18 @@ class CorosyncLab:
     def ended(self, node_id: int) -> None:
         """Wait for the end of a node's corosync."""
         gone = self._running.pop(node_id)
+        self._stopped.discard(node_id)
         gone.process.wait(PATIENCE_S)
         gone.observer.close()
 
     def connect(self, groups: Sequence[Sequence[int]]) -> None:
         """Cut all links between groups of nodes."""
         self._groups = tuple(map(frozenset, groups))
-        self._hosts.connect(groups)
-
-    def cut(self, speaker: int, listener: int) -> None:
-        """Cut the link from a speaker to a listener, one way; `settle` does not count with it."""
-        self._hosts.cut(speaker, listener)
+        super().connect(groups)
 
     def heal(self) -> None:
         """Restore all links."""
-        self._hosts.heal()
+        super().heal()
         self._groups = (frozenset(self.ids),)
 
     def log(self, node_id: int) -> str:
@@ -223,16 +213,16 @@ class CorosyncLab:
         return Observer(self._table, provider=self.configuration.provider)
 
 
-def _served(process: subprocess.Popen[bytes], told: socket.socket) -> bool:
+def _served(process: subprocess.Popen[bytes], notified: socket.socket) -> bool:
     """Wait until a corosync says that it serves; False when it ends, or says nothing."""
     end = os.pidfd_open(process.pid)
     poller = select.poll()
     poller.register(end, select.POLLIN)
-    poller.register(told, select.POLLIN)
+    poller.register(notified, select.POLLIN)
     try:
         while fds := {fd for fd, _events in poller.poll(PATIENCE_S * 1000)}:
-            if told.fileno() in fds:
-                if b"READY=1" in told.recv(4096):
+            if notified.fileno() in fds:
+                if b"READY=1" in notified.recv(4096):
                     return True
             else:
                 return False

@@ -6,6 +6,7 @@ ours: nothing is left behind, whatever happens to us.
 
 from __future__ import annotations
 
+import abc
 import ctypes
 import os
 import subprocess
@@ -227,6 +228,66 @@ class Hosts:
 
     def _switch_do(self, lines: Iterable[str]) -> None:
         _ip(self._switch, lines)
+
+
+class ManagersLab(abc.ABC):
+    """A cluster manager on each of some hosts, by node ids."""
+
+    def __init__(self, hosts: Hosts) -> None:
+        self._hosts = hosts
+        self._stopped: set[int] = set()
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """The nodes that have a host, whether they are configured or not."""
+        return self._hosts.ids
+
+    def host(self, node_id: int) -> Namespace:
+        """Return the host on which a node is."""
+        return self._hosts.host(node_id)
+
+    def stopped(self, node_id: int) -> bool:
+        """Return whether a node's manager was told to stand still."""
+        return node_id in self._stopped
+
+    @abc.abstractmethod
+    def runs(self, node_id: int) -> bool:
+        """Return whether a node's manager runs; one that has ended by itself is forgotten."""
+
+    @abc.abstractmethod
+    def start(self, node_id: int) -> None:
+        """Start a node's manager, and wait until it serves."""
+
+    @abc.abstractmethod
+    def kill(self, node_id: int) -> None:
+        """SIGKILL a node's manager, which says nothing to anybody."""
+
+    @abc.abstractmethod
+    def stop(self, node_id: int) -> None:
+        """SIGSTOP a node's manager; it stands still on return."""
+
+    @abc.abstractmethod
+    def go_on(self, node_id: int) -> None:
+        """Undo `stop`."""
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """End everything."""
+
+    def connect(self, groups: Sequence[Sequence[int]]) -> None:
+        """Cut all links between groups of nodes."""
+        self._hosts.connect(groups)
+
+    def cut(self, speaker: int, listener: int) -> None:
+        """Cut the link from a speaker to a listener, one way.
+
+        Where a manager sends by multicast, that is heard still.
+        """
+        self._hosts.cut(speaker, listener)
+
+    def heal(self) -> None:
+        """Restore all links."""
+        self._hosts.heal()
 
 
 def _prefixed(address: str) -> str:

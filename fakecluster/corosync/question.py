@@ -42,7 +42,7 @@ class AdminQuestion:
         self._requester = self._connect(None)
         self._result: list[int] = []
         self._asked = False
-        self._told = False
+        self._announced = False
         self._check(self._library.corosync_cfg_trackstart(self._voter, ctypes.c_uint8(0)))
 
     def ask(self, *, force: bool) -> str:
@@ -58,10 +58,10 @@ class AdminQuestion:
                 continue
             if self._library.corosync_cfg_dispatch(self._voter, _DISPATCH_ALL) != _CS_OK:
                 break  # corosync is gone, and the requester hears of it
-            self._tell()
+            self._announce()
         worker.join()
         self._asked = True
-        self._tell()
+        self._announce()
         return _OUTCOMES.get(self._result[0], f"cs_error {self._result[0]}")
 
     def _request(self, force: bool) -> None:  # noqa: FBT001 - a thread's argument
@@ -72,9 +72,9 @@ class AdminQuestion:
         self._library.corosync_cfg_replyto_shutdown(ctypes.c_uint64(handle), _YES)
         self._asked = True
 
-    def _tell(self) -> None:
-        if self._asked and not self._told:
-            self._told = True
+    def _announce(self) -> None:
+        if self._asked and not self._announced:
+            self._announced = True
             print("asked", flush=True)
 
     def _connect(self, callbacks: object) -> ctypes.c_uint64:

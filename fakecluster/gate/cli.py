@@ -13,11 +13,6 @@ from fakecluster.gate.service import TakenError, leave_now, serve_gate
 from fakecluster.transport.listener import PathTooLongError
 from o2cbd.errors import said
 
-EX_USAGE = 64
-EX_UNAVAILABLE = 69
-EX_CANTCREAT = 73
-EX_NOPERM = 77
-
 
 @click.command("gate")
 @click.option(
@@ -37,14 +32,14 @@ def gate_command(directory: Path) -> int:
         if not serve_gate(load_libraries(), directory, os.environ):
             leave_now(0)
     except PathTooLongError as error:
-        return _fail(f"{error.filename}: {error.strerror}", EX_USAGE)
+        return _fail(f"{error.filename}: {error.strerror}", os.EX_USAGE)
     except TakenError as error:
-        return _fail(said(error), EX_CANTCREAT)
+        return _fail(said(error), os.EX_CANTCREAT)
     except PermissionError as error:
-        return _fail(f"{said(error)}: run as root", EX_NOPERM)
+        return _fail(f"{said(error)}: run as root", os.EX_NOPERM)
     except OSError as error:
         library = error.errno in {errno.ELIBACC, errno.ENOTSUP}
-        return _fail(said(error), EX_UNAVAILABLE if library else EX_CANTCREAT)
+        return _fail(said(error), os.EX_UNAVAILABLE if library else os.EX_CANTCREAT)
     return 0
 
 

@@ -101,10 +101,12 @@ class Link:
             self._calls.ask("quorum_trackstart", lambda: self._quorum.trackstart(TRACK_CHANGES))
             self.local_id = self._calls.ask("corosync_cfg_local_get", self._cfg.local_get)
             self.cluster = self._keys.text("totem.cluster_name")
-            self._told: dict[str, CorosyncHandle] = {"quorum": self._quorum, "cpg": self._group}
+            self._tracked: dict[str, CorosyncHandle] = {"quorum": self._quorum, "cpg": self._group}
             if self._votes is not None:
-                self._told["votequorum"] = self._votes
-            fds = [self._calls.ask(f"{name}_fd_get", it.fd_get) for name, it in self._told.items()]
+                self._tracked["votequorum"] = self._votes
+            fds = [
+                self._calls.ask(f"{name}_fd_get", it.fd_get) for name, it in self._tracked.items()
+            ]
             self._fds = (self._source.fileno(), *fds)
             self._opened = opened.pop_all()
 
@@ -146,7 +148,7 @@ class Link:
             CorosyncError: it stays busy.
         """
         self._give_sign_of_life()
-        for name, handle in self._told.items():
+        for name, handle in self._tracked.items():
             self._calls.drain(f"{name}_dispatch", handle)
         notices = self._source.dispatch()
         for notice in notices:

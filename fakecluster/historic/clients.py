@@ -97,7 +97,7 @@ MASKS: Final = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class KnownDifference:
     """A difference that remains."""
 
     words: tuple[str, ...]
@@ -107,7 +107,7 @@ class Known:
     reason: str
 
 
-KNOWN: Final[Sequence[Known]] = ()
+KNOWN: Final[Sequence[KnownDifference]] = ()
 """What a historic cman says and our servers do not; each with its reason."""
 
 
@@ -184,7 +184,7 @@ def transcript(
 
 
 def transcript_differences(
-    ours: Sequence[Said], theirs: Sequence[Said], known: Sequence[Known] = KNOWN
+    ours: Sequence[Said], theirs: Sequence[Said], known: Sequence[KnownDifference] = KNOWN
 ) -> list[str]:
     """Return what two transcripts of the same rows differ in, beside what is known."""
     return [

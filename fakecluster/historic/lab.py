@@ -21,7 +21,7 @@ from fakecluster.cman.constants import LeaveFlag
 from fakecluster.cman.topology import NodeConfig, Topology
 from fakecluster.cman.wire.codec import FenceStruct, NodeStruct, Opcode, VersionStruct, encode_ints
 from fakecluster.cman.wire.raw_client import RawClient
-from fakecluster.corosync.namespaces import Hosts, Namespace
+from fakecluster.corosync.namespaces import Hosts, ManagersLab
 from fakecluster.historic.cluster_conf import cluster_conf, hosts_file
 from fakecluster.historic.disk import DiskDaemon
 from fakecluster.historic.files import PrivateFiles
@@ -33,11 +33,10 @@ from fakecluster.historic.host import (
     places,
 )
 from fakecluster.historic.root import CmanRoot
-from o2cbd.clock import MonotonicClock
+from fakecluster.transport.looking import look_until
 
 PATIENCE_S: Final = 90
 """A death is noticed in token and consensus, 8 s; a leave can wait as long; machines are shared."""
-_LOOK_S: Final = 0.05
 _ANSWER_S: Final = 5.0
 """For one answer of a cman of which nobody says that it hangs."""
 _OWN: Final = ("/run", "/dev/shm")  # noqa: S108 - mounted over, never used
@@ -56,7 +55,7 @@ class _RunningCman:
     """A pidfd."""
 
 
-class CmanLab:
+class CmanLab(ManagersLab):
     """Cmans by their node ids; nothing runs at first."""
 
     def __init__(self, root: CmanRoot, topology: Topology, directory: Path) -> None:
@@ -78,26 +77,16 @@ class CmanLab:
         self.topology = topology
         self.version = topology.config_version
         self._running: dict[int, _RunningCman] = {}
-        self._stopped: set[int] = set()
         self._disks: dict[int, DiskDaemon] = {}
         directory.mkdir(parents=True, exist_ok=True)
         self._program = self._corosync()
         with ExitStack() as stack:
-            self._hosts = Hosts(topology.nodes, directories=_OWN, own_pids=True)
+            super().__init__(Hosts(topology.nodes, directories=_OWN, own_pids=True))
             stack.callback(self._hosts.close)
             self._write()
             for node_id in self.ids:
                 self._provision(node_id)
             stack.pop_all()
-
-    @property
-    def ids(self) -> tuple[int, ...]:
-        """The nodes that have a host, whether they are configured or not."""
-        return self._hosts.ids
-
-    def host(self, node_id: int) -> Namespace:
-        """Return the host on which a node is."""
-        return self._hosts.host(node_id)
 
     def _provision(self, node_id: int) -> None:
         """Provide a host with the programs, files and directories that cman wants."""
@@ -184,10 +173,6 @@ class CmanLab:
         if _ended(running, 0):
             self._forget(node_id)
         return node_id in self._running
-
-    def stopped(self, node_id: int) -> bool:
-        """Return whether a node's cman was told to stand still."""
-        return node_id in self._stopped
 
     def start(self, node_id: int) -> None:
         """Start a node's cman with `cman_tool join`, and wait until it is a member.
@@ -305,23 +290,6 @@ class CmanLab:
             self.kill(node_id)
         self._link(node_id, "up" if on else "down")
 
-    # --- the network
-
-    def connect(self, groups: Sequence[Sequence[int]]) -> None:
-        """Cut all links between groups of nodes."""
-        self._hosts.connect(groups)
-
-    def cut(self, speaker: int, listener: int) -> None:
-        """Cut the link from a speaker to a listener, one way.
-
-        Without udpu that is the token; what goes to all by multicast is heard still.
-        """
-        self._hosts.cut(speaker, listener)
-
-    def heal(self) -> None:
-        """Restore all links."""
-        self._hosts.heal()
-
     # --- the configuration
 
     def configure(self, nodes: Sequence[NodeConfig]) -> None:
@@ -391,13 +359,8 @@ class CmanLab:
         Raises:
             CmanLabError: it did not come to be.
         """
-        clock = MonotonicClock()
-        end_us = clock.now_us() + PATIENCE_S * 1_000_000
-        while not reached():
-            if clock.now_us() > end_us:
-                raise CmanLabError(f"not within {PATIENCE_S} s: {what}")
-            # Nothing announces what is looked at; a look is one short question.
-            select.select([], [], [], _LOOK_S)
+        if not look_until(reached, PATIENCE_S):
+            raise CmanLabError(f"not within {PATIENCE_S} s: {what}")
 
     def close(self) -> None:
         """End everything: what runs on the hosts ends with them."""

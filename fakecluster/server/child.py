@@ -6,12 +6,12 @@ import json
 import select
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from fakecluster.server.ask import ask
+from fakecluster.server.ask import Asked, ask
+from fakecluster.transport.looking import look_until
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 30.0
@@ -39,6 +39,25 @@ def ctl(directory: Path, verb: str, **arguments: Any) -> dict[str, Any]:
     if not answer["ok"]:
         raise ServeFailedError(f"{verb}: {answer['error']}")
     return answer
+
+
+class AskedShutdown:
+    """A shutdown that was asked of a cman of a served cluster."""
+
+    def __init__(self, asked: Asked) -> None:
+        self._asked = asked
+        self._outcome: str | None = None
+        self.close = asked.close
+
+    @property
+    def outcome(self) -> str | None:
+        """`allowed`, or the errno's symbol with which it was refused; None: not decided yet."""
+        if self._outcome is None and self._asked.answered():
+            answer = self._asked.wait()
+            if not answer["ok"]:
+                raise ServeFailedError(f"shutdown: {answer['error']}")
+            self._outcome = "allowed" if answer["allowed"] else answer["errno"]
+        return self._outcome
 
 
 class ServedChild:
@@ -120,13 +139,9 @@ class ServedChild:
         Raises:
             TimeoutError: it did not in time; the text has the cluster's state.
         """
-        deadline = time.monotonic() + timeout_s
-        while not condition():
-            if time.monotonic() > deadline:
-                state = json.dumps(self.ctl("state"), indent=1)
-                raise TimeoutError(f"not in {timeout_s} s: {what}\n{state}")
-            # Nothing announces these conditions; a look is one short question.
-            select.select([], [], [], _LOOK_EVERY_S)
+        if not look_until(condition, timeout_s, every_s=_LOOK_EVERY_S):
+            state = json.dumps(self.ctl("state"), indent=1)
+            raise TimeoutError(f"not in {timeout_s} s: {what}\n{state}")
 
     def environment(self, node_id: int, base: Mapping[str, str]) -> dict[str, str]:
         """Return the environment of a process that lives on a node."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import sys
 from functools import partial
@@ -20,10 +21,6 @@ from fakecluster.server.loop import serve
 from fakecluster.sim.disk import DEFAULT_DEAD_THRESHOLD, INTERVAL_US
 from fakecluster.topology_file import read_topology
 from fakecluster.transport.listener import PathTooLongError
-
-EX_USAGE = 64
-EX_CANTCREAT = 73
-EX_TEMPFAIL = 75
 
 _MILLISECONDS = click.IntRange(min=1)
 _DEFAULTS = Timings()
@@ -142,13 +139,13 @@ def serve_command(  # noqa: PLR0917 - click passes all by name
         serve(options, directory, partial(announce, to_a_person=sys.stderr.isatty()))
     except TopologyError as error:
         where = "" if topology_file is None else f"{topology_file}: "
-        return _fail("\n".join(f"{where}{each}" for each in error.problems), EX_USAGE)
+        return _fail("\n".join(f"{where}{each}" for each in error.problems), os.EX_USAGE)
     except PathTooLongError as error:
-        return _fail(f"{error.filename}: {error.strerror}", EX_USAGE)
+        return _fail(f"{error.filename}: {error.strerror}", os.EX_USAGE)
     except InUseError as error:
-        return _fail(f"{error.filename}: {error.strerror}", EX_TEMPFAIL)
+        return _fail(f"{error.filename}: {error.strerror}", os.EX_TEMPFAIL)
     except OSError as error:
-        return _fail(str(error), EX_CANTCREAT)
+        return _fail(str(error), os.EX_CANTCREAT)
     return 0
 
 

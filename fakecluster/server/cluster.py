@@ -32,7 +32,7 @@ from fakecluster.transport.listener import check_path
 from fakecluster.transport.poller import Poller
 
 
-class BadRequestError(ValueError):
+class NotApplicableError(ValueError):
     """The request makes no sense now, or names what is not there."""
 
 
@@ -126,10 +126,10 @@ class ServedCluster:
         """Start a node's cman.
 
         Raises:
-            BadRequestError: this cluster is served without any.
+            NotApplicableError: this cluster is served without any.
         """
         if not self._options.manager:
-            raise BadRequestError("served with --no-manager: no cman runs on any node")
+            raise NotApplicableError("served with --no-manager: no cman runs on any node")
         self.engine.start(node_id)
 
     def boot(self, node_id: int) -> None:
@@ -154,24 +154,24 @@ class ServedCluster:
         return node_id in self._nodes
 
     def node_id(self, text: str) -> int:
-        """Return the id of a node that is given by id or by name. Raises BadRequestError."""
+        """Return the id of a node that is given by id or by name. Raises NotApplicableError."""
         for node_id, node in self._nodes.items():
             if text in {str(node_id), node.name}:
                 return node_id
         known = ", ".join(f"{node_id} ({node.name})" for node_id, node in self._nodes.items())
-        raise BadRequestError(f"no such node: {text}; there are {known}")
+        raise NotApplicableError(f"no such node: {text}; there are {known}")
 
     def entry_name(self, node_id: int, name: str) -> str:
         """Return a name that a node has, or an entry of this node's kernel.
 
         Raises:
-            BadRequestError: there is neither.
+            NotApplicableError: there is neither.
         """
         known = {node.name for node in self.engine.configured}
         known |= self.model(node_id).heartbeat.names
         if name not in known:
             there = ", ".join(sorted(known)) or "none"
-            raise BadRequestError(f"no node is named {name!r}; there are {there}")
+            raise NotApplicableError(f"no node is named {name!r}; there are {there}")
         return name
 
     def places(self, node_id: int) -> Places:

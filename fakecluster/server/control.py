@@ -25,7 +25,7 @@ Handle = Callable[[Mapping[str, Any], Reply], None]
 """Does what a request says and sees to it that exactly one reply is made."""
 
 
-class ControlServer:
+class ServeControl:
     """Takes requests and hands them on; whoever owns the poller serves it."""
 
     def __init__(self, path: Path, poller: Poller, handle: Handle) -> None:

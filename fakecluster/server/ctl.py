@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,6 @@ from fakecluster.server.ask import DEFAULT_TIMEOUT_S, NoServerError, ask
 from fakecluster.transport.listener import PathTooLongError
 from fakecluster.verbs import REQUIRED, Argument, Command, Kind, arguments_of, commands
 from o2cbd.core.reports import symbol
-
-EX_USAGE = 64
-EX_UNAVAILABLE = 69
-EX_TEMPFAIL = 75
 
 
 @click.group("ctl")
@@ -56,17 +53,17 @@ def _do(verb: str, **arguments: Any) -> int:
     try:
         answer = ask(directory, verb, given, timeout_s=timeout)
     except PathTooLongError as error:
-        return _fail(error, EX_USAGE)
+        return _fail(error, os.EX_USAGE)
     except NoServerError as error:
-        return _fail(error, EX_UNAVAILABLE)
+        return _fail(error, os.EX_UNAVAILABLE)
     except TimeoutError:
         click.echo(f"fakecluster ctl: no answer in {timeout} s", err=True)
-        return EX_TEMPFAIL
+        return os.EX_TEMPFAIL
     click.echo(json.dumps(answer, sort_keys=True))
     if not answer.get("ok"):
         click.echo(f"fakecluster ctl: {answer.get('error', 'failed')}", err=True)
-        return EX_USAGE
-    return EX_TEMPFAIL if answer.get("allowed") is False else 0
+        return os.EX_USAGE
+    return os.EX_TEMPFAIL if answer.get("allowed") is False else 0
 
 
 def _fail(error: OSError, code: int) -> int:

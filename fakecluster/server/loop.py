@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fakecluster.server.cluster import ServedCluster, ServeOptions
-from fakecluster.server.control import SOCKET_NAME, ControlServer
+from fakecluster.server.control import SOCKET_NAME, ServeControl
 from fakecluster.server.layout import ServeDirectory
 from fakecluster.server.verbs import ServedVerbs
 from fakecluster.transport.poller import Poller
@@ -38,7 +38,7 @@ def serve(options: ServeOptions, directory: Path, announce: Callable[[str], None
         cleanup.callback(home.remove)
         cluster = ServedCluster(options, home, poller, pump.timeline)
         cleanup.callback(cluster.close)
-        control = ControlServer(home.path / SOCKET_NAME, poller, ServedVerbs(cluster).handle)
+        control = ServeControl(home.path / SOCKET_NAME, poller, ServedVerbs(cluster).handle)
         cleanup.callback(control.close)
         while not stopped() and not cluster.formed:
             pump.turn()

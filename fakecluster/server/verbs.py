@@ -13,7 +13,7 @@ from fakecluster.cman.engine import OperationError
 from fakecluster.cman.errors import ManagerStuckError
 from fakecluster.cman.topology import TopologyError, nodes_problems
 from fakecluster.configfs.journal import KillCaller
-from fakecluster.server.cluster import BadRequestError, ServedCluster
+from fakecluster.server.cluster import NotApplicableError, ServedCluster
 from fakecluster.server.control import Reply, failure
 from fakecluster.server.processes import kill_one
 from fakecluster.sim.engine_verbs import EngineVerbs
@@ -39,7 +39,7 @@ class ServedVerbs:
         try:
             answer = self._answer(request, reply)
         except (
-            BadRequestError, RequestError, OperationError, TopologyError, ManagerStuckError
+            NotApplicableError, RequestError, OperationError, TopologyError, ManagerStuckError
         ) as error:  # fmt: skip
             answer = failure(str(error))
         except OSError as error:
@@ -51,22 +51,22 @@ class ServedVerbs:
     def _answer(self, request: Mapping[str, Any], reply: Reply) -> Mapping[str, Any] | None:
         word = request.get("verb")
         if word in QUESTIONS:
-            return {**_GOOD, **self._told(str(word), request.get("node"))}
+            return {**_GOOD, **self._answer_to(str(word), request.get("node"))}
         command = _COMMANDS.get(word) if isinstance(word, str) else None
         if command is None:
             known = ", ".join((*QUESTIONS, *_COMMANDS))
-            raise BadRequestError(f"no such verb: {word}; there are {known}")
+            raise NotApplicableError(f"no such verb: {word}; there are {known}")
         verb = read_request(command, request, self._cluster.node_id)
         if isinstance(verb, verbs.Shutdown):
             self._shutdown(verb, reply)
             return None
         return {**_GOOD, **(self.apply(verb) or {})}
 
-    def _told(self, question: str, node: object) -> Mapping[str, Any]:
+    def _answer_to(self, question: str, node: object) -> Mapping[str, Any]:
         if question == "state" and node is None:
             return self._cluster.state(None)
         if not isinstance(node, str):
-            raise BadRequestError(f"node: {node!r} is no text")
+            raise NotApplicableError(f"node: {node!r} is no text")
         node_id = self._cluster.node_id(node)
         if question == "state":
             return self._cluster.state([node_id])
@@ -105,7 +105,7 @@ class ServedVerbs:
     @apply.register
     def _cman_start(self, verb: verbs.CmanStart) -> None:
         if not self._hosts.powered(verb.node):
-            raise BadRequestError(f"node {verb.node} has no power: start it")
+            raise NotApplicableError(f"node {verb.node} has no power: start it")
         self._cluster.start_manager(verb.node)
 
     # --- what uses the kernel
@@ -153,7 +153,7 @@ class ServedVerbs:
         with model.lock:
             if verb.address not in model.host.addresses:
                 has = ", ".join(model.host.addresses) or "none"
-                raise BadRequestError(
+                raise NotApplicableError(
                     f"node {verb.node} has no address {verb.address}, it has {has}"
                 )
             model.host.remove_address(verb.address)
@@ -164,7 +164,7 @@ class ServedVerbs:
         if problems:
             raise TopologyError(tuple(problems))
         if verb.id in self._engine.ids and self._cluster.has(verb.id):
-            raise BadRequestError(f"node {verb.id} is there already")
+            raise NotApplicableError(f"node {verb.id} is there already")
         described = self._cluster.add_host(verb.config)
         self._engine.add_node(verb.config, lagging=verb.lagging)
         return {"node": described}
@@ -201,7 +201,7 @@ class ServedVerbs:
     def _shutdown(self, verb: verbs.Shutdown, reply: Reply) -> None:
         flags = ShutdownFlag.ANYWAY * verb.forced | ShutdownFlag.REMOVED * verb.removed
         if self._engine.is_stopped(verb.node):
-            raise BadRequestError(f"the cman of node {verb.node} is stopped and answers nobody")
+            raise NotApplicableError(f"the cman of node {verb.node} is stopped and answers nobody")
         question = _Question(reply)
         client = self._managers.connect_admin(
             verb.node, closed=partial(question.decided, -errno.EHOSTDOWN)

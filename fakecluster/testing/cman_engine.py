@@ -22,11 +22,11 @@ QUIET_US = 60 * SECOND_US
 
 
 class Recorder:
-    """A client that writes down all it is told, each with its time."""
+    """A client that writes down all that it receives, each with its time."""
 
     def __init__(self, engine: Engine, node_id: int, kind: SocketKind) -> None:
         self._engine = engine
-        self.told: list[tuple[int, Delivery]] = []
+        self.received: list[tuple[int, Delivery]] = []
         self.closed_us: int | None = None
         self.replies: list[tuple[int, int]] = []
         """(time, status) of what `shutdown` got."""
@@ -40,21 +40,21 @@ class Recorder:
         """Return (time, arg) of all notices of a kind, in order."""
         return [
             (time_us, delivery.arg)
-            for time_us, delivery in self.told
+            for time_us, delivery in self.received
             if isinstance(delivery, Notice) and delivery.reason is reason
         ]
 
     def confchgs(self) -> list[Confchg]:
         """Return all configuration changes, in order."""
-        return [delivery for _, delivery in self.told if isinstance(delivery, Confchg)]
+        return [delivery for _, delivery in self.received if isinstance(delivery, Confchg)]
 
     def kinds(self) -> list[str]:
         """Return the type names of all that was told, in order."""
-        return [type(delivery).__name__ for _, delivery in self.told]
+        return [type(delivery).__name__ for _, delivery in self.received]
 
     def forget(self) -> None:
         """Begin to remember anew."""
-        self.told.clear()
+        self.received.clear()
 
     def entry(self, node_id: int) -> NodeEntry:
         """Return one node of the list as it is read now."""
@@ -72,7 +72,7 @@ class Recorder:
         self.replies.append((self._engine.timeline.now_us(), status))
 
     def _take(self, delivery: Delivery) -> None:
-        self.told.append((self._engine.timeline.now_us(), delivery))
+        self.received.append((self._engine.timeline.now_us(), delivery))
 
     def _close(self) -> None:
         self.closed_us = self._engine.timeline.now_us()

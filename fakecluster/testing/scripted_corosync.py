@@ -84,7 +84,7 @@ class ScriptedCorosync:
         """The last connection of its kind, as the next two."""
         self.cmap: ScriptedCmap | None = None
         self.cfg: ScriptedCfg | None = None
-        self.open: list[_Handle] = []
+        self.open: list[_ScriptedHandle] = []
         """Every connection that is not finalized."""
         self._dead = False
         self._failures: dict[str, deque[int]] = {}
@@ -112,22 +112,22 @@ class ScriptedCorosync:
         self.begin_reload()
         if version is not None:
             self.keys["totem.config_version"] = version
-            self._told("totem.config_version")
+            self._key_changed("totem.config_version")
         self.blocks = self.blocks if blocks is None else list(blocks)
         self._find_ourselves()
         for key in self.listing():
-            self._told(key)
+            self._key_changed(key)
         self.end_reload()
 
     def begin_reload(self) -> None:
         """Raise the flag."""
         self.keys[RELOAD_KEY] = 1
-        self._told(RELOAD_KEY)
+        self._key_changed(RELOAD_KEY)
 
     def end_reload(self) -> None:
         """Lower it."""
         self.keys[RELOAD_KEY] = 0
-        self._told(RELOAD_KEY)
+        self._key_changed(RELOAD_KEY)
 
     def ask_shutdown(self, *, forced: bool = False) -> None:
         """Ask the voter."""
@@ -213,7 +213,7 @@ class ScriptedCorosync:
         if places:
             self.keys[LOCAL_POSITION] = places[0]
 
-    def _told(self, key: str) -> None:
+    def _key_changed(self, key: str) -> None:
         for handle in self._each(ScriptedCmap):
             handle.tell(key, {**self.keys, **self.listing()}[key])
 
@@ -262,7 +262,7 @@ class _Events:
             self._queue.popleft()(*callbacks)
 
 
-class _Handle:
+class _ScriptedHandle:
     def __init__(self, corosync: ScriptedCorosync, prefix: str) -> None:
         self._corosync = corosync
         self._prefix = prefix
@@ -296,10 +296,10 @@ class _Handle:
         os.close(self.events.fd)
 
 
-_H = TypeVar("_H", bound=_Handle)
+_H = TypeVar("_H", bound=_ScriptedHandle)
 
 
-class ScriptedQuorum(_Handle):
+class ScriptedQuorum(_ScriptedHandle):
     """libquorum's connection."""
 
     def __init__(
@@ -332,7 +332,7 @@ class ScriptedQuorum(_Handle):
             self.events.put(lambda quorum, _nodelist: quorum(quorate, ring, members))
 
 
-class ScriptedCmap(_Handle):
+class ScriptedCmap(_ScriptedHandle):
     """libcmap's connection."""
 
     def __init__(self, corosync: ScriptedCorosync) -> None:
@@ -366,7 +366,7 @@ class ScriptedCmap(_Handle):
             self.events.put(lambda: callback(key, value))
 
 
-class ScriptedCfg(_Handle):
+class ScriptedCfg(_ScriptedHandle):
     """libcfg's connection."""
 
     def __init__(self, corosync: ScriptedCorosync, on_shutdown: ShutdownCallback) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from fakecluster.arms.cman_managers import CmanManagers
 from fakecluster.arms.corosync_managers import CorosyncManagers
+from fakecluster.arms.lab_managers import LabManagers
 from fakecluster.arms.process_arm import ProcessArm
 from fakecluster.arms.values import MISSING
 from fakecluster.capabilities import Capability, UnsupportedVerbError
@@ -21,11 +22,12 @@ def handled(kind: type, name: str = "_do") -> set[type[Verb]]:
     return set(vars(kind)[name].dispatcher.registry) - {object}
 
 
+LAB = handled(LabManagers)
 ARMS: Mapping[str, set[type[Verb]]] = {
     "sim": handled(World) | handled(EngineVerbs, "apply"),
     "process": handled(ProcessArm) | {each.verb for each in commands().values()},
-    "process-corosync": handled(ProcessArm) | handled(CorosyncManagers),
-    "process-cman": handled(ProcessArm) | handled(CmanManagers),
+    "process-corosync": handled(ProcessArm) | LAB | handled(CorosyncManagers),
+    "process-cman": handled(ProcessArm) | LAB | handled(CmanManagers),
 }
 
 

@@ -7,15 +7,15 @@ import json
 
 from cattrs import structure
 
-from fakecluster.conformance.configfs_row import RowResult, do, get, mkdir, row
+from fakecluster.conformance.configfs_row import RowResult, row
 from fakecluster.conformance.configfs_rows import ROWS, clear
 from integration import compare
 from integration.backends import CAPABILITIES, fake_operator, new_model
 from integration.inside.configfs import CAPABILITIES as GUEST_CAPABILITIES
 from integration.random_values import values
 
-ONE = row("t/one", "Values", mkdir("cluster/c"), get("cluster/c/fence_method", "reset\n"))
-TWO = row("t/two", "Directories", do("events", "", "=", handle="w"), needs=("inotify",))
+ONE = row("t/one", "Values", "cluster; get C/fence_method = reset")
+TWO = row("t/two", "Directories", 'events w = ""', needs=("inotify",))
 TABLE = {"t/one": ONE, "t/two": TWO}
 
 
@@ -63,8 +63,8 @@ def test_a_kernel_that_differs_from_the_observation_is_a_difference() -> None:
     found = both([bad, GOOD_2], [GOOD, GOOD_2])
     assert found.differences == (
         "t/one: on the kernel, mkdir: EPERM",
-        "t/one: mkdir cluster/c: kernel EPERM, fake ok",
-        "t/one: get cluster/c/fence_method: kernel ENOENT, fake =reset\n",
+        "t/one: mkdir cluster/rows: kernel EPERM, fake ok",
+        "t/one: get cluster/rows/fence_method: kernel ENOENT, fake =reset\n",
     )
 
 
@@ -76,7 +76,7 @@ def test_a_fake_that_differs_from_the_observation_is_a_difference() -> None:
 def test_both_sides_must_give_the_same_even_where_both_say_that_they_agree() -> None:
     other = result("t/one", got=("ok", "=panic\n"))
     assert both([other, GOOD_2], [GOOD, GOOD_2]).differences == (
-        "t/one: get cluster/c/fence_method: kernel =panic\n, fake =reset\n",
+        "t/one: get cluster/rows/fence_method: kernel =panic\n, fake =reset\n",
     )
 
 

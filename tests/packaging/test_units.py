@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 
 import click
 import pytest
 
-from fakecluster.gate.cli import EX_CANTCREAT, EX_NOPERM, EX_UNAVAILABLE, gate_command
+from fakecluster.gate.cli import gate_command
 from fakecluster.gate.service import STOP_US
 from o2cbd.cli import LazyGroup
 from o2cbd.core.exit_codes import EXIT_BAD_SETTINGS
@@ -202,7 +203,7 @@ def test_the_gate_says_when_its_sockets_are_there(gate_unit: Unit) -> None:
 
 
 def test_the_gate_is_started_again_but_for_what_does_not_mend_itself(gate_unit: Unit) -> None:
-    lasting = {str(code) for code in (EX_UNAVAILABLE, EX_CANTCREAT, EX_NOPERM)}
+    lasting = {str(code) for code in (os.EX_UNAVAILABLE, os.EX_CANTCREAT, os.EX_NOPERM)}
     assert gate_unit.one("Restart") == "on-failure"
     assert set(gate_unit.values("RestartPreventExitStatus")) == lasting
     assert gate_unit.one("StartLimitIntervalSec") == "0"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import pytest
 
-from fakecluster.conformance.cman_gate import GateCman
+from fakecluster.conformance.cman_labs import GateCman
 from fakecluster.conformance.cman_rows import GATE, ROWS, complaint
 from o2cbd.membership.libcorosync_table import CorosyncTable
 

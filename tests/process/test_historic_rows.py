@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from fakecluster.arms.process import look_until
+from fakecluster.arms.process import look_for
 from fakecluster.cman.timings import Profile
 from fakecluster.cman.topology import Topology
 from fakecluster.conformance.cman_driver import until
+from fakecluster.conformance.cman_labs import HistoricDriver, profile_of
 from fakecluster.conformance.cman_rows import ROWS
 from fakecluster.corosync.namespaces import Namespace
-from fakecluster.historic.driver import HistoricCman, profile_of
 from fakecluster.historic.root import CmanRoot
 from o2cbd.calls import CallBoard
 from o2cbd.clock import MonotonicClock
@@ -41,27 +41,27 @@ def test_row(name: str, cman_root: CmanRoot, bystander: Namespace) -> None:
     """In real time, with the token and consensus times of the clusters that were seen."""
     row = BY_NAME[name]
     wanted = row.seen[profile_of(cman_root)]
-    shown = bystander.call(lambda: row.watch(lambda topology: HistoricCman(cman_root, topology)))
+    shown = bystander.call(lambda: row.watch(lambda topology: HistoricDriver(cman_root, topology)))
     assert not wanted or shown in wanted
 
 
 @pytest.fixture
-def driver(standin_cman: CmanRoot) -> Iterator[HistoricCman]:
-    with closing(HistoricCman(standin_cman, THREE)) as made:
+def driver(standin_cman: CmanRoot) -> Iterator[HistoricDriver]:
+    with closing(HistoricDriver(standin_cman, THREE)) as made:
         yield made
 
 
-def test_a_driver_starts_crashes_and_finds_sockets(driver: HistoricCman) -> None:
+def test_a_driver_starts_crashes_and_finds_sockets(driver: HistoricDriver) -> None:
     driver.start(1)
     driver.start(2)
     assert until(driver, lambda: len(driver.lab.seen_by(1)) == 2, within_us=60_000_000)
     assert (driver.socket_dir(1) / "cman_client").is_socket()
     driver.crash(2)
-    look_until("the death is seen", lambda: len(driver.lab.seen_by(1)) == 1)
+    look_for("the death is seen", lambda: len(driver.lab.seen_by(1)) == 1)
     assert not until(driver, lambda: False, within_us=1)
 
 
-def test_a_configuration_is_one_hosts_alone(driver: HistoricCman) -> None:
+def test_a_configuration_is_one_hosts_alone(driver: HistoricDriver) -> None:
     driver.write_config(2, 7, THREE.nodes[:2])
     texts = [driver.lab.host(node_id).run("cat", "/etc/cluster/cluster.conf") for node_id in (1, 2)]
     assert ['config_version="7"' in text for text in texts] == [False, True]
@@ -69,7 +69,7 @@ def test_a_configuration_is_one_hosts_alone(driver: HistoricCman) -> None:
 
 
 def test_the_library_goes_to_the_node_that_is_named(
-    driver: HistoricCman, bystander: Namespace
+    driver: HistoricDriver, bystander: Namespace
 ) -> None:
     driver.start(1)
     driver.start(2)

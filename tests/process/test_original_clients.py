@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fakecluster.arms.process import QUICK, look_until
+from fakecluster.arms.process import QUICK, look_for
 from fakecluster.cman.topology import Topology
 from fakecluster.cman.wire.raw_client import RawClient
 from fakecluster.conformance.membership import CHECKS, Make
@@ -96,7 +96,7 @@ class OnGate:
 
 
 def wait(what: str, reached: Callable[[], bool]) -> None:
-    look_until(what, reached)
+    look_for(what, reached)
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from __future__ import annotations
 import enum
 import struct
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Self
 
 from fakecluster.transport.sockaddrs import ADDRESS_BYTES
 
@@ -289,10 +289,6 @@ _PORTS_BYTES = 32
 
 _NODE = struct.Struct("=4iIi255s128sxi4x2qB7x")
 _EXTRA = struct.Struct("=7i32si")
-_CLUSTER = struct.Struct("=17sxHI")
-_VERSION = struct.Struct("=4I")
-_NODE_EXTRA = struct.Struct("=5i")
-_FENCE = struct.Struct("=iIQ255sx")
 _ADDRESS_COUNT = struct.Struct("=i4x")
 _ADDRESS = struct.Struct("=i4x128s")
 _INT = struct.Struct("=i")
@@ -364,6 +360,12 @@ class NodeStruct:
         )
 
 
+def decode_nodes(reply: Reply) -> list[NodeStruct]:
+    """Read the answer to GETALLMEMBERS; nothing is in a refusal."""
+    offsets = range(0, max(reply.status, 0) * NODE_BYTES, NODE_BYTES)
+    return [NodeStruct.decode(reply.payload, offset) for offset in offsets]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExtraInfoStruct:
     """The answer to GETEXTRAINFO, 64 + 2·n·128 bytes: n multicast, then n interface addresses."""
@@ -420,8 +422,29 @@ class ExtraInfoStruct:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClusterStruct:
+class _Fixed:
+    """A C struct of one size; its members are the attributes, in their order."""
+
+    LAYOUT: ClassVar[struct.Struct]
+
+    def encode(self) -> bytes:
+        """Return its bytes."""
+        return self.LAYOUT.pack(*(getattr(self, each.name) for each in fields(self)))
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """Read it back; texts end at their NUL. Raises ShortPayloadError when it is cut."""
+        values = (
+            text(each) if isinstance(each, bytes) else each for each in _unpack(cls.LAYOUT, data, 0)
+        )
+        return cls(**{each.name: value for each, value in zip(fields(cls), values, strict=True)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterStruct(_Fixed):
     """The answer to GETCLUSTER, 24 bytes."""
+
+    LAYOUT = struct.Struct("=16s2xHI")
 
     name: bytes
     """At most 16 bytes."""
@@ -429,20 +452,12 @@ class ClusterStruct:
     generation: int
     """The current ring sequence."""
 
-    def encode(self) -> bytes:
-        """Return the 24 bytes."""
-        return _CLUSTER.pack(self.name[:16], self.number, self.generation)
-
-    @staticmethod
-    def decode(data: bytes) -> ClusterStruct:
-        """Read it back. Raises ShortPayloadError when it is cut."""
-        name, number, generation = _unpack(_CLUSTER, data, 0)
-        return ClusterStruct(name=text(name), number=number, generation=generation)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VersionStruct:
+class VersionStruct(_Fixed):
     """The answer to GET_VERSION and the question of SET_VERSION, 16 bytes."""
+
+    LAYOUT = struct.Struct("=4I")
 
     major: int = 6
     minor: int = 2
@@ -450,20 +465,12 @@ class VersionStruct:
     config: int
     """The version of the cluster's configuration."""
 
-    def encode(self) -> bytes:
-        """Return the 16 bytes."""
-        return _VERSION.pack(self.major, self.minor, self.patch, self.config)
-
-    @staticmethod
-    def decode(data: bytes) -> VersionStruct:
-        """Read it back. Raises ShortPayloadError when it is cut."""
-        major, minor, patch, config = _unpack(_VERSION, data, 0)
-        return VersionStruct(major=major, minor=minor, patch=patch, config=config)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NodeExtraStruct:
+class NodeExtraStruct(_Fixed):
     """The answer to GETNODE_EXTRA, 20 bytes."""
+
+    LAYOUT = struct.Struct("=5i")
 
     node_id: int
     state: int
@@ -471,28 +478,12 @@ class NodeExtraStruct:
     expected_votes: int
     leave_reason: int
 
-    def encode(self) -> bytes:
-        """Return the 20 bytes."""
-        return _NODE_EXTRA.pack(
-            self.node_id, self.state, self.votes, self.expected_votes, self.leave_reason
-        )
-
-    @staticmethod
-    def decode(data: bytes) -> NodeExtraStruct:
-        """Read it back. Raises ShortPayloadError when it is cut."""
-        node_id, state, votes, expected, reason = _unpack(_NODE_EXTRA, data, 0)
-        return NodeExtraStruct(
-            node_id=node_id,
-            state=state,
-            votes=votes,
-            expected_votes=expected,
-            leave_reason=reason,
-        )
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FenceStruct:
+class FenceStruct(_Fixed):
     """The answer to GET_FENCE_INFO and the question of UPDATE_FENCE_INFO, 272 bytes."""
+
+    LAYOUT = struct.Struct("=iIQ255sx")
 
     node_id: int
     flags: int = 0
@@ -500,16 +491,6 @@ class FenceStruct:
     fence_seconds: int = 0
     """When, in seconds since 1970."""
     agent: bytes = b""
-
-    def encode(self) -> bytes:
-        """Return the 272 bytes."""
-        return _FENCE.pack(self.node_id, self.flags, self.fence_seconds, self.agent)
-
-    @staticmethod
-    def decode(data: bytes) -> FenceStruct:
-        """Read it back. Raises ShortPayloadError when it is cut."""
-        node_id, flags, seconds, agent = _unpack(_FENCE, data, 0)
-        return FenceStruct(node_id=node_id, flags=flags, fence_seconds=seconds, agent=text(agent))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
-from fakecluster.cman.wire.codec import Message, MessageReader, NodeStruct, Opcode, Reply, Request
+from fakecluster.cman.constants import CmanState
+from fakecluster.cman.wire.codec import (
+    Message,
+    MessageReader,
+    NodeStruct,
+    Opcode,
+    Reply,
+    Request,
+    decode_nodes,
+)
 
 _CHUNK_BYTES = 65536
 
@@ -111,8 +120,9 @@ class RawClient:
         reply = self.ask(Opcode.GETALLMEMBERS)
         if reply.status < 0:
             raise OSError(-reply.status, "GETALLMEMBERS")
-        records = [NodeStruct.decode(reply.payload, 440 * i) for i in range(reply.status)]
-        return {each.node_id: each for each in records if each.state == 2}
+        return {
+            each.node_id: each for each in decode_nodes(reply) if each.state == CmanState.MEMBER
+        }
 
     def _receive(self) -> None:
         if self._serve is not None:

@@ -9,7 +9,7 @@ import pytest
 from fakecluster.arms.sim import SimCluster
 from fakecluster.arms.suite import spec_of
 from fakecluster.arms.values import Span
-from fakecluster.arms.words import NotSoError
+from fakecluster.arms.words import ExpectationFailedError
 from o2cbd.core.model import State, Why
 
 
@@ -64,7 +64,7 @@ def test_what_comes_true_takes_no_more_time_than_it_needs(cluster: SimCluster) -
 def test_what_does_not_come_true_is_told_in_the_first_line(
     cluster: SimCluster, expect: Callable[[SimCluster], object], first_line: str
 ) -> None:
-    with pytest.raises(NotSoError) as caught:
+    with pytest.raises(ExpectationFailedError) as caught:
         expect(cluster)
     assert str(caught.value).splitlines()[0] == first_line
 
@@ -91,7 +91,7 @@ def test_a_failure_tells_what_every_host_has_and_how_to_see_it_again(cluster: Si
 
 def test_an_exit_with_another_code_is_told(cluster: SimCluster) -> None:
     cluster.daemon_kill(1)
-    with pytest.raises(NotSoError, match="ends with 0, not with -9"):
+    with pytest.raises(ExpectationFailedError, match="ends with 0, not with -9"):
         cluster.ends(1, 0)
 
 
@@ -106,13 +106,15 @@ def change_an_address_unnoticed(cluster: SimCluster) -> None:
 
 
 def test_an_entry_that_was_made_anew_is_told(cluster: SimCluster) -> None:
-    with pytest.raises(NotSoError, match="now that host 1 has left the entry node3 alone"):
+    with pytest.raises(
+        ExpectationFailedError, match="now that host 1 has left the entry node3 alone"
+    ):
         change_an_address_unnoticed(cluster)
 
 
 def test_an_entry_that_is_not_there_cannot_stay_untouched(cluster: SimCluster) -> None:
     with (
-        pytest.raises(NotSoError, match="now that host 1 has node9"),
+        pytest.raises(ExpectationFailedError, match="now that host 1 has node9"),
         cluster.untouched(1, "node9"),
     ):
         pytest.fail("it began all the same")
@@ -120,7 +122,9 @@ def test_an_entry_that_is_not_there_cannot_stay_untouched(cluster: SimCluster) -
 
 def test_a_violation_fails_the_judgement_and_stands_in_the_story(cluster: SimCluster) -> None:
     cluster.world.violations.append("node 1: something terrible")
-    with pytest.raises(NotSoError, match="no oracle to find anything, but:\n  node 1: something"):
+    with pytest.raises(
+        ExpectationFailedError, match="no oracle to find anything, but:\n  node 1: something"
+    ):
         cluster.judge()
     assert "the oracles saw:\n  node 1: something terrible\n" in cluster.describe("x")
 
@@ -132,5 +136,8 @@ def test_a_good_cluster_is_judged_good(cluster: SimCluster) -> None:
 
 
 def test_unseen_is_broken_by_time_that_passes(cluster: SimCluster) -> None:
-    with pytest.raises(NotSoError, match="host 1 has seen nothing yet"), cluster.unseen(1):
+    with (
+        pytest.raises(ExpectationFailedError, match="host 1 has seen nothing yet"),
+        cluster.unseen(1),
+    ):
         cluster.world.run_for(1)

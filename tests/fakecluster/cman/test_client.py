@@ -34,7 +34,7 @@ def test_notices_only_for_those_who_ask(rig: EngineHarness) -> None:
     stopped.client.stop_notification()
     rig.engine.leave(3)
     rig.run()
-    assert (asked.notices(), stopped.told) == ([1], [])  # asked for twice, told once
+    assert (asked.notices(), stopped.received) == ([1], [])  # asked for twice, told once
     silent.disconnect()
     silent.disconnect()
 
@@ -52,7 +52,7 @@ def test_a_disconnected_client_hears_nothing_and_cannot_ask(rig: EngineHarness) 
     seen.client.disconnect()
     rig.engine.leave(3)
     rig.run()
-    assert (seen.told, seen.closed_us) == ([], None)
+    assert (seen.received, seen.closed_us) == ([], None)
     assert _errno(seen.client.is_quorate) == errno.EHOSTDOWN
 
 
@@ -74,7 +74,7 @@ def test_a_client_thrown_out_while_it_is_told(rig: EngineHarness) -> None:
     victim = rig.listen(1)
     rig.engine.leave(3)
     rig.run()
-    assert (victim.told, second.get_join_count()) == ([], 2)
+    assert (victim.received, second.get_join_count()) == ([], 2)
 
 
 def test_the_count_of_connections(rig: EngineHarness) -> None:
@@ -110,7 +110,7 @@ def test_a_port_is_told_to_whoever_has_the_same_and_asked_for_notices(rig: Engin
     one.client.disconnect()
     rig.run()
     assert same.notices(Reason.PORT_OPENED) == same.notices(Reason.PORT_CLOSED) == [1]
-    assert (another.told, one.told) == ([], [])
+    assert (another.received, one.received) == ([], [])
 
 
 def test_another_nodes_ports_are_asked_for_once(rig: EngineHarness) -> None:
@@ -153,7 +153,7 @@ def test_messages_go_to_whoever_has_the_port(rig: EngineHarness) -> None:
     own.client.bind(7)
     own.client.send_data(1, 7, b"to self")
     rig.run()
-    assert [each for _, each in own.told if isinstance(each, PortData)] == []
+    assert [each for _, each in own.received if isinstance(each, PortData)] == []
     one, all_ = (PortData(from_node_id=1, port=7, payload=p) for p in (b"one", b"all"))
     assert got == {2: [one, all_], 3: [all_]}
     rig.engine.leave(2)
@@ -203,7 +203,7 @@ def test_a_fencing_comes_without_a_notice(rig: EngineHarness) -> None:
     seen = rig.listen(2)
     rig.admin(1).client.update_fence_info(FenceInfo(node_id=3))
     rig.run()
-    assert seen.told == []
+    assert seen.received == []
 
 
 def test_a_kill_needs_a_member(rig: EngineHarness) -> None:

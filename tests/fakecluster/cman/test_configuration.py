@@ -15,7 +15,7 @@ NEW = NodeConfig(id=7, name="node7", addresses=("10.0.0.7",))
 
 
 def _told(recorder: Recorder) -> list[tuple[Reason, int]]:
-    return [(d.reason, d.arg) for _, d in recorder.told if isinstance(d, Notice)]
+    return [(d.reason, d.arg) for _, d in recorder.received if isinstance(d, Notice)]
 
 
 def test_set_version_is_heard_by_the_ring() -> None:
@@ -150,7 +150,7 @@ def test_a_mended_file_that_did_not_lag_tells_nobody() -> None:
     seen = rig.listen(1)
     rig.engine.mend_config(1)
     rig.run()
-    assert seen.told == []
+    assert seen.received == []
 
 
 def test_row_config_nodes(profile: Profile) -> None:

@@ -66,7 +66,7 @@ def test_row_no_timeouts(profile: Profile) -> None:
     rig.run()
     with pytest.raises(ManagerStuckError):
         client.client.get_all_members()
-    assert (client.told, rig.connect_errno(1)) == ([], 0)
+    assert (client.received, rig.connect_errno(1)) == ([], 0)
     rig.engine.cont(1)
     rig.run()
     assert client.members() == (1, 2, 3)

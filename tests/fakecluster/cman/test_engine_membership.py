@@ -316,7 +316,7 @@ def test_row_one_way_cut(profile: Profile) -> None:
     for speaker, listener in ((2, 1), (1, 3)):
         rig.engine.cut(speaker, listener)
         rig.run(20 * SECOND_US)
-    assert [each.told for each in seen] == [[], [], []]
+    assert [each.received for each in seen] == [[], [], []]
     rig.engine.heal()
     rig.engine.cut(1, 2)
     rig.run()

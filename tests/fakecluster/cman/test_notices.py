@@ -65,9 +65,9 @@ def test_late_and_what_follows_waits_behind(rig: EngineHarness) -> None:
     rig.run(100_000)
     rig.engine.reconfigure()
     rig.run(100_000)
-    assert seen.told == []
+    assert seen.received == []
     rig.run()
-    times = {time_us for time_us, _ in seen.told}
+    times = {time_us for time_us, _ in seen.received}
     assert seen.notices(Reason.CONFIG_UPDATE) == [2, 3]
     assert times == {began_us + 50 + SECOND_US}
 
@@ -79,10 +79,10 @@ def test_of_two_late_ones_the_second_waits_for_the_first(rig: EngineHarness) -> 
     began_us = rig.now_us()
     rig.engine.reconfigure()
     rig.run(2 * SECOND_US)
-    assert seen.told == []
+    assert seen.received == []
     rig.run()
-    assert [type(d).__name__ for _, d in seen.told] == ["Notice", "Notice"]
-    assert {time_us for time_us, _ in seen.told} == {began_us + 50 + 3 * SECOND_US}
+    assert [type(d).__name__ for _, d in seen.received] == ["Notice", "Notice"]
+    assert {time_us for time_us, _ in seen.received} == {began_us + 50 + 3 * SECOND_US}
 
 
 def test_coalesced(rig: EngineHarness) -> None:
@@ -91,7 +91,7 @@ def test_coalesced(rig: EngineHarness) -> None:
     rig.engine.fault_notices(1, NoticeFault.COALESCE, count=4)
     assert _versions(rig, seen, 1) == []
     assert _versions(rig, seen, 1) == [2, 3]
-    assert len({time_us for time_us, _ in seen.told}) == 1
+    assert len({time_us for time_us, _ in seen.received}) == 1
 
 
 def test_coalesced_but_not_for_ever(rig: EngineHarness) -> None:
@@ -132,7 +132,7 @@ def test_what_is_held_dies_with_the_daemon(rig: EngineHarness) -> None:
     _change(rig, 1)
     rig.engine.crash(1)
     rig.run()
-    assert seen.told == []
+    assert seen.received == []
 
 
 @pytest.mark.parametrize("bad", [{"count": 0}, {"delay_us": -1}])

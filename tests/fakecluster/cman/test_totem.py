@@ -40,7 +40,7 @@ def test_a_cut_that_mends_before_the_token_is_missed_goes_unnoticed() -> None:
     rig.run(2 * SECOND_US)
     rig.engine.mend(3, 1)
     rig.run()
-    assert (seen.told, seen.client.get_cluster()) == ([], before)
+    assert (seen.received, seen.client.get_cluster()) == ([], before)
 
 
 def test_a_later_silence_begins_its_own_time() -> None:
@@ -198,7 +198,7 @@ def test_a_node_killed_while_it_looks_for_others_leaves_nothing() -> None:
     rig.run(25_000)
     rig.engine.kill(2)
     rig.run()
-    assert seen.told == []
+    assert seen.received == []
 
 
 def test_a_node_stopped_while_it_boots_boots_when_it_goes_on() -> None:

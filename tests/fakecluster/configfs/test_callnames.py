@@ -9,7 +9,7 @@ import pytest
 
 from fakecluster.configfs.callnames import NAMES, UnknownCallError, checked
 from fakecluster.configfs.items import Attribute
-from fakecluster.configfs.journal import Call, Fault, KillCaller
+from fakecluster.configfs.journal import Call, CallFault, KillCaller
 from fakecluster.configfs.model import ConfigfsModel
 from fakecluster.configfs.variant import KERNEL_B_MISNAMED, OBSERVED_6_1, KernelVariant
 
@@ -60,7 +60,7 @@ def test_the_names_are_those_of_the_models_calls() -> None:
 
 def test_what_would_never_strike_is_refused_with_what_there_is() -> None:
     for arm in (
-        lambda: Fault("write:nmu", 5),
+        lambda: CallFault("write:nmu", 5),
         lambda: KillCaller("write:nmu", 1, print),
         lambda: checked("write:nmu"),
     ):

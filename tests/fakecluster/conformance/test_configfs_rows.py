@@ -16,7 +16,7 @@ from fakecluster.configfs.model import ConfigfsModel
 from fakecluster.configfs.model_os import ModelOs
 from fakecluster.configfs.variant import KERNEL_A, KERNEL_C, OBSERVED_6_1, KernelVariant
 from fakecluster.conformance.configfs_operator import CALLS, OsOperator
-from fakecluster.conformance.configfs_row import mkdir, named, row
+from fakecluster.conformance.configfs_row import named, row
 from fakecluster.conformance.configfs_rows import (
     CAPABILITIES,
     GOLDEN,
@@ -73,9 +73,14 @@ def test_names_are_slugs_under_their_table() -> None:
 
 
 def test_a_name_stands_once() -> None:
-    twice = row("values/twice", "Values", mkdir("cluster/rows"))
+    twice = row("values/twice", "Values", "cluster")
     with pytest.raises(ValueError, match="values/twice"):
         named([twice, twice])
+
+
+def test_words_that_mean_nothing_are_refused() -> None:
+    with pytest.raises(ValueError, match="put a/num 1 2"):
+        row("values/too-many", "Values", "cluster; put a/num 1 2")
 
 
 def test_operations_and_needs_are_known() -> None:

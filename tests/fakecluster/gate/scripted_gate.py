@@ -25,16 +25,16 @@ class Visitor:
     """A client and what it was told."""
 
     def __init__(self, world: GateContext, kind: SocketKind) -> None:
-        self.told: list[Delivery] = []
+        self.received: list[Delivery] = []
         self.closed = False
         self.replies: list[int] = []
         self.client: Client = world.connect(
-            HERE, kind, deliver=self.told.append, closed=self._close
+            HERE, kind, deliver=self.received.append, closed=self._close
         )
 
     def take(self) -> list[Delivery]:
         """Return, once, what it was told."""
-        taken, self.told[:] = list(self.told), []
+        taken, self.received[:] = list(self.received), []
         return taken
 
     def members(self) -> list[int]:

@@ -125,12 +125,12 @@ def run(monkeypatch: pytest.MonkeyPatch, ends: OSError | bool) -> Result:
 @pytest.mark.parametrize(
     ("error", "code", "said"),
     [
-        (PathTooLongError(Path("/x")), cli.EX_USAGE, "choose a shorter directory"),
-        (TakenError(errno.EADDRINUSE, "taken", "/run/cman_client"), cli.EX_CANTCREAT, "taken"),
-        (PermissionError(errno.EACCES, "corosync lets in root"), cli.EX_NOPERM, "run as root"),
-        (OSError(errno.ELIBACC, "cannot load libcpg.so.4"), cli.EX_UNAVAILABLE, "libcpg.so.4"),
-        (OSError(errno.ENOTSUP, "this libquorum"), cli.EX_UNAVAILABLE, "libquorum"),
-        (OSError(errno.EROFS, "Read-only", "/run/cman_admin"), cli.EX_CANTCREAT, "cman_admin"),
+        (PathTooLongError(Path("/x")), os.EX_USAGE, "choose a shorter directory"),
+        (TakenError(errno.EADDRINUSE, "taken", "/run/cman_client"), os.EX_CANTCREAT, "taken"),
+        (PermissionError(errno.EACCES, "corosync lets in root"), os.EX_NOPERM, "run as root"),
+        (OSError(errno.ELIBACC, "cannot load libcpg.so.4"), os.EX_UNAVAILABLE, "libcpg.so.4"),
+        (OSError(errno.ENOTSUP, "this libquorum"), os.EX_UNAVAILABLE, "libquorum"),
+        (OSError(errno.EROFS, "Read-only", "/run/cman_admin"), os.EX_CANTCREAT, "cman_admin"),
     ],
 )
 def test_what_it_ends_with_says_what_to_do(
@@ -159,7 +159,7 @@ def test_libraries_that_are_missing_end_it(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(cli, "load_libraries", load)
     done = separate_runner().invoke(cli.gate_command, [], standalone_mode=False)
-    assert (done.return_value, "install it" in done.stderr) == (cli.EX_UNAVAILABLE, True)
+    assert (done.return_value, "install it" in done.stderr) == (os.EX_UNAVAILABLE, True)
 
 
 def test_a_directory_that_is_not_there_is_wrong_usage() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from fakecluster.historic.clients import (
-    Known,
+    KnownDifference,
     Said,
     ToolRow,
     masked,
@@ -55,9 +55,9 @@ def test_each_line_that_differs_is_told_with_both() -> None:
 
 
 def test_a_known_difference_is_none() -> None:
-    known = Known(words=("status",), pattern="Flags", reason="a test's own")
+    known = KnownDifference(words=("status",), pattern="Flags", reason="a test's own")
     assert transcript_differences(said(0, "Flags: "), said(0, "Flags: 2node"), [known]) == []
-    other = Known(words=("nodes",), pattern="Flags", reason="a test's own")
+    other = KnownDifference(words=("nodes",), pattern="Flags", reason="a test's own")
     assert len(transcript_differences(said(0, "Flags: "), said(0, "Flags: 2node"), [other])) == 1
 
 

@@ -6,7 +6,7 @@ import errno
 import io
 
 from fakecluster.cman.topology import Topology
-from fakecluster.configfs.journal import Fault
+from fakecluster.configfs.journal import CallFault
 from fakecluster.demo.story import acts, new_world
 from fakecluster.sim.trace_header import header_of
 from fakecluster.sim.world import World
@@ -59,7 +59,7 @@ def test_the_header_repeats_the_run() -> None:
 def test_a_call_is_written_with_its_result() -> None:
     world = small_world()
     lines = heard(world)
-    world.hosts[1].model.journal.arm(Fault("mkdir", errno.ENOSPC))
+    world.hosts[1].model.journal.arm(CallFault("mkdir", errno.ENOSPC))
     world.start(1)
     world.run_for(20 * SECOND_US)
 

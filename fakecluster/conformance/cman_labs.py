@@ -1,13 +1,13 @@
-"""The gate over real corosyncs as an engine under test, in real time; needs root."""
+"""Real managers as engines under test, in real time: gates over corosyncs, historic cmans."""
 
 from __future__ import annotations
 
 import select
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from fakecluster.cman.standin import standin_library
 from fakecluster.cman.timings import Profile
@@ -16,6 +16,10 @@ from fakecluster.conformance.cman_driver import LibraryPlace, until
 from fakecluster.corosync.configuration import block_of
 from fakecluster.corosync.gates import GateProcess
 from fakecluster.corosync.lab import CorosyncLab, LabError
+from fakecluster.corosync.namespaces import ManagersLab
+from fakecluster.historic.clients import SOCKETS
+from fakecluster.historic.lab import CmanLab
+from fakecluster.historic.root import CmanRoot
 from o2cbd.clock import MonotonicClock
 from o2cbd.membership.libcorosync_table import CorosyncTable
 
@@ -28,9 +32,70 @@ _QUIET_US: Final = 500_000
 _PATIENCE_US: Final = 120_000_000
 """No ring takes so long on any machine."""
 
+_RUN: Final = Path("/var/run")
 
-class GateCman:
-    """A `CmanDriver` whose cmans are two processes each: a corosync, and its gate.
+_LabT = TypeVar("_LabT", bound=ManagersLab)
+
+
+class _LabDriver(Generic[_LabT]):
+    """What a `CmanDriver` over real managers in namespaces does with each of them; needs root."""
+
+    def __init__(self, make_lab: Callable[[Path], _LabT]) -> None:
+        """Make the hosts; `make_lab` gets a directory, which they share with this machine.
+
+        Raises:
+            OSError: namespaces are not allowed here.
+        """
+        self._clock = MonotonicClock()
+        # Their mounts do not hide it.
+        self._home = Path(tempfile.mkdtemp(prefix="cd-", dir="/tmp"))
+        try:
+            self.lab = make_lab(self._home)
+        except BaseException:
+            shutil.rmtree(self._home)
+            raise
+
+    def start(self, node_id: int) -> None:
+        self.lab.start(node_id)
+
+    def crash(self, node_id: int) -> None:
+        self.lab.kill(node_id)
+
+    def crash_all(self, node_id: int) -> None:
+        self.lab.kill(node_id)
+
+    def stop(self, node_id: int) -> None:
+        self.lab.stop(node_id)
+
+    def cont(self, node_id: int) -> None:
+        self.lab.go_on(node_id)
+
+    def partition(self, groups: Sequence[Sequence[int]]) -> None:
+        self.lab.connect(groups)
+
+    def cut(self, speaker_id: int, listener_id: int) -> None:
+        self.lab.cut(speaker_id, listener_id)
+
+    def heal(self) -> None:
+        self.lab.heal()
+
+    def now_us(self) -> int:
+        return self._clock.now_us()
+
+    def let_pass(self, span_us: int) -> None:
+        """Nothing announces that nothing more comes."""
+        select.select([], [], [], span_us / 1_000_000)
+
+    def settle(self, span_us: int) -> None:
+        self.let_pass(span_us)
+
+    def close(self) -> None:
+        self.lab.close()
+        shutil.rmtree(self._home)
+
+
+class GateCman(_LabDriver[CorosyncLab]):
+    """A gate over a corosync on each host: two processes a cman.
 
     Both are stopped, as the one process of a cman is. A crash is the corosync's, which its gate
     outlives.
@@ -50,21 +115,17 @@ class GateCman:
         """
         self.library: Path | None = standin_library()
         self._place = LibraryPlace()
-        self._clock = MonotonicClock()
-        # The hosts have this directory, too, and their mounts do not hide it.
-        self._home = Path(tempfile.mkdtemp(prefix="gd-", dir="/tmp"))
         self._gates: dict[int, GateProcess] = {}
         self._made = 0
-        self._stopped: set[int] = set()
         self._groups: Sequence[Sequence[int]] = [topology.ids]
         self._cut = False
-        try:
+
+        def make_lab(home: Path) -> CorosyncLab:
             for node_id in topology.ids:
-                self.socket_dir(node_id).mkdir()
-            self.lab = CorosyncLab(table, topology, self._home)
-        except BaseException:
-            shutil.rmtree(self._home)
-            raise
+                (home / f"n{node_id}").mkdir()
+            return CorosyncLab(table, topology, home)
+
+        super().__init__(make_lab)
         self.lab.configuration.token_ms = TOKEN_MS
         self.lab.configuration.consensus_ms = CONSENSUS_MS
         self.lab.write()
@@ -89,10 +150,9 @@ class GateCman:
 
     def crash(self, node_id: int) -> None:
         """Its gate has noticed it when this returns."""
+        gate, stopped = self._gates[node_id], self.lab.stopped(node_id)
         self.lab.kill(node_id)
-        gate = self._gates[node_id]
-        if node_id in self._stopped:
-            self._stopped.discard(node_id)
+        if stopped:
             gate.go_on()
         gate.away()
 
@@ -100,43 +160,33 @@ class GateCman:
         """The gate first: it would remove the sockets."""
         self._gates.pop(node_id).close()
         self.lab.kill(node_id)
-        self._stopped.discard(node_id)
 
     def stop(self, node_id: int) -> None:
-        self._stopped.add(node_id)
         self._gates[node_id].stop()
-        self.lab.stop(node_id)
+        super().stop(node_id)
 
     def cont(self, node_id: int) -> None:
-        self.lab.go_on(node_id)
+        super().cont(node_id)
         self._gates[node_id].go_on()
-        self._stopped.discard(node_id)
 
     def partition(self, groups: Sequence[Sequence[int]]) -> None:
         self._groups = groups
-        self.lab.connect(groups)
+        super().partition(groups)
 
     def cut(self, speaker_id: int, listener_id: int) -> None:
         self._cut = True
-        self.lab.cut(speaker_id, listener_id)
+        super().cut(speaker_id, listener_id)
 
     def heal(self) -> None:
         self._cut = False
         self._groups = [self.lab.ids]
-        self.lab.heal()
+        super().heal()
 
     def write_config(self, node_id: int, version: int, nodes: Sequence[NodeConfig]) -> None:
         configuration = self.lab.configuration
         configuration.version = version
         configuration.blocks = [block_of(node) for node in nodes]
         self.lab.write(node_id)
-
-    def now_us(self) -> int:
-        return self._clock.now_us()
-
-    def let_pass(self, span_us: int) -> None:
-        """Nothing announces that nothing more comes."""
-        select.select([], [], [], span_us / 1_000_000)
 
     def settle(self, span_us: int) -> None:
         """Gates tell systemd of whom they have told their clients.
@@ -162,7 +212,7 @@ class GateCman:
         )
 
     def _serves(self, node_id: int) -> bool:
-        return node_id not in self._stopped and self.lab.runs(node_id)
+        return self.lab.runs(node_id) and not self.lab.stopped(node_id)
 
     def _complaint(self) -> str:
         said = [
@@ -174,6 +224,45 @@ class GateCman:
     def close(self) -> None:
         for gate in self._gates.values():
             gate.close()
-        self.lab.close()
+        super().close()
         self._place.close()
-        shutil.rmtree(self._home)
+
+
+class HistoricDriver(_LabDriver[CmanLab]):
+    """A historic cman on each host.
+
+    Rows about the library load it into this process, and it looks into `/var/run`: whoever runs
+    them does so in a thread that has one of its own (`Namespace.call`).
+    """
+
+    def __init__(self, root: CmanRoot, topology: Topology) -> None:
+        """Make the hosts.
+
+        Args:
+            root: the programs.
+            topology: the cluster.
+
+        Raises:
+            OSError: namespaces are not allowed here.
+        """
+        self.profile = profile_of(root)
+        self.library: Path | None = root.libcman
+        super().__init__(lambda home: CmanLab(root, topology, home))
+
+    def socket_dir(self, node_id: int) -> Path:
+        return self.lab.socket_path(node_id).parent
+
+    def use_library_on(self, node_id: int) -> None:
+        """The links are in the mount namespace of this thread."""
+        for name in SOCKETS:
+            link = _RUN / name
+            link.unlink(missing_ok=True)
+            link.symlink_to(self.socket_dir(node_id) / name)
+
+    def write_config(self, node_id: int, version: int, nodes: Sequence[NodeConfig]) -> None:
+        self.lab.write_config(node_id, version, nodes)
+
+
+def profile_of(root: CmanRoot) -> Profile:
+    """Return whose column judges a root: corosync 1.4, of cman 3.1, can do without multicast."""
+    return Profile.B if root.udpu else Profile.A
