@@ -30,7 +30,7 @@ class SourceWithoutQuorum:
         return self._last[1]
 
 
-class WatchedSource:
+class AuditedSource:
     """Hands everything on, and tells the judge of it."""
 
     def __init__(self, source: MembershipSource, oracle: SafetyOracle) -> None:

@@ -9,14 +9,16 @@ from fakecluster.cman.engine import Engine
 from fakecluster.cman.topology import NodeConfig
 from fakecluster.configfs.model import ConfigfsModel
 from fakecluster.oracles.expected import ManagerView
-from fakecluster.oracles.instrumentation import Witness
+from fakecluster.oracles.instrumentation import Instrumentation
 from fakecluster.oracles.mutual_removals import MutualRemovals
 from fakecluster.oracles.probes import Probes
 from fakecluster.oracles.safety import SafetyOracle
-from fakecluster.sim.daemon import DaemonHost, SimDaemon
-from fakecluster.sim.daemon_under_test import SimulatedProcess, Subject
+from fakecluster.sim.daemon_under_test import Subject
+from fakecluster.sim.foreign_program import ForeignDaemon
 from fakecluster.sim.host_truth import HostTruth
 from fakecluster.sim.mount_table import FakeMount, FakeMountTable
+from fakecluster.sim.o2cbd_program import DaemonHost, O2cbd
+from fakecluster.sim.process import Program, SimulatedProcess
 from fakecluster.sim.semaphores import FakeSemaphore, FakeSemaphores
 from fakecluster.trace.events import Trace
 from o2cbd.core.model import Status
@@ -69,43 +71,40 @@ class SimHost:
             removals=removals,
             now_us=timeline.now_us,
         )
-        witness = Witness(
+        instrumentation = Instrumentation(
             node_id=node.id,
             trace=trace,
             probes=probes,
             oracle=self.oracle,
             stepping=lambda: self.daemon.stepping,
         )
-        self.model.journal.add_hook(witness.called, reads=False)
-        self.model.journal.listen(witness.done)
-        self.daemon: SimDaemon | SimulatedProcess
-        if subject is not None:
-            self.daemon = SimulatedProcess(
-                subject,
-                node_id=node.id,
-                name=node.name or f"node{node.id}",
-                engine=engine,
-                timeline=timeline,
-                trace=trace,
+        self.model.journal.add_hook(instrumentation.called, reads=False)
+        self.model.journal.listen(instrumentation.done)
+        program: Program
+        if subject is None:
+            program = O2cbd(
+                DaemonHost(
+                    node_id=node.id,
+                    engine=engine,
+                    timeline=timeline,
+                    model=self.model,
+                    mounts=self.mounts,
+                    semaphores=self.semaphores,
+                    oracle=self.oracle,
+                    instrumentation=instrumentation,
+                    connected=self.truth.connected,
+                )
             )
-            return
-        self.daemon = SimDaemon(
-            DaemonHost(
-                node_id=node.id,
-                engine=engine,
-                timeline=timeline,
-                model=self.model,
-                mounts=self.mounts,
-                semaphores=self.semaphores,
-                oracle=self.oracle,
-                told=witness.told,
-                lived=witness.lived,
-                observer=witness.observer,
-                rested=witness.rested,
-                connected=self.truth.connected,
-                stood=lambda: probes.hit("state-stuck"),
-            ),
+        else:
+            name = node.name or f"node{node.id}"
+            program = ForeignDaemon(subject, node.id, name, trace, timeline.now_us)
+        self.daemon = SimulatedProcess(
+            program,
+            node_id=node.id,
+            engine=engine,
+            timeline=timeline,
             rules=rules,
+            stood=lambda: probes.hit("state-stuck"),
         )
 
     # --- the host -------------------------------------------------------------------------------

@@ -21,12 +21,12 @@ from fakecluster.configfs.directories import Presence
 from fakecluster.configfs.journal import READS, Call
 from fakecluster.oracles.mutual_removals import MutualRemovals
 from fakecluster.oracles.probes import Probes
-from fakecluster.sim.daemon import DaemonKilled, SimDaemon
-from fakecluster.sim.daemon_under_test import SimulatedProcess, Subject
+from fakecluster.sim.daemon_under_test import Subject
 from fakecluster.sim.disk import SharedDisk
 from fakecluster.sim.engine_verbs import EngineVerbs
 from fakecluster.sim.host import SimHost
 from fakecluster.sim.liveness import Judge
+from fakecluster.sim.process import DaemonKilled, SimulatedProcess
 from fakecluster.sim.semaphores import FakeHold
 from fakecluster.streams import rng_for
 from fakecluster.trace.events import Trace
@@ -652,7 +652,7 @@ class _CrashAt:
     """A hook that ends the daemon inside its nth call of a kind, once."""
 
     def __init__(
-        self, call: str, nth: int, daemon: SimDaemon | SimulatedProcess, crashed: Callable[[], None]
+        self, call: str, nth: int, daemon: SimulatedProcess, crashed: Callable[[], None]
     ) -> None:
         self._call = call
         self._left = nth
