@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 
 import click
 
+from fakecluster.commands.mutant_score import Judged, MutantError, Scorer, Verdict
 from fakecluster.mutants.edits import EditError
 from fakecluster.mutants.install import Mutant
 from fakecluster.mutants.known import KNOWN, SEEDS_EACH
 from fakecluster.mutants.lookup import UnknownMutantError, mutant_of
 from fakecluster.mutants.operators import Slipped, draw_mutants
-from fakecluster.mutants.score import Judged, MutantError, Scorer, Verdict
 from fakecluster.mutants.trees import difference
 
 _RANDOM_SEEDS_EACH = 300

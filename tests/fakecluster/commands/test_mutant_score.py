@@ -21,7 +21,7 @@ PROBE = """
 import ast, json, sys
 from fakecluster.mutants.edits import Insert, Replace, What
 from fakecluster.mutants.known import Known
-from fakecluster.mutants.score import Scorer
+from fakecluster.commands.mutant_score import Scorer
 
 EDITS = {
     "none": Insert("Agent.step", "pass"),
