@@ -87,6 +87,8 @@ class SafetyOracle:
         self._believed: tuple[Entry, ...] = ()
         self._log_pending: set[Step] = set()
         """What the log of this daemon has as pending, by its own reports."""
+        self._log_in_sync = True
+        """The log of this daemon tells of no step since it last called the table in sync."""
         self._cluster: str | None = None
         self._counted: tuple[object, ...] | None = None
         """Quorum and members as the daemon last read them, and since when it reads the same."""
@@ -107,6 +109,7 @@ class SafetyOracle:
         self.followed = None
         self._believed = ()
         self._log_pending.clear()
+        self._log_in_sync = True
         self.forgotten.clear()
 
     def logged(self, report: reports.Report) -> None:
@@ -116,6 +119,10 @@ class SafetyOracle:
                 self._log_pending.add(pending.step)
             case reports.PendingEnded(pending=pending):
                 self._log_pending.discard(pending.step)
+            case reports.StepApplied():
+                self._log_in_sync = False
+            case reports.Synced():
+                self._log_in_sync = True
             case _:
                 pass
 
@@ -165,6 +172,20 @@ class SafetyOracle:
         if done.error in _NEVER_TAKEN and not excused:
             value = done.data.decode("ascii", "backslashreplace")
             self._found(f"{done.name} {done.path} {value!r} is refused with {done.error}")
+
+    def ended(self, exit_code: int, *, asked: bool, manager_cluster: str) -> None:
+        """Judge that the daemon has ended by itself.
+
+        Args:
+            exit_code: its exit code.
+            asked: it had SIGTERM.
+            manager_cluster: the manager's name of the cluster.
+        """
+        if exit_code == 0:
+            if not asked:
+                self._found("it ended, and nothing asked it to")
+        elif self._rules.cluster in {None, manager_cluster}:
+            self._found(f"it ended with {exit_code}, and its settings fit")
 
     def overdue(self) -> None:
         """Note that the daemon was told to end and had to be killed, with nothing in its way."""
@@ -305,6 +326,8 @@ class SafetyOracle:
         self._log_pending -= ended
         if status.state is State.SYNCED:
             self._judge_own_node(status)
+            if not self._log_in_sync:
+                self._found("its log does not say that its steps have led to sync")
         if status.entries is not self._believed:
             start, _, end = gap(self._believed, status.entries)
             self._believed = status.entries

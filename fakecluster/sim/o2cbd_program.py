@@ -127,10 +127,14 @@ class O2cbd:
 
     def ended(self, exit_code: int | None) -> None:
         """Let the kernel undo the semaphores of the process."""
+        asked = self._stopping
         if self._grace is not None:
             self._grace.cancel()
         if exit_code is None:
             self._host.instrumentation.lived("killed")
+        else:
+            cluster = self._host.engine.cluster
+            self._host.oracle.ended(exit_code, asked=asked, manager_cluster=cluster)
         self._host.oracle.connection_ended()
         self._host.semaphores.process_ended(self._process.pid)
 

@@ -536,6 +536,37 @@ def test_a_pending_step_whose_end_is_not_logged_is_found(bench: Bench) -> None:
     assert len(bench.found) == 1
 
 
+@pytest.mark.parametrize(
+    ("exit_code", "asked", "confirmed", "found"),
+    [
+        (0, True, None, []),
+        (0, False, None, ["it ended, and nothing asked it to"]),
+        (78, False, "other", []),
+        (78, False, "c", ["it ended with 78, and its settings fit"]),
+        (78, True, None, ["it ended with 78, and its settings fit"]),
+    ],
+)
+def test_end_needs_a_reason(
+    bench: Bench, exit_code: int, asked: bool, confirmed: str | None, found: list[str]
+) -> None:
+    bench.begin(Rules(cluster=confirmed))
+    bench.oracle.ended(exit_code, asked=asked, manager_cluster="c")
+    assert bench.found == found
+
+
+def test_log_says_that_steps_led_to_sync(bench: Bench) -> None:
+    synced = _status(state=State.SYNCED)
+    step = RemoveNode(cluster="c", node="n2")
+    bench.oracle.logged(reports.StepApplied(step=step))
+    bench.oracle.logged(reports.Synced(nodes=2, fingerprint=""))
+    bench.oracle.at_rest(synced)
+    assert "its log does not say that its steps have led to sync" not in bench.found
+
+    bench.oracle.logged(reports.StepApplied(step=step))
+    bench.oracle.at_rest(synced)
+    assert "its log does not say that its steps have led to sync" in bench.found
+
+
 REFUSED = Done(name="write:idle_timeout_ms", path="/cluster/c/idle_timeout_ms", data=b"1",
                error="EINVAL")  # fmt: skip
 
