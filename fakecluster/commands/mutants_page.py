@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from fakecluster.commands.mutant_score import Judged, Scorer
-from fakecluster.mutants.known import KNOWN, SEEDS_EACH, Known
+from fakecluster.mutants.known import KNOWN, SEEDS_EACH, KnownBug
 
 HEAD = """\
 # Mutants
@@ -66,7 +66,7 @@ def row_of(one: Judged) -> str:
     return f"| {' | '.join((f'`{bug.name}`', bug.about, original, one.judge, seed, finding))} |"
 
 
-def rows(seeds: Iterable[int], bugs: Iterable[Known], jobs: int = 1) -> Iterator[str]:
+def rows(seeds: Iterable[int], bugs: Iterable[KnownBug], jobs: int = 1) -> Iterator[str]:
     """Judge bugs by seeds, and yield their rows, in the order of the bugs."""
     judged = {one.mutant.name: one for one in Scorer(seeds).judge(list(bugs), jobs)}
     yield from (row_of(judged[name]) for name in KNOWN if name in judged)

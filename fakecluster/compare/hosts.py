@@ -10,7 +10,7 @@ from fakecluster.trace.events import Line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class HostSummary:
     """What a host is known to have; what was there before the trace began is not."""
 
     state: str = "no daemon"
@@ -43,8 +43,8 @@ class _Host:
     table: set[str] = field(default_factory=set)
     pending: set[tuple[object, object]] = field(default_factory=set)
 
-    def standing(self) -> Standing:
-        return Standing(
+    def standing(self) -> HostSummary:
+        return HostSummary(
             state=self._state(),
             members=self.members,
             quorate=self.quorate,
@@ -75,7 +75,7 @@ class _Host:
 
 def standings(
     lines: Sequence[Line], hosts: Sequence[int], ends: Sequence[int]
-) -> list[Mapping[int, Standing]]:
+) -> list[Mapping[int, HostSummary]]:
     """Follow every host through a trace.
 
     Args:
@@ -87,7 +87,7 @@ def standings(
         For every stage, how each host stands at its end.
     """
     followed = {host: _Host() for host in hosts}
-    found: list[Mapping[int, Standing]] = []
+    found: list[Mapping[int, HostSummary]] = []
     done = 0
     for end in ends:
         for line in lines[done:end]:

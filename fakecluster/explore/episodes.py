@@ -107,7 +107,7 @@ def _scatter(episode: EpisodeBuilder) -> None:
 
 
 def _expected(episode: EpisodeBuilder) -> None:
-    """Who is left of a cluster, or each part of it, is told to go on."""
+    """An operator lowers the expected votes of what is left of a cluster, or of each part."""
     episode.draw.pick((_power, _partition, _partition, _isolate))(episode)
     episode = episode.after(_NOTICED_US).later(10_000_000)
     for node in episode.nodes()[:2]:
@@ -131,7 +131,7 @@ def _votes(episode: EpisodeBuilder) -> None:
 
 
 def _cman_port(episode: EpisodeBuilder) -> None:
-    """Clients of two managers bind one port, which those two are told of."""
+    """Clients of two managers bind one port, and both get notices of it."""
     port = episode.draw.between(1, 3)
     for node in episode.nodes()[:2]:
         episode.do(verbs.BindPort(node=node, port=port))

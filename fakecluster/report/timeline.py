@@ -110,7 +110,7 @@ class Arrow:
 
 
 @dataclass(slots=True, kw_only=True)
-class Timeline:
+class TimelineChart:
     """All there is to draw."""
 
     header: Header
@@ -140,7 +140,7 @@ def timeline_of(
     *,
     origin_us: int | None = None,
     end_us: int | None = None,
-) -> Timeline:
+) -> TimelineChart:
     """Work out what to draw.
 
     Args:
@@ -177,7 +177,7 @@ class _Drawing:
         self._lane_of = {node_id: lane for lane, (node_id, _) in enumerate(nodes, start=1)}
         self._lane_of[0] = CLUSTER_LANE
         lanes = ((0, header.cluster or "cluster"), *nodes)
-        self._out = Timeline(
+        self._out = TimelineChart(
             header=header,
             lanes=tuple((node_id, plain(name)) for node_id, name in lanes),
             origin_us=origin_us,
@@ -188,7 +188,7 @@ class _Drawing:
         self._verb = NO_CAUSE
         self._real = header.utc is not None or header.arm == "daemon"
 
-    def draw(self, end_us: int | None) -> Timeline:
+    def draw(self, end_us: int | None) -> TimelineChart:
         out = self._out
         if self._lines:
             out.end_us = self._at(self._lines[-1])

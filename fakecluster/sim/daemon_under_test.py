@@ -65,7 +65,7 @@ class Subject:
     findings: Callable[[], list[str]]
     """Returns what is not as it should be; empty: all is well."""
 
-    def content(self) -> bool:
+    def ok(self) -> bool:
         """True when there is nothing to find fault with."""
         return not self.findings()
 

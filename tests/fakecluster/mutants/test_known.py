@@ -13,7 +13,7 @@ import pytest
 from fakecluster.commands.mutants_page import HEAD
 from fakecluster.mutants.edits import EditError, Replace, What
 from fakecluster.mutants.install import compiled
-from fakecluster.mutants.known import KNOWN, SEEDS_EACH, Known
+from fakecluster.mutants.known import KNOWN, SEEDS_EACH, KnownBug
 from fakecluster.mutants.trees import tree_of
 
 ROOT = Path(__file__).parents[3]
@@ -57,7 +57,7 @@ def test_a_bug_changes_the_source(name: str) -> None:
 
 
 def broken(edit: Replace) -> str:
-    bug = Known(name="a-bug", about="", original=False, edits=(edit,))
+    bug = KnownBug(name="a-bug", about="", original=False, edits=(edit,))
     with pytest.raises(EditError) as caught:
         bug.trees()
     return str(caught.value)
