@@ -199,7 +199,7 @@ class SimCluster(ClusterWords):
 
     def held(self, host: int) -> bool:
         """See `Cluster.held`."""
-        return self._status(host) is not None and self.world.host(host).held_by_others
+        return self._status(host) is not None and self.world.host(host).truth.held_by_others
 
     def vote(self, host: int) -> Vote | None:
         """See `Cluster.vote`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any, Final
 
 from fakecluster.compare.comparable_events import ComparableEvent, ComparedRun, VerbEvent
@@ -106,8 +107,8 @@ def as_data(comparison: Comparison) -> dict[str, Any]:
                     {
                         "host": host,
                         "name": plain(name),
-                        "a": comparison.ends[0][number][host].as_data(),
-                        "b": comparison.ends[1][number][host].as_data(),
+                        "a": asdict(comparison.ends[0][number][host]),
+                        "b": asdict(comparison.ends[1][number][host]),
                         "moves": [
                             _pair(comparison, pair)
                             for pair in comparison.pairs[host]

@@ -46,7 +46,7 @@ class _Shrinker:
         before = None
         while before != self._best and self._runs < RUNS_MAX:
             before = self._best
-            self._fewer_deeds()
+            self._fewer_actions()
             for cuts in (_fewer_nodes, _fewer_revived, _plainer, _sooner):
                 self._take_each(cuts)
         return replace(self._best, title=f"{self._best.title}, cut down".lstrip(", "))
@@ -66,7 +66,7 @@ class _Shrinker:
         while any(self._holds(candidate) for candidate in cuts(self._best)):
             pass
 
-    def _fewer_deeds(self) -> None:
+    def _fewer_actions(self) -> None:
         """Leave out ever smaller runs of actions, the last ones first."""
         size = max(1, len(self._best.actions) // 2)
         while True:

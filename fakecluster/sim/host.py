@@ -8,7 +8,6 @@ from fakecluster.clock import Timeline
 from fakecluster.cman.engine import Engine
 from fakecluster.cman.topology import NodeConfig
 from fakecluster.configfs.model import ConfigfsModel
-from fakecluster.oracles.expected import ManagerView
 from fakecluster.oracles.instrumentation import Instrumentation
 from fakecluster.oracles.mutual_removals import MutualRemovals
 from fakecluster.oracles.probes import Probes
@@ -157,14 +156,6 @@ class SimHost:
         """What the daemon says; None while it does not run."""
         return self.daemon.status
 
-    def start_daemon(self) -> None:
-        """Start the daemon's process; nothing happens while it runs."""
-        self.daemon.start()
-
-    def kill_daemon(self) -> None:
-        """SIGKILL."""
-        self.daemon.kill()
-
     @property
     def cluster(self) -> str:
         """The cluster's name in OCFS2: the settings', else what the manager says now."""
@@ -176,21 +167,6 @@ class SimHost:
         return self.semaphores.of(f"o2cb.{self.cluster}")
 
     # --- the truth ------------------------------------------------------------------------------
-
-    @property
-    def view(self) -> ManagerView | None:
-        """What the host's manager holds for true; None while it is no member."""
-        return self.truth.view
-
-    @property
-    def holder(self) -> int | None:
-        """The pid of whoever holds the cluster's semaphore."""
-        return self.truth.holder
-
-    @property
-    def held_by_others(self) -> bool:
-        """True while the daemon cannot take the semaphore."""
-        return self.truth.held_by_others
 
     @property
     def faulted(self) -> bool:

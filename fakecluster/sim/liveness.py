@@ -69,7 +69,7 @@ def _of_host(host: SimHost, engine: Engine) -> Iterator[str]:
     if status is None or status.state is State.STOPPING:
         return  # whoever ended it is answerable
     manager = engine.state(host.id)
-    view = host.view
+    view = host.truth.view
     if manager.stopped:
         yield from _in_state(status, "the manager is stopped", State.STUCK, State.LOST)
     elif not manager.running:
