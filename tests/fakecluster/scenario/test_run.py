@@ -156,7 +156,7 @@ def test_a_story_that_was_calm_for_long_is_judged_before_its_faults_end(
 class _Wrong:
     """A judge to whom everything is wrong, and then all is well."""
 
-    def content(self) -> bool:
+    def ok(self) -> bool:
         return True
 
     def findings(self) -> list[str]:
