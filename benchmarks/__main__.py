@@ -1,4 +1,4 @@
-"""`python -m benchmarks first-fill|join|footprint|guests|simulate|wakeups`."""
+"""`python -m benchmarks first-fill|join|footprint|guests|instructions|simulate|wakeups`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import tables
+from benchmarks.counting import count
 from benchmarks.filling import first_fill, one_more_join
 from benchmarks.footprint import footprint, machine
 from benchmarks.simulating import simulate
@@ -37,10 +38,21 @@ def _guest_sizes(text: str) -> tuple[int, ...]:
     return _sizes(text, _MOST_GUESTS)
 
 
+def _drawn_or_sizes(text: str) -> tuple[int, ...]:
+    head, _, rest = text.partition(",")
+    if head != "0":
+        return _sizes(text)
+    return (0, *_sizes(rest)) if rest else (0,)
+
+
 def _count(text: str) -> int:
     if not text.isdecimal() or int(text) == 0:
         raise argparse.ArgumentTypeError("rounds are at least 1")
     return int(text)
+
+
+_SIZES = {"guests": _guest_sizes, "instructions": _drawn_or_sizes}
+"""How the sizes of some commands are read."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -55,8 +67,8 @@ def parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=words, description=words)
         command.add_argument(
             "--members",
-            type=_guest_sizes if name == "guests" else _sizes,
-            default=_sizes(sizes),
+            type=_SIZES.get(name, _sizes),
+            default=sizes,
             metavar="N[,N...]",
             help=f"members of the cluster ({sizes})",
         )
@@ -71,6 +83,7 @@ def parser() -> argparse.ArgumentParser:
     add("join", "3,32,255", 21, "one more member, against one scandir, one reading and 13 calls")
     add("footprint", "3,255", 9, "how soon a daemon is ready, and its memory")
     add("guests", "3", 3, "emulated machines, and a join and a death on their kernels")
+    add("instructions", "0,3,32,255", None, "what histories cost, counted; 0: drawn ones")
     add("simulate", "3,32,64,128,255", None, "a cluster in virtual time against the clock")
     span = add("wakeups", "3", None, "what an idle daemon wakes for")
     span.add_argument(
@@ -122,6 +135,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             tables.guests_rows,
             tables.GUESTS,
         ),
+        "instructions": (count, _one(tables.counted_row), tables.COUNTED),
         "simulate": (simulate, _one(tables.simulated_row), tables.SIMULATED),
         "wakeups": (
             lambda size: wakeups(size, arguments.span),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from benchmarks import bare
-from benchmarks.lab import BARE, CLUSTER, OURS, Lab, run_until, settle
+from benchmarks.lab import BARE, CLUSTER, OURS, BenchmarkLab, run_until, settle
 from benchmarks.pairs import Compared, interleave, median
 
 
@@ -50,7 +50,7 @@ def first_fill(members: int, rounds: int) -> Measured:
     The agent is connected; its first reading of the members has failed, so that its table is
     empty and its first pass is that of the state change.
     """
-    with Lab(members) as lab:
+    with BenchmarkLab(members) as lab:
         nodes = lab.bare_nodes(BARE)
         names = frozenset(node.name for node in nodes)
         parts = _Parts()
@@ -93,7 +93,7 @@ def first_fill(members: int, rounds: int) -> Measured:
 
 def one_more_join(members: int, rounds: int) -> Measured:
     """Measure one more member beside a full table, against the least that it takes."""
-    with Lab(members) as lab:
+    with BenchmarkLab(members) as lab:
         nodes = lab.bare_nodes(BARE)
         own, newcomer = nodes[0], nodes[-1]
         everybody = frozenset(node.name for node in nodes)

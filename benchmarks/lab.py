@@ -33,7 +33,7 @@ class NoNoticeError(RuntimeError):
     """No state change came, or the table did not follow it."""
 
 
-class Lab:
+class BenchmarkLab:
     """One cman server with `members` nodes, and one FUSE server with two mounts of one kind.
 
     Two servers, since what cman does at a state change on the other hosts must not take the FUSE

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pair:
+class Round:
     """One round: ours, and what it is held against, right beside it."""
 
     ours_s: float
@@ -24,7 +24,7 @@ class Pair:
 class Compared:
     """All rounds of one comparison."""
 
-    pairs: tuple[Pair, ...]
+    pairs: tuple[Round, ...]
 
     @property
     def ours_ms(self) -> float:
@@ -71,14 +71,14 @@ def interleave(
 
 def _pairs(
     rounds: int, ours: Callable[[], float], bare: Callable[[], float], warm_ups: int
-) -> Iterator[Pair]:
+) -> Iterator[Round]:
     for turn in range(rounds + warm_ups):
         if turn % 2:
             bare_s = bare()
-            yield Pair(ours_s=ours(), bare_s=bare_s)
+            yield Round(ours_s=ours(), bare_s=bare_s)
         else:
             ours_s = ours()
-            yield Pair(ours_s=ours_s, bare_s=bare())
+            yield Round(ours_s=ours_s, bare_s=bare())
 
 
 def median(values: Sequence[float]) -> float:

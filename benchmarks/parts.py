@@ -28,7 +28,7 @@ from o2cbd.settings import LogFormat, LogSettings
 from o2cbd.usage.reader import HostUsage
 
 
-class Watch:
+class PartTimes:
     """Adds up the seconds spent in each part."""
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ class Watch:
 class _TimedTree:
     """A node tree under watch; see `NodeTree`."""
 
-    def __init__(self, tree: NodeTree, watch: Watch) -> None:
+    def __init__(self, tree: NodeTree, watch: PartTimes) -> None:
         self._tree = tree
         self._watch = watch
 
@@ -73,7 +73,7 @@ class _TimedTree:
 class _TimedSource:
     """A membership source under watch; see `MembershipSource`."""
 
-    def __init__(self, source: MembershipSource, watch: Watch) -> None:
+    def __init__(self, source: MembershipSource, watch: PartTimes) -> None:
         self._source = source
         self._watch = watch
 
@@ -99,7 +99,7 @@ class TimedAgent:
     """One agent, its journal and its watch. Close it."""
 
     def __init__(
-        self, agent: Agent, clock: Clock, journal: Journal, watch: Watch, null_fd: int
+        self, agent: Agent, clock: Clock, journal: Journal, watch: PartTimes, null_fd: int
     ) -> None:
         self._agent = agent
         self._clock = clock
@@ -158,7 +158,7 @@ def make_timed_agent(*, libcman: str | None, places: dict[str, Any]) -> TimedAge
         libcman: the library to load.
         places: what `fakecluster serve` announced of the host.
     """
-    watch, clock = Watch(), MonotonicClock()
+    watch, clock = PartTimes(), MonotonicClock()
     calls = CallBoard(clock)
     settings = settings_file.load(os.path.join(places["socket_dir"], "o2cbd.toml"))  # noqa: PTH118 - text stays text
     configfs = places["configfs"]
@@ -187,5 +187,5 @@ def make_timed_agent(*, libcman: str | None, places: dict[str, Any]) -> TimedAge
     return TimedAgent(agent, clock, journal, watch, null_fd)
 
 
-def _timed(connect: Connect, watch: Watch) -> Connect:
+def _timed(connect: Connect, watch: PartTimes) -> Connect:
     return lambda: _TimedSource(connect(), watch)

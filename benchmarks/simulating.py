@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import cProfile
+import functools
 import pstats
 import time
 from collections.abc import Callable
@@ -66,46 +67,51 @@ def simulate(members: int) -> Simulated:
         RuntimeError: what was simulated was not right, so its speed is worth nothing.
     """
     collect_less()  # as the fakecluster command does
-    history = _hour if members == HOUR_NODES else _joins
     spins = [_spin_ns()]
-    world, processor_s = _timed(members, history, daemons=True)
+    world, processor_s = _timed(members, daemons=True)
     spins.append(_spin_ns())
     wrong = [*world.violations, *world.settle()]
     if wrong:
         raise RuntimeError(f"the simulated cluster is not well: {wrong[:3]}")
-    _, floor_s = _timed(members, history, daemons=False)
-    changes = 20 * members if history is _hour else members * (members + 1) // 2
+    _, floor_s = _timed(members, daemons=False)
+    hour = members == HOUR_NODES
+    changes = 20 * members if hour else members * (members + 1) // 2
     return Simulated(
         members=members,
-        history="an hour, 20 changes" if history is _hour else "joins, notices doubled",
-        simulated_s=_span_us(members, history) / SECOND_US,
+        history=history_name(members),
+        simulated_s=3600 if hour else members * _JOIN_EVERY_US / SECOND_US,
         processor_s=processor_s,
         floor_s=floor_s,
         host_changes=changes,
-        where=_where(min(members, 64), history),
+        where=_where(members if hour else min(members, 64)),
         spin_ns=sum(spins) / len(spins),
     )
 
 
-History = Callable[[World, bool], None]
+def history_name(members: int) -> str:
+    """Return what happens in the history for so many members."""
+    return "an hour, 20 changes" if members == HOUR_NODES else "joins, notices doubled"
 
 
-def _span_us(members: int, history: History) -> int:
-    return 3600 * SECOND_US if history is _hour else members * _JOIN_EVERY_US
-
-
-def _timed(members: int, history: History, *, daemons: bool) -> tuple[World, float]:
+def prepared(members: int, *, daemons: bool = True) -> tuple[World, Callable[[], None]]:
+    """Return a world at the beginning of the history for so many members, and what runs it."""
     world = World(Topology.of(members))
-    if history is _hour:
-        for node_id in world.hosts:
-            world.start(node_id, daemon=daemons)
-        world.run_for(20 * SECOND_US)
+    if members != HOUR_NODES:
+        return world, functools.partial(_joins, world, daemons=daemons)
+    for node_id in world.hosts:
+        world.start(node_id, daemon=daemons)
+    world.run_for(20 * SECOND_US)
+    return world, functools.partial(_hour, world, daemons=daemons)
+
+
+def _timed(members: int, *, daemons: bool) -> tuple[World, float]:
+    world, run = prepared(members, daemons=daemons)
     before_s = time.process_time()
-    history(world, daemons)
+    run()
     return world, time.process_time() - before_s
 
 
-def _hour(world: World, daemons: bool) -> None:  # noqa: FBT001 - a History
+def _hour(world: World, *, daemons: bool) -> None:
     """Ten times somebody dies and comes back; the cluster stays quorate."""
     for change in range(10):
         node_id = change % HOUR_NODES + 1
@@ -115,7 +121,7 @@ def _hour(world: World, daemons: bool) -> None:  # noqa: FBT001 - a History
         world.run_for(190 * SECOND_US)
 
 
-def _joins(world: World, daemons: bool) -> None:  # noqa: FBT001 - a History
+def _joins(world: World, *, daemons: bool) -> None:
     """One joins each minute, and everybody there hears of it twice."""
     for node_id in world.hosts:
         for other in range(1, node_id):
@@ -124,10 +130,10 @@ def _joins(world: World, daemons: bool) -> None:  # noqa: FBT001 - a History
         world.run_for(_JOIN_EVERY_US)
 
 
-def _where(members: int, history: History) -> dict[str, float]:
+def _where(members: int) -> dict[str, float]:
     profile = cProfile.Profile()
     profile.enable()
-    _timed(members, history, daemons=True)
+    _timed(members, daemons=True)
     profile.disable()
     spent: dict[str, float] = {}
     # (file, line, name): (calls, primitive calls, own time, time with callees, callers)

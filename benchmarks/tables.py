@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from benchmarks.counting import Counted
 from benchmarks.filling import Measured
 from benchmarks.footprint import Footprint
 from benchmarks.simulating import Simulated
@@ -34,6 +35,7 @@ FOOTPRINT = (
     "VmRSS, MiB",
 )
 GUESTS = ("members", "what", "median, s", "fastest, s", "at least, s", "by whom")
+COUNTED = ("members", "history", "calls", "bytecode instructions")
 IDLE = ("members", "span, s", "woke at, s", "switches in all", "resyncs due", "nothing else")
 
 SIMULATED = (
@@ -66,6 +68,16 @@ def compared_row(measured: Measured) -> Sequence[str]:
         f"{low:.2f}-{high:.2f}",
         "-" if measured.target is None else f"{measured.target:g}",
         parts,
+    )
+
+
+def counted_row(counted: Counted) -> Sequence[str]:
+    """Render one count."""
+    return (
+        str(counted.members or "drawn"),
+        counted.history,
+        str(counted.calls),
+        "-" if counted.instructions is None else str(counted.instructions),
     )
 
 

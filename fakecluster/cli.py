@@ -16,11 +16,11 @@ _COMMANDS = {
     "gate": ("fakecluster.gate.cli", "gate_command"),
     "ctl": ("fakecluster.server.ctl", "ctl_command"),
     "demo": ("fakecluster.demo.cli", "demo_command"),
-    "mutants": ("fakecluster.mutants.command", "mutants_command"),
-    "run": ("fakecluster.explore.command", "run_command"),
+    "mutants": ("fakecluster.commands.mutants", "mutants_command"),
+    "run": ("fakecluster.commands.run", "run_command"),
     "merge": ("fakecluster.merge.cli", "merge_command"),
     "compare": ("fakecluster.compare.cli", "compare_command"),
-    "replay": ("fakecluster.explore.command", "replay_command"),
+    "replay": ("fakecluster.commands.run", "replay_command"),
 }
 """Where each command lives; imported when it is asked for."""
 

@@ -69,12 +69,10 @@ class Timeline:
     def __init__(self, start_us: int = 0) -> None:
         self.clock = VirtualClock(start_us)
         """Shows the time of the event that runs, else the time it was last pumped to."""
+        self.now_us = self.clock.now_us
+        """Return the timeline's time in microseconds."""
         self._heap: list[tuple[int, int, Handle]] = []
         self._seq = itertools.count()
-
-    def now_us(self) -> int:
-        """Return the timeline's time in microseconds."""
-        return self.clock.now_us()
 
     def schedule(
         self,

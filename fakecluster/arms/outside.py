@@ -13,7 +13,7 @@ from fakecluster.arms.cluster import ArmCluster
 from fakecluster.arms.rules import rules_of
 from fakecluster.arms.values import Span
 from fakecluster.configfs.kernel import NodeState
-from fakecluster.oracles.expected import Expectation, Listed, ManagerView, Row
+from fakecluster.oracles.expected import ExpectedNode, ExpectedTable, ListedNode, ManagerView
 from o2cbd.core.model import UNSET_ADDRESS, Quorum, State
 
 _RESTING = frozenset({State.LOST, State.STUCK, State.WAITING, State.STOPPING})
@@ -97,7 +97,7 @@ class Outside:
     ) -> Iterator[str]:
         actual = {each["name"]: _node_of(each) for each in seen["table"]}
         rules = rules_of(self._cluster.spec, host)
-        rows = Expectation(rules).rows(view, actual.values())
+        rows = ExpectedTable(rules).rows(view, actual.values())
         if not any(row.local for row in rows.values()):
             if state is State.SYNCED:
                 yield f"host {host}: its own node is excluded, and it says synced"
@@ -112,7 +112,7 @@ class Outside:
             yield f"host {host}: {', '.join(sorted(different))} differ, and it says synced"
 
 
-def _differences(rows: Mapping[str, Row], actual: Mapping[str, NodeState]) -> set[str]:
+def _differences(rows: Mapping[str, ExpectedNode], actual: Mapping[str, NodeState]) -> set[str]:
     """Return the names of all nodes that should be there, or not, or be otherwise."""
     different = set(rows) ^ set(actual)
     for name in set(rows) & set(actual):
@@ -124,7 +124,9 @@ def _differences(rows: Mapping[str, Row], actual: Mapping[str, NodeState]) -> se
 
 def _view_of(view: Mapping[str, Any]) -> ManagerView:
     """Make a view of what `fakecluster ctl view` answers."""
-    listed = (Listed(**{**each, "addresses": tuple(each["addresses"])}) for each in view["listed"])
+    listed = (
+        ListedNode(**{**each, "addresses": tuple(each["addresses"])}) for each in view["listed"]
+    )
     return ManagerView(
         cluster=view["cluster"],
         local_id=view["local_id"],

@@ -64,11 +64,11 @@ class HistoryFailedError(AssertionError):
             failure: how it failed.
             drawn: the history as it was drawn.
         """
-        cut = failure.scenario.deeds != drawn.deeds
+        cut = failure.scenario.actions != drawn.actions
         shown = [
             f"seed {seed}: {_WORDS[failure.outcome]}",
             *(f"  {each}" for each in failure.findings),
-            f"what it takes, of {len(drawn.deeds)} deeds:" if cut else "what was done:",
+            f"what it takes, of {len(drawn.actions)} actions:" if cut else "what was done:",
             *(f"  {line}" for line in story(failure.scenario)),
         ]
         super().__init__("\n".join(shown))
@@ -197,7 +197,7 @@ class _Player:
         world = self._cluster.world
         words: set[str] = set()
         for at_us, verb in [
-            *((deed.at_us, deed.verb) for deed in self._scenario.deeds),
+            *((action.at_us, action.verb) for action in self._scenario.actions),
             (self._scenario.end_us, None),
         ]:
             pause_us = at_us - world.now_us()
@@ -232,10 +232,10 @@ def play_real(scenario: Scenario, cluster: RealCluster) -> HistoryFailure | None
         cluster: served, no host of it has power.
     """
     at_us = 0
-    for deed in scenario.deeds:
-        cluster.let_pass((deed.at_us - at_us) / SECOND_US / _FASTER)
-        at_us = deed.at_us
-        _try(cluster, deed.verb)
+    for action in scenario.actions:
+        cluster.let_pass((action.at_us - at_us) / SECOND_US / _FASTER)
+        at_us = action.at_us
+        _try(cluster, action.verb)
     cluster.let_pass((scenario.end_us - at_us) / SECOND_US / _FASTER)
     cluster.end_faults()
     try:
@@ -261,9 +261,9 @@ def _try(cluster: Cluster, verb: Verb) -> None:
 def story(scenario: Scenario) -> list[str]:
     """Return what is done in a history, a line a verb."""
     lines = []
-    for deed in scenario.deeds:
-        detail = {k: v for k, v in trace_detail(deed.verb).items() if v not in {None, False, ""}}
-        node = f" {deed.verb.subject}" if deed.verb.subject else ""
+    for action in scenario.actions:
+        detail = {k: v for k, v in trace_detail(action.verb).items() if v not in {None, False, ""}}
+        node = f" {action.verb.subject}" if action.verb.subject else ""
         shown = "".join(f" {name}={value}" for name, value in detail.items())
-        lines.append(f"{deed.at_us / SECOND_US:10.3f} s  {deed.verb.word}{node}{shown}")
+        lines.append(f"{action.at_us / SECOND_US:10.3f} s  {action.verb.word}{node}{shown}")
     return lines

@@ -11,7 +11,8 @@ from fakecluster.clusters.base import Cluster
 from fakecluster.cman.timings import Timings
 from fakecluster.cman.topology import Topology
 from fakecluster.explore.histories import TIMINGS
-from fakecluster.sim.daemon_under_test import DaemonUnderTest, MakeDaemon, SimulatedProcess, Subject
+from fakecluster.sim.daemon_under_test import DaemonUnderTest, MakeDaemon, Subject
+from fakecluster.sim.foreign_program import ForeignDaemon
 from fakecluster.sim.trace_header import header_of
 from fakecluster.sim.world import World
 from fakecluster.trace.events import Line
@@ -125,23 +126,18 @@ class SimulatedCluster(Cluster):
         seen = self.world.engine.state(node)
         return seen.is_member and not seen.stopped
 
-    def _process(self, node: int) -> SimulatedProcess:
-        process = self.world.host(node).daemon
-        if not isinstance(process, SimulatedProcess):
-            raise TypeError(f"node {node} runs an o2cbd")
-        return process
-
     def daemon(self, node: int) -> DaemonUnderTest | None:
         """Return a node's running daemon itself; None: none runs."""
-        return self._process(node).daemon
+        program = self.world.host(node).daemon.program
+        return program.daemon if isinstance(program, ForeignDaemon) else None
 
     def daemon_runs(self, node: int) -> bool:
         """Return whether a node's daemon runs."""
-        return self._process(node).runs
+        return self.world.host(node).daemon.runs
 
     def exit_code(self, node: int) -> int | None:
         """Return the exit code of a daemon that ended by itself."""
-        return self._process(node).exit_code
+        return self.world.daemon_exit(node)
 
     def directory(self, node: int) -> Path:
         """Return the directory for the files of a node's daemon."""

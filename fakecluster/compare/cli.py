@@ -9,9 +9,9 @@ from collections.abc import Mapping
 
 import click
 
+from fakecluster.compare.comparable_events import spoken_as, story_of
 from fakecluster.compare.comparison import Comparison, compare
-from fakecluster.compare.moves import spoken_as, story_of
-from fakecluster.compare.told import as_data
+from fakecluster.compare.render import as_data
 from fakecluster.report.cli import load
 from o2cbd.output import open_output
 

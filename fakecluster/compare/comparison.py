@@ -1,4 +1,4 @@
-"""The comparison of two runs: their moves matched host by host, and every difference named."""
+"""The comparison of two runs: their events matched host by host, and every difference named."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Final
 
+from fakecluster.compare.comparable_events import ComparableEvent, ComparedRun
 from fakecluster.compare.hosts import HostSummary, standings
-from fakecluster.compare.moves import Move, Story
 from fakecluster.compare.stages import Stage, Staged, staged
 
 ONLY_A: Final = "only in the first"
@@ -22,16 +22,16 @@ difference."""
 KINDS: Final = (ONLY_A, ONLY_B, ORDER, OUTCOME, VERB)
 
 
-_Row = tuple[Move | None, Move | None, str]
+_Row = tuple[ComparableEvent | None, ComparableEvent | None, str]
 """A move of each run, and what differs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pair:
+class EventPair:
     """One row of the comparison: a move of each run, or of one of them."""
 
-    a: Move | None
-    b: Move | None
+    a: ComparableEvent | None
+    b: ComparableEvent | None
     difference: str = ""
     """One of KINDS, or UNTOLD; empty: both did the same in the same order."""
     stages: tuple[int, int]
@@ -44,7 +44,7 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
+class HostDifference:
     """One thing that the runs did not do alike."""
 
     kind: str
@@ -63,16 +63,16 @@ class Difference:
 class Comparison:
     """Two runs side by side."""
 
-    a: Story
-    b: Story
+    a: ComparedRun
+    b: ComparedRun
     names: Mapping[int, str]
     """Of every host of either run, by id."""
     staged: Staged
-    pairs: Mapping[int, tuple[Pair, ...]]
+    pairs: Mapping[int, tuple[EventPair, ...]]
     """By host, in order."""
     ends: tuple[Sequence[Mapping[int, HostSummary]], Sequence[Mapping[int, HostSummary]]]
     """How every host stands at each stage's end, in each run."""
-    differences: tuple[Difference, ...]
+    differences: tuple[HostDifference, ...]
 
     @property
     def agree(self) -> bool:
@@ -81,12 +81,12 @@ class Comparison:
 
     @property
     def moved(self) -> int:
-        """How many moves came after another verb than in the other run."""
+        """How many events came after another verb than in the other run."""
         return sum(pair.moved for pairs in self.pairs.values() for pair in pairs)
 
     @property
     def untold(self) -> int:
-        """How many moves one run has, where the other's daemon was killed before it could tell."""
+        """How many events one run has, where the other's daemon was killed before it could tell."""
         return sum(pair.difference == UNTOLD for pairs in self.pairs.values() for pair in pairs)
 
     @property
@@ -95,10 +95,10 @@ class Comparison:
         return self.staged.stages
 
 
-def compare(a: Story, b: Story) -> Comparison:
+def compare(a: ComparedRun, b: ComparedRun) -> Comparison:
     """Compare two runs of one scenario.
 
-    Every host's moves are compared in their order over the whole run. Between hosts no order is
+    Every host's events are compared in their order over the whole run. Between hosts no order is
     compared, since no two clocks are the same, and a move that came after another verb than in the
     other run is shown and is no difference.
     """
@@ -120,7 +120,7 @@ def compare(a: Story, b: Story) -> Comparison:
 
 
 def _ends(
-    story: Story, side: int, cut: Staged, names: Mapping[int, str]
+    story: ComparedRun, side: int, cut: Staged, names: Mapping[int, str]
 ) -> Sequence[Mapping[int, HostSummary]]:
     ends = [stage.begins[side] for stage in cut.stages[1:]] + [len(story.lines)]
     return standings(story.lines, sorted(names), ends)
@@ -129,7 +129,7 @@ def _ends(
 # --- matching -----------------------------------------------------------------------------------
 
 
-def _pairs(host: int, a: Story, b: Story, cut: Staged) -> tuple[Pair, ...]:
+def _pairs(host: int, a: ComparedRun, b: ComparedRun, cut: Staged) -> tuple[EventPair, ...]:
     mine = [move for move in a.moves if move.host == host]
     theirs = [move for move in b.moves if move.host == host]
     keys = ([move.key for move in mine], [move.key for move in theirs])
@@ -141,17 +141,17 @@ def _pairs(host: int, a: Story, b: Story, cut: Staged) -> tuple[Pair, ...]:
             ]
         else:
             rows += _outcomes(mine[a0:a1], theirs[b0:b1])
-    found: list[Pair] = []
+    found: list[EventPair] = []
     for one, other, difference in _untold(_orders(rows), (a, b)):
         first = None if one is None else cut.stage_of(0, one.index)
         second = None if other is None else cut.stage_of(1, other.index)
         both = (first if first is not None else second, second if second is not None else first)
         stages = (both[0] or 0, both[1] or 0)
-        found.append(Pair(a=one, b=other, difference=difference, stages=stages))
+        found.append(EventPair(a=one, b=other, difference=difference, stages=stages))
     return tuple(found)
 
 
-def _outcomes(mine: Sequence[Move], theirs: Sequence[Move]) -> list[_Row]:
+def _outcomes(mine: Sequence[ComparableEvent], theirs: Sequence[ComparableEvent]) -> list[_Row]:
     """Pair what was about the same and had another outcome; the rest only one run has."""
     rows: list[_Row] = []
     left = list(theirs)
@@ -185,7 +185,7 @@ def _orders(
     return [row for row in out if not (row[2] == ONLY_B and row[1] and row[1].index in taken)]
 
 
-def _untold(rows: Sequence[_Row], stories: tuple[Story, Story]) -> list[_Row]:
+def _untold(rows: Sequence[_Row], stories: tuple[ComparedRun, ComparedRun]) -> list[_Row]:
     """Excuse what real daemons could have done right before they were killed."""
     out = list(rows)
     for place, (one, other, _) in enumerate(rows):
@@ -202,9 +202,9 @@ def _untold(rows: Sequence[_Row], stories: tuple[Story, Story]) -> list[_Row]:
 # --- differences --------------------------------------------------------------------------------
 
 
-def _move_differences(pairs: Mapping[int, Sequence[Pair]]) -> list[Difference]:
+def _move_differences(pairs: Mapping[int, Sequence[EventPair]]) -> list[HostDifference]:
     return [
-        Difference(
+        HostDifference(
             kind=pair.difference,
             stage=pair.stages[0],
             host=host,
@@ -221,9 +221,9 @@ def _move_differences(pairs: Mapping[int, Sequence[Pair]]) -> list[Difference]:
     ]
 
 
-def _verb_differences(cut: Staged) -> list[Difference]:
+def _verb_differences(cut: Staged) -> list[HostDifference]:
     found = [
-        Difference(
+        HostDifference(
             kind=VERB,
             stage=cut.stage_of(0, a.index),
             host=a.host,
@@ -234,7 +234,7 @@ def _verb_differences(cut: Staged) -> list[Difference]:
         for a, b in cut.differing
     ]
     found += [
-        Difference(
+        HostDifference(
             kind=VERB,
             stage=cut.stage_of(side, verb.index),
             host=verb.host,

@@ -20,15 +20,6 @@ class HostSummary:
     table: tuple[str, ...] = ()
     """The nodes that steps and hands put into the kernel's table."""
 
-    def as_data(self) -> dict[str, object]:
-        """Return it as JSON has it."""
-        return {
-            "state": self.state,
-            "members": self.members,
-            "quorate": self.quorate,
-            "table": list(self.table),
-        }
-
 
 @dataclass(slots=True)
 class _Host:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Final
 
-from fakecluster.compare.axis import Axis, axis_of
+from fakecluster.compare.comparable_events import ComparedRun
 from fakecluster.compare.comparison import VERB, Comparison
-from fakecluster.compare.moves import Story
-from fakecluster.compare.told import labels, span, stage_text, verdict
+from fakecluster.compare.render import labels, span, stage_text, verdict
+from fakecluster.compare.stage_layout import Axis, axis_of
 from fakecluster.report.page import page_from
 from fakecluster.report.timeline import CLUSTER_LANE, NO_CAUSE, timeline_of
 from fakecluster.report.timeline_data import as_data
@@ -82,7 +82,7 @@ def data_of_both(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def _side(story: Story, side: int, axis: Axis) -> dict[str, Any]:
+def _side(story: ComparedRun, side: int, axis: Axis) -> dict[str, Any]:
     """Draw one run on the common axis."""
     lines = [replace(line, t_us=x) for line, x in zip(story.lines, axis.lines[side], strict=True)]
     return as_data(timeline_of(story.header, lines, origin_us=0, end_us=axis.end))

@@ -12,14 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from fakecluster.compare.moves import Move, Story, Verb
+from fakecluster.compare.comparable_events import ComparableEvent, ComparedRun, VerbEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
     """One stage of both runs."""
 
-    verbs: tuple[Verb, ...]
+    verbs: tuple[VerbEvent, ...]
     """As the first run has them; empty only for what was before any verb."""
     begins: tuple[int, int]
     """The first line of it in each run."""
@@ -35,9 +35,9 @@ class Staged:
     """Both runs cut into stages."""
 
     stages: tuple[Stage, ...]
-    unmatched: tuple[tuple[Verb, ...], tuple[Verb, ...]]
+    unmatched: tuple[tuple[VerbEvent, ...], tuple[VerbEvent, ...]]
     """The verbs that only one of the runs has."""
-    differing: tuple[tuple[Verb, Verb], ...]
+    differing: tuple[tuple[VerbEvent, VerbEvent], ...]
     """Verbs that both have, with other arguments."""
 
     def stage_of(self, side: int, index: int) -> int:
@@ -45,7 +45,7 @@ class Staged:
         return max(0, bisect_right([stage.begins[side] for stage in self.stages], index) - 1)
 
 
-def staged(a: Story, b: Story) -> Staged:
+def staged(a: ComparedRun, b: ComparedRun) -> Staged:
     """Cut two runs into their common stages."""
     keys = ([verb.key for verb in a.verbs], [verb.key for verb in b.verbs])
     blocks = SequenceMatcher(None, *keys, autojunk=False).get_matching_blocks()
@@ -72,17 +72,18 @@ def staged(a: Story, b: Story) -> Staged:
     )
 
 
-def _alike(a: Verb, b: Verb) -> bool:
+def _alike(a: VerbEvent, b: VerbEvent) -> bool:
     """Compare the arguments that both runs wrote down."""
     return all(a.detail[name] == b.detail[name] for name in a.detail.keys() & b.detail.keys())
 
 
 def _groups(
-    pairs: Sequence[tuple[Verb, Verb]], moves: tuple[Sequence[Move], Sequence[Move]]
-) -> list[list[tuple[Verb, Verb]]]:
-    """Put verbs together between which not both runs have moves."""
+    pairs: Sequence[tuple[VerbEvent, VerbEvent]],
+    moves: tuple[Sequence[ComparableEvent], Sequence[ComparableEvent]],
+) -> list[list[tuple[VerbEvent, VerbEvent]]]:
+    """Put verbs together between which not both runs have comparable events."""
     places = [[move.index for move in one] for one in moves]
-    groups: list[list[tuple[Verb, Verb]]] = []
+    groups: list[list[tuple[VerbEvent, VerbEvent]]] = []
     for pair in pairs:
         if groups and not all(
             bisect_right(places[side], groups[-1][-1][side].index)
@@ -95,12 +96,15 @@ def _groups(
     return groups
 
 
-def _moved_before(story: Story, index: int) -> bool:
+def _moved_before(story: ComparedRun, index: int) -> bool:
     return bool(story.moves) and story.moves[0].index < index
 
 
 def _stage(
-    number: int, verbs: list[Verb], begins: Sequence[tuple[int, int]], stories: tuple[Story, Story]
+    number: int,
+    verbs: list[VerbEvent],
+    begins: Sequence[tuple[int, int]],
+    stories: tuple[ComparedRun, ComparedRun],
 ) -> Stage:
     begin_us, settled_us, end_us = [], [], []
     for side, story in enumerate(stories):

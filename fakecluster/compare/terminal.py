@@ -14,11 +14,11 @@ from fakecluster.compare.comparison import (
     OUTCOME,
     UNTOLD,
     Comparison,
-    Difference,
-    Pair,
+    EventPair,
+    HostDifference,
 )
 from fakecluster.compare.hosts import HostSummary
-from fakecluster.compare.told import labels, span, stage_text, verdict
+from fakecluster.compare.render import labels, span, stage_text, verdict
 from fakecluster.report.words import plain
 
 _MARKS: Final = {ONLY_A: "<", ONLY_B: ">", ORDER: "~", OUTCOME: "!", UNTOLD: "?", "": ""}
@@ -86,7 +86,7 @@ def _add_host(table: Table, comparison: Comparison, number: int, host: int, name
         table.add_row("", "", ">=", "", "", _standing(b), style="yellow")
 
 
-def _add_pair(table: Table, comparison: Comparison, pair: Pair, name: str) -> None:
+def _add_pair(table: Table, comparison: Comparison, pair: EventPair, name: str) -> None:
     mark = _MARKS[pair.difference]
     style = "" if not pair.difference else "dim" if pair.difference == UNTOLD else "bold red"
     if not mark and pair.moved:
@@ -123,7 +123,7 @@ def _print_differences(console: Console, comparison: Comparison) -> None:
         console.print(f"  stage {one.stage}, {name}: {_said(one, a, b)}", style="red")
 
 
-def _said(one: Difference, a: str, b: str) -> str:
+def _said(one: HostDifference, a: str, b: str) -> str:
     if not one.b:
         return f"only {a}: {one.a}"
     if not one.a:

@@ -30,7 +30,7 @@ _FRAME_US = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class StoryVerdict:
     """What came of it."""
 
     checks: int
@@ -81,11 +81,11 @@ class Player:
         self._board = board
         self._frame = frame
 
-    def play(self, story: tuple[Act, ...]) -> Verdict:
+    def play(self, story: tuple[Act, ...]) -> StoryVerdict:
         """Play the whole story."""
         failed = [act.title for act in story if not self._play(act)]
         converged = self._wait(lambda: in_sync(self._world), 5 * SECOND_US)
-        return Verdict(
+        return StoryVerdict(
             checks=len(story),
             held=len(story) - len(failed),
             events=self._world.trace.count,
@@ -121,7 +121,7 @@ def run(
     seed: int,
     out: TextIO,
     html: TextIO | None = None,
-) -> Verdict:
+) -> StoryVerdict:
     """Play the demo.
 
     Args:
@@ -187,7 +187,7 @@ def _print_line(out: TextIO, line: Line) -> None:
         print(f"{line.t_us / SECOND_US:8.3f}  {who:<8}{words(line)}", file=out)
 
 
-def _print_verdict(console: Console, verdict: Verdict) -> None:
+def _print_verdict(console: Console, verdict: StoryVerdict) -> None:
     for title in verdict.failed:
         console.print(f"[red]did not hold:[/] {escape(title)}", highlight=False, soft_wrap=True)
     for text in verdict.violations:

@@ -7,8 +7,8 @@ from typing import Final
 
 from fakecluster.cman.timings import Timings
 from fakecluster.cman.topology import Topology
-from fakecluster.explore.cast import Cast
 from fakecluster.explore.draw import Draw
+from fakecluster.explore.episode_builder import EpisodeBuilder
 from fakecluster.explore.episodes import KINDS
 from fakecluster.explore.swarm import draw_beginning, draw_kinds
 from fakecluster.scenario.model import Scenario
@@ -51,21 +51,21 @@ def draw_history(
     if topology is None:
         topology = Topology.of(Draw(seed, "nodes").weighted(_SIZES))
     rules = Rules()
-    deeds = draw_beginning(Draw(seed, "beginning"), topology, rules)
+    actions = draw_beginning(Draw(seed, "beginning"), topology, rules)
     draw, used = Draw(seed, "episodes"), draw_kinds(seed, kinds)
     at_us = 0
     for _ in range(draw.weighted(_COUNTS)):
         if draw.chance(2):
-            at_us = max(deed.at_us for deed in deeds) + calm_us
+            at_us = max(action.at_us for action in actions) + calm_us
         at_us += draw.span_us(_PAUSE_US)
-        KINDS[draw.pick(used)](Cast(draw, topology, rules, at_us, deeds))
-    deeds.sort(key=lambda deed: deed.at_us)
+        KINDS[draw.pick(used)](EpisodeBuilder(draw, topology, rules, at_us, actions))
+    actions.sort(key=lambda action: action.at_us)
     return Scenario(
         title=f"seed {seed}",
         seed=seed,
         topology=topology,
         timings=TIMINGS,
-        deeds=tuple(deeds),
-        end_us=deeds[-1].at_us + draw.pick((0, calm_us)),
+        actions=tuple(actions),
+        end_us=actions[-1].at_us + draw.pick((0, calm_us)),
         revive=topology.ids,
     )

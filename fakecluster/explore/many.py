@@ -98,7 +98,7 @@ class Summary:
     def __init__(self) -> None:
         self.seeds = 0
         self.lines = 0
-        self.deeds = 0
+        self.actions = 0
         self.refused = 0
         self.virtual_us = 0
         self.outcomes: Counter[str] = Counter()
@@ -112,7 +112,7 @@ class Summary:
         result = one.result
         self.seeds += 1
         self.lines += result.lines
-        self.deeds += result.deeds
+        self.actions += result.actions
         self.refused += result.refused
         self.virtual_us += result.virtual_us
         self.outcomes[result.outcome.value] += 1

@@ -1,6 +1,6 @@
 """Cuts a failing scenario down to what the failure needs.
 
-The cuts are tried from coarse to fine: deeds (delta debugging), nodes, what is revived, settings,
+The cuts are tried from coarse to fine: actions (delta debugging), nodes, what is revived, settings,
 clocks, and times. A cut counts when the outcome's class stays.
 """
 
@@ -13,7 +13,7 @@ from itertools import chain
 from fakecluster.cman.timings import Timings
 from fakecluster.cman.topology import NodeConfig, TopologyError
 from fakecluster.scenario.file import parse_scenario, scenario_text
-from fakecluster.scenario.model import Deed, Scenario, ScenarioError
+from fakecluster.scenario.model import Action, Scenario, ScenarioError
 from fakecluster.scenario.run import Outcome, run
 from fakecluster.verbs import Kind, arguments_of
 from o2cbd.core.rules import SECOND_US, Rules
@@ -46,7 +46,7 @@ class _Shrinker:
         before = None
         while before != self._best and self._runs < RUNS_MAX:
             before = self._best
-            self._fewer_deeds()
+            self._fewer_actions()
             for cuts in (_fewer_nodes, _fewer_revived, _plainer, _sooner):
                 self._take_each(cuts)
         return replace(self._best, title=f"{self._best.title}, cut down".lstrip(", "))
@@ -66,15 +66,15 @@ class _Shrinker:
         while any(self._holds(candidate) for candidate in cuts(self._best)):
             pass
 
-    def _fewer_deeds(self) -> None:
-        """Leave out ever smaller runs of deeds, the last ones first."""
-        size = max(1, len(self._best.deeds) // 2)
+    def _fewer_actions(self) -> None:
+        """Leave out ever smaller runs of actions, the last ones first."""
+        size = max(1, len(self._best.actions) // 2)
         while True:
-            at = len(self._best.deeds) - size
+            at = len(self._best.actions) - size
             while at > -size:
-                deeds = self._best.deeds
-                left = (*deeds[: max(0, at)], *deeds[at + size :])
-                self._holds(replace(self._best, deeds=left))
+                actions = self._best.actions
+                left = (*actions[: max(0, at)], *actions[at + size :])
+                self._holds(replace(self._best, actions=left))
                 at -= size
             if size == 1:
                 return
@@ -82,7 +82,7 @@ class _Shrinker:
 
 
 def _can_be_read(scenario: Scenario) -> bool:
-    """Tell whether its file would be taken: what a deed names may have gone with another deed."""
+    """Return whether its file would be taken: what an action names may have gone with another."""
     try:
         parse_scenario(scenario_text(scenario))
     except ScenarioError:
@@ -94,18 +94,18 @@ def _fewer_nodes(scenario: Scenario) -> Iterator[Scenario]:
     """Leave out one node with all that is done to it."""
     for gone in reversed(scenario.topology.nodes):
         nodes = tuple(node for node in scenario.topology.nodes if node is not gone)
-        deeds = tuple(deed for deed in scenario.deeds if not _touches(deed, gone))
+        actions = tuple(action for action in scenario.actions if not _touches(action, gone))
         try:
             topology = replace(scenario.topology, nodes=nodes).checked()
         except TopologyError:
             continue
         revive = tuple(one for one in scenario.revive if one != gone.id)
-        yield replace(scenario, topology=topology, deeds=deeds, revive=revive)
+        yield replace(scenario, topology=topology, actions=actions, revive=revive)
 
 
-def _touches(deed: Deed, node: NodeConfig) -> bool:
-    for one in arguments_of(type(deed.verb)):
-        value = getattr(deed.verb, one.name)
+def _touches(action: Action, node: NodeConfig) -> bool:
+    for one in arguments_of(type(action.verb)):
+        value = getattr(action.verb, one.name)
         if (one.kind, value) in {(Kind.NODE, node.id), (Kind.NAME, node.name)}:
             return True
         if one.kind is Kind.GROUPS and node.id in chain(*value):
@@ -139,13 +139,13 @@ def _plainer(scenario: Scenario) -> Iterator[Scenario]:
 
 def _sooner(scenario: Scenario) -> Iterator[Scenario]:
     """Shorter pauses: none, else round ones, else half of what they are."""
-    last_us = scenario.deeds[-1].at_us if scenario.deeds else 0
+    last_us = scenario.actions[-1].at_us if scenario.actions else 0
     for end_us in (last_us, last_us + SECOND_US, (last_us + scenario.end_us) // 2):
         if end_us < scenario.end_us:
             yield replace(scenario, end_us=end_us)
     before_us = 0
-    for index, deed in enumerate(scenario.deeds):
-        gap_us, before_us = deed.at_us - before_us, deed.at_us
+    for index, action in enumerate(scenario.actions):
+        gap_us, before_us = action.at_us - before_us, action.at_us
         for shorter_us in _shorter(gap_us):
             yield _pulled(scenario, index, gap_us - shorter_us)
 
@@ -161,9 +161,9 @@ def _shorter(gap_us: int) -> Iterator[int]:
 
 
 def _pulled(scenario: Scenario, index: int, by_us: int) -> Scenario:
-    """Do a deed, and all after it, so much sooner."""
-    deeds = tuple(
-        deed if place < index else replace(deed, at_us=deed.at_us - by_us)
-        for place, deed in enumerate(scenario.deeds)
+    """Do an action, and all after it, so much sooner."""
+    actions = tuple(
+        action if place < index else replace(action, at_us=action.at_us - by_us)
+        for place, action in enumerate(scenario.actions)
     )
-    return replace(scenario, deeds=deeds, end_us=scenario.end_us - by_us)
+    return replace(scenario, actions=actions, end_us=scenario.end_us - by_us)

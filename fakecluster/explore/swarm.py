@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from fakecluster import verbs
 from fakecluster.cman.topology import Topology
-from fakecluster.explore.cast import Cast
 from fakecluster.explore.draw import Draw
+from fakecluster.explore.episode_builder import EpisodeBuilder
 from fakecluster.explore.episodes import KINDS, RARE_KINDS
 from fakecluster.explore.settings import draw_address_rule, draw_quorum_rule, draw_rules
 from fakecluster.explore.topologies import (
@@ -17,7 +17,7 @@ from fakecluster.explore.topologies import (
     draw_topology,
     on_two_rings,
 )
-from fakecluster.scenario.model import Deed, Scenario
+from fakecluster.scenario.model import Action, Scenario
 from fakecluster.scenario.patience import can_be_calm, patience_us
 from o2cbd.core.model import DEFAULT_PORT
 from o2cbd.core.rules import SECOND_US, Rules
@@ -48,14 +48,14 @@ def draw_scenario(seed: int) -> Scenario:
         rules = draw_address_rule(addresses, rules)
     if not topology.quorum_provider:
         rules = draw_quorum_rule(provider, rules)
-    deeds = [
+    actions = [
         *_legacy(Draw(seed, "legacy"), topology, rules),
         *_foreign(Draw(seed, "foreign"), topology, rules),
         *draw_beginning(Draw(seed, "beginning"), topology, rules),
         *_middle(seed, topology, rules),
     ]
     # Sorted by time alone: what is done at one moment keeps its order.
-    deeds.sort(key=lambda deed: deed.at_us)
+    actions.sort(key=lambda action: action.at_us)
     ending = Draw(seed, "ending")
     everybody = ending.chance(4, times=3)
     revived = topology.ids if everybody else ending.some(topology.ids, least=0)
@@ -66,12 +66,12 @@ def draw_scenario(seed: int) -> Scenario:
         timings=draw_timings(seed),
         rules=rules,
         dead_threshold=draw_dead_threshold(seed),
-        deeds=tuple(deeds),
-        end_us=deeds[-1].at_us + ending.span_us(20 * SECOND_US),
+        actions=tuple(actions),
+        end_us=actions[-1].at_us + ending.span_us(20 * SECOND_US),
         revive=tuple(sorted(revived)),
     )
     if can_be_calm(scenario) and Draw(seed, "calm").chance(_CALM_ONE_IN):
-        return replace(scenario, end_us=deeds[-1].at_us + patience_us(scenario))
+        return replace(scenario, end_us=actions[-1].at_us + patience_us(scenario))
     return scenario
 
 
@@ -88,17 +88,17 @@ def draw_kinds(seed: int, among: Collection[str] = KINDS) -> tuple[str, ...]:
     return tuple(found) or (draw.pick(kinds),)
 
 
-def _legacy(draw: Draw, topology: Topology, rules: Rules) -> list[Deed]:
+def _legacy(draw: Draw, topology: Topology, rules: Rules) -> list[Action]:
     """Let kernels have tables already: those of ocfs2-tools, which counts nodes from 0."""
-    deeds: list[Deed] = []
+    actions: list[Action] = []
     if not draw.chance(_LEGACY_ONE_IN):
-        return deeds
-    cast = Cast(draw, topology, rules, 0, deeds)
+        return actions
+    episode = EpisodeBuilder(draw, topology, rules, 0, actions)
     for host in topology.ids:
-        cast.do(verbs.Boot(node=host))
+        episode.do(verbs.Boot(node=host))
         for num, (node, name) in enumerate(zip(topology.nodes, topology.called, strict=True)):
             fits = node.addresses and ":" not in node.addresses[0]
-            cast.do(
+            episode.do(
                 verbs.PlaceNode(
                     node=host,
                     name=name,
@@ -109,48 +109,48 @@ def _legacy(draw: Draw, topology: Topology, rules: Rules) -> list[Deed]:
                 )
             )
         if draw.chance(3):
-            cast.do(verbs.Mount(node=host))
-    return deeds
+            episode.do(verbs.Mount(node=host))
+    return actions
 
 
-def _foreign(draw: Draw, topology: Topology, rules: Rules) -> list[Deed]:
+def _foreign(draw: Draw, topology: Topology, rules: Rules) -> list[Action]:
     """Let a kernel have another cluster already."""
-    deeds: list[Deed] = []
+    actions: list[Action] = []
     if draw.chance(_FOREIGN_ONE_IN):
-        cast = Cast(draw, topology, rules, 0, deeds)
-        node = cast.node()
-        cast.do(verbs.PlaceCluster(node=node, name="other"))
+        episode = EpisodeBuilder(draw, topology, rules, 0, actions)
+        node = episode.node()
+        episode.do(verbs.PlaceCluster(node=node, name="other"))
         if draw.chance(2):
-            cast.later().do(verbs.DropCluster(node=node, name="other"))
-    return deeds
+            episode.later().do(verbs.DropCluster(node=node, name="other"))
+    return actions
 
 
-def draw_beginning(draw: Draw, topology: Topology, rules: Rules) -> list[Deed]:
+def draw_beginning(draw: Draw, topology: Topology, rules: Rules) -> list[Action]:
     """Start the hosts: all at once, one after the other, daemons before managers, some never."""
-    deeds: list[Deed] = []
+    actions: list[Action] = []
     at_us = 0
     gap_us = draw.weighted(((3, 0), (2, 1_000_000), (1, 10_000_000)))
     for node_id in draw.some(topology.ids, least=max(1, len(topology.ids) - 1)):
-        cast = Cast(draw, topology, rules, at_us, deeds)
+        episode = EpisodeBuilder(draw, topology, rules, at_us, actions)
         if draw.chance(6):
-            cast.do(verbs.Boot(node=node_id))
-            cast.do(verbs.DaemonStart(node=node_id))
-            cast.later(5 * SECOND_US).do(verbs.CmanStart(node=node_id))
+            episode.do(verbs.Boot(node=node_id))
+            episode.do(verbs.DaemonStart(node=node_id))
+            episode.later(5 * SECOND_US).do(verbs.CmanStart(node=node_id))
         else:
-            cast.do(verbs.Start(node=node_id))
+            episode.do(verbs.Start(node=node_id))
         at_us += draw.span_us(gap_us) if gap_us else 0
-    return deeds
+    return actions
 
 
-def _middle(seed: int, topology: Topology, rules: Rules) -> list[Deed]:
+def _middle(seed: int, topology: Topology, rules: Rules) -> list[Action]:
     draw = Draw(seed, "episodes")
     kinds = draw_kinds(seed)
     few = len(topology.ids) <= _FEW_NODES
     count = draw.weighted(((2, 1), (4, 3), (3, 6), (1, 12))) if few else draw.between(1, 3)
-    deeds: list[Deed] = []
+    actions: list[Action] = []
     # Mostly after the start has settled, else into it.
     at_us = 8 * SECOND_US if draw.chance(4, times=3) else 0
     for _ in range(count):
         at_us += draw.span_us(16 * SECOND_US)
-        KINDS[draw.pick(kinds)](Cast(draw, topology, rules, at_us, deeds))
-    return deeds
+        KINDS[draw.pick(kinds)](EpisodeBuilder(draw, topology, rules, at_us, actions))
+    return actions

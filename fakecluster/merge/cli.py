@@ -9,7 +9,7 @@ from typing import Final
 import click
 
 from fakecluster.merge.merge import MergeError, merge_sources
-from fakecluster.merge.source import Source, read_source
+from fakecluster.merge.source import TraceSource, read_source
 from fakecluster.report.cli import ShowError, UnreadableError, load
 from fakecluster.trace.file import TraceFile
 from o2cbd.output import open_output
@@ -78,7 +78,7 @@ def _lines_of(path: str) -> list[str]:
     return text.decode("utf-8", "backslashreplace").split("\n")
 
 
-def _names(sources: Iterable[Source], verb_log: TraceFile | None) -> dict[str, int]:
+def _names(sources: Iterable[TraceSource], verb_log: TraceFile | None) -> dict[str, int]:
     """Return the id of every node that has a name in the records."""
     found = {} if verb_log is None else {name: node for node, name in verb_log.header.nodes}
     for source in sources:

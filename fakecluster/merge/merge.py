@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from fakecluster.merge.infer_kills import infer_kills
-from fakecluster.merge.source import Source, read_source
+from fakecluster.merge.source import TraceSource, read_source
 from fakecluster.merge.utc import utc_text, utc_us_of
 from fakecluster.trace.events import Line
 from fakecluster.trace.file import TraceFile, end_line
@@ -60,7 +60,7 @@ def merge(
 
 
 def merge_sources(
-    sources: Mapping[int, Source],
+    sources: Mapping[int, TraceSource],
     verb_log: TraceFile | None = None,
     *,
     offsets_us: Mapping[int, int] = _NO_OFFSETS,
@@ -111,7 +111,7 @@ def merge_sources(
     return Merged(trace=TraceFile(header=header, lines=tuple(lines)), remarks=tuple(remarks))
 
 
-def _names(sources: Mapping[int, Source], verb_log: TraceFile | None) -> dict[int, str]:
+def _names(sources: Mapping[int, TraceSource], verb_log: TraceFile | None) -> dict[int, str]:
     """Return every node's name; where they differ, the verb log's, then the lowest host's."""
     names = {} if verb_log is None else dict(verb_log.header.nodes)
     for source in sources.values():
@@ -120,7 +120,10 @@ def _names(sources: Mapping[int, Source], verb_log: TraceFile | None) -> dict[in
 
 
 def _header(
-    sources: Mapping[int, Source], verb_log: TraceFile | None, names: Mapping[int, str], utc: str
+    sources: Mapping[int, TraceSource],
+    verb_log: TraceFile | None,
+    names: Mapping[int, str],
+    utc: str,
 ) -> Header:
     clusters = [name for source in sources.values() for name in source.clusters]
     rules = next((source.rules for source in sources.values() if source.rules), {})

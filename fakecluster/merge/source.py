@@ -23,7 +23,7 @@ _NO_TIME_US: Final = -1
 
 
 @dataclass(slots=True, kw_only=True)
-class Source:
+class TraceSource:
     """What one host's files hold."""
 
     records: list[Record] = field(default_factory=list)
@@ -65,7 +65,7 @@ class _Dump:
         return first.t_us + apart_us - SLACK_US, last.t_us + apart_us + SLACK_US
 
 
-def read_source(*files: Iterable[str]) -> Source:
+def read_source(*files: Iterable[str]) -> TraceSource:
     """Read one host's files; whatever is wrong stands in the source's problems.
 
     Where a dump and the log have the same time, the dump is taken: it has more.
@@ -79,13 +79,13 @@ def read_source(*files: Iterable[str]) -> Source:
     return reading.done()
 
 
-def join_boots(boots: Iterable[tuple[Source, int]]) -> Source:
+def join_boots(boots: Iterable[tuple[TraceSource, int]]) -> TraceSource:
     """Return the sources of one host's boots as one.
 
     Args:
         boots: of each, its source and by how many microseconds the wall clock was ahead then.
     """
-    whole = Source()
+    whole = TraceSource()
     for boot, ahead_us in boots:
         whole.records += [replace(one, t_us=one.t_us - ahead_us) for one in boot.records]
         whole.names |= boot.names
@@ -100,7 +100,7 @@ def join_boots(boots: Iterable[tuple[Source, int]]) -> Source:
 
 class _Reading:
     def __init__(self) -> None:
-        self._out = Source()
+        self._out = TraceSource()
         self._dumps: list[_Dump] = []
         self._log = LogReader()
         self._logged: list[Record] = []
@@ -189,7 +189,7 @@ class _Reading:
 
     # --- the end --------------------------------------------------------------------------------
 
-    def done(self) -> Source:
+    def done(self) -> TraceSource:
         """Return what all files hold."""
         out = self._out
         self._logged += self._log.finish()

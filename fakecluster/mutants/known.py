@@ -20,7 +20,7 @@ SEEDS_EACH: Final = 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class KnownBug:
     """Something that the daemon must not do."""
 
     name: str
@@ -76,8 +76,8 @@ _AT_ONCE: Final = Replace("gate", _OPERAND, "_settle_gate")
 _ANY_MAJORITY: Final = Replace("_minority_gate", _CONDITION, "here everybody", "True")
 
 
-def _bug(name: str, about: str, *edits: Edit, original: bool = False) -> Known:
-    return Known(name=name, about=about, original=original, edits=edits)
+def _bug(name: str, about: str, *edits: Edit, original: bool = False) -> KnownBug:
+    return KnownBug(name=name, about=about, original=original, edits=edits)
 
 
 _ALL: Final = (
@@ -384,10 +384,10 @@ self._rejoined = getattr(self, '_rejoined', set()) | {
     ),
     _bug(
         "ignores-sigterm",
-        "it does not end when it is told to",
+        "it does not end when it is asked to",
         Insert("Agent.stop", "return"),
     ),
 )
 
-KNOWN: Final[Mapping[str, Known]] = MappingProxyType({bug.name: bug for bug in _ALL})
+KNOWN: Final[Mapping[str, KnownBug]] = MappingProxyType({bug.name: bug for bug in _ALL})
 """Every known bug by its name."""

@@ -84,7 +84,7 @@ class Slipped:
     function: str
     operator: str
     statement: int | None
-    """See `Spot.statement`."""
+    """Line of the statement that must run for it to matter; None: always."""
     text: bool
     """It changes what is said, and nothing that is done."""
 

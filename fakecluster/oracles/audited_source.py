@@ -1,4 +1,4 @@
-"""What stands between a simulated daemon and its membership source: a judge, another manager."""
+"""Membership sources between a simulated daemon and its own: audited, or without quorum."""
 
 from __future__ import annotations
 
@@ -23,26 +23,23 @@ class SourceWithoutQuorum:
         self.close = source.close
 
     def snapshot(self) -> Membership:
-        """See `MembershipSource.snapshot`."""
+        """Read the membership; its quorum is unknown."""
         read = self._source.snapshot()
         if self._last is None or self._last[0] is not read:
             self._last = (read, replace(read, quorum=Quorum.UNKNOWN))
         return self._last[1]
 
 
-class WatchedSource:
-    """Hands everything on, and tells the judge of it."""
+class AuditedSource:
+    """Passes every call on, and reports it to the judge."""
 
     def __init__(self, source: MembershipSource, oracle: SafetyOracle) -> None:
         self._source = source
         self._oracle = oracle
-
-    def fileno(self) -> int:
-        """See `MembershipSource.fileno`."""
-        return self._source.fileno()
+        self.fileno = source.fileno
 
     def dispatch(self) -> tuple[Notice, ...]:
-        """See `MembershipSource.dispatch`."""
+        """Take the notices, and count the shutdown questions among them."""
         notices = self._source.dispatch()
         for notice in notices:
             if isinstance(notice, ShutdownAsked):
@@ -50,17 +47,17 @@ class WatchedSource:
         return notices
 
     def snapshot(self) -> Membership:
-        """See `MembershipSource.snapshot`."""
+        """Read the membership, and report it to the judge."""
         membership = self._source.snapshot()
         self._oracle.read(membership)
         return membership
 
     def reply_shutdown(self, yes: bool) -> None:  # noqa: FBT001 - as in the interface
-        """See `MembershipSource.reply_shutdown`."""
+        """Have the answer judged before it is given."""
         self._oracle.answered(yes=yes)
         self._source.reply_shutdown(yes)
 
     def close(self) -> None:
-        """See `MembershipSource.close`."""
+        """Have the end judged before it comes."""
         self._oracle.closing()
         self._source.close()

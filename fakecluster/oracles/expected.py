@@ -28,7 +28,7 @@ _CLUSTER_NAME_MAX = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class ExpectedNode:
     """A node as it should stand in a kernel."""
 
     name: str
@@ -48,7 +48,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
+class ListedNode:
     """A node of the manager's, as one host's manager sees it."""
 
     id: int
@@ -73,7 +73,7 @@ class ManagerView:
     local_id: int
     quorum: Quorum
     two_node: bool
-    listed: tuple[Listed, ...]
+    listed: tuple[ListedNode, ...]
     """By id, the quorum disk last."""
 
     own_name: str | None = field(init=False)
@@ -89,7 +89,7 @@ class ManagerView:
         """True when the manager says that this partition has quorum."""
         return self.quorum is Quorum.QUORATE
 
-    def owns(self, node: NodeState, row: Row | None) -> bool:
+    def owns(self, node: NodeState, row: ExpectedNode | None) -> bool:
         """Return whether an entry is this host's own, given what should be under its name.
 
         Two nodes may have one name: then the row tells whose it is.
@@ -114,7 +114,7 @@ class ManagerView:
         return 2 * sum(votes) > sum(each.votes for each in nodes)
 
 
-class Looker:
+class ManagerInspector:
     """Looks into one host's manager; what has not changed since is not worked out again."""
 
     def __init__(self, engine: Engine, node_id: int) -> None:
@@ -125,7 +125,7 @@ class Looker:
         self._entries: tuple[NodeEntry, ...] | None = None
         self._view: ManagerView | None = None
         self._looked: tuple[NodeEntry, ...] = ()
-        self._listed: list[Listed] = []
+        self._listed: list[ListedNode] = []
         """What was seen of each that was looked at, in the same order."""
 
     def view(self) -> ManagerView | None:
@@ -156,7 +156,9 @@ class Looker:
             )
         return view
 
-    def _look_at(self, entries: tuple[NodeEntry, ...], daemon: CmanProcess) -> tuple[Listed, ...]:
+    def _look_at(
+        self, entries: tuple[NodeEntry, ...], daemon: CmanProcess
+    ) -> tuple[ListedNode, ...]:
         if daemon.fences:  # which do not stand in the entries
             self._looked, self._listed = (), []
         start, before_end, now_end = gap(self._looked, entries)
@@ -168,7 +170,7 @@ class Looker:
         return tuple(self._listed)
 
 
-def _look(entry: NodeEntry, daemon: CmanProcess, last: Listed | None) -> Listed:
+def _look(entry: NodeEntry, daemon: CmanProcess, last: ListedNode | None) -> ListedNode:
     """Look at one node; what says the same as the last time stays the same value."""
     member = entry.state is CmanState.MEMBER
     if (
@@ -190,7 +192,7 @@ def _look(entry: NodeEntry, daemon: CmanProcess, last: Listed | None) -> Listed:
         and last.fenced is fenced
     ):
         return last
-    return Listed(
+    return ListedNode(
         id=entry.node_id,
         name=entry.name,
         member=member,
@@ -200,21 +202,21 @@ def _look(entry: NodeEntry, daemon: CmanProcess, last: Listed | None) -> Listed:
     )
 
 
-class Expectation:
+class ExpectedTable:
     """What one host's kernel should hold, from the manager's view and the daemon's rules."""
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
         self._view: ManagerView | None = None
-        self._listed: tuple[Listed, ...] = ()
+        self._listed: tuple[ListedNode, ...] = ()
         self._made: list[_Claim | None] = []
         """What each of the listed has a claim to, in the same order."""
         self._claims: list[_Claim] = []
         self._shared: frozenset[int] = frozenset()
         """Numbers that several listed nodes would have."""
-        self._plain: Mapping[str, Row] | None = None
+        self._plain: Mapping[str, ExpectedNode] | None = None
 
-    def rows(self, view: ManagerView, actual: Iterable[NodeState]) -> Mapping[str, Row]:
+    def rows(self, view: ManagerView, actual: Iterable[NodeState]) -> Mapping[str, ExpectedNode]:
         """Return the rows that should be there, by name.
 
         Args:
@@ -241,7 +243,7 @@ class Expectation:
         self._listed = view.listed
         return [claim for claim in self._made if claim is not None]
 
-    def _claim(self, each: Listed, *, local: bool) -> _Claim | None:
+    def _claim(self, each: ListedNode, *, local: bool) -> _Claim | None:
         if not (each.member or self.rules.table.scope is Scope.CONFIGURED):
             return None
         override = self.rules.table.nodes.get(each.called)
@@ -253,17 +255,17 @@ class Expectation:
             return None
         if address is None or not _usable_address(address):
             return None
-        row = Row(name=each.called, num=num, address=address, port=port, local=local)
+        row = ExpectedNode(name=each.called, num=num, address=address, port=port, local=local)
         return _Claim(id=each.id, member=each.member, row=row)
 
-    def _settled(self, actual: Iterable[NodeState]) -> Mapping[str, Row]:
+    def _settled(self, actual: Iterable[NodeState]) -> Mapping[str, ExpectedNode]:
         there = {node.name: node for node in actual}
 
         def sits(claim: _Claim) -> bool:
             node = there.get(claim.row.name)
             return claim.member and node is not None and claim.row.fits(node)
 
-        given: dict[str, Row] = {}
+        given: dict[str, ExpectedNode] = {}
         for claim in sorted(self._claims, key=lambda one: (not sits(one), one.id)):
             row = claim.row
             if row.num in self._shared and not sits(claim):
@@ -280,10 +282,10 @@ class Expectation:
 class _Claim:
     id: int
     member: bool
-    row: Row
+    row: ExpectedNode
 
 
-def num_of(each: Listed, rules: TableRules) -> int | None:
+def num_of(each: ListedNode, rules: TableRules) -> int | None:
     """Return the number that a node should have in o2cb; None: it can have none.
 
     Id 0 is the quorum disk's, which has a number only where somebody gives it one.
@@ -302,7 +304,7 @@ def _shared_nums(view: ManagerView, rules: TableRules) -> frozenset[int]:
     return frozenset(num for num, count in counts.items() if count > 1)
 
 
-def _all_apart(rows: list[Row]) -> bool:
+def _all_apart(rows: list[ExpectedNode]) -> bool:
     return all(
         len(set(values)) == len(rows)
         for values in (

@@ -17,7 +17,7 @@ from o2cbd.core.records import Value
 from o2cbd.core.trace_recorder import TraceRecorder
 
 
-class Witness:
+class Instrumentation:
     """One host's."""
 
     def __init__(
@@ -35,22 +35,22 @@ class Witness:
         self._probes = probes
         self._oracle = oracle
         self._stepping = stepping
-        self._untouched = False
+        self._unchanged = False
         """The daemon has changed nothing yet and was not in sync yet."""
 
     def lived(self, what: str) -> None:
         """See a daemon's `start` or end."""
-        self._untouched = what == "start"
+        self._unchanged = what == "start"
         self._trace.add(self._node_id, "daemon", what)
 
-    def told(self, report: reports.Report) -> None:
-        """See what the daemon tells."""
-        self._probes.told(report)
+    def reported(self, report: reports.Report) -> None:
+        """See what the daemon reports."""
+        self._probes.reported(report)
         self._oracle.logged(report)
         if isinstance(report, reports.StepApplied):
-            self._untouched = False
-        elif isinstance(report, reports.Synced) and self._untouched:
-            self._untouched = False
+            self._unchanged = False
+        elif isinstance(report, reports.Synced) and self._unchanged:
+            self._unchanged = False
             self._probes.hit("adopted")
         elif isinstance(report, reports.ForgetRefused):
             self._oracle.not_forgotten(report.node)

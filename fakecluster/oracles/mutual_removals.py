@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from fakecluster.configfs.kernel import NodeState
 from fakecluster.configfs.model import ConfigfsModel
-from fakecluster.oracles.expected import Listed, ManagerView
+from fakecluster.oracles.expected import ListedNode, ManagerView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +32,7 @@ class MutualRemovals:
         self._removals: dict[tuple[int, int], _Removal] = {}
         """By the id of the host that removed and the id of the node that it removed."""
 
-    def removing(self, host_id: int, lost: Listed, node: NodeState, view: ManagerView) -> None:
+    def removing(self, host_id: int, lost: ListedNode, node: NodeState, view: ManagerView) -> None:
         """Note that a host's daemon is about to remove a lost node's entry."""
         members = frozenset(each.id for each in view.listed if each.member and each.id)
         votes = {each.id: each.votes for each in view.listed if each.id}

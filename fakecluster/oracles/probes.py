@@ -127,8 +127,8 @@ class Probes:
         """Return the probes that were not hit, sorted."""
         return tuple(sorted(set(PROBES) - set(self.hits)))
 
-    def told(self, report: reports.Report) -> None:
-        """See what a daemon told."""
+    def reported(self, report: reports.Report) -> None:
+        """See what a daemon reported."""
         name = _SIMPLE.get(type(report)) or _probe_of(report)
         if name is not None:
             self.hit(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fakecluster.configfs.kernel import NodeState
-from fakecluster.oracles.expected import Listed, ManagerView, num_of
+from fakecluster.oracles.expected import ListedNode, ManagerView, num_of
 from o2cbd.core.model import Quorum, Why
 from o2cbd.core.rules import MajorityRule, QuorumRule, Rules, TwoNodeRule
 
@@ -37,12 +37,12 @@ def quorum_blockers(node: NodeState, view: ManagerView, rules: Rules, *, vouched
     return found
 
 
-def lost_of(nodes: Sequence[Listed]) -> list[Listed]:
+def lost_of(nodes: Sequence[ListedNode]) -> list[ListedNode]:
     """Return those of which nobody says that they are here or were fenced."""
     return [each for each in nodes if not each.member and not each.fenced]
 
 
-def nodes_of(node: NodeState, view: ManagerView, rules: Rules) -> list[Listed]:
+def nodes_of(node: NodeState, view: ManagerView, rules: Rules) -> list[ListedNode]:
     """Return the manager's nodes that a kernel's node may be: those with its name or its num."""
     return [
         each

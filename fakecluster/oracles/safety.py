@@ -14,7 +14,13 @@ from typing import Protocol
 from fakecluster.configfs.journal import Call, Done
 from fakecluster.configfs.kernel import ClusterState, NodeState
 from fakecluster.configfs.model import ConfigfsModel
-from fakecluster.oracles.expected import Listed, ManagerView, Row, num_of, usable_cluster_name
+from fakecluster.oracles.expected import (
+    ExpectedNode,
+    ListedNode,
+    ManagerView,
+    num_of,
+    usable_cluster_name,
+)
 from fakecluster.oracles.mutual_removals import MutualRemovals
 from fakecluster.oracles.quorum_blockers import lost_of, nodes_of, quorum_blockers
 from o2cbd.core import reports
@@ -37,7 +43,7 @@ class Truth(Protocol):
         ...
 
     @property
-    def rows(self) -> Mapping[str, Row]:
+    def rows(self) -> Mapping[str, ExpectedNode]:
         """What should be in the kernel, by name."""
         ...
 
@@ -61,7 +67,7 @@ _VALUE_DEPTH = 5  # cluster/C/node/N/num
 
 
 class SafetyOracle:
-    """Watches one host. `call` is told of every changing call of its daemon."""
+    """Watches one host. `call` judges every changing call of its daemon."""
 
     def __init__(
         self,
@@ -87,6 +93,8 @@ class SafetyOracle:
         self._believed: tuple[Entry, ...] = ()
         self._log_pending: set[Step] = set()
         """What the log of this daemon has as pending, by its own reports."""
+        self._log_in_sync = True
+        """The log of this daemon tells of no step since it last called the table in sync."""
         self._cluster: str | None = None
         self._counted: tuple[object, ...] | None = None
         """Quorum and members as the daemon last read them, and since when it reads the same."""
@@ -107,6 +115,7 @@ class SafetyOracle:
         self.followed = None
         self._believed = ()
         self._log_pending.clear()
+        self._log_in_sync = True
         self.forgotten.clear()
 
     def logged(self, report: reports.Report) -> None:
@@ -116,6 +125,10 @@ class SafetyOracle:
                 self._log_pending.add(pending.step)
             case reports.PendingEnded(pending=pending):
                 self._log_pending.discard(pending.step)
+            case reports.StepApplied():
+                self._log_in_sync = False
+            case reports.Synced():
+                self._log_in_sync = True
             case _:
                 pass
 
@@ -166,9 +179,23 @@ class SafetyOracle:
             value = done.data.decode("ascii", "backslashreplace")
             self._found(f"{done.name} {done.path} {value!r} is refused with {done.error}")
 
+    def ended(self, exit_code: int, *, asked: bool, manager_cluster: str) -> None:
+        """Judge that the daemon has ended by itself.
+
+        Args:
+            exit_code: its exit code.
+            asked: it had SIGTERM.
+            manager_cluster: the manager's name of the cluster.
+        """
+        if exit_code == 0:
+            if not asked:
+                self._found("it ended, and nothing asked it to")
+        elif self._rules.cluster in {None, manager_cluster}:
+            self._found(f"it ended with {exit_code}, and its settings fit")
+
     def overdue(self) -> None:
-        """Note that the daemon was told to end and had to be killed, with nothing in its way."""
-        self._found("it was told to end, and did not within its grace")
+        """Note that the daemon was asked to end and had to be killed, with nothing in its way."""
+        self._found("it was asked to end, and did not within its grace")
 
     def _judge_place(self, call: Call, cluster: str, truth: Truth) -> None:
         view = truth.view
@@ -220,7 +247,7 @@ class SafetyOracle:
         if not own and not any(each.member for each in about):
             self._judge_loss(node, lost_of(about), truth.view)
 
-    def _judge_loss(self, node: NodeState, lost: list[Listed], view: ManagerView) -> None:
+    def _judge_loss(self, node: NodeState, lost: list[ListedNode], view: ManagerView) -> None:
         age_us, settle_us = self._now_us() - self._counted_since_us, self._rules.removals.settle_us
         if age_us < settle_us:
             self._found(f"rmdir of the lost node {node.name} {age_us} us after a change of members")
@@ -305,6 +332,8 @@ class SafetyOracle:
         self._log_pending -= ended
         if status.state is State.SYNCED:
             self._judge_own_node(status)
+            if not self._log_in_sync:
+                self._found("its log does not say that its steps have led to sync")
         if status.entries is not self._believed:
             start, _, end = gap(self._believed, status.entries)
             self._believed = status.entries
@@ -317,7 +346,7 @@ class SafetyOracle:
             return  # it has not heard of that yet
         own = [one for one in status.members if one.id == status.local_id == view.local_id]
         for one in own:
-            node = Listed(id=one.id, name=one.name, member=True, addresses=one.addresses)
+            node = ListedNode(id=one.id, name=one.name, member=True, addresses=one.addresses)
             num = num_of(node, self._rules.table)
             for entry in status.entries:
                 if (
@@ -356,7 +385,7 @@ class SafetyOracle:
         self.forgotten.add(name)
 
     def not_forgotten(self, name: str) -> None:
-        """Note that the operator's word was not taken, and the operator was told so."""
+        """Note that the operator's word was refused, and that the log says so."""
         self.forgotten.discard(name)
 
     def poison_known(self) -> None:
@@ -369,6 +398,6 @@ def _reads_half_made(node: NodeState) -> bool:
     return not node.num and not node.local and (node.address in {None, "0.0.0.0"} or not node.port)
 
 
-def _values(row: Row) -> dict[str, str]:
+def _values(row: ExpectedNode) -> dict[str, str]:
     values = {"num": str(row.num), "ipv4_address": row.address, "ipv4_port": str(row.port)}
     return {**values, "local": "1"} if row.local else values

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from fakecluster.report.words import plain, who, words
+from fakecluster.report.words import plain, shown, who, words
 from fakecluster.trace.events import Line
 from o2cbd.core.records import Header
 
@@ -171,7 +171,7 @@ def grid(
     """
     made = Grid(header, lines)
     yield from made.head()
-    for line in lines:
+    for line in lines if kinds else shown(lines):
         text = made.line(line)
         if is_loud(line) if kinds is None else line.kind in kinds:
             yield text

@@ -18,6 +18,7 @@ from typing import Any, TextIO
 
 from fakecluster.report.timeline import timeline_of
 from fakecluster.report.timeline_data import as_data
+from fakecluster.report.words import shown
 from fakecluster.trace.events import Line
 from o2cbd.core.records import Header
 
@@ -33,7 +34,7 @@ def write_page(out: TextIO, header: Header, lines: Sequence[Line]) -> None:
 def page_of(header: Header, lines: Sequence[Line]) -> str:
     """Return the page; the same trace gives the same bytes."""
     title = f"{header.cluster or 'cluster'}: timeline"
-    return page_from(as_data(timeline_of(header, lines)), title)
+    return page_from(as_data(timeline_of(header, shown(lines))), title)
 
 
 def page_from(content: Mapping[str, Any], title: str) -> str:

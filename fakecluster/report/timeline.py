@@ -7,7 +7,7 @@ first line. Lane 0 is the cluster, the others follow the header's nodes.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from fakecluster.report.words import plain, words
@@ -110,7 +110,7 @@ class Arrow:
 
 
 @dataclass(slots=True, kw_only=True)
-class Timeline:
+class TimelineChart:
     """All there is to draw."""
 
     header: Header
@@ -140,7 +140,7 @@ def timeline_of(
     *,
     origin_us: int | None = None,
     end_us: int | None = None,
-) -> Timeline:
+) -> TimelineChart:
     """Work out what to draw.
 
     Args:
@@ -177,7 +177,7 @@ class _Drawing:
         self._lane_of = {node_id: lane for lane, (node_id, _) in enumerate(nodes, start=1)}
         self._lane_of[0] = CLUSTER_LANE
         lanes = ((0, header.cluster or "cluster"), *nodes)
-        self._out = Timeline(
+        self._out = TimelineChart(
             header=header,
             lanes=tuple((node_id, plain(name)) for node_id, name in lanes),
             origin_us=origin_us,
@@ -188,7 +188,7 @@ class _Drawing:
         self._verb = NO_CAUSE
         self._real = header.utc is not None or header.arm == "daemon"
 
-    def draw(self, end_us: int | None) -> Timeline:
+    def draw(self, end_us: int | None) -> TimelineChart:
         out = self._out
         if self._lines:
             out.end_us = self._at(self._lines[-1])
@@ -270,24 +270,15 @@ class _Drawing:
     def _cman(self, index: int, line: Line) -> None:
         host, now_us = self._host(line), self._at(line)
         match line.what:
-            case "view":
+            case "view" | "gone":
                 self._end_view(host, now_us)
+                known = line.what == "view"
                 host.view = Band(
                     lane=self._lane_of[line.host],
                     begin_us=now_us,
                     end_us=now_us,
-                    state=_STATES[line.detail.get("quorate")],
-                    members=str(line.detail.get("members", "")),
-                    event=index,
-                )
-            case "gone":
-                self._end_view(host, now_us)
-                host.view = Band(
-                    lane=self._lane_of[line.host],
-                    begin_us=now_us,
-                    end_us=now_us,
-                    state=LOST,
-                    members="",
+                    state=_STATES[line.detail.get("quorate")] if known else LOST,
+                    members=str(line.detail.get("members", "")) if known else "",
                     event=index,
                 )
             case _ if line.host == 0:
@@ -374,29 +365,11 @@ class _Drawing:
     def _end_view(self, host: _Host, now_us: int) -> None:
         view, host.view = host.view, None
         if view is not None:
-            self._out.bands.append(
-                Band(
-                    lane=view.lane,
-                    begin_us=view.begin_us,
-                    end_us=now_us,
-                    state=view.state,
-                    members=view.members,
-                    event=view.event,
-                )
-            )
+            self._out.bands.append(replace(view, end_us=now_us))
 
     def _end_bar(self, host: _Host, bar: Bar, now_us: int) -> None:
         host.rows[bar.row] = now_us
-        self._out.bars.append(
-            Bar(
-                lane=bar.lane,
-                begin_us=bar.begin_us,
-                end_us=now_us,
-                hold=bar.hold,
-                row=bar.row,
-                event=bar.event,
-            )
-        )
+        self._out.bars.append(replace(bar, end_us=now_us))
 
     def _end_life(self, lane: int, now_us: int) -> None:
         host = self._hosts[lane]
@@ -411,9 +384,7 @@ class _Drawing:
     def _end_split(self, now_us: int) -> None:
         split, self._split = self._split, None
         if split is not None:
-            self._out.splits.append(
-                Split(begin_us=split.begin_us, end_us=now_us, groups=split.groups)
-            )
+            self._out.splits.append(replace(split, end_us=now_us))
 
     def _end_cut(self, pair: tuple[int, int], now_us: int) -> None:
         begin_us = self._cuts.pop(pair, None)

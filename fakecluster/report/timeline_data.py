@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from fakecluster.report.timeline import Timeline
+from fakecluster.report.timeline import TimelineChart
 from fakecluster.report.words import plain
 
 
-def as_data(timeline: Timeline) -> dict[str, Any]:
+def as_data(timeline: TimelineChart) -> dict[str, Any]:
     """Return the timeline as the page's script takes it: short lists instead of objects."""
     lane_ids = {node_id: lane for lane, (node_id, _) in enumerate(timeline.lanes)}
     kinds = sorted({event.kind for event in timeline.events})

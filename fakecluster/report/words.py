@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from fakecluster.trace.events import Line
@@ -14,6 +15,24 @@ def words(line: Line) -> str:
     """Return what happened, on one line and without anything that moves a terminal's cursor."""
     said = _SAY.get(line.kind, _any)(line)
     return plain(said)
+
+
+_REPORTED: Final = {
+    ("cman", "unreachable"): "manager-awaited",
+    ("cman", "connected"): "manager-reached",
+}
+"""Lines whose report says the same, and its name."""
+
+
+def shown(lines: Sequence[Line]) -> list[Line]:
+    """Leave out the lines whose report, which follows them, says the same."""
+    return [
+        line
+        for line, after in itertools.zip_longest(lines, lines[1:])
+        if after is None
+        or (after.host, after.kind) != (line.host, "report")
+        or after.what != _REPORTED.get((line.kind, line.what))
+    ]
 
 
 def plain(text: str) -> str:

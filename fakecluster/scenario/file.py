@@ -14,7 +14,7 @@ from typing import Any
 from fakecluster.cman.timings import Timings
 from fakecluster.cman.topology import Topology, TopologyError
 from fakecluster.rules_table import RULES_KEYS, read_rules, rules_fields
-from fakecluster.scenario.model import Deed, Scenario, ScenarioError
+from fakecluster.scenario.model import Action, Scenario, ScenarioError
 from fakecluster.scenario.spelling import inline, spelled
 from fakecluster.toml_table import TomlTable
 from fakecluster.topology_file import topology_from
@@ -69,8 +69,8 @@ def parse_scenario(text: str) -> Scenario:
     if top.number("schema", None) != SCHEMA:
         top.complain("schema", f"is not {SCHEMA}")
     topology = _topology(top)
-    deeds = _deeds(top, topology)
-    last_us = deeds[-1].at_us if deeds else 0
+    actions = _actions(top, topology)
+    last_us = actions[-1].at_us if actions else 0
     scenario = Scenario(
         title=top.text("title", ""),
         seed=top.count("seed", 0),
@@ -80,9 +80,9 @@ def parse_scenario(text: str) -> Scenario:
         topology=topology,
         timings=_timings(top),
         rules=read_rules(top.table("rules", RULES_KEYS)),
-        deeds=deeds,
+        actions=actions,
     )
-    known = _There(topology, deeds).ids
+    known = _There(topology, actions).ids
     for node_id in scenario.revive:
         if topology.nodes and node_id not in known:
             top.complain("revive", f"there is no node {node_id}")
@@ -110,38 +110,38 @@ def _timings(top: TomlTable) -> Timings:
     return Timings(token_ms=token_ms, consensus_ms=consensus_ms, shutdown_timeout_ms=shutdown_ms)
 
 
-def _deeds(top: TomlTable, topology: Topology) -> tuple[Deed, ...]:
+def _actions(top: TomlTable, topology: Topology) -> tuple[Action, ...]:
     story = top.table("story", ("deeds",))
     if story is None:
         return ()
-    found: list[Deed] = []
+    found: list[Action] = []
     for index, row in enumerate(story.rows("deeds")):
         where, before = f"story.deeds[{index}].", len(top.problems)
         at_us = TomlTable(row, where, row, top.problems).count("at_us", 0)
         verb = read_verb(row, where, top.problems, beside=("at_us",))
         if verb is None or len(top.problems) > before:
             continue
-        deed = Deed(at_us=at_us, verb=verb, given=frozenset(row))
-        if found and deed.at_us < found[-1].at_us:
+        action = Action(at_us=at_us, verb=verb, given=frozenset(row))
+        if found and action.at_us < found[-1].at_us:
             top.complain(f"story.deeds[{index}].at_us", "is before the deed above it")
-        found.append(deed)
+        found.append(action)
     if not topology.nodes:
         return tuple(found)  # its own problems are told already
     there = _There(topology, found)
-    for index, deed in enumerate(found):
-        for name, problem in there.problems(deed):
+    for index, action in enumerate(found):
+        for name, problem in there.problems(action):
             top.complain(f"story.deeds[{index}].{name}", problem)
     return tuple(found)
 
 
 class _There:
-    """What is there at some time of a scenario, so that a deed may name it."""
+    """What is there at some time of a scenario, so that an action may name it."""
 
-    def __init__(self, topology: Topology, deeds: Sequence[Deed]) -> None:
+    def __init__(self, topology: Topology, actions: Sequence[Action]) -> None:
         self.ids: set[object] = set(topology.ids)
         self._names: set[object] = set(topology.called)
         self._addresses = {one for node in topology.nodes for one in node.addresses}
-        for verb in (deed.verb for deed in deeds):
+        for verb in (action.verb for action in actions):
             if isinstance(verb, AddNode):
                 self.ids.add(verb.id)
             if isinstance(verb, AddNode | RenameNode | PlaceNode):
@@ -151,9 +151,9 @@ class _There:
             if isinstance(verb, GiveAddress):
                 self._addresses.add(verb.address)
 
-    def problems(self, deed: Deed) -> Iterator[tuple[str, str]]:
+    def problems(self, action: Action) -> Iterator[tuple[str, str]]:
         """Yield the arguments that name what is never there, and what is wrong."""
-        verb = deed.verb
+        verb = action.verb
         for one in arguments_of(type(verb)):
             value = getattr(verb, one.name)
             if one.kind in {Kind.NODE, Kind.GROUPS}:
@@ -172,7 +172,7 @@ class _There:
 
 def scenario_text(scenario: Scenario) -> str:
     """Return the one text of a scenario; what is as usual is left out."""
-    usual = Scenario(topology=scenario.topology, deeds=(), end_us=0)
+    usual = Scenario(topology=scenario.topology, actions=(), end_us=0)
     top: dict[str, Any] = {"schema": SCHEMA}
     for name in ("title", "seed", "dead_threshold", "revive"):
         if getattr(scenario, name) != getattr(usual, name):
@@ -190,8 +190,11 @@ def scenario_text(scenario: Scenario) -> str:
     rules = rules_fields(scenario.rules)
     if rules:
         lines += ["", "[rules]", *_lines(rules)]
-    deeds = ({"at_us": deed.at_us, **verb_row(deed.verb, deed.given)} for deed in scenario.deeds)
-    lines += ["", "[story]", *_array("deeds", [inline(deed) for deed in deeds])]
+    actions = (
+        {"at_us": action.at_us, **verb_row(action.verb, action.given)}
+        for action in scenario.actions
+    )
+    lines += ["", "[story]", *_array("deeds", [inline(action) for action in actions])]
     return "\n".join(lines) + "\n"
 
 

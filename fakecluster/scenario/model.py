@@ -19,11 +19,11 @@ class ScenarioError(ValueError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Deed:
+class Action:
     """Something that is done to the cluster at one moment."""
 
     at_us: int
-    """Virtual time; deeds of one moment are done in their order."""
+    """Virtual time; actions of one moment are done in their order."""
     verb: Verb
     given: frozenset[str] = field(default=frozenset(), compare=False)
     """The arguments that its file gives, written again though they may be as usual."""
@@ -33,15 +33,15 @@ class Deed:
 class Scenario:
     """Everything that a run needs.
 
-    The deeds are done first. Then all faults end and the nodes of `revive` are started where they
+    The actions are done first. Then all faults end and the nodes of `revive` are started where they
     are not up; then the world has to come to rest, and is judged.
     """
 
     topology: Topology
-    deeds: tuple[Deed, ...]
+    actions: tuple[Action, ...]
     """Sorted by time."""
     end_us: int
-    """When the faults end; not before the last deed."""
+    """When the faults end; not before the last action."""
     revive: tuple[int, ...] = ()
     """Ids of the nodes that are started then; the others stay as they are, except that a daemon
     is started wherever there is power."""

@@ -37,19 +37,19 @@ _WORK_US: Final = 4 * SECOND_US
 
 def can_be_calm(scenario: Scenario) -> bool:
     """Return whether a scenario's world comes to rest though its faults go on."""
-    return _RESTLESS.isdisjoint(deed.verb.word for deed in scenario.deeds)
+    return _RESTLESS.isdisjoint(action.verb.word for action in scenario.actions)
 
 
 def patience_us(scenario: Scenario) -> int:
     """Return within how much virtual time the scenario's world must be at rest."""
     timing = Timing()
-    verbs = {deed.verb.word for deed in scenario.deeds}
+    verbs = {action.verb.word for action in scenario.actions}
     settle_us = max(
         scenario.rules.removals.settle_us,
         *(
-            deed.verb.rules.removals.settle_us
-            for deed in scenario.deeds
-            if isinstance(deed.verb, SetRules)
+            action.verb.rules.removals.settle_us
+            for action in scenario.actions
+            if isinstance(action.verb, SetRules)
         ),
         0,
     )

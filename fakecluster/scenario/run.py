@@ -1,4 +1,4 @@
-"""Runs a scenario: the deeds, the end of all faults, the wait for rest, the verdict."""
+"""Runs a scenario: the actions, the end of all faults, the wait for rest, the verdict."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from fakecluster.cman.errors import ManagerStuckError
 from fakecluster.cman.outside import OperationError
 from fakecluster.cman.topology import TopologyError
-from fakecluster.scenario.model import Deed, Scenario
+from fakecluster.scenario.model import Action, Scenario
 from fakecluster.scenario.patience import can_be_calm, patience_us
 from fakecluster.sim.world import World
 from fakecluster.trace.events import Sink
@@ -49,10 +49,10 @@ class Result:
     """Of the trace: how much happened."""
     virtual_us: int = 0
     """How much virtual time passed."""
-    deeds: int = 0
+    actions: int = 0
     """How many were done."""
     refused: int = 0
-    """How many made no sense when it came to them."""
+    """How many were not applicable when it came to them."""
     probes: Mapping[str, int] = field(default_factory=dict)
     """What was hit how often."""
 
@@ -101,18 +101,18 @@ class Runner:
             findings=findings,
             lines=self._world.trace.count,
             virtual_us=self._world.now_us(),
-            deeds=self._done,
+            actions=self._done,
             refused=self._refused,
             probes=dict(sorted(self._world.probes.hits.items())),
         )
 
     def _play(self) -> tuple[Outcome, tuple[str, ...]]:
         world, scenario = self._world, self._scenario
-        for deed in scenario.deeds:
-            world.run_for(deed.at_us - world.now_us())
+        for action in scenario.actions:
+            world.run_for(action.at_us - world.now_us())
             if world.violations:
                 break
-            self._do(deed)
+            self._do(action)
         else:
             world.run_for(scenario.end_us - world.now_us())
         if world.violations:
@@ -122,10 +122,10 @@ class Runner:
             return Outcome.SAFETY, tuple(world.violations)
         return (Outcome.LIVENESS, tuple(findings)) if findings else (Outcome.GOOD, ())
 
-    def _do(self, deed: Deed) -> None:
+    def _do(self, action: Action) -> None:
         self._done += 1
         try:
-            self._world.apply(deed.verb)
+            self._world.apply(action.verb)
         except (OperationError, TopologyError, ManagerStuckError, OSError):
             self._refused += 1
 
@@ -134,8 +134,8 @@ class Runner:
 
         Faults go on: what they keep from being right must be waiting, and say so.
         """
-        deeds = self._scenario.deeds
-        calm_us = self._scenario.end_us - (deeds[-1].at_us if deeds else 0)
+        actions = self._scenario.actions
+        calm_us = self._scenario.end_us - (actions[-1].at_us if actions else 0)
         if calm_us < patience_us(self._scenario) or not can_be_calm(self._scenario):
             return []
         return [f"before the faults' end: {text}" for text in self._world.judge().findings()]

@@ -19,7 +19,7 @@ from fakecluster.cman.timings import Timings
 from fakecluster.cman.topology import NodeConfig, Topology
 from fakecluster.cman.wire.server import WireServer
 from fakecluster.configfs.model import ConfigfsModel
-from fakecluster.oracles.expected import Looker
+from fakecluster.oracles.expected import ManagerInspector
 from fakecluster.server.holds import HOLD_MODE, make_hold, remove_hold
 from fakecluster.server.kernelfiles import KernelFiles
 from fakecluster.server.kernels import ServedKernels
@@ -270,7 +270,7 @@ class ServedCluster:
 
     def view(self, node_id: int) -> dict[str, Any] | None:
         """Return what a node's manager holds for true; None while it is in no cluster."""
-        seen = Looker(self.engine, node_id).view()
+        seen = ManagerInspector(self.engine, node_id).view()
         if seen is None:
             return None
         return {

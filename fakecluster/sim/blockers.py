@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Set as AbstractSet
 
 from fakecluster.configfs.kernel import ClusterState, NodeState
-from fakecluster.oracles.expected import ManagerView, Row
+from fakecluster.oracles.expected import ExpectedNode, ManagerView
 from fakecluster.oracles.quorum_blockers import quorum_blockers
 from fakecluster.sim.host import SimHost
 from o2cbd.core.model import Why
@@ -14,7 +14,7 @@ from o2cbd.core.model import Why
 def removal_blockers(
     host: SimHost,
     node: NodeState,
-    row: Row | None,
+    row: ExpectedNode | None,
     view: ManagerView,
     forgotten: AbstractSet[str],
 ) -> frozenset[Why]:
@@ -66,7 +66,7 @@ def _replacement_is_blocked(host: SimHost, node: NodeState, cluster: ClusterStat
     return False
 
 
-def add_blockers(row: Row, cluster: ClusterState) -> frozenset[Why]:
+def add_blockers(row: ExpectedNode, cluster: ClusterState) -> frozenset[Why]:
     """Return why a node may still be missing: another one has its num or address."""
     in_the_way = any(
         one.name != row.name and (_num_read(one) == row.num or one.address == row.address)
@@ -75,7 +75,7 @@ def add_blockers(row: Row, cluster: ClusterState) -> frozenset[Why]:
     return frozenset({Why.WAITS_FOR_REMOVAL}) if in_the_way else frozenset()
 
 
-def local_blockers(host: SimHost, row: Row) -> frozenset[Why]:
+def local_blockers(host: SimHost, row: ExpectedNode) -> frozenset[Why]:
     """Return why our own node may still not be local."""
     cluster = host.model.kernel.cluster
     if cluster is not None and any(one.local for one in cluster.nodes.values()):

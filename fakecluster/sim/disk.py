@@ -66,7 +66,7 @@ class SharedDisk:
 
         Args:
             timeline: whose time it is.
-            changed: told of every change of what a host sees.
+            changed: called at every change of what a host sees.
             fenced: called with a host that fences itself; it ends that host with `die`.
             interval_us: how often slots are written and read; the kernel's two seconds, unless
                 somebody who waits in real time wants it shorter.

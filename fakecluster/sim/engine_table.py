@@ -53,7 +53,8 @@ class EngineTable:
         self._engine = engine
         self._node_id = node_id
         self._on_readable = on_readable
-        self._latest: EngineHandle | None = None
+        self._handles: list[EngineHandle] = []
+        """The latest one last."""
 
     def init(self) -> EngineHandle:
         """Connect; CmanError: the manager does not run, or refuses."""
@@ -64,19 +65,30 @@ class EngineTable:
             )
         except OSError as error:
             raise CmanError(error.errno or errno.EIO, "cman_init") from None
-        self._latest = handle
+        self._handles = [each for each in self._handles if each.client.open]
+        self._handles.append(handle)
         return handle
+
+    @property
+    def connected(self) -> bool:
+        """True while a connection is open."""
+        return any(handle.client.open for handle in self._handles)
+
+    def close(self) -> None:
+        """Close all connections, as the kernel does at the end of a process."""
+        for handle in self._handles:
+            handle.finish()
+        self._handles.clear()
 
     def standing(self) -> Standing | None:
         """Return what answers on the latest connection are made of; None: there would be none."""
-        return None if self._latest is None else self._latest.client.standing()
+        return self._handles[-1].client.standing() if self._handles else None
 
     def readable(self, fd: int | None) -> bool:
         """Return whether poll(2) would call this descriptor of the latest connection readable."""
-        handle = self._latest
-        if handle is None or fd is None:
+        if not self._handles or fd is None:
             return False
-        return fd == ZERO_FD or (fd == SOCKET_FD and handle.socket_readable)
+        return fd == ZERO_FD or (fd == SOCKET_FD and self._handles[-1].socket_readable)
 
 
 class EngineHandle:

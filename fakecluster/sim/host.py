@@ -8,15 +8,16 @@ from fakecluster.clock import Timeline
 from fakecluster.cman.engine import Engine
 from fakecluster.cman.topology import NodeConfig
 from fakecluster.configfs.model import ConfigfsModel
-from fakecluster.oracles.expected import ManagerView
-from fakecluster.oracles.instrumentation import Witness
+from fakecluster.oracles.instrumentation import Instrumentation
 from fakecluster.oracles.mutual_removals import MutualRemovals
 from fakecluster.oracles.probes import Probes
 from fakecluster.oracles.safety import SafetyOracle
-from fakecluster.sim.daemon import DaemonHost, SimDaemon
-from fakecluster.sim.daemon_under_test import SimulatedProcess, Subject
+from fakecluster.sim.daemon_under_test import Subject
+from fakecluster.sim.foreign_program import ForeignDaemon
 from fakecluster.sim.host_truth import HostTruth
 from fakecluster.sim.mount_table import FakeMount, FakeMountTable
+from fakecluster.sim.o2cbd_program import DaemonHost, O2cbd
+from fakecluster.sim.process import Program, SimulatedProcess
 from fakecluster.sim.semaphores import FakeSemaphore, FakeSemaphores
 from fakecluster.trace.events import Trace
 from o2cbd.core.model import Status
@@ -69,43 +70,40 @@ class SimHost:
             removals=removals,
             now_us=timeline.now_us,
         )
-        witness = Witness(
+        instrumentation = Instrumentation(
             node_id=node.id,
             trace=trace,
             probes=probes,
             oracle=self.oracle,
             stepping=lambda: self.daemon.stepping,
         )
-        self.model.journal.add_hook(witness.called, reads=False)
-        self.model.journal.listen(witness.done)
-        self.daemon: SimDaemon | SimulatedProcess
-        if subject is not None:
-            self.daemon = SimulatedProcess(
-                subject,
-                node_id=node.id,
-                name=node.name or f"node{node.id}",
-                engine=engine,
-                timeline=timeline,
-                trace=trace,
+        self.model.journal.add_hook(instrumentation.called, reads=False)
+        self.model.journal.listen(instrumentation.done)
+        program: Program
+        if subject is None:
+            program = O2cbd(
+                DaemonHost(
+                    node_id=node.id,
+                    engine=engine,
+                    timeline=timeline,
+                    model=self.model,
+                    mounts=self.mounts,
+                    semaphores=self.semaphores,
+                    oracle=self.oracle,
+                    instrumentation=instrumentation,
+                    connected=self.truth.connected,
+                )
             )
-            return
-        self.daemon = SimDaemon(
-            DaemonHost(
-                node_id=node.id,
-                engine=engine,
-                timeline=timeline,
-                model=self.model,
-                mounts=self.mounts,
-                semaphores=self.semaphores,
-                oracle=self.oracle,
-                told=witness.told,
-                lived=witness.lived,
-                observer=witness.observer,
-                rested=witness.rested,
-                connected=self.truth.connected,
-                stood=lambda: probes.hit("state-stuck"),
-            ),
+        else:
+            name = node.name or f"node{node.id}"
+            program = ForeignDaemon(subject, node.id, name, trace, timeline.now_us)
+        self.daemon = SimulatedProcess(
+            program,
+            node_id=node.id,
+            engine=engine,
+            timeline=timeline,
             rules=rules,
+            stood=lambda: probes.hit("state-stuck"),
         )
 
     # --- the host -------------------------------------------------------------------------------
@@ -158,14 +156,6 @@ class SimHost:
         """What the daemon says; None while it does not run."""
         return self.daemon.status
 
-    def start_daemon(self) -> None:
-        """Start the daemon's process; nothing happens while it runs."""
-        self.daemon.start()
-
-    def kill_daemon(self) -> None:
-        """SIGKILL."""
-        self.daemon.kill()
-
     @property
     def cluster(self) -> str:
         """The cluster's name in OCFS2: the settings', else what the manager says now."""
@@ -177,21 +167,6 @@ class SimHost:
         return self.semaphores.of(f"o2cb.{self.cluster}")
 
     # --- the truth ------------------------------------------------------------------------------
-
-    @property
-    def view(self) -> ManagerView | None:
-        """What the host's manager holds for true; None while it is no member."""
-        return self.truth.view
-
-    @property
-    def holder(self) -> int | None:
-        """The pid of whoever holds the cluster's semaphore."""
-        return self.truth.holder
-
-    @property
-    def held_by_others(self) -> bool:
-        """True while the daemon cannot take the semaphore."""
-        return self.truth.held_by_others
 
     @property
     def faulted(self) -> bool:

@@ -10,12 +10,12 @@ from typing import Final
 from fakecluster.cman.engine import Engine
 from fakecluster.configfs.directories import Presence
 from fakecluster.configfs.model import ConfigfsModel
-from fakecluster.oracles.expected import Expectation, Looker, ManagerView, Row
+from fakecluster.oracles.expected import ExpectedNode, ExpectedTable, ManagerInspector, ManagerView
 from fakecluster.sim.mount_table import FakeMountTable
 from fakecluster.sim.semaphores import FakeSemaphore, FakeSemaphores
 from o2cbd.core.rules import Rules
 
-_NO_ROWS: Final[Mapping[str, Row]] = MappingProxyType({})
+_NO_ROWS: Final[Mapping[str, ExpectedNode]] = MappingProxyType({})
 
 
 class HostTruth:
@@ -37,8 +37,8 @@ class HostTruth:
         self._mounts = mounts
         self._semaphores = semaphores
         self._daemon = daemon
-        self._looker = Looker(engine, node_id)
-        self._expectation: Expectation | None = None
+        self._looker = ManagerInspector(engine, node_id)
+        self._expectation: ExpectedTable | None = None
         self._cluster = ""
         self._semaphore: FakeSemaphore | None = None
 
@@ -58,14 +58,14 @@ class HostTruth:
         return self._looker.view()
 
     @property
-    def rows(self) -> Mapping[str, Row]:
+    def rows(self) -> Mapping[str, ExpectedNode]:
         """What should be in the kernel, by name."""
         view = self._looker.view()
         if view is None:
             return _NO_ROWS
         rules, _ = self._daemon()
         if self._expectation is None or self._expectation.rules is not rules:
-            self._expectation = Expectation(rules)
+            self._expectation = ExpectedTable(rules)
         cluster = self._model.kernel.cluster
         ours = cluster is not None and cluster.name == self.cluster
         return self._expectation.rows(view, cluster.nodes.values() if cluster and ours else ())

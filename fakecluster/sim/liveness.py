@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fakecluster.cman.engine import Engine
 from fakecluster.configfs.directories import Presence
 from fakecluster.configfs.kernel import ClusterState
-from fakecluster.oracles.expected import ManagerView, Row, num_of, usable_cluster_name
+from fakecluster.oracles.expected import ExpectedNode, ManagerView, num_of, usable_cluster_name
 from fakecluster.sim.blockers import add_blockers, local_blockers, removal_blockers
 from fakecluster.sim.host import SimHost
 from o2cbd.core.model import SetAttribute, State, Status, Step, Why, node_of
@@ -28,7 +28,7 @@ class _Difference:
     blockers: frozenset[Why]
 
 
-class Judge:
+class LivenessOracle:
     """Looks at every host of a world; may be asked again and again."""
 
     def __init__(
@@ -48,7 +48,7 @@ class Judge:
         self._hosts = hosts
         self._open_shutdowns = open_shutdowns
 
-    def content(self) -> bool:
+    def ok(self) -> bool:
         """True when there is nothing to find fault with."""
         return next(self._all(), None) is None
 
@@ -69,7 +69,7 @@ def _of_host(host: SimHost, engine: Engine) -> Iterator[str]:
     if status is None or status.state is State.STOPPING:
         return  # whoever ended it is answerable
     manager = engine.state(host.id)
-    view = host.view
+    view = host.truth.view
     if manager.stopped:
         yield from _in_state(status, "the manager is stopped", State.STUCK, State.LOST)
     elif not manager.running:
@@ -155,15 +155,17 @@ def _of_knowledge(host: SimHost, view: ManagerView, status: Status) -> Iterator[
     if status.quorum is not view.quorum:
         yield f"its manager is {view.quorum.value}, and it does not know"
     rows, table = host.truth.rows, host.daemon.rules.table
-    told = {left.id for left in status.left_out if left.reason}
+    explained = {left.id for left in status.left_out if left.reason}
     there = {(row.name, row.num) for row in rows.values()}
     silent = [
         each.id
         for each in view.listed
-        if each.member and each.id not in told and (each.called, num_of(each, table)) not in there
+        if each.member
+        and each.id not in explained
+        and (each.called, num_of(each, table)) not in there
     ]
     if silent:
-        yield f"the members {silent} are left out and nobody is told why"
+        yield f"the members {silent} are excluded, and it does not say why"
     called = {each.called for each in view.listed}
     remarks = "".join(remark.text for remark in status.remarks)
     nobody = [name for name in table.nodes if name not in called and name not in remarks]
@@ -179,7 +181,7 @@ def _kept_by_holder(host: SimHost, status: Status, what: str) -> Iterator[str]:
 
 
 def _differences(
-    host: SimHost, cluster: ClusterState, rows: Mapping[str, Row], view: ManagerView
+    host: SimHost, cluster: ClusterState, rows: Mapping[str, ExpectedNode], view: ManagerView
 ) -> Iterator[_Difference]:
     for name, node in cluster.nodes.items():
         row = rows.get(name)
@@ -204,8 +206,8 @@ def _of_difference(one: _Difference, status: Status) -> Iterator[str]:
     said = {each.why for each in status.pending if node_of(each.step) == one.node}
     if said.isdisjoint(one.blockers):
         true = ", ".join(sorted(why.value for why in one.blockers))
-        told = ", ".join(sorted(why.value for why in said)) or "nothing"
-        yield f"{one.what}: what keeps it so is {true}, and it says {told}"
+        given = ", ".join(sorted(why.value for why in said)) or "nothing"
+        yield f"{one.what}: what keeps it so is {true}, and it says {given}"
 
 
 def _of_attributes(host: SimHost, cluster: ClusterState, status: Status) -> Iterator[str]:
@@ -218,8 +220,13 @@ def _of_attributes(host: SimHost, cluster: ClusterState, status: Status) -> Iter
     }
     waiting = {getattr(each.step, "attribute", None) for each in status.pending}
     for name, value in host.daemon.rules.attributes.items():
-        if name in is_now and is_now[name] != value and name not in waiting:
+        if name not in is_now or is_now[name] == value:
+            continue
+        if name not in waiting:
             yield f"{name} is {is_now[name]}, should be {value}"
+        elif not cluster.regions and not host.truth.held_by_others:
+            # Kernels refuse or ignore attributes where a region is, and only there.
+            yield f"{name} is {is_now[name]}, should be {value}, and nothing keeps that so"
 
 
 def _of_state(

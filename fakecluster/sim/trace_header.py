@@ -1,4 +1,4 @@
-"""A simulated world's trace file: which header it gets, and how it is told from its outcome."""
+"""A simulated world's trace file: its header."""
 
 from __future__ import annotations
 

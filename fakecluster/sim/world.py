@@ -21,12 +21,12 @@ from fakecluster.configfs.directories import Presence
 from fakecluster.configfs.journal import READS, Call
 from fakecluster.oracles.mutual_removals import MutualRemovals
 from fakecluster.oracles.probes import Probes
-from fakecluster.sim.daemon import DaemonKilled, SimDaemon
-from fakecluster.sim.daemon_under_test import SimulatedProcess, Subject
+from fakecluster.sim.daemon_under_test import Subject
 from fakecluster.sim.disk import SharedDisk
 from fakecluster.sim.engine_verbs import EngineVerbs
 from fakecluster.sim.host import SimHost
-from fakecluster.sim.liveness import Judge
+from fakecluster.sim.liveness import LivenessOracle
+from fakecluster.sim.process import DaemonKilled, SimulatedProcess
 from fakecluster.sim.semaphores import FakeHold
 from fakecluster.streams import rng_for
 from fakecluster.trace.events import Trace
@@ -152,19 +152,19 @@ class World(VerbMethods):
         judge = self.judge()
         end_us = self.now_us() + bound_us
         calm_us = self.engine.timings.detection_us + _SLACK_US
-        while self.run_until(judge.content, within_us=max(0, end_us - self.now_us())):
+        while self.run_until(judge.ok, within_us=max(0, end_us - self.now_us())):
             self.run_for(calm_us)
-            if judge.content():
+            if judge.ok():
                 return []
             if self.now_us() >= end_us:
                 break
         return judge.findings()
 
-    def judge(self) -> Judge | Subject:
+    def judge(self) -> LivenessOracle | Subject:
         """Return the liveness oracle of this world."""
         if self._subject is not None:
             return self._subject
-        return Judge(self.engine, self.hosts, lambda: self.open_shutdowns)
+        return LivenessOracle(self.engine, self.hosts, lambda: self.open_shutdowns)
 
     def end_faults(self) -> None:
         """Undo what keeps hosts from being as they should be, as far as an operator could.
@@ -209,7 +209,7 @@ class World(VerbMethods):
         return self.host(node_id).daemon.exit_code
 
     def question(self, host: int) -> WorldQuestion:
-        """See `VerbMethods.question`."""
+        """Return the last shutdown that was asked for on a host."""
         return WorldQuestion(self, host)
 
     def shutdown_result(self, node_id: int) -> int | None:
@@ -621,7 +621,7 @@ class WorldQuestion:
 
     @property
     def outcome(self) -> str | None:
-        """See `Question.outcome`."""
+        """`allowed`, the errno of the refusal, or None while it is open."""
         result = self._world.shutdown_result(self._host)
         return "allowed" if result == 0 else symbol(result) or None
 
@@ -652,7 +652,7 @@ class _CrashAt:
     """A hook that ends the daemon inside its nth call of a kind, once."""
 
     def __init__(
-        self, call: str, nth: int, daemon: SimDaemon | SimulatedProcess, crashed: Callable[[], None]
+        self, call: str, nth: int, daemon: SimulatedProcess, crashed: Callable[[], None]
     ) -> None:
         self._call = call
         self._left = nth

@@ -25,25 +25,23 @@ class Trace:
         self._now_us = now_us
         self._seq = 0
         self._sinks: list[Sink] = []
+        self.heard = False
+        """True when somebody listens: only then is a line worth making."""
 
     @property
     def count(self) -> int:
         """How many lines there were."""
         return self._seq
 
-    @property
-    def heard(self) -> bool:
-        """True when somebody listens: only then is a line worth making."""
-        return bool(self._sinks)
-
     def listen(self, sink: Sink) -> None:
         """Hand every line from now on to this sink too."""
         self._sinks.append(sink)
+        self.heard = True
 
     def add(self, host: int, kind: str, what: str, **detail: Value) -> None:
         """Note one thing that happened now."""
         self._seq += 1
-        if not self._sinks:
+        if not self.heard:
             return
         line = Line(
             t_us=self._now_us(), seq=self._seq, host=host, kind=kind, what=what, detail=detail

@@ -25,7 +25,7 @@ from fakecluster.arms.values import Call as ConfigfsCall
 from fakecluster.arms.values import ClusterSpec, Row, Span
 from fakecluster.capabilities import Capability, UnsupportedVerbError
 from fakecluster.merge.merge import merge_sources
-from fakecluster.merge.source import Source, join_boots, read_source
+from fakecluster.merge.source import TraceSource, join_boots, read_source
 from fakecluster.merge.verb_log import PriorTrace, VerbLog
 from fakecluster.report.words import event_text
 from fakecluster.trace.file import TraceFile
@@ -113,7 +113,7 @@ class VmCluster(StatusLooks):
         """While a condition is looked at, one answer of each guest serves all of it."""
         self._holders: dict[int, GuestCall] = {}
         self._questions: dict[int, VmQuestion] = {}
-        self._boots: dict[int, list[tuple[Source, int]]] = {}
+        self._boots: dict[int, list[tuple[TraceSource, int]]] = {}
         """What a host told in each boot whose power went, and by how much its clock was ahead; its
         journal does not have the last of it."""
         self.untouched_oracle = UntouchedOracle(self)
@@ -726,7 +726,7 @@ class VmCluster(StatusLooks):
         """Fetch what a host has to tell before its power goes."""
         self._boots.setdefault(host, []).extend(self._this_boot(host))
 
-    def _this_boot(self, host: int) -> Iterator[tuple[Source, int]]:
+    def _this_boot(self, host: int) -> Iterator[tuple[TraceSource, int]]:
         """A host's records: the journal of this boot, and what its daemon has in memory."""
         if self.lab.alive(host):
             before_us = time.time_ns() // 1000

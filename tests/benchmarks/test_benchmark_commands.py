@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import waking
+from benchmarks import counting, waking
 from benchmarks.__main__ import main
 
 pytestmark = pytest.mark.process
@@ -63,6 +63,18 @@ def test_simulate_says_how_fast_and_where_the_time_goes(
     assert 0 < measured["floor_s"] < measured["processor_s"] < measured["simulated_s"]
     assert {"agent", "tree", "manager", "judges"} <= set(measured["where"])
     assert sum(measured["where"].values()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("members", ["0", "3"])
+def test_instructions_are_the_same_in_each_run(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, members: str
+) -> None:
+    monkeypatch.setattr(counting, "SEEDS", range(2))
+    first = figures(capsys, "instructions", "--members", members)
+    assert 0 < first["calls"] < first["instructions"]
+    again = figures(capsys, "instructions", "--members", members)
+    assert again["calls"] == pytest.approx(first["calls"], rel=0.001)
+    assert again["instructions"] == pytest.approx(first["instructions"], rel=0.001)
 
 
 @served

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from fakecluster.arms.process import ProcessCluster
-from fakecluster.explore.command import replay_command
+from fakecluster.commands.run import replay_command
 from fakecluster.trace.file import check_trace, parse_trace
 
 pytestmark = pytest.mark.process

@@ -12,8 +12,8 @@ from fakecluster.arms.process_arm import ProcessArm
 from fakecluster.arms.sim import SimCluster
 from fakecluster.arms.suite import spec_of
 from fakecluster.arms.words import ClusterWords
+from fakecluster.compare.comparable_events import story_of
 from fakecluster.compare.comparison import Comparison, compare
-from fakecluster.compare.moves import story_of
 from fakecluster.merge.merge import merge
 from fakecluster.trace.file import TraceFile, check_trace
 from o2cbd.core.model import Why

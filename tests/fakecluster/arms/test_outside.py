@@ -37,7 +37,7 @@ class Shown:
         }
 
     def view(self, host: int) -> Mapping[str, Any] | None:
-        view = self.cluster.world.host(host).view
+        view = self.cluster.world.host(host).truth.view
         if view is None:
             return None
         keys = ("cluster", "local_id", "quorate", "two_node")

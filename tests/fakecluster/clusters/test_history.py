@@ -44,7 +44,7 @@ def drawn(one_leader: Callable[[Cluster], None]) -> Iterator[Drawn]:
 
 def test_a_seed_is_one_history() -> None:
     assert draw_history(7) == draw_history(7)
-    assert len({draw_history(seed).deeds for seed in range(20)}) == 20
+    assert len({draw_history(seed).actions for seed in range(20)}) == 20
 
 
 def test_a_history_can_stand_in_a_scenario_file() -> None:
@@ -60,7 +60,9 @@ def test_the_cluster_can_be_given() -> None:
 
 def test_only_kinds_that_were_asked_for_are_drawn() -> None:
     words = {
-        deed.verb.word for seed in range(30) for deed in draw_history(seed, kinds=("leave",)).deeds
+        action.verb.word
+        for seed in range(30)
+        for action in draw_history(seed, kinds=("leave",)).actions
     }
     assert words == {"boot", "start", "daemon-start", "cman-start", "leave"}
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from fakecluster.compare.comparable_events import story_of
 from fakecluster.compare.comparison import Comparison, compare
-from fakecluster.compare.moves import story_of
 from fakecluster.trace.events import Line
 from fakecluster.trace.file import TraceFile
 from o2cbd.core.records import Header, Value

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from fakecluster.compare.comparable_events import spoken_as
 from fakecluster.compare.comparison import ONLY_A, ONLY_B, ORDER, OUTCOME, UNTOLD, VERB
-from fakecluster.compare.moves import spoken_as
 
 
 def told(comparison: Any) -> list[tuple[str, int, int]]:

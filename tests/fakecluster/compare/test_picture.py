@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fakecluster.compare.axis import PLACE, axis_of
 from fakecluster.compare.picture import data_of_both
+from fakecluster.compare.stage_layout import PLACE, axis_of
 
 X, LANE, KIND, GLYPH, TEXT, ERRNO, CAUSE = range(7)
 

@@ -8,13 +8,13 @@ from collections.abc import Callable
 import pytest
 
 from fakecluster.cman.topology import NodeConfig, Topology
-from fakecluster.explore.cast import Cast
 from fakecluster.explore.draw import Draw
+from fakecluster.explore.episode_builder import EpisodeBuilder
 from fakecluster.explore.episodes import KINDS, RARE_KINDS
 from fakecluster.explore.swarm import draw_kinds, draw_scenario
 from fakecluster.explore.topologies import ODDITIES, draw_topology
 from fakecluster.scenario.file import scenario_text
-from fakecluster.scenario.model import Deed
+from fakecluster.scenario.model import Action
 from fakecluster.verbs import VERBS
 from o2cbd.core.rules import Rules
 
@@ -61,14 +61,14 @@ def test_an_odd_node_is_one_that_can_be(oddity: Callable[..., NodeConfig]) -> No
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_every_kind_of_episode_does_something_known_in_time(kind: str) -> None:
-    deeds: list[Deed] = []
+    actions: list[Action] = []
     topology = Topology.of(3)
     for seed in range(20):
-        KINDS[kind](Cast(Draw(seed, kind), topology, Rules(), 1000, deeds))
-    assert deeds
-    for deed in deeds:
-        assert deed.verb.word in VERBS
-        assert deed.at_us >= 1000
+        KINDS[kind](EpisodeBuilder(Draw(seed, kind), topology, Rules(), 1000, actions))
+    assert actions
+    for action in actions:
+        assert action.verb.word in VERBS
+        assert action.at_us >= 1000
 
 
 def test_every_kind_comes_and_the_rare_ones_seldom() -> None:
@@ -84,14 +84,14 @@ NOT_DRAWN = {"stall-disk"}
 
 
 def test_every_verb_is_drawn() -> None:
-    drawn = {deed.verb.word for seed in range(1500) for deed in draw_scenario(seed).deeds}
+    drawn = {action.verb.word for seed in range(1500) for action in draw_scenario(seed).actions}
     assert set(VERBS) - drawn == NOT_DRAWN
 
 
 def test_deeds_are_in_order_and_before_the_end() -> None:
     for seed in SEEDS:
         scenario = draw_scenario(seed)
-        times = [deed.at_us for deed in scenario.deeds]
+        times = [action.at_us for action in scenario.actions]
         assert times == sorted(times)
         assert scenario.end_us >= times[-1]
 

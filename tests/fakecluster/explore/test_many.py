@@ -54,7 +54,7 @@ def _touch(path: str) -> None:
 def _summary(*outcomes: Outcome, **probes: int) -> Summary:
     summary = Summary()
     for seed, outcome in enumerate(outcomes):
-        result = Result(outcome=outcome, lines=2, virtual_us=3, deeds=4, refused=1, probes=probes)
+        result = Result(outcome=outcome, lines=2, virtual_us=3, actions=4, refused=1, probes=probes)
         summary.add(SeedResult(seed=seed, result=result, digest=outcome.value))
     return summary
 
@@ -63,7 +63,7 @@ def test_sums() -> None:
     summary = _summary(Outcome.GOOD, Outcome.LIVENESS, **{"node-added": 2})
 
     assert (summary.seeds, summary.lines, summary.virtual_us) == (2, 4, 6)
-    assert (summary.deeds, summary.refused) == (8, 2)
+    assert (summary.actions, summary.refused) == (8, 2)
     assert summary.outcomes == {"good": 1, "liveness": 1}
     assert summary.probes == {"node-added": 4}
     assert [one.seed for one in summary.failed] == [1]

@@ -6,7 +6,7 @@ from fakecluster.cman.topology import Topology
 from fakecluster.explore.shrink import RUNS_MAX, shrunk
 from fakecluster.explore.swarm import draw_scenario
 from fakecluster.scenario.file import parse_scenario, scenario_text
-from fakecluster.scenario.model import Deed, Scenario
+from fakecluster.scenario.model import Action, Scenario
 from fakecluster.scenario.run import Outcome
 from fakecluster.verbs import (
     AddNode,
@@ -23,7 +23,7 @@ from fakecluster.verbs import (
 
 
 def kills(scenario: Scenario) -> int:
-    return sum(isinstance(one.verb, Kill) for one in scenario.deeds)
+    return sum(isinstance(one.verb, Kill) for one in scenario.actions)
 
 
 def many_deeds() -> Scenario:
@@ -32,12 +32,12 @@ def many_deeds() -> Scenario:
     return next(
         one
         for one in drawn
-        if kills(one) > 1 and len(one.deeds) > 15 and len(one.topology.nodes) > 2
+        if kills(one) > 1 and len(one.actions) > 15 and len(one.topology.nodes) > 2
     )
 
 
-def deed(at_us: int, verb: Verb) -> Deed:
-    return Deed(at_us=at_us, verb=verb)
+def action(at_us: int, verb: Verb) -> Action:
+    return Action(at_us=at_us, verb=verb)
 
 
 def test_only_what_the_failure_needs_is_left() -> None:
@@ -48,9 +48,9 @@ def test_only_what_the_failure_needs_is_left() -> None:
 
     small = shrunk(scenario, Outcome.SAFETY, judge)
 
-    assert [one.verb.word for one in small.deeds] == ["kill"]
+    assert [one.verb.word for one in small.actions] == ["kill"]
     assert len(small.topology.nodes) == 1
-    assert (small.deeds[0].at_us, small.end_us) == (0, 0)
+    assert (small.actions[0].at_us, small.end_us) == (0, 0)
     assert small.revive == ()
     assert (small.seed, small.dead_threshold) == (0, 5)
     assert small.title == f"{scenario.title}, cut down"
@@ -59,40 +59,40 @@ def test_only_what_the_failure_needs_is_left() -> None:
 def test_another_outcome_is_no_cut() -> None:
     """Without its second kill it fails otherwise: both stay."""
     topology = Topology.of(2)
-    pair = (deed(1_500_000, Kill(node=1)), deed(2_600_000, Kill(node=2)))
-    scenario = Scenario(topology=topology, deeds=pair, end_us=9_000_000, revive=(1, 2))
+    pair = (action(1_500_000, Kill(node=1)), action(2_600_000, Kill(node=2)))
+    scenario = Scenario(topology=topology, actions=pair, end_us=9_000_000, revive=(1, 2))
 
     def judge(candidate: Scenario) -> Outcome:
         return (Outcome.GOOD, Outcome.CRASH, Outcome.LIVENESS)[kills(candidate)]
 
     small = shrunk(scenario, Outcome.LIVENESS, judge)
 
-    assert [one.verb.word for one in small.deeds] == ["kill", "kill"]
+    assert [one.verb.word for one in small.actions] == ["kill", "kill"]
     assert small.end_us == 0
 
 
 def test_times_that_matter_stay_and_get_round() -> None:
     scenario = Scenario(
-        topology=Topology.of(1), deeds=(deed(7_345_678, Heal()),), end_us=20_000_000
+        topology=Topology.of(1), actions=(action(7_345_678, Heal()),), end_us=20_000_000
     )
 
     def judge(candidate: Scenario) -> Outcome:
-        late = any(one.at_us >= 5_000_000 for one in candidate.deeds)
+        late = any(one.at_us >= 5_000_000 for one in candidate.actions)
         return Outcome.CRASH if late else Outcome.GOOD
 
     small = shrunk(scenario, Outcome.CRASH, judge)
 
-    assert (small.deeds[0].at_us, small.end_us) == (7_000_000, 7_000_000)
+    assert (small.actions[0].at_us, small.end_us) == (7_000_000, 7_000_000)
 
 
 def test_a_node_goes_with_all_that_is_done_to_it() -> None:
     scenario = Scenario(
         topology=Topology.of(3),
-        deeds=(
-            deed(0, Start(node=1)),
-            deed(0, Cut(speaker=2, listener=3)),
-            deed(0, Partition(groups=((1,), (3,)))),
-            deed(0, Fence(node=1, by=2)),
+        actions=(
+            action(0, Start(node=1)),
+            action(0, Cut(speaker=2, listener=3)),
+            action(0, Partition(groups=((1,), (3,)))),
+            action(0, Fence(node=1, by=2)),
         ),
         end_us=0,
     )
@@ -102,28 +102,28 @@ def test_a_node_goes_with_all_that_is_done_to_it() -> None:
         seen.append(candidate)
         return Outcome.GOOD
 
-    assert shrunk(scenario, Outcome.CRASH, judge).deeds == scenario.deeds
+    assert shrunk(scenario, Outcome.CRASH, judge).actions == scenario.actions
     without_three = next(one for one in seen if one.topology.ids == (1, 2))
-    assert [one.verb.word for one in without_three.deeds] == ["start", "fence"]
+    assert [one.verb.word for one in without_three.actions] == ["start", "fence"]
 
 
 def test_what_is_left_can_be_read_again() -> None:
     """What makes a node stays while something is done to it, however little that is."""
-    deeds = (
-        deed(0, AddNode(id=9, name="new")),
-        deed(0, PlaceNode(node=1, name="stale")),
-        deed(0, Pin(node=1, name="stale")),
-        deed(0, Kill(node=9)),
+    actions = (
+        action(0, AddNode(id=9, name="new")),
+        action(0, PlaceNode(node=1, name="stale")),
+        action(0, Pin(node=1, name="stale")),
+        action(0, Kill(node=9)),
     )
-    scenario = Scenario(topology=Topology.of(2), deeds=deeds, end_us=0)
+    scenario = Scenario(topology=Topology.of(2), actions=actions, end_us=0)
 
     def judge(candidate: Scenario) -> Outcome:
-        verbs = {one.verb.word for one in candidate.deeds}
+        verbs = {one.verb.word for one in candidate.actions}
         return Outcome.SAFETY if {"pin", "kill"} <= verbs else Outcome.GOOD
 
     small = shrunk(scenario, Outcome.SAFETY, judge)
 
-    assert small.deeds == deeds
+    assert small.actions == actions
     assert parse_scenario(scenario_text(small)) == small
 
 

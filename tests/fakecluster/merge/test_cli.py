@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from fakecluster.explore.command import replay_command
+from fakecluster.commands.run import replay_command
 from fakecluster.merge.cli import merge_command
 from fakecluster.trace.file import read_trace
 from tests.streams import separate_runner

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from fakecluster.commands.mutants_page import HEAD
 from fakecluster.mutants.edits import EditError, Replace, What
 from fakecluster.mutants.install import compiled
-from fakecluster.mutants.known import KNOWN, SEEDS_EACH, Known
-from fakecluster.mutants.page import HEAD
+from fakecluster.mutants.known import KNOWN, SEEDS_EACH, KnownBug
 from fakecluster.mutants.trees import tree_of
 
 ROOT = Path(__file__).parents[3]
@@ -36,9 +36,9 @@ def test_the_page_is_what_is_written() -> None:
 
 @pytest.mark.parametrize("name", sorted(KNOWN))
 def test_its_seed_notices_it_as_the_page_says(name: str) -> None:
-    """If not: `python -m fakecluster.mutants.page --write docs/mutants.md`."""
+    """If not: `python -m fakecluster.commands.mutants_page --write docs/mutants.md`."""
     row = ROWS[name]
-    page = [sys.executable, "-m", "fakecluster.mutants.page"]
+    page = [sys.executable, "-m", "fakecluster.commands.mutants_page"]
     done = subprocess.run(
         [*page, "--row", name, "--seed", row["seed"]],
         cwd=ROOT, capture_output=True, text=True, check=False,
@@ -57,7 +57,7 @@ def test_a_bug_changes_the_source(name: str) -> None:
 
 
 def broken(edit: Replace) -> str:
-    bug = Known(name="a-bug", about="", original=False, edits=(edit,))
+    bug = KnownBug(name="a-bug", about="", original=False, edits=(edit,))
     with pytest.raises(EditError) as caught:
         bug.trees()
     return str(caught.value)

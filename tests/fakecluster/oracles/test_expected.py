@@ -13,11 +13,11 @@ from fakecluster.cman.engine import Engine
 from fakecluster.cman.topology import Topology
 from fakecluster.configfs.kernel import NodeState
 from fakecluster.oracles.expected import (
-    Expectation,
-    Listed,
-    Looker,
+    ExpectedNode,
+    ExpectedTable,
+    ListedNode,
+    ManagerInspector,
     ManagerView,
-    Row,
     usable_cluster_name,
     usable_name,
 )
@@ -36,10 +36,10 @@ IDS = st.sampled_from([0, 1, 2, 3, 4, 5, 254, 255, 300, 2**32 - 1])
 
 
 @st.composite
-def _listed(draw: st.DrawFn) -> tuple[Listed, ...]:
+def _listed(draw: st.DrawFn) -> tuple[ListedNode, ...]:
     ids = draw(st.lists(IDS, unique=True, max_size=6))
     return tuple(
-        Listed(id=each, name=draw(NAMES), member=draw(st.booleans()), addresses=draw(ADDRESSES))
+        ListedNode(id=each, name=draw(NAMES), member=draw(st.booleans()), addresses=draw(ADDRESSES))
         for each in sorted(ids)
     )
 
@@ -79,7 +79,7 @@ RULES = st.builds(
 
 @given(listed=_listed(), actual=_actual(), rules=RULES)
 def test_it_agrees_with_the_policy(
-    listed: tuple[Listed, ...], actual: tuple[NodeState, ...], rules: TableRules
+    listed: tuple[ListedNode, ...], actual: tuple[NodeState, ...], rules: TableRules
 ) -> None:
     # cman has no addresses of those who are not members.
     listed = tuple(each if each.member else replace(each, addresses=()) for each in listed)
@@ -112,7 +112,7 @@ def test_it_agrees_with_the_policy(
     ]
 
     expected = {
-        Row(
+        ExpectedNode(
             name=node.name,
             num=node.num,
             address=node.address,
@@ -121,7 +121,7 @@ def test_it_agrees_with_the_policy(
         )
         for node in desired_table(membership, rules, entries).nodes
     }
-    expectation = Expectation(Rules(table=rules))
+    expectation = ExpectedTable(Rules(table=rules))
     assert set(expectation.rows(view, actual).values()) == expected
     assert set(expectation.rows(view, actual).values()) == expected
 
@@ -134,7 +134,7 @@ def _view(*listed: tuple[int, bool], votes: tuple[int, ...] = ()) -> ManagerView
         quorum=Quorum.QUORATE,
         two_node=False,
         listed=tuple(
-            Listed(id=i, name="", member=m, addresses=(), votes=v)
+            ListedNode(id=i, name="", member=m, addresses=(), votes=v)
             for (i, m), v in zip(listed, votes, strict=True)
         ),
     )
@@ -186,7 +186,7 @@ def engine() -> Engine:
 
 
 def test_a_look_uses_up_no_fault_and_works_while_the_manager_stands_still(engine: Engine) -> None:
-    looker = Looker(engine, 1)
+    looker = ManagerInspector(engine, 1)
     engine.fail_read(1, 5)
     engine.stop(1)
     view = looker.view()
@@ -198,7 +198,7 @@ def test_a_look_uses_up_no_fault_and_works_while_the_manager_stands_still(engine
 
 
 def test_a_fencing_is_seen(engine: Engine) -> None:
-    looker = Looker(engine, 1)
+    looker = ManagerInspector(engine, 1)
     engine.kill(2)
     engine.timeline.run_until(60_000_000)
     before = looker.view()
@@ -213,4 +213,4 @@ def test_a_fencing_is_seen(engine: Engine) -> None:
 
 
 def test_there_is_no_view_without_a_manager() -> None:
-    assert Looker(Engine(Topology.of(1), Timeline()), 1).view() is None
+    assert ManagerInspector(Engine(Topology.of(1), Timeline()), 1).view() is None

@@ -6,7 +6,7 @@ import pytest
 
 from fakecluster.configfs.kernel import NodeState
 from fakecluster.configfs.model import ConfigfsModel
-from fakecluster.oracles.expected import Listed, ManagerView
+from fakecluster.oracles.expected import ListedNode, ManagerView
 from fakecluster.oracles.mutual_removals import MutualRemovals
 from o2cbd.core.model import Quorum
 
@@ -24,7 +24,7 @@ class Split:
 
     def view(self, *members: int) -> ManagerView:
         listed = (
-            Listed(
+            ListedNode(
                 id=i,
                 name=f"node{i}",
                 member=i in members,

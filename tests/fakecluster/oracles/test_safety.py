@@ -10,7 +10,7 @@ import pytest
 
 from fakecluster.configfs.journal import Done
 from fakecluster.configfs.model import ConfigfsModel
-from fakecluster.oracles.expected import Listed, ManagerView, Row
+from fakecluster.oracles.expected import ExpectedNode, ListedNode, ManagerView
 from fakecluster.oracles.mutual_removals import MutualRemovals
 from fakecluster.oracles.safety import SafetyOracle
 from o2cbd.core import reports
@@ -36,7 +36,7 @@ from o2cbd.core.rules import (
 )
 
 ROWS = {
-    f"node{num}": Row(
+    f"node{num}": ExpectedNode(
         name=f"node{num}", num=num, address=f"10.0.0.{num}", port=7777, local=num == 1
     )
     for num in (1, 2)
@@ -48,10 +48,10 @@ VIEW = ManagerView(
     two_node=False,
     listed=(
         *(
-            Listed(id=row.num, name=row.name, member=True, addresses=(row.address,))
+            ListedNode(id=row.num, name=row.name, member=True, addresses=(row.address,))
             for row in ROWS.values()
         ),
-        Listed(id=7, name="without-address", member=True, addresses=()),
+        ListedNode(id=7, name="without-address", member=True, addresses=()),
     ),
 )
 SECOND_US = 1_000_000
@@ -62,7 +62,7 @@ class Told:
     """A truth that a test tells."""
 
     view: ManagerView | None
-    rows: Mapping[str, Row]
+    rows: Mapping[str, ExpectedNode]
     holder: int | None
     in_use: str
 
@@ -116,7 +116,7 @@ class Bench:
         return "" if self.view is None else self.view.cluster
 
     @property
-    def rows(self) -> Mapping[str, Row]:
+    def rows(self) -> Mapping[str, ExpectedNode]:
         return self.truth.rows
 
     @property
@@ -148,7 +148,7 @@ class Bench:
         rows = {key: row for key, row in self.truth.rows.items() if key != name}
         self.truth = replace(self.truth, rows=rows)
 
-    def want(self, row: Row) -> None:
+    def want(self, row: ExpectedNode) -> None:
         """Let there be one more row that should be there."""
         self.truth = replace(self.truth, rows={**self.truth.rows, row.name: row})
 
@@ -158,7 +158,7 @@ def bench() -> Bench:
     return Bench()
 
 
-NODE3 = Row(name="node3", num=3, address="10.0.0.3", port=7777)
+NODE3 = ExpectedNode(name="node3", num=3, address="10.0.0.3", port=7777)
 
 
 def _remove_lost(bench: Bench) -> None:
@@ -534,6 +534,37 @@ def test_a_pending_step_whose_end_is_not_logged_is_found(bench: Bench) -> None:
     bench.oracle.logged(reports.PendingEnded(pending=pending, done=True))
     bench.oracle.at_rest(_status())
     assert len(bench.found) == 1
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "asked", "confirmed", "found"),
+    [
+        (0, True, None, []),
+        (0, False, None, ["it ended, and nothing asked it to"]),
+        (78, False, "other", []),
+        (78, False, "c", ["it ended with 78, and its settings fit"]),
+        (78, True, None, ["it ended with 78, and its settings fit"]),
+    ],
+)
+def test_end_needs_a_reason(
+    bench: Bench, exit_code: int, asked: bool, confirmed: str | None, found: list[str]
+) -> None:
+    bench.begin(Rules(cluster=confirmed))
+    bench.oracle.ended(exit_code, asked=asked, manager_cluster="c")
+    assert bench.found == found
+
+
+def test_log_says_that_steps_led_to_sync(bench: Bench) -> None:
+    synced = _status(state=State.SYNCED)
+    step = RemoveNode(cluster="c", node="n2")
+    bench.oracle.logged(reports.StepApplied(step=step))
+    bench.oracle.logged(reports.Synced(nodes=2, fingerprint=""))
+    bench.oracle.at_rest(synced)
+    assert "its log does not say that its steps have led to sync" not in bench.found
+
+    bench.oracle.logged(reports.StepApplied(step=step))
+    bench.oracle.at_rest(synced)
+    assert "its log does not say that its steps have led to sync" in bench.found
 
 
 REFUSED = Done(name="write:idle_timeout_ms", path="/cluster/c/idle_timeout_ms", data=b"1",

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
+from fakecluster.compare.comparable_events import story_of
 from fakecluster.compare.comparison import compare
-from fakecluster.compare.moves import story_of
 from fakecluster.compare.picture import page_of_both
 from fakecluster.report.page import page_of
 from fakecluster.trace.events import Line

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from fakecluster.explore.command import replay_command
+from fakecluster.commands.run import replay_command
 
 Replay = Callable[..., Result]
 

@@ -6,12 +6,23 @@ from typing import Any
 
 import pytest
 
-from fakecluster.report.words import plain, who, words
+from fakecluster.report.words import plain, shown, who, words
 from fakecluster.trace.events import Line
 
 
 def said(kind: str, what: str, **detail: Any) -> str:
     return words(Line(t_us=0, seq=1, host=1, kind=kind, what=what, detail=detail))
+
+
+def test_failed_connect_is_shown_once() -> None:
+    def line(host: int, kind: str, what: str) -> Line:
+        return Line(t_us=0, seq=1, host=host, kind=kind, what=what, detail={})
+
+    awaited, report = line(1, "cman", "unreachable"), line(1, "report", "manager-awaited")
+    elsewhere, gone = line(2, "report", "manager-awaited"), line(1, "cman", "gone")
+    assert shown([awaited, report, gone]) == [report, gone]
+    assert shown([gone, report, awaited, elsewhere]) == [gone, report, awaited, elsewhere]
+    assert shown([awaited]) == [awaited]
 
 
 @pytest.mark.parametrize(

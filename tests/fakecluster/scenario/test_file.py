@@ -12,7 +12,7 @@ from fakecluster.cman.timings import Timings
 from fakecluster.cman.topology import NodeConfig, QuorumDisk, Topology
 from fakecluster.explore.swarm import draw_scenario
 from fakecluster.scenario.file import parse_scenario, read_scenario, scenario_text
-from fakecluster.scenario.model import Deed, Scenario, ScenarioError
+from fakecluster.scenario.model import Action, Scenario, ScenarioError
 from fakecluster.verbs import VERBS, Fault, Kind, Notice, SetRules, Start, arguments_of
 from o2cbd.core.rules import (
     NodeOverride,
@@ -113,11 +113,11 @@ def full() -> Scenario:
             removals=RemovalRules(quorum=QuorumRule.IGNORE, two_node=TwoNodeRule.ALLOW),
             attributes={"fence_method": "panic", "heartbeat/dead_threshold": "7"},
         ),
-        deeds=(
-            Deed(at_us=0, verb=Start(node=1)),
-            Deed(at_us=5000, verb=Notice(node=1, fault=NoticeFault.DELAY, count=2, delay_us=9)),
-            Deed(at_us=5000, verb=SetRules(node=1, rules=configured)),
-            Deed(at_us=6_000_000, verb=Fault(node=1, call="mkdir", errno=errno.EIO)),
+        actions=(
+            Action(at_us=0, verb=Start(node=1)),
+            Action(at_us=5000, verb=Notice(node=1, fault=NoticeFault.DELAY, count=2, delay_us=9)),
+            Action(at_us=5000, verb=SetRules(node=1, rules=configured)),
+            Action(at_us=6_000_000, verb=Fault(node=1, call="mkdir", errno=errno.EIO)),
         ),
     )
 
@@ -128,7 +128,7 @@ def problems(text: str) -> tuple[str, ...]:
     return caught.value.problems
 
 
-def deeds(*rows: str) -> str:
+def actions(*rows: str) -> str:
     return SMALL.replace("DEEDS", ", ".join(f"{{ {row} }}" for row in rows))
 
 
@@ -173,7 +173,7 @@ def test_addresses_that_cannot_be_chosen_are_refused(rules: str, problem: str) -
 
 
 def test_what_is_as_usual_is_not_written() -> None:
-    scenario = parse_scenario(deeds())
+    scenario = parse_scenario(actions())
     assert scenario_text(scenario) == (
         "schema = 1\n"
         "end_us = 5\n"
@@ -198,7 +198,7 @@ def test_what_a_seed_draws_reads_back(seed: int) -> None:
 
 
 def test_what_a_verb_takes_is_written_in_the_verbs_order() -> None:
-    text = scenario_text(parse_scenario(deeds('errno = "EIO", node = 1, do = "fail-read"')))
+    text = scenario_text(parse_scenario(actions('errno = "EIO", node = 1, do = "fail-read"')))
     assert '{ at_us = 0, do = "fail-read", node = 1, errno = "EIO" },' in text
 
 
@@ -252,8 +252,8 @@ deeds = [
 
 def test_deeds_and_revived_nodes_must_be_of_nodes_that_there_are() -> None:
     row = 'at_us = 0, do = "fence", node = 1, by = 3'
-    assert problems(deeds(row)) == ("story.deeds[0].by: there is no node 3",)
-    text = deeds().replace("end_us = 5", "end_us = 5\nrevive = [1, 3]")
+    assert problems(actions(row)) == ("story.deeds[0].by: there is no node 3",)
+    text = actions().replace("end_us = 5", "end_us = 5\nrevive = [1, 3]")
     assert problems(text) == ("revive: there is no node 3",)
 
 
@@ -286,7 +286,7 @@ def test_deeds_and_revived_nodes_must_be_of_nodes_that_there_are() -> None:
 )
 def test_what_a_deed_names_must_be_there_at_some_time(row: str, problem: str) -> None:
     """Else it would do nothing, and nobody would know."""
-    assert problems(deeds(f"at_us = 0, {row}")) == (f"story.deeds[0].{problem}",)
+    assert problems(actions(f"at_us = 0, {row}")) == (f"story.deeds[0].{problem}",)
 
 
 @pytest.mark.parametrize(
@@ -298,8 +298,8 @@ def test_what_a_deed_names_must_be_there_at_some_time(row: str, problem: str) ->
     ],
 )
 def test_a_name_may_come_to_be_by_a_deed(maker: str) -> None:
-    text = deeds(f"at_us = 0, {maker}", 'at_us = 1, do = "pin", node = 1, name = "made"')
-    assert len(parse_scenario(text).deeds) == 2
+    text = actions(f"at_us = 0, {maker}", 'at_us = 1, do = "pin", node = 1, name = "made"')
+    assert len(parse_scenario(text).actions) == 2
 
 
 @pytest.mark.parametrize(
@@ -312,17 +312,17 @@ def test_a_name_may_come_to_be_by_a_deed(maker: str) -> None:
 )
 def test_an_address_may_come_to_be_by_a_deed(maker: str) -> None:
     taken = 'at_us = 1, do = "take-address", node = 1, address = "10.9.9.9"'
-    assert len(parse_scenario(deeds(f"at_us = 0, {maker}", taken)).deeds) == 2
+    assert len(parse_scenario(actions(f"at_us = 0, {maker}", taken)).actions) == 2
 
 
 def test_a_node_that_a_deed_adds_is_one() -> None:
     added = 'at_us = 0, do = "add-node", id = 9, name = "new"'
-    scenario = parse_scenario(deeds(added, 'at_us = 1, do = "start", node = 9'))
-    assert [deed.verb.subject for deed in scenario.deeds] == [9, 9]
+    scenario = parse_scenario(actions(added, 'at_us = 1, do = "start", node = 9'))
+    assert [action.verb.subject for action in scenario.actions] == [9, 9]
 
 
 def test_the_end_is_not_before_the_last_deed() -> None:
-    assert problems(deeds('at_us = 6, do = "heal"')) == ("end_us: 5 is less than 6",)
+    assert problems(actions('at_us = 6, do = "heal"')) == ("end_us: 5 is less than 6",)
 
 
 def test_no_toml_and_no_text_are_refused(tmp_path: Path) -> None:
@@ -356,20 +356,20 @@ def test_every_verb_reads_and_needs_what_it_says(name: str) -> None:
     arguments = [one for one in arguments_of(VERBS[name]) if one.spelled.in_file]
     fields = [f"{one.name} = {EXAMPLES[one.kind]}" for one in arguments]
     row = ", ".join([f'do = "{name}"', *fields])
-    scenario = parse_scenario(deeds(f"at_us = 0, {row}"))
-    assert scenario.deeds[0].verb.word == name
+    scenario = parse_scenario(actions(f"at_us = 0, {row}"))
+    assert scenario.actions[0].verb.word == name
     assert f"{{ at_us = 0, {row} }}" in scenario_text(scenario)
-    bare = deeds(f'at_us = 0, do = "{name}"')
+    bare = actions(f'at_us = 0, do = "{name}"')
     required = [one for one in arguments if one.required]
     if required:
         assert len(problems(bare)) == len(required)
     else:
-        assert parse_scenario(bare).deeds[0].verb == VERBS[name]()
+        assert parse_scenario(bare).actions[0].verb == VERBS[name]()
 
 
 def test_what_a_file_gives_is_written_again_though_it_is_as_usual() -> None:
-    given = deeds('at_us = 0, do = "shutdown", node = 1, removed = false')
-    plain = deeds('at_us = 0, do = "shutdown", node = 1')
+    given = actions('at_us = 0, do = "shutdown", node = 1, removed = false')
+    plain = actions('at_us = 0, do = "shutdown", node = 1')
     assert parse_scenario(given) == parse_scenario(plain)
     assert "removed = false" in scenario_text(parse_scenario(given))
     assert "removed" not in scenario_text(parse_scenario(plain))

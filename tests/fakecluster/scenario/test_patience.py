@@ -10,7 +10,7 @@ import pytest
 from fakecluster.cman.notices import NoticeFault
 from fakecluster.cman.topology import Topology
 from fakecluster.explore.swarm import draw_scenario
-from fakecluster.scenario.model import Deed, Scenario
+from fakecluster.scenario.model import Action, Scenario
 from fakecluster.scenario.patience import can_be_calm, patience_us
 from fakecluster.verbs import (
     CmanCrash,
@@ -32,8 +32,8 @@ START = Start(node=1)
 
 
 def scenario(*verbs: Verb) -> Scenario:
-    deeds = tuple(Deed(at_us=0, verb=verb) for verb in verbs)
-    return Scenario(topology=Topology.of(2), deeds=deeds, end_us=0)
+    actions = tuple(Action(at_us=0, verb=verb) for verb in verbs)
+    return Scenario(topology=Topology.of(2), actions=actions, end_us=0)
 
 
 def test_what_was_announced_is_right_as_soon_as_a_death_is_detected() -> None:
@@ -61,7 +61,7 @@ def test_the_longest_settling_counts() -> None:
     usual_us = patience_us(scenario(START))
     whole = replace(scenario(START), rules=slow)
     assert patience_us(whole) == usual_us + 8 * SECOND_US
-    one = replace(scenario(), deeds=(Deed(at_us=0, verb=SetRules(node=1, rules=slow)),))
+    one = replace(scenario(), actions=(Action(at_us=0, verb=SetRules(node=1, rules=slow)),))
     assert patience_us(one) == usual_us + 8 * SECOND_US + TIMING.retry_max_us
 
 
@@ -72,5 +72,5 @@ def test_a_ring_that_forms_again_and_again_is_never_calm() -> None:
 
 def test_some_seeds_are_calm_before_their_faults_end() -> None:
     drawn = [draw_scenario(seed) for seed in range(60)]
-    calm = [one.end_us - one.deeds[-1].at_us >= patience_us(one) for one in drawn]
+    calm = [one.end_us - one.actions[-1].at_us >= patience_us(one) for one in drawn]
     assert 10 < sum(calm) < 50

@@ -1,4 +1,4 @@
-"""Running a scenario: deeds at their times, faults end, the verdict."""
+"""Running a scenario: actions at their times, faults end, the verdict."""
 
 from __future__ import annotations
 
@@ -10,61 +10,61 @@ import pytest
 from fakecluster import verbs
 from fakecluster.cman.engine import Engine
 from fakecluster.cman.topology import Topology
-from fakecluster.scenario.model import Deed, Scenario
+from fakecluster.scenario.model import Action, Scenario
 from fakecluster.scenario.run import Outcome, Runner, run, world_of
 from fakecluster.sim.world import World
 from fakecluster.trace.events import Line
 from o2cbd.core.rules import SECOND_US, QuorumRule, RemovalRules, Rules
 
 
-def deed(at_us: int, verb: verbs.Verb) -> Deed:
-    return Deed(at_us=at_us, verb=verb)
+def action(at_us: int, verb: verbs.Verb) -> Action:
+    return Action(at_us=at_us, verb=verb)
 
 
-def scenario(*more: Deed, nodes: int = 3, end_us: int = 20 * SECOND_US) -> Scenario:
+def scenario(*more: Action, nodes: int = 3, end_us: int = 20 * SECOND_US) -> Scenario:
     topology = Topology.of(nodes)
-    starts = (deed(0, verbs.Start(node=node_id)) for node_id in topology.ids)
-    return Scenario(topology=topology, deeds=(*starts, *more), end_us=end_us)
+    starts = (action(0, verbs.Start(node=node_id)) for node_id in topology.ids)
+    return Scenario(topology=topology, actions=(*starts, *more), end_us=end_us)
 
 
 def test_a_cluster_that_only_starts_is_good() -> None:
     result = run(scenario())
 
     assert (result.outcome, result.findings) == (Outcome.GOOD, ())
-    assert (result.deeds, result.refused) == (3, 0)
+    assert (result.actions, result.refused) == (3, 0)
     assert result.probes["node-added"] == 9
 
 
 def test_the_same_scenario_gives_the_same_again() -> None:
-    one = scenario(deed(9 * SECOND_US, verbs.Kill(node=2)))
+    one = scenario(action(9 * SECOND_US, verbs.Kill(node=2)))
     assert run(one) == run(one)
 
 
 def test_deeds_are_done_at_their_times() -> None:
     heard: list[Line] = []
-    run(scenario(deed(9_000_001, verbs.Kill(node=2))), listen=lambda _world: [heard.append])
+    run(scenario(action(9_000_001, verbs.Kill(node=2))), listen=lambda _world: [heard.append])
 
     killed = [line.t_us for line in heard if (line.kind, line.what) == ("verb", "kill")]
     assert killed == [9_000_001]
 
 
 def test_what_makes_no_sense_is_counted_and_let_pass() -> None:
-    again = deed(1, verbs.CmanStart(node=1))
-    nobody = deed(2, verbs.Start(node=9))
-    ill = deed(3, verbs.ChangeAddress(node=1, addresses=("no address",)))
-    unmounted = deed(0, verbs.Mount(node=1))  # the kernel has no cluster yet
+    again = action(1, verbs.CmanStart(node=1))
+    nobody = action(2, verbs.Start(node=9))
+    ill = action(3, verbs.ChangeAddress(node=1, addresses=("no address",)))
+    unmounted = action(0, verbs.Mount(node=1))  # the kernel has no cluster yet
 
     result = run(scenario(unmounted, again, nobody, ill))
 
-    assert (result.outcome, result.deeds, result.refused) == (Outcome.GOOD, 7, 4)
+    assert (result.outcome, result.actions, result.refused) == (Outcome.GOOD, 7, 4)
 
 
 def test_faults_end_before_the_world_is_judged() -> None:
     stopped = scenario(
-        deed(9 * SECOND_US, verbs.Partition(groups=((1,), (2, 3)))),
-        deed(9 * SECOND_US, verbs.CmanStop(node=2)),
-        deed(9 * SECOND_US, verbs.Fault(node=3, call="mkdir", errno=errno.EIO)),
-        deed(10 * SECOND_US, verbs.Hold(node=3)),
+        action(9 * SECOND_US, verbs.Partition(groups=((1,), (2, 3)))),
+        action(9 * SECOND_US, verbs.CmanStop(node=2)),
+        action(9 * SECOND_US, verbs.Fault(node=3, call="mkdir", errno=errno.EIO)),
+        action(10 * SECOND_US, verbs.Hold(node=3)),
     )
     runner = Runner(world_of(stopped), stopped)
     world = runner._world
@@ -75,7 +75,7 @@ def test_faults_end_before_the_world_is_judged() -> None:
 
 def test_the_dead_are_revived_only_where_that_is_asked_for() -> None:
     dead = scenario(
-        deed(9 * SECOND_US, verbs.Kill(node=2)), deed(9 * SECOND_US, verbs.DaemonKill(node=3))
+        action(9 * SECOND_US, verbs.Kill(node=2)), action(9 * SECOND_US, verbs.DaemonKill(node=3))
     )
     runner = Runner(world_of(dead), dead)
     assert runner.run().outcome is Outcome.GOOD
@@ -90,9 +90,9 @@ def test_the_dead_are_revived_only_where_that_is_asked_for() -> None:
 
 def test_a_crash_that_is_still_armed_may_come_after_the_end() -> None:
     late = scenario(
-        deed(9 * SECOND_US, verbs.DaemonKill(node=1)),
-        deed(9 * SECOND_US, verbs.Kill(node=3)),
-        deed(10 * SECOND_US, verbs.CrashDaemonAt(node=1, call="rmdir")),
+        action(9 * SECOND_US, verbs.DaemonKill(node=1)),
+        action(9 * SECOND_US, verbs.Kill(node=3)),
+        action(10 * SECOND_US, verbs.CrashDaemonAt(node=1, call="rmdir")),
         end_us=10 * SECOND_US,
     )
     runner = Runner(world_of(late), late)
@@ -113,10 +113,10 @@ def test_a_violation_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
             world._violation(2, "seen")
 
     monkeypatch.setattr(World, "apply", apply_wrongly)
-    result = run(scenario(deed(1, verbs.Heal()), deed(2, verbs.Heal())))
+    result = run(scenario(action(1, verbs.Heal()), action(2, verbs.Heal())))
 
     assert (result.outcome, result.findings) == (Outcome.SAFETY, ("node 2: seen",))
-    assert result.deeds == 4
+    assert result.actions == 4
 
 
 def test_an_exception_is_a_crash_and_says_where(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,7 +124,7 @@ def test_an_exception_is_a_crash_and_says_where(monkeypatch: pytest.MonkeyPatch)
         raise KeyError("a link")
 
     monkeypatch.setattr(Engine, "heal", heal)
-    result = run(scenario(deed(1, verbs.Heal())))
+    result = run(scenario(action(1, verbs.Heal())))
 
     assert result.outcome is Outcome.CRASH
     assert result.findings[0] == "KeyError: 'a link' in scenario/test_run.py, heal"
@@ -146,7 +146,9 @@ def test_a_story_that_was_calm_for_long_is_judged_before_its_faults_end(
     calm_s: int, found: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("fakecluster.sim.world.World.judge", lambda _world: _Wrong())
-    result = run(scenario(deed(9 * SECOND_US, verbs.Kill(node=3)), end_us=(9 + calm_s) * SECOND_US))
+    result = run(
+        scenario(action(9 * SECOND_US, verbs.Kill(node=3)), end_us=(9 + calm_s) * SECOND_US)
+    )
 
     assert result.findings == found
 
@@ -154,7 +156,7 @@ def test_a_story_that_was_calm_for_long_is_judged_before_its_faults_end(
 class _Wrong:
     """A judge to whom everything is wrong, and then all is well."""
 
-    def content(self) -> bool:
+    def ok(self) -> bool:
         return True
 
     def findings(self) -> list[str]:
@@ -164,7 +166,7 @@ class _Wrong:
 def test_a_manager_without_a_quorum_provider() -> None:
     """A lost node stays where nothing proves that it is down, unless the settings say otherwise."""
     down = replace(
-        scenario(deed(9 * SECOND_US, verbs.Kill(node=3))),
+        scenario(action(9 * SECOND_US, verbs.Kill(node=3))),
         topology=replace(Topology.of(3), quorum_provider=False),
     )
     for rule, table in ((QuorumRule.REQUIRE, 3), (QuorumRule.IGNORE, 2)):

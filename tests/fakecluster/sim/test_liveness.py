@@ -171,6 +171,20 @@ def test_an_attribute_that_is_not_kept_is_blamed() -> None:
     assert _findings(world) == ["node 1: idle_timeout_ms is 31000, should be 40000"]
 
 
+def test_attribute_that_waits_without_a_reason_is_blamed() -> None:
+    world = _started(1, Rules(attributes={"idle_timeout_ms": "40000"}))
+    world.host(1).model.write_value("/cluster/o2/idle_timeout_ms", b"31000")
+    world.fault(1, "write:idle_timeout_ms", errno.EIO, count=None)
+    world.run_for(40 * SECOND_US)
+    assert _findings(world) == []
+    _freeze(world, 1)
+    world.mend_calls(1)
+
+    assert _findings(world) == [
+        "node 1: idle_timeout_ms is 31000, should be 40000, and nothing keeps that so"
+    ]
+
+
 def test_a_shutdown_that_is_never_decided_is_blamed() -> None:
     world = _started(1)
     _freeze(world, 1)

@@ -10,8 +10,8 @@ import pytest
 from fakecluster.configfs.directories import Presence
 from fakecluster.configfs.model import ConfigfsModel
 from fakecluster.conformance.usage import CHECKS, CLUSTER, UsageDriver
-from fakecluster.sim.daemon_parts import SimulatedUsage
 from fakecluster.sim.mount_table import FakeMount, FakeMountTable
+from fakecluster.sim.o2cbd_program import SimulatedUsage
 from fakecluster.sim.semaphores import FakeHold, FakeSemaphores
 from o2cbd.core.model import Usage
 from o2cbd.usage.mounts import ocfs2_mounts

@@ -72,9 +72,9 @@ def test_a_host_that_lost_power_comes_back_with_empty_tables() -> None:
 
 def test_a_killed_daemon_starts_again_without_touching_right_entries() -> None:
     world = _started()
-    world.hosts[1].kill_daemon()
+    world.hosts[1].daemon.kill()
     calls = len(world.hosts[1].model.journal)
-    world.hosts[1].start_daemon()
+    world.hosts[1].daemon.start()
 
     assert world.run_until(
         lambda: (status := world.hosts[1].status) is not None and status.state is State.SYNCED,

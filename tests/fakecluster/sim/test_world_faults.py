@@ -270,12 +270,12 @@ def test_a_hold_keeps_steps_back_until_it_ends(how: str) -> None:
 def test_nobody_takes_what_is_held() -> None:
     world = _started(1)
     world.hold(1)
-    holder = world.host(1).holder
+    holder = world.host(1).truth.holder
 
     with pytest.raises(OperationError, match="held already"):
         world.hold(1)
     assert holder is not None
-    assert world.host(1).holder == holder
+    assert world.host(1).truth.holder == holder
 
 
 def test_an_unusable_semaphore_keeps_steps_back() -> None:
@@ -303,5 +303,5 @@ def test_all_faults_end_at_once() -> None:
 
     assert world.settle() == []
     assert {world.table(node_id) for node_id in (1, 2, 3)} == {("node1", "node2", "node3")}
-    assert world.host(3).holder is None
+    assert world.host(3).truth.holder is None
     assert world.host(1).mounts.unreadable_errno is None

@@ -188,7 +188,7 @@ def test_a_daemon_that_does_not_end_is_found(monkeypatch: pytest.MonkeyPatch) ->
     world.run_for(4 * SECOND_US)
 
     assert not world.host(1).daemon.runs
-    assert world.violations == ["node 1: it was told to end, and did not within its grace"]
+    assert world.violations == ["node 1: it was asked to end, and did not within its grace"]
 
 
 def test_a_partition_splits_and_heals() -> None:

@@ -1,4 +1,4 @@
-"""What somebody who runs scenarios wants of it, beside the exit code."""
+"""The options of the commands that run scenarios."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
+class RunOptions:
     """The options of `fakecluster run` and `replay`."""
 
     trace: str | None = None

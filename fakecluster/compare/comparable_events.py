@@ -1,7 +1,7 @@
-"""What of a trace can be compared with another run of the same scenario: verbs and moves.
+"""The events of a trace that can be compared with another run of the scenario.
 
 Times differ between any two runs, and so do the manager's inner doings, messages, calls, notices
-and the log's sentences: they are no moves. What a daemon saw, decided and did is one.
+and the log's sentences: they are no comparable events. What a daemon saw, decided and did is one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ consequence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verb:
+class VerbEvent:
     """One thing that the scenario did."""
 
     index: int
@@ -43,7 +43,7 @@ class Verb:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Move:
+class ComparableEvent:
     """One thing that a host's daemon saw, decided or did."""
 
     index: int
@@ -59,23 +59,23 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Story:
+class ComparedRun:
     """One trace, as far as it can be compared."""
 
     header: Header
     lines: tuple[Line, ...]
-    verbs: tuple[Verb, ...]
-    moves: tuple[Move, ...]
+    verbs: tuple[VerbEvent, ...]
+    moves: tuple[ComparableEvent, ...]
 
     def at_us(self, index: int) -> int:
         """Return when a line was, since the first one."""
         return self.lines[index].t_us - self.lines[0].t_us
 
 
-def story_of(header: Header, lines: Sequence[Line]) -> Story:
-    """Tell verbs and moves of a trace."""
-    verbs: list[Verb] = []
-    moves: list[Move] = []
+def story_of(header: Header, lines: Sequence[Line]) -> ComparedRun:
+    """Tell verbs and comparable events of a trace."""
+    verbs: list[VerbEvent] = []
+    moves: list[ComparableEvent] = []
     view: dict[int, Key] = {}
     for index, line in enumerate(lines):
         if line.kind == "verb":
@@ -95,13 +95,15 @@ def story_of(header: Header, lines: Sequence[Line]) -> Story:
             view.pop(line.host, None)
         t_us = line.t_us - lines[0].t_us
         moves.append(
-            Move(index=index, host=line.host, t_us=t_us, key=key, about=about, text=words(line))
+            ComparableEvent(
+                index=index, host=line.host, t_us=t_us, key=key, about=about, text=words(line)
+            )
         )
-    return Story(header=header, lines=tuple(lines), verbs=tuple(verbs), moves=tuple(moves))
+    return ComparedRun(header=header, lines=tuple(lines), verbs=tuple(verbs), moves=tuple(moves))
 
 
-def _verb(index: int, line: Line) -> Verb:
-    return Verb(
+def _verb(index: int, line: Line) -> VerbEvent:
+    return VerbEvent(
         index=index,
         host=line.host,
         what=line.what,

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 
 import click
 
+from fakecluster.commands.mutant_score import Fate, Judged, MutantError, Scorer
 from fakecluster.mutants.edits import EditError
 from fakecluster.mutants.install import Mutant
 from fakecluster.mutants.known import KNOWN, SEEDS_EACH
 from fakecluster.mutants.lookup import UnknownMutantError, mutant_of
 from fakecluster.mutants.operators import Slipped, draw_mutants
-from fakecluster.mutants.score import Judged, MutantError, Scorer, Verdict
 from fakecluster.mutants.trees import difference
 
 _RANDOM_SEEDS_EACH = 300
@@ -73,7 +73,7 @@ def mutants_command(
     try:
         for one in scorer.judge(mutants, jobs):
             found.append(one)
-            if count is None and one.verdict is not Verdict.NOTICED:
+            if count is None and one.verdict is not Fate.NOTICED:
                 code = _EXIT_SURVIVED
             if not as_json:
                 click.echo("\n".join(lines_of(one, diffs=diffs)))
@@ -94,11 +94,11 @@ def _chosen(names: Sequence[str], count: int | None, seed: int) -> Sequence[Muta
 
 def kind_of(one: Judged) -> str:
     """Return what kind of a survivor a mutant is; `noticed` when it is none."""
-    if one.verdict is Verdict.NOTICED:
+    if one.verdict is Fate.NOTICED:
         return "noticed"
     if isinstance(one.mutant, Slipped) and one.mutant.text:
         return "text"
-    return "not-reached" if one.verdict is Verdict.NOT_REACHED else "reached"
+    return "not-reached" if one.verdict is Fate.NOT_REACHED else "reached"
 
 
 _KINDS = {
@@ -117,13 +117,13 @@ def about(mutant: Mutant) -> str:
 
 def lines_of(one: Judged, *, diffs: bool) -> Iterator[str]:
     """Tell a person what became of a mutant."""
-    if one.verdict is Verdict.NOTICED:
+    if one.verdict is Fate.NOTICED:
         where = "" if one.seed is None else f" at seed {one.seed}"
         yield f"noticed by {one.judge}{where}: {about(one.mutant)}"
         yield f"    {one.finding}"
     else:
         yield f"SURVIVED {one.seeds} seeds ({kind_of(one)}): {about(one.mutant)}"
-    if diffs or one.verdict is not Verdict.NOTICED:
+    if diffs or one.verdict is not Fate.NOTICED:
         yield from (f"    {line}" for line in diff_of(one.mutant).splitlines())
 
 
@@ -134,7 +134,7 @@ def diff_of(mutant: Mutant) -> str:
 
 def summary_lines(found: Sequence[Judged], wanted: int, seeds: int) -> Iterator[str]:
     """Tell a person what became of all of them."""
-    noticed = [one for one in found if one.verdict is Verdict.NOTICED]
+    noticed = [one for one in found if one.verdict is Fate.NOTICED]
     judges = Counter(one.judge for one in noticed)
     by = ", ".join(f"{count} by {judge}" for judge, count in judges.most_common())
     share = f" ({100 * len(noticed) // len(found)} %)" if found else ""
@@ -156,7 +156,7 @@ def json_of(found: Sequence[Judged], wanted: int, seed: int, seeds: int) -> str:
         "seeds_each": seeds,
         "wanted": wanted,
         "judged": len(found),
-        "noticed": sum(one.verdict is Verdict.NOTICED for one in found),
+        "noticed": sum(one.verdict is Fate.NOTICED for one in found),
         "mutants": [
             {
                 **_json_about(one.mutant),

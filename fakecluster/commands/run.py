@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from fakecluster.explore.wishes import Wishes
+from fakecluster.commands.run_options import RunOptions
 from fakecluster.trace.schema import SHAPES
 
 
@@ -52,7 +52,7 @@ def run_command(
     if count is not None and (trace or html or save):
         raise click.UsageError("--trace, --html and --save are for one run, not for --count")
     _install(mutant)
-    wishes = Wishes(
+    options = RunOptions(
         trace=trace,
         html=html,
         save=save,
@@ -65,14 +65,14 @@ def run_command(
     )
     # What runs a cluster is imported late: a mutant must be installed before, help be quick.
     if count is not None:
-        from fakecluster.explore.tell_many import run_many  # noqa: PLC0415
+        from fakecluster.commands.run_many import run_many  # noqa: PLC0415
 
-        return run_many(range(seed or 0, (seed or 0) + count), wishes)
-    from fakecluster.explore import tell_one  # noqa: PLC0415
+        return run_many(range(seed or 0, (seed or 0) + count), options)
+    from fakecluster.commands import run_one  # noqa: PLC0415
 
     if file is not None:
-        return tell_one.run_file(Path(file), wishes)
-    return tell_one.replay_seed(seed or 0, wishes)
+        return run_one.run_file(Path(file), options)
+    return run_one.replay_seed(seed or 0, options)
 
 
 def _install(mutant: str | None) -> None:
@@ -108,9 +108,9 @@ def replay_command(*, target: str, html: str | None, kinds: tuple[str, ...]) -> 
 
         show_trace(target, html=html, kinds=kinds)
         return 0
-    from fakecluster.explore import tell_one  # noqa: PLC0415 - see above
+    from fakecluster.commands import run_one  # noqa: PLC0415 - see above
 
-    wishes = Wishes(html=html, grid=html is None, kinds=kinds, shrink=False)
+    options = RunOptions(html=html, grid=html is None, kinds=kinds, shrink=False)
     if target.isdecimal():
-        return tell_one.replay_seed(int(target), wishes)
-    return tell_one.run_file(Path(target), wishes)
+        return run_one.replay_seed(int(target), options)
+    return run_one.run_file(Path(target), options)

@@ -1,4 +1,4 @@
-"""Many runs and what is told of them: the sums, the probes, each failure with its line."""
+"""Many runs and their output: the sums, the probes, each failure with its line."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
+from fakecluster.commands.run_one import save_shrunk, verdict_lines
+from fakecluster.commands.run_options import RunOptions
 from fakecluster.explore.many import SeedResult, Summary, run_seeds
 from fakecluster.explore.swarm import draw_scenario
-from fakecluster.explore.tell_one import save_shrunk, told
-from fakecluster.explore.wishes import Wishes
 from fakecluster.oracles.probes import PROBES
 from fakecluster.scenario.run import Outcome
 
@@ -22,46 +22,46 @@ EXIT_PROBES = 1
 """All seeds were good, and yet something was never tried."""
 
 
-def run_many(seeds: Sequence[int], wishes: Wishes) -> int:
-    """Run many seeds and tell of them; returns the exit code: the worst seed's."""
+def run_many(seeds: Sequence[int], options: RunOptions) -> int:
+    """Run many seeds and print the sums; returns the exit code: the worst seed's."""
     summary = Summary()
     prepare = None
-    if wishes.mutant:
+    if options.mutant:
         from fakecluster.mutants.lookup import install_named  # noqa: PLC0415 - rarely wanted
 
-        prepare = (install_named, wishes.mutant)
-    for one in run_seeds(seeds, jobs=wishes.jobs, hashed=wishes.hashed, prepare=prepare):
+        prepare = (install_named, options.mutant)
+    for one in run_seeds(seeds, jobs=options.jobs, hashed=options.hashed, prepare=prepare):
         summary.add(one)
-        if one.result.outcome is not Outcome.GOOD and not wishes.as_json:
-            _tell_failure(one, len(summary.failed), wishes)
-    if wishes.as_json:
-        click.echo(as_json(seeds, summary, wishes))
-    elif wishes.hashed:
+        if one.result.outcome is not Outcome.GOOD and not options.as_json:
+            _print_failure(one, len(summary.failed), options)
+    if options.as_json:
+        click.echo(as_json(seeds, summary, options))
+    elif options.hashed:
         click.echo(summary.digest)
     else:
         for line in summary_lines(seeds, summary):
             click.echo(line)
-    if summary.outcome is Outcome.GOOD and wishes.need_probes and summary.never_hit:
-        if not wishes.as_json:
+    if summary.outcome is Outcome.GOOD and options.need_probes and summary.never_hit:
+        if not options.as_json:
             click.echo(f"never hit and not rare: {', '.join(summary.never_hit)}", err=True)
         return EXIT_PROBES
     return summary.outcome.code
 
 
-def _tell_failure(one: SeedResult, number: int, wishes: Wishes) -> None:
+def _print_failure(one: SeedResult, number: int, options: RunOptions) -> None:
     if number > FAILURES_SHOWN:
         return
-    for line in told(f"seed {one.seed}", one.result, again(one.seed, wishes)):
+    for line in verdict_lines(f"seed {one.seed}", one.result, again(one.seed, options)):
         click.echo(line)
-    if number == 1 and wishes.shrink is not False:
+    if number == 1 and options.shrink is not False:
         small = Path(f"seed-{one.seed}.toml")
         save_shrunk(draw_scenario(one.seed), one.result.outcome, small)
-        click.echo(f"  cut down:  fakecluster run {small}{wishes.suffix}")
+        click.echo(f"  cut down:  fakecluster run {small}{options.suffix}")
 
 
-def again(seed: int, wishes: Wishes) -> str:
+def again(seed: int, options: RunOptions) -> str:
     """Return the command line that repeats a seed."""
-    return f"fakecluster run --seed {seed}{wishes.suffix}"
+    return f"fakecluster run --seed {seed}{options.suffix}"
 
 
 def summary_lines(seeds: Sequence[int], summary: Summary) -> list[str]:
@@ -71,7 +71,7 @@ def summary_lines(seeds: Sequence[int], summary: Summary) -> list[str]:
     lines = [
         f"seeds {seeds[0]}..{seeds[-1]}: {outcomes}",
         f"{summary.virtual_us / HOUR_US:.1f} simulated hours, {summary.lines} lines of trace",
-        f"{summary.deeds} deeds, of which {summary.refused} made no sense when it came to them",
+        f"{summary.actions} actions, of which {summary.refused} were not applicable",
         f"{hit} of {len(PROBES)} probes hit",
     ]
     missing = sorted(set(PROBES) - set(summary.probes))
@@ -82,7 +82,7 @@ def summary_lines(seeds: Sequence[int], summary: Summary) -> list[str]:
     return lines
 
 
-def as_json(seeds: Sequence[int], summary: Summary, wishes: Wishes) -> str:
+def as_json(seeds: Sequence[int], summary: Summary, options: RunOptions) -> str:
     """Return the sums as one line of JSON."""
     row = {
         "schema": 1,
@@ -91,7 +91,7 @@ def as_json(seeds: Sequence[int], summary: Summary, wishes: Wishes) -> str:
         "outcomes": dict(summary.outcomes),
         "code": summary.outcome.code,
         "events": summary.lines,
-        "deeds": summary.deeds,
+        "deeds": summary.actions,
         "refused": summary.refused,
         "virtual_us": summary.virtual_us,
         "probes": dict(summary.probes),
@@ -101,10 +101,10 @@ def as_json(seeds: Sequence[int], summary: Summary, wishes: Wishes) -> str:
                 "seed": one.seed,
                 "outcome": one.result.outcome.value,
                 "findings": list(one.result.findings),
-                "again": again(one.seed, wishes),
+                "again": again(one.seed, options),
             }
             for one in summary.failed
         ],
-        **({"hash": summary.digest} if wishes.hashed else {}),
+        **({"hash": summary.digest} if options.hashed else {}),
     }
     return json.dumps(row, sort_keys=True)

@@ -37,7 +37,7 @@ class MutantError(RuntimeError):
     """The mutants cannot be judged; the text says why."""
 
 
-class Verdict(enum.Enum):
+class Fate(enum.Enum):
     """What became of a mutant."""
 
     NOTICED = "noticed"
@@ -51,7 +51,7 @@ class Judged:
     """A mutant and what became of it."""
 
     mutant: Mutant
-    verdict: Verdict
+    verdict: Fate
     judge: str = ""
     """`safety`, `liveness`, `crash`, `hung`, or `start` for a daemon that cannot be loaded."""
     seed: int | None = None
@@ -109,7 +109,7 @@ class Scorer:
             for mutant in mutants:
                 seeds = self.seeds_for(mutant)
                 if not seeds:
-                    yield Judged(mutant=mutant, verdict=Verdict.NOT_REACHED)
+                    yield Judged(mutant=mutant, verdict=Fate.NOT_REACHED)
                     continue
                 while children.full:
                     yield from map(_judged, children.wait())
@@ -151,8 +151,8 @@ def _judged(ended: tuple[Mutant | None, Any]) -> Judged:
     if mutant is None:
         raise MutantError("a process of nobody ended")
     if isinstance(answer, str):
-        return Judged(mutant=mutant, verdict=Verdict.NOTICED, judge="crash", finding=answer)
-    return Judged(mutant=mutant, **{**answer, "verdict": Verdict(answer["verdict"])})
+        return Judged(mutant=mutant, verdict=Fate.NOTICED, judge="crash", finding=answer)
+    return Judged(mutant=mutant, **{**answer, "verdict": Fate(answer["verdict"])})
 
 
 # --- in the processes ---------------------------------------------------------------------------

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from fakecluster.compare.comparison import OUTCOME, Comparison, Pair
-from fakecluster.compare.moves import Move
+from fakecluster.compare.comparable_events import ComparableEvent
+from fakecluster.compare.comparison import OUTCOME, Comparison, EventPair
 
 PLACE: Final = 100_000
 """The width of one place; a stage's verbs stand in its first ones."""
@@ -27,9 +27,9 @@ class Axis:
     """Where each stage begins."""
     end: int = 0
     moves: tuple[dict[int, int], dict[int, int]] = field(default_factory=lambda: ({}, {}))
-    """Where each run's moves stand, by their index."""
+    """Where each run's events stand, by their index."""
     lines: tuple[list[int], list[int]] = field(default_factory=lambda: ([], []))
-    """Where each run's lines stand; those that are no moves stand with what was before them."""
+    """Where each run's lines stand; those that are no events stand with what was before them."""
 
 
 def axis_of(comparison: Comparison) -> Axis:
@@ -57,7 +57,7 @@ def _verb_places(comparison: Comparison, number: int) -> int:
 
 
 def _place_moves(axis: Axis, comparison: Comparison, host: int, number: int, first: int) -> int:
-    """Place a host's moves of one stage from `first` on; returns how many places they take."""
+    """Place a host's events of one stage from `first` on; returns how many places they take."""
     pairs = [pair for pair in comparison.pairs[host] if number in pair.stages]
     sides = [_in_order(pairs, side, number) for side in (0, 1)]
     together = {
@@ -88,7 +88,7 @@ def _place_moves(axis: Axis, comparison: Comparison, host: int, number: int, fir
     return place
 
 
-def _in_order(pairs: Sequence[Pair], side: int, number: int) -> list[Move]:
+def _in_order(pairs: Sequence[EventPair], side: int, number: int) -> list[ComparableEvent]:
     moves = [
         move
         for pair in pairs

@@ -1,4 +1,4 @@
-"""`python -m fakecluster.mutants.page [--write FILE]`: the page of the known bugs.
+"""`python -m fakecluster.commands.mutants_page [--write FILE]`: the page of the known bugs.
 
 It needs some minutes: every bug is put into the daemon and run until a drawn history shows it.
 """
@@ -10,13 +10,14 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from fakecluster.mutants.known import KNOWN, SEEDS_EACH, Known
-from fakecluster.mutants.score import Judged, Scorer
+from fakecluster.commands.mutant_score import Judged, Scorer
+from fakecluster.mutants.known import KNOWN, SEEDS_EACH, KnownBug
 
 HEAD = """\
 # Mutants
 
-<!-- Made by `python -m fakecluster.mutants.page --write docs/mutants.md`; a test holds it true. -->
+<!-- Made by `python -m fakecluster.commands.mutants_page --write docs/mutants.md`; a test
+     holds it true. -->
 
 The judges of the daemon must be judged too. `fakecluster mutants` changes the daemon's syntax trees
 on purpose (its files stay unchanged) and draws histories until a judge of the simulator notices. No
@@ -65,7 +66,7 @@ def row_of(one: Judged) -> str:
     return f"| {' | '.join((f'`{bug.name}`', bug.about, original, one.judge, seed, finding))} |"
 
 
-def rows(seeds: Iterable[int], bugs: Iterable[Known], jobs: int = 1) -> Iterator[str]:
+def rows(seeds: Iterable[int], bugs: Iterable[KnownBug], jobs: int = 1) -> Iterator[str]:
     """Judge bugs by seeds, and yield their rows, in the order of the bugs."""
     judged = {one.mutant.name: one for one in Scorer(seeds).judge(list(bugs), jobs)}
     yield from (row_of(judged[name]) for name in KNOWN if name in judged)

@@ -11,10 +11,9 @@ from fakecluster.cman.topology import Topology
 from fakecluster.sim.daemon_under_test import (
     DaemonUnderTest,
     Host,
-    SimulatedProcess,
-    SpinningError,
     Subject,
 )
+from fakecluster.sim.process import SimulatedProcess, SpinningError
 from fakecluster.sim.world import World
 from o2cbd.membership.libcman_table import DISPATCH_ALL, REASON_STATECHANGE
 
@@ -62,9 +61,7 @@ class Fixture:
         self.world = World(Topology.of(nodes), subject=subject)
 
     def process(self, node: int = 1) -> SimulatedProcess:
-        found = self.world.hosts[node].daemon
-        assert isinstance(found, SimulatedProcess)
-        return found
+        return self.world.hosts[node].daemon
 
     def run(self, seconds: float) -> None:
         self.world.run_for(round(seconds * SECOND_US))
@@ -184,7 +181,7 @@ def test_a_daemon_that_spins_is_found(tmp_path: Path) -> None:
     made.world.start(1)
     made.run(5)
     made.world.start(2, daemon=False)
-    with pytest.raises(SpinningError, match="the daemon of node1 spins: 1000 steps in no time"):
+    with pytest.raises(SpinningError, match="the daemon of node 1 spins: 1000 steps in no time"):
         made.run(5)
 
 

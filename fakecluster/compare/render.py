@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any, Final
 
-from fakecluster.compare.comparison import Comparison, Difference, Pair
-from fakecluster.compare.moves import Move, Story, Verb
+from fakecluster.compare.comparable_events import ComparableEvent, ComparedRun, VerbEvent
+from fakecluster.compare.comparison import Comparison, EventPair, HostDifference
 from fakecluster.report.words import plain
 
 SCHEMA: Final = 1
 
 
-def label(story: Story) -> str:
+def label(story: ComparedRun) -> str:
     """Name a run by what it ran on."""
     return plain(story.header.arm)
 
@@ -32,13 +33,13 @@ def span(us: int) -> str:
     return f"{us / 1_000_000:.3f}".rstrip("0").rstrip(".") + " s"
 
 
-def verb_text(verb: Verb, names: Mapping[int, str]) -> str:
+def verb_text(verb: VerbEvent, names: Mapping[int, str]) -> str:
     """Say a verb with whom it was done to."""
     where = f"{plain(names.get(verb.host, f'node {verb.host}'))}: " if verb.host else ""
     return f"{where}{verb.text}"
 
 
-def stage_text(verbs: tuple[Verb, ...], names: Mapping[int, str]) -> str:
+def stage_text(verbs: tuple[VerbEvent, ...], names: Mapping[int, str]) -> str:
     """Say what a stage begins with; the same verb on many hosts is said once."""
     if not verbs:
         return "before the first verb"
@@ -106,8 +107,8 @@ def as_data(comparison: Comparison) -> dict[str, Any]:
                     {
                         "host": host,
                         "name": plain(name),
-                        "a": comparison.ends[0][number][host].as_data(),
-                        "b": comparison.ends[1][number][host].as_data(),
+                        "a": asdict(comparison.ends[0][number][host]),
+                        "b": asdict(comparison.ends[1][number][host]),
                         "moves": [
                             _pair(comparison, pair)
                             for pair in comparison.pairs[host]
@@ -123,7 +124,7 @@ def as_data(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def _run(story: Story) -> dict[str, Any]:
+def _run(story: ComparedRun) -> dict[str, Any]:
     header = story.header
     return {
         "arm": header.arm,
@@ -135,7 +136,7 @@ def _run(story: Story) -> dict[str, Any]:
     }
 
 
-def _difference(one: Difference) -> dict[str, Any]:
+def _difference(one: HostDifference) -> dict[str, Any]:
     return {
         "kind": one.kind,
         "stage": one.stage,
@@ -145,7 +146,7 @@ def _difference(one: Difference) -> dict[str, Any]:
     }
 
 
-def _pair(comparison: Comparison, pair: Pair) -> dict[str, Any]:
+def _pair(comparison: Comparison, pair: EventPair) -> dict[str, Any]:
     return {
         "difference": pair.difference,
         "stages": list(pair.stages),
@@ -155,7 +156,7 @@ def _pair(comparison: Comparison, pair: Pair) -> dict[str, Any]:
 
 
 def _move(
-    comparison: Comparison, side: int, move: Move | None, stage: int
+    comparison: Comparison, side: int, move: ComparableEvent | None, stage: int
 ) -> dict[str, Any] | None:
     if move is None:
         return None

@@ -20,8 +20,8 @@ ROOT = Path(__file__).parents[3]
 PROBE = """
 import ast, json, sys
 from fakecluster.mutants.edits import Insert, Replace, What
-from fakecluster.mutants.known import Known
-from fakecluster.mutants.score import Scorer
+from fakecluster.mutants.known import KnownBug
+from fakecluster.commands.mutant_score import Scorer
 
 EDITS = {
     "none": Insert("Agent.step", "pass"),
@@ -32,7 +32,7 @@ EDITS = {
     "unreached": Replace("gate", What.STATEMENT, "Why.UNSAFE"),
 }
 mutants = [
-    Known(name=name, about="", original=False, edits=(EDITS[name],)) for name in sys.argv[2:]
+    KnownBug(name=name, about="", original=False, edits=(EDITS[name],)) for name in sys.argv[2:]
 ]
 for one in Scorer(map(int, sys.argv[1].split(","))).judge(mutants, jobs=2):
     found = [one.mutant.name, one.verdict.value, one.judge, one.seed, one.finding, one.seeds]

@@ -17,7 +17,7 @@ from fakecluster.verbs import Partition, Verb
 
 BAD = """\
 schema = 1
-title = "a deed that nobody can do"
+title = "an action that nobody can do"
 end_us = 2_000_000
 [topology]
 nodes = [{ id = 1, addresses = ["10.0.0.1"] }, { id = 2, addresses = ["10.0.0.2"] }]
@@ -116,7 +116,7 @@ def test_a_failure_names_its_line_and_its_class(failing: Path) -> None:
     result = fakecluster("run", str(failing))
     assert result.return_value == 129
     told = result.output.splitlines()
-    assert told[0].startswith("a deed that nobody can do: safety, 3 deeds")
+    assert told[0].startswith("an action that nobody can do: safety, 3 actions")
     assert told[1:] == ["  node 1: a partition", f"  again:     fakecluster run {failing}"]
 
 
@@ -124,7 +124,7 @@ def test_a_failing_file_is_cut_down_when_asked(failing: Path) -> None:
     result = fakecluster("run", str(failing), "--shrink")
     small = failing.with_suffix(".small.toml")
     assert result.output.splitlines()[-1] == f"  cut down:  fakecluster run {small}"
-    assert [deed.verb.word for deed in read_scenario(small).deeds] == ["partition"]
+    assert [action.verb.word for action in read_scenario(small).actions] == ["partition"]
     assert fakecluster("run", str(small)).return_value == 129
 
 
@@ -133,7 +133,7 @@ def test_a_failing_seed_is_cut_down_beside(failing: Path) -> None:
     seed = next(
         seed
         for seed in range(100)
-        if any(isinstance(deed.verb, Partition) for deed in draw_scenario(seed).deeds)
+        if any(isinstance(action.verb, Partition) for action in draw_scenario(seed).actions)
     )
     arguments = ("--seed", str(seed), "--count", "1", "--jobs", "1")
     result = fakecluster("run", *arguments)
@@ -141,7 +141,7 @@ def test_a_failing_seed_is_cut_down_beside(failing: Path) -> None:
     assert f"  again:     fakecluster run --seed {seed}" in result.output.splitlines()
     assert "  cut down:  fakecluster run " in result.output
     small = failing.with_name(f"seed-{seed}.toml")
-    assert [deed.verb.word for deed in read_scenario(small).deeds] == ["partition"]
+    assert [action.verb.word for action in read_scenario(small).actions] == ["partition"]
     row = json.loads(fakecluster("run", *arguments, "--json").output)
     assert [each["outcome"] for each in row["failed"]] == ["safety"]
     assert row["code"] == 129

@@ -7,7 +7,7 @@ import pytest
 from fakecluster.cman.engine import NoticeFault
 from fakecluster.cman.topology import NodeConfig, QuorumDisk, Topology
 from fakecluster.demo.story import DEAD_THRESHOLD, TIMINGS
-from fakecluster.sim import daemon_parts
+from fakecluster.sim import o2cbd_program
 from fakecluster.sim.world import World
 from fakecluster.verbs import ANY_CHANGE
 
@@ -61,8 +61,8 @@ def test_cached_readings_leave_the_trace_as_it_is(monkeypatch: pytest.MonkeyPatc
     def uncached(adapter: object, _changes: object) -> object:
         return adapter
 
-    monkeypatch.setattr(daemon_parts, "CachedTree", uncached)
-    monkeypatch.setattr(daemon_parts, "CachedSource", uncached)
+    monkeypatch.setattr(o2cbd_program, "CachedTree", uncached)
+    monkeypatch.setattr(o2cbd_program, "CachedSource", uncached)
     assert len(cached) > 100
     assert _troubled() == cached
 

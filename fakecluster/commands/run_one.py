@@ -1,4 +1,4 @@
-"""One run and what is told of it: the verdict, the line that repeats it, trace, timeline, file."""
+"""One run and its output: the verdict, the line that repeats it, trace, timeline, file."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 
 import click
 
+from fakecluster.commands.run_options import RunOptions
 from fakecluster.explore.shrink import shrunk
 from fakecluster.explore.swarm import draw_scenario
-from fakecluster.explore.wishes import Wishes
 from fakecluster.report.grid import grid
 from fakecluster.report.page import write_page
 from fakecluster.scenario.file import read_scenario, scenario_text
@@ -36,21 +36,21 @@ class BadScenarioError(click.ClickException):
     exit_code = 65
 
 
-def replay_seed(seed: int, wishes: Wishes | None = None) -> int:
-    """Run what a seed draws and tell of it; returns the exit code."""
-    wishes = wishes or Wishes()
-    again = f"fakecluster run --seed {seed}{wishes.suffix}"
-    small = Path(f"seed-{seed}.toml") if wishes.shrink is not False else None
-    return _run_and_tell(draw_scenario(seed), again, small, wishes)
+def replay_seed(seed: int, options: RunOptions | None = None) -> int:
+    """Run what a seed draws and print the verdict; returns the exit code."""
+    options = options or RunOptions()
+    again = f"fakecluster run --seed {seed}{options.suffix}"
+    small = Path(f"seed-{seed}.toml") if options.shrink is not False else None
+    return _run_and_print(draw_scenario(seed), again, small, options)
 
 
-def run_file(path: Path, wishes: Wishes | None = None) -> int:
-    """Run a scenario file and tell of it; returns the exit code.
+def run_file(path: Path, options: RunOptions | None = None) -> int:
+    """Run a scenario file and print the verdict; returns the exit code.
 
     Raises:
         BadScenarioError: it is none.
     """
-    wishes = wishes or Wishes()
+    options = options or RunOptions()
     try:
         scenario = read_scenario(path)
     except OSError as error:
@@ -58,30 +58,30 @@ def run_file(path: Path, wishes: Wishes | None = None) -> int:
     except ScenarioError as error:
         problems = "".join(f"\n  {problem}" for problem in error.problems)
         raise BadScenarioError(f"{path} is no scenario:{problems}") from None
-    small = path.with_suffix(".small.toml") if wishes.shrink else None
-    return _run_and_tell(scenario, f"fakecluster run {path}{wishes.suffix}", small, wishes)
+    small = path.with_suffix(".small.toml") if options.shrink else None
+    return _run_and_print(scenario, f"fakecluster run {path}{options.suffix}", small, options)
 
 
-def _run_and_tell(scenario: Scenario, again: str, small: Path | None, wishes: Wishes) -> int:
-    if wishes.save is not None:
-        _write(wishes.save, scenario_text(scenario))
-    recorder = _Recorder(wishes)
+def _run_and_print(scenario: Scenario, again: str, small: Path | None, options: RunOptions) -> int:
+    if options.save is not None:
+        _write(options.save, scenario_text(scenario))
+    recorder = _Recorder(options)
     with recorder:
         result = run(scenario, listen=recorder.listen)
         recorder.end(result)
     written = None
     if result.outcome is not Outcome.GOOD and small is not None:
         written = save_shrunk(scenario, result.outcome, small)
-    if wishes.as_json:
+    if options.as_json:
         click.echo(_as_json(scenario, result, again, recorder.digest))
         return result.outcome.code
     if recorder.digest:
         click.echo(recorder.digest)
         return result.outcome.code
-    for line in told(scenario.title, result, again):
+    for line in verdict_lines(scenario.title, result, again):
         click.echo(line)
     if written is not None:
-        click.echo(f"  cut down:  fakecluster run {written}{wishes.suffix}")
+        click.echo(f"  cut down:  fakecluster run {written}{options.suffix}")
     return result.outcome.code
 
 
@@ -91,9 +91,9 @@ def save_shrunk(scenario: Scenario, outcome: Outcome, path: Path) -> Path:
     return path
 
 
-def told(title: str, result: Result, again: str) -> list[str]:
-    """Return what is told of a run to a person, line by line."""
-    made = f"{result.deeds} deeds ({result.refused} made no sense), {result.lines} lines"
+def verdict_lines(title: str, result: Result, again: str) -> list[str]:
+    """Return the verdict on a run for a person, line by line."""
+    made = f"{result.actions} actions ({result.refused} not applicable), {result.lines} lines"
     seconds = result.virtual_us // SECOND_US
     lines = [f"{title or 'scenario'}: {result.outcome.value}, {made} in {seconds} virtual seconds"]
     if result.outcome is Outcome.GOOD:
@@ -115,7 +115,7 @@ def _as_json(scenario: Scenario, result: Result, again: str, digest: str) -> str
         "again": again,
         "events": result.lines,
         "virtual_us": result.virtual_us,
-        "deeds": result.deeds,
+        "deeds": result.actions,
         "refused": result.refused,
         "probes": dict(result.probes),
         **({"hash": digest} if digest else {}),
@@ -129,10 +129,10 @@ def _write(path: str, text: str) -> None:
 
 
 class _Recorder:
-    """Listens to a run for whoever wants its trace, timeline, grid or hash."""
+    """Records a run as trace, timeline, grid or hash, as the options ask."""
 
-    def __init__(self, wishes: Wishes) -> None:
-        self._wishes = wishes
+    def __init__(self, options: RunOptions) -> None:
+        self._options = options
         self._files = contextlib.ExitStack()
         self._lines: list[Line] = []
         self._header: Header | None = None
@@ -149,19 +149,19 @@ class _Recorder:
     @property
     def digest(self) -> str:
         """Of the trace; empty where nobody wants it."""
-        return self._hash.hexdigest() if self._wishes.hashed else ""
+        return self._hash.hexdigest() if self._options.hashed else ""
 
     def listen(self, world: World) -> Sequence[Sink]:
-        """Say who hears the world's trace."""
-        wishes, sinks = self._wishes, list[Sink]()
+        """Return the sinks of the world's trace."""
+        options, sinks = self._options, list[Sink]()
         self._header = header_of(world)
-        if wishes.trace is not None:
-            out = self._files.enter_context(open_output(wishes.trace))
+        if options.trace is not None:
+            out = self._files.enter_context(open_output(options.trace))
             self._writer = TraceWriter(out, self._header)
             sinks.append(self._writer)
-        if wishes.html is not None or wishes.grid:
+        if options.html is not None or options.grid:
             sinks.append(self._lines.append)
-        if wishes.hashed:
+        if options.hashed:
             sinks.append(self._hash)
         return sinks
 
@@ -174,9 +174,9 @@ class _Recorder:
             return
         count = sum(line.kind == "check" for line in self._lines)
         self._lines.append(end_line(outcome, result.virtual_us, result.lines, count))
-        if self._wishes.html is not None:
-            with open_output(self._wishes.html) as page:
+        if self._options.html is not None:
+            with open_output(self._options.html) as page:
                 write_page(page, self._header, self._lines)
-        if self._wishes.grid:
-            for text in grid(self._header, self._lines, frozenset(self._wishes.kinds) or None):
+        if self._options.grid:
+            for text in grid(self._header, self._lines, frozenset(self._options.kinds) or None):
                 print(text, file=sys.stdout)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from fakecluster.cman.topology import Topology
 from fakecluster.explore.draw import Draw
-from fakecluster.scenario.model import Deed
+from fakecluster.scenario.model import Action
 from fakecluster.verbs import Verb
 from o2cbd.core.rules import Rules
 
@@ -14,18 +14,18 @@ LONGEST_US = 30_000_000
 """The longest a fault of an episode lasts."""
 
 
-class Cast:
+class EpisodeBuilder:
     """The cluster as one episode sees it; notes what is done."""
 
     def __init__(
-        self, draw: Draw, topology: Topology, rules: Rules, at_us: int, deeds: list[Deed]
+        self, draw: Draw, topology: Topology, rules: Rules, at_us: int, actions: list[Action]
     ) -> None:
         self.draw = draw
         self.topology = topology
         self.rules = rules
         """Everybody's at first."""
         self._at_us = at_us
-        self._deeds = deeds
+        self._actions = actions
 
     def node(self) -> int:
         """Return the id of some node."""
@@ -50,19 +50,21 @@ class Cast:
             return self.draw.pick(known)
         return f"10.9.0.{self.draw.between(1, 9)}"
 
-    def later(self, longest_us: int = LONGEST_US) -> Cast:
-        """Return the same cast some time later."""
+    def later(self, longest_us: int = LONGEST_US) -> EpisodeBuilder:
+        """Return the same episode some time later."""
         return self.after(self.draw.span_us(longest_us))
 
-    def after(self, span_us: int) -> Cast:
-        """Return the same cast so much later."""
-        return Cast(self.draw, self.topology, self.rules, self._at_us + span_us, self._deeds)
+    def after(self, span_us: int) -> EpisodeBuilder:
+        """Return the same episode so much later."""
+        return EpisodeBuilder(
+            self.draw, self.topology, self.rules, self._at_us + span_us, self._actions
+        )
 
     def do(self, verb: Verb) -> None:
-        """Note a deed."""
-        self._deeds.append(Deed(at_us=self._at_us, verb=verb))
+        """Note an action."""
+        self._actions.append(Action(at_us=self._at_us, verb=verb))
 
     def maybe(self, verb: Verb) -> None:
-        """Note a deed, or leave it undone until the end, one time in five."""
+        """Note an action, or leave it undone until the end, one time in five."""
         if not self.draw.chance(5):
             self.do(verb)

@@ -1,0 +1,1 @@
+"""The commands `fakecluster run`, `replay` and `mutants`, and what they print."""
