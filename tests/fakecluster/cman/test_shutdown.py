@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,22 +42,6 @@ def test_a_forced_shutdown_leaves_without_its_requester() -> None:
     admin.client.disconnect()
     rig.run()
     assert (_sockets(rig), admin.replies) == (Sockets.ABSENT, [])
-
-
-def test_a_decision_stops_the_latest_timer_only() -> None:
-    """Where the second question is answered in time, the first one's timer crashes cman."""
-    rig = EngineHarness(1).up()
-    client = rig.listen(1)
-    gone, admin = rig.admin(1), rig.admin(1)
-    began_us = rig.now_us()
-    gone.shutdown()
-    gone.client.disconnect()
-    rig.run(SECOND_US)
-    admin.shutdown()
-    client.client.reply_shutdown(False)
-    rig.run()
-    assert client.closed_us == began_us + TIMEOUT_US
-    assert [status for _, status in admin.replies] == [-errno.EBUSY]
 
 
 def test_an_asker_that_goes_while_the_node_leaves_is_told_nothing() -> None:
