@@ -160,10 +160,13 @@ class SimCluster(StatusLooks):
         status = self.world.host(host).status
         if status is None:
             return {}
-        held = self.world.host(host).truth.held_by_others
+        truth = self.world.host(host).truth
+        held = truth.held_by_others
         known, was_held, shown = self._shown.get(host, (None, False, {}))
         if known is not status or was_held != held:
-            holder = Holder(pid=self.world.host(host).truth.holder or 0, since_us=self.world.now_us())
+            holder = Holder(
+                pid=self.world.host(host).truth.holder or 0, since_us=self.world.now_us()
+            )
             overlay = Overlay(hold=holder if held else None)
             shown = status_json(overlaid(status, overlay, self._wall), None, self._wall)
             self._shown[host] = status, held, shown

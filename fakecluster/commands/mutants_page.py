@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from fakecluster.commands.mutant_score import Judged, Scorer
-from fakecluster.mutants.known import KNOWN, SEEDS_EACH, KnownBug
+from fakecluster.mutants.known import KNOWN, SEEDS_EACH
 
 HEAD = """\
 # Mutants
@@ -66,24 +66,25 @@ def row_of(one: Judged) -> str:
     return f"| {' | '.join((f'`{bug.name}`', bug.about, original, one.judge, seed, finding))} |"
 
 
-def rows(seeds: Iterable[int], bugs: Iterable[KnownBug], jobs: int = 1) -> Iterator[str]:
-    """Judge bugs by seeds, and yield their rows, in the order of the bugs."""
-    judged = {one.mutant.name: one for one in Scorer(seeds).judge(list(bugs), jobs)}
-    yield from (row_of(judged[name]) for name in KNOWN if name in judged)
+def rows(seeds: Iterable[int], jobs: int = 1) -> Iterator[str]:
+    """Judge the bugs by seeds, and yield their rows, in the order of the bugs."""
+    judged = {one.mutant.name: one for one in Scorer(seeds).judge(KNOWN.values(), jobs)}
+    yield from (row_of(judged[name]) for name in KNOWN)
 
 
 def main() -> int:
-    """Print or write the page, or single rows of it."""
+    """Print or write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", type=Path, metavar="FILE")
     parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--row", choices=tuple(KNOWN), help="print this row alone")
-    parser.add_argument("--seed", type=int, help="of all seeds try this one alone")
+    parser.add_argument(
+        "--seeds",
+        type=lambda text: [int(seed) for seed in text.split(",")],
+        default=range(SEEDS_EACH),
+        help="of all seeds try these alone: those of the page give the page again",
+    )
     options = parser.parse_args()
-    seeds = range(SEEDS_EACH) if options.seed is None else [options.seed]
-    bugs = KNOWN.values() if options.row is None else [KNOWN[options.row]]
-    text = "".join(f"{row}\n" for row in rows(seeds, bugs, options.jobs))
-    page = text if options.row is not None else HEAD + text
+    page = HEAD + "".join(f"{row}\n" for row in rows(options.seeds, options.jobs))
     if options.write is None:
         sys.stdout.write(page)
     else:

@@ -99,6 +99,17 @@ class ScriptedConversation:
 Script = Callable[[ScriptedConversation], None]
 
 
+def answering(*rows: tuple[bytes, bytes]) -> Script:
+    """Return a script that answers these requests, in this order, until the client's end."""
+
+    def script(cman: ScriptedConversation) -> None:
+        for wanted, answer in rows:
+            cman.answer(wanted, answer)
+        cman.expect_end()
+
+    return script
+
+
 @contextmanager
 def scripted(path: Path, script: Script) -> Iterator[None]:
     """Serve one connection on this path, and close it when the script has ended.

@@ -14,6 +14,7 @@ from typing import TypeVar
 from fakecluster.cman.wire.codec import (
     BODY_MAX_BYTES,
     HEADER_BYTES,
+    REPLY_BIT,
     BadRequest,
     FenceStruct,
     FrameHeader,
@@ -26,6 +27,7 @@ from fakecluster.cman.wire.codec import (
     encode_ints,
     encode_listening,
 )
+from fakecluster.cman.wire.raw_client import RawClient
 
 _T = TypeVar("_T")
 _U32 = 1 << 32
@@ -69,6 +71,17 @@ class Attack:
         messages = list(requests_in(b"".join(self.pieces)))
         return bool(messages) and not any(isinstance(each, BadRequest) for each in messages)
 
+    @property
+    def replies_due(self) -> list[int]:
+        """The commands that are answered, in order; DATA is left out: only errors are answered."""
+        due = [
+            message.command & ~REPLY_BIT
+            for piece in self.pieces
+            for message in requests_in(piece)
+            if isinstance(message, BadRequest) or message.command != Opcode.SHUTDOWN_REPLY
+        ]
+        return [command for command in due if command != Opcode.DATA]
+
 
 def attacks(seed: int, count: int) -> Iterator[Attack]:
     """Yield `count` hostile connections; about a third has something wrong in a header."""
@@ -95,6 +108,11 @@ READINGS: tuple[Request, ...] = (
     Request(command=Opcode.ISLISTENING, body=encode_listening(11, 0)),
 )
 """What every client may ask, with a good answer from each member whatever others have done."""
+
+
+def refused_readings(client: RawClient) -> list[int]:
+    """Ask whatever a client may ask, and return the commands that got no good answer."""
+    return [one.command for one in READINGS if client.ask(one.command, one.body).status < 0]
 
 
 def _at_the_limits(draw: random.Random) -> tuple[Request, ...]:

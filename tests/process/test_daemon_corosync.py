@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 
 import pytest
@@ -16,7 +15,6 @@ pytestmark = pytest.mark.process
 
 SAMPLE = ROOT / "packaging" / "o2cbd.toml"
 HERE = 2
-MOUNTED = "36 35 8:1 / /srv/shared rw - ocfs2 /dev/sda1 rw,heartbeat=local,cluster_stack=o2cb\n"
 
 
 @pytest.fixture
@@ -35,11 +33,6 @@ def here(cluster: Site) -> Host:
 
 
 ALL = {"node1": "10.0.0.1:7777", "node2": "10.0.0.2:7777", "node3": "10.0.0.3:7777"}
-
-
-def ask_shutdown(cluster: Site) -> str:
-    tool = cluster.lab.host(HERE).command("corosync-cfgtool", "-H")
-    return subprocess.run(tool, stderr=subprocess.PIPE, text=True, check=True).stderr
 
 
 @pytest.mark.row("scope-configured")
@@ -69,22 +62,3 @@ def test_a_reload_with_a_node_before_the_others_adds_it_alone(cluster: Site, her
     here.told("synced")
     assert here.table() == {**ALL, "node9": "10.0.0.9:7790"}
     assert here.inodes(*ALL, cluster="o2") == before
-
-
-def test_the_shutdown_question_is_answered_from_facts(cluster: Site, here: Host) -> None:
-    """No, while a volume is mounted; then yes, and corosync goes and comes again."""
-    cluster.lab.start(HERE)
-    here.run()
-    here.told("synced")
-    here.mounts.write_text(MOUNTED)
-    assert "error = 10" in ask_shutdown(cluster)
-    assert "/srv/shared" in here.told("vote")["text"]
-    here.mounts.write_text("")
-    assert ask_shutdown(cluster) == ""
-    cluster.lab.ended(HERE)
-    here.told("manager-gone")
-    assert here.status()["state"] == "lost"
-    cluster.lab.start(HERE)
-    here.told("synced")
-    assert here.table() == ALL
-    assert here.end() == 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import socket
 from collections.abc import Iterator
@@ -76,21 +75,6 @@ def test_log_under_systemd_has_priorities(make_cluster: MakeCluster) -> None:
     lines = [line for line in daemon.log.splitlines() if "ocfs2.service of" not in line]
     assert [line for line in lines if line[:3] not in {"<5>", "<6>"}] == []
     assert "<5>done: add node node2 (2, 10.0.0.2:7777)" in lines
-
-
-def test_log_as_json_is_one_object_a_line(make_cluster: MakeCluster) -> None:
-    """Machines read the report's fields."""
-    cluster = make_cluster()
-    cluster.settings(1, '[log]\nformat = "json"')
-    daemon = cluster.run(1)
-    cluster.wait_nodes(1, [1, 2, 3])
-    daemon.stop()
-
-    entries = [json.loads(line) for line in daemon.log.splitlines()]
-    steps = [entry["data"]["step"] for entry in entries if entry["code"] == "step"]
-    assert [step["kind"] for step in steps] == [
-        "CreateCluster", "AddNode", "SetAttribute", "AddNode", "AddNode",
-    ]  # fmt: skip
 
 
 def test_only_the_main_thread_takes_signals(make_cluster: MakeCluster) -> None:

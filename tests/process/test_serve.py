@@ -69,42 +69,12 @@ def ctl(directory: Path, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def store(path: Path, value: str) -> None:
-    """One write(2), as the kernel wants it."""
-    descriptor = os.open(path, os.O_WRONLY)
-    try:
-        os.write(descriptor, value.encode())
-    finally:
-        os.close(descriptor)
-
-
-def make_table(configfs: Path, *rows: tuple[str, int, str, bool], cluster: str = "o2") -> None:
-    """Do by hand what a daemon does."""
-    top = configfs / "cluster" / cluster
-    if not top.exists():
-        top.mkdir()
-    for name, num, address, local in rows:
-        node = top / "node" / name
-        node.mkdir()
-        values = {"ipv4_port": "7777", "ipv4_address": address, "num": str(num)}
-        for attribute, value in values.items():
-            store(node / attribute, value)
-        if local:
-            store(node / "local", "1")
-
-
 def hung_up(sock: socket.socket) -> bool:
     """True when the other end has closed."""
     try:
         return sock.recv(1) == b""
     except ConnectionResetError:
         return True
-
-
-def live_nums(child: ServedChild, node_id: int) -> set[int]:
-    """What debugfs says."""
-    text = (Path(child.node(node_id)["debugfs"]) / "o2hb/livenodes").read_text()
-    return {int(each) for each in text.split()}
 
 
 # -- up and down
@@ -189,7 +159,7 @@ def test_mounts_of_a_killed_server_are_detached_at_the_next_start(
 ) -> None:
     """Stale sockets and mounts are no obstacle; tables are empty again."""
     first = start("--nodes", "3")
-    make_table(Path(first.node(1)["configfs"]), ("node1", 1, "10.0.0.1", True))
+    Path(first.node(1)["configfs"], "cluster/o2").mkdir()
     first.kill()
     assert len(our_mounts(directory)) == 3
     second = start("--nodes", "2")
@@ -291,55 +261,7 @@ def test_asking_nobody(directory: Path) -> None:
         ask(directory, "state", {})
 
 
-# -- the kernel's side
-
-
-def test_a_mount_feels_like_the_kernel(start: Start) -> None:
-    """ls, cat, echo, mkdir: tables, refusals, and a journal of what was done."""
-    child = start("--nodes", "2")
-    configfs = Path(child.node(1)["configfs"])
-    make_table(configfs, ("node1", 1, "10.0.0.1", True), ("node2", 2, "10.0.0.2", False))
-    top = configfs / "cluster/o2/node"
-    assert (top / "node1/num").read_text() == "1\n"
-    with pytest.raises(OSError, match="Device or resource busy"):
-        store(top / "node2/num", "5")
-    with pytest.raises(OSError, match="No space"):
-        (configfs / "cluster/other").mkdir()
-    assert [each["name"] for each in child.state(1)["table"]] == ["node1", "node2"]
-    calls = child.ctl("journal", node=1)["calls"]
-    assert calls[0] == {"name": "mkdir", "path": "/cluster/o2", "data": "", "error": ""}
-    assert [each["error"] for each in calls if each["error"]] == ["EBUSY", "ENOSPC"]
-    assert child.state(2)["table"] == []
-
-
-def test_mounts_heartbeat_and_pins(start: Start) -> None:
-    """A mount shows in the region's pid, the mount table and the live maps; pins follow it."""
-    child = start("--nodes", "2")
-    tops = {}
-    rows = {1: ("node1", 1, "10.0.0.1"), 2: ("node2", 2, "10.0.0.2")}
-    for i in (1, 2):
-        configfs = Path(child.node(i)["configfs"])
-        make_table(configfs, *((*row, j == i) for j, row in rows.items()))
-        tops[i] = configfs / "cluster/o2"
-    mounts = Path(child.node(1)["mounts"])
-    assert "ocfs2" not in mounts.read_text()
-    child.ctl("mount", node=1)
-    child.ctl("mount", node=2)
-    assert (live_nums(child, 1), live_nums(child, 2)) == ({1, 2}, {1, 2})
-    assert " - ocfs2 /dev/vdb " in mounts.read_text()
-    regions = [each for each in (tops[1] / "heartbeat").iterdir() if each.is_dir()]
-    assert [int((each / "pid").read_text()) > 0 for each in regions] == [True]
-    for name in ("node1", "node2"):
-        with pytest.raises(OSError, match="busy"):
-            (tops[1] / "node" / name).rmdir()
-    child.ctl("umount", node=2)
-    assert live_nums(child, 1) == {1}
-    (tops[1] / "node/node2").rmdir()
-    child.ctl("umount", node=1)
-    assert "ocfs2" not in mounts.read_text()
-    (tops[1] / "node/node1").rmdir()
-    with pytest.raises(ServeFailedError, match="EINVAL"):
-        child.ctl("umount", node=1)
+# -- who lives there
 
 
 SUBSCRIBER = """

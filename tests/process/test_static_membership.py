@@ -124,13 +124,6 @@ def test_a_file_that_is_no_good_changes_nothing_and_says_which_line(host: Host) 
     assert host.table() == {OURS.name: 0, "b": 1, "c": 2}
 
 
-def test_a_file_that_comes_after_the_daemon_is_taken(host: Host) -> None:
-    host.run()
-    assert str(host.file) in host.told("membership-unreadable")["text"]
-    host.write(OURS, B)
-    assert host.table() == {OURS.name: 0, "b": 1}
-
-
 def make(host: Host, cluster: str, *nodes: FileNode) -> None:
     """As another program that writes the tables."""
     host.model.mkdir(f"/cluster/{cluster}")
@@ -177,10 +170,3 @@ def test_a_flushed_cluster_makes_room_for_the_daemons(host: Host) -> None:
         75,
         [f"o2cbd: o2cbd (process {host.daemon.pid}) keeps it: systemctl stop o2cbd"],
     )
-
-
-def test_without_a_daemon_a_flushed_kernel_is_empty(host: Host) -> None:
-    make(host, "stock", OURS, B)
-    assert host.ask("flush").returncode == 0
-    assert list(host.model.scandir("/cluster")) == []
-    assert host.ask("flush").stdout == f"no cluster in {host.configfs}: nothing to flush\n"

@@ -18,22 +18,12 @@ from fakecluster.merge.merge import merge
 from fakecluster.trace.file import TraceFile, check_trace
 from o2cbd.core.model import Why
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.xdist_group("traces of daemons")]
 
 
 SPEC = spec_of(3, seldom_resync=True)
 """A resync that comes upon the manager just as its membership changes sees half of the change, as
 a move that no other run has."""
-
-
-@pytest.fixture
-def arm(fuse: None, compiler: None) -> Iterator[ProcessArm]:
-    # AF_UNIX takes 107 bytes, so the path is a short one.
-    with (
-        tempfile.TemporaryDirectory(prefix="pc-", dir="/tmp") as name,
-        ProcessArm(SPEC, Path(name)) as cluster,
-    ):
-        yield cluster
 
 
 def scenario(cluster: ClusterWords) -> None:
@@ -55,6 +45,18 @@ def scenario(cluster: ClusterWords) -> None:
     cluster.in_sync(1, 2, nodes=(1, 2))
 
 
+@pytest.fixture(scope="module")
+def arm(fuse: None, compiler: None) -> Iterator[ProcessArm]:
+    """The scenario has run on it, and no test changes anything."""
+    # AF_UNIX takes 107 bytes, so the path is a short one.
+    with (
+        tempfile.TemporaryDirectory(prefix="pc-", dir="/tmp") as name,
+        ProcessArm(SPEC, Path(name)) as cluster,
+    ):
+        scenario(cluster)
+        yield cluster
+
+
 def simulated() -> TraceFile:
     cluster = SimCluster(SPEC)
     scenario(cluster)
@@ -66,7 +68,6 @@ def laid(a: TraceFile, b: TraceFile) -> Comparison:
 
 
 def test_a_real_run_and_a_simulated_one_agree_step_by_step(arm: ProcessArm) -> None:
-    scenario(arm)
     real = arm.trace("good")
     compared = laid(simulated(), real)
 
@@ -78,7 +79,6 @@ def test_a_real_run_and_a_simulated_one_agree_step_by_step(arm: ProcessArm) -> N
 
 def test_journals_alone_tell_the_same_moves_as_the_dumps(arm: ProcessArm) -> None:
     """As after a kill of everything: no ring is left, and nobody answers."""
-    scenario(arm)
     full = arm.trace()
     journals = {host: arm.processes.logs(host).splitlines() for host in arm.processes.daemons}
     verb_log = arm.verb_log.trace(arm="process", cluster="o2", nodes={1: "node1"})
@@ -89,7 +89,6 @@ def test_journals_alone_tell_the_same_moves_as_the_dumps(arm: ProcessArm) -> Non
 
 
 def test_a_trace_has_a_life_for_every_start(arm: ProcessArm) -> None:
-    scenario(arm)
     told = [(line.host, line.what) for line in arm.trace().lines if line.kind == "daemon"]
 
     assert [what for host, what in told if host == 2] == ["start", "killed", "start"]

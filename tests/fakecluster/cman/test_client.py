@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 
 from fakecluster.cman.answers import FenceInfo, PortData, Version
-from fakecluster.cman.constants import US, CmanState, ExtraFlag, Reason
+from fakecluster.cman.constants import US, CmanState, ExtraFlag
 from fakecluster.cman.errors import RequestRefusedError
 from fakecluster.cman.timings import Profile
 from fakecluster.testing.cman_engine import EngineHarness
@@ -95,22 +95,6 @@ def test_a_port_is_one_clients_and_freed_with_it(rig: EngineHarness) -> None:
     one.disconnect()
     assert two.get_extra_info().ports == (0,)
     two.bind(5)
-
-
-def test_a_port_is_told_to_whoever_has_the_same_and_asked_for_notices(rig: EngineHarness) -> None:
-    same, deaf, another = rig.listen(2), rig.engine.connect(3), rig.listen(3)
-    same.client.bind(5)
-    another.client.bind(6)
-    deaf.bind(5)
-    rig.run()
-    same.forget()
-    one = rig.listen(1)
-    one.client.bind(5)
-    rig.run()
-    one.client.disconnect()
-    rig.run()
-    assert same.notices(Reason.PORT_OPENED) == same.notices(Reason.PORT_CLOSED) == [1]
-    assert (another.received, one.received) == ([], [])
 
 
 def test_another_nodes_ports_are_asked_for_once(rig: EngineHarness) -> None:
@@ -199,13 +183,6 @@ def test_a_fencing_before_the_death_is_old_news(age_s: int, profile: Profile, ke
     assert seen.client.get_fence_info(3) == expected
 
 
-def test_a_fencing_comes_without_a_notice(rig: EngineHarness) -> None:
-    seen = rig.listen(2)
-    rig.admin(1).client.update_fence_info(FenceInfo(node_id=3))
-    rig.run()
-    assert seen.received == []
-
-
 def test_a_kill_needs_a_member(rig: EngineHarness) -> None:
     admin = rig.admin(1).client
     rig.engine.leave(3)
@@ -248,20 +225,6 @@ def test_a_leaver_says_so_in_the_extra_information(rig: EngineHarness) -> None:
     rig.engine.leave(1)
     rig.run(1000)
     assert client.get_extra_info().node_state is CmanState.LEAVING
-
-
-def test_members_in_the_extra_information_are_those_of_the_ring(rig: EngineHarness) -> None:
-    """A kill order or a goodbye does not lower them; the ring without it does."""
-    client, other = rig.engine.connect(1), rig.engine.connect(2)
-    rig.engine.kill_node(1, 3)
-    assert (client.get_node(3).is_member, client.get_extra_info().members) == (False, 3)
-    rig.run()
-    assert client.get_extra_info().members == 2
-    rig.engine.leave(1)
-    rig.run(1000)
-    assert (other.get_node(1).is_member, other.get_extra_info().members) == (False, 2)
-    rig.run()
-    assert other.get_extra_info().members == 1
 
 
 def test_the_multicast_group_of_ipv6() -> None:

@@ -13,16 +13,6 @@ from fakecluster.cman.timings import Profile, Timings
 from fakecluster.testing.cman_engine import QUIET_US, EngineHarness
 
 
-def test_row_connect_after_crash(profile: Profile) -> None:
-    """Kill -9 and power off leave stale sockets, until the next start."""
-    rig = EngineHarness(3, profile=profile).up()
-    rig.engine.crash(2)
-    rig.engine.kill(3)
-    assert (rig.connect_errno(2), rig.connect_errno(3)) == (errno.ECONNREFUSED, errno.ECONNREFUSED)
-    rig.engine.start(2)
-    assert rig.connect_errno(2) == errno.ENOENT
-
-
 def test_row_connect_not_root(profile: Profile) -> None:
     """The sockets are root's; told to refuse, the engine does, until told otherwise."""
     rig = EngineHarness(1, profile=profile).up()

@@ -22,27 +22,6 @@ def _gone(client: Client) -> list[int]:
     return codes
 
 
-def test_row_death_under_a_client(profile: Profile) -> None:
-    """EHOSTDOWN, each time again."""
-    rig = EngineHarness(1, profile=profile).up()
-    client = rig.listen(1)
-    rig.engine.crash(1)
-    assert client.closed_us == rig.now_us()
-    assert _gone(client.client) == [errno.EHOSTDOWN] * 3
-    client.client.disconnect()
-
-
-def test_row_death_with_unread_request(profile: Profile) -> None:
-    """What lay unread resets the stream: ECONNRESET once, then EHOSTDOWN."""
-    rig = EngineHarness(1, profile=profile).up()
-    client = rig.listen(1).client
-    rig.engine.stop(1)
-    with pytest.raises(ManagerStuckError):
-        client.is_quorate()
-    rig.engine.crash(1)
-    assert _gone(client) == [errno.ECONNRESET, errno.EHOSTDOWN, errno.EHOSTDOWN]
-
-
 def test_an_answered_request_resets_nothing() -> None:
     """Where the stopped cman went on and answered, its later death is an ordinary one."""
     rig = EngineHarness(1).up()
@@ -54,23 +33,6 @@ def test_an_answered_request_resets_nothing() -> None:
     assert client.is_quorate()
     rig.engine.crash(1)
     assert _gone(client) == [errno.EHOSTDOWN] * 3
-
-
-def test_row_no_timeouts(profile: Profile) -> None:
-    """A stopped cman answers nothing for as long as it is stopped, then everything in order."""
-    rig = EngineHarness(3, profile=profile).up()
-    client = rig.listen(1)
-    rig.engine.stop(1)
-    assert rig.engine.is_stopped(1)
-    rig.run()
-    rig.run()
-    with pytest.raises(ManagerStuckError):
-        client.client.get_all_members()
-    assert (client.received, rig.connect_errno(1)) == ([], 0)
-    rig.engine.cont(1)
-    rig.run()
-    assert client.members() == (1, 2, 3)
-    assert rig.seen_stops == [(1, True), (1, False)]
 
 
 def test_an_answer_waits_in_the_socket_of_a_stopped_cman() -> None:

@@ -56,17 +56,6 @@ def _info(recorder: Recorder) -> tuple[int, int, int]:
     return info.total_votes, info.expected_votes, info.quorum
 
 
-def test_inquorate_changes_only_the_arg() -> None:
-    """Members stay listed, and the list is as before."""
-    rig = EngineHarness(3).up()
-    rig.engine.kill(3)
-    rig.run()
-    seen = rig.listen(1)
-    rig.engine.kill(2)
-    rig.run()
-    assert (seen.notices(), seen.members(), _info(seen)) == ([0], (1,), (1, 3, 2))
-
-
 def test_two_node_clusters_survive_either() -> None:
     """One of two stays quorate, and the flag says why that proves nothing."""
     rig = EngineHarness(Topology.of(2, two_node=True)).up()
@@ -215,20 +204,6 @@ def test_a_quorum_disk_registered_by_an_administrator(profile: Profile) -> None:
     client.unregister_quorum_device()
     assert [entry.node_id for entry in seen.client.get_all_members()] == [1, 2]
     assert _info(seen)[0] == 2
-
-
-@pytest.mark.parametrize("profile", [Profile.A, Profile.B])
-def test_a_quorum_device_registered_again(profile: Profile) -> None:
-    """3.1.8 takes the votes; 3.0.12 has one already."""
-    rig = EngineHarness(2, profile=profile).up()
-    seen, client = rig.listen(1), rig.admin(1).client
-    client.register_quorum_device("/dev/x", 2)
-    if profile is Profile.A:
-        with pytest.raises(RequestRefusedError, match="EBUSY"):
-            client.register_quorum_device("/dev/x", 3)
-    else:
-        client.register_quorum_device("/dev/x", 3)
-        assert (seen.entry(0).votes, seen.notices()) == (3, [1])
 
 
 def test_a_quorum_device_that_is_polled_no_more_is_lost() -> None:

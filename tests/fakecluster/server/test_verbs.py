@@ -9,7 +9,7 @@ import pytest
 
 from fakecluster.clock import Timeline
 from fakecluster.cman.timings import Timings
-from fakecluster.cman.topology import QuorumDisk, Topology
+from fakecluster.cman.topology import Topology
 from fakecluster.server.cluster import ServedCluster, ServeOptions
 from fakecluster.server.layout import ServeDirectory
 from fakecluster.server.verbs import ServedVerbs
@@ -100,6 +100,8 @@ def test_an_unknown_verb_is_told_the_known_ones(console: Console) -> None:
         ("fence", {"node": "typo", "by": "1"}, "no such node: typo"),
         ("qdisk", {"node": "1"}, "no quorum disk"),
         ("rename-node", {"node": "typo", "name": "x"}, "no such node: typo"),
+        ("rename-cluster", {"name": "x" * 99}, "cluster"),
+        ("expected", {"node": "1", "votes": 9}, "EINVAL"),
         ("remove-node", {"node": "2", "lagging": [9]}, "9"),
         ("add-node", {"id": 3, "addresses": ["10.0.0.3"], "lagging": [9]}, "9"),
     ],
@@ -149,12 +151,6 @@ def test_an_address_for_the_next_join(console: Console) -> None:
     console.say("cman-start", node="1")
     console.run(10)
     assert client.get_node(1).address == "10.0.0.9"
-
-
-def test_leave_with_remove(console: Console) -> None:
-    assert console.say("leave", node="2", remove=True)["ok"] is True
-    console.run(5)
-    assert console.cluster.engine.connect(1).get_extra_info().expected_votes == 1
 
 
 def test_a_stopped_cman_cannot_be_asked_to_shut_down(console: Console) -> None:
@@ -268,12 +264,6 @@ def test_a_renamed_node_is_known_by_its_new_name(console: Console) -> None:
     assert console.say("leave", node="beta")["ok"] is True
 
 
-def test_a_renamed_cluster_is_reported_so(console: Console) -> None:
-    console.say("rename-cluster", name="other")
-    assert console.cluster.engine.connect(1).get_cluster().name == "other"
-    assert "cluster" in console.complaint("rename-cluster", name="x" * 99)
-
-
 def test_a_host_gets_and_loses_an_address_and_cman_is_not_told(console: Console) -> None:
     console.say("give-address", node="1", address="10.9.0.1")
     assert console.cluster.model(1).host.addresses == ("10.0.0.1", "10.9.0.1")
@@ -297,27 +287,6 @@ def test_a_cman_that_is_not_there_is_named(
     assert (answer["ok"], answer["errno"], answer["error"]) == (False, symbol, told)
 
 
-def test_a_fenced_node_is_known_as_fenced_everywhere(console: Console) -> None:
-    console.say("kill", node="2")
-    console.run(20)
-    console.say("fence", node="2", by="1")
-    console.run(1)
-    view = console.say("view", node="1")["view"]
-    assert [each["fenced"] for each in view["listed"]] == [False, True]
-
-
-def test_a_quorum_disk_is_lost_and_found() -> None:
-    with tempfile.TemporaryDirectory(prefix="fc-", dir="/tmp") as path:
-        console = Console(Path(path), topology=Topology.of(2, qdisk=QuorumDisk()))
-        assert listed(console, "1")[0] == ("/dev/qdisk0", True)
-        console.say("qdisk", node="1", lost=True)
-        assert listed(console, "1")[0] == ("/dev/qdisk0", False)
-        console.say("qdisk", node="1")
-        assert listed(console, "1")[0] == ("/dev/qdisk0", True)
-        console.cluster.close()
-        console.home.remove()
-
-
 def test_rings_merge_in_steps_where_a_seed_is_given() -> None:
     seen = set()
     for seed in (None, *range(8)):
@@ -334,53 +303,6 @@ def test_rings_merge_in_steps_where_a_seed_is_given() -> None:
             console.cluster.close()
             console.home.remove()
     assert seen == {(True, False), (False, False), (False, True)}
-
-
-def test_expected_votes_are_lowered_and_not_raised_over_what_is_there(console: Console) -> None:
-    engine = console.cluster.engine
-    console.say("partition", groups="1/2")
-    console.run(20)
-    assert not engine.state(1).quorate
-    assert console.say("expected", node="1", votes=9)["errno"] == "EINVAL"
-    console.say("expected", node="1", votes=1)
-    console.run(1)
-    assert (engine.state(1).quorate, engine.state(2).quorate) == (True, False)
-
-
-def test_votes_that_leave_nobody_quorate_are_refused(console: Console) -> None:
-    engine = console.cluster.engine
-    console.say("kill", node="2")
-    console.run(20)
-    console.say("expected", node="1", votes=1)
-    console.run(1)
-    assert console.say("votes", node="1", votes=0)["errno"] == "EINVAL"
-    console.say("votes", node="1", votes=3)
-    console.run(1)
-    assert (engine.state(1).quorate, engine.connect(1).get_extra_info().node_votes) == (True, 3)
-
-
-def test_ports_are_bound_until_they_are_closed(console: Console) -> None:
-    client = console.cluster.engine.connect(1)
-    console.say("bind-port", node="1", port=5)
-    assert client.get_extra_info().ports == (0, 5)
-    assert console.say("bind-port", node="1", port=5)["errno"] == "EADDRINUSE"
-    console.say("close-port", node="1", port=5)
-    assert client.get_extra_info().ports == (0,)
-    assert "nobody has port 5" in console.complaint("close-port", node="1", port=5)
-
-
-def test_files_that_differ_and_are_mended(console: Console) -> None:
-    engine = console.cluster.engine
-    console.say("config-older", node="2")
-    console.run(1)
-    versions = [engine.connect(i).get_version().config for i in (1, 2)]
-    assert versions == [2, 1]
-    console.say("config-newer", node="1")
-    console.run(1)
-    assert [engine.connect(i).get_version().config for i in (1, 2)] == versions
-    console.say("config-mend")
-    console.run(1)
-    assert [engine.connect(i).get_version().config for i in (1, 2)] == [3, 3]
 
 
 def test_mended_calls_fail_no_more(console: Console) -> None:

@@ -16,6 +16,7 @@ from fakecluster.clock import VirtualClock
 from fakecluster.testing.scripted_wire import (
     Script,
     ScriptedConversation,
+    answering,
     event,
     reply,
     request,
@@ -184,13 +185,11 @@ def test_a_whole_reading(table: LibcmanTable, socket_dir: Path) -> None:
 def test_ids_are_positive_32_bit_numbers_both_ways(table: LibcmanTable, socket_dir: Path) -> None:
     highest = b"\xff\xff\xff\xff"
     asked = b"\xb8\x01\0\0" + highest + ASKED_US[8:]
-
-    def script(cman: ScriptedConversation) -> None:
-        cman.answer(request(0x90, asked), reply(0x90, 0, row(-1, b"far", address=IPV4_1)))
-        cman.answer(request(0xBF, highest), reply(0xBF, 0, bytes(8)))
-        cman.answer(request(0xBE, highest), reply(0xBE, -errno.EINVAL))
-        cman.expect_end()
-
+    script = answering(
+        (request(0x90, asked), reply(0x90, 0, row(-1, b"far", address=IPV4_1))),
+        (request(0xBF, highest), reply(0xBF, 0, bytes(8))),
+        (request(0xBE, highest), reply(0xBE, -errno.EINVAL)),
+    )
     with scripted(socket_dir / "cman_client", script):
         handle = table.init()
         assert handle.get_node(2**32 - 1).nodeid == 2**32 - 1
@@ -202,11 +201,7 @@ def test_ids_are_positive_32_bit_numbers_both_ways(table: LibcmanTable, socket_d
 
 def test_a_dropped_extra_info_is_no_reading(table: LibcmanTable, socket_dir: Path) -> None:
     """More addresses than fit: libcman calls it a success and has written nothing."""
-
-    def script(cman: ScriptedConversation) -> None:
-        cman.answer(request(0x92), reply(0x92, 0, EXTRA + bytes(10_000)))
-        cman.expect_end()
-
+    script = answering((request(0x92), reply(0x92, 0, EXTRA + bytes(10_000))))
     with scripted(socket_dir / "cman_client", script):
         handle = table.init()
         with pytest.raises(CmanError, match="cman_get_extra_info") as raised:
@@ -216,10 +211,7 @@ def test_a_dropped_extra_info_is_no_reading(table: LibcmanTable, socket_dir: Pat
 
 
 def test_the_longest_cluster_name_is_whole(table: LibcmanTable, socket_dir: Path) -> None:
-    def script(cman: ScriptedConversation) -> None:
-        cman.answer(request(0x91), reply(0x91, 0, struct.pack("=17sxHI", b"c" * 17, 1, 8)))
-        cman.expect_end()
-
+    script = answering((request(0x91), reply(0x91, 0, struct.pack("=17sxHI", b"c" * 17, 1, 8))))
     with scripted(socket_dir / "cman_client", script):
         handle = table.init()
         assert handle.get_cluster().name == b"c" * 17
@@ -283,9 +275,7 @@ def test_a_dying_listener_accepts_and_the_subscription_fails(
 def test_what_a_callback_raises_comes_out_of_dispatch(
     table: LibcmanTable, socket_dir: Path
 ) -> None:
-    def script(cman: ScriptedConversation) -> None:
-        cman.answer(NOTIFY, NOTIFIED + event(1, 1))
-        cman.expect_end()
+    script = answering((NOTIFY, NOTIFIED + event(1, 1)))
 
     def broken(_reason: int, _argument: int) -> None:
         raise MemoryError("no room for an event")

@@ -16,6 +16,7 @@ import pytest
 from fakecluster.testing.scripted_wire import (
     Script,
     ScriptedConversation,
+    answering,
     event,
     message,
     reply,
@@ -135,10 +136,7 @@ def test_blocking_waits_for_one_message(subscribed: Subscribe) -> None:
 
 
 def test_events_before_a_reply_are_queued_under_another_descriptor(subscribed: Subscribe) -> None:
-    def script(cman: ScriptedConversation) -> None:
-        cman.answer(QUORATE, event(1, 0) + event(1, 1) + reply(0x05, 1))
-        cman.expect_end()
-
+    script = answering((QUORATE, event(1, 0) + event(1, 1) + reply(0x05, 1)))
     with subscribed(script) as client:
         socket_fd = client.fd()
         assert not is_zero(socket_fd)
@@ -155,11 +153,7 @@ def test_events_before_a_reply_are_queued_under_another_descriptor(subscribed: S
 
 def test_events_before_the_subscriptions_reply_are_kept(library: Library, talk: Talk) -> None:
     """A shutdown question may come before the reply of NOTIFY, when no callback is stored yet."""
-
-    def script(cman: ScriptedConversation) -> None:
-        cman.answer(NOTIFY, event(3, 1) + NOTIFIED)
-        cman.expect_end()
-
+    script = answering((NOTIFY, event(3, 1) + NOTIFIED))
     with talk(script) as handle:
         client = Subscriber(library, handle)
         client.subscribe()
@@ -169,10 +163,7 @@ def test_events_before_the_subscriptions_reply_are_kept(library: Library, talk: 
 
 
 def test_a_refused_subscription_stores_no_callback(library: Library, talk: Talk) -> None:
-    def script(cman: ScriptedConversation) -> None:
-        cman.answer(NOTIFY, reply(0x01, -22) + event(1, 1))
-        cman.expect_end()
-
+    script = answering((NOTIFY, reply(0x01, -22) + event(1, 1)))
     with talk(script, admin=True) as handle:
         client = Subscriber(library, handle)
         result = library.c.cman_start_notification(handle, client._callback)
@@ -183,10 +174,7 @@ def test_a_refused_subscription_stores_no_callback(library: Library, talk: Talk)
 
 
 def test_no_event_after_the_subscription_ends(subscribed: Subscribe) -> None:
-    def script(cman: ScriptedConversation) -> None:
-        cman.answer(request(0x02), event(1, 1) + reply(0x02, 0))
-        cman.expect_end()
-
+    script = answering((request(0x02), event(1, 1) + reply(0x02, 0)))
     with subscribed(script) as client:
         assert client.c.cman_stop_notification(client.handle) == 0
         assert client.dispatch(ALL) == (0, None)
@@ -223,10 +211,7 @@ def test_a_reply_that_nobody_waits_for_is_dropped(subscribed: Subscribe) -> None
 
 
 def test_a_reply_is_matched_by_its_bit_and_not_by_its_command(subscribed: Subscribe) -> None:
-    def script(cman: ScriptedConversation) -> None:
-        cman.answer(QUORATE, reply(0x0B, 1))
-        cman.expect_end()
-
+    script = answering((QUORATE, reply(0x0B, 1)))
     with subscribed(script) as client:
         assert client.c.cman_is_quorate(client.handle) == 1
 
@@ -258,12 +243,11 @@ def test_a_message_in_pieces_is_put_together(subscribed: Subscribe) -> None:
 def test_a_request_inside_the_callback_queues_what_comes_meanwhile(
     library: Library, talk: Talk
 ) -> None:
-    def script(cman: ScriptedConversation) -> None:
-        cman.answer(NOTIFY, NOTIFIED + event(1, 0))
-        cman.answer(QUORATE, event(1, 1) + reply(0x05, 1))
-        cman.answer(QUORATE, reply(0x05, 0))
-        cman.expect_end()
-
+    script = answering(
+        (NOTIFY, NOTIFIED + event(1, 0)),
+        (QUORATE, event(1, 1) + reply(0x05, 1)),
+        (QUORATE, reply(0x05, 0)),
+    )
     answers: list[int] = []
     with talk(script) as handle:
 
@@ -281,10 +265,7 @@ def test_a_request_inside_the_callback_queues_what_comes_meanwhile(
 def test_a_callback_may_finish_its_connection(
     library: Library, socket_dir: Any, talk: Talk
 ) -> None:
-    def script(cman: ScriptedConversation) -> None:
-        cman.answer(NOTIFY, NOTIFIED + event(1, 1) + event(1, 1))
-        cman.expect_end()
-
+    script = answering((NOTIFY, NOTIFIED + event(1, 1) + event(1, 1)))
     calls: list[int] = []
     with talk(script) as handle:
 
@@ -299,11 +280,8 @@ def test_a_callback_may_finish_its_connection(
 
 
 def test_the_private_pointer_comes_with_each_event(subscribed: Subscribe) -> None:
-    def script(cman: ScriptedConversation) -> None:
-        cman.answer(request(0xC0), reply(0xC0, 0) + confchg)
-        cman.expect_end()
-
     confchg = message(0x103, struct.pack("=iii6I", 3, 1, 2, 1, 2, 300, 9, 2, 300))
+    script = answering((request(0xC0), reply(0xC0, 0) + confchg))
     seen: list[Any] = []
     with subscribed(script) as client:
         private = client.ffi.new("int *", 5)
@@ -447,10 +425,7 @@ def test_an_impossible_length_ends_the_connection(subscribed: Subscribe, length:
 
 
 def test_a_reply_without_a_status_ends_the_connection(subscribed: Subscribe) -> None:
-    def script(cman: ScriptedConversation) -> None:
-        cman.answer(QUORATE, message(0x05 | 0x40000000, b"\0\0\0"))
-        cman.expect_end()
-
+    script = answering((QUORATE, message(0x05 | 0x40000000, b"\0\0\0")))
     with subscribed(script) as client:
         result = client.c.cman_is_quorate(client.handle)
         assert (result, client.ffi.errno) == (-1, errno.EHOSTDOWN)

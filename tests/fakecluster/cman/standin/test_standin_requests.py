@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fakecluster.testing.scripted_wire import ScriptedConversation, reply, request
+from fakecluster.testing.scripted_wire import ScriptedConversation, answering, reply, request
 from tests.fakecluster.cman.standin.conftest import Library, Talk
 
 # What is asked with plain numbers: function, arguments, command, body of the request.
@@ -55,11 +55,7 @@ def test_a_request_goes_out_to_the_byte_and_its_status_comes_back(
 ) -> None:
     name, arguments, command, body = row
     given = [library.ffi.new("char[]", a) if isinstance(a, bytes) else a for a in arguments]
-
-    def script(cman: ScriptedConversation) -> None:
-        cman.answer(request(command, body), reply(command, status))
-        cman.expect_end()
-
+    script = answering((request(command, body), reply(command, status)))
     with talk(script) as handle:
         got = getattr(library.c, name)(handle, *given)
         assert (got, library.fails(got)) == outcome
@@ -92,10 +88,7 @@ def ask_nodes(
     room: int = 8,
     function: str = "cman_get_nodes",
 ) -> tuple[int, int, Any]:
-    def script(cman: ScriptedConversation) -> None:
-        cman.answer(request(0x07), answer)
-        cman.expect_end()
-
+    script = answering((request(0x07), answer))
     nodes = library.ffi.new("cman_node_t[]", max(room, 1))
     count = library.ffi.new("int *", -7)
     with talk(script) as handle:
@@ -174,11 +167,7 @@ def test_one_node_is_asked_for_by_name_or_by_id(
     library: Library, talk: Talk, name: bytes, nodeid: int
 ) -> None:
     asked = NODE.pack(440, nodeid, 0, 0, 0, 0, name, b"", 0, 0, 0, 0)
-
-    def script(cman: ScriptedConversation) -> None:
-        cman.answer(request(0x90, asked), reply(0x90, 0, wire_node(2, b"n2", address=IPV4)))
-        cman.expect_end()
-
+    script = answering((request(0x90, asked), reply(0x90, 0, wire_node(2, b"n2", address=IPV4))))
     node = library.ffi.new("cman_node_t *")
     node.cn_name = name
     with talk(script) as handle:
@@ -192,11 +181,10 @@ def test_one_node_is_asked_for_by_name_or_by_id(
 
 def test_the_quorum_device_is_node_minus_one(library: Library, talk: Talk) -> None:
     asked = NODE.pack(440, -1, 0, 0, 0, 0, b"", b"", 0, 0, 0, 0)
-
-    def script(cman: ScriptedConversation) -> None:
-        cman.answer(request(0x90, asked), reply(0x90, 0, wire_node(0, b"/dev/q")))
-        cman.answer(request(0x90, asked), reply(0x90, -2))
-
+    script = answering(
+        (request(0x90, asked), reply(0x90, 0, wire_node(0, b"/dev/q"))),
+        (request(0x90, asked), reply(0x90, -2)),
+    )
     info = library.ffi.new("cman_qdev_info_t *")
     with talk(script) as handle:
         assert library.c.cman_get_quorum_device(handle, info) == 0
@@ -246,9 +234,7 @@ def extra_info(addresses: int) -> bytes:
 
 
 def test_extra_info_comes_with_its_addresses(library: Library, talk: Talk) -> None:
-    def script(cman: ScriptedConversation) -> None:
-        cman.answer(request(0x92), reply(0x92, 0, extra_info(2)))
-
+    script = answering((request(0x92), reply(0x92, 0, extra_info(2))))
     space = library.ffi.new("char[]", 4096)
     info = library.ffi.cast("cman_extra_info_t *", space)
     with talk(script) as handle:
@@ -260,11 +246,9 @@ def test_a_reply_over_the_buffer_is_dropped_and_its_status_returned(
     library: Library, talk: Talk
 ) -> None:
     """And the stream stays in step: the next request is answered rightly."""
-
-    def script(cman: ScriptedConversation) -> None:
-        cman.answer(request(0x92), reply(0x92, 0, extra_info(1)))
-        cman.answer(request(0x05), reply(0x05, 1))
-
+    script = answering(
+        (request(0x92), reply(0x92, 0, extra_info(1))), (request(0x05), reply(0x05, 1))
+    )
     info = library.ffi.new("cman_extra_info_t *")
     with talk(script) as handle:
         assert library.c.cman_get_extra_info(handle, info, 68) == 0
@@ -344,9 +328,7 @@ def test_data_over_the_limit_is_not_sent(library: Library, talk: Talk) -> None:
 
 
 def test_the_admin_socket_is_another(library: Library, talk: Talk) -> None:
-    def script(cman: ScriptedConversation) -> None:
-        cman.answer(request(0x800000BB, bytes(4)), reply(0x800000BB, -114))
-
+    script = answering((request(0x800000BB, bytes(4)), reply(0x800000BB, -114)))
     with talk(script, admin=True) as handle:
         result = library.c.cman_shutdown(handle, 0)
         assert library.fails(result) == errno.EALREADY
