@@ -14,7 +14,7 @@ _ADDRESS = 6
 _GROUP_BIT = 1
 
 
-class Network:
+class LabNetwork:
     """Who hears whom, and where frames go by the addresses that were seen."""
 
     def __init__(self) -> None:
@@ -74,7 +74,7 @@ class Switch:
 
     def __init__(self) -> None:
         """Start with nobody plugged in."""
-        self.network = Network()
+        self.network = LabNetwork()
         """Decides where frames go."""
         self._ports: dict[int, socket.socket] = {}
         self._lock = threading.Lock()

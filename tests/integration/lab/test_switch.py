@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from integration.lab.switch import Network, Switch
+from integration.lab.switch import LabNetwork, Switch
 
 BROADCAST = b"\xff" * 6
 
@@ -21,66 +21,66 @@ def frame(source: int, target: bytes, text: bytes = b"hello") -> bytes:
 
 
 def test_whose_place_is_not_known_is_looked_for_everywhere() -> None:
-    network = Network()
+    network = LabNetwork()
     assert network.listeners(1, frame(1, mac(2)), [1, 2, 3]) == [2, 3]
 
 
 def test_who_has_spoken_is_found() -> None:
-    network = Network()
+    network = LabNetwork()
     assert network.listeners(2, frame(2, BROADCAST), [1, 2, 3]) == [1, 3]
     assert network.listeners(1, frame(1, mac(2)), [1, 2, 3]) == [2]
 
 
 def test_groups_are_never_learnt() -> None:
-    network = Network()
+    network = LabNetwork()
     multicast = b"\x01\x00\x5e\x00\x00\x01"
     assert network.listeners(1, frame(1, multicast), [1, 2, 3]) == [2, 3]
     assert network.listeners(2, frame(2, multicast), [1, 2, 3]) == [1, 3]
 
 
 def test_who_moves_is_found_again() -> None:
-    network = Network()
+    network = LabNetwork()
     network.listeners(2, frame(9, BROADCAST), [1, 2, 3])
     network.listeners(3, frame(9, BROADCAST), [1, 2, 3])
     assert network.listeners(1, frame(1, mac(9)), [1, 2, 3]) == [3]
 
 
 def test_no_host_hears_itself() -> None:
-    network = Network()
+    network = LabNetwork()
     network.listeners(1, frame(1, BROADCAST), [1, 2])
     assert network.listeners(1, frame(1, mac(1)), [1, 2]) == []
 
 
 def test_less_than_a_frame_goes_nowhere() -> None:
-    assert Network().listeners(1, BROADCAST, [1, 2]) == []
+    assert LabNetwork().listeners(1, BROADCAST, [1, 2]) == []
 
 
-def hearing(network: Network, hosts: int = 3) -> set[tuple[int, int]]:
+def hearing(network: LabNetwork, hosts: int = 3) -> set[tuple[int, int]]:
     """Every (speaker, listener) that works."""
     numbers = range(1, hosts + 1)
     return {(a, b) for a in numbers for b in numbers if a != b and network.hears(b, a)}
 
 
 def test_a_cut_goes_one_way() -> None:
-    network = Network()
+    network = LabNetwork()
     network.cut(1, 2)
     assert hearing(network) == {(1, 3), (2, 1), (2, 3), (3, 1), (3, 2)}
 
 
 def test_a_partition_goes_both_ways_and_spares_the_groups() -> None:
-    network = Network()
+    network = LabNetwork()
     network.partition((1, 2), (3,))
     assert hearing(network) == {(1, 2), (2, 1)}
 
 
 def test_a_partition_has_any_number_of_groups() -> None:
-    network = Network()
+    network = LabNetwork()
     network.partition((1, 2), (3,), (4,))
     assert hearing(network, 4) == {(1, 2), (2, 1)}
 
 
 def test_partitions_add_up_until_they_are_healed() -> None:
-    network = Network()
+    network = LabNetwork()
     network.partition((1,), (2, 3, 4))
     network.partition((1, 2, 3), (4,))
     assert hearing(network, 4) == {(2, 3), (3, 2)}
@@ -149,7 +149,7 @@ def test_a_host_that_does_not_read_does_not_stop_the_others(
 
 
 def test_those_in_no_group_are_one() -> None:
-    network = Network()
+    network = LabNetwork()
     network.partition((2,))
     assert hearing(network) == {(1, 3), (3, 1)}
     network.cut(1, 3)
