@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 
 import pytest
 
+from fakecluster.cman.answers import Version
 from fakecluster.cman.client import Client
 from fakecluster.cman.constants import US, CmanState
 from fakecluster.cman.errors import RequestRefusedError
+from fakecluster.cman.timings import Profile
 from fakecluster.cman.topology import QuorumDisk
 from fakecluster.testing.cman_engine import EngineHarness
 
@@ -52,3 +55,31 @@ def test_an_admin_may_read() -> None:
     """What is not for admins alone is for all."""
     admin: Client = EngineHarness(2).up().admin(1).client
     assert len(admin.get_all_members()) == 2
+
+
+def test_row_wrong_socket(profile: Profile) -> None:
+    """EPERM for every admin command on a client; EINVAL for notices, ports, data on an admin."""
+    rig = EngineHarness(2, profile=profile).up()
+    client, admin = rig.listen(1).client, rig.admin(1).client
+    commands: list[Callable[[], object]] = [
+        lambda: client.try_shutdown(0, lambda _: None),
+        lambda: client.leave_cluster(0),
+        lambda: client.kill_node(2),
+        lambda: client.set_version(Version(config=2)),
+        lambda: client.set_votes(1, 2),
+        lambda: client.set_expected_votes(2),
+        lambda: client.register_quorum_device("disk", 1),
+        client.unregister_quorum_device,
+        lambda: client.poll_quorum_device(True),
+        lambda: client.update_quorum_device("disk", 1),
+        lambda: client.update_fence_info(rig.engine.connect(1).get_fence_info(2)),
+        client.set_dirty,
+        lambda: client.set_debuglog(1),
+    ]
+    assert [_errno(command) for command in commands] == [errno.EPERM] * len(commands)
+    refused: list[Callable[[], object]] = [
+        admin.start_notification,
+        lambda: admin.bind(3),
+        lambda: admin.send_data(2, 3, b"x"),
+    ]
+    assert [_errno(command) for command in refused] == [errno.EINVAL] * 3

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from fakecluster.cman.engine import Sockets
 from fakecluster.cman.shutdown import AnswerCount, VoteResult
+from fakecluster.cman.timings import Profile
 from fakecluster.testing.cman_engine import EngineHarness
 from o2cbd.core.rules import SECOND_US
 
@@ -20,6 +21,21 @@ FORCE, REMOVE = 1, 2
 
 def _sockets(rig: EngineHarness) -> Sockets:
     return rig.engine.state(1).sockets
+
+
+def test_row_shutdown_client_gone(profile: Profile) -> None:
+    """A listener that closes counts as yes, also one that had said no; one that did not: no."""
+    rig = EngineHarness(1, profile=profile).up()
+    gone, bystander, admin = rig.listen(1), rig.engine.connect(1), rig.admin(1)
+    refuser = rig.listen(1)
+    admin.shutdown()
+    bystander.disconnect()
+    refuser.client.reply_shutdown(False)
+    refuser.client.disconnect()
+    assert admin.replies == []
+    gone.client.disconnect()
+    rig.run(AT_ONCE_US)
+    assert [status for _, status in admin.replies] == [0]
 
 
 def test_a_yes_that_leaves_counts_once() -> None:
