@@ -169,7 +169,10 @@ class SimulatedProcess:
         self.stepping = True
         try:
             self._fd, wait_s = self.program.step()
-        except SystemExit as end:  # without a code 0, with a text as code 1, as Python does
+        except SystemExit as end:
+            if type(end) is not SystemExit:
+                raise  # it ends us: the trace could not be written
+            # As Python has it: 0 without a code, 1 for a text.
             self._end(end.code if isinstance(end.code, int) else int(end.code is not None))
             return
         except DaemonKilled:
