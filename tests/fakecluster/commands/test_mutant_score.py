@@ -55,7 +55,8 @@ def test_what_changes_nothing_survives_every_seed_that_reaches_it() -> None:
 def test_each_way_of_going_wrong_is_noticed() -> None:
     found = judged("1", "hangs", "waits", "raises", "dies")
     assert found["hangs"][:3] == ["noticed", "hung", 1]
-    assert found["waits"][:3] == ["noticed", "hung", 1]
+    assert found["waits"][:3] == ["noticed", "crash", 1]
+    assert str(found["waits"][3]).startswith("SpinningError: the daemon of node")
     assert found["raises"][:3] == ["noticed", "crash", 1]
     assert str(found["raises"][3]).startswith("OSError: spoiled")
     assert found["dies"] == ["noticed", "crash", None, "its process ended with signal 9", 0]
