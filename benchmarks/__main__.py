@@ -1,4 +1,4 @@
-"""`python -m benchmarks first-fill|join|footprint|guests|instructions|simulate|wakeups`."""
+"""`python -m benchmarks count|first-fill|join|footprint|guests|instructions|simulate|wakeups`."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from integration.errors import EXIT_CANNOT_RUN, CannotRunError, missing_library_
 
 if TYPE_CHECKING:
     from benchmarks.guests import Guests
+    from benchmarks.instructions import Cost
 
 
 _MOST = 255
@@ -51,7 +52,7 @@ def _count(text: str) -> int:
     return int(text)
 
 
-_SIZES = {"guests": _guest_sizes, "instructions": _drawn_or_sizes}
+_SIZES = {"guests": _guest_sizes, "count": _drawn_or_sizes}
 """How the sizes of some commands are read."""
 
 
@@ -83,7 +84,8 @@ def parser() -> argparse.ArgumentParser:
     add("join", "3,32,255", 21, "one more member, against one scandir, one reading and 13 calls")
     add("footprint", "3,255", 9, "how soon a daemon is ready, and its memory")
     add("guests", "3", 3, "emulated machines, and a join and a death on their kernels")
-    add("instructions", "0,3,32,255", None, "what histories cost, counted; 0: drawn ones")
+    add("instructions", "3,32,128,254", 5, "what the daemon executes, counted in an emulated guest")
+    add("count", "0,3,32,255", None, "what histories cost, counted; 0: drawn ones")
     add("simulate", "3,32,64,128,255", None, "a cluster in virtual time against the clock")
     span = add("wakeups", "3", None, "what an idle daemon wakes for")
     span.add_argument(
@@ -100,13 +102,23 @@ def _one(row: Callable[[Any], Sequence[str]]) -> Callable[[Any], Sequence[Sequen
     return lambda measured: [row(measured)]
 
 
+# Imported where they are run: they need the dependency group `vm`, which the others do not.
+
+
 def _guests(members: int, rounds: int) -> Guests:
-    # Imported here: it needs the dependency group `vm`, which the others do not.
     try:
         from benchmarks.guests import guests  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise CannotRunError(missing_library_text(error)) from error
     return guests(members, rounds)
+
+
+def _instructions(members: int, rounds: int) -> Cost:
+    try:
+        from benchmarks.instructions import cost  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise CannotRunError(missing_library_text(error)) from error
+    return cost(members, rounds)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -135,7 +147,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             tables.guests_rows,
             tables.GUESTS,
         ),
-        "instructions": (count, _one(tables.counted_row), tables.COUNTED),
+        "count": (count, _one(tables.counted_row), tables.COUNTED),
+        "instructions": (
+            lambda size: _instructions(size, arguments.rounds),
+            tables.cost_rows,
+            tables.COST,
+        ),
         "simulate": (simulate, _one(tables.simulated_row), tables.SIMULATED),
         "wakeups": (
             lambda size: wakeups(size, arguments.span),

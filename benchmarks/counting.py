@@ -1,4 +1,4 @@
-"""`instructions`: what a simulated history costs, in counts that are the same on every machine."""
+"""`count`: what a simulated history costs, in counts that are the same on every machine."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ from benchmarks.waking import Idle
 
 if TYPE_CHECKING:
     from benchmarks.guests import Guests
+    from benchmarks.instructions import Cost
 
 COMPARED = (
     "members",
@@ -34,6 +35,7 @@ FOOTPRINT = (
     "RssAnon, MiB",
     "VmRSS, MiB",
 )
+COST = ("members", "what", "million instructions", "spread, %", "aim", "floor", "ratio")
 GUESTS = ("members", "what", "median, s", "fastest, s", "at least, s", "by whom")
 COUNTED = ("members", "history", "calls", "bytecode instructions")
 IDLE = ("members", "span, s", "woke at, s", "switches in all", "resyncs due", "nothing else")
@@ -142,3 +144,21 @@ def simulated_row(measured: Simulated) -> Sequence[str]:
         ", ".join(f"{name} {share * 100:.0f}" for name, share in where),
         f"{measured.spin_ns:.0f}",
     )
+
+
+def cost_rows(found: Cost) -> Sequence[Sequence[str]]:
+    """Render what one size costs, and the daemon's memory."""
+    rows = [
+        (
+            str(found.members),
+            figure.what,
+            f"{figure.median / 1e6:.2f}",
+            f"{figure.spread_percent:.1f}",
+            "-" if figure.aim is None else f"{figure.aim:g}",
+            "-" if figure.floor is None else f"{figure.floor[0]}: {figure.floor[1] / 1e6:.2f}",
+            "-" if figure.floor is None else f"{figure.median / figure.floor[1]:.1f}",
+        )
+        for figure in found.figures
+    ]
+    memory = ", ".join(f"{name} {kib / 1024:.1f}" for name, kib in found.memory_kib.items())
+    return [*rows, (str(found.members), f"MiB: {memory}", "-", "-", "-", "-", "-")]

@@ -87,14 +87,14 @@ class FakeCman:
 
     @classmethod
     @contextlib.contextmanager
-    def served(cls, work: Path, libcman: str) -> Iterator[FakeCman]:
+    def served(cls, work: Path, libcman: str, topology_text: str = TOPOLOGY) -> Iterator[FakeCman]:
         """Start it, wait until all is up, and end it with the block.
 
         Raises:
             RuntimeError: it ended without a word.
         """
         directory, topology = work / "serve", work / "topology.toml"
-        topology.write_text(TOPOLOGY, "utf-8")
+        topology.write_text(topology_text, "utf-8")
         with (
             (work / "serve.log").open("w") as log,
             subprocess.Popen(

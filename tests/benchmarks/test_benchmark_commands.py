@@ -66,13 +66,13 @@ def test_simulate_says_how_fast_and_where_the_time_goes(
 
 
 @pytest.mark.parametrize("members", ["0", "3"])
-def test_instructions_are_the_same_in_each_run(
+def test_counts_are_the_same_in_each_run(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, members: str
 ) -> None:
     monkeypatch.setattr(counting, "SEEDS", range(2))
-    first = figures(capsys, "instructions", "--members", members)
+    first = figures(capsys, "count", "--members", members)
     assert 0 < first["calls"] < first["instructions"]
-    again = figures(capsys, "instructions", "--members", members)
+    again = figures(capsys, "count", "--members", members)
     assert again["calls"] == pytest.approx(first["calls"], rel=0.001)
     assert again["instructions"] == pytest.approx(first["instructions"], rel=0.001)
 
