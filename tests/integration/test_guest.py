@@ -232,7 +232,11 @@ def test_the_emulated_machine_has_the_settings_that_were_seen_to_work() -> None:
 
 
 def test_each_acceleration_names_its_cpu() -> None:
-    assert {name: args[-1] for name, args in ACCELERATIONS.items()} == {"kvm": "host", "tcg": "max", "icount": "max"}
+    assert {name: args[-1] for name, args in ACCELERATIONS.items()} == {
+        "kvm": "host",
+        "tcg": "max",
+        "icount": "max",
+    }
 
 
 def no_boot(_machine: Machine) -> contextlib.AbstractContextManager[guests.Guest]:
