@@ -6,6 +6,8 @@ gets `make_cluster` and `drawn_history`. Runs that use none of them import nothi
 
 from __future__ import annotations
 
+import argparse
+import contextlib
 import re
 import tempfile
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -140,9 +142,17 @@ def _taken(parser: pytest.Parser, option: str) -> bool:
 
 
 def _seeds(text: str) -> range:
-    """Return the seeds of `N` or `A..B`; ValueError: it is neither."""
+    """Return the seeds of `N` or `A..B`.
+
+    Raises:
+        ArgumentTypeError: it is neither, or there are none.
+    """
     first, dots, last = text.partition("..")
-    return range(int(first), int(last) + 1) if dots else range(int(text))
+    with contextlib.suppress(ValueError):
+        seeds = range(int(first), int(last) + 1) if dots else range(int(text))
+        if seeds and seeds.start >= 0:
+            return seeds
+    raise argparse.ArgumentTypeError(f"{text!r}: write a number of histories from 1, or A..B")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -292,17 +302,17 @@ def _boot_simulated(boot: Boot, nodes: Any = 3, **more: Any) -> Any:
     if make is None:
         if boot.request.config.getoption("fakecluster_arm", None) is None:
             return _boot_real(boot, nodes, **more)  # the only one that can be
-        _fail_without("sim", "simulated_daemon")
+        _fail_without("--arm sim", "`simulated_daemon`")
     from fakecluster import simulate  # noqa: PLC0415 - only where it is used
 
     more.setdefault("invariant", boot.request.getfixturevalue("cluster_invariant"))
     return boot.stack.enter_context(simulate(nodes, make, **more))
 
 
-def _fail_without(arm: str, fixture: str) -> NoReturn:
+def _fail_without(who: str, fixture: str) -> NoReturn:
     """Fail a test whose daemon cannot be started: a skip would look like a success."""
     pytest.fail(
-        f"--arm {arm} starts your daemon by the fixture `{fixture}`: define it in conftest.py",
+        f"{who} starts your daemon by the fixture {fixture}: define it in conftest.py",
         pytrace=False,
     )
 
@@ -317,7 +327,10 @@ def _boot_real(boot: Boot, nodes: Any = 3, **more: Any) -> Any:
 def _served(boot: Boot, nodes: Any, **more: Any) -> Any:
     command = boot.request.getfixturevalue("daemon_command")
     if command is None:
-        _fail_without("process", "daemon_command")
+        asked = boot.request.config.getoption("fakecluster_arm", None)
+        if asked is None:
+            _fail_without("fakecluster", "`simulated_daemon` (virtual time) or `daemon_command`")
+        _fail_without(f"--arm {asked}", "`daemon_command`")
     from fakecluster import serve  # noqa: PLC0415 - only where it is used
     from fakecluster.cman.standin import BuildError  # noqa: PLC0415 - see above
 

@@ -6,7 +6,7 @@ A guest starts from a pile of them, each made from the one below:
 |---|---|---|
 | `smoke-image`, `cluster-image` | Debian packages as a kernel, an initrd and a disk | `image.py` |
 | `installed` | its disk, with packages installed by a guest's own apt | `lab/base.py` |
-| `state` | one guest of it that has booted: memory and disk | `lab/state.py` |
+| `state` | one guest of it that has booted: memory and disk | `lab/base.py` |
 | `<arm>-formed`, `<arm>-up` | a cluster of its clones, saved at one moment | `lab/together.py` |
 """
 

@@ -16,8 +16,9 @@ from integration.packages import GUEST_PACKAGES, guest_packages
 from integration.sources import AptSource, debian_sources
 
 _HERE = Path(__file__)
+_MAKER_NAMES = ("build", "guest_modules", "image", "initrd", "packages", "recipes", "sources")
 _MAKERS = (
-    *(_HERE.with_name(f"{name}.py") for name in ("build", "image", "initrd", "recipes")),
+    *(_HERE.with_name(f"{name}.py") for name in _MAKER_NAMES),
     Path(str(guest_files.__file__)),
     GUEST_PACKAGES,
     *(path for _, path in inside("agent")),

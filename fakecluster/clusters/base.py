@@ -137,6 +137,34 @@ class Cluster(VerbMethods, Protocol):
         """Let the cluster come to rest, and return what is wrong then."""
         ...
 
+    def ended(self) -> list[str]:
+        """Return the nodes whose daemon has ended though their cman runs, each with its last words.
+
+        That is wrong where nothing has ended it: when the cluster has formed, and when a drawn
+        history has started everything again.
+        """
+        return list(self._ended())
+
+    def _ended(self) -> Iterator[str]:
+        for node in self.topology.ids:
+            if self.manager_answers(node) and not self.daemon_runs(node):
+                code = self.exit_code(node)
+                how = "does not run" if code is None else f"has ended with {code}"
+                words = self.log(node).strip().splitlines()[-1:] or ["nothing"]
+                yield f"node {node}: the daemon {how}; its last words: {words[0]}"
+
+    def check_formed(self) -> None:
+        """Check a cluster that has just formed.
+
+        Raises:
+            NotAsExpectedError: a daemon does not run.
+        """
+        found = self.ended()
+        if found:
+            raise NotAsExpectedError(
+                self.describe("every daemon to run, but:\n  " + "\n  ".join(found))
+            )
+
     def broken(self) -> list[str]:
         """Return what the invariant finds wrong at this moment."""
         if self.invariant is None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from fakecluster.capabilities import UnsupportedVerbError
-from fakecluster.clusters.base import Cluster, NotAsExpectedError
+from fakecluster.clusters.base import WITHIN_S, Cluster
 from fakecluster.clusters.real import RealCluster
 from fakecluster.clusters.simulated import SimulatedCluster
 from fakecluster.cman.errors import ManagerStuckError
@@ -64,11 +64,16 @@ class HistoryFailedError(AssertionError):
             failure: how it failed.
             drawn: the history as it was drawn.
         """
-        cut = failure.scenario.actions != drawn.actions
+        left, all_of_them = len(failure.scenario.actions), len(drawn.actions)
+        needed = (
+            f"what it takes, of {all_of_them} actions" if left < all_of_them else "what was done"
+        )
         shown = [
             f"seed {seed}: {_WORDS[failure.outcome]}",
             *(f"  {each}" for each in failure.findings),
-            f"what it takes, of {len(drawn.actions)} actions:" if cut else "what was done:",
+            f"{needed}:"
+            if left
+            else f"it takes none of the {all_of_them} actions: starting is enough",
             *(f"  {line}" for line in story(failure.scenario)),
         ]
         super().__init__("\n".join(shown))
@@ -221,7 +226,8 @@ class _Player:
         for host in world.hosts.values():
             if host.powered:
                 host.daemon.start()
-        return self._cluster.findings(self._bound_us / SECOND_US)
+        findings = self._cluster.findings(self._bound_us / SECOND_US)
+        return [*findings, *self._cluster.ended()]
 
 
 def play_real(scenario: Scenario, cluster: RealCluster) -> HistoryFailure | None:
@@ -238,16 +244,12 @@ def play_real(scenario: Scenario, cluster: RealCluster) -> HistoryFailure | None
         _try(cluster, action.verb)
     cluster.let_pass((scenario.end_us - at_us) / SECOND_US / _FASTER)
     cluster.end_faults()
-    try:
-        cluster.settle()
-    except NotAsExpectedError:
-        return HistoryFailure(
-            outcome=Outcome.LIVENESS,
-            findings=tuple(cluster.broken()),
-            scenario=scenario,
-            cluster=cluster,
-        )
-    return None
+    findings = [*cluster.findings(WITHIN_S), *cluster.ended()]
+    if not findings:
+        return None
+    return HistoryFailure(
+        outcome=Outcome.LIVENESS, findings=tuple(findings), scenario=scenario, cluster=cluster
+    )
 
 
 def _try(cluster: Cluster, verb: Verb) -> None:

@@ -122,6 +122,7 @@ class RealCluster(Cluster):
             self.start(node)
         ids = self.topology.ids
         self.eventually(lambda: all(self.members(node) == ids for node in ids), "a whole cluster")
+        self.check_formed()
 
     # --- time -----------------------------------------------------------------------------------
 

@@ -88,6 +88,7 @@ class SimulatedCluster(Cluster):
         self.eventually(
             lambda: all(self.members(node) == ids for node in ids), "a whole cluster", _FORMING_S
         )
+        self.check_formed()
 
     # --- time, verbs ----------------------------------------------------------------------------
 

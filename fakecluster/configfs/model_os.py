@@ -37,11 +37,15 @@ _R = TypeVar("_R")
 _Args = TypeVarTuple("_Args")
 
 
+_REPEATS_MAX = 1000
+
+
 def _repeated(call: Callable[[*_Args], _R], *args: *_Args) -> _R:
     """Make a call that Python itself repeats when interrupted: open, read, write (PEP 475)."""
-    while True:
+    for _ in range(_REPEATS_MAX):
         with contextlib.suppress(InterruptedError):
             return call(*args)
+    raise AssertionError("interrupted for ever: Python would never return from this call")
 
 
 class ScannedEntry:

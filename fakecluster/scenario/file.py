@@ -123,7 +123,7 @@ def _actions(top: TomlTable, topology: Topology) -> tuple[Action, ...]:
             continue
         action = Action(at_us=at_us, verb=verb, given=frozenset(row))
         if found and action.at_us < found[-1].at_us:
-            top.complain(f"story.deeds[{index}].at_us", "is before the deed above it")
+            top.complain(f"story.deeds[{index}].at_us", "is before the action above it")
         found.append(action)
     if not topology.nodes:
         return tuple(found)  # its own problems are told already

@@ -224,9 +224,20 @@ def _of_attributes(host: SimHost, cluster: ClusterState, status: Status) -> Iter
             continue
         if name not in waiting:
             yield f"{name} is {is_now[name]}, should be {value}"
-        elif not cluster.regions and not host.truth.held_by_others:
-            # Kernels refuse or ignore attributes where a region is, and only there.
+        elif not cluster.regions and not host.truth.held_by_others and _takes(cluster, name, value):
+            # Kernels ignore attributes where a region is.
             yield f"{name} is {is_now[name]}, should be {value}, and nothing keeps that so"
+
+
+def _takes(cluster: ClusterState, name: str, value: str) -> bool:
+    """True where the kernel takes a value beside the others: idle_timeout above keepalive_delay."""
+    match name:
+        case "idle_timeout_ms":
+            return int(value) > cluster.keepalive_delay_ms
+        case "keepalive_delay_ms":
+            return int(value) < cluster.idle_timeout_ms
+        case _:
+            return True
 
 
 def _of_state(

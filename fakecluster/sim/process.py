@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from fakecluster.clock import Handle, Timeline
 from fakecluster.cman.engine import Engine, Sockets
@@ -11,6 +11,9 @@ from fakecluster.sim.daemon_under_test import DaemonUnderTest
 from fakecluster.sim.engine_table import EngineTable
 from o2cbd.core.model import Status
 from o2cbd.core.rules import SECOND_US, Rules
+from o2cbd.output import OutputError
+
+_R = TypeVar("_R")
 
 FIRST_PID: Final = 101
 """Of the first process on a host; the next ones count on."""
@@ -101,7 +104,7 @@ class SimulatedProcess:
         self.exit_code = None
         self.rules = self.next_rules
         self._arrived = False
-        self.program.start(self)
+        self._do(lambda: self.program.start(self))
         self.wake()
 
     def kill(self) -> None:
@@ -112,7 +115,7 @@ class SimulatedProcess:
     def terminate(self) -> None:
         """SIGTERM; nothing happens while it does not run."""
         if self.runs:
-            self.program.stop()
+            self._do(self.program.stop)
             self.wake()
 
     def forget(self, name: str) -> None:
@@ -168,22 +171,28 @@ class SimulatedProcess:
         self._count()
         self.stepping = True
         try:
-            self._fd, wait_s = self.program.step()
-        except SystemExit as end:
-            if type(end) is not SystemExit:
-                raise  # it ends us: the trace could not be written
-            # As Python has it: 0 without a code, 1 for a text.
-            self._end(end.code if isinstance(end.code, int) else int(end.code is not None))
-            return
-        except DaemonKilled:
-            self.kill()
-            return
+            stepped = self._do(self.program.step)
         finally:
             self.stepping = False
+        if stepped is None:
+            return
+        self._fd, wait_s = stepped
         if self.libcman.readable(self._fd):
             self.wake()
         elif wait_s is not None:
             self._wake_at(self._timeline.now_us() + max(0, round(wait_s * SECOND_US)))
+
+    def _do(self, call: Callable[[], _R]) -> _R | None:
+        """Have the program do something; None also where it has ended of that."""
+        try:
+            return call()
+        except OutputError:
+            raise  # it ends us: the trace cannot be written
+        except SystemExit as end:  # without a code 0, with a text as code 1, as Python does
+            self._end(end.code if isinstance(end.code, int) else int(end.code is not None))
+        except DaemonKilled:
+            self.kill()
+        return None
 
     def _blocks(self) -> bool:
         """True when a step could ask a manager that does not answer."""

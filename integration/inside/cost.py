@@ -62,8 +62,7 @@ def measure(*, members: int, rounds: int, libcman: str, settings: str) -> dict[s
             daemon = _Daemon(work, libcman, settings, cman.environment)
             # What is done for the first time reads files, and makes classes.
             for number in range(rounds + 1):
-                daemon.start()
-                started = daemon.after(lambda: None, members)
+                started = daemon.started(members)
                 if number:
                     note("start", started)
                 if number < rounds:
@@ -160,13 +159,15 @@ class _Daemon:
             raise RuntimeError("the daemon was not started")
         return self._process.pid
 
-    def start(self) -> None:
-        """Start it, and do not wait."""
+    def started(self, nodes: int) -> int:
+        """Start it; what it executes until the table has so many nodes and it is at rest."""
         with self._log.open("a") as log:
             self._process = subprocess.Popen(
                 _AS_ITS_UNIT, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env=self._environment, text=True,
             )  # fmt: skip
+        self._wait_for(nodes)
+        return self._at_rest()
 
     def stop(self) -> None:
         """End it."""
@@ -183,15 +184,17 @@ class _Daemon:
         Raises:
             RuntimeError: the table does not come to that.
         """
-        fresh = self._process is not None and not (_TABLE / "node").is_dir()
-        before = 0 if fresh else self.instructions()
+        before = self.instructions()
         change()
+        self._wait_for(nodes)
+        return self._at_rest() - before
+
+    def _wait_for(self, nodes: int) -> None:
         deadline_s = time.monotonic() + _TIMEOUT_S
         while _count() != nodes:
             if time.monotonic() > deadline_s:
                 raise RuntimeError(f"{_count()} nodes, not {nodes}: {self._log.read_text()}")
             time.sleep(_LOOK_S)
-        return self._at_rest() - before
 
     def _at_rest(self) -> int:
         seen = self.instructions()

@@ -225,7 +225,7 @@ def installed(
     layer = Layer(
         kind="installed",
         words=[base.identity, *off, *more.words],
-        files=[*packages, *(path for _, path in more.files)],
+        files=[*packages, *(path for _, path in more.files), Path(__file__)],
         make=make,
     )
     found = layer.kept(cache, say)

@@ -20,4 +20,9 @@ def command(node: str, config: str | None, runtime_dir: str | None) -> None:
     disk and destroy it.
     """
     ask(runtime_dir_of(runtime_dir, config), {"request": "forget", "node": node})
-    say(printable(f"o2cbd now considers node {node} down"))
+    say(
+        printable(
+            f"o2cbd now considers node {node} down: its entry waits no longer for its return or a"
+            " majority, and still for quorum (o2cbd status)"
+        )
+    )

@@ -2,7 +2,8 @@
 
 The standard library compiles six functions for each class, some two million instructions; a daemon
 uses sixty classes when it starts. Here a class gets closures over its fields, with its first
-object. For a type checker, for `dataclasses` and for `replace` it is a dataclass.
+object. For a type checker, for `dataclasses` and for `replace` it is a dataclass; options of
+fields, `__post_init__` and bases that are other dataclasses are refused.
 """
 
 from __future__ import annotations
@@ -29,14 +30,15 @@ def _complete(made: type) -> None:
     twin = _twin(made)
     fields = dataclasses.fields(twin)
     methods = _methods(made, fields)
+    init = methods.pop("__init__")
     own: dict[str, Any] = {
+        **{name: method for name, method in methods.items() if name not in parts},
         "__dataclass_params__": twin.__dataclass_params__,
         "__dataclass_fields__": twin.__dataclass_fields__,
-        **{name: method for name, method in methods.items() if name not in parts},
+        "__init__": init,  # the last one: another thread that finds it finds all
     }
     for name, value in own.items():
         setattr(made, name, value)
-    made.__init__ = methods["__init__"]  # type: ignore[misc]  # the last: who finds it finds all
 
 
 def _twin(made: type) -> Any:
@@ -44,6 +46,8 @@ def _twin(made: type) -> Any:
     kinds: dict[str, str] = {}
     values: dict[str, Any] = {}
     for each in reversed(made.__mro__):
+        if "__dataclass_fields__" in vars(each) and "_parts" not in vars(each):
+            raise TypeError(f"{made.__qualname__}: its base {each.__qualname__} is not frozen here")
         parts = vars(each).get("_parts", {})
         own = {name: parts["__annotations__"][name] for name in _field_names(parts)}
         kinds |= own
@@ -54,6 +58,9 @@ def _twin(made: type) -> Any:
         plain
     )
     twin.__dataclass_params__.frozen = True
+    for one in dataclasses.fields(twin):
+        if not (one.init and one.repr and one.compare) or one.hash is not None:
+            raise TypeError(f"{made.__qualname__}.{one.name}: a field has a default and no options")
     return twin
 
 
@@ -64,7 +71,7 @@ def _field_names(parts: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _methods(
     made: type, fields: tuple[dataclasses.Field[Any], ...]
-) -> Mapping[str, Callable[..., Any]]:
+) -> dict[str, Callable[..., Any]]:
     names = [one.name for one in fields]
     known = frozenset(names)
     setters = [(name, getattr(made, name).__set__) for name in names]
@@ -141,6 +148,11 @@ def frozen(cls: type[_T]) -> type[_T]:
         name: value for name, value in vars(cls).items() if name not in {"__dict__", "__weakref__"}
     }
     slots = _field_names(parts)
+    if {"__post_init__", "__eq__", "__hash__"} & parts.keys():
+        raise TypeError(
+            f"{cls.__qualname__}: nothing is called after __init__,"
+            " and values are equal by their fields"
+        )
     own = {name: value for name, value in parts.items() if name not in slots}
     kind: Any = type(cls)
     made: type[_T] = kind(

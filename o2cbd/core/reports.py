@@ -560,7 +560,7 @@ class Forgotten(Report):
     def text(self) -> str:
         return (
             f"the operator confirmed that node {spell(self.node)} is down: its removal no longer"
-            " waits for its return"
+            " waits for its return or a majority, only for quorum"
         )
 
 

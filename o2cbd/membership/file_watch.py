@@ -7,7 +7,6 @@ import struct
 from pathlib import Path
 from typing import Any, Final
 
-from o2cbd.eintr import uninterrupted
 from o2cbd.membership._inotify_abi import ffi
 
 _LIBC: Any = ffi.dlopen(None)
@@ -87,7 +86,7 @@ class FileWatch:
         changed = False
         while self._fd >= 0:
             try:
-                data = uninterrupted(os.read, self._fd, _CHUNK_BYTES)
+                data = os.read(self._fd, _CHUNK_BYTES)
             except BlockingIOError:
                 break
             while data:

@@ -122,10 +122,10 @@ def _directory_names(path: str) -> list[str]:
 
 
 def _read(path: str) -> str:
-    fd = uninterrupted(os.open, path, os.O_RDONLY | os.O_CLOEXEC)
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         chunks = []
-        while chunk := uninterrupted(os.read, fd, _CHUNK_BYTES):
+        while chunk := os.read(fd, _CHUNK_BYTES):
             chunks.append(chunk)
     finally:
         os.close(fd)

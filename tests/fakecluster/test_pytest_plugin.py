@@ -149,7 +149,9 @@ def test_each_seed_is_a_test(project: Project) -> None:
     assert "test_any[seed-8] PASSED" in told
     assert "2 passed" in told
     assert len(list((project.directory / "kept").glob("*.jsonl"))) == 2
-    assert "invalid" in project.pytest("--seeds", "many")
+    for wrong in ("many", "0", "5..2", "-1"):
+        refused = project.pytest(f"--seeds={wrong}")
+        assert f"'{wrong}': write a number of histories from 1, or A..B" in refused
 
 
 def test_a_history_that_fails_is_repeated_by_its_line(project: Project) -> None:
@@ -177,17 +179,30 @@ def test_a_history_that_fails_is_repeated_by_its_line(project: Project) -> None:
 def test_without_a_daemon_tests_fail_with_what_to_define(project: Project) -> None:
     project.write("conftest.py", "")
     project.write("test_it.py", "def test_it(make_cluster):\n    make_cluster(1)\n")
-    line = "--arm {} starts your daemon by the fixture `{}`: define it in conftest.py".format
+    line = "{} starts your daemon by the fixture {}: define it in conftest.py".format
+    either = line("fakecluster", "`simulated_daemon` (virtual time) or `daemon_command`")
     for options, expected in (
-        (("--arm", "sim"), line("sim", "simulated_daemon")),
-        (("--arm", "process"), line("process", "daemon_command")),
-        ((), line("process", "daemon_command")),
+        (("--arm", "sim"), line("--arm sim", "`simulated_daemon`")),
+        (("--arm", "process"), line("--arm process", "`daemon_command`")),
+        ((), either),
     ):
         printed = project.pytest(*options)
         assert expected in printed
         assert "1 failed" in printed or "1 error" in printed
     project.write("test_it.py", DRAWN)
-    assert line("process", "daemon_command") in project.pytest("--seeds", "1")
+    assert either in project.pytest("--seeds", "1")
+
+
+def test_a_daemon_that_does_not_run_fails_every_test(project: Project) -> None:
+    """Else an invariant over the nodes that work would hold for none of them."""
+    project.write("test_it.py", f"def test_it(make_cluster):\n    make_cluster(2)\n\n{DRAWN}")
+    project.write(
+        "daemon.py", DAEMON.replace("        try:", "        raise SystemExit(3)\n        try:", 1)
+    )
+    printed = project.pytest("--seeds", "2")
+    assert "3 failed" in printed
+    assert "node 1: the daemon has ended with 3; its last words: nothing" in printed
+    assert "actions: starting is enough" in printed or "what it takes" in printed
 
 
 def test_an_arm_that_is_not_there_is_refused_with_those_that_are(project: Project) -> None:

@@ -22,6 +22,18 @@ def _gone(client: Client) -> list[int]:
     return codes
 
 
+@pytest.mark.parametrize("profile", [Profile.A, Profile.B])
+def test_death_with_an_unread_request(profile: Profile) -> None:
+    """What lay unread resets the stream: ECONNRESET once, then EHOSTDOWN."""
+    rig = EngineHarness(1, profile=profile).up()
+    client = rig.listen(1).client
+    rig.engine.stop(1)
+    with pytest.raises(ManagerStuckError):
+        client.is_quorate()
+    rig.engine.crash(1)
+    assert _gone(client) == [errno.ECONNRESET, errno.EHOSTDOWN, errno.EHOSTDOWN]
+
+
 def test_an_answered_request_resets_nothing() -> None:
     """Where the stopped cman went on and answered, its later death is an ordinary one."""
     rig = EngineHarness(1).up()

@@ -206,6 +206,20 @@ def test_a_quorum_disk_registered_by_an_administrator(profile: Profile) -> None:
     assert _info(seen)[0] == 2
 
 
+@pytest.mark.parametrize("profile", [Profile.A, Profile.B])
+def test_a_quorum_device_registered_again(profile: Profile) -> None:
+    """3.1.8 takes the votes; 3.0.12 has one already."""
+    rig = EngineHarness(2, profile=profile).up()
+    seen, client = rig.listen(1), rig.admin(1).client
+    client.register_quorum_device("/dev/x", 2)
+    if profile is Profile.A:
+        with pytest.raises(RequestRefusedError, match="EBUSY"):
+            client.register_quorum_device("/dev/x", 3)
+    else:
+        client.register_quorum_device("/dev/x", 3)
+        assert (seen.entry(0).votes, seen.notices()) == (3, [1])
+
+
 def test_a_quorum_device_that_is_polled_no_more_is_lost() -> None:
     """After six seconds, with a notice; each poll is good for so long."""
     rig = EngineHarness(2).up()

@@ -234,7 +234,7 @@ deeds = [
         "topology.nodes[0].id: 0 is not 1..4294967295",
         "topology.nodes[1].addresses[0]: 'x' is no numeric address",
         "story.deeds[0].do: there is no verb 'kil'; did you mean kill?",
-        "story.deeds[2].at_us: is before the deed above it",
+        "story.deeds[2].at_us: is before the action above it",
         "story.deeds[3].call: is missing (the name of a call to configfs)",
         "story.deeds[3].errno: 'EWHAT' is not the symbol of an errno",
         "story.deeds[4].groups: '1;2' is not nodes and groups, like \"1,2/3\"",

@@ -142,3 +142,55 @@ def test_threads_may_make_the_first_object_together() -> None:
         for each in threads:
             each.join()
         assert made == [kind(x=1)] * 4
+
+
+def test_another_thread_that_finds_its_fields_finds_all_but_the_first_init() -> None:
+    """Who unpickles looks at the fields alone."""
+    order: list[str] = []
+
+    class Noting(type):
+        def __setattr__(cls, name: str, value: object) -> None:
+            order.append(name)
+            super().__setattr__(name, value)
+
+    @frozen
+    class Noted(metaclass=Noting):
+        x: int
+
+    order.clear()
+    assert Noted(x=1).x == 1
+    assert order[-2:] == ["__dataclass_fields__", "__init__"]
+    assert {"__eq__", "__hash__", "__repr__"} <= set(order)
+
+
+def option(**options: Any) -> type:
+    @frozen
+    class Options:
+        x: int = dataclasses.field(default=1, **options)  # type: ignore[misc]
+
+    return Options
+
+
+@pytest.mark.parametrize("name", ["init", "repr", "compare", "hash"])
+def test_options_of_fields_are_refused(name: str) -> None:
+    with pytest.raises(TypeError, match="no options"):
+        option(**{name: False})()
+
+
+def test_a_base_that_is_another_dataclass_is_refused() -> None:
+    @dataclasses.dataclass(frozen=True)
+    class Base:
+        y: int = 1
+
+    @frozen
+    class Below(Base):
+        x: int
+
+    with pytest.raises(TypeError, match=r"its base .*Base is not frozen here"):
+        Below(x=1)
+
+
+@pytest.mark.parametrize("name", ["__post_init__", "__eq__", "__hash__"])
+def test_methods_that_would_not_do_what_they_do_elsewhere_are_refused(name: str) -> None:
+    with pytest.raises(TypeError, match="equal by their fields"):
+        frozen(type("Own", (), {"__annotations__": {"x": "int"}, name: lambda *_: 0}))

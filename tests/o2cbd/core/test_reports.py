@@ -187,7 +187,10 @@ TOLD: list[tuple[Report, Severity, str]] = [
     (
         reports.Forgotten(node="n2"),
         Severity.NOTICE,
-        "the operator confirmed that node n2 is down: its removal no longer waits for its return",
+        (
+            "the operator confirmed that node n2 is down: its removal no longer waits for its"
+            " return or a majority, only for quorum"
+        ),
     ),
     (
         reports.ForgetRefused(node="n2", reason="it is a member now"),
