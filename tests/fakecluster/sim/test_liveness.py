@@ -185,6 +185,17 @@ def test_attribute_that_waits_without_a_reason_is_blamed() -> None:
     ]
 
 
+@pytest.mark.parametrize("value", ["10000", "20000"])
+def test_an_attribute_that_the_kernel_refuses_beside_another_waits_rightly(value: str) -> None:
+    """idle_timeout_ms must be above what somebody has written to keepalive_delay_ms."""
+    world = _started(1, Rules(attributes={"idle_timeout_ms": value}))
+    world.host(1).model.write_value("/cluster/o2/idle_timeout_ms", b"31000")
+    world.host(1).model.write_value("/cluster/o2/keepalive_delay_ms", b"20000")
+    world.run_for(40 * SECOND_US)
+
+    assert _findings(world) == []
+
+
 def test_a_shutdown_that_is_never_decided_is_blamed() -> None:
     world = _started(1)
     _freeze(world, 1)

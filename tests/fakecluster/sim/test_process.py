@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from fakecluster.sim.daemon_under_test import (
 from fakecluster.sim.process import SimulatedProcess, SpinningError
 from fakecluster.sim.world import World
 from o2cbd.membership.libcman_table import DISPATCH_ALL, REASON_STATECHANGE
+from o2cbd.output import OutputError
 
 SECOND_US = 1_000_000
 
@@ -121,6 +123,34 @@ def test_exit_codes_are_those_of_a_process(tmp_path: Path, code: object, exit_co
     made.world.start(1)
     made.run(1)
     assert made.process().exit_code == exit_code
+
+
+class Bye(SystemExit):
+    """A daemon may end by one of its own."""
+
+
+@pytest.mark.parametrize("method", ["__init__", "step", "stop"])
+def test_wherever_it_ends_nobody_else_does(tmp_path: Path, method: str) -> None:
+    def end(*_: object) -> None:
+        raise Bye(4)
+
+    made = Fixture(tmp_path, type("Ending", (Watching,), {method: end}))
+    made.world.start(1)
+    made.run(1)
+    made.world.daemon_term(1)
+    made.run(1)
+    assert (made.process().runs, made.process().exit_code) == (False, 4)
+
+
+def test_a_trace_that_cannot_be_written_ends_us_and_not_the_daemon(tmp_path: Path) -> None:
+    class Recorded(Watching):
+        def step(self) -> tuple[int | None, float | None]:
+            raise OutputError("the trace", OSError(errno.ENOSPC, "no space"))
+
+    made = Fixture(tmp_path, Recorded)
+    made.world.start(1)
+    with pytest.raises(OutputError):
+        made.run(1)
 
 
 def test_sigkill_ends_its_connection_and_calls_nothing_of_it(two: Fixture) -> None:
