@@ -18,8 +18,8 @@ from integration import guest as guests
 from integration.cache import cache_directory
 from integration.packages import CHECKOUT
 from integration.payload import DIRECTORY
-from integration.prepared import prepare, smoke_machine
 from integration.smoke import STANDIN, standin
+from integration.smoke_guest import prepare, smoke_machine
 
 _MEMORY_MIB: Final = 768
 _TIMEOUT_S: Final = 3600

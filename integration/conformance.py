@@ -17,8 +17,8 @@ from integration.differential import Agreement, EpisodeDifference, compare, shru
 from integration.episode import Episode, EpisodeError, decode_operations, encode_operations, shown
 from integration.errors import JSON_HELP, CannotRunError, GuestError
 from integration.kernels import Family, UnknownKernelError, departures, family
-from integration.prepared import prepare, smoke_machine
 from integration.random_ops import episodes, every_value
+from integration.smoke_guest import prepare, smoke_machine
 
 SHRUNK_MAX = 4
 """So many kinds of difference are cut down; the others are named as they were found."""

@@ -35,8 +35,8 @@ from integration.errors import JSON_HELP, CannotRunError
 from integration.follow import FollowResult, follow
 from integration.guest import Guest
 from integration.kernels import family
-from integration.prepared import prepare, smoke_machine
 from integration.random_ops import every_value, ordinary_episodes
+from integration.smoke_guest import prepare, smoke_machine
 
 STANDIN = "lib/libcman.so.3"
 """The stand-in library's place in the payload."""
