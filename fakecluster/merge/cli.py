@@ -46,6 +46,7 @@ def merge_command(
     names = _names(read.values(), verb_log)
     ids = _ids(read, names)
     its = _ids(ahead, names)
+    _check_hosts(read, ids)
     try:
         merged = merge_sources(
             {ids[node]: source for node, source in read.items()},
@@ -106,6 +107,21 @@ def _ids(words: Iterable[str], names: Mapping[str, int]) -> dict[str, int]:
     if wrong:
         raise ShowError("\n".join(wrong))
     return ids
+
+
+def _check_hosts(read: Mapping[str, TraceSource], ids: Mapping[str, int]) -> None:
+    """Check that no node is given another one's dump.
+
+    Raises:
+        ShowError: one is; all problems at once.
+    """
+    wrong = [
+        f"node {word}: its dump is of node {', '.join(map(str, sorted(source.hosts)))}"
+        for word, source in read.items()
+        if source.hosts and source.hosts != {ids[word]}
+    ]
+    if wrong:
+        raise ShowError("\n".join(wrong))
 
 
 def _microseconds(text: str) -> int:

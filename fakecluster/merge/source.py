@@ -29,6 +29,8 @@ class TraceSource:
     records: list[Record] = field(default_factory=list)
     """In order of time: microseconds since 1970 by the host's wall clock. Host and seq are 0."""
     names: dict[int, str] = field(default_factory=dict)
+    hosts: set[int] = field(default_factory=set)
+    """The ids by which its dumps know themselves; none where they did not know yet."""
     clusters: list[str] = field(default_factory=list)
     """Every name that its cluster had, the last one last."""
     rules: Mapping[str, str] = field(default_factory=dict)
@@ -89,6 +91,7 @@ def join_boots(boots: Iterable[tuple[TraceSource, int]]) -> TraceSource:
     for boot, ahead_us in boots:
         whole.records += [replace(one, t_us=one.t_us - ahead_us) for one in boot.records]
         whole.names |= boot.names
+        whole.hosts |= boot.hosts
         whole.clusters += boot.clusters
         whole.rules = whole.rules or boot.rules
         whole.lost += boot.lost
@@ -148,6 +151,9 @@ class _Reading:
         self._in_dump = True
         self._dumps.append(_Dump(zero_us=zero_us, lost=row["lost"]))
         self._out.names |= {node["id"]: node["name"] for node in row["nodes"]}
+        host = row["options"].get("host")
+        if isinstance(host, int) and host:
+            self._out.hosts.add(host)
         self._out.lost += row["lost"]
         self._out.rules = self._out.rules or row["rules"]
         if row["cluster"]:

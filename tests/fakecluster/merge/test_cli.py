@@ -90,6 +90,16 @@ def test_one_node_under_two_names_is_told(desk: Desk) -> None:
     assert "'1' and 'node1' are the same node" in done.stderr
 
 
+def test_another_nodes_dump_is_refused(desk: Desk, make_lines: Any) -> None:
+    dump = make_lines().header(zero_us=1_000_000, options={"host": 3}).record(0, "daemon", "start")
+    path = desk.file("node3.trace", dump.rows)
+    assert desk.merge(f"3={path}").exit_code == 0
+    done = desk.merge(f"7={path}")
+
+    assert done.exit_code == 65
+    assert "node 7: its dump is of node 3" in done.stderr
+
+
 def test_files_that_are_none_are_65_with_every_reason(desk: Desk) -> None:
     bad, worse = desk.file("bad", ["words"]), desk.file("worse", ['{"a": 1}'])
     done = desk.merge(f"1={bad}", f"2={worse}")
