@@ -23,13 +23,16 @@ _ANNOUNCED: Final = frozenset(
 """What the manager announces at once, or the daemon finds out at its start."""
 _RETRIED: Final = frozenset(
     {
-        *("boot", "leave", "shutdown", "cman-start", "cman-crash", "cman-stop", "cman-cont"),
+        *("boot", "leave", "shutdown", "cman-start", "cman-crash", "cman-cont"),
         *("daemon-sigterm", "fail-read", "fault", "mend-calls", "crash-daemon-at"),
         *("semaphore-unusable", "remove-semaphore", "add-node", "remove-node", "set-rules"),
         *("mounts-unreadable", "pin", "unpin", "umount", "rename-node"),
     }
 )
-"""After these something may be in a pause between two tries."""
+"""After these something may be in a pause between two tries.
+
+A stopped manager is not among them: whoever asks it nothing finds out at its next resync.
+"""
 _RESTLESS: Final = frozenset({"slow-network", "ring", "cut", "mend", "isolate", "partition"})
 """After these a ring may form again and again until the links are whole."""
 _WORK_US: Final = 4 * SECOND_US

@@ -7,10 +7,10 @@ pin, a holder or a fault keeps back is no fault of the daemon's, as long as it s
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from fakecluster.cman.engine import Engine
+from fakecluster.cman.engine import Engine, Sockets
 from fakecluster.configfs.directories import Presence
 from fakecluster.configfs.kernel import ClusterState
 from fakecluster.oracles.expected import ExpectedNode, ManagerView, num_of, usable_cluster_name
@@ -70,8 +70,10 @@ def _of_host(host: SimHost, engine: Engine) -> Iterator[str]:
         return  # whoever ended it is answerable
     manager = engine.state(host.id)
     view = host.truth.view
-    if manager.stopped:
+    if manager.stopped and manager.sockets is Sockets.LISTENING:
         yield from _in_state(status, "the manager is stopped", State.STUCK, State.LOST)
+    elif manager.stopped:  # before anybody could connect
+        yield from _in_state(status, "no manager listens", State.LOST, State.WAITING)
     elif not manager.running:
         yield from _in_state(status, "there is no manager", State.LOST, State.WAITING)
     elif host.faulted:
@@ -119,7 +121,7 @@ def _of_member(host: SimHost, view: ManagerView, status: Status) -> Iterator[str
             yield from _kept_by_holder(host, status, "there is no cluster")
         return
     differences = [*_differences(host, cluster, rows, view)]
-    if differences and host.truth.held_by_others:
+    if differences and host.truth.held_by_others and not _blocked_anyway(differences, status):
         yield from _kept_by_holder(host, status, differences[0].what)
         return
     for one in differences:
@@ -171,6 +173,12 @@ def _of_knowledge(host: SimHost, view: ManagerView, status: Status) -> Iterator[
     nobody = [name for name in table.nodes if name not in called and name not in remarks]
     if nobody:
         yield f"the settings of {nobody} are nobody's, and it does not say so"
+
+
+def _blocked_anyway(differences: Sequence[_Difference], status: Status) -> bool:
+    """True where all waits for something else, too: then nobody even asks for the hold."""
+    told = any(one.why is Why.HELD for one in status.pending)
+    return not told and all(one.blockers for one in differences)
 
 
 def _kept_by_holder(host: SimHost, status: Status, what: str) -> Iterator[str]:

@@ -14,6 +14,7 @@ from fakecluster.scenario.model import Action, Scenario
 from fakecluster.scenario.patience import can_be_calm, patience_us
 from fakecluster.verbs import (
     CmanCrash,
+    CmanStop,
     DropNode,
     Kill,
     Notice,
@@ -47,6 +48,7 @@ def test_what_was_announced_is_right_as_soon_as_a_death_is_detected() -> None:
     ("verb", "more_us"),
     [
         (CmanCrash(node=1), TIMING.retry_max_us),
+        (CmanStop(node=1), TIMING.retry_max_us + TIMING.resync_us),
         (SemaphoreUnusable(node=1, errno=errno.EACCES), TIMING.retry_max_us),
         (Notice(node=1, fault=NoticeFault.DROP), TIMING.retry_max_us + TIMING.resync_us),
         (DropNode(node=1, name="node2"), TIMING.retry_max_us + TIMING.resync_us),

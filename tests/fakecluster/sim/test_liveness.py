@@ -243,3 +243,23 @@ def test_what_never_comes_to_rest_is_reported_at_the_bound() -> None:
     status = world.host(1).status
     assert status is not None
     assert status.state is State.SYNCED
+
+
+def test_a_manager_that_stopped_before_it_listened_is_waited_for() -> None:
+    world = World(Topology.of(2), timings=TIMINGS)
+    world.start(2)
+    world.cman_stop(2)
+    world.run_for(40 * SECOND_US)
+
+    assert _findings(world) == []
+
+
+def test_a_hold_keeps_nothing_where_all_waits_for_something_else() -> None:
+    world = _started(2)
+    world.pin(1, "node2")
+    world.leave(2)
+    world.run_for(60 * SECOND_US)
+    world.hold(1)
+    world.run_for(60 * SECOND_US)
+
+    assert _findings(world) == []
