@@ -172,7 +172,8 @@ class Cluster(VerbMethods, Protocol):
         try:
             self.invariant(self)
         except AssertionError as error:
-            return [str(error) or "an assertion without a text"]
+            # What pytest adds to a text is about the values in it.
+            return [str(error).split("\nassert ")[0] or "an assertion without a text"]
         return []
 
     def seen_wrong(self) -> tuple[str, ...]:

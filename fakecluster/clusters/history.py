@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import traceback
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from fakecluster.capabilities import UnsupportedVerbError
@@ -17,13 +19,14 @@ from fakecluster.cman.topology import Topology, TopologyError
 from fakecluster.explore.histories import USUAL_KINDS, draw_history
 from fakecluster.explore.shrink import shrunk
 from fakecluster.scenario.model import Scenario
-from fakecluster.scenario.run import Outcome, raised
+from fakecluster.scenario.run import Outcome
 from fakecluster.server.child import ServeFailedError
 from fakecluster.sim.daemon_under_test import MakeDaemon
 from fakecluster.verb_codec import trace_detail
 from fakecluster.verbs import Verb
 from o2cbd.core.rules import SECOND_US
 
+_FAKECLUSTER: Final = Path(__file__).parents[1]
 REACTION_S: Final = 10.0
 """How long daemons may take to be right after the last change that their cman tells of."""
 _FASTER: Final = 5
@@ -187,7 +190,7 @@ class _Player:
         try:
             findings = self._play()
         except Exception as error:  # noqa: BLE001 - whatever it is, it is what is looked for
-            return self._failure(Outcome.CRASH, [raised(error)])
+            return self._failure(Outcome.CRASH, [_crash(error)])
         return self._failure(Outcome.LIVENESS, findings) if findings else None
 
     def _failure(self, outcome: Outcome, findings: list[str]) -> HistoryFailure:
@@ -228,6 +231,14 @@ class _Player:
                 host.daemon.start()
         findings = self._cluster.findings(self._bound_us / SECOND_US)
         return [*findings, *self._cluster.ended()]
+
+
+def _crash(error: Exception) -> str:
+    """Return what was raised, and the daemon's own last line on the way there."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [one for one in frames if not Path(one.filename).is_relative_to(_FAKECLUSTER)] or frames
+    where = f", at {Path(own[-1].filename).name}:{own[-1].lineno} in {own[-1].name}" if own else ""
+    return f"{type(error).__name__}: {error}{where}"
 
 
 def play_real(scenario: Scenario, cluster: RealCluster) -> HistoryFailure | None:

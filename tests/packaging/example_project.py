@@ -54,18 +54,23 @@ def _of_example(copy: Path) -> Iterator[str]:
         if not re.search(r"^\d+ passed in", printed, re.MULTILINE):
             yield f"the daemon does not pass its tests with {options}:\n{printed}"
     readme = (copy / "README.md").read_text(encoding="utf-8")
-    mistake = re.search(r"^\$ (sed -i .*)$", readme, re.MULTILINE)
+    changes = re.findall(r"^\$ (sed -i .*)$", readme, re.MULTILINE)
     again = re.search(r"^run it again: pytest '(\S+)' --seeds (\S+)$", readme, re.MULTILINE)
-    if mistake is None or again is None:
-        yield "the README has no line that makes the mistake, or none that repeats the failure"
+    if len(changes) != 2 or again is None:
+        yield "the README lacks a line that makes the mistake, undoes it, or repeats the failure"
         return
+    mistake, undo = map(shlex.split, changes)
+    right = (copy / "leader.py").read_bytes()
     repeated = again[1], "--seeds", again[2]
     if "1 passed" not in _pytest(copy, *repeated):
         yield f"{repeated} of the README fails without the mistake"
-    subprocess.run(shlex.split(mistake[1]), cwd=copy, check=True)
+    subprocess.run(mistake, cwd=copy, check=True)
     if "1 failed" not in _pytest(copy, *repeated):
         yield f"{repeated} of the README does not fail with the mistake"
     yield from _of_mistake(copy)
+    subprocess.run(undo, cwd=copy, check=True)
+    if (copy / "leader.py").read_bytes() != right:
+        yield "the README's line does not undo the mistake"
 
 
 def _of_mistake(copy: Path) -> Iterator[str]:
